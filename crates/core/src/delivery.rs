@@ -1,0 +1,301 @@
+//! Decides what becomes of one offer: which dispatch is still believed in, when it is given up, when the next
+//! poll is asked, and what the supervisor is told. It must never say warm twice, nor warm without the proof
+//! that the platform can give. Its truth is the events it is told; it reads no socket and no clock.
+
+use std::time::Duration;
+
+use crate::limits::{DISPATCHES_PER_OFFER, SLOWEST_LINK_BYTES_PER_S};
+use crate::time::Moment;
+
+/// What became of a dispatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// The runner's kernel has every byte.
+    Acknowledged,
+    /// Acknowledged, then the connection was reset: the program never read it.
+    Unread,
+    /// Written; this platform cannot tell more.
+    Unconfirmed,
+}
+
+/// What the supervisor is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// The run is with a runner.
+    Warm(Delivery),
+    /// No poll took the run: start it cold.
+    Cold,
+}
+
+/// How much proof a dispatch needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// The runner's kernel must acknowledge every byte.
+    Kernel,
+    /// Written is enough, because the platform cannot tell more or the operator does not want to wait.
+    Written,
+}
+
+/// What the acting code saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A poll was chosen and the run handed to its connection, of which so many bytes are acknowledged.
+    HandedOver {
+        /// Bytes of the connection acknowledged so far.
+        acknowledged: u64,
+    },
+    /// No fitting poll waits.
+    NobodyWaits,
+    /// Every byte was written to the runner's socket.
+    Written,
+    /// The runner's kernel acknowledged every byte.
+    Acknowledged,
+    /// The connection ended without that.
+    Ended,
+    /// The time asked for in [`Next::Wait`] has come; so many bytes are acknowledged so far.
+    Looked {
+        /// Bytes of the connection acknowledged so far.
+        acknowledged: u64,
+    },
+}
+
+/// What the acting code does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Step {
+    /// Reset the current poll's connection first: whoever is behind it must not act on half a run. Resetting a
+    /// connection that is gone changes nothing.
+    pub reset: bool,
+    /// Then this.
+    pub next: Next,
+}
+
+/// The rest of a [`Step`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Next {
+    /// Choose a poll and hand the run over. A poll leaves its pool when it is chosen, so it is chosen once.
+    Choose,
+    /// Wait for an event, at most until then; then look how far the acknowledgement is.
+    Wait {
+        /// When to look.
+        until: Moment,
+    },
+    /// Tell the supervisor. The offer has ended; nothing follows.
+    Answer(Answer),
+}
+
+impl Next {
+    const fn step(self) -> Step {
+        Step { reset: false, next: self }
+    }
+}
+
+/// How long a dispatch is believed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Without progress of the acknowledged bytes.
+    pub without_progress: Duration,
+    /// In all.
+    pub in_all: Duration,
+}
+
+impl Patience {
+    /// The patience for a run of `bytes`, when `without_progress` is how long a healthy link may stay silent.
+    #[must_use]
+    pub fn for_run(bytes: usize, without_progress: Duration) -> Self {
+        let micros = (bytes as u64).saturating_mul(1_000_000) / SLOWEST_LINK_BYTES_PER_S;
+        let in_all = without_progress.saturating_add(Duration::from_micros(micros));
+        Self { without_progress, in_all }
+    }
+}
+
+/// Looks at the acknowledged bytes within one silence. More would only cost; fewer would mistake when the
+/// last progress was.
+const LOOKS: u32 = 5;
+
+/// One run looking for its runner.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    proof: Proof,
+    patience: Patience,
+    dispatches: u8,
+    dispatch: Option<Dispatch>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Dispatch {
+    started: Moment,
+    progressed: Moment,
+    acknowledged: u64,
+}
+
+impl Offer {
+    /// A new offer and its first step.
+    #[must_use]
+    pub fn new(proof: Proof, patience: Patience) -> (Self, Step) {
+        let offer = Self { proof, patience, dispatches: 0, dispatch: None };
+        (offer, Next::Choose.step())
+    }
+
+    /// Polls that the run was dispatched to so far.
+    #[must_use]
+    pub const fn dispatches(&self) -> u8 {
+        self.dispatches
+    }
+
+    /// Takes what was seen and says what to do.
+    pub fn handle(&mut self, now: Moment, event: Event) -> Step {
+        match event {
+            Event::HandedOver { acknowledged } => self.handed_over(now, acknowledged),
+            Event::NobodyWaits => Next::Answer(Answer::Cold).step(),
+            Event::Written => self.written(now),
+            Event::Acknowledged => Next::Answer(Answer::Warm(Delivery::Acknowledged)).step(),
+            Event::Ended => self.go_on(false),
+            Event::Looked { acknowledged } => self.looked(now, acknowledged),
+        }
+    }
+
+    fn handed_over(&mut self, now: Moment, acknowledged: u64) -> Step {
+        self.dispatches += 1;
+        self.dispatch = Some(Dispatch { started: now, progressed: now, acknowledged });
+        self.wait(now)
+    }
+
+    fn written(&mut self, now: Moment) -> Step {
+        match self.proof {
+            Proof::Written => Next::Answer(Answer::Warm(Delivery::Unconfirmed)).step(),
+            Proof::Kernel => self.wait(now),
+        }
+    }
+
+    fn looked(&mut self, now: Moment, acknowledged: u64) -> Step {
+        if let Some(dispatch) = &mut self.dispatch
+            && acknowledged > dispatch.acknowledged
+        {
+            *dispatch = Dispatch { acknowledged, progressed: now, ..*dispatch };
+        }
+        self.wait(now)
+    }
+
+    fn wait(&mut self, now: Moment) -> Step {
+        match self.patience_ends() {
+            Some(end) if now < end => Next::Wait { until: end.min(self.next_look(now)) }.step(),
+            Some(_) | None => self.go_on(true),
+        }
+    }
+
+    fn patience_ends(&self) -> Option<Moment> {
+        let dispatch = self.dispatch?;
+        let silent = dispatch.progressed.after(self.patience.without_progress);
+        Some(silent.min(dispatch.started.after(self.patience.in_all)))
+    }
+
+    fn next_look(&self, now: Moment) -> Moment {
+        now.after(self.patience.without_progress / LOOKS)
+    }
+
+    fn go_on(&mut self, reset: bool) -> Step {
+        self.dispatch = None;
+        let next =
+            if self.dispatches < DISPATCHES_PER_OFFER { Next::Choose } else { Next::Answer(Answer::Cold) };
+        Step { reset, next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_millis(250);
+
+    fn offer(proof: Proof, bytes: usize) -> Offer {
+        let (offer, first) = Offer::new(proof, Patience::for_run(bytes, SILENCE));
+        assert_eq!(first, Next::Choose.step());
+        offer
+    }
+
+    fn ms(millis: u64) -> Moment {
+        Moment::from_millis(millis)
+    }
+
+    fn wait(millis: u64) -> Step {
+        Next::Wait { until: ms(millis) }.step()
+    }
+
+    fn answer(answer: Answer) -> Step {
+        Next::Answer(answer).step()
+    }
+
+    const HANDED: Event = Event::HandedOver { acknowledged: 100 };
+    const NEXT_ONE: Step = Step { reset: false, next: Next::Choose };
+    const RESET_AND_NEXT_ONE: Step = Step { reset: true, next: Next::Choose };
+
+    #[track_caller]
+    fn play(mut offer: Offer, script: &[(u64, Event, Step)]) {
+        for (at, event, expected) in script {
+            assert_eq!(offer.handle(ms(*at), *event), *expected, "{event:?} at {at} ms");
+        }
+    }
+
+    #[test]
+    fn an_acknowledged_dispatch_is_warm() {
+        play(
+            offer(Proof::Kernel, 1000),
+            &[
+                (0, HANDED, wait(50)),
+                (0, Event::Written, wait(50)),
+                (1, Event::Acknowledged, answer(Answer::Warm(Delivery::Acknowledged))),
+            ],
+        );
+    }
+
+    #[test]
+    fn nobody_waiting_is_cold_at_once() {
+        play(offer(Proof::Kernel, 1000), &[(0, Event::NobodyWaits, answer(Answer::Cold))]);
+    }
+
+    #[test]
+    fn written_is_enough_where_the_platform_cannot_tell() {
+        play(
+            offer(Proof::Written, 1000),
+            &[(0, HANDED, wait(50)), (0, Event::Written, answer(Answer::Warm(Delivery::Unconfirmed)))],
+        );
+    }
+
+    #[test]
+    fn a_poll_that_ended_passes_the_run_on_and_the_third_is_the_last() {
+        play(
+            offer(Proof::Kernel, 1000),
+            &[
+                (0, HANDED, wait(50)),
+                (0, Event::Ended, NEXT_ONE),
+                (0, HANDED, wait(50)),
+                (0, Event::Ended, NEXT_ONE),
+                (0, HANDED, wait(50)),
+                (0, Event::Ended, answer(Answer::Cold)),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_silent_link_is_reset_and_the_next_poll_asked() {
+        let nothing = Event::Looked { acknowledged: 100 };
+        play(
+            offer(Proof::Kernel, 1_000_000),
+            &[(0, HANDED, wait(50)), (200, nothing, wait(250)), (250, nothing, RESET_AND_NEXT_ONE)],
+        );
+    }
+
+    #[test]
+    fn progress_extends_the_patience_up_to_its_end() {
+        // 100,000 bytes may take 200 ms more than the silence allowed.
+        play(
+            offer(Proof::Kernel, 100_000),
+            &[
+                (0, HANDED, wait(50)),
+                (200, Event::Looked { acknowledged: 5000 }, wait(250)),
+                (440, Event::Looked { acknowledged: 9000 }, wait(450)),
+                (450, Event::Looked { acknowledged: 9999 }, RESET_AND_NEXT_ONE),
+            ],
+        );
+    }
+}

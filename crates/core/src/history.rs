@@ -1,0 +1,163 @@
+//! Remembers the latest offers and what became of them, in a ring. For people; nothing is decided by it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::delivery::{Answer, Delivery};
+use crate::ids::{RunId, Runner};
+use crate::limits::HISTORY;
+use crate::pool::PoolKey;
+use crate::time::Moment;
+
+/// An offer that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// The run.
+    pub run: RunId,
+    /// What fits it.
+    pub key: PoolKey,
+    /// When the supervisor was answered.
+    pub at: Moment,
+    /// From the offer to the answer.
+    pub took: Duration,
+    /// Polls it was dispatched to.
+    pub dispatches: u8,
+    /// What the supervisor was told; a delivery may turn out unread later.
+    pub answer: Answer,
+    /// Who got it; `None` when cold.
+    pub runner: Option<Taker>,
+}
+
+/// The runner that got a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taker {
+    /// Who.
+    pub runner: Runner,
+    /// When its poll was chosen.
+    pub chosen_at: Moment,
+    /// How long it had waited.
+    pub waited: Duration,
+}
+
+/// Names one entry, for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Entry(u64);
+
+/// Counts since the start or the last clearing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Runs that went to a waiting runner.
+    pub warm: u64,
+    /// Runs that did not.
+    pub cold: u64,
+}
+
+/// The latest offers.
+#[derive(Debug, Default)]
+pub struct History {
+    ring: VecDeque<Offered>,
+    next: u64,
+    totals: Totals,
+}
+
+impl History {
+    /// Remembers an offer; beyond the cap the oldest is forgotten.
+    pub fn push(&mut self, offered: Offered) -> Entry {
+        match offered.answer {
+            Answer::Warm(_) => self.totals.warm += 1,
+            Answer::Cold => self.totals.cold += 1,
+        }
+        if self.ring.len() == HISTORY {
+            self.ring.pop_front();
+        }
+        self.ring.push_back(offered);
+        self.next += 1;
+        Entry(self.next - 1)
+    }
+
+    /// The program never read this run after all. `None` when the entry is gone.
+    pub fn unread(&mut self, entry: Entry) -> Option<&Offered> {
+        let from_newest = self.next.checked_sub(entry.0 + 1)?;
+        let index = self.ring.len().checked_sub(usize::try_from(from_newest).ok()? + 1)?;
+        let offered = self.ring.get_mut(index)?;
+        offered.answer = Answer::Warm(Delivery::Unread);
+        Some(offered)
+    }
+
+    /// Forgets all offers and counts.
+    pub fn clear(&mut self) {
+        self.ring = VecDeque::new();
+        self.totals = Totals::default();
+    }
+
+    /// Offers remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+
+    /// Counts since the start or the last clearing.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The offers from the newest to the oldest.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Offered> {
+        self.ring.iter().rev()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Amount, DeploymentId, Version};
+
+    fn cold(run: usize) -> Offered {
+        Offered {
+            run: RunId::parse(&format!("run_{run}")).unwrap(),
+            key: PoolKey {
+                deployment: DeploymentId::parse("dep").unwrap(),
+                version: Version::parse("1").unwrap(),
+                cpu: Amount::ZERO,
+                memory: Amount::ZERO,
+            },
+            at: Moment::from_micros(0),
+            took: Duration::ZERO,
+            dispatches: 0,
+            answer: Answer::Cold,
+            runner: None,
+        }
+    }
+
+    #[test]
+    fn the_ring_keeps_the_latest_and_counts_all() {
+        let mut history = History::default();
+        for run in 0..=HISTORY {
+            history.push(cold(run));
+        }
+        assert_eq!(history.len(), HISTORY);
+        assert_eq!(history.totals(), Totals { warm: 0, cold: HISTORY as u64 + 1 });
+        assert_eq!(history.newest_first().next(), Some(&cold(HISTORY)));
+    }
+
+    #[test]
+    fn an_entry_can_turn_out_unread_while_it_is_remembered() {
+        let mut history = History::default();
+        let gone = history.push(cold(0));
+        let kept = history.push(cold(1));
+        (2..=HISTORY).for_each(|run| _ = history.push(cold(run)));
+        assert_eq!(history.unread(gone), None);
+        assert_eq!(history.unread(kept).map(|offered| offered.run.to_string()), Some("run_1".into()));
+        history.clear();
+        assert_eq!(history.unread(kept), None);
+        let newest = history.push(cold(7));
+        assert_eq!(history.unread(newest).map(|offered| offered.run.to_string()), Some("run_7".into()));
+    }
+}

@@ -1,0 +1,18 @@
+//! Decides. Nothing here does I/O, reads a clock, takes a lock or spawns: `now` comes in as an argument and
+//! what shall be done goes out as a value. The acting crates ask, do as told, and report back.
+//!
+//! In reading order:
+
+pub mod limits;
+pub mod time;
+
+pub mod ids;
+
+pub mod delivery;
+pub mod pool;
+
+pub mod executing;
+pub mod history;
+pub mod retire;
+
+pub mod matching;

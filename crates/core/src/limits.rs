@@ -1,0 +1,72 @@
+//! Every cap, with its reason. At a cap the caller gets a clear answer and memory stays flat.
+
+use std::time::Duration;
+
+/// Bytes of a run's message. Completed waitpoints travel inside it, and supervisors send up to this much.
+pub const RUN_BYTES: usize = 10 * 1024 * 1024;
+
+/// Bytes around the message in an offer's body: its own envelope, with room for fields to come.
+pub const ENVELOPE_BYTES: usize = 64 * 1024;
+
+/// Bytes of a request's head. Real heads are under 1 KiB; a signed deployment token adds about 1 KiB more.
+pub const HEAD_BYTES: usize = 16 * 1024;
+
+/// Bytes of a body that is neither a run nor a job: admin calls are small.
+pub const SMALL_BODY_BYTES: usize = 64 * 1024;
+
+/// Bytes of an id or a name that we keep. Trigger.dev's own are under 64.
+pub const ID_BYTES: usize = 256;
+
+/// Bytes of a deployment id, which may be a signed token in its place.
+pub const DEPLOYMENT_BYTES: usize = 4 * 1024;
+
+/// A head that is not complete by then is closed. It is also how long a kept-alive connection may idle, so it
+/// is well above the few seconds for which clients keep theirs.
+pub const HEAD_WITHIN: Duration = Duration::from_secs(30);
+
+/// A body that is not complete by then is refused: 10 MiB at 350 KB/s.
+pub const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Polls that one offer is dispatched to before the run is cold-started.
+pub const DISPATCHES_PER_OFFER: u8 = 3;
+
+/// Slowest link on which a run is still delivered, in bytes per second (4 Mbit/s). Slower than that, a cold
+/// start elsewhere is the better answer.
+pub const SLOWEST_LINK_BYTES_PER_S: u64 = 500_000;
+
+/// A client's own time-out may strike while a run is on its way, so a poll rests for its last quarter,
+pub const GUARD_SHARE: u32 = 4;
+/// but never for more than this.
+pub const GUARD_AT_MOST: Duration = Duration::from_secs(1);
+
+/// A poll this much older than the advertised time-out belongs to a client without time-outs: it is let go.
+pub const LET_GO_AFTER: Duration = Duration::from_secs(5);
+
+/// Runners remembered as executing. Beyond it the oldest is forgotten: it only feeds the dashboard.
+pub const EXECUTING: usize = 100_000;
+
+/// A runner that has not polled again for this long never will.
+pub const EXECUTING_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Offers in the history ring, as the contract says; about 30 MB when full.
+pub const HISTORY: usize = 100_000;
+
+/// Entries on one page of the history.
+pub const HISTORY_PAGE: usize = 100;
+
+/// Retirements in force at once; each poll is held against all of them.
+pub const RETIREMENTS: usize = 1000;
+
+/// How long a retirement stays in force when the caller does not say: runs that are executing when a version
+/// is retired mostly end within it.
+pub const RETIRE_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// How long a retirement may stay in force at most.
+pub const RETIRE_FOR_AT_MOST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How long after its acknowledgement a reset is taken as proof that the program never read the run. A client
+/// that read it uses or closes the connection; keepalive finds a dead machine within 3 s.
+pub const UNREAD_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connections kept open after the protocol is done with them, to see whether a reset follows.
+pub const LINGERING: usize = 1024;

@@ -1,0 +1,251 @@
+//! Decides who waits and who is next. A poll is in at most one pool, is chosen at most once, and rests in the
+//! last part of its client's own time-out. It never looks at a poll's handle, which belongs to the acting code.
+//!
+//! Every operation is O(1), whatever the number of polls: polls are linked by pool (who is next) and by the
+//! time they parked (who rests, who is let go). One time-out holds for all polls, so the order of parking is
+//! the order of every deadline.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use slab::Slab;
+
+use crate::ids::{Amount, DeploymentId, Runner, RunnerId, Version};
+use crate::limits::{GUARD_AT_MOST, GUARD_SHARE, LET_GO_AFTER};
+use crate::time::Moment;
+
+mod list;
+
+use list::{Linked, Links, List};
+
+/// What a run and a poll must have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PoolKey {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// Its version.
+    pub version: Version,
+    /// The machine's processors.
+    pub cpu: Amount,
+    /// The machine's memory in GB.
+    pub memory: Amount,
+}
+
+/// Which poll of a pool is next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// The newest: the oldest is the likeliest to be dead, and surplus runners can retire.
+    Newest,
+    /// The oldest.
+    Oldest,
+}
+
+/// When a poll is chosen no more, and when it is let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollTiming {
+    choosable_for: Duration,
+    let_go_after: Duration,
+}
+
+impl PollTiming {
+    /// The timing for clients that give up by themselves after `connection_timeout`.
+    #[must_use]
+    pub fn for_clients(connection_timeout: Duration) -> Self {
+        let guard = GUARD_AT_MOST.min(connection_timeout / GUARD_SHARE);
+        Self {
+            choosable_for: connection_timeout.saturating_sub(guard),
+            let_go_after: connection_timeout.saturating_add(LET_GO_AFTER),
+        }
+    }
+}
+
+/// Names one poll, for ever: a later poll in the same place has another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PollId {
+    slot: usize,
+    ticket: u64,
+}
+
+/// A parked poll, and what the acting code needs to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poll<H> {
+    /// Which runs fit it.
+    pub key: PoolKey,
+    /// Who polls.
+    pub runner: Runner,
+    /// Since when.
+    pub parked_at: Moment,
+    /// The acting code's own.
+    pub handle: H,
+}
+
+/// All parked polls.
+#[derive(Debug)]
+pub struct Pools<H> {
+    order: Order,
+    timing: PollTiming,
+    polls: Slab<Parked<H>>,
+    pools: HashMap<PoolKey, List>,
+    by_runner: HashMap<RunnerId, usize>,
+    fresh: List,
+    resting: List,
+    next_ticket: u64,
+}
+
+#[derive(Debug)]
+struct Parked<H> {
+    poll: Poll<H>,
+    ticket: u64,
+    rests: bool,
+    by_pool: Links,
+    by_time: Links,
+}
+
+const BY_POOL: usize = 0;
+const BY_TIME: usize = 1;
+
+impl<H> Linked for Slab<Parked<H>> {
+    fn links(&mut self, slot: usize, which: usize) -> &mut Links {
+        let parked = &mut self[slot];
+        if which == BY_POOL { &mut parked.by_pool } else { &mut parked.by_time }
+    }
+}
+
+impl<H> Pools<H> {
+    /// No polls yet.
+    #[must_use]
+    pub fn new(order: Order, timing: PollTiming) -> Self {
+        Self {
+            order,
+            timing,
+            polls: Slab::new(),
+            pools: HashMap::new(),
+            by_runner: HashMap::new(),
+            fresh: List::new(BY_TIME),
+            resting: List::new(BY_TIME),
+            next_ticket: 0,
+        }
+    }
+
+    /// Polls parked, resting ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.polls.len()
+    }
+
+    /// Whether nobody waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.polls.is_empty()
+    }
+
+    /// Parks a poll. The same runner's older poll leaves and is returned: its client has given it up.
+    pub fn park(&mut self, poll: Poll<H>) -> (PollId, Option<Poll<H>>) {
+        let replaced = self.by_runner.get(&poll.runner.id).copied().map(|slot| self.remove(slot));
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let slot = self.insert(poll, ticket);
+        (PollId { slot, ticket }, replaced)
+    }
+
+    /// Whether this runner has a poll here.
+    #[must_use]
+    pub fn holds(&self, runner: &RunnerId) -> bool {
+        self.by_runner.contains_key(runner)
+    }
+
+    /// Takes a poll out, whatever its state; `None` when it is not parked any more.
+    pub fn leave(&mut self, id: PollId) -> Option<Poll<H>> {
+        let parked = self.polls.get(id.slot)?;
+        (parked.ticket == id.ticket).then(|| self.remove(id.slot))
+    }
+
+    /// Takes the next poll of a pool out; `None` when none may be chosen.
+    pub fn choose(&mut self, key: &PoolKey, now: Moment) -> Option<Poll<H>> {
+        self.rest(now);
+        let pool = self.pools.get(key)?;
+        let slot = match self.order {
+            Order::Newest => pool.last(),
+            Order::Oldest => pool.first(),
+        }?;
+        Some(self.remove(slot))
+    }
+
+    /// Takes out a poll whose client should have given up long ago; ask until there is none.
+    pub fn let_go(&mut self, now: Moment) -> Option<Poll<H>> {
+        self.rest(now);
+        let slot = self.resting.first()?;
+        let age = now.since(self.polls[slot].poll.parked_at);
+        (age >= self.timing.let_go_after).then(|| self.remove(slot))
+    }
+
+    /// Takes out every poll that `leaves` says so of.
+    pub fn take_all(&mut self, mut leaves: impl FnMut(&Poll<H>) -> bool) -> Vec<Poll<H>> {
+        let slots: Vec<usize> =
+            self.polls.iter().filter(|(_, parked)| leaves(&parked.poll)).map(|(slot, _)| slot).collect();
+        slots.into_iter().map(|slot| self.remove(slot)).collect()
+    }
+
+    /// The polls from the longest waiting to the newest.
+    pub fn longest_first(&self) -> impl Iterator<Item = &Poll<H>> {
+        self.walk(self.resting.first()).chain(self.walk(self.fresh.first()))
+    }
+
+    /// The keys of all pools that hold a choosable poll.
+    pub fn keys(&self) -> impl Iterator<Item = &PoolKey> {
+        self.pools.keys()
+    }
+
+    fn walk(&self, first: Option<usize>) -> impl Iterator<Item = &Poll<H>> {
+        std::iter::successors(first, |slot| self.polls[*slot].by_time.next())
+            .map(|slot| &self.polls[slot].poll)
+    }
+
+    fn insert(&mut self, poll: Poll<H>, ticket: u64) -> usize {
+        let (key, runner) = (poll.key.clone(), poll.runner.id.clone());
+        let parked =
+            Parked { poll, ticket, rests: false, by_pool: Links::default(), by_time: Links::default() };
+        let slot = self.polls.insert(parked);
+        self.pools.entry(key).or_insert(List::new(BY_POOL)).push(&mut self.polls, slot);
+        self.fresh.push(&mut self.polls, slot);
+        self.by_runner.insert(runner, slot);
+        slot
+    }
+
+    fn remove(&mut self, slot: usize) -> Poll<H> {
+        if self.polls[slot].rests {
+            self.resting.unlink(&mut self.polls, slot);
+        } else {
+            self.leave_pool(slot);
+            self.fresh.unlink(&mut self.polls, slot);
+        }
+        let poll = self.polls.remove(slot).poll;
+        self.by_runner.remove(&poll.runner.id);
+        poll
+    }
+
+    fn leave_pool(&mut self, slot: usize) {
+        let key = &self.polls[slot].poll.key;
+        let pool = self.pools.get_mut(key).expect("a fresh poll is in its pool");
+        if pool.is_only(slot) {
+            self.pools.remove(key);
+        } else {
+            pool.unlink(&mut self.polls, slot);
+        }
+    }
+
+    /// Polls whose guard began leave their pool and wait on, unchoosable.
+    fn rest(&mut self, now: Moment) {
+        while let Some(slot) = self.fresh.first()
+            && now.since(self.polls[slot].poll.parked_at) >= self.timing.choosable_for
+        {
+            self.leave_pool(slot);
+            self.fresh.unlink(&mut self.polls, slot);
+            self.polls[slot].rests = true;
+            self.resting.push(&mut self.polls, slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! The rules of pools, as tables.
+
+use super::*;
+use crate::ids::WorkerName;
+
+fn key(deployment: &str) -> PoolKey {
+    PoolKey {
+        deployment: DeploymentId::parse(deployment).unwrap(),
+        version: Version::parse("20240101.1").unwrap(),
+        cpu: Amount::parse("0.5").unwrap(),
+        memory: Amount::ZERO,
+    }
+}
+
+fn poll(runner: &str, deployment: &str, at_ms: u64) -> Poll<()> {
+    let runner = Runner { id: RunnerId::parse(runner).unwrap(), worker: WorkerName::parse("node").unwrap() };
+    Poll { key: key(deployment), runner, parked_at: Moment::from_millis(at_ms), handle: () }
+}
+
+fn pools(order: Order) -> Pools<()> {
+    Pools::new(order, PollTiming::for_clients(Duration::from_millis(100)))
+}
+
+fn chosen(pools: &mut Pools<()>, deployment: &str, at_ms: u64) -> Option<String> {
+    let poll = pools.choose(&key(deployment), Moment::from_millis(at_ms))?;
+    Some(poll.runner.id.to_string())
+}
+
+#[test]
+fn the_newest_is_next_or_the_oldest_by_setting() {
+    for (order, expected) in [(Order::Newest, ["c", "b", "a"]), (Order::Oldest, ["a", "b", "c"])] {
+        let mut pools = pools(order);
+        for (at, runner) in ["a", "b", "c"].into_iter().enumerate() {
+            pools.park(poll(runner, "dep", at as u64));
+        }
+        let got: Vec<_> = std::iter::from_fn(|| chosen(&mut pools, "dep", 5)).collect();
+        assert_eq!(got, expected);
+        assert!(pools.is_empty());
+    }
+}
+
+#[test]
+fn a_run_fits_only_its_own_pool() {
+    let base = poll("a", "dep", 0);
+    let mut pools = pools(Order::Newest);
+    pools.park(base.clone());
+    let others = [
+        key("other"),
+        PoolKey { version: Version::parse("20240101.2").unwrap(), ..base.key.clone() },
+        PoolKey { cpu: Amount::parse("1").unwrap(), ..base.key.clone() },
+        PoolKey { memory: Amount::parse("1").unwrap(), ..base.key.clone() },
+    ];
+    for other in others {
+        assert_eq!(pools.choose(&other, Moment::from_millis(1)), None, "{other:?}");
+    }
+    let same = PoolKey { cpu: Amount::parse("5e-1").unwrap(), ..base.key.clone() };
+    assert_eq!(pools.choose(&same, Moment::from_millis(1)), Some(base));
+}
+
+#[test]
+fn a_new_poll_of_a_runner_replaces_its_old_one() {
+    let mut pools = pools(Order::Newest);
+    let (old, none) = pools.park(poll("a", "dep", 0));
+    assert_eq!(none, None);
+    let (_, replaced) = pools.park(poll("a", "elsewhere", 1));
+    assert_eq!(replaced, Some(poll("a", "dep", 0)));
+    assert_eq!(pools.leave(old), None);
+    assert_eq!(chosen(&mut pools, "dep", 2), None);
+    assert_eq!(chosen(&mut pools, "elsewhere", 2), Some("a".into()));
+}
+
+#[test]
+fn a_poll_that_left_is_not_chosen_and_its_id_names_no_other() {
+    let mut pools = pools(Order::Newest);
+    let (gone, _) = pools.park(poll("a", "dep", 0));
+    assert!(pools.leave(gone).is_some());
+    pools.park(poll("b", "dep", 1));
+    assert_eq!(pools.leave(gone), None);
+    assert_eq!(chosen(&mut pools, "dep", 2), Some("b".into()));
+}
+
+#[test]
+fn a_poll_rests_in_the_last_quarter_of_its_time_out_and_is_let_go_at_last() {
+    for order in [Order::Newest, Order::Oldest] {
+        let mut pools = pools(order);
+        pools.park(poll("old", "dep", 0));
+        pools.park(poll("young", "dep", 50));
+        assert_eq!(chosen(&mut pools, "dep", 75), Some("young".into()));
+        assert_eq!(chosen(&mut pools, "dep", 75), None);
+        assert_eq!(pools.len(), 1);
+        assert_eq!(pools.let_go(Moment::from_millis(5099)), None);
+        assert_eq!(pools.let_go(Moment::from_millis(5100)), Some(poll("old", "dep", 0)));
+        assert!(pools.is_empty());
+    }
+}
+
+#[test]
+fn the_guard_is_a_quarter_but_at_most_a_second() {
+    let cases = [(0, 0, 5000), (100, 75, 5100), (4000, 3000, 9000), (30_000, 29_000, 35_000)];
+    for (timeout, choosable, let_go) in cases {
+        let timing = PollTiming::for_clients(Duration::from_millis(timeout));
+        assert_eq!(timing.choosable_for, Duration::from_millis(choosable));
+        assert_eq!(timing.let_go_after, Duration::from_millis(let_go));
+    }
+}
+
+#[test]
+fn the_longest_waiting_are_listed_first_resting_ones_included() {
+    let mut pools = pools(Order::Newest);
+    for (at, runner) in [(0, "a"), (60, "b"), (70, "c")] {
+        pools.park(poll(runner, "dep", at));
+    }
+    assert_eq!(chosen(&mut pools, "nothing", 80), None);
+    let names: Vec<_> = pools.longest_first().map(|poll| poll.runner.id.to_string()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    let taken = pools.take_all(|poll| poll.runner.id.as_str() != "b");
+    assert_eq!(taken.len(), 2);
+    assert_eq!(chosen(&mut pools, "dep", 80), Some("b".into()));
+}

@@ -1,0 +1,65 @@
+//! Decides whose polls are turned away on purpose. A retirement stays in force for a while, so that runners
+//! which are executing when it is said are met when they come back.
+
+use std::collections::VecDeque;
+
+use crate::ids::{DeploymentId, RunnerId, Version};
+use crate::limits::RETIREMENTS;
+use crate::pool::Poll;
+use crate::time::Moment;
+
+/// Which runners: those that every given name fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    deployment: Option<DeploymentId>,
+    version: Option<Version>,
+    runner: Option<RunnerId>,
+}
+
+impl Who {
+    /// `None` when no name is given: nobody means to retire everybody by leaving things out.
+    #[must_use]
+    pub fn new(
+        deployment: Option<DeploymentId>,
+        version: Option<Version>,
+        runner: Option<RunnerId>,
+    ) -> Option<Self> {
+        let any = deployment.is_some() || version.is_some() || runner.is_some();
+        any.then_some(Self { deployment, version, runner })
+    }
+
+    /// Whether this poll is one of them.
+    #[must_use]
+    pub fn fits<H>(&self, poll: &Poll<H>) -> bool {
+        fits(self.deployment.as_ref(), &poll.key.deployment)
+            && fits(self.version.as_ref(), &poll.key.version)
+            && fits(self.runner.as_ref(), &poll.runner.id)
+    }
+}
+
+fn fits<T: PartialEq>(wanted: Option<&T>, actual: &T) -> bool {
+    wanted.is_none_or(|wanted| wanted == actual)
+}
+
+/// The retirements in force.
+#[derive(Debug, Default)]
+pub struct Retirements {
+    rules: VecDeque<(Who, Moment)>,
+}
+
+impl Retirements {
+    /// Puts one in force until then. The same one again gets the new end; beyond the cap the oldest ends.
+    pub fn add(&mut self, who: Who, until: Moment) {
+        self.rules.retain(|(known, _)| *known != who);
+        if self.rules.len() == RETIREMENTS {
+            self.rules.pop_front();
+        }
+        self.rules.push_back((who, until));
+    }
+
+    /// Whether this poll is to be turned away.
+    pub fn cover<H>(&mut self, poll: &Poll<H>, now: Moment) -> bool {
+        self.rules.retain(|(_, until)| now < *until);
+        self.rules.iter().any(|(who, _)| who.fits(poll))
+    }
+}

@@ -1,0 +1,83 @@
+//! Reads the command line, runs the command, and turns its end into an exit code: 0 done, 1 failed, 2 the command
+//! line or the configuration is wrong.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::{config, demo, serve};
+
+/// Keeps work from ever starting cold.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve(Settings),
+    /// Print the settings in force and where each came from.
+    Config {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Play a scene with real sockets: runners wait, runs are offered, a runner dies without a word.
+    Demo {
+        /// Runs to offer.
+        #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        runs: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where settings come from besides the environment.
+#[derive(Debug, clap::Args)]
+pub(super) struct Settings {
+    /// A TOML file; the environment overrides it.
+    #[arg(long, value_name = "FILE", env = "PILOTLIGHT_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// How a command can end badly.
+pub(super) enum Failure {
+    /// The configuration is wrong; already told.
+    Config,
+    /// Anything else.
+    Other(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Serve(settings) => serve::run(&settings),
+        Command::Config { settings, json } => config::run(&settings, json),
+        Command::Demo { runs, json } => demo::run(runs, json),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Config) => ExitCode::from(2),
+        Err(Failure::Other(error)) => {
+            #[expect(clippy::print_stderr, reason = "the command failed; this is where people are told")]
+            {
+                eprintln!("pilotlight: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The command line: one file per command, exit codes in one place.
+
+mod command;
+
+pub mod config;
+pub mod demo;
+pub mod serve;
+
+pub use command::run;

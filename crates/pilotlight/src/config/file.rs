@@ -1,0 +1,131 @@
+//! Finds what a TOML file says about known keys, and everything in it that is not one.
+//!
+//! It goes on after a mistake, so that all are told together. It never decides whether a value is allowed.
+
+use std::{fs::File, io::Read, path::Path};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    key::{SECTIONS, keys},
+    load::{Entry, Found},
+    mistakes::{Mistake, Problem, one_line},
+    resolved::Origin,
+    suggest,
+};
+
+/// A configuration is a page of text; what is larger was named by accident (a log, a device).
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Reads the file at `path`; `named_by` says who asked for it, should it be unreadable.
+pub(super) fn gather(path: &Path, named_by: Origin, found: &mut Found) {
+    match read(path) {
+        Ok(text) => Document { path, text: &text, broken_lines: Vec::new() }.gather(found),
+        Err(reason) => {
+            let problem = Problem::File { path: path.display().to_string(), reason };
+            found.add(Err(Mistake { origin: named_by, problem }));
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err("it is larger than 1 MiB, which no configuration is".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let line = line_at(error.as_bytes(), error.utf8_error().valid_up_to());
+        format!("line {line} is not UTF-8; save the file as UTF-8")
+    })
+}
+
+fn line_at(text: &[u8], offset: usize) -> usize {
+    text.iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+}
+
+struct Document<'a> {
+    path: &'a Path,
+    text: &'a str,
+    /// What the parser guessed on these lines is not worth a second mistake.
+    broken_lines: Vec<usize>,
+}
+
+impl Document<'_> {
+    fn gather(mut self, found: &mut Found) {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            let line = self.line(error.span().unwrap_or_default().start);
+            self.broken_lines.push(line);
+            found.add(Err(self.mistake(line, self.not_toml(line, error.message()))));
+        }
+        self.walk("", table.get_ref(), found);
+    }
+
+    /// The parser's message behind the name on its line; what follows the `=` could be a secret.
+    fn not_toml(&self, line: usize, message: &str) -> Problem {
+        let name = self.text.lines().nth(line - 1).and_then(|text| text.split_once('='));
+        let name = name.map_or_else(String::new, |(name, _)| format!("`{}`: ", one_line(name.trim())));
+        Problem::Syntax(format!("{name}{message}"))
+    }
+
+    fn walk(&self, section: &str, table: &DeTable<'_>, found: &mut Found) {
+        let prefix = if section.is_empty() { "" } else { &format!("{section}.") };
+        for (name, value) in table {
+            let line = self.line(name.span().start);
+            if !self.broken_lines.contains(&line) {
+                self.visit(&format!("{prefix}{}", name.get_ref()), line, value, found);
+            }
+        }
+    }
+
+    fn visit(&self, name: &str, line: usize, value: &Spanned<DeValue<'_>>, found: &mut Found) {
+        if let Some(key) = keys().find(|key| key.name == name) {
+            return found.add(Ok(Entry { key, text: self.plain(value), origin: self.origin(line) }));
+        }
+        let problem = match (is_section(name), value.get_ref().as_table()) {
+            (true, Some(inner)) => return self.walk(name, inner, found),
+            (true, None) => Problem::Section { name: name.to_owned() },
+            (false, table) => Problem::Unknown { name: one_line(name), meant: meant(name, table) },
+        };
+        found.add(Err(self.mistake(line, problem)));
+    }
+
+    /// The value as the environment would say it; what has no such form stays as it stands in the file.
+    fn plain(&self, value: &Spanned<DeValue<'_>>) -> String {
+        if let Some(text) = value.get_ref().as_str() {
+            return text.to_owned();
+        }
+        let integer = value.get_ref().as_integer();
+        let decimal = integer.and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok());
+        let source = || self.text.get(value.span()).unwrap_or_default().to_owned();
+        decimal.map_or_else(source, |decimal| decimal.to_string())
+    }
+
+    fn mistake(&self, line: usize, problem: Problem) -> Mistake {
+        Mistake { origin: self.origin(line), problem }
+    }
+
+    fn origin(&self, line: usize) -> Origin {
+        Origin::File(self.path.to_owned(), line)
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        line_at(self.text.as_bytes(), offset)
+    }
+}
+
+fn is_section(name: &str) -> bool {
+    SECTIONS.into_iter().any(|(section, _)| section == name)
+}
+
+fn meant(name: &str, table: Option<&DeTable<'_>>) -> Option<String> {
+    match table {
+        Some(_) => suggest::section(name).map(|section| format!("[{section}]")),
+        None => suggest::key(name).map(|key| key.name.to_owned()),
+    }
+}

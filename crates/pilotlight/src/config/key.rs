@@ -1,0 +1,139 @@
+//! Knows every key: its names, what it takes, its default, its phrase of help.
+//!
+//! It never knows where values come from. Truth: the `KEYS` of each section file.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
+
+use super::{
+    log, server,
+    takes::{Takes, Value},
+    warm_start,
+};
+
+/// Marks an environment name as ours.
+pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
+
+/// Names the configuration file; the one name with the prefix that is no key.
+pub(super) const ENV_CONFIG: &str = "PILOTLIGHT_CONFIG";
+
+/// Every section with its rows, in the order in which people read them.
+pub(super) const SECTIONS: [(&str, &[Key]); 3] =
+    [("server", server::KEYS), ("warm_start", warm_start::KEYS), ("log", log::KEYS)];
+
+/// One row of the table of known keys.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// `section.key`; the field of the same path in `Config` takes the value.
+    pub(super) name: &'static str,
+    /// As a user would write it.
+    pub(super) default: &'static str,
+    pub(super) takes: Takes,
+    /// A phrase in Markdown, without a full stop.
+    pub(super) help: &'static str,
+    pub(super) legacy: Option<Legacy>,
+    /// Shown as dots everywhere.
+    pub(super) secret: bool,
+}
+
+/// An environment name that users know from the source systems.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Legacy {
+    /// Takes what the key takes.
+    Name(&'static str),
+    /// `true` or `1` means `on` for the key, `false` or `0` means that it is not set.
+    Switch { name: &'static str, on: &'static str },
+}
+
+impl Key {
+    pub(super) const fn new(
+        name: &'static str,
+        default: &'static str,
+        takes: Takes,
+        help: &'static str,
+    ) -> Self {
+        Self { name, default, takes, help, legacy: None, secret: false }
+    }
+
+    pub(super) const fn legacy(self, legacy: Legacy) -> Self {
+        Self { legacy: Some(legacy), ..self }
+    }
+
+    pub(super) fn env_name(&self) -> String {
+        format!("{ENV_PREFIX}{}", self.name.replace('.', "_").to_uppercase())
+    }
+
+    pub(super) fn legacy_name(&self) -> Option<&'static str> {
+        self.legacy.map(|legacy| match legacy {
+            Legacy::Name(name) | Legacy::Switch { name, .. } => name,
+        })
+    }
+
+    pub(super) fn default_value(&self) -> Value {
+        self.takes.read(self.default).expect("a test reads the default of every row")
+    }
+
+    /// `text`, or dots when it must not be seen.
+    pub(super) fn veil(&self, text: String) -> String {
+        if self.secret { "••••••".to_owned() } else { text }
+    }
+}
+
+/// Every known key, in the order in which people read them.
+pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+    SECTIONS.into_iter().flat_map(|(_, rows)| rows)
+}
+
+/// The defaults of a section.
+pub(super) fn defaults<S: DeserializeOwned>(section: &str) -> S {
+    let mut tree = tree(keys().map(|key| (key, key.default_value())));
+    into_fields(tree[section].take())
+}
+
+/// Nests values by the path of their keys, so that serde finds the field of each.
+pub(super) fn tree(values: impl Iterator<Item = (&'static Key, Value)>) -> Json {
+    let mut root = json!({});
+    for (key, value) in values {
+        let field = key.name.split('.').fold(&mut root, |node, part| &mut node[part]);
+        *field = value.field;
+    }
+    root
+}
+
+/// Fills the fields of one section, or of all.
+pub(super) fn into_fields<S: DeserializeOwned>(tree: Json) -> S {
+    serde_json::from_value(tree).expect("tests fill every field from the row of its name")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{super::Config, *};
+
+    #[test]
+    fn whatever_a_row_takes_fills_the_field_of_its_name() {
+        for changed in keys() {
+            let allowed = changed.takes.to_string() + " 127.0.0.1 ::1";
+            let words = allowed.split([' ', ',']).chain([changed.default]);
+            for value in words.filter_map(|word| changed.takes.read(word)) {
+                let value_of = |key: &Key| match key.name == changed.name {
+                    true => value.clone(),
+                    false => key.default_value(),
+                };
+                let _: Config = into_fields(tree(keys().map(|key| (key, value_of(key)))));
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_is_used_twice_and_each_belongs_to_its_section() {
+        let env_names = keys().map(Key::env_name);
+        let legacy_names = keys().filter_map(Key::legacy_name).map(str::to_owned);
+        let names: Vec<_> = env_names.chain(legacy_names).chain([ENV_CONFIG.to_owned()]).collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+        for (section, rows) in SECTIONS {
+            assert!(rows.iter().all(|key| key.name.rsplit_once('.').is_some_and(|(s, _)| s == section)));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Puts the sources on top of each other: defaults, then the file, then the environment.
+//!
+//! It decides who wins, and that one mistake is enough to have no configuration. It never stops at the first mistake.
+
+use std::{ffi::OsString, path::Path};
+
+use super::{
+    environment::Environment,
+    file,
+    key::{ENV_CONFIG, Key, into_fields, tree},
+    log::Log,
+    mistakes::{Mistake, Mistakes, Problem},
+    resolved::{Origin, Resolved},
+    server::Server,
+    takes::Value,
+    warm_start::WarmStart,
+};
+
+/// Everything a user can set; the default is what holds when nothing is set.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `server.*`
+    pub server: Server,
+    /// `warm_start.*`
+    pub warm_start: WarmStart,
+    /// `log.*`
+    pub log: Log,
+}
+
+/// A configuration without mistakes.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What the process runs with.
+    pub config: Config,
+    /// The same for people, with the origin of each value.
+    pub resolved: Resolved,
+    /// Sentences worth one line of the log each; the values they are about had no effect.
+    pub warnings: Vec<String>,
+}
+
+/// What the sources say, in the order in which later entries win.
+#[derive(Default)]
+pub(super) struct Found {
+    entries: Vec<Entry>,
+    mistakes: Vec<Mistake>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// What one source says about one key.
+pub(super) struct Entry {
+    pub(super) key: &'static Key,
+    pub(super) text: String,
+    pub(super) origin: Origin,
+}
+
+/// Resolves every key.
+///
+/// `file` is what `--config` named; without it the file is the one that `PILOTLIGHT_CONFIG` in `env` names, if any.
+/// `env` is the environment (`std::env::vars_os()`); blank variables count as not set.
+///
+/// # Errors
+/// All mistakes together: an unreadable file, lines that are not TOML, unknown keys in the file, values that are not allowed.
+pub fn load(
+    file: Option<&Path>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Loaded, Mistakes> {
+    let env = Environment::new(env);
+    let mut found = Found::default();
+    if let Some(path) = file {
+        file::gather(path, Origin::Flag("--config"), &mut found);
+    } else if let Some(path) = env.config_file() {
+        file::gather(path, Origin::Env(ENV_CONFIG.to_owned()), &mut found);
+    }
+    env.gather(&mut found);
+    found.resolve()
+}
+
+impl Found {
+    pub(super) fn add(&mut self, entry: Result<Entry, Mistake>) {
+        match entry {
+            Ok(entry) => self.entries.push(entry),
+            Err(mistake) => self.mistakes.push(mistake),
+        }
+    }
+
+    fn resolve(mut self) -> Result<Loaded, Mistakes> {
+        let mut resolved = Resolved::defaults();
+        for entry in self.entries {
+            match entry.value() {
+                Some(value) => resolved.set(entry.key, value, entry.origin),
+                None => self.mistakes.push(entry.not_allowed(entry.key.takes.to_string())),
+            }
+        }
+        if !self.mistakes.is_empty() {
+            self.mistakes.sort_by(|a, b| a.origin.cmp(&b.origin));
+            return Err(Mistakes(self.mistakes));
+        }
+        Ok(Loaded { config: into_fields(tree(resolved.values())), resolved, warnings: self.warnings })
+    }
+}
+
+impl Entry {
+    /// What the text means, or `None` when it is not allowed.
+    pub(super) fn value(&self) -> Option<Value> {
+        self.key.takes.read(&self.text)
+    }
+
+    /// The mistake of saying this where only `allowed` is.
+    pub(super) fn not_allowed(&self, allowed: String) -> Mistake {
+        Mistake { origin: self.origin.clone(), problem: Problem::value(self.key, &self.text, allowed) }
+    }
+}

@@ -1,0 +1,66 @@
+//! `log.*`: what is written to the log, and in which shape.
+
+use serde::Deserialize;
+
+use super::{
+    key::{self, Key, Legacy},
+    takes::Takes,
+};
+
+/// What is written to the log, and in which shape.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// The least important line that is still written.
+    pub level: LogLevel,
+    /// The shape of a line.
+    pub format: LogFormat,
+}
+
+/// How important a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// A person must look.
+    Error,
+    /// The process is coping.
+    Warn,
+    /// A change users care about.
+    Info,
+    /// Steps, for people who look for a cause.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// The shape of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        key::defaults("log")
+    }
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "log.level",
+        "info",
+        Takes::Word(&["error", "warn", "info", "debug", "trace"]),
+        "the least important line that is still written",
+    )
+    .legacy(Legacy::Switch { name: "DEBUG_LOGGING", on: "debug" }),
+    Key::new(
+        "log.format",
+        "text",
+        Takes::Word(&["text", "json"]),
+        "the shape of a line: `text` for people, `json` for machines",
+    ),
+];

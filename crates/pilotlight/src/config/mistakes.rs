@@ -1,0 +1,83 @@
+//! Says what is wrong with a configuration, and what would be right. It never shows a secret and never ends the process.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::{key::Key, resolved::Origin};
+
+/// Longer values are cut, so that one mistake stays one line.
+const MAX_SHOWN_CHARS: usize = 60;
+
+/// Everything that is wrong, told at once, one line each. The process is expected to exit with code 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistakes(pub(super) Vec<Mistake>);
+
+impl std::error::Error for Mistakes {}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0.len() == 1 { "" } else { "s" };
+        write!(f, "use the configuration: {} mistake{plural}", self.0.len())?;
+        self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+/// One thing that is wrong, and where it was said.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{origin}: {problem}")]
+pub(super) struct Mistake {
+    pub(super) origin: Origin,
+    pub(super) problem: Problem,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum Problem {
+    #[error("{key} is `{shown}`; allowed: {allowed}")]
+    Value { key: &'static str, shown: String, allowed: String },
+    #[error("{key} is not UTF-8 text; allowed: {allowed}")]
+    NotText { key: &'static str, allowed: String },
+    #[error("`{name}` is not known{}", did_you_mean(.meant))]
+    Unknown { name: String, meant: Option<String> },
+    #[error("`{name}` is a section; write its keys below `[{name}]`")]
+    Section { name: String },
+    #[error("not TOML: {0}")]
+    Syntax(String),
+    /// The cause is in the text, because a list of mistakes has no one source.
+    #[error("cannot read {path}: {reason}")]
+    File { path: String, reason: String },
+}
+
+impl Problem {
+    /// `key` was said to be `text` where only `allowed` is.
+    pub(super) fn value(key: &Key, text: &str, allowed: String) -> Self {
+        Self::Value { key: key.name, shown: key.veil(one_line(text)), allowed }
+    }
+}
+
+/// The end of a sentence about an unknown name.
+pub(super) fn did_you_mean(meant: &Option<String>) -> String {
+    meant.as_ref().map_or_else(String::new, |meant| format!("; did you mean {meant}?"))
+}
+
+/// `text` cut to a length that people read, without line breaks and terminal escapes.
+pub(super) fn one_line(text: &str) -> String {
+    let cut = if text.chars().nth(MAX_SHOWN_CHARS).is_some() { "…" } else { "" };
+    let shown: String = text.chars().take(MAX_SHOWN_CHARS).collect();
+    shown.replace(char::is_control, " ") + cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::takes::Takes, *};
+
+    #[test]
+    fn a_secret_is_dots_and_a_long_value_is_cut_to_one_line() {
+        let key = Key::new("server.key", "0", Takes::Port, "");
+        let text = Problem::value(&key, &format!("a\n{}", "é".repeat(100)), "b".to_owned()).to_string();
+        assert_eq!(text, format!("server.key is `a {}…`; allowed: b", "é".repeat(58)));
+        let secret = Key { secret: true, ..key };
+        let text = Problem::value(&secret, "hunter2", "b".to_owned()).to_string();
+        assert_eq!(text, "server.key is `••••••`; allowed: b");
+    }
+}

@@ -1,0 +1,38 @@
+//! Turns defaults, a TOML file and the environment into one [`Config`] that cannot be wrong.
+//!
+//! It decides which source wins (environment over file over default, our names over older ones), what a value may
+//! be, and how mistakes are told: all of them at once. It never reads the process environment or a clock by itself,
+//! never ends the process, and never shows a secret.
+//!
+//! Truth: the `KEYS` of each section file. Parsing, defaults, suggestions, `pilotlight config` and
+//! `docs/configuration.md` all follow from them. To add a key, add a row to a section's `KEYS` and a field of the same
+//! name to its struct; to add a section, add its file, its field in [`Config`] and its line in `SECTIONS`.
+
+mod load;
+
+mod log;
+mod server;
+mod warm_start;
+
+mod key;
+mod takes;
+
+mod environment;
+mod file;
+
+mod mistakes;
+mod resolved;
+mod suggest;
+
+mod reference;
+
+#[cfg(test)]
+mod tests;
+
+pub use load::{Config, Loaded, load};
+pub use log::{Log, LogFormat, LogLevel};
+pub use mistakes::Mistakes;
+pub use reference::reference;
+pub use resolved::{Origin, Resolved};
+pub use server::Server;
+pub use warm_start::{Ack, Order, WarmStart};

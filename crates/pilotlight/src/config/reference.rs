@@ -1,0 +1,23 @@
+//! Writes the table of known keys as Markdown, for `docs/configuration.md` and for people without it.
+//!
+//! It never says what the rows do not say.
+
+use super::key::{Key, SECTIONS};
+
+/// Every key with its environment names, default, what is allowed and what it is: one Markdown table a section.
+pub fn reference() -> String {
+    SECTIONS.map(|(name, rows)| section(name, rows)).join("\n")
+}
+
+fn section(name: &str, rows: &[Key]) -> String {
+    let rows: String = rows.iter().map(row).collect();
+    format!(
+        "## `[{name}]`\n\n| Key | Environment | Default | Allowed | What it is |\n|---|---|---|---|---|\n{rows}"
+    )
+}
+
+fn row(key: &Key) -> String {
+    let legacy = key.legacy_name().map_or_else(String::new, |legacy| format!(", `{legacy}`"));
+    let (name, env, default) = (key.name, key.env_name(), key.default);
+    format!("| `{name}` | `{env}`{legacy} | `{default}` | {} | {} |\n", key.takes, key.help)
+}

@@ -1,0 +1,98 @@
+//! Remembers what every key was resolved to and where that came from, for `pilotlight config`.
+//!
+//! It never decides a value. Truth: what `load` put in.
+
+use std::{fmt, path::PathBuf};
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    key::{Key, keys},
+    takes::Value,
+};
+
+/// Where a value was said. The order is the order in which mistakes are told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Nowhere: it is the default.
+    Default,
+    /// A flag of the command line, such as `--config`.
+    Flag(&'static str),
+    /// A line of the configuration file: its path as it was given, and the line counted from 1.
+    File(PathBuf, usize),
+    /// The environment variable of this name.
+    Env(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Flag(name) => f.write_str(name),
+            Self::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Self::Env(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Every key with its value and its origin, in the order of the table of known keys.
+#[derive(Debug, Clone)]
+pub struct Resolved(Vec<Setting>);
+
+#[derive(Debug, Clone)]
+struct Setting {
+    key: &'static Key,
+    value: Value,
+    origin: Origin,
+}
+
+impl Resolved {
+    pub(super) fn defaults() -> Self {
+        let setting =
+            |key: &'static Key| Setting { key, value: key.default_value(), origin: Origin::Default };
+        Self(keys().map(setting).collect())
+    }
+
+    pub(super) fn set(&mut self, key: &'static Key, value: Value, origin: Origin) {
+        let setting = self.0.iter_mut().find(|setting| setting.key.name == key.name);
+        *setting.expect("every key has its default") = Setting { key, value, origin };
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = (&'static Key, Value)> {
+        self.0.iter().map(|setting| (setting.key, setting.value.clone()))
+    }
+
+    /// Each key with its printed value (dots for a secret) and its origin.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, String, &Origin)> {
+        self.0.iter().map(|setting| (setting.key.name, setting.printed(), &setting.origin))
+    }
+
+    /// `{"server.port": {"value": 8080, "from": "default"}}`; durations are text such as `5m`, secrets are dots.
+    pub fn to_json(&self) -> Json {
+        let entry =
+            |setting: &Setting| json!({ "value": setting.json(), "from": setting.origin.to_string() });
+        self.0.iter().map(|setting| (setting.key.name, entry(setting))).collect()
+    }
+}
+
+impl Setting {
+    fn printed(&self) -> String {
+        self.key.veil(self.value.text.clone())
+    }
+
+    fn json(&self) -> Json {
+        let is_plain = self.value.field.is_number() && !self.key.secret;
+        if is_plain { self.value.field.clone() } else { json!(self.printed()) }
+    }
+}
+
+/// An aligned table for people: key, value, origin; every line ends with a line break.
+impl fmt::Display for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key_width = self.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);
+        let value_width = self.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or(0);
+        self.iter().try_for_each(|(key, value, origin)| {
+            writeln!(f, "{key:key_width$}  {value:value_width$}  {origin}")
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! `server.*`: where callers connect, how many may, and how long leaving takes.
+
+use std::{net::IpAddr, time::Duration};
+
+use serde::Deserialize;
+
+use super::{
+    key::{self, Key, Legacy},
+    takes::Takes,
+};
+
+/// Where callers connect, how many may, and how long leaving takes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// TCP port to listen on; 0 takes any free one.
+    pub port: u16,
+    /// Most connections held at once; `None` derives it from the open-file limit.
+    pub max_connections: Option<usize>,
+    /// Time that requests under way get to finish once the process was asked to stop.
+    pub grace: Duration,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        key::defaults("server")
+    }
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "server.host",
+        "127.0.0.1",
+        Takes::Address,
+        "address to listen on; `0.0.0.0` or `::` for every interface",
+    )
+    .legacy(Legacy::Name("HOST")),
+    Key::new("server.port", "8080", Takes::Port, "TCP port to listen on; 0 takes any free one")
+        .legacy(Legacy::Name("PORT")),
+    Key::new(
+        "server.max_connections",
+        "auto",
+        Takes::AutoOrCount { least: 16 },
+        "most connections held at once; `auto` derives it from the open-file limit",
+    ),
+    Key::new(
+        "server.grace",
+        "8s",
+        Takes::Duration { least: Duration::ZERO, most: Duration::from_mins(10) },
+        "time that requests under way get to finish once the process was asked to stop",
+    ),
+];

@@ -1,0 +1,75 @@
+//! Decides which known name a wrong one was probably meant to be. It only compares; it never corrects.
+
+use super::key::{Key, SECTIONS, keys};
+
+/// More wrong letters than this are another word.
+const MAX_DISTANCE: usize = 2;
+
+/// The key that `wrong` was probably meant to be, written like a TOML path or like an environment name.
+pub(super) fn key(wrong: &str) -> Option<&'static Key> {
+    let wrong = wrong.to_lowercase().replace('.', "_");
+    let names = keys().map(|key| (key, key.name.replace('.', "_")));
+    nearest(&wrong, names).or_else(|| key_within(&wrong))
+}
+
+/// The section that `wrong` was probably meant to be.
+pub(super) fn section(wrong: &str) -> Option<&'static str> {
+    nearest(wrong, SECTIONS.into_iter().map(|(name, _)| (name, name.to_owned())))
+}
+
+/// `pilotlight_port` and `port` mean `server.port`: its last part is there as a whole.
+fn key_within(wrong: &str) -> Option<&'static Key> {
+    let framed = format!("_{wrong}_");
+    let last = |key: &Key| key.name.rsplit('.').next().map_or(0, str::len);
+    keys()
+        .filter(|key| framed.contains(&format!("_{}_", &key.name[key.name.len() - last(key)..])))
+        .max_by_key(|key| last(key))
+}
+
+fn nearest<T>(wrong: &str, known: impl Iterator<Item = (T, String)>) -> Option<T> {
+    let most = (wrong.len() / 3).clamp(1, MAX_DISTANCE);
+    let measured = known.map(|(item, name)| (distance(wrong, &name), item));
+    let near = measured.filter(|(distance, _)| *distance <= most);
+    near.min_by_key(|(distance, _)| *distance).map(|(_, item)| item)
+}
+
+/// Letters to insert, remove or replace (Levenshtein), one row of the matrix at a time.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.chars().enumerate() {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[row.len() - 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_or_a_forgotten_section_is_recognised() {
+        for (wrong, meant) in [
+            ("SERVER_PROT", "server.port"),
+            ("server.prot", "server.port"),
+            ("port", "server.port"),
+            ("warm-start.order", "warm_start.order"),
+            ("server.keepalive_ms", "warm_start.keepalive"),
+            ("WARM_ACK_DEADLINE", "warm_start.ack_deadline"),
+            ("log.lvl", "log.level"),
+            ("BACKUP", ""),
+            ("jobs.preset", ""),
+            ("", ""),
+        ] {
+            assert_eq!(key(wrong).map_or("", |key| key.name), meant, "{wrong}");
+        }
+        for (wrong, meant) in [("serve", "server"), ("warm-start", "warm_start"), ("job", "")] {
+            assert_eq!(section(wrong).unwrap_or_default(), meant, "{wrong}");
+        }
+    }
+}

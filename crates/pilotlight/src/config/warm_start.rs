@@ -1,0 +1,89 @@
+//! `warm_start.*`: how runners wait, and what counts as a run handed over.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{
+    key::{self, Key, Legacy},
+    takes::Takes,
+};
+
+/// How runners wait, and what counts as a run handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarmStart {
+    /// How long one poll waits, as told to runners; zero retires the fleet.
+    pub connection_timeout: Duration,
+    /// How long a runner goes on polling before it exits, as told to runners; zero retires the fleet.
+    pub keepalive: Duration,
+    /// Which waiting poll takes the next run.
+    pub order: Order,
+    /// Whether a dispatch waits for the acknowledgement of the runner's kernel.
+    pub ack: Ack,
+    /// Time without progress of the acknowledged bytes before a poll counts as dead.
+    pub ack_deadline: Duration,
+}
+
+/// Which waiting poll takes the next run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// The one that came last: the likeliest to be alive, and surplus runners can retire.
+    Newest,
+    /// The one that has waited longest.
+    Oldest,
+}
+
+/// Whether a dispatch waits for the acknowledgement of the runner's kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ack {
+    /// Where the platform can tell.
+    Auto,
+    /// Always; a platform that cannot tell is an error at start.
+    On,
+    /// Never; a dispatch stays unconfirmed.
+    Off,
+}
+
+impl Default for WarmStart {
+    fn default() -> Self {
+        key::defaults("warm_start")
+    }
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "warm_start.connection_timeout",
+        "30s",
+        Takes::ZeroOrDuration { least: Duration::from_millis(10), most: Duration::from_mins(10) },
+        "how long one poll waits, as told to runners; 0 retires the fleet",
+    )
+    .legacy(Legacy::Name("CONNECTION_TIMEOUT_MS")),
+    Key::new(
+        "warm_start.keepalive",
+        "5m",
+        Takes::Duration { least: Duration::ZERO, most: Duration::from_hours(24) },
+        "how long a runner goes on polling before it exits, as told to runners; 0 retires the fleet",
+    )
+    .legacy(Legacy::Name("KEEPALIVE_MS")),
+    Key::new(
+        "warm_start.order",
+        "newest",
+        Takes::Word(&["newest", "oldest"]),
+        "which waiting poll takes the next run",
+    ),
+    Key::new(
+        "warm_start.ack",
+        "auto",
+        Takes::Word(&["auto", "on", "off"]),
+        "whether a dispatch waits for the acknowledgement of the runner's kernel; `auto` does where the platform can tell",
+    ),
+    Key::new(
+        "warm_start.ack_deadline",
+        "250ms",
+        Takes::Duration { least: Duration::from_millis(50), most: Duration::from_secs(5) },
+        "time without progress of the acknowledged bytes before a poll counts as dead",
+    ),
+];

@@ -1,0 +1,26 @@
+//! Reads a request's body whole, within its limit and its time.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
+use pilotlight_core::limits::BODY_WITHIN;
+use tokio::time::timeout;
+
+use super::error::Refusal;
+
+/// Reads it, up to `limit` bytes.
+///
+/// # Errors
+/// A refusal that says which limit was passed.
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Refusal::too_large(limit));
+    }
+    match timeout(BODY_WITHIN, Limited::new(body, limit).collect()).await {
+        Err(_) => Err(Refusal::too_slow(BODY_WITHIN)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_large(limit)),
+        Ok(Err(_)) => Err(Refusal::bad_request("the body ended early or is not well framed")),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+    }
+}

@@ -1,0 +1,182 @@
+//! From the wire to `core` and back: what comes in is checked here, once.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::header::HeaderMap;
+use pilotlight_core::delivery::{Answer, Delivery};
+use pilotlight_core::executing::Execution;
+use pilotlight_core::history::Offered;
+use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
+use pilotlight_core::limits::RUN_BYTES;
+use pilotlight_core::pool::PoolKey;
+use pilotlight_core::time::Moment;
+use pilotlight_wire::dashboard;
+use pilotlight_wire::warm_start::{DequeuedMessage, Offer, header};
+
+use super::error::Refusal;
+use crate::clock::Clock;
+use crate::dispatch::dispatcher::Waiting;
+use crate::dispatch::offer::Run;
+
+/// Reads who polls, and for what, from a poll's headers.
+///
+/// # Errors
+/// A refusal that names the header.
+pub fn poll(headers: &HeaderMap) -> Result<(PoolKey, Runner), Refusal> {
+    let deployment = required(headers, header::DEPLOYMENT_ID)?;
+    let version = required(headers, header::DEPLOYMENT_VERSION)?;
+    let runner = required(headers, header::CONTROLLER_ID)?;
+    let worker = optional(headers, header::WORKER_INSTANCE_NAME)?.unwrap_or("unknown");
+    let key = PoolKey {
+        deployment: DeploymentId::parse(deployment).map_err(|why| bad(header::DEPLOYMENT_ID, why))?,
+        version: Version::parse(version).map_err(|why| bad(header::DEPLOYMENT_VERSION, why))?,
+        cpu: amount(headers, header::MACHINE_CPU)?,
+        memory: amount(headers, header::MACHINE_MEMORY)?,
+    };
+    let runner = Runner {
+        id: RunnerId::parse(runner).map_err(|why| bad(header::CONTROLLER_ID, why))?,
+        worker: WorkerName::parse(worker).map_err(|why| bad(header::WORKER_INSTANCE_NAME, why))?,
+    };
+    Ok((key, runner))
+}
+
+fn required<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refusal> {
+    optional(headers, name)?.ok_or_else(|| bad(name, "is missing"))
+}
+
+fn optional<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    if values.next().is_some() {
+        return Err(bad(name, "is there twice"));
+    }
+    value.map(|value| value.to_str().map_err(|_| bad(name, "is not ASCII"))).transpose()
+}
+
+fn amount(headers: &HeaderMap, name: &str) -> Result<Amount, Refusal> {
+    let text = optional(headers, name)?.unwrap_or("0");
+    Amount::parse(text).map_err(|why| bad(name, why))
+}
+
+fn bad(what: &str, why: impl std::fmt::Display) -> Refusal {
+    Refusal::bad_request(format!("{what} {why}"))
+}
+
+/// What an offer's body says.
+#[derive(Debug)]
+pub enum Wish {
+    /// A run that runners may wait for.
+    Run(Run),
+    /// A run without a deployment: no runner can wait for it.
+    Undeployed,
+}
+
+/// Reads an offer's body. The run's message stays a part of `body`.
+///
+/// # Errors
+/// A refusal that names the field.
+pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
+    let offer: Offer<'_> = parse(body, "the body is no offer")?;
+    let message = offer.dequeued_message.ok_or_else(|| bad("dequeuedMessage", "is missing"))?.get();
+    if message.len() > RUN_BYTES {
+        return Err(Refusal::too_large(RUN_BYTES));
+    }
+    let read: DequeuedMessage<'_> = parse(message.as_bytes(), "dequeuedMessage is no run")?;
+    let Some(deployment) = read.deployment.and_then(|deployment| deployment.friendly_id) else {
+        return Ok(Wish::Undeployed);
+    };
+    let run = read.run.as_ref();
+    let machine = run.and_then(|run| run.machine).unwrap_or_default();
+    let version = read.background_worker.and_then(|worker| worker.version).unwrap_or_default();
+    let id = run.and_then(|run| run.friendly_id.as_deref()).unwrap_or("unknown");
+    let key = PoolKey {
+        deployment: DeploymentId::parse(&deployment).map_err(|why| bad("deployment.friendlyId", why))?,
+        version: Version::parse(&version).map_err(|why| bad("backgroundWorker.version", why))?,
+        cpu: Amount::new(machine.cpu).map_err(|why| bad("run.machine.cpu", why))?,
+        memory: Amount::new(machine.memory).map_err(|why| bad("run.machine.memory", why))?,
+    };
+    let id = RunId::parse(id).map_err(|why| bad("run.friendlyId", why))?;
+    Ok(Wish::Run(Run { id, key, message: body.slice_ref(message.as_bytes()) }))
+}
+
+fn parse<'a, T: serde::Deserialize<'a>>(json: &'a [u8], what: &str) -> Result<T, Refusal> {
+    serde_json::from_slice(json).map_err(|error| bad(what, describe(&error)))
+}
+
+/// serde's text without the payload: it quotes the values it found.
+fn describe(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Syntax => "it is not JSON",
+        serde_json::error::Category::Eof => "it ends early",
+        serde_json::error::Category::Data => "a field is there twice or has another type than expected",
+        serde_json::error::Category::Io => "it could not be read",
+    };
+    format!("({what}, line {} column {})", error.line(), error.column())
+}
+
+/// A waiting poll for the dashboard.
+pub fn waiting(poll: &Waiting<'_>, now: Moment, clock: Clock) -> dashboard::Waiting {
+    dashboard::Waiting {
+        runner: runner(poll.key, poll.runner),
+        connected_at: clock.epoch_ms(poll.parked_at),
+        waiting_duration_ms: millis(now.since(poll.parked_at)),
+    }
+}
+
+/// A runner at work for the dashboard.
+pub fn executing(execution: &Execution, now: Moment, clock: Clock) -> dashboard::Executing {
+    dashboard::Executing {
+        runner: runner(&execution.key, &execution.runner),
+        run_id: text(execution.run.as_str()),
+        matched_at: clock.epoch_ms(execution.since),
+        executing_duration_ms: millis(now.since(execution.since)),
+    }
+}
+
+/// An offer of the past for the dashboard.
+pub fn offered(offered: &Offered, clock: Clock) -> dashboard::Match {
+    let taker = offered.runner.as_ref();
+    dashboard::Match {
+        run_id: text(offered.run.as_str()),
+        controller_id: text(taker.map_or("", |taker| taker.runner.id.as_str())),
+        worker_instance_name: text(taker.map_or("", |taker| taker.runner.worker.as_str())),
+        deployment_key: format!("{}:{}", offered.key.deployment, offered.key.version),
+        machine_cpu: offered.key.cpu.value(),
+        machine_memory: offered.key.memory.value(),
+        matched_at: clock.epoch_ms(offered.at),
+        wait_duration_ms: taker.map_or(0, |taker| millis(taker.waited)),
+        success: matches!(offered.answer, Answer::Warm(Delivery::Acknowledged | Delivery::Unconfirmed)),
+        delivery: delivery(offered.answer),
+        answered_in_us: u64::try_from(offered.took.as_micros()).unwrap_or(u64::MAX),
+        dispatches: offered.dispatches,
+    }
+}
+
+const fn delivery(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Warm(Delivery::Acknowledged) => "acknowledged",
+        Answer::Warm(Delivery::Unread) => "unread",
+        Answer::Warm(Delivery::Unconfirmed) => "unconfirmed",
+        Answer::Cold => "cold",
+    }
+}
+
+fn runner(key: &PoolKey, runner: &Runner) -> dashboard::Runner {
+    dashboard::Runner {
+        deployment_id: text(key.deployment.as_str()),
+        deployment_version: text(key.version.as_str()),
+        machine_cpu: key.cpu.value(),
+        machine_memory: key.memory.value(),
+        controller_id: text(runner.id.as_str()),
+        worker_instance_name: text(runner.worker.as_str()),
+    }
+}
+
+fn text(text: &str) -> Arc<str> {
+    text.into()
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

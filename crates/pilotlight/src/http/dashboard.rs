@@ -1,0 +1,113 @@
+//! `GET /api/dashboard`: who waits, who executes, what was offered. `DELETE`: forgets the offers.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use pilotlight_core::limits::HISTORY_PAGE;
+use pilotlight_core::time::Moment;
+use pilotlight_wire::dashboard::{Cleared, Config, Dashboard, Page, Pagination, Stats};
+
+use super::convert;
+use super::error::{Refusal, json};
+use super::router::Handles;
+use crate::dispatch::dispatcher::View;
+
+/// `GET`
+pub async fn read(
+    State(handles): State<Arc<Handles>>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Response {
+    let Ok(Query(page)) = page else {
+        return Refusal::bad_request("page and limit are whole numbers from 1").into_response();
+    };
+    let now = handles.clock.now();
+    let dashboard = handles.dispatcher.read(|view| dashboard(&handles, &view, page, now));
+    json(StatusCode::OK, &dashboard)
+}
+
+/// `DELETE`
+pub async fn clear(State(handles): State<Arc<Handles>>) -> Response {
+    handles.dispatcher.clear_history();
+    json(StatusCode::OK, &Cleared { success: true })
+}
+
+fn dashboard(handles: &Handles, view: &View<'_>, page: Page, now: Moment) -> Dashboard {
+    let clock = handles.clock;
+    let history = view.history();
+    let pagination = pagination(page, history.len() as u64);
+    let skip = (pagination.page - 1).saturating_mul(pagination.limit);
+    let shown = history.newest_first().skip(index(skip)).take(index(pagination.limit));
+    Dashboard {
+        runners: view.polls().map(|poll| convert::waiting(&poll, now, clock)).collect(),
+        executing_runners: view.executing().iter().map(|run| convert::executing(run, now, clock)).collect(),
+        recent_matches: shown.map(|offered| convert::offered(offered, clock)).collect(),
+        pagination,
+        config: config(handles),
+        stats: stats(view),
+        timestamp: clock.epoch_ms(now),
+    }
+}
+
+fn pagination(page: Page, total: u64) -> Pagination {
+    let limit = page.limit.unwrap_or(HISTORY_PAGE as u64).clamp(1, HISTORY_PAGE as u64);
+    let page = page.page.unwrap_or(1).max(1);
+    let total_pages = total.div_ceil(limit);
+    Pagination {
+        page,
+        limit,
+        total_matches: total,
+        total_pages,
+        has_next_page: page < total_pages,
+        has_prev_page: page > 1,
+    }
+}
+
+fn config(handles: &Handles) -> Config {
+    let told = handles.told;
+    Config {
+        connection_timeout_ms: u64::try_from(told.connection_timeout.as_millis()).unwrap_or(u64::MAX),
+        keepalive_ms: u64::try_from(told.keepalive.as_millis()).unwrap_or(u64::MAX),
+        port: handles.listens.port(),
+        host: handles.listens.ip().to_string(),
+    }
+}
+
+fn stats(view: &View<'_>) -> Stats {
+    let totals = view.history().totals();
+    Stats {
+        total_runners: view.waiting(),
+        total_executing_runners: view.executing().len(),
+        total_deployments: view.deployments(),
+        recent_matches_count: view.history().len(),
+        warm_starts: totals.warm,
+        cold_starts: totals.cold,
+        total_matches: totals.warm + totals.cold,
+    }
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_clamped_and_know_their_neighbours() {
+        let cases = [
+            (None, None, 250, (1, 100, 3, true, false)),
+            (Some(3), Some(100), 250, (3, 100, 3, false, true)),
+            (Some(0), Some(0), 5, (1, 1, 5, true, false)),
+            (Some(u64::MAX), Some(1000), 0, (u64::MAX, 100, 0, false, true)),
+        ];
+        for (page, limit, total, expected) in cases {
+            let got = pagination(Page { page, limit }, total);
+            let got = (got.page, got.limit, got.total_pages, got.has_next_page, got.has_prev_page);
+            assert_eq!(got, expected);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Speaks HTTP: checks what comes in once, turns it into `core`'s types, asks the drivers, and writes what they
+//! answer. One file per noun; it decides nothing about runs and runners.
+
+pub mod router;
+
+pub mod access;
+pub mod body;
+pub mod convert;
+pub mod error;
+
+pub mod admin;
+pub mod dashboard;
+pub mod health;
+pub mod metrics;
+pub mod warm_start;

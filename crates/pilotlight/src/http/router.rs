@@ -1,0 +1,112 @@
+//! Every path the service answers, in one table.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::middleware;
+use axum::response::Response;
+use axum::routing::{get, post};
+use hyper::Request;
+use hyper::body::Incoming;
+use tower::Service;
+
+use super::{access, admin, dashboard, error, health, metrics, warm_start};
+use crate::clock::Clock;
+use crate::dispatch::dispatcher::Dispatcher;
+use crate::net::listener::Connections;
+use crate::telemetry::metrics::Metrics;
+
+/// What the handlers ask.
+#[derive(Debug)]
+pub struct Handles {
+    /// Matching.
+    pub dispatcher: Arc<Dispatcher>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The connections open.
+    pub connections: Connections,
+    /// The clock.
+    pub clock: Clock,
+    /// What runners are told.
+    pub told: Told,
+    /// Where the service listens.
+    pub listens: std::net::SocketAddr,
+}
+
+/// What runners are told by `GET /connect`.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// After how long they abort a poll and ask again.
+    pub connection_timeout: Duration,
+    /// After how long without a run they exit.
+    pub keepalive: Duration,
+}
+
+/// All paths.
+pub fn router(handles: Arc<Handles>) -> Router {
+    protocol()
+        .merge(control())
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::no_such_method)
+        .with_state(handles)
+}
+
+/// What runners and supervisors call; they bring no credentials, and never come from a web page.
+fn protocol() -> Router<Arc<Handles>> {
+    let connect = || get(health::connect).layer(middleware::from_fn(access::not_from_a_page));
+    let health = || get(health::health).layer(middleware::from_fn(access::not_from_a_page));
+    let warm_start = || get(warm_start::poll).head(error::no_such_method).post(warm_start::offer);
+    Router::new()
+        .route("/connect", connect())
+        .route("/api/connect", connect())
+        .route("/health", health())
+        .route("/api/health", health())
+        .route("/warm-start", warm_start())
+        .route("/api/warm-start", warm_start())
+}
+
+/// What operators call.
+fn control() -> Router<Arc<Handles>> {
+    Router::new()
+        .route("/api/dashboard", get(dashboard::read).delete(dashboard::clear))
+        .route("/api/admin/retire", post(admin::retire))
+        .route("/metrics", get(metrics::read))
+        .layer(middleware::from_fn(access::from_this_machine))
+}
+
+/// A response that means: close the connection without a byte.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("closed on purpose")]
+pub struct Hangup;
+
+impl Hangup {
+    /// The marked response.
+    #[must_use]
+    pub fn response() -> Response {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(Self);
+        response
+    }
+}
+
+/// The routes as the accept loop wants them.
+pub fn service(router: Router) -> impl Fn(Request<Incoming>) -> ServiceFuture + Clone + Send + 'static {
+    move |request| {
+        let answer = router.clone().call(request);
+        Box::pin(async move { hang_up_when_marked(answer.await) })
+    }
+}
+
+type ServiceFuture = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hangup>> + Send>>;
+
+fn hang_up_when_marked(answer: Result<Response, Infallible>) -> Result<Response, Hangup> {
+    let Ok(response) = answer;
+    match response.extensions().get::<Hangup>() {
+        Some(hangup) => Err(*hangup),
+        None => Ok(response),
+    }
+}

@@ -1,0 +1,54 @@
+//! Connections that HTTP has let go of while it is open whether the peer read its last answer. They are looked
+//! at now and then, for a bounded time and in a bounded number; beyond it the question stays open.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use pilotlight_core::limits::{LINGERING, UNREAD_WITHIN};
+
+use super::conn::Conn;
+
+/// The connections in question.
+#[derive(Debug, Default)]
+pub struct Linger {
+    conns: Mutex<VecDeque<Arc<Conn>>>,
+}
+
+impl Linger {
+    /// Keeps a connection when there is a question about it.
+    pub(super) fn keep(&self, conn: &Arc<Conn>) {
+        if conn.waits_since().is_none() {
+            return;
+        }
+        let mut conns = self.lock();
+        if conns.len() == LINGERING {
+            conns.pop_front();
+        }
+        conns.push_back(Arc::clone(conn));
+    }
+
+    /// Looks at all of them; to be called a few times a second.
+    pub fn look(&self) {
+        let conns = std::mem::take(&mut *self.lock());
+        let open = conns.into_iter().filter(|conn| !is_decided(conn)).collect::<Vec<_>>();
+        self.lock().extend(open);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Conn>>> {
+        self.conns.lock().expect("nothing panics under this lock")
+    }
+}
+
+/// A reset leaves its error on the socket; a close in good order leaves none.
+fn is_decided(conn: &Conn) -> bool {
+    let was_reset = conn
+        .stream()
+        .take_error()
+        .is_ok_and(|error| error.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+    if was_reset {
+        conn.was_reset();
+        return true;
+    }
+    let closed = conn.state().is_none_or(|state| state.is_closed);
+    closed || conn.waits_since().is_none_or(|since| since.elapsed() > UNREAD_WITHIN)
+}

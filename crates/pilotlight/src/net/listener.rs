@@ -1,0 +1,218 @@
+//! Accepts connections and runs HTTP on them: socket options, a cap on connections, limits on heads, and an end
+//! in good order. It survives a lack of descriptors; at the cap a connection is closed without a byte.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pilotlight_core::limits::{HEAD_BYTES, HEAD_WITHIN};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::conn::{Conn, Io};
+use super::linger::Linger;
+use super::sys;
+
+/// Connections the kernel keeps ready for us; a fleet that comes back at once is thousands.
+const BACKLOG: i32 = 4096;
+
+/// Descriptors left for files, pipes and connections of our own.
+const RESERVED_FILES: usize = 128;
+
+/// A dead poller is forgotten within 3 s: the user time-out decides, the probes are what it is decided by.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+const PROBES: u32 = 2;
+const UNHEARD_FOR: Duration = Duration::from_secs(3);
+
+/// How long to leave the kernel alone after it had no descriptor for us.
+const BREATHER: Duration = Duration::from_millis(20);
+
+/// The connections that may be open at once: as asked for, or what the limit of open files leaves.
+///
+/// # Errors
+/// When more are asked for than the limit leaves; the text says what to do.
+pub fn connections_at_most(asked: Option<usize>) -> io::Result<usize> {
+    let possible = sys::raise_open_files()?.saturating_sub(RESERVED_FILES).min(Semaphore::MAX_PERMITS);
+    match asked {
+        Some(asked) if asked > possible => Err(io::Error::other(format!(
+            "{asked} connections need an open-file limit of {}, but it is {}; raise it with `ulimit -Hn`",
+            asked + RESERVED_FILES,
+            possible + RESERVED_FILES
+        ))),
+        Some(asked) => Ok(asked),
+        None => Ok(possible),
+    }
+}
+
+/// Opens the listening socket.
+///
+/// # Errors
+/// The kernel's: the address is in use, or is not ours.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Open connections, and how to end them.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    at_most: usize,
+    free: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    linger: Arc<Linger>,
+}
+
+impl Connections {
+    /// None yet.
+    #[must_use]
+    pub fn new(at_most: usize) -> Self {
+        Self {
+            at_most,
+            free: Arc::new(Semaphore::new(at_most)),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            linger: Arc::default(),
+        }
+    }
+
+    /// Connections open now.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.at_most - self.free.available_permits()
+    }
+
+    /// Connections that may be open at once.
+    #[must_use]
+    pub const fn at_most(&self) -> usize {
+        self.at_most
+    }
+
+    /// Whether [`Connections::stop`] was called.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Those about whose last answer there is a question.
+    #[must_use]
+    pub const fn linger(&self) -> &Arc<Linger> {
+        &self.linger
+    }
+
+    /// Accepts nothing more, and closes each connection once its request under way is answered.
+    pub fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+    }
+
+    /// Waits until all are closed.
+    pub async fn closed(&self) {
+        self.tasks.wait().await;
+    }
+
+    /// Accepts connections until [`Connections::stop`]; `serve` answers the requests, which carry their
+    /// `Arc<Conn>` as an extension. An error of `serve` closes the connection without a byte.
+    pub async fn accept<S, F, B, E>(self, listener: TcpListener, serve: S)
+    where
+        S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.stop.cancelled() => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer, &serve),
+                Err(error) => pause_after(&error).await,
+            }
+        }
+    }
+
+    fn admit<S, F, B, E>(&self, stream: TcpStream, peer: SocketAddr, serve: &S)
+    where
+        S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
+            tracing::debug!(%peer, "closed a connection: as many as may be are open");
+            return;
+        };
+        if let Err(error) = set_options(&stream) {
+            tracing::debug!(%peer, %error, "failed to set up a connection");
+            return;
+        }
+        let conn = Conn::new(stream, peer, Arc::clone(&self.linger));
+        self.tasks.spawn(run(conn, permit, self.stop.clone(), serve.clone()));
+    }
+}
+
+async fn run<S, F, B, E>(conn: Arc<Conn>, permit: OwnedSemaphorePermit, stop: CancellationToken, serve: S)
+where
+    S: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let io = TokioIo::new(Io::new(Arc::clone(&conn)));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&conn));
+        serve(request)
+    });
+    let http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(io, service);
+    let mut http = std::pin::pin!(http);
+    let ended = tokio::select! {
+        ended = http.as_mut() => ended,
+        () = stop.cancelled() => {
+            http.as_mut().graceful_shutdown();
+            http.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+    drop(permit);
+}
+
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let probes = TcpKeepalive::new().with_time(PROBE_EVERY).with_interval(PROBE_EVERY).with_retries(PROBES);
+    socket.set_tcp_keepalive(&probes)?;
+    socket.set_tcp_user_timeout(Some(UNHEARD_FOR))
+}
+
+/// A connection that was gone before it was accepted is nothing; a lack of descriptors or memory passes.
+async fn pause_after(error: &io::Error) {
+    let gone = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    );
+    if !gone {
+        tracing::warn!(%error, "failed to accept a connection; raise the open-file limit if this stays");
+        tokio::time::sleep(BREATHER).await;
+    }
+}

@@ -1,0 +1,11 @@
+//! Sockets: accepting them, moving bytes, and asking the kernel what became of the bytes. Knows nothing of runs,
+//! runners or routes.
+
+pub mod listener;
+
+pub mod conn;
+
+pub mod ack;
+pub mod linger;
+
+pub mod sys;

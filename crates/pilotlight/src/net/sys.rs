@@ -1,0 +1,163 @@
+//! The socket calls that have no safe wrapper; the one file with unsafe code. Each function is a single system
+//! call on a borrowed socket: it keeps no pointer, and reads only what the kernel said it wrote.
+#![allow(unsafe_code, reason = "TCP_INFO, timestamping and the error queue have no safe wrapper")]
+
+use std::io::{self, IoSlice};
+use std::mem::{size_of, zeroed};
+use std::os::fd::{AsFd, AsRawFd};
+
+use libc::{c_int, c_void};
+
+/// What the kernel says of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpState {
+    /// Both directions are open.
+    pub is_open: bool,
+    /// Neither is: closed, reset or timed out.
+    pub is_closed: bool,
+    /// Bytes sent by us that the peer's kernel acknowledged.
+    pub acknowledged: u64,
+}
+
+const ESTABLISHED: u8 = 1;
+const CLOSED: u8 = 7;
+
+/// Reads the state of a TCP connection (`TCP_INFO`).
+///
+/// # Errors
+/// The kernel's, when the socket is no TCP socket or the kernel is too old to count acknowledged bytes.
+pub fn tcp_state(socket: &impl AsFd) -> io::Result<TcpState> {
+    // SAFETY: an all-zero tcp_info is valid.
+    let mut info: libc::tcp_info = unsafe { zeroed() };
+    let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the pointers and the length describe `info`, which outlives the call.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast::<c_void>(),
+            &raw mut len,
+        )
+    };
+    check(done)?;
+    if (len as usize) < std::mem::offset_of!(libc::tcp_info, tcpi_bytes_acked) + size_of::<u64>() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    Ok(TcpState {
+        is_open: info.tcpi_state == ESTABLISHED,
+        is_closed: info.tcpi_state == CLOSED,
+        acknowledged: info.tcpi_bytes_acked,
+    })
+}
+
+/// Lets later sends ask for an event on their acknowledgement (`SO_TIMESTAMPING`).
+///
+/// # Errors
+/// The kernel's, when it cannot.
+pub fn allow_ack_events(socket: &impl AsFd) -> io::Result<()> {
+    let flags =
+        libc::SOF_TIMESTAMPING_SOFTWARE | libc::SOF_TIMESTAMPING_OPT_ID | libc::SOF_TIMESTAMPING_OPT_TSONLY;
+    set_option(socket, libc::SO_TIMESTAMPING, &flags)
+}
+
+/// Sends and asks for an event in the error queue once the peer's kernel acknowledged the last byte sent.
+///
+/// # Errors
+/// The kernel's; `WouldBlock` when the send buffer is full.
+pub fn send_for_ack(socket: &impl AsFd, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut control = Control::asking_for_ack();
+    // SAFETY: an all-zero msghdr is valid.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_iov = bytes.as_ptr().cast_mut().cast();
+    message.msg_iovlen = bytes.len() as _;
+    message.msg_control = (&raw mut control).cast();
+    message.msg_controllen = size_of::<Control>() as _;
+    // SAFETY: IoSlice has the layout of iovec; everything the message points at outlives the call.
+    let sent = unsafe {
+        libc::sendmsg(socket.as_fd().as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
+    };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// One control message as the kernel lays it out: its head, its data, padded to the head's alignment.
+#[repr(C)]
+struct Control {
+    head: libc::cmsghdr,
+    flags: u32,
+    padding: u32,
+}
+
+impl Control {
+    const fn asking_for_ack() -> Self {
+        // SAFETY: an all-zero Control is valid.
+        let mut control: Self = unsafe { zeroed() };
+        control.head.cmsg_len = (std::mem::offset_of!(Self, flags) + size_of::<u32>()) as _;
+        control.head.cmsg_level = libc::SOL_SOCKET;
+        control.head.cmsg_type = libc::SO_TIMESTAMPING;
+        control.flags = libc::SOF_TIMESTAMPING_TX_ACK;
+        control
+    }
+}
+
+/// Takes one event out of the error queue and throws it away.
+///
+/// # Errors
+/// `WouldBlock` when the queue is empty.
+pub fn drop_ack_event(socket: &impl AsFd) -> io::Result<()> {
+    let mut control = [0_u64; 32];
+    // SAFETY: an all-zero msghdr is valid.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control) as _;
+    // SAFETY: the message points at `control` alone, which outlives the call.
+    let got = unsafe {
+        libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT)
+    };
+    usize::try_from(got).map(drop).map_err(|_| io::Error::last_os_error())
+}
+
+/// Resets a connection at once, whoever else holds it: the peer sees a reset, every later call here fails.
+///
+/// # Errors
+/// The kernel's; a connection that is gone already is none.
+pub fn reset(socket: &impl AsFd) -> io::Result<()> {
+    // SAFETY: an all-zero sockaddr is valid; AF_UNSPEC dissolves the association (connect(2)).
+    let mut nobody: libc::sockaddr = unsafe { zeroed() };
+    nobody.sa_family = libc::AF_UNSPEC as libc::sa_family_t;
+    let len = size_of::<libc::sockaddr>() as libc::socklen_t;
+    // SAFETY: the pointer and the length describe `nobody`, which outlives the call.
+    check(unsafe { libc::connect(socket.as_fd().as_raw_fd(), &raw const nobody, len) })
+}
+
+/// Raises the soft limit of open files to the hard one and returns it.
+///
+/// # Errors
+/// The kernel's.
+pub fn raise_open_files() -> io::Result<usize> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to `limit`, which outlives both calls.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: as above.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
+    Ok(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
+}
+
+fn set_option<T>(socket: &impl AsFd, name: c_int, value: &T) -> io::Result<()> {
+    let len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the pointer and the length describe `value`, which outlives the call.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            name,
+            std::ptr::from_ref(value).cast::<c_void>(),
+            len,
+        )
+    })
+}
+
+fn check(result: c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

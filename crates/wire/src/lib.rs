@@ -1,0 +1,7 @@
+//! Speaks: the wire types of every protocol, one file per contract. They carry what is on the wire and check
+//! nothing; what a value means is `core`'s business, and turning one into the other is the edge's.
+
+pub mod warm_start;
+
+pub mod admin;
+pub mod dashboard;
