@@ -1,7 +1,26 @@
-//! `pilotlight demo`
+//! `pilotlight demo`: plays a scene and shows what came of it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the scene is for people at a terminal")]
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
 
 use super::command::Failure;
+use crate::demo::{report::Report, scene};
 
-pub(super) fn run(_runs: u32, _json: bool) -> Result<(), Failure> {
-    Ok(())
+pub(super) fn run(runs: u32, json: bool) -> Result<(), Failure> {
+    if !json {
+        eprintln!("Runners of three deployments wait, four supervisors offer {runs} runs.\n");
+    }
+    let report = Runtime::new()?.block_on(scene::play(runs))?;
+    if json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(check(&report)?)
+}
+
+fn check(report: &Report) -> anyhow::Result<()> {
+    let lost = report.lost + report.twice;
+    (lost == 0).then_some(()).with_context(|| format!("{lost} runs were lost or received twice"))
 }

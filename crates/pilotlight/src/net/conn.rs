@@ -3,6 +3,7 @@
 //! the descriptor: that would hold the close back.
 
 use std::fmt;
+use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -53,6 +54,16 @@ pub enum Tell {
     Acknowledgement,
     /// No: written is all we want to know.
     Nothing,
+}
+
+/// Which part of an answer is sent at a time.
+enum Portion {
+    /// All of it; nobody watches.
+    Unwatched,
+    /// Its head alone.
+    Head,
+    /// All of it, and the kernel is to tell of its acknowledgement.
+    Rest,
 }
 
 #[derive(Default)]
@@ -171,20 +182,31 @@ impl Conn {
         self.watch.lock().expect("nothing panics under this lock")
     }
 
-    fn wants_ack_event(&self) -> bool {
-        let watch = self.lock();
-        watch.events_allowed
-            && watch.answer.as_ref().is_some_and(|answer| answer.tell == Tell::Acknowledgement)
-    }
-
     fn send(&self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-        let sent = if self.is_watched() && self.wants_ack_event() {
-            self.stream.try_io(Interest::WRITABLE, || sys::send_for_ack(&self.stream, bytes))?
-        } else {
-            self.stream.try_write_vectored(bytes)?
+        let sent = match self.portion(bytes) {
+            Portion::Unwatched => self.stream.try_write_vectored(bytes)?,
+            Portion::Head => self.stream.try_write(&bytes[0])?,
+            Portion::Rest => {
+                self.stream.try_io(Interest::WRITABLE, || sys::send_for_ack(&self.stream, bytes))?
+            }
         };
         self.written.fetch_add(sent as u64, Ordering::Relaxed);
         Ok(sent)
+    }
+
+    /// On a connection that was used before, the peer's kernel holds its acknowledgement back for up to 40 ms,
+    /// hoping to send it along with data. Two segments in a row end that, so the head goes alone
+    /// (docs/decisions/0002).
+    fn portion(&self, bytes: &[IoSlice<'_>]) -> Portion {
+        if !self.is_watched() {
+            return Portion::Unwatched;
+        }
+        let watch = self.lock();
+        let Some(answer) = watch.answer.as_ref().filter(|answer| answer.tell == Tell::Acknowledgement) else {
+            return Portion::Unwatched;
+        };
+        let is_first = answer.from == self.written.load(Ordering::Relaxed);
+        if is_first && answer.from > 0 && bytes.len() > 1 { Portion::Head } else { Portion::Rest }
     }
 
     /// HTTP has nothing more to write at this moment.
@@ -243,8 +265,6 @@ impl Io {
         }
     }
 }
-
-use std::future::Future;
 
 impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -1,0 +1,165 @@
+//! What the scene showed: a picture for people, JSON for machines.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::supervisor::Told;
+
+/// Longer than any answer that needed no second poll.
+const CASCADED_FROM: Duration = Duration::from_millis(200);
+
+const BAR_WIDTH: usize = 40;
+
+/// The counts and times of a scene.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Runs offered.
+    pub offered: usize,
+    /// Of them, told warm.
+    pub warm: usize,
+    /// Told to start cold.
+    pub cold: usize,
+    /// Told warm by the second or third poll asked.
+    pub cascaded: usize,
+    /// Told warm and received by no runner.
+    pub lost: usize,
+    /// Received by more than one runner.
+    pub twice: usize,
+    /// From the offer to the run at its runner, in microseconds.
+    pub arrival_us: Percentiles,
+    /// From the offer to the supervisor's answer, in microseconds.
+    pub answer_us: Percentiles,
+    /// The longest answer of all: the run whose first runner had died, in microseconds.
+    pub longest_answer_us: u64,
+    #[serde(skip)]
+    arrivals: Vec<u64>,
+}
+
+/// The middle, and what ninety-nine in a hundred stay under.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Percentiles {
+    /// Half are at most this.
+    pub p50: u64,
+    /// 99 in 100 are at most this.
+    pub p99: u64,
+}
+
+impl Report {
+    pub(super) fn new(told: &[Told], received: &[(u32, Instant)]) -> Self {
+        let mut copies: HashMap<u32, (usize, Instant)> = HashMap::new();
+        for (run, at) in received {
+            copies.entry(*run).or_insert((0, *at)).0 += 1;
+        }
+        let warm: Vec<&Told> = told.iter().filter(|told| told.warm).collect();
+        let arrivals = sorted(warm.iter().filter_map(|told| {
+            let (_, at) = copies.get(&told.run)?;
+            Some(at.duration_since(told.offered))
+        }));
+        let answers = sorted(warm.iter().map(|told| told.answered));
+        Self {
+            offered: told.len(),
+            warm: warm.len(),
+            cold: told.len() - warm.len(),
+            cascaded: warm.iter().filter(|told| told.answered >= CASCADED_FROM).count(),
+            lost: warm.iter().filter(|told| !copies.contains_key(&told.run)).count(),
+            twice: copies.values().filter(|(copies, _)| *copies > 1).count(),
+            arrival_us: percentiles(&arrivals),
+            answer_us: percentiles(&answers),
+            longest_answer_us: answers.last().copied().unwrap_or(0),
+            arrivals,
+        }
+    }
+
+    /// How many runs arrived within each power of two of microseconds, from the first to the last that any did.
+    fn histogram(&self) -> Vec<(u64, usize)> {
+        let bucket = |us: &u64| us.max(&1).next_power_of_two();
+        let Some(first) = self.arrivals.first().map(bucket) else { return Vec::new() };
+        let mut buckets = vec![(first, 0)];
+        for arrival in self.arrivals.iter().map(bucket) {
+            while buckets.last().is_some_and(|(up_to, _)| *up_to < arrival) {
+                let (up_to, _) = buckets[buckets.len() - 1];
+                buckets.push((up_to * 2, 0));
+            }
+            if let Some((_, count)) = buckets.last_mut() {
+                *count += 1;
+            }
+        }
+        buckets
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "From the offer to the run at its runner:\n")?;
+        let buckets = self.histogram();
+        let most = buckets.iter().map(|(_, count)| *count).max().unwrap_or(1);
+        for (up_to, count) in buckets {
+            let width = (count * BAR_WIDTH).div_ceil(most);
+            writeln!(out, "  up to {:>9}  {:<BAR_WIDTH$}  {count}", time(up_to), "█".repeat(width))?;
+        }
+        writeln!(out, "\n  {:<10} {:>7}  of {} runs offered", "warm", self.warm, self.offered)?;
+        writeln!(out, "  {:<10} {:>7}  no runner waited for them", "cold", self.cold)?;
+        writeln!(
+            out,
+            "  {:<10} {:>7}  a runner died without a word; another had its run after {}",
+            "cascaded",
+            self.cascaded,
+            time(self.longest_answer_us)
+        )?;
+        writeln!(out, "  {:<10} {:>7}", "lost", self.lost)?;
+        writeln!(out, "\n  {:<34} {:>10} {:>10}", "", "p50", "p99")?;
+        for (what, times) in
+            [("run at its runner", self.arrival_us), ("supervisor knows (acknowledged)", self.answer_us)]
+        {
+            writeln!(out, "  {what:<34} {:>10} {:>10}", time(times.p50), time(times.p99))?;
+        }
+        Ok(())
+    }
+}
+
+fn sorted(times: impl Iterator<Item = Duration>) -> Vec<u64> {
+    let mut micros: Vec<u64> =
+        times.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)).collect();
+    micros.sort_unstable();
+    micros
+}
+
+fn percentiles(sorted: &[u64]) -> Percentiles {
+    let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)));
+    Percentiles { p50: at(50).copied().unwrap_or(0), p99: at(99).copied().unwrap_or(0) }
+}
+
+fn time(us: u64) -> String {
+    match us {
+        0..1000 => format!("{us} µs"),
+        1000..1_000_000 => format!("{:.1} ms", us as f64 / 1000.0),
+        _ => format!("{:.2} s", us as f64 / 1_000_000.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(run: u32, warm: bool, answered_us: u64) -> Told {
+        Told { run, warm, offered: Instant::now(), answered: Duration::from_micros(answered_us) }
+    }
+
+    #[test]
+    fn the_books_are_balanced() {
+        let told = [told(1, true, 90), told(2, true, 250_000), told(3, false, 40), told(4, true, 100)];
+        let now = Instant::now();
+        let report = Report::new(&told, &[(1, now), (2, now), (2, now)]);
+        let counts = (report.warm, report.cold, report.cascaded, report.lost, report.twice);
+        assert_eq!(counts, (3, 1, 1, 1, 1));
+        assert_eq!(report.longest_answer_us, 250_000);
+    }
+
+    #[test]
+    fn times_are_read_in_the_unit_that_fits() {
+        assert_eq!([time(90), time(1500), time(2_500_000)], ["90 µs", "1.5 ms", "2.50 s"]);
+    }
+}

@@ -1,0 +1,71 @@
+//! Simulated runners: one that works, and one that dies without a word.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+
+/// How long a simulated run takes.
+const WORKS_FOR: Duration = Duration::from_millis(2);
+
+/// When which run reached a runner.
+#[derive(Debug, Default)]
+pub(super) struct Received(Mutex<Vec<(u32, Instant)>>);
+
+impl Received {
+    fn note(&self, run: u32) {
+        self.0.lock().expect("nothing panics under this lock").push((run, Instant::now()));
+    }
+
+    pub(super) fn take(&self) -> Vec<(u32, Instant)> {
+        std::mem::take(&mut *self.0.lock().expect("nothing panics under this lock"))
+    }
+}
+
+/// Waits, works, and comes back for the next run until the service closes the connection.
+pub(super) async fn work(service: SocketAddr, deployment: &str, name: String, received: Arc<Received>) {
+    let poll = poll(deployment, &name);
+    let worked: io::Result<()> = async {
+        let mut client = Client::connect(service).await?;
+        loop {
+            client.send(&poll, b"").await?;
+            let run = client.answer().await?;
+            received.note(number(&run));
+            tokio::time::sleep(WORKS_FOR).await;
+        }
+    }
+    .await;
+    tracing::debug!(name, ?worked, "a simulated runner stopped");
+}
+
+/// Polls, then never reads: to the service this is a machine that lost its power. Lives as long as it is held.
+pub(super) async fn die_silently(service: SocketAddr, deployment: &str) -> io::Result<Client> {
+    let mut client = Client::connect_with_small_buffer(service).await?;
+    client.send(&poll(deployment, "runner-that-dies"), b"").await?;
+    Ok(client)
+}
+
+fn poll(deployment: &str, name: &str) -> String {
+    format!(
+        "GET /warm-start HTTP/1.1\r\nx-trigger-deployment-id: {deployment}\r\n\
+         x-trigger-deployment-version: 20261122.1\r\nx-trigger-workload-controller-id: {name}\r\n\
+         x-trigger-machine-cpu: 0.5\r\nx-trigger-machine-memory: 0.5\r\nx-trigger-worker-instance-name: demo\r\n"
+    )
+}
+
+/// The run's number stands at the message's end, as the supervisor wrote it.
+fn number(message: &[u8]) -> u32 {
+    let digits = message.iter().rev().skip_while(|byte| !byte.is_ascii_digit());
+    let digits: Vec<u8> = digits.take_while(|byte| byte.is_ascii_digit()).copied().collect();
+    digits.iter().rev().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_run_is_known_by_the_number_at_its_end() {
+        assert_eq!(super::number(br#"{"cpu": 5, "number": 1024}"#), 1024);
+    }
+}

@@ -1,0 +1,148 @@
+//! The scene: runners of three deployments wait, supervisors offer runs, one runner dies without a word in the
+//! middle of it, and some runs have no runner at all.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::task::JoinSet;
+
+use super::report::Report;
+use super::runner::{self, Received};
+use super::supervisor::{Supervisor, Told};
+use crate::app::App;
+use crate::config::{Config, Server};
+
+const DEPLOYMENTS: [&str; 3] = ["deployment_resize-images", "deployment_send-mail", "deployment_transcribe"];
+const WITHOUT_RUNNERS: &str = "deployment_new-version";
+const RUNNERS_EACH: usize = 8;
+const SUPERVISORS: usize = 4;
+
+/// One run in so many is of a deployment that has no runner yet.
+const COLD_ONE_IN: u32 = 50;
+
+/// More than a dead runner's kernel takes, so that its silence is seen.
+const LARGE_RUN: usize = 512 * 1024;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Plays it with so many runs.
+///
+/// # Errors
+/// When the service cannot start or a connection to it fails.
+pub async fn play(runs: u32) -> anyhow::Result<Report> {
+    let server = Server { host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, ..Server::default() };
+    let app = App::start(&Config { server, ..Config::default() })?;
+    let scene = Scene { service: app.address(), runs, received: Arc::default(), bar: bar(runs) };
+    let told = scene.play().await;
+    app.stop().await;
+    Ok(Report::new(&told?, &scene.received.take()))
+}
+
+struct Scene {
+    service: SocketAddr,
+    runs: u32,
+    received: Arc<Received>,
+    bar: ProgressBar,
+}
+
+impl Scene {
+    async fn play(&self) -> anyhow::Result<Vec<Told>> {
+        let mut runners = self.runners();
+        self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len()).await?;
+        let mut told = self.offers(0..self.runs / 2).await?;
+        told.push(self.offer_to_a_dead_runner().await?);
+        told.extend(self.offers(self.runs / 2 + 1..self.runs).await?);
+        self.bar.finish_and_clear();
+        runners.shutdown().await;
+        Ok(told)
+    }
+
+    fn runners(&self) -> JoinSet<()> {
+        let mut runners = JoinSet::new();
+        for deployment in DEPLOYMENTS {
+            for number in 0..RUNNERS_EACH {
+                let (service, received) = (self.service, Arc::clone(&self.received));
+                let name = format!("{deployment}-{number}");
+                runners.spawn(async move { runner::work(service, deployment, name, received).await });
+            }
+        }
+        runners
+    }
+
+    /// The newest poll is next, so the runner that polls last and dies is the one that is asked.
+    async fn offer_to_a_dead_runner(&self) -> anyhow::Result<Told> {
+        self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len()).await?;
+        let _dead = runner::die_silently(self.service, DEPLOYMENTS[0]).await?;
+        self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len() + 1).await?;
+        let mut supervisor = Supervisor::connect(self.service).await?;
+        let told = supervisor.offer(self.runs / 2, DEPLOYMENTS[0], LARGE_RUN).await?;
+        self.bar.inc(1);
+        Ok(told)
+    }
+
+    async fn offers(&self, runs: std::ops::Range<u32>) -> anyhow::Result<Vec<Told>> {
+        let next = Arc::new(AtomicU32::new(runs.start));
+        let mut supervisors = JoinSet::new();
+        for _ in 0..SUPERVISORS {
+            let (service, next, bar, end) = (self.service, Arc::clone(&next), self.bar.clone(), runs.end);
+            supervisors.spawn(async move { supervise(service, &next, end, &bar).await });
+        }
+        let mut told = Vec::new();
+        while let Some(of_one) = supervisors.join_next().await {
+            told.extend(of_one??);
+        }
+        Ok(told)
+    }
+
+    async fn wait_for(&self, waiting: usize) -> anyhow::Result<()> {
+        let all_wait = async {
+            let mut client = super::client::Client::connect(self.service).await?;
+            loop {
+                client.send("GET /health HTTP/1.1\r\n", b"").await?;
+                let health: serde_json::Value = serde_json::from_slice(&client.answer().await?)?;
+                if health["waitingRunners"] == waiting {
+                    return anyhow::Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, all_wait).await.context("the simulated runners did not come")?
+    }
+}
+
+async fn supervise(
+    service: SocketAddr,
+    next: &AtomicU32,
+    end: u32,
+    bar: &ProgressBar,
+) -> std::io::Result<Vec<Told>> {
+    let mut supervisor = Supervisor::connect(service).await?;
+    let mut told = Vec::new();
+    loop {
+        let run = next.fetch_add(1, Ordering::Relaxed);
+        if run >= end {
+            return Ok(told);
+        }
+        let deployment = match run % COLD_ONE_IN {
+            0 => WITHOUT_RUNNERS,
+            _ => DEPLOYMENTS[run as usize % DEPLOYMENTS.len()],
+        };
+        told.push(supervisor.offer(run, deployment, 0).await?);
+        bar.inc(1);
+        // Supervisors dequeue a little slower than runners come back, or the scene would show a shortage.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn bar(runs: u32) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} offering runs {wide_bar:.green} {pos}/{len}");
+    let bar = ProgressBar::new(runs.into());
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
