@@ -36,9 +36,9 @@ impl App {
     ///
     /// # Errors
     /// When the address cannot be listened on, or a setting asks for what this machine cannot do.
-    pub fn start(config: &Config) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let clock = Clock::start();
-        let proof = proof(config.warm_start.ack)?;
+        let proof = proof(config.warm_start.ack).await?;
         let connections = Connections::new(listener::connections_at_most(config.server.max_connections)?);
         let wanted = SocketAddr::new(config.server.host, config.server.port);
         let listener = listener::bind(wanted).with_context(|| format!("failed to listen on {wanted}"))?;
@@ -79,19 +79,19 @@ impl App {
     }
 }
 
-fn proof(ack: Ack) -> anyhow::Result<Proof> {
-    match ack {
-        Ack::Off => Ok(Proof::Written),
-        Ack::On if ack::kernel_can_tell() => Ok(Proof::Kernel),
-        Ack::On => anyhow::bail!(
-            "warm_start.ack is on, but this kernel does not tell of acknowledgements; use auto or off"
-        ),
-        Ack::Auto if ack::kernel_can_tell() => Ok(Proof::Kernel),
-        Ack::Auto => {
-            tracing::warn!("this kernel does not tell of acknowledgements: warm starts are unconfirmed");
-            Ok(Proof::Written)
-        }
+async fn proof(ack: Ack) -> anyhow::Result<Proof> {
+    if ack == Ack::Off {
+        return Ok(Proof::Written);
     }
+    if ack::kernel_can_tell().await {
+        return Ok(Proof::Kernel);
+    }
+    let cannot = "this kernel does not tell of acknowledgements";
+    if ack == Ack::On {
+        anyhow::bail!("{cannot}, and warm_start.ack is on; set it to auto or off");
+    }
+    tracing::warn!("{cannot}: warm starts are unconfirmed");
+    Ok(Proof::Written)
 }
 
 fn settings(config: &WarmStart, proof: Proof, connections: usize) -> Settings {

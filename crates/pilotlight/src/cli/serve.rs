@@ -22,7 +22,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let app = App::start(config)?;
+    let app = App::start(config).await?;
     println!("pilotlight listens on http://{}", app.address());
     signals.next().await;
     tokio::select! {

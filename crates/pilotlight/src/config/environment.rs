@@ -3,21 +3,17 @@
 //! It decides that our names beat older ones, that a blank variable is not set, and that what Kubernetes injects for
 //! services is nobody's mistake. It never reads the process environment: it is given one. It never prints a value.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ffi::{OsStr, OsString},
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
-use super::{
-    key::{ENV_CONFIG, ENV_PREFIX, Key, Legacy, keys},
-    load::{Entry, Found},
-    mistakes::{Mistake, Problem, did_you_mean},
-    resolved::Origin,
-    suggest,
-};
+use super::key::{ENV_CONFIG, ENV_PREFIX, Key, Legacy, keys};
+use super::load::{Entry, Found, Said};
+use super::mistakes::{Mistake, Problem, did_you_mean};
+use super::resolved::Origin;
+use super::suggest;
 
-/// The variables that are set and could concern us.
+/// The variables that are set and concern us.
 pub(super) struct Environment {
     variables: BTreeMap<String, OsString>,
     known: BTreeSet<String>,
@@ -26,10 +22,11 @@ pub(super) struct Environment {
 impl Environment {
     pub(super) fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let known = known_names();
-        let named = variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        let ours = |name: &String| known.contains(name) || name.starts_with(ENV_PREFIX);
-        let variables = named.filter(|(name, value)| ours(name) && !is_blank(value)).collect();
-        Self { variables, known }
+        let concerns_us = |name: &str| known.contains(name) || name.starts_with(ENV_PREFIX);
+        let readable = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        let variables = variables.into_iter().filter_map(readable);
+        let variables = variables.filter(|(name, value)| concerns_us(name) && !is_blank(value));
+        Self { variables: variables.collect(), known }
     }
 
     /// The file that `PILOTLIGHT_CONFIG` names.
@@ -38,28 +35,25 @@ impl Environment {
     }
 
     pub(super) fn gather(mut self, found: &mut Found) {
-        let links: BTreeMap<_, _> = self
-            .variables
-            .extract_if(.., |name, value| {
-                is_service_url(name, value) || (!self.known.contains(name) && is_service_name(name))
-            })
-            .collect();
-        found.warnings.extend(self.about_links(links.into_keys().collect()));
-        found.warnings.extend(
-            self.variables.keys().filter(|name| !self.known.contains(*name)).map(|name| unknown(name)),
-        );
-        for key in keys() {
-            self.gather_key(key, found);
-        }
+        found.warnings.extend(self.drop_service_links());
+        let unknown = self.variables.keys().filter(|name| !self.known.contains(*name));
+        found.warnings.extend(unknown.map(|name| about_unknown(name)));
+        keys().for_each(|key| self.gather_key(key, found));
     }
 
-    fn about_links(&self, mut names: Vec<String>) -> Option<String> {
-        names.sort_by_key(|name| !self.known.contains(name));
-        let more = match names.len() {
+    /// Forgets what Kubernetes injected; a sentence about it names what a person could miss.
+    fn drop_service_links(&mut self) -> Option<String> {
+        let is_known = |name: &String| self.known.contains(name);
+        let is_link = |name: &String, value: &mut OsString| {
+            is_service_url(name, value) || (!is_known(name) && is_service_name(name))
+        };
+        let links = self.variables.extract_if(.., is_link).map(|(name, _)| name);
+        let (known, others): (Vec<_>, Vec<_>) = links.partition(is_known);
+        let more = match known.len() + others.len() {
             0 | 1 => String::new(),
             count => format!(" and {} more", count - 1),
         };
-        let first = names.first()?;
+        let first = known.first().or(others.first())?;
         Some(format!(
             "ignored {first}{more}: Kubernetes injects such values for services; \
              `enableServiceLinks: false` keeps them out of the pod"
@@ -67,38 +61,38 @@ impl Environment {
     }
 
     fn gather_key(&self, key: &'static Key, found: &mut Found) {
-        let ours = self.entry(key, key.env_name());
-        let legacy = self.legacy(key);
+        let ours = self.said(key, key.env_name());
+        let legacy = key.legacy.and_then(|legacy| self.said_in_legacy(key, legacy));
         if let (Some(ours), Some(legacy)) = (&ours, &legacy) {
-            found.warnings.extend(contradiction(key, ours, legacy));
+            found.warnings.extend(about_both(key, ours, legacy));
         }
-        ours.or(legacy).into_iter().for_each(|entry| found.add(entry));
+        if let Some(said) = ours.or(legacy) {
+            found.add(said);
+        }
     }
 
-    fn entry(&self, key: &'static Key, name: String) -> Option<Result<Entry, Mistake>> {
+    fn said(&self, key: &'static Key, name: String) -> Option<Said> {
         let text = self.variables.get(&name)?.to_str().map(str::to_owned);
         let origin = Origin::Env(name);
         Some(match text {
             Some(text) => Ok(Entry { key, text, origin }),
-            None => Err(Mistake {
-                origin,
-                problem: Problem::NotText { key: key.name, allowed: key.takes.to_string() },
-            }),
+            None => Err(Problem::NotText { key: key.name, allowed: key.takes.to_string() }.at(origin)),
         })
     }
 
-    fn legacy(&self, key: &'static Key) -> Option<Result<Entry, Mistake>> {
-        let entry = self.entry(key, key.legacy_name()?.to_owned())?;
-        match key.legacy? {
-            Legacy::Name(_) => Some(entry),
-            Legacy::Switch { on, .. } => entry.and_then(|entry| switched(entry, on)).transpose(),
+    fn said_in_legacy(&self, key: &'static Key, legacy: Legacy) -> Option<Said> {
+        let said = self.said(key, legacy.name.to_owned())?;
+        match legacy.switch {
+            Some(on) => said.and_then(|entry| switched(entry, on)).transpose(),
+            None => Some(said),
         }
     }
 }
 
 fn known_names() -> BTreeSet<String> {
     let legacy = keys().filter_map(Key::legacy_name).map(str::to_owned);
-    keys().map(Key::env_name).chain(legacy).chain([ENV_CONFIG.to_owned()]).collect()
+    let all = keys().map(Key::env_name).chain(legacy);
+    all.chain([ENV_CONFIG.to_owned()]).collect()
 }
 
 /// Compose files pass a blank for a variable that the user did not set.
@@ -109,8 +103,9 @@ fn is_blank(value: &OsStr) -> bool {
 /// A service named `pilotlight-server` gives `PILOTLIGHT_SERVER_PORT=tcp://10.0.0.1:8080`.
 fn is_service_url(name: &str, value: &OsStr) -> bool {
     let url = value.to_str().unwrap_or_default();
-    let is_url = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| url.starts_with(scheme));
-    is_url && (name == "PORT" || name.ends_with("_PORT"))
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let is_port = name == "PORT" || name.ends_with("_PORT");
+    is_port && matches!(scheme, "tcp" | "udp" | "sctp")
 }
 
 /// The names that go with it: `X_SERVICE_HOST`, `X_SERVICE_PORT_HTTP`, `X_PORT_8080_TCP_ADDR`, ...
@@ -120,29 +115,28 @@ fn is_service_name(name: &str) -> bool {
     is_numbered || name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT")
 }
 
-fn unknown(name: &str) -> String {
+fn about_unknown(name: &str) -> String {
     let rest = name.strip_prefix(ENV_PREFIX).unwrap_or(name);
     let config = || rest.starts_with("CONF").then(|| ENV_CONFIG.to_owned());
     let meant = suggest::key(rest).map(Key::env_name).or_else(config);
-    format!("{name} is not known and has no effect{}", did_you_mean(&meant))
-}
-
-/// What a switch says about its key: nothing when it is off.
-fn switched(entry: Entry, on: &str) -> Result<Option<Entry>, Mistake> {
-    match entry.text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" => Ok(Some(Entry { text: on.to_owned(), ..entry })),
-        "false" | "0" => Ok(None),
-        _ => Err(entry.not_allowed("true, 1, false or 0".to_owned())),
-    }
+    let hint = did_you_mean(&meant);
+    format!("{name} is not known and has no effect{hint}")
 }
 
 /// A sentence when both names of a key are set and do not mean the same.
-fn contradiction(
-    key: &Key,
-    ours: &Result<Entry, Mistake>,
-    legacy: &Result<Entry, Mistake>,
-) -> Option<String> {
-    let meaning = |entry: &Result<Entry, Mistake>| entry.as_ref().ok().and_then(Entry::value);
-    let ignored = key.legacy_name().filter(|_| meaning(ours) != meaning(legacy))?;
-    Some(format!("{ignored} has no effect: {} is set too and wins", key.env_name()))
+fn about_both(key: &Key, ours: &Said, legacy: &Said) -> Option<String> {
+    let meaning = |said: &Said| said.as_ref().ok().and_then(Entry::value);
+    let differ = meaning(ours) != meaning(legacy);
+    let (wins, loses) = (key.env_name(), key.legacy_name()?);
+    differ.then(|| format!("{loses} has no effect: {wins} is set too and wins"))
+}
+
+/// What a switch says about its key: nothing when it is off.
+fn switched(mut entry: Entry, on: &str) -> Result<Option<Entry>, Mistake> {
+    match entry.text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" => entry.text = on.to_owned(),
+        "false" | "0" => return Ok(None),
+        _ => return Err(entry.not_allowed("true, 1, false or 0".to_owned())),
+    }
+    Ok(Some(entry))
 }

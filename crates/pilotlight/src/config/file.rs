@@ -2,20 +2,18 @@
 //!
 //! It goes on after a mistake, so that all are told together. It never decides whether a value is allowed.
 
-use std::{fs::File, io::Read, path::Path};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-use super::{
-    key::{SECTIONS, keys},
-    load::{Entry, Found},
-    mistakes::{Mistake, Problem, one_line},
-    resolved::Origin,
-    suggest,
-};
+use super::key::{SECTIONS, keys};
+use super::load::{Entry, Found};
+use super::mistakes::{Problem, one_line};
+use super::resolved::Origin;
+use super::suggest;
 
 /// A configuration is a page of text; what is larger was named by accident (a log, a device).
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -23,18 +21,19 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Reads the file at `path`; `named_by` says who asked for it, should it be unreadable.
 pub(super) fn gather(path: &Path, named_by: Origin, found: &mut Found) {
     match read(path) {
-        Ok(text) => Document { path, text: &text, broken_lines: Vec::new() }.gather(found),
+        Ok(text) => Document::new(path, &text).gather(found),
         Err(reason) => {
-            let problem = Problem::File { path: path.display().to_string(), reason };
-            found.add(Err(Mistake { origin: named_by, problem }));
+            let path = path.display().to_string();
+            found.add(Err(Problem::File { path, reason }.at(named_by)));
         }
     }
 }
 
 fn read(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let file = File::open(path);
+    let read = file.and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|error| error.to_string())?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err("it is larger than 1 MiB, which no configuration is".to_owned());
     }
@@ -55,13 +54,18 @@ struct Document<'a> {
     broken_lines: Vec<usize>,
 }
 
-impl Document<'_> {
+impl<'a> Document<'a> {
+    fn new(path: &'a Path, text: &'a str) -> Self {
+        let broken_lines = Vec::new();
+        Self { path, text, broken_lines }
+    }
+
     fn gather(mut self, found: &mut Found) {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let line = self.line(error.span().unwrap_or_default().start);
             self.broken_lines.push(line);
-            found.add(Err(self.mistake(line, self.not_toml(line, error.message()))));
+            found.add(Err(self.not_toml(line, error.message()).at(self.origin(line))));
         }
         self.walk("", table.get_ref(), found);
     }
@@ -92,7 +96,7 @@ impl Document<'_> {
             (true, None) => Problem::Section { name: name.to_owned() },
             (false, table) => Problem::Unknown { name: one_line(name), meant: meant(name, table) },
         };
-        found.add(Err(self.mistake(line, problem)));
+        found.add(Err(problem.at(self.origin(line))));
     }
 
     /// The value as the environment would say it; what has no such form stays as it stands in the file.
@@ -104,10 +108,6 @@ impl Document<'_> {
         let decimal = integer.and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok());
         let source = || self.text.get(value.span()).unwrap_or_default().to_owned();
         decimal.map_or_else(source, |decimal| decimal.to_string())
-    }
-
-    fn mistake(&self, line: usize, problem: Problem) -> Mistake {
-        Mistake { origin: self.origin(line), problem }
     }
 
     fn origin(&self, line: usize) -> Origin {

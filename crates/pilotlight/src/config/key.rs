@@ -5,11 +5,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-use super::{
-    log, server,
-    takes::{Takes, Value},
-    warm_start,
-};
+use super::takes::{Takes, Value};
+use super::{log, server, warm_start};
 
 /// Marks an environment name as ours.
 pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
@@ -38,11 +35,10 @@ pub(super) struct Key {
 
 /// An environment name that users know from the source systems.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Legacy {
-    /// Takes what the key takes.
-    Name(&'static str),
-    /// `true` or `1` means `on` for the key, `false` or `0` means that it is not set.
-    Switch { name: &'static str, on: &'static str },
+pub(super) struct Legacy {
+    pub(super) name: &'static str,
+    /// What the key is when the switch of this name is on; `None` for a name that takes a value.
+    pub(super) switch: Option<&'static str>,
 }
 
 impl Key {
@@ -55,8 +51,16 @@ impl Key {
         Self { name, default, takes, help, legacy: None, secret: false }
     }
 
-    pub(super) const fn legacy(self, legacy: Legacy) -> Self {
-        Self { legacy: Some(legacy), ..self }
+    /// The environment name `name` takes what the key takes.
+    pub(super) const fn legacy(mut self, name: &'static str) -> Self {
+        self.legacy = Some(Legacy { name, switch: None });
+        self
+    }
+
+    /// The environment name `name` is a switch: `true` or `1` means `on`, `false` or `0` not set.
+    pub(super) const fn legacy_switch(mut self, name: &'static str, on: &'static str) -> Self {
+        self.legacy = Some(Legacy { name, switch: Some(on) });
+        self
     }
 
     pub(super) fn env_name(&self) -> String {
@@ -64,9 +68,7 @@ impl Key {
     }
 
     pub(super) fn legacy_name(&self) -> Option<&'static str> {
-        self.legacy.map(|legacy| match legacy {
-            Legacy::Name(name) | Legacy::Switch { name, .. } => name,
-        })
+        self.legacy.map(|legacy| legacy.name)
     }
 
     pub(super) fn default_value(&self) -> Value {
@@ -94,8 +96,8 @@ pub(super) fn defaults<S: DeserializeOwned>(section: &str) -> S {
 pub(super) fn tree(values: impl Iterator<Item = (&'static Key, Value)>) -> Json {
     let mut root = json!({});
     for (key, value) in values {
-        let field = key.name.split('.').fold(&mut root, |node, part| &mut node[part]);
-        *field = value.field;
+        let path = key.name.split('.');
+        *path.fold(&mut root, |node, part| &mut node[part]) = value.field;
     }
     root
 }
@@ -109,7 +111,8 @@ pub(super) fn into_fields<S: DeserializeOwned>(tree: Json) -> S {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{super::Config, *};
+    use super::super::Config;
+    use super::*;
 
     #[test]
     fn whatever_a_row_takes_fills_the_field_of_its_name() {
@@ -133,7 +136,8 @@ mod tests {
         let names: Vec<_> = env_names.chain(legacy_names).chain([ENV_CONFIG.to_owned()]).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
         for (section, rows) in SECTIONS {
-            assert!(rows.iter().all(|key| key.name.rsplit_once('.').is_some_and(|(s, _)| s == section)));
+            let sections = rows.iter().map(|key| key.name.rsplit_once('.'));
+            assert!(sections.flatten().all(|(name, _)| name == section), "{section}");
         }
     }
 }

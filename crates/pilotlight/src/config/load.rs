@@ -2,19 +2,18 @@
 //!
 //! It decides who wins, and that one mistake is enough to have no configuration. It never stops at the first mistake.
 
-use std::{ffi::OsString, path::Path};
+use std::ffi::OsString;
+use std::path::Path;
 
-use super::{
-    environment::Environment,
-    file,
-    key::{ENV_CONFIG, Key, into_fields, tree},
-    log::Log,
-    mistakes::{Mistake, Mistakes, Problem},
-    resolved::{Origin, Resolved},
-    server::Server,
-    takes::Value,
-    warm_start::WarmStart,
-};
+use super::environment::Environment;
+use super::file;
+use super::key::{ENV_CONFIG, Key, into_fields, tree};
+use super::log::Log;
+use super::mistakes::{Mistake, Mistakes, Problem};
+use super::resolved::{Origin, Resolved};
+use super::server::Server;
+use super::takes::Value;
+use super::warm_start::WarmStart;
 
 /// Everything a user can set; the default is what holds when nothing is set.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
@@ -47,7 +46,10 @@ pub(super) struct Found {
     pub(super) warnings: Vec<String>,
 }
 
-/// What one source says about one key.
+/// What a source says about a key, or why that cannot be.
+pub(super) type Said = Result<Entry, Mistake>;
+
+/// What one source says about one key, not yet understood.
 pub(super) struct Entry {
     pub(super) key: &'static Key,
     pub(super) text: String,
@@ -56,11 +58,11 @@ pub(super) struct Entry {
 
 /// Resolves every key.
 ///
-/// `file` is what `--config` named; without it the file is the one that `PILOTLIGHT_CONFIG` in `env` names, if any.
+/// `file` is what `--config` named; without it, `PILOTLIGHT_CONFIG` in `env` may name one.
 /// `env` is the environment (`std::env::vars_os()`); blank variables count as not set.
 ///
 /// # Errors
-/// All mistakes together: an unreadable file, lines that are not TOML, unknown keys in the file, values that are not allowed.
+/// All mistakes together: an unreadable file, lines that are not TOML, unknown keys, values that are not allowed.
 pub fn load(
     file: Option<&Path>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
@@ -77,8 +79,8 @@ pub fn load(
 }
 
 impl Found {
-    pub(super) fn add(&mut self, entry: Result<Entry, Mistake>) {
-        match entry {
+    pub(super) fn add(&mut self, said: Said) {
+        match said {
             Ok(entry) => self.entries.push(entry),
             Err(mistake) => self.mistakes.push(mistake),
         }
@@ -89,7 +91,10 @@ impl Found {
         for entry in self.entries {
             match entry.value() {
                 Some(value) => resolved.set(entry.key, value, entry.origin),
-                None => self.mistakes.push(entry.not_allowed(entry.key.takes.to_string())),
+                None => {
+                    let allowed = entry.key.takes.to_string();
+                    self.mistakes.push(entry.not_allowed(allowed));
+                }
             }
         }
         if !self.mistakes.is_empty() {
@@ -108,6 +113,6 @@ impl Entry {
 
     /// The mistake of saying this where only `allowed` is.
     pub(super) fn not_allowed(&self, allowed: String) -> Mistake {
-        Mistake { origin: self.origin.clone(), problem: Problem::value(self.key, &self.text, allowed) }
+        Problem::value(self.key, &self.text, allowed).at(self.origin.clone())
     }
 }

@@ -2,10 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{
-    key::{self, Key, Legacy},
-    takes::Takes,
-};
+use super::key::{self, Key};
+use super::takes::Takes;
 
 /// What is written to the log, and in which shape.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -56,7 +54,7 @@ pub(super) const KEYS: &[Key] = &[
         Takes::Word(&["error", "warn", "info", "debug", "trace"]),
         "the least important line that is still written",
     )
-    .legacy(Legacy::Switch { name: "DEBUG_LOGGING", on: "debug" }),
+    .legacy_switch("DEBUG_LOGGING", "debug"),
     Key::new(
         "log.format",
         "text",

@@ -4,7 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{key::Key, resolved::Origin};
+use super::key::Key;
+use super::resolved::Origin;
 
 /// Longer values are cut, so that one mistake stays one line.
 const MAX_SHOWN_CHARS: usize = 60;
@@ -49,6 +50,11 @@ pub(super) enum Problem {
 }
 
 impl Problem {
+    pub(super) fn at(self, origin: Origin) -> Mistake {
+        let problem = self;
+        Mistake { origin, problem }
+    }
+
     /// `key` was said to be `text` where only `allowed` is.
     pub(super) fn value(key: &Key, text: &str, allowed: String) -> Self {
         Self::Value { key: key.name, shown: key.veil(one_line(text)), allowed }
@@ -69,7 +75,8 @@ pub(super) fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::takes::Takes, *};
+    use super::super::takes::Takes;
+    use super::*;
 
     #[test]
     fn a_secret_is_dots_and_a_long_value_is_cut_to_one_line() {

@@ -2,14 +2,13 @@
 //!
 //! It never decides a value. Truth: what `load` put in.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use super::{
-    key::{Key, keys},
-    takes::Value,
-};
+use super::key::{Key, keys};
+use super::takes::Value;
 
 /// Where a value was said. The order is the order in which mistakes are told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,13 +1,12 @@
 //! `server.*`: where callers connect, how many may, and how long leaving takes.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{
-    key::{self, Key, Legacy},
-    takes::Takes,
-};
+use super::key::{self, Key};
+use super::takes::Takes;
 
 /// Where callers connect, how many may, and how long leaving takes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -36,19 +35,19 @@ pub(super) const KEYS: &[Key] = &[
         Takes::Address,
         "address to listen on; `0.0.0.0` or `::` for every interface",
     )
-    .legacy(Legacy::Name("HOST")),
+    .legacy("HOST"),
     Key::new("server.port", "8080", Takes::Port, "TCP port to listen on; 0 takes any free one")
-        .legacy(Legacy::Name("PORT")),
+        .legacy("PORT"),
     Key::new(
         "server.max_connections",
         "auto",
-        Takes::AutoOrCount { least: 16 },
+        Takes::AutoOrCount(16..),
         "most connections held at once; `auto` derives it from the open-file limit",
     ),
     Key::new(
         "server.grace",
         "8s",
-        Takes::Duration { least: Duration::ZERO, most: Duration::from_mins(10) },
+        Takes::Duration(Duration::ZERO..=Duration::from_mins(10)),
         "time that requests under way get to finish once the process was asked to stop",
     ),
 ];

@@ -2,25 +2,24 @@
 //!
 //! It never knows which key it reads for, nor where the text came from. Truth: the `takes` of each row.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr},
-    time::Duration,
-};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::{RangeFrom, RangeInclusive};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
 /// Units of a duration with their length in milliseconds, longest first; a bare number has none.
 const UNITS: [(&str, u64); 5] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1), ("", 1)];
 
-/// What a key takes. Bounds are inclusive.
-#[derive(Debug, Clone, Copy)]
+/// What a key takes.
+#[derive(Debug)]
 pub(super) enum Takes {
     Address,
     Port,
-    AutoOrCount { least: usize },
-    Duration { least: Duration, most: Duration },
-    ZeroOrDuration { least: Duration, most: Duration },
+    AutoOrCount(RangeFrom<usize>),
+    Duration(RangeInclusive<Duration>),
+    ZeroOrDuration(RangeInclusive<Duration>),
     Word(&'static [&'static str]),
 }
 
@@ -35,23 +34,36 @@ pub(super) struct Value {
 
 impl Takes {
     /// What `text` means, or `None` when it is not allowed here.
-    pub(super) fn read(self, text: &str) -> Option<Value> {
+    pub(super) fn read(&self, text: &str) -> Option<Value> {
         let text = text.trim();
         match self {
-            Self::Address => address(text).map(|address| Value::text(&address.to_string())),
-            Self::Port => text.parse::<u16>().ok().map(|port| Value::number(port.into())),
-            Self::AutoOrCount { least } => auto_or_count(text, least),
-            Self::Duration { least, most } => {
-                duration(text).filter(|wait| (least..=most).contains(wait)).map(Value::duration)
+            Self::Address => address(text).map(|ip| Value::new(ip, ip.to_string())),
+            Self::Port => text.parse().ok().map(|port: u16| Value::new(port, port)),
+            Self::AutoOrCount(_) if text.eq_ignore_ascii_case("auto") => Some(Value::new("auto", Json::Null)),
+            Self::AutoOrCount(bounds) => {
+                let count = text.parse().ok().filter(|count| bounds.contains(count));
+                count.map(|count| Value::new(count, count))
             }
-            Self::ZeroOrDuration { least, most } => match duration(text)? {
-                Duration::ZERO => Some(Value::duration(Duration::ZERO)),
-                _ => Self::Duration { least, most }.read(text),
-            },
+            Self::Duration(bounds) => {
+                let duration = duration(text).filter(|duration| bounds.contains(duration));
+                duration.map(duration_value)
+            }
+            Self::ZeroOrDuration(bounds) => {
+                let allowed = |duration: &Duration| duration.is_zero() || bounds.contains(duration);
+                duration(text).filter(allowed).map(duration_value)
+            }
             Self::Word(words) => {
-                words.iter().find(|word| text.eq_ignore_ascii_case(word)).map(|word| Value::text(word))
+                let word = words.iter().find(|word| text.eq_ignore_ascii_case(word));
+                word.map(|word| Value::new(word, *word))
             }
         }
+    }
+}
+
+impl Value {
+    fn new(text: impl ToString, field: impl Into<Json>) -> Self {
+        let (text, field) = (text.to_string(), field.into());
+        Self { text, field }
     }
 }
 
@@ -65,42 +77,29 @@ fn address(text: &str) -> Option<IpAddr> {
     }
 }
 
-fn auto_or_count(text: &str, least: usize) -> Option<Value> {
-    if text.eq_ignore_ascii_case("auto") {
-        return Some(Value { text: "auto".to_owned(), field: Json::Null });
-    }
-    text.parse().ok().filter(|count| *count >= least).map(Value::number)
-}
-
 fn duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let (_, unit_ms) = UNITS.into_iter().find(|(name, _)| *name == unit.trim_start())?;
-    number.parse::<u64>().ok()?.checked_mul(unit_ms).map(Duration::from_millis)
+    let mut units = UNITS.into_iter();
+    let (_, unit_ms) = units.find(|(name, _)| *name == unit.trim_start())?;
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(unit_ms).map(Duration::from_millis)
+}
+
+fn duration_value(duration: Duration) -> Value {
+    let field = json!({ "secs": duration.as_secs(), "nanos": duration.subsec_nanos() });
+    Value::new(in_units(&duration), field)
 }
 
 /// In the largest unit that leaves no rest, so that reading it gives the same duration.
-fn in_units(duration: Duration) -> String {
+fn in_units(duration: &Duration) -> String {
     let whole_ms = duration.as_millis();
-    let divides = |unit_ms: u64| whole_ms > 0 && whole_ms.is_multiple_of(unit_ms.into());
-    UNITS
-        .into_iter()
-        .find(|(_, unit_ms)| divides(*unit_ms))
-        .map_or_else(|| "0".to_owned(), |(name, unit_ms)| format!("{}{name}", whole_ms / u128::from(unit_ms)))
-}
-
-impl Value {
-    fn text(text: &str) -> Self {
-        Self { text: text.to_owned(), field: json!(text) }
-    }
-
-    fn number(number: usize) -> Self {
-        Self { text: number.to_string(), field: json!(number) }
-    }
-
-    fn duration(duration: Duration) -> Self {
-        let field = json!({ "secs": duration.as_secs(), "nanos": duration.subsec_nanos() });
-        Self { text: in_units(duration), field }
+    let mut units = UNITS.into_iter();
+    match units.find(|(_, unit_ms)| whole_ms.is_multiple_of((*unit_ms).into())) {
+        Some((name, unit_ms)) if whole_ms > 0 => {
+            format!("{}{name}", whole_ms / u128::from(unit_ms))
+        }
+        Some(_) | None => "0".to_owned(),
     }
 }
 
@@ -110,17 +109,20 @@ impl fmt::Display for Takes {
         match self {
             Self::Address => write!(f, "an IP address or localhost"),
             Self::Port => write!(f, "a whole number from 0 to {}", u16::MAX),
-            Self::AutoOrCount { least } => write!(f, "auto, or a whole number from {least} up"),
-            Self::Duration { least, most } => {
-                write!(f, "a duration (ms, s, m, h) from {} to {}", in_units(*least), in_units(*most))
+            Self::AutoOrCount(RangeFrom { start }) => {
+                write!(f, "auto, or a whole number from {start} up")
             }
-            Self::ZeroOrDuration { least, most } => {
-                write!(f, "0, or {}", Self::Duration { least: *least, most: *most })
-            }
+            Self::Duration(bounds) => f.write_str(&between(bounds)),
+            Self::ZeroOrDuration(bounds) => write!(f, "0, or {}", between(bounds)),
             Self::Word([rest @ .., last]) => write!(f, "{} or {last}", rest.join(", ")),
             Self::Word([]) => write!(f, "nothing"),
         }
     }
+}
+
+fn between(bounds: &RangeInclusive<Duration>) -> String {
+    let (least, most) = (in_units(bounds.start()), in_units(bounds.end()));
+    format!("a duration (ms, s, m, h) from {least} to {most}")
 }
 
 #[cfg(test)]
@@ -129,22 +131,19 @@ mod tests {
 
     #[test]
     fn a_text_means_what_the_row_allows_or_nothing() {
-        let (least, most) = (Duration::from_millis(50), Duration::from_hours(24));
-        let (wait, zero_or) = (Takes::Duration { least, most }, Takes::ZeroOrDuration { least, most });
+        let bounds = Duration::from_millis(50)..=Duration::from_hours(24);
+        let duration = Takes::Duration(bounds.clone());
+        let zero_or_duration = Takes::ZeroOrDuration(bounds);
+        let on_or_off = Takes::Word(&["on", "off"]);
         for (takes, table) in [
-            (
-                wait,
-                "250ms=250ms 90s=90s 60s=1m 24h=24h 1500=1500ms 30000=30s 49= 25h= = s= 5d= 1.5s= -1s= 0=",
-            ),
-            (wait, "1h30m= 18446744073709551615h= 99999999999999999999="),
-            (zero_or, "0=0 0s=0 49ms= 50=50ms 25h="),
-            (
-                Takes::Address,
-                "localhost=127.0.0.1 0.0.0.0=0.0.0.0 ::1=::1 [::1]=::1 [127.0.0.1]= [::1= a.b= 1.1.1.1:80=",
-            ),
-            (Takes::Port, "0=0 65535=65535 65536= -1= http= ="),
-            (Takes::AutoOrCount { least: 16 }, "AUTO=auto 16=16 15="),
-            (Takes::Word(&["on", "off"]), "ON=on o= ="),
+            (&duration, "250ms=250ms 90s=90s 60s=1m 24h=24h 50=50ms 1500=1500ms 30000=30s"),
+            (&duration, "0= 49= 25h= = s= 5d= 1.5s= -1s= 1h30m= 18446744073709551615h="),
+            (&zero_or_duration, "0=0 0s=0 49ms= 50=50ms 25h= 99999999999999999999="),
+            (&Takes::Address, "localhost=127.0.0.1 0.0.0.0=0.0.0.0 ::1=::1 [::1]=::1"),
+            (&Takes::Address, "[127.0.0.1]= [::1= a.b= 1.1.1.1:80= ="),
+            (&Takes::Port, "0=0 65535=65535 65536= -1= http= ="),
+            (&Takes::AutoOrCount(16..), "AUTO=auto 16=16 15= ="),
+            (&on_or_off, "ON=on o= ="),
         ] {
             for (text, meaning) in table.split(' ').filter_map(|pair| pair.split_once('=')) {
                 let read = takes.read(&format!(" {text} ")).map(|value| value.text);

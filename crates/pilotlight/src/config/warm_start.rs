@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{
-    key::{self, Key, Legacy},
-    takes::Takes,
-};
+use super::key::{self, Key};
+use super::takes::Takes;
 
 /// How runners wait, and what counts as a run handed over.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -57,17 +55,17 @@ pub(super) const KEYS: &[Key] = &[
     Key::new(
         "warm_start.connection_timeout",
         "30s",
-        Takes::ZeroOrDuration { least: Duration::from_millis(10), most: Duration::from_mins(10) },
+        Takes::ZeroOrDuration(Duration::from_millis(10)..=Duration::from_mins(10)),
         "how long one poll waits, as told to runners; 0 retires the fleet",
     )
-    .legacy(Legacy::Name("CONNECTION_TIMEOUT_MS")),
+    .legacy("CONNECTION_TIMEOUT_MS"),
     Key::new(
         "warm_start.keepalive",
         "5m",
-        Takes::Duration { least: Duration::ZERO, most: Duration::from_hours(24) },
-        "how long a runner goes on polling before it exits, as told to runners; 0 retires the fleet",
+        Takes::Duration(Duration::ZERO..=Duration::from_hours(24)),
+        "how long a runner goes on polling, as told to runners; 0 retires the fleet",
     )
-    .legacy(Legacy::Name("KEEPALIVE_MS")),
+    .legacy("KEEPALIVE_MS"),
     Key::new(
         "warm_start.order",
         "newest",
@@ -78,12 +76,12 @@ pub(super) const KEYS: &[Key] = &[
         "warm_start.ack",
         "auto",
         Takes::Word(&["auto", "on", "off"]),
-        "whether a dispatch waits for the acknowledgement of the runner's kernel; `auto` does where the platform can tell",
+        "whether a dispatch waits for the runner's kernel; `auto`: where it can be asked",
     ),
     Key::new(
         "warm_start.ack_deadline",
         "250ms",
-        Takes::Duration { least: Duration::from_millis(50), most: Duration::from_secs(5) },
+        Takes::Duration(Duration::from_millis(50)..=Duration::from_secs(5)),
         "time without progress of the acknowledged bytes before a poll counts as dead",
     ),
 ];

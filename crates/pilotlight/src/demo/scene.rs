@@ -35,7 +35,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// When the service cannot start or a connection to it fails.
 pub async fn play(runs: u32) -> anyhow::Result<Report> {
     let server = Server { host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, ..Server::default() };
-    let app = App::start(&Config { server, ..Config::default() })?;
+    let app = App::start(&Config { server, ..Config::default() }).await?;
     let scene = Scene { service: app.address(), runs, received: Arc::default(), bar: bar(runs) };
     let told = scene.play().await;
     app.stop().await;

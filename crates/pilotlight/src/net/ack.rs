@@ -1,10 +1,11 @@
 //! The acknowledgement of the peer's kernel, as something to wait for; and whether this platform can tell it.
 
-use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::io::{self, IoSlice};
+use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use tokio::io::Interest;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::conn::Conn;
 use super::sys;
@@ -31,38 +32,39 @@ impl Conn {
                 Some(state) if !state.is_closed => {}
                 Some(_) | None => return Acked::Never,
             }
-            if self.stream().ready(Interest::ERROR).await.is_err() {
+            if sys::ack_event(self.stream()).await.is_err() {
                 return Acked::Never;
             }
-            // When the queue is empty, this clears the readiness, so that the next wait is one.
-            _ = self.stream().try_io(Interest::ERROR, || sys::drop_ack_event(self.stream()));
         }
     }
 }
 
 /// Tries on a connection to ourselves whether the kernel tells of acknowledgements. Takes a millisecond; half a
 /// second where it does not.
-#[must_use]
-pub fn kernel_can_tell() -> bool {
-    try_on_loopback().unwrap_or_else(|error| {
-        tracing::debug!(%error, "failed to try acknowledgements");
-        false
-    })
+pub async fn kernel_can_tell() -> bool {
+    match timeout(TRY_FOR, try_on_loopback()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "failed to try acknowledgements");
+            false
+        }
+        Err(_) => false,
+    }
 }
 
 const TRY_FOR: Duration = Duration::from_millis(500);
 
-fn try_on_loopback() -> io::Result<bool> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let client = TcpStream::connect(listener.local_addr()?)?;
-    let (server, _) = listener.accept()?;
+async fn try_on_loopback() -> io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr()?), listener.accept());
+    let (_client, (server, _)) = (client?, accepted?);
     sys::allow_ack_events(&server)?;
-    sys::send_for_ack(&server, &[io::IoSlice::new(b"?")])?;
-    let until = Instant::now() + TRY_FOR;
-    let told = (0..).any(|_| {
-        std::thread::sleep(Duration::from_micros(500));
-        sys::drop_ack_event(&server).is_ok() || Instant::now() > until
-    });
-    (&client).flush()?;
-    Ok(told && Instant::now() <= until && sys::tcp_state(&server)?.acknowledged == 1)
+    server.writable().await?;
+    sys::try_send_for_ack(&server, &[IoSlice::new(b"?")])?;
+    loop {
+        sys::ack_event(&server).await?;
+        if sys::tcp_state(&server)?.acknowledged == 1 {
+            return Ok(());
+        }
+    }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
@@ -186,9 +186,7 @@ impl Conn {
         let sent = match self.portion(bytes) {
             Portion::Unwatched => self.stream.try_write_vectored(bytes)?,
             Portion::Head => self.stream.try_write(&bytes[0])?,
-            Portion::Rest => {
-                self.stream.try_io(Interest::WRITABLE, || sys::send_for_ack(&self.stream, bytes))?
-            }
+            Portion::Rest => sys::try_send_for_ack(&self.stream, bytes)?,
         };
         self.written.fetch_add(sent as u64, Ordering::Relaxed);
         Ok(sent)

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pilotlight_core::limits::{HEAD_BYTES, HEAD_WITHIN};
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -28,11 +28,6 @@ const BACKLOG: i32 = 4096;
 
 /// Descriptors left for files, pipes and connections of our own.
 const RESERVED_FILES: usize = 128;
-
-/// A dead poller is forgotten within 3 s: the user time-out decides, the probes are what it is decided by.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
-const PROBES: u32 = 2;
-const UNHEARD_FOR: Duration = Duration::from_secs(3);
 
 /// How long to leave the kernel alone after it had no descriptor for us.
 const BREATHER: Duration = Duration::from_millis(20);
@@ -199,10 +194,7 @@ where
 
 fn set_options(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    let probes = TcpKeepalive::new().with_time(PROBE_EVERY).with_interval(PROBE_EVERY).with_retries(PROBES);
-    socket.set_tcp_keepalive(&probes)?;
-    socket.set_tcp_user_timeout(Some(UNHEARD_FOR))
+    sys::forget_unheard(stream)
 }
 
 /// A connection that was gone before it was accepted is nothing; a lack of descriptors or memory passes.

@@ -8,4 +8,5 @@ pub mod conn;
 pub mod ack;
 pub mod linger;
 
+#[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
 pub mod sys;

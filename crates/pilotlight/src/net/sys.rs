@@ -1,12 +1,17 @@
-//! The socket calls that have no safe wrapper; the one file with unsafe code. Each function is a single system
-//! call on a borrowed socket: it keeps no pointer, and reads only what the kernel said it wrote.
+//! Linux's socket calls that have no safe wrapper; the one file with unsafe code. Each function is a single system
+//! call on a borrowed socket: it keeps no pointer, and reads only what the kernel said it wrote. Its twin for other
+//! systems is `elsewhere.rs`.
 #![allow(unsafe_code, reason = "TCP_INFO, timestamping and the error queue have no safe wrapper")]
 
 use std::io::{self, IoSlice};
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use libc::{c_int, c_void};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 
 /// What the kernel says of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +23,13 @@ pub struct TcpState {
     /// Bytes sent by us that the peer's kernel acknowledged.
     pub acknowledged: u64,
 }
+
+/// How often an idle peer is asked whether it is there, and how often it may leave that unanswered.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+const PROBES: u32 = 2;
+
+/// A peer not heard of for so long is forgotten.
+const FORGET_AFTER: Duration = Duration::from_secs(3);
 
 const ESTABLISHED: u8 = 1;
 const CLOSED: u8 = 7;
@@ -98,6 +110,36 @@ impl Control {
         control.flags = libc::SOF_TIMESTAMPING_TX_ACK;
         control
     }
+}
+
+/// Waits until there may be an event of an acknowledgement or an error, and takes it. It may also wake for nothing.
+///
+/// # Errors
+/// When the runtime ends.
+pub async fn ack_event(stream: &TcpStream) -> io::Result<()> {
+    stream.ready(Interest::ERROR).await?;
+    // When the queue is empty, this clears the readiness, so that the next wait is one.
+    _ = stream.try_io(Interest::ERROR, || drop_ack_event(stream));
+    Ok(())
+}
+
+/// Sends like [`send_for_ack`], within the runtime's readiness.
+///
+/// # Errors
+/// The kernel's; `WouldBlock` when the send buffer is full.
+pub fn try_send_for_ack(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+    stream.try_io(Interest::WRITABLE, || send_for_ack(stream, bytes))
+}
+
+/// Lets the kernel forget a peer that is not heard of: probes are what it listens for, the time-out decides.
+///
+/// # Errors
+/// The kernel's.
+pub fn forget_unheard(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    let probes = TcpKeepalive::new().with_time(PROBE_EVERY).with_interval(PROBE_EVERY).with_retries(PROBES);
+    socket.set_tcp_keepalive(&probes)?;
+    socket.set_tcp_user_timeout(Some(FORGET_AFTER))
 }
 
 /// Takes one event out of the error queue and throws it away.
