@@ -42,8 +42,8 @@ enum Command {
 /// Where settings come from besides the environment.
 #[derive(Debug, clap::Args)]
 pub(super) struct Settings {
-    /// A TOML file; the environment overrides it.
-    #[arg(long, value_name = "FILE", env = "PILOTLIGHT_CONFIG")]
+    /// A TOML file; the environment overrides it. PILOTLIGHT_CONFIG names one as well.
+    #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }
 

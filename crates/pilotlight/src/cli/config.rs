@@ -23,7 +23,7 @@ pub(super) fn run(settings: &Settings, json: bool) -> Result<(), Failure> {
 
 pub(super) fn load(settings: &Settings) -> Result<Loaded, Failure> {
     config::load(settings.config.as_deref(), std::env::vars_os()).map_err(|mistakes| {
-        eprint!("{mistakes}");
+        eprintln!("pilotlight: failed to {mistakes}");
         Failure::Config
     })
 }
