@@ -65,9 +65,9 @@ impl<H> Matching<H> {
         Parking::Parked { id, replaced }
     }
 
-    /// The poll's connection is gone. A poll that is not parked any more changes nothing.
-    pub fn leave(&mut self, id: PollId) {
-        self.pools.leave(id);
+    /// The poll's connection is gone. Says whether it was parked; if not, nothing changes.
+    pub fn leave(&mut self, id: PollId) -> bool {
+        self.pools.leave(id).is_some()
     }
 
     /// Takes the next poll that fits; it is chosen this once.

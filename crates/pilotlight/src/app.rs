@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::{Ack, Config, Order, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
-use crate::http::router::{Handles, Told, router, service};
+use crate::http::router::{Handles, Service, Told};
 use crate::net::ack;
 use crate::net::listener::{self, Connections};
 use crate::telemetry::metrics::Metrics;
@@ -55,8 +55,9 @@ impl App {
             listens: address,
         };
         let mut tasks = JoinSet::new();
-        tasks.spawn(Arc::clone(&dispatcher).keep(Arc::clone(connections.linger())));
-        tasks.spawn(connections.clone().accept(listener, service(router(Arc::new(handles)))));
+        tasks.spawn(Arc::clone(&dispatcher).keep());
+        tasks.spawn(connections.clone().keep());
+        tasks.spawn(connections.clone().accept(listener, Service::new(Arc::new(handles))));
         Ok(Self { address, grace: config.server.grace, dispatcher, connections, tasks })
     }
 

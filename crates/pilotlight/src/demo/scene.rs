@@ -1,20 +1,18 @@
 //! The scene: runners of three deployments wait, supervisors offer runs, one runner dies without a word in the
 //! middle of it, and some runs have no runner at all.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinSet;
 
 use super::report::Report;
 use super::runner::{self, Received};
 use super::supervisor::{Supervisor, Told};
-use crate::app::App;
-use crate::config::{Config, Server};
 
 const DEPLOYMENTS: [&str; 3] = ["deployment_resize-images", "deployment_send-mail", "deployment_transcribe"];
 const WITHOUT_RUNNERS: &str = "deployment_new-version";
@@ -29,17 +27,14 @@ const LARGE_RUN: usize = 512 * 1024;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Plays it with so many runs.
+/// Plays it with so many runs against a service that nobody else uses.
 ///
 /// # Errors
-/// When the service cannot start or a connection to it fails.
-pub async fn play(runs: u32) -> anyhow::Result<Report> {
-    let server = Server { host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, ..Server::default() };
-    let app = App::start(&Config { server, ..Config::default() }).await?;
-    let scene = Scene { service: app.address(), runs, received: Arc::default(), bar: bar(runs) };
-    let told = scene.play().await;
-    app.stop().await;
-    Ok(Report::new(&told?, &scene.received.take()))
+/// When a connection to it fails, or its runners do not come to wait.
+pub async fn play(service: SocketAddr, runs: u32) -> io::Result<Report> {
+    let scene = Scene { service, runs, received: Arc::default(), bar: bar(runs) };
+    let told = scene.play().await?;
+    Ok(Report::new(&told, &scene.received.take()))
 }
 
 struct Scene {
@@ -50,7 +45,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn play(&self) -> anyhow::Result<Vec<Told>> {
+    async fn play(&self) -> io::Result<Vec<Told>> {
         let mut runners = self.runners();
         self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len()).await?;
         let mut told = self.offers(0..self.runs / 2).await?;
@@ -74,7 +69,7 @@ impl Scene {
     }
 
     /// The newest poll is next, so the runner that polls last and dies is the one that is asked.
-    async fn offer_to_a_dead_runner(&self) -> anyhow::Result<Told> {
+    async fn offer_to_a_dead_runner(&self) -> io::Result<Told> {
         self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len()).await?;
         let _dead = runner::die_silently(self.service, DEPLOYMENTS[0]).await?;
         self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len() + 1).await?;
@@ -84,7 +79,7 @@ impl Scene {
         Ok(told)
     }
 
-    async fn offers(&self, runs: std::ops::Range<u32>) -> anyhow::Result<Vec<Told>> {
+    async fn offers(&self, runs: std::ops::Range<u32>) -> io::Result<Vec<Told>> {
         let next = Arc::new(AtomicU32::new(runs.start));
         let mut supervisors = JoinSet::new();
         for _ in 0..SUPERVISORS {
@@ -98,19 +93,19 @@ impl Scene {
         Ok(told)
     }
 
-    async fn wait_for(&self, waiting: usize) -> anyhow::Result<()> {
+    async fn wait_for(&self, waiting: usize) -> io::Result<()> {
         let all_wait = async {
             let mut client = super::client::Client::connect(self.service).await?;
             loop {
                 client.send("GET /health HTTP/1.1\r\n", b"").await?;
                 let health: serde_json::Value = serde_json::from_slice(&client.answer().await?)?;
                 if health["waitingRunners"] == waiting {
-                    return anyhow::Ok(());
+                    return io::Result::Ok(());
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(DEADLINE, all_wait).await.context("the simulated runners did not come")?
+        tokio::time::timeout(DEADLINE, all_wait).await?
     }
 }
 
@@ -119,7 +114,7 @@ async fn supervise(
     next: &AtomicU32,
     end: u32,
     bar: &ProgressBar,
-) -> std::io::Result<Vec<Told>> {
+) -> io::Result<Vec<Told>> {
     let mut supervisor = Supervisor::connect(service).await?;
     let mut told = Vec::new();
     loop {

@@ -8,9 +8,9 @@ use pilotlight_core::matching::Matching;
 use pilotlight_core::pool::{Order, Poll, PollTiming};
 use pilotlight_core::retire::Who;
 use pilotlight_core::time::Moment;
-use tokio::sync::oneshot;
 
-use super::park::Verdict;
+use super::park::{Verdict, Way};
+use super::slot::Tell;
 use crate::clock::Clock;
 use crate::net::conn::Conn;
 use crate::telemetry::metrics::Metrics;
@@ -34,7 +34,8 @@ pub struct Settings {
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) conn: Arc<Conn>,
-    pub(super) verdict: oneshot::Sender<Verdict>,
+    pub(super) way: Way,
+    pub(super) tell: Tell,
 }
 
 /// Parks polls and dispatches runs to them.
@@ -94,7 +95,7 @@ impl Dispatcher {
 
 /// A poll that left in the meantime is not there to be told.
 fn tell(poll: Poll<Waiter>, verdict: Verdict) {
-    _ = poll.handle.verdict.send(verdict);
+    _ = poll.handle.tell.say(verdict);
 }
 
 /// Matching's state, to be read.

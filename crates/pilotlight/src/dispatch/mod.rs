@@ -4,6 +4,7 @@
 pub mod dispatcher;
 
 pub mod park;
+mod slot;
 
 pub mod offer;
 

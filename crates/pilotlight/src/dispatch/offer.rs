@@ -11,10 +11,12 @@ use pilotlight_core::time::Moment;
 use tokio::sync::oneshot;
 
 use super::dispatcher::{Dispatcher, Waiter};
-use super::park::{Handed, Verdict};
+use super::park::{Handed, Verdict, Way};
+use super::slot;
 use crate::clock::Clock;
 use crate::net::ack::Acked;
 use crate::net::conn::{Conn, Tell, Written};
+use crate::net::direct::DirectAnswer;
 
 /// A run that wants a runner.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct Run {
     pub id: RunId,
     /// Which polls fit it.
     pub key: PoolKey,
+    /// What goes before the message where a poll is answered on its connection itself.
+    pub head: Bytes,
     /// The message, byte for byte.
     pub message: Bytes,
 }
@@ -67,7 +71,8 @@ impl Dispatcher {
             let poll = self.matching().choose(&run.key, now)?;
             if let Some(state) = poll.handle.conn.state()
                 && state.is_open
-                && let Some(dispatch) = Dispatch::send(poll, run, now, state.acknowledged)
+                && let Some(dispatch) =
+                    Dispatch::begin(poll, run, tell(self.settings.proof), (now, state.acknowledged))
             {
                 return Some(dispatch);
             }
@@ -80,7 +85,7 @@ impl Dispatcher {
         let took = now.since(ended.began);
         self.metrics.answered(answer, took, ended.dispatches);
         let dispatch = ended.dispatch.filter(|_| answer != Answer::Cold);
-        let (conn, runner) = dispatch.map(|dispatch| (dispatch.conn, dispatch.taker)).unzip();
+        let conn = dispatch.as_ref().map(|dispatch| Arc::clone(&dispatch.conn));
         let entry = self.matching().settle(Offered {
             run: run.id,
             key: run.key,
@@ -88,7 +93,7 @@ impl Dispatcher {
             took,
             dispatches: ended.dispatches,
             answer,
-            runner,
+            runner: dispatch.map(|dispatch| dispatch.taker.clone()),
         });
         if let Some(conn) = conn {
             let dispatcher = Arc::clone(self);
@@ -111,23 +116,40 @@ struct Ended {
     dispatch: Option<Dispatch>,
 }
 
-/// A run handed to one poll.
+/// A run on its way to one poll.
 struct Dispatch {
     conn: Arc<Conn>,
     taker: Taker,
     acknowledged_before: u64,
-    written: oneshot::Receiver<Written>,
-    end: Option<u64>,
+    way: OnItsWay,
+}
+
+enum OnItsWay {
+    /// Written by us. The poll's server is told once all of it is.
+    Direct(DirectAnswer, Option<slot::Tell>),
+    /// Written by HTTP, which tells.
+    Http(oneshot::Receiver<Written>),
+    /// Written, and to be acknowledged.
+    Written(Written),
 }
 
 impl Dispatch {
-    fn send(poll: Poll<Waiter>, run: &Run, now: Moment, acknowledged_before: u64) -> Option<Self> {
-        let Poll { runner, parked_at, handle: Waiter { conn, verdict }, key: _ } = poll;
-        let (tell, written) = oneshot::channel();
-        let handed = Handed { message: run.message.clone(), written: tell };
-        verdict.send(Verdict::Run(handed)).ok()?;
+    fn begin(poll: Poll<Waiter>, run: &Run, tell: Tell, (now, acknowledged): (Moment, u64)) -> Option<Self> {
+        let Poll { runner, parked_at, handle: Waiter { conn, way, tell: server }, key: _ } = poll;
+        let way = match way {
+            Way::Direct => {
+                let answer = DirectAnswer::begin(&conn, run.head.clone(), run.message.clone(), tell);
+                OnItsWay::Direct(answer, Some(server))
+            }
+            Way::Http => {
+                let (written, told) = oneshot::channel();
+                let handed = Handed { message: run.message.clone(), written };
+                server.say(Verdict::Run(handed)).ok()?;
+                OnItsWay::Http(told)
+            }
+        };
         let taker = taker(runner, parked_at, now);
-        Some(Self { conn, taker, acknowledged_before, written, end: None })
+        Some(Self { conn, taker, acknowledged_before: acknowledged, way })
     }
 
     const fn begun(&self) -> Event {
@@ -135,43 +157,70 @@ impl Dispatch {
     }
 
     async fn event(&mut self, clock: Clock, until: Moment) -> Event {
-        let conn = Arc::clone(&self.conn);
         tokio::select! {
+            biased;
             event = self.progress() => event,
-            () = clock.sleep_until(until) => look(&conn, self.end),
+            () = clock.sleep_until(until) => self.look(),
         }
     }
 
     async fn progress(&mut self) -> Event {
-        if let Some(end) = self.end {
-            return match self.conn.acknowledged(end).await {
-                Acked::Yes => Event::Acknowledged,
-                Acked::Never => Event::Ended,
-            };
-        }
-        match (&mut self.written).await {
-            Ok(Written { acknowledged: true, .. }) => Event::Acknowledged,
-            Ok(Written { end, acknowledged: false }) => {
-                self.end = Some(end);
+        let written = match &mut self.way {
+            OnItsWay::Direct(answer, server) => {
+                let written = answer.write(&self.conn).await.ok();
+                if let (Some(_), Some(server)) = (&written, server.take()) {
+                    server.say_answered();
+                }
+                written
+            }
+            OnItsWay::Http(told) => told.await.ok(),
+            OnItsWay::Written(written) => {
+                return match self.conn.acknowledged(written.end).await {
+                    Acked::Yes => self.acknowledged(),
+                    Acked::Never => Event::Ended,
+                };
+            }
+        };
+        match written {
+            Some(Written { acknowledged: true, .. }) => Event::Acknowledged,
+            Some(written) => {
+                self.way = OnItsWay::Written(written);
                 Event::Written
             }
-            Err(_) => Event::Ended,
+            None => Event::Ended,
+        }
+    }
+
+    fn acknowledged(&self) -> Event {
+        if let OnItsWay::Written(written) = &self.way {
+            self.conn.acknowledged_after(written.at.elapsed());
+        }
+        Event::Acknowledged
+    }
+
+    /// The kernel drops an acknowledgement's event when it has no room for it, so the number is looked at as well.
+    fn look(&self) -> Event {
+        let acknowledged = self.conn.acknowledged_bytes();
+        match self.way {
+            OnItsWay::Written(written) if acknowledged >= written.end => self.acknowledged(),
+            OnItsWay::Direct(..) | OnItsWay::Http(_) | OnItsWay::Written(_) => Event::Looked { acknowledged },
+        }
+    }
+}
+
+impl Drop for Dispatch {
+    /// When the supervisor leaves in the middle of a message, nobody must act on half of it.
+    fn drop(&mut self) {
+        if let OnItsWay::Direct(answer, _) = &self.way
+            && answer.is_broken_off()
+        {
+            self.conn.reset();
         }
     }
 }
 
 fn taker(runner: Runner, parked_at: Moment, now: Moment) -> Taker {
     Taker { runner, chosen_at: now, waited: now.since(parked_at) }
-}
-
-/// The kernel drops an acknowledgement's event when it has no room for it, so the number is looked at as well.
-fn look(conn: &Conn, end: Option<u64>) -> Event {
-    let acknowledged = conn.acknowledged_bytes();
-    if end.is_some_and(|end| acknowledged >= end) {
-        Event::Acknowledged
-    } else {
-        Event::Looked { acknowledged }
-    }
 }
 
 /// Whether a dispatch's connection is to tell of its acknowledgement.

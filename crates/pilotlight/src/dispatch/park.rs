@@ -1,6 +1,7 @@
 //! A poll's stay: from parking to its verdict. Dropping the stay, as HTTP does when the client goes away, leaves
 //! the pool.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,13 +11,16 @@ use pilotlight_core::pool::{Poll, PollId, PoolKey};
 use tokio::sync::oneshot;
 
 use super::dispatcher::{Dispatcher, Waiter};
+use super::slot::{Told, slot};
 use crate::net::conn::{Conn, Written};
 
 /// What becomes of a poll that is not simply closed.
 #[derive(Debug)]
 pub enum Verdict {
-    /// A run. Whoever drops it unsent gives the run back.
+    /// A run, to be answered through HTTP. Whoever drops it unsent gives the run back.
     Run(Handed),
+    /// A run was answered on the connection itself. The poll is over, the connection goes on.
+    Answered,
     /// The runner is retired: tell it, so that it exits.
     Retired,
 }
@@ -30,12 +34,22 @@ pub struct Handed {
     pub written: oneshot::Sender<Written>,
 }
 
+/// How a poll is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// On its connection, by whoever has the run; its server waits meanwhile.
+    Direct,
+    /// Through the HTTP machinery, which owns the connection.
+    Http,
+}
+
 /// A parked poll.
 #[derive(Debug)]
 pub struct Stay {
     dispatcher: Arc<Dispatcher>,
     id: PollId,
-    verdict: oneshot::Receiver<Verdict>,
+    told: Told,
+    is_over: bool,
 }
 
 /// How parking went.
@@ -51,15 +65,15 @@ pub enum Parked {
 
 impl Dispatcher {
     /// Parks a runner's poll.
-    pub fn park(self: &Arc<Self>, key: PoolKey, runner: Runner, conn: Arc<Conn>) -> Parked {
-        let (tell, verdict) = oneshot::channel();
-        let handle = Waiter { conn, verdict: tell };
+    pub fn park(self: &Arc<Self>, key: PoolKey, runner: Runner, conn: Arc<Conn>, way: Way) -> Parked {
+        let (tell, told) = slot();
+        let handle = Waiter { conn, way, tell };
         let poll = Poll { key, runner, parked_at: self.clock.now(), handle };
         let parking = self.matching().park(poll);
         match parking {
             // Dropping the replaced poll closes its connection.
             Parking::Parked { id, replaced: _ } => {
-                Parked::Stay(Stay { dispatcher: Arc::clone(self), id, verdict })
+                Parked::Stay(Stay { dispatcher: Arc::clone(self), id, told, is_over: false })
             }
             Parking::Retired => Parked::Retired,
             Parking::Closed => Parked::Closed,
@@ -68,16 +82,24 @@ impl Dispatcher {
 }
 
 impl Stay {
-    /// Waits for the verdict; `None` means to close the connection without a byte.
-    pub async fn verdict(mut self) -> Option<Verdict> {
-        (&mut self.verdict).await.ok()
+    /// Waits for the verdict; `None` means to close the connection without a byte. Dropped, it may be asked again.
+    pub async fn verdict(&mut self) -> Option<Verdict> {
+        let verdict = poll_fn(|cx| self.told.poll(cx)).await;
+        self.is_over = true;
+        verdict
+    }
+
+    /// Leaves the pool. Says whether it was still there; if not, a verdict is on its way.
+    pub fn leave(&mut self) -> bool {
+        self.told.is_urgent();
+        self.dispatcher.matching().leave(self.id)
     }
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
         // A poll that has its verdict was taken out of its pool before.
-        if !self.verdict.is_terminated() {
+        if !self.is_over {
             self.dispatcher.matching().leave(self.id);
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::header::HeaderMap;
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, HeaderValue};
 use pilotlight_core::delivery::{Answer, Delivery};
 use pilotlight_core::executing::Execution;
 use pilotlight_core::history::Offered;
@@ -14,16 +15,28 @@ use pilotlight_core::time::Moment;
 use pilotlight_wire::dashboard;
 use pilotlight_wire::warm_start::{DequeuedMessage, Offer, header};
 
-use super::error::Refusal;
+use super::error::{Refusal, head};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Waiting;
 use crate::dispatch::offer::Run;
+
+/// The headers of a request, however they were read.
+pub trait Headers {
+    /// All values of a header, whose name is given in lower case.
+    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]>;
+}
+
+impl Headers for HeaderMap {
+    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+}
 
 /// Reads who polls, and for what, from a poll's headers.
 ///
 /// # Errors
 /// A refusal that names the header.
-pub fn poll(headers: &HeaderMap) -> Result<(PoolKey, Runner), Refusal> {
+pub fn poll(headers: &impl Headers) -> Result<(PoolKey, Runner), Refusal> {
     let deployment = required(headers, header::DEPLOYMENT_ID)?;
     let version = required(headers, header::DEPLOYMENT_VERSION)?;
     let runner = required(headers, header::CONTROLLER_ID)?;
@@ -41,20 +54,25 @@ pub fn poll(headers: &HeaderMap) -> Result<(PoolKey, Runner), Refusal> {
     Ok((key, runner))
 }
 
-fn required<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refusal> {
+fn required<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, Refusal> {
     optional(headers, name)?.ok_or_else(|| bad(name, "is missing"))
 }
 
-fn optional<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
-    let mut values = headers.get_all(name).iter();
+fn optional<'a>(headers: &'a impl Headers, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+    let mut values = headers.values(name);
     let value = values.next();
     if values.next().is_some() {
         return Err(bad(name, "is there twice"));
     }
-    value.map(|value| value.to_str().map_err(|_| bad(name, "is not ASCII"))).transpose()
+    value.map(|value| ascii(value).ok_or_else(|| bad(name, "is not printable ASCII"))).transpose()
 }
 
-fn amount(headers: &HeaderMap, name: &str) -> Result<Amount, Refusal> {
+fn ascii(value: &[u8]) -> Option<&str> {
+    let printable = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    printable.then(|| std::str::from_utf8(value).ok())?
+}
+
+fn amount(headers: &impl Headers, name: &'static str) -> Result<Amount, Refusal> {
     let text = optional(headers, name)?.unwrap_or("0");
     Amount::parse(text).map_err(|why| bad(name, why))
 }
@@ -77,18 +95,20 @@ pub enum Wish {
 /// # Errors
 /// A refusal that names the field.
 pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
-    let offer: Offer<'_> = parse(body, "the body is no offer")?;
-    let message = offer.dequeued_message.ok_or_else(|| bad("dequeuedMessage", "is missing"))?.get();
-    if message.len() > RUN_BYTES {
+    let text = std::str::from_utf8(body).map_err(|_| bad("the body", "is not UTF-8"))?;
+    let (message, json) = match bare_message(text) {
+        Some(bare) => bare,
+        None => message(text)?,
+    };
+    if json.len() > RUN_BYTES {
         return Err(Refusal::too_large(RUN_BYTES));
     }
-    let read: DequeuedMessage<'_> = parse(message.as_bytes(), "dequeuedMessage is no run")?;
-    let Some(deployment) = read.deployment.and_then(|deployment| deployment.friendly_id) else {
+    let Some(deployment) = message.deployment.and_then(|deployment| deployment.friendly_id) else {
         return Ok(Wish::Undeployed);
     };
-    let run = read.run.as_ref();
+    let run = message.run.as_ref();
     let machine = run.and_then(|run| run.machine).unwrap_or_default();
-    let version = read.background_worker.and_then(|worker| worker.version).unwrap_or_default();
+    let version = message.background_worker.and_then(|worker| worker.version).unwrap_or_default();
     let id = run.and_then(|run| run.friendly_id.as_deref()).unwrap_or("unknown");
     let key = PoolKey {
         deployment: DeploymentId::parse(&deployment).map_err(|why| bad("deployment.friendlyId", why))?,
@@ -97,11 +117,29 @@ pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
         memory: Amount::new(machine.memory).map_err(|why| bad("run.machine.memory", why))?,
     };
     let id = RunId::parse(id).map_err(|why| bad("run.friendlyId", why))?;
-    Ok(Wish::Run(Run { id, key, message: body.slice_ref(message.as_bytes()) }))
+    let message = body.slice_ref(json.as_bytes());
+    Ok(Wish::Run(Run { id, key, head: head(StatusCode::OK, message.len()), message }))
 }
 
-fn parse<'a, T: serde::Deserialize<'a>>(json: &'a [u8], what: &str) -> Result<T, Refusal> {
-    serde_json::from_slice(json).map_err(|error| bad(what, describe(&error)))
+/// The message of a body that is nothing but its envelope, as supervisors send it: read in one pass.
+fn bare_message(body: &str) -> Option<(DequeuedMessage<'_>, &str)> {
+    let json = body.strip_prefix(r#"{"dequeuedMessage":"#)?.strip_suffix('}')?;
+    let json = json.trim_matches([' ', '\t', '\r', '\n']);
+    json.starts_with('{').then(|| Some((serde_json::from_str(json).ok()?, json)))?
+}
+
+/// The message of any other body.
+fn message(body: &str) -> Result<(DequeuedMessage<'_>, &str), Refusal> {
+    let offer: Offer<'_> = parse(body, "the body is no offer")?;
+    let json = offer.dequeued_message.ok_or_else(|| bad("dequeuedMessage", "is missing"))?.get();
+    if !json.starts_with('{') {
+        return Err(bad("dequeuedMessage", "is no object"));
+    }
+    Ok((parse(json, "dequeuedMessage is no run")?, json))
+}
+
+fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str, what: &str) -> Result<T, Refusal> {
+    serde_json::from_str(json).map_err(|error| bad(what, describe(&error)))
 }
 
 /// serde's text without the payload: it quotes the values it found.

@@ -10,6 +10,8 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use pilotlight_wire::warm_start::Refused;
 use serde::Serialize;
 
+use super::date::Date;
+
 /// A request that is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -65,7 +67,40 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        json(self.status, &Refused { error: self.text })
+        Reply::from(self).into_response()
+    }
+}
+
+/// A whole JSON answer, for whoever writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// A value as JSON.
+    #[must_use]
+    pub fn json(status: StatusCode, value: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(value).expect("wire types have string keys and finite numbers");
+        Self { status, body: body.into() }
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        Self::json(refusal.status, &Refused { error: refusal.text })
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 }
 
@@ -83,14 +118,17 @@ pub async fn no_such_method() -> Response {
 
 /// A JSON answer.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).expect("wire types have string keys and finite numbers");
-    json_bytes(status, body.into())
+    Reply::json(status, value).into_response()
 }
 
-/// A JSON answer that is bytes already.
-pub fn json_bytes(status: StatusCode, body: Bytes) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+/// The head of a JSON answer with a body of so many bytes, for whoever writes it without HTTP's machinery.
+#[must_use]
+pub fn head(status: StatusCode, body_bytes: usize) -> Bytes {
+    let reason = status.canonical_reason().unwrap_or_default();
+    let (status, date) = (status.as_u16(), Date::now());
+    format!(
+        "HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\ncontent-length: {body_bytes}\r\n\
+         date: {date}\r\n\r\n"
+    )
+    .into()
 }

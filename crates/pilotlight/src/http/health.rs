@@ -9,17 +9,23 @@ use hyper::StatusCode;
 use pilotlight_core::delivery::Proof;
 use pilotlight_wire::warm_start::{Connect, Health};
 
-use super::error::json;
+use super::error::{Reply, json};
 use super::router::Handles;
 
 /// `GET /connect`
-pub async fn connect(State(handles): State<Arc<Handles>>) -> Response {
+pub async fn connect(State(handles): State<Arc<Handles>>) -> Reply {
+    told(&handles)
+}
+
+/// What runners are told before they wait.
+#[must_use]
+pub fn told(handles: &Handles) -> Reply {
     let told = handles.told;
     let connect = Connect {
         connection_timeout_ms: millis(told.connection_timeout),
         keepalive_ms: millis(told.keepalive),
     };
-    json(StatusCode::OK, &connect)
+    Reply::json(StatusCode::OK, &connect)
 }
 
 /// `GET /health`

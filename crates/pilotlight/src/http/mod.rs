@@ -3,9 +3,12 @@
 
 pub mod router;
 
+pub mod front;
+
 pub mod access;
 pub mod body;
 pub mod convert;
+pub mod date;
 pub mod error;
 
 pub mod admin;

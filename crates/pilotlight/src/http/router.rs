@@ -12,12 +12,14 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use hyper::Request;
 use hyper::body::Incoming;
-use tower::Service;
+use tower::Service as _;
 
-use super::{access, admin, dashboard, error, health, metrics, warm_start};
+use super::{access, admin, dashboard, error, front, health, metrics, warm_start};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
-use crate::net::listener::Connections;
+use crate::net::conn::Conn;
+use crate::net::io::Io;
+use crate::net::listener::{Connections, Ended, Serve};
 use crate::telemetry::metrics::Metrics;
 
 /// What the handlers ask.
@@ -47,7 +49,7 @@ pub struct Told {
 }
 
 /// All paths.
-pub fn router(handles: Arc<Handles>) -> Router {
+fn router(handles: Arc<Handles>) -> Router {
     protocol()
         .merge(control())
         .fallback(error::no_such_path)
@@ -94,14 +96,36 @@ impl Hangup {
 }
 
 /// The routes as the accept loop wants them.
-pub fn service(router: Router) -> impl Fn(Request<Incoming>) -> ServiceFuture + Clone + Send + 'static {
-    move |request| {
-        let answer = router.clone().call(request);
-        Box::pin(async move { hang_up_when_marked(answer.await) })
+#[derive(Debug, Clone)]
+pub struct Service {
+    handles: Arc<Handles>,
+    router: Router,
+}
+
+impl Service {
+    /// All paths, asking these.
+    #[must_use]
+    pub fn new(handles: Arc<Handles>) -> Self {
+        Self { router: router(Arc::clone(&handles)), handles }
     }
 }
 
-type ServiceFuture = std::pin::Pin<Box<dyn Future<Output = Result<Response, Hangup>> + Send>>;
+impl Serve for Service {
+    type Hangup = Hangup;
+    type Body = Body;
+
+    async fn front(&self, conn: &Arc<Conn>, io: &mut Io) -> Ended {
+        front::serve(&self.handles, conn, io).await
+    }
+
+    fn http(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response, Hangup>> + Send + use<> {
+        let answer = self.router.clone().call(request);
+        async move { hang_up_when_marked(answer.await) }
+    }
+}
 
 fn hang_up_when_marked(answer: Result<Response, Infallible>) -> Result<Response, Hangup> {
     let Ok(response) = answer;

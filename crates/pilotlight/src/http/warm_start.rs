@@ -19,11 +19,14 @@ use pilotlight_wire::warm_start::Offered;
 use super::access::{FROM_A_PAGE, is_from_a_page};
 use super::body;
 use super::convert::{self, Wish};
-use super::error::{Refusal, json, json_bytes};
+use super::error::{Refusal, Reply};
 use super::router::{Handles, Hangup};
 use crate::dispatch::offer::tell;
-use crate::dispatch::park::{Handed, Parked, Verdict};
+use crate::dispatch::park::{Handed, Parked, Verdict, Way};
 use crate::net::conn::Conn;
+
+/// Bytes that an offer's body may have.
+pub const OFFER_BYTES: usize = RUN_BYTES + ENVELOPE_BYTES;
 
 /// `GET`: parks until a run comes.
 pub async fn poll(
@@ -40,15 +43,15 @@ pub async fn poll(
     };
     // A request that is kept while it waits costs more than the poll itself.
     drop(request);
-    let verdict = match handles.dispatcher.park(key, runner, Arc::clone(&conn)) {
-        Parked::Stay(stay) => stay.verdict().await,
+    let verdict = match handles.dispatcher.park(key, runner, Arc::clone(&conn), Way::Http) {
+        Parked::Stay(mut stay) => stay.verdict().await,
         Parked::Retired => Some(Verdict::Retired),
         Parked::Closed => None,
     };
     match verdict {
         Some(Verdict::Run(handed)) => hand_over(&handles, &conn, handed),
         Some(Verdict::Retired) => Refusal::retired().into_response(),
-        None => Hangup::response(),
+        Some(Verdict::Answered) | None => Hangup::response(),
     }
 }
 
@@ -67,34 +70,37 @@ fn hand_over(handles: &Handles, conn: &Conn, handed: Handed) -> Response {
         return Hangup::response();
     }
     conn.watch_answer(message.len(), tell(handles.dispatcher.proof()), written);
-    json_bytes(StatusCode::OK, message)
+    Reply { status: StatusCode::OK, body: message }.into_response()
 }
 
 /// `POST`: offers a run.
 pub async fn offer(State(handles): State<Arc<Handles>>, headers: HeaderMap, body: Body) -> Response {
-    if is_from_a_page(&headers) {
-        return refused(Refusal::forbidden(FROM_A_PAGE));
-    }
-    let wish = match body::read(body, RUN_BYTES + ENVELOPE_BYTES).await {
-        Ok(body) => convert::wish(&body),
-        Err(refusal) => Err(refusal),
+    let body = if is_from_a_page(&headers) {
+        Err(Refusal::forbidden(FROM_A_PAGE))
+    } else {
+        body::read(body, OFFER_BYTES).await
     };
-    match wish {
+    offered(&handles, body).await.into_response()
+}
+
+/// Offers the run that a body holds, and answers as the supervisor expects it.
+pub async fn offered(handles: &Handles, body: Result<Bytes, Refusal>) -> Reply {
+    match body.and_then(|body| convert::wish(&body)) {
         Ok(Wish::Run(run)) => told(handles.dispatcher.offer(run).await),
         Ok(Wish::Undeployed) => told(Answer::Cold),
         Err(refusal) => refused(refusal),
     }
 }
 
-fn told(answer: Answer) -> Response {
+fn told(answer: Answer) -> Reply {
     let body = match answer {
         Answer::Warm(_) => Bytes::from_static(br#"{"didWarmStart":true}"#),
         Answer::Cold => Bytes::from_static(br#"{"didWarmStart":false}"#),
     };
-    json_bytes(StatusCode::OK, body)
+    Reply { status: StatusCode::OK, body }
 }
 
-fn refused(refusal: Refusal) -> Response {
+fn refused(refusal: Refusal) -> Reply {
     let status = refusal.status();
-    json(status, &Offered { did_warm_start: false, error: Some(refusal.into_text()) })
+    Reply::json(status, &Offered { did_warm_start: false, error: Some(refusal.into_text()) })
 }

@@ -1,46 +1,54 @@
-//! A connection that can be asked what became of its bytes. The HTTP machinery holds one end ([`Io`]), whoever
-//! wants to know holds the other ([`Conn`]), so the kernel can be asked after HTTP has let go. It never copies
-//! the descriptor: that would hold the close back.
+//! A connection that can be asked what became of its bytes. Whoever serves it holds one end ([`Io`](super::io::Io)),
+//! whoever wants to know holds the other ([`Conn`]), so the kernel can be asked after HTTP has let go. It never
+//! copies the descriptor: that would hold the close back.
 
 use std::fmt;
-use std::future::Future as _;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use pilotlight_core::limits::UNREAD_WITHIN;
+use socket2::SockRef;
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::oneshot;
-use tokio::time::{Sleep, sleep};
 
+use super::deadlines::{Deadline, Deadlines};
+use super::io::Io;
 use super::linger::Linger;
 use super::sys;
 
 /// What is called when a run that was acknowledged turns out unread.
 type OnUnread = Box<dyn FnOnce() + Send>;
 
-/// How long a write waits for a readiness that tokio cannot tell any more. Only large answers on slow links to
-/// runners that were sent a run before come here.
-const BLIND_WAIT: Duration = Duration::from_millis(5);
-
 /// An accepted connection.
 pub struct Conn {
-    stream: TcpStream,
+    socket: OwnedWriteHalf,
     peer: SocketAddr,
     written: AtomicU64,
     // Whether `watch` has anything to see; spares the lock on all other reads and writes.
     watched: AtomicBool,
     watch: Mutex<Watch>,
-    linger: Arc<Linger>,
+    // How many more answers go in two segments, because the peer's acknowledgements come late.
+    hurried: AtomicU8,
+    deadline: Deadline,
+    shared: Shared,
+}
+
+/// What all connections share.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    pub(super) linger: Arc<Linger>,
+    pub(super) deadlines: Arc<Deadlines>,
 }
 
 /// Every byte of a watched answer is written.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Written {
+    /// When.
+    pub at: Instant,
     /// Bytes written on this connection up to its end.
     pub end: u64,
     /// Whether the peer's kernel acknowledged them all while they were written.
@@ -56,13 +64,29 @@ pub enum Tell {
     Nothing,
 }
 
-/// Which part of an answer is sent at a time.
-enum Portion {
-    /// All of it; nobody watches.
+/// An acknowledgement that takes longer is late: a kernel that does not hold it back sends it at once. So may a
+/// link be; a second segment does not harm there.
+const LATE: Duration = Duration::from_millis(1);
+
+/// How many answers are hurried then, before it is tried again without.
+const HURRIED_ANSWERS: u8 = 64;
+
+/// How an answer is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    tell: Tell,
+    hurried: bool,
+    from: u64,
+}
+
+/// Which portion of an answer is sent at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Portion {
+    /// As much as goes; nothing is asked of the kernel.
     Unwatched,
-    /// Its head alone.
+    /// The first piece alone.
     Head,
-    /// All of it, and the kernel is to tell of its acknowledgement.
+    /// As much as goes, and the kernel is to tell of its acknowledgement.
     Rest,
 }
 
@@ -76,22 +100,28 @@ struct Watch {
 }
 
 struct Answer {
-    from: u64,
+    pace: Pace,
     body_bytes: u64,
     tell: Tell,
     written: oneshot::Sender<Written>,
 }
 
 impl Conn {
-    pub(super) fn new(stream: TcpStream, peer: SocketAddr, linger: Arc<Linger>) -> Arc<Self> {
-        Arc::new(Self {
-            stream,
+    /// Splits a connection into its two ends.
+    pub(super) fn open(stream: TcpStream, peer: SocketAddr, shared: Shared) -> (Arc<Self>, Io) {
+        let (reader, socket) = stream.into_split();
+        let conn = Arc::new(Self {
+            socket,
             peer,
             written: AtomicU64::new(0),
             watched: AtomicBool::new(false),
             watch: Mutex::default(),
-            linger,
-        })
+            hurried: AtomicU8::new(0),
+            deadline: Deadline::default(),
+            shared,
+        });
+        let io = Io::new(Arc::clone(&conn), reader);
+        (conn, io)
     }
 
     /// Who connected.
@@ -99,13 +129,13 @@ impl Conn {
         self.peer
     }
 
-    pub(super) const fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(super) fn stream(&self) -> &TcpStream {
+        self.socket.as_ref()
     }
 
     /// What the kernel knows; `None` when it cannot be asked, which is as good as closed.
     pub fn state(&self) -> Option<sys::TcpState> {
-        sys::tcp_state(&self.stream).ok()
+        sys::tcp_state(self.stream()).ok()
     }
 
     /// Bytes that the peer's kernel acknowledged so far.
@@ -115,23 +145,61 @@ impl Conn {
 
     /// Resets the connection now.
     pub fn reset(&self) {
-        if let Err(error) = sys::reset(&self.stream) {
+        if let Err(error) = sys::reset(self.stream()) {
             tracing::debug!(%error, "failed to reset a connection");
         }
     }
 
-    /// Watches the answer that is written next, with a body of so many bytes. `written` is told when every byte
+    /// The peer must have sent what is expected of it within this time, or reading ends.
+    pub fn expect_within(&self, time: Duration) {
+        self.deadline.set(&self.shared.deadlines, time);
+    }
+
+    /// Nothing is expected of the peer.
+    pub fn expect_nothing(&self) {
+        self.deadline.clear();
+    }
+
+    /// Whether reading ended because the peer took too long, or because the service stops.
+    pub fn was_too_slow(&self) -> bool {
+        self.deadline.has_passed()
+    }
+
+    /// Whether the connection is to end once its request is answered.
+    pub fn is_to_end(&self) -> bool {
+        self.shared.deadlines.is_stopping()
+    }
+
+    pub(super) const fn deadline(&self) -> &Deadline {
+        &self.deadline
+    }
+
+    /// Whoever reads finds the end.
+    pub(super) fn end_reading(&self) {
+        // A connection that is gone already has ended.
+        _ = SockRef::from(self.stream()).shutdown(Shutdown::Read);
+    }
+
+    /// Watches the answer that HTTP writes next, with a body of so many bytes. `written` is told when every byte
     /// is with the kernel, and dropped when that will never be.
     pub fn watch_answer(&self, body_bytes: usize, tell: Tell, written: oneshot::Sender<Written>) {
+        let pace = self.pace(tell);
+        let answer = Answer { pace, body_bytes: body_bytes as u64, tell, written };
+        self.watch_anew(tell, Some(answer), None);
+    }
+
+    /// Watches the answer that is written past HTTP next. The peer may use the connection again before that
+    /// returns, so it counts as sent from now on.
+    pub(super) fn watch_direct_answer(&self, tell: Tell) -> Pace {
+        self.watch_anew(tell, None, Some(Instant::now()));
+        self.pace(tell)
+    }
+
+    fn watch_anew(&self, tell: Tell, answer: Option<Answer>, sent_at: Option<Instant>) {
         let mut watch = self.lock();
-        if tell == Tell::Acknowledgement && !watch.events_allowed {
-            watch.events_allowed = sys::allow_ack_events(&self.stream).is_ok();
-        }
-        let from = self.written.load(Ordering::Relaxed);
-        watch.answer = Some(Answer { from, body_bytes: body_bytes as u64, tell, written });
-        watch.sent_at = None;
-        watch.was_reset = false;
-        watch.on_unread = None;
+        let events_allowed = watch.events_allowed
+            || tell == Tell::Acknowledgement && sys::allow_ack_events(self.stream()).is_ok();
+        *watch = Watch { answer, events_allowed, sent_at, was_reset: false, on_unread: None };
         self.watched.store(true, Ordering::Release);
     }
 
@@ -161,7 +229,7 @@ impl Conn {
     pub(super) fn was_reset(&self) {
         let mut watch = self.lock();
         let Some(sent_at) = watch.sent_at.take() else { return };
-        watch.was_reset = sent_at.elapsed() < pilotlight_core::limits::UNREAD_WITHIN;
+        watch.was_reset = sent_at.elapsed() < UNREAD_WITHIN;
         let then = watch.on_unread.take().filter(|_| watch.was_reset);
         drop(watch);
         if let Some(then) = then {
@@ -174,154 +242,99 @@ impl Conn {
         self.lock().sent_at
     }
 
-    fn is_watched(&self) -> bool {
+    pub(super) fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Watch> {
+    fn lock(&self) -> MutexGuard<'_, Watch> {
         self.watch.lock().expect("nothing panics under this lock")
     }
 
-    fn send(&self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-        let sent = match self.portion(bytes) {
-            Portion::Unwatched => self.stream.try_write_vectored(bytes)?,
-            Portion::Head => self.stream.try_write(&bytes[0])?,
-            Portion::Rest => sys::try_send_for_ack(&self.stream, bytes)?,
+    /// Bytes written so far.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Sends a portion of an answer, in one system call.
+    pub(super) fn send(&self, bytes: &[IoSlice<'_>], portion: Portion) -> io::Result<usize> {
+        let sent = match portion {
+            Portion::Unwatched => self.stream().try_write_vectored(bytes)?,
+            Portion::Head if bytes.len() > 1 => self.stream().try_write(&bytes[0])?,
+            Portion::Head | Portion::Rest => sys::try_send_for_ack(self.stream(), bytes)?,
         };
         self.written.fetch_add(sent as u64, Ordering::Relaxed);
         Ok(sent)
     }
 
-    /// On a connection that was used before, the peer's kernel holds its acknowledgement back for up to 40 ms,
-    /// hoping to send it along with data. Two segments in a row end that, so the head goes alone
-    /// (docs/decisions/0002).
-    fn portion(&self, bytes: &[IoSlice<'_>]) -> Portion {
+    /// Which portion of HTTP's answer is sent next.
+    pub(super) fn portion(&self) -> Portion {
         if !self.is_watched() {
             return Portion::Unwatched;
         }
-        let watch = self.lock();
-        let Some(answer) = watch.answer.as_ref().filter(|answer| answer.tell == Tell::Acknowledgement) else {
-            return Portion::Unwatched;
-        };
-        let is_first = answer.from == self.written.load(Ordering::Relaxed);
-        if is_first && answer.from > 0 && bytes.len() > 1 { Portion::Head } else { Portion::Rest }
+        match &self.lock().answer {
+            Some(answer) => answer.pace.portion(self.written_bytes()),
+            None => Portion::Unwatched,
+        }
+    }
+
+    /// The peer's kernel took so long to acknowledge an answer. One that answers what it received soon after hopes
+    /// to send its acknowledgement along, and holds it back for up to 40 ms. Two segments in a row end that, so
+    /// the next answers' heads go alone (docs/decisions/0002).
+    pub fn acknowledged_after(&self, time: Duration) {
+        if time > LATE {
+            self.hurried.store(HURRIED_ANSWERS, Ordering::Relaxed);
+        }
+    }
+
+    fn pace(&self, tell: Tell) -> Pace {
+        let one_less = |answers: u8| answers.checked_sub(1);
+        let hurried = self.hurried.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
+        Pace { tell, hurried, from: self.written_bytes() }
     }
 
     /// HTTP has nothing more to write at this moment.
-    fn flushed(&self) {
-        let end = self.written.load(Ordering::Relaxed);
+    pub(super) fn flushed(&self) {
+        let end = self.written_bytes();
         let mut watch = self.lock();
-        let Some(answer) = watch.answer.take_if(|answer| end - answer.from > answer.body_bytes) else {
+        let Some(answer) = watch.answer.take_if(|answer| end - answer.pace.from > answer.body_bytes) else {
             return;
         };
         watch.sent_at = Some(Instant::now());
         drop(watch);
-        let acknowledged = answer.tell == Tell::Acknowledgement && self.acknowledged_bytes() >= end;
-        if acknowledged {
-            _ = sys::drop_ack_event(&self.stream);
-        }
         // Nobody listens when the supervisor left; the runner has the run all the same.
-        _ = answer.written.send(Written { end, acknowledged });
+        _ = answer.written.send(self.wrote_all(answer.tell));
+    }
+
+    /// Every byte of a watched answer was written; often the peer's kernel has them by now.
+    pub(super) fn wrote_all(&self, tell: Tell) -> Written {
+        let end = self.written_bytes();
+        let acknowledged = tell == Tell::Acknowledgement && self.acknowledged_bytes() >= end;
+        if acknowledged {
+            _ = sys::drop_ack_event(self.stream());
+        }
+        Written { at: Instant::now(), end, acknowledged }
+    }
+
+    /// Whoever serves the connection has let go of it: an answer that HTTP has not written by now never will be.
+    pub(super) fn let_go(self: &Arc<Self>) {
+        drop(self.lock().answer.take());
+        self.shared.linger.keep(self);
+    }
+}
+
+impl Pace {
+    /// Which portion is sent next, when so much is written on the connection.
+    pub(super) const fn portion(self, written: u64) -> Portion {
+        match self.tell {
+            Tell::Nothing => Portion::Unwatched,
+            Tell::Acknowledgement if self.hurried && self.from == written => Portion::Head,
+            Tell::Acknowledgement => Portion::Rest,
+        }
     }
 }
 
 impl fmt::Debug for Conn {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Conn").field("peer", &self.peer).finish_non_exhaustive()
-    }
-}
-
-/// HTTP's end of a connection.
-pub(super) struct Io {
-    conn: Arc<Conn>,
-    blind: Option<Pin<Box<Sleep>>>,
-}
-
-impl Io {
-    pub(super) const fn new(conn: Arc<Conn>) -> Self {
-        Self { conn, blind: None }
-    }
-
-    /// tokio takes an event in the error queue for a closed write side, for ever, and then calls a full socket
-    /// writable. Believing it would spin, so a write that is refused twice running waits by the clock.
-    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let mut refused = false;
-        loop {
-            if let Some(blind) = &mut self.blind {
-                ready!(blind.as_mut().poll(cx));
-                self.blind = None;
-            }
-            ready!(self.conn.stream.poll_write_ready(cx))?;
-            match self.conn.send(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if std::mem::replace(&mut refused, true) {
-                        self.blind = Some(Box::pin(sleep(BLIND_WAIT)));
-                    }
-                }
-                sent => return Poll::Ready(sent),
-            }
-        }
-    }
-}
-
-impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let conn = &self.conn;
-        loop {
-            ready!(conn.stream.poll_read_ready(cx))?;
-            match conn.stream.try_read_buf(into) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => {
-                    if error.kind() == io::ErrorKind::ConnectionReset {
-                        conn.was_reset();
-                    }
-                    return Poll::Ready(Err(error));
-                }
-                Ok(_) => {
-                    if conn.is_watched() {
-                        conn.was_used();
-                    }
-                    return Poll::Ready(Ok(()));
-                }
-            }
-        }
-    }
-}
-
-impl AsyncWrite for Io {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_send(cx, &[IoSlice::new(bytes)])
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_send(cx, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.conn.is_watched() {
-            self.conn.flushed();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let socket = socket2::SockRef::from(&self.conn.stream);
-        Poll::Ready(socket.shutdown(std::net::Shutdown::Write))
-    }
-}
-
-impl Drop for Io {
-    fn drop(&mut self) {
-        // An answer that is not written by now never will be.
-        drop(self.conn.lock().answer.take());
-        self.conn.linger.keep(&self.conn);
     }
 }

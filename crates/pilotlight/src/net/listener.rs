@@ -1,6 +1,7 @@
 //! Accepts connections and runs HTTP on them: socket options, a cap on connections, limits on heads, and an end
 //! in good order. It survives a lack of descriptors; at the cap a connection is closed without a byte.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -15,12 +16,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pilotlight_core::limits::{HEAD_BYTES, HEAD_WITHIN};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::conn::{Conn, Io};
-use super::linger::Linger;
+use super::conn::{Conn, Shared};
+use super::deadlines::Deadlines;
+use super::io::Io;
 use super::sys;
 
 /// Connections the kernel keeps ready for us; a fleet that comes back at once is thousands.
@@ -28,6 +30,9 @@ const BACKLOG: i32 = 4096;
 
 /// Descriptors left for files, pipes and connections of our own.
 const RESERVED_FILES: usize = 128;
+
+/// Fine enough for deadlines of seconds, and for a reset to be told soon.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How long to leave the kernel alone after it had no descriptor for us.
 const BREATHER: Duration = Duration::from_millis(20);
@@ -62,6 +67,33 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// Who answers on the connections.
+pub trait Serve: Clone + Send + Sync + 'static {
+    /// What the answer of [`Serve::http`] may fail with: it closes the connection without a byte.
+    type Hangup: Into<Box<dyn Error + Send + Sync>> + Send + 'static;
+    /// The body of its answers.
+    type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+
+    /// Serves a new connection as far as it can by itself, until it ends or something comes that it leaves to
+    /// HTTP.
+    fn front(&self, conn: &Arc<Conn>, io: &mut Io) -> impl Future<Output = Ended> + Send;
+
+    /// Answers one request, which carries its `Arc<Conn>` as an extension.
+    fn http(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Self::Body>, Self::Hangup>> + Send + use<Self>;
+}
+
+/// How the front left a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Close it.
+    Closed,
+    /// What comes next is for HTTP; what was read of it is put back.
+    ForHttp,
+}
+
 /// Open connections, and how to end them.
 #[derive(Debug, Clone)]
 pub struct Connections {
@@ -69,7 +101,7 @@ pub struct Connections {
     free: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
-    linger: Arc<Linger>,
+    shared: Shared,
 }
 
 impl Connections {
@@ -81,7 +113,7 @@ impl Connections {
             free: Arc::new(Semaphore::new(at_most)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
-            linger: Arc::default(),
+            shared: Shared { linger: Arc::default(), deadlines: Deadlines::new() },
         }
     }
 
@@ -103,15 +135,20 @@ impl Connections {
         self.stop.is_cancelled()
     }
 
-    /// Those about whose last answer there is a question.
-    #[must_use]
-    pub const fn linger(&self) -> &Arc<Linger> {
-        &self.linger
+    /// The reconciler of connections, until dropped: ends those that are too slow, and looks at those whose last
+    /// answer is in question. Safe to repeat at any time.
+    pub async fn keep(self) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            self.shared.deadlines.look();
+            self.shared.linger.look();
+        }
     }
 
     /// Accepts nothing more, and closes each connection once its request under way is answered.
     pub fn stop(&self) {
         self.stop.cancel();
+        self.shared.deadlines.stop();
         self.tasks.close();
     }
 
@@ -120,15 +157,8 @@ impl Connections {
         self.tasks.wait().await;
     }
 
-    /// Accepts connections until [`Connections::stop`]; `serve` answers the requests, which carry their
-    /// `Arc<Conn>` as an extension. An error of `serve` closes the connection without a byte.
-    pub async fn accept<S, F, B, E>(self, listener: TcpListener, serve: S)
-    where
-        S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
-        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
-        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
-    {
+    /// Accepts connections until [`Connections::stop`].
+    pub async fn accept(self, listener: TcpListener, serve: impl Serve) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -141,13 +171,7 @@ impl Connections {
         }
     }
 
-    fn admit<S, F, B, E>(&self, stream: TcpStream, peer: SocketAddr, serve: &S)
-    where
-        S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
-        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
-        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
-    {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, serve: &impl Serve) {
         let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
             tracing::debug!(%peer, "closed a connection: as many as may be are open");
             return;
@@ -156,28 +180,34 @@ impl Connections {
             tracing::debug!(%peer, %error, "failed to set up a connection");
             return;
         }
-        let conn = Conn::new(stream, peer, Arc::clone(&self.linger));
-        self.tasks.spawn(run(conn, permit, self.stop.clone(), serve.clone()));
+        let (conn, io) = Conn::open(stream, peer, self.shared.clone());
+        let watched = self.shared.deadlines.watch(&conn);
+        let (serve, stop) = (serve.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            run(conn, io, serve, stop).await;
+            drop((permit, watched));
+        });
     }
 }
 
-async fn run<S, F, B, E>(conn: Arc<Conn>, permit: OwnedSemaphorePermit, stop: CancellationToken, serve: S)
-where
-    S: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Result<Response<B>, E>>,
-    B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let io = TokioIo::new(Io::new(Arc::clone(&conn)));
+async fn run(conn: Arc<Conn>, mut io: Io, serve: impl Serve, stop: CancellationToken) {
+    if serve.front(&conn, &mut io).await == Ended::ForHttp {
+        conn.expect_nothing();
+        // Boxed, so that the many that never come here do not carry its size.
+        Box::pin(run_http(conn, io, serve, stop)).await;
+    }
+}
+
+async fn run_http(conn: Arc<Conn>, io: Io, serve: impl Serve, stop: CancellationToken) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&conn));
-        serve(request)
+        serve.http(request)
     });
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(io, service);
+        .serve_connection(TokioIo::new(io), service);
     let mut http = std::pin::pin!(http);
     let ended = tokio::select! {
         ended = http.as_mut() => ended,
@@ -189,7 +219,6 @@ where
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
-    drop(permit);
 }
 
 fn set_options(stream: &TcpStream) -> io::Result<()> {

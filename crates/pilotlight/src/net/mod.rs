@@ -5,7 +5,11 @@ pub mod listener;
 
 pub mod conn;
 
+pub mod direct;
+pub mod io;
+
 pub mod ack;
+pub mod deadlines;
 pub mod linger;
 
 #[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]

@@ -1,0 +1,189 @@
+//! The front before HTTP's machinery: it serves the warm-start protocol's plain requests by itself, one at a time
+//! on a connection, and leaves everything else to that machinery, with the bytes it read put back.
+//!
+//! A parked poll costs a fraction of the memory here, and whoever has its run writes it straight to its socket
+//! (docs/decisions/0003). Nothing depends on the front for being right: every path is served behind it as well.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use pilotlight_core::ids::Runner;
+use pilotlight_core::limits::{BODY_WITHIN, HEAD_WITHIN};
+use pilotlight_core::pool::PoolKey;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::error::{Refusal, Reply, head};
+use super::router::Handles;
+use super::{health, warm_start};
+use crate::dispatch::park::{Parked, Stay, Verdict, Way};
+use crate::net::conn::Conn;
+use crate::net::io::Io;
+use crate::net::listener::Ended;
+
+mod plain;
+
+use plain::{Plain, Read};
+
+/// More than a usual head, so that one read takes it.
+const READ_BYTES: usize = 2048;
+
+/// Serves plain requests until the connection ends, or something else comes.
+pub async fn serve(handles: &Handles, conn: &Arc<Conn>, io: &mut Io) -> Ended {
+    let mut front = Front { handles, conn, io, inbox: BytesMut::new() };
+    loop {
+        let next = match front.request().await {
+            Request::Plain(plain) => front.answer(plain).await,
+            Request::Other => {
+                front.io.put_back(front.inbox.freeze());
+                return Ended::ForHttp;
+            }
+            Request::None => Next::Close,
+        };
+        if next == Next::Close || conn.is_to_end() {
+            return Ended::Closed;
+        }
+    }
+}
+
+struct Front<'a> {
+    handles: &'a Handles,
+    conn: &'a Arc<Conn>,
+    io: &'a mut Io,
+    inbox: BytesMut,
+}
+
+enum Request {
+    Plain(Plain),
+    Other,
+    /// The connection ended, or took too long.
+    None,
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    Request,
+    Close,
+}
+
+impl Front<'_> {
+    async fn request(&mut self) -> Request {
+        self.conn.expect_within(HEAD_WITHIN);
+        loop {
+            match plain::read(&self.inbox) {
+                Read::Plain(plain, length) => {
+                    self.inbox.advance(length);
+                    self.conn.expect_nothing();
+                    return Request::Plain(plain);
+                }
+                Read::Other => return Request::Other,
+                Read::Incomplete => {}
+            }
+            self.inbox.reserve(READ_BYTES);
+            if !matches!(self.io.read_buf(&mut self.inbox).await, Ok(1..)) {
+                return Request::None;
+            }
+        }
+    }
+
+    async fn answer(&mut self, request: Plain) -> Next {
+        match request {
+            Plain::Connect => self.reply(health::told(self.handles)).await,
+            Plain::Poll(Ok((key, runner))) => self.poll(key, runner).await,
+            Plain::Poll(Err(refusal)) => self.reply(refusal.into()).await,
+            // Boxed, so that parked polls do not carry its size.
+            Plain::Offer { body_bytes } => Box::pin(self.offer(body_bytes)).await,
+        }
+    }
+
+    async fn reply(&mut self, reply: Reply) -> Next {
+        let mut bytes = BytesMut::from(head(reply.status, reply.body.len()));
+        bytes.extend_from_slice(&reply.body);
+        match self.io.write_all(&bytes).await {
+            Ok(()) => Next::Request,
+            Err(_) => Next::Close,
+        }
+    }
+
+    async fn offer(&mut self, body_bytes: usize) -> Next {
+        let reply = match self.body(body_bytes).await {
+            Some(body) => warm_start::offered(self.handles, Ok(body)).await,
+            None if self.conn.was_too_slow() => {
+                let refusal = Refusal::too_slow(BODY_WITHIN);
+                _ = self.reply(warm_start::offered(self.handles, Err(refusal)).await).await;
+                return Next::Close;
+            }
+            None => return Next::Close,
+        };
+        self.reply(reply).await
+    }
+
+    /// `None` when it does not come whole.
+    async fn body(&mut self, bytes: usize) -> Option<Bytes> {
+        self.conn.expect_within(BODY_WITHIN);
+        while self.inbox.len() < bytes {
+            self.inbox.reserve(READ_BYTES);
+            if !matches!(self.io.read_buf(&mut self.inbox).await, Ok(1..)) {
+                return None;
+            }
+        }
+        self.conn.expect_nothing();
+        Some(self.inbox.split_to(bytes).freeze())
+    }
+
+    async fn poll(&mut self, key: PoolKey, runner: Runner) -> Next {
+        if !self.inbox.is_empty() {
+            return self.refuse_pipelining().await;
+        }
+        self.inbox = BytesMut::new();
+        let parked = self.handles.dispatcher.park(key, runner, Arc::clone(self.conn), Way::Direct);
+        let verdict = match parked {
+            Parked::Stay(stay) => match self.wait(stay).await {
+                Waited::Over(verdict) => verdict,
+                Waited::Gone => None,
+                Waited::Pipelined => return self.refuse_pipelining().await,
+            },
+            Parked::Retired => Some(Verdict::Retired),
+            Parked::Closed => None,
+        };
+        match verdict {
+            Some(Verdict::Answered) => Next::Request,
+            Some(Verdict::Retired) => self.reply(Refusal::retired().into()).await,
+            Some(Verdict::Run(_)) | None => Next::Close,
+        }
+    }
+
+    async fn wait(&mut self, mut stay: Stay) -> Waited {
+        loop {
+            tokio::select! {
+                biased;
+                verdict = stay.verdict() => return Waited::Over(verdict),
+                readable = self.io.readable() => drop(readable),
+            }
+            match self.io.try_read(&mut self.inbox) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) | Ok(0) => return Waited::Gone,
+                Ok(_) if stay.leave() => return Waited::Pipelined,
+                // The run is written already, and this is the next request.
+                Ok(_) => return Waited::Over(stay.verdict().await),
+            }
+        }
+    }
+
+    async fn refuse_pipelining(&mut self) -> Next {
+        _ = self
+            .reply(Refusal::bad_request("a poll is the last thing sent until it is answered").into())
+            .await;
+        Next::Close
+    }
+}
+
+/// How a wait ended.
+enum Waited {
+    /// With a verdict; `None` closes the connection without a byte.
+    Over(Option<Verdict>),
+    /// The client left.
+    Gone,
+    /// The client sent more while it waited.
+    Pipelined,
+}

@@ -1,0 +1,171 @@
+//! Decides whether a request is plain enough for the front: HTTP/1.1, kept alive, framed by nothing or by one
+//! `content-length`, and on one of the protocol's paths. When in doubt it is not.
+
+use httparse::{Request, Status};
+use pilotlight_core::ids::Runner;
+use pilotlight_core::limits::HEAD_BYTES;
+use pilotlight_core::pool::PoolKey;
+
+use crate::http::convert::{self, Headers};
+use crate::http::error::Refusal;
+use crate::http::warm_start::OFFER_BYTES;
+
+/// More headers than any client of the protocol sends.
+const HEADERS: usize = 64;
+
+/// A request that the front serves.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Plain {
+    /// `GET /connect`
+    Connect,
+    /// `GET /warm-start`, and what its headers say.
+    Poll(Result<(PoolKey, Runner), Refusal>),
+    /// `POST /warm-start`, with so many bytes to follow.
+    Offer { body_bytes: usize },
+}
+
+/// What stands at the beginning of some bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// A plain request, whose head has so many bytes.
+    Plain(Plain, usize),
+    /// A part of a head.
+    Incomplete,
+    /// Anything else: well-formed or not, it is for HTTP's machinery.
+    Other,
+}
+
+/// Reads the head at the beginning of `bytes`.
+pub(super) fn read(bytes: &[u8]) -> Read {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut request = Request::new(&mut headers);
+    match request.parse(bytes) {
+        Ok(Status::Complete(length)) => match plain(&request) {
+            Some(plain) => Read::Plain(plain, length),
+            None => Read::Other,
+        },
+        Ok(Status::Partial) if bytes.len() < HEAD_BYTES => Read::Incomplete,
+        Ok(Status::Partial) | Err(_) => Read::Other,
+    }
+}
+
+fn plain(request: &Request<'_, '_>) -> Option<Plain> {
+    let headers = Lines(request.headers);
+    if request.version != Some(1) || !headers.are_plain() {
+        return None;
+    }
+    let body_bytes = headers.body_bytes()?;
+    match (request.method?, request.path?) {
+        ("GET", "/connect" | "/api/connect") if body_bytes == 0 => Some(Plain::Connect),
+        ("GET", "/warm-start" | "/api/warm-start") if body_bytes == 0 => {
+            Some(Plain::Poll(convert::poll(&headers)))
+        }
+        ("POST", "/warm-start" | "/api/warm-start") if body_bytes <= OFFER_BYTES => {
+            Some(Plain::Offer { body_bytes })
+        }
+        _ => None,
+    }
+}
+
+struct Lines<'a>(&'a [httparse::Header<'a>]);
+
+impl Headers for Lines<'_> {
+    fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.0.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value)
+    }
+}
+
+impl Lines<'_> {
+    /// Nothing asks for more than a plain answer on a connection that is kept, and no web page sent it.
+    fn are_plain(&self) -> bool {
+        let asks = ["transfer-encoding", "expect", "upgrade", "origin"];
+        let kept = self.values("connection").all(|value| value.eq_ignore_ascii_case(b"keep-alive"));
+        let one_host = self.values("host").count() == 1;
+        kept && one_host && asks.into_iter().all(|name| self.values(name).next().is_none())
+    }
+
+    /// `None` when it is not a single plain number.
+    fn body_bytes(&self) -> Option<usize> {
+        let mut values = self.values("content-length");
+        let Some(value) = values.next() else { return Some(0) };
+        let digits = value.iter().all(u8::is_ascii_digit) && values.next().is_none();
+        digits.then(|| std::str::from_utf8(value).ok()?.parse().ok())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUNNER: &str = "x-trigger-deployment-id: d\r\nx-trigger-deployment-version: 1\r\n\
+                          x-trigger-workload-controller-id: r\r\n";
+
+    fn is_plain(head: &str) -> bool {
+        matches!(read(head.as_bytes()), Read::Plain(..))
+    }
+
+    #[test]
+    fn the_requests_of_runners_and_supervisors_are_plain() {
+        assert!(is_plain("GET /connect HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\n\r\n"));
+        assert!(is_plain("POST /api/warm-start HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n"));
+        let poll = format!("GET /warm-start HTTP/1.1\r\nhost: a\r\n{RUNNER}\r\n");
+        let Read::Plain(Plain::Poll(Ok((key, runner))), length) = read(poll.as_bytes()) else {
+            panic!("plain")
+        };
+        let names =
+            (key.deployment.as_str(), key.version.as_str(), runner.id.as_str(), runner.worker.as_str());
+        assert_eq!(names, ("d", "1", "r", "unknown"));
+        assert_eq!(length, poll.len());
+    }
+
+    #[test]
+    fn a_poll_without_its_headers_is_refused_by_name() {
+        let Read::Plain(Plain::Poll(Err(refusal)), _) = read(b"GET /warm-start HTTP/1.1\r\nhost: a\r\n\r\n")
+        else {
+            panic!("plain")
+        };
+        assert_eq!(refusal.into_text(), "x-trigger-deployment-id is missing");
+    }
+
+    #[test]
+    fn everything_else_is_left_to_http() {
+        let lines = [
+            "connection: close",
+            "connection: keep-alive, upgrade",
+            "transfer-encoding: chunked",
+            "expect: 100-continue",
+            "upgrade: h2c",
+            "origin: null",
+            "content-length: 1",
+            "content-length: +0",
+            "content-length: 0\r\ncontent-length: 0",
+            "content-length: 99999999999999999999999999",
+            "host: b",
+            "no colon",
+        ];
+        for line in lines {
+            let head = format!("GET /warm-start HTTP/1.1\r\nhost: a\r\n{RUNNER}{line}\r\n\r\n");
+            assert_eq!(read(head.as_bytes()), Read::Other, "{line}");
+        }
+        for start in [
+            "GET /health HTTP/1.1",
+            "PUT /warm-start HTTP/1.1",
+            "GET /warm-start HTTP/1.0",
+            "GET /connect?x HTTP/1.1",
+        ] {
+            assert_eq!(read(format!("{start}\r\nhost: a\r\n\r\n").as_bytes()), Read::Other, "{start}");
+        }
+        assert_eq!(read(b"\x16\x03\x01\x02"), Read::Other);
+        assert_eq!(read(b"GET /connect HTTP/1.1\r\n\r\n"), Read::Other);
+    }
+
+    #[test]
+    fn a_part_of_a_head_is_waited_for_until_it_is_too_long() {
+        let head = b"POST /warm-start HTTP/1.1\r\nhost: a\r\ncontent-length: 7\r\n\r\n";
+        for length in 0..head.len() {
+            assert_eq!(read(&head[..length]), Read::Incomplete, "{length}");
+        }
+        let endless = [b"GET /warm-start HTTP/1.1\r\nx: ".as_slice(), &[b'x'; HEAD_BYTES]].concat();
+        assert_eq!(read(&endless), Read::Other);
+    }
+}

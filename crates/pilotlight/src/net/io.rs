@@ -1,0 +1,142 @@
+//! The end of a connection that is read and written by whoever serves it: HTTP's machinery, or the front before it.
+
+use std::future::Future as _;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::{Sleep, sleep};
+
+use super::conn::Conn;
+
+/// How long a write waits for a readiness that tokio cannot tell any more. Only large answers on slow links to
+/// runners that were sent a run before come here.
+pub(super) const BLIND_WAIT: Duration = Duration::from_millis(5);
+
+/// The serving end of a connection.
+#[derive(Debug)]
+pub struct Io {
+    conn: Arc<Conn>,
+    reader: OwnedReadHalf,
+    returned: Bytes,
+    blind: Option<Pin<Box<Sleep>>>,
+}
+
+impl Io {
+    pub(super) const fn new(conn: Arc<Conn>, reader: OwnedReadHalf) -> Self {
+        Self { conn, reader, returned: Bytes::new(), blind: None }
+    }
+
+    /// Puts bytes back: they are read again, before all others.
+    pub fn put_back(&mut self, bytes: Bytes) {
+        self.returned = bytes;
+    }
+
+    /// Waits until there may be something to read: bytes, the end, or an error.
+    ///
+    /// # Errors
+    /// When the runtime ends.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.reader.readable().await
+    }
+
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is; the kernel's otherwise.
+    pub fn try_read(&self, into: &mut BytesMut) -> io::Result<usize> {
+        let read = self.reader.try_read_buf(into);
+        if read.as_ref().map_or_else(|error| error.kind() != io::ErrorKind::WouldBlock, |_| true) {
+            self.noticed(read.as_ref().err());
+        }
+        read
+    }
+
+    /// The peer was heard of: by bytes, by its end, or by an error.
+    fn noticed(&self, error: Option<&io::Error>) {
+        match error {
+            Some(error) if error.kind() == io::ErrorKind::ConnectionReset => self.conn.was_reset(),
+            None if self.conn.is_watched() => self.conn.was_used(),
+            Some(_) | None => {}
+        }
+    }
+
+    /// tokio takes an event in the error queue for a closed write side, for ever, and then calls a full socket
+    /// writable. Believing it would spin, so a write that is refused twice running waits by the clock.
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let mut refused = false;
+        loop {
+            if let Some(blind) = &mut self.blind {
+                ready!(blind.as_mut().poll(cx));
+                self.blind = None;
+            }
+            ready!(self.conn.stream().poll_write_ready(cx))?;
+            match self.conn.send(bytes, self.conn.portion()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if std::mem::replace(&mut refused, true) {
+                        self.blind = Some(Box::pin(sleep(BLIND_WAIT)));
+                    }
+                }
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.returned.has_remaining() {
+            let some = self.returned.len().min(into.remaining());
+            into.put_slice(&self.returned.split_to(some));
+            return Poll::Ready(Ok(()));
+        }
+        let read = ready!(Pin::new(&mut self.reader).poll_read(cx, into));
+        self.noticed(read.as_ref().err());
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.conn.is_watched() {
+            self.conn.flushed();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let socket = socket2::SockRef::from(self.conn.stream());
+        Poll::Ready(socket.shutdown(std::net::Shutdown::Write))
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        self.conn.let_go();
+    }
+}

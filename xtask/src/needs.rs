@@ -1,0 +1,207 @@
+//! The table of what the tests want from a machine: how each thing is detected, where it comes from, and which tests
+//! go without it. Installing is `setup`'s work; a new kind of test adds its row here.
+
+use std::path::PathBuf;
+use std::{fs, process};
+
+use crate::child;
+
+/// One thing a machine may lack.
+pub(crate) struct Need {
+    /// As it stands in `PILOTLIGHT_LACKS`.
+    pub(crate) name: &'static str,
+    pub(crate) wanted_by: WantedBy,
+    pub(crate) probe: fn() -> Result<(), Lack>,
+    pub(crate) source: Source,
+    /// A sentence: what does not happen without it.
+    pub(crate) without: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WantedBy {
+    Tests,
+    Ci,
+}
+
+/// Why a need is not met.
+pub(crate) enum Lack {
+    /// It is not there: installing helps.
+    Absent(String),
+    /// It is there and does not do: a person must look.
+    Refused(String),
+}
+
+/// Where a need comes from.
+pub(crate) enum Source {
+    Cargo {
+        package: &'static str,
+        version: Option<&'static str>,
+    },
+    Debian(&'static [&'static str]),
+    /// The pinned packages under [`clients`].
+    Npm,
+}
+
+/// In the order they are met: npm before what it installs.
+pub(crate) const NEEDS: &[Need] = &[
+    Need {
+        name: "cargo-nextest",
+        wanted_by: WantedBy::Tests,
+        probe: || cargo_tool("nextest"),
+        source: Source::Cargo { package: "cargo-nextest", version: None },
+        without: "no test runs",
+    },
+    Need {
+        name: "netns",
+        wanted_by: WantedBy::Tests,
+        probe: network_namespaces,
+        source: Source::Debian(&["iproute2"]),
+        without: "tests that cut or slow a network link (their names contain `netns`) are skipped",
+    },
+    Need {
+        name: "node",
+        wanted_by: WantedBy::Tests,
+        probe: node,
+        source: Source::Debian(&["nodejs"]),
+        without: "tests with the real clients are skipped",
+    },
+    Need {
+        name: "npm",
+        wanted_by: WantedBy::Tests,
+        probe: npm,
+        source: Source::Debian(&["npm"]),
+        without: "the real clients cannot be installed",
+    },
+    Need {
+        name: "clients",
+        wanted_by: WantedBy::Tests,
+        probe: installed_clients,
+        source: Source::Npm,
+        without: "tests with the real clients are skipped",
+    },
+    Need {
+        name: "cargo-deny",
+        wanted_by: WantedBy::Ci,
+        probe: || cargo_tool("deny"),
+        source: Source::Cargo { package: "cargo-deny", version: Some("0.20.2") },
+        without: "`cargo xtask ci` cannot check licences, bans and sources",
+    },
+];
+
+/// The oldest Node.js that the real clients run on.
+const NODE_MAJOR: u32 = 18;
+
+/// The folder that pins the real clients.
+pub(crate) fn clients() -> PathBuf {
+    child::root().join("crates/pilotlight/tests/clients")
+}
+
+impl Lack {
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            Self::Absent(why) | Self::Refused(why) => why,
+        }
+    }
+}
+
+fn cargo_tool(name: &str) -> Result<(), Lack> {
+    child::ask(child::cargo().args([name, "--version"]))
+        .map(drop)
+        .map_err(|_| Lack::Absent(format!("`cargo {name}` is not installed")))
+}
+
+/// Asks the kernel, not only the path: in many containers `ip` is there and may do nothing.
+fn network_namespaces() -> Result<(), Lack> {
+    for (tool, flag) in [("ip", "-V"), ("tc", "-V")] {
+        child::ask(child::command(tool).arg(flag)).map_err(Lack::Absent)?;
+    }
+    let name = format!("pilotlight-probe-{}", process::id());
+    for verb in ["add", "delete"] {
+        child::ask(child::command("ip").args(["netns", verb, &name])).map_err(|why| {
+            Lack::Refused(format!("{why} (it takes root or CAP_SYS_ADMIN and CAP_NET_ADMIN)"))
+        })?;
+    }
+    Ok(())
+}
+
+fn node() -> Result<(), Lack> {
+    let version = child::ask(child::command("node").arg("--version")).map_err(Lack::Absent)?;
+    match node_major(&version) {
+        Some(major) if major >= NODE_MAJOR => Ok(()),
+        _ => Err(Lack::Refused(format!("node {version} is too old: {NODE_MAJOR} or newer is needed"))),
+    }
+}
+
+fn node_major(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+fn npm() -> Result<(), Lack> {
+    child::ask(child::command("npm").arg("--version")).map(drop).map_err(Lack::Absent)
+}
+
+/// The version must be the pinned one, and npm's closing note must be there: without it an installation broke off.
+fn installed_clients() -> Result<(), Lack> {
+    const PACKAGE: &str = "@trigger.dev/core";
+    let modules = clients().join("node_modules");
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let wanted = read(clients().join("package.json"));
+    let found = read(modules.join(PACKAGE).join("package.json"));
+
+    let (wanted, found) = (text_field(&wanted, PACKAGE), text_field(&found, "version"));
+    if wanted.is_some() && wanted == found && modules.join(".package-lock.json").exists() {
+        return Ok(());
+    }
+    Err(Lack::Absent(format!(
+        "{PACKAGE} {} is not installed in crates/pilotlight/tests/clients",
+        wanted.unwrap_or("(not pinned)"),
+    )))
+}
+
+/// The first text value of that key; enough for the two manifests it reads.
+fn text_field<'a>(json: &'a str, key: &str) -> Option<&'a str> {
+    let (_, rest) = json.split_once(&format!("\"{key}\":"))?;
+    rest.trim_start().strip_prefix('"')?.split('"').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_version_is_compared_by_its_first_number() {
+        assert_eq!(node_major("v20.20.2"), Some(20));
+        assert_eq!(node_major("v8.1.0"), Some(8));
+        assert_eq!(node_major("20.20.2"), None);
+        assert_eq!(node_major(""), None);
+    }
+
+    #[test]
+    fn the_pinned_version_is_read_from_the_manifest() {
+        let manifest = r#"{ "name": "x", "dependencies": { "@trigger.dev/core": "4.8.3" } }"#;
+        assert_eq!(text_field(manifest, "@trigger.dev/core"), Some("4.8.3"));
+        assert_eq!(text_field(manifest, "version"), None);
+    }
+
+    #[test]
+    fn the_real_clients_are_pinned_to_one_version() {
+        let manifest =
+            fs::read_to_string(clients().join("package.json")).expect("the manifest is in the repository");
+        assert_eq!(text_field(&manifest, "@trigger.dev/core"), Some("4.8.3"));
+    }
+
+    #[test]
+    fn the_lock_file_names_no_registry() {
+        let lock =
+            fs::read_to_string(clients().join("package-lock.json")).expect("the lock is in the repository");
+        assert!(!lock.contains("\"resolved\""), "write it with `--omit-lockfile-registry-resolved`");
+    }
+
+    #[test]
+    fn names_in_the_table_are_unique() {
+        let mut names: Vec<_> = NEEDS.iter().map(|need| need.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), NEEDS.len());
+    }
+}
