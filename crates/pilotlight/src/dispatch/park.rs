@@ -3,11 +3,12 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use pilotlight_core::ids::Runner;
 use pilotlight_core::matching::Parking;
-use pilotlight_core::pool::{Poll, PollId, PoolKey};
+use pilotlight_core::pool::{self, PollId, PoolKey};
 use tokio::sync::oneshot;
 
 use super::dispatcher::{Dispatcher, Waiter};
@@ -68,7 +69,7 @@ impl Dispatcher {
     pub fn park(self: &Arc<Self>, key: PoolKey, runner: Runner, conn: Arc<Conn>, way: Way) -> Parked {
         let (tell, told) = slot();
         let handle = Waiter { conn, way, tell };
-        let poll = Poll { key, runner, parked_at: self.clock.now(), handle };
+        let poll = pool::Poll { key, runner, parked_at: self.clock.now(), handle };
         let parking = self.matching().park(poll);
         match parking {
             // Dropping the replaced poll closes its connection.
@@ -84,8 +85,13 @@ impl Dispatcher {
 impl Stay {
     /// Waits for the verdict; `None` means to close the connection without a byte. Dropped, it may be asked again.
     pub async fn verdict(&mut self) -> Option<Verdict> {
-        let verdict = poll_fn(|cx| self.told.poll(cx)).await;
-        self.is_over = true;
+        poll_fn(|cx| self.poll_verdict(cx)).await
+    }
+
+    /// As [`Stay::verdict`], for whoever waits for something else as well.
+    pub fn poll_verdict(&mut self, cx: &Context<'_>) -> Poll<Option<Verdict>> {
+        let verdict = self.told.poll(cx);
+        self.is_over |= verdict.is_ready();
         verdict
     }
 

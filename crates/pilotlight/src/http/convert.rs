@@ -118,7 +118,7 @@ pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
     };
     let id = RunId::parse(id).map_err(|why| bad("run.friendlyId", why))?;
     let message = body.slice_ref(json.as_bytes());
-    Ok(Wish::Run(Run { id, key, head: head(StatusCode::OK, message.len()), message }))
+    Ok(Wish::Run(Run { id, key, head: head(StatusCode::OK, message.len()).freeze(), message }))
 }
 
 /// The message of a body that is nothing but its envelope, as supervisors send it: read in one pass.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use pilotlight_wire::warm_start::Refused;
@@ -123,12 +123,19 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
 
 /// The head of a JSON answer with a body of so many bytes, for whoever writes it without HTTP's machinery.
 #[must_use]
-pub fn head(status: StatusCode, body_bytes: usize) -> Bytes {
-    let reason = status.canonical_reason().unwrap_or_default();
-    let (status, date) = (status.as_u16(), Date::now());
-    format!(
-        "HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\ncontent-length: {body_bytes}\r\n\
-         date: {date}\r\n\r\n"
-    )
-    .into()
+pub fn head(status: StatusCode, body_bytes: usize) -> BytesMut {
+    let mut head = BytesMut::with_capacity(HEAD_CAPACITY);
+    head.extend_from_slice(b"HTTP/1.1 ");
+    head.extend_from_slice(status.as_str().as_bytes());
+    head.extend_from_slice(b" ");
+    head.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    head.extend_from_slice(b"\r\ncontent-type: application/json\r\ncontent-length: ");
+    head.extend_from_slice(body_bytes.to_string().as_bytes());
+    head.extend_from_slice(b"\r\ndate: ");
+    head.extend_from_slice(Date::now().as_bytes());
+    head.extend_from_slice(b"\r\n\r\n");
+    head
 }
+
+/// The head and a short body fit.
+const HEAD_CAPACITY: usize = 256;

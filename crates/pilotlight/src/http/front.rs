@@ -4,8 +4,10 @@
 //! A parked poll costs a fraction of the memory here, and whoever has its run writes it straight to its socket
 //! (docs/decisions/0003). Nothing depends on the front for being right: every path is served behind it as well.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use pilotlight_core::ids::Runner;
@@ -97,7 +99,7 @@ impl Front<'_> {
     }
 
     async fn reply(&mut self, reply: Reply) -> Next {
-        let mut bytes = BytesMut::from(head(reply.status, reply.body.len()));
+        let mut bytes = head(reply.status, reply.body.len());
         bytes.extend_from_slice(&reply.body);
         match self.io.write_all(&bytes).await {
             Ok(()) => Next::Request,
@@ -155,10 +157,8 @@ impl Front<'_> {
 
     async fn wait(&mut self, mut stay: Stay) -> Waited {
         loop {
-            tokio::select! {
-                biased;
-                verdict = stay.verdict() => return Waited::Over(verdict),
-                readable = self.io.readable() => drop(readable),
+            if let Some(verdict) = poll_fn(|cx| self.verdict_or_bytes(&mut stay, cx)).await {
+                return Waited::Over(verdict);
             }
             match self.io.try_read(&mut self.inbox) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -168,6 +168,14 @@ impl Front<'_> {
                 Ok(_) => return Waited::Over(stay.verdict().await),
             }
         }
+    }
+
+    /// `None` when there may be something to read.
+    fn verdict_or_bytes(&self, stay: &mut Stay, cx: &mut Context<'_>) -> Poll<Option<Option<Verdict>>> {
+        if let Poll::Ready(verdict) = stay.poll_verdict(cx) {
+            return Poll::Ready(Some(verdict));
+        }
+        self.io.poll_readable(cx).map(|()| None)
     }
 
     async fn refuse_pipelining(&mut self) -> Next {

@@ -37,12 +37,9 @@ impl Io {
         self.returned = bytes;
     }
 
-    /// Waits until there may be something to read: bytes, the end, or an error.
-    ///
-    /// # Errors
-    /// When the runtime ends.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.reader.readable().await
+    /// Ready when there may be something to read: bytes, the end, or an error.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.conn.stream().poll_read_ready(cx).map(drop)
     }
 
     /// Reads what is there.

@@ -1,0 +1,158 @@
+//! The servers under measurement: child processes with an owner, a deadline to be ready by, and no survivors.
+//!
+//! Each gets a folder of its own, an environment of its own, and is killed when its owner lets go of it, also
+//! on an error or a signal.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+
+/// A server that opens a store and reads its configuration is ready long before.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+const LAST_WORDS_BYTES: usize = 2_000;
+
+pub(crate) struct Server {
+    // Before its folder: killed first, cleared away after.
+    process: Process,
+    address: SocketAddr,
+    _folder: Folder,
+}
+
+impl Server {
+    /// Starts a program that prints its loopback address as soon as it listens, and waits for that.
+    pub(crate) fn start(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
+        let folder = Folder::create()?;
+        let log = folder.path.join("stderr.log");
+        let child = Command::new(program)
+            .args(arguments)
+            .current_dir(&folder.path)
+            .env_clear()
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log)?)
+            .spawn();
+        let mut process = Process(child.with_context(|| format!("start {}", program.display()))?);
+        let stdout = process.0.stdout.take().expect("stdout is piped a few lines above");
+        let address = watch(stdout).recv_timeout(READY_WITHIN).map_err(|_| never_ready(program, &log))?;
+        Ok(Self { process, address, _folder: folder })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Resident memory of the process, in KiB.
+    pub(crate) fn resident_kib(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.process.0.id());
+        let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        kib.with_context(|| format!("find VmRSS in {path}"))
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// CPU time that all threads of the process have used, in the kernel and outside of it.
+    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+        let path = format!("/proc/{}/task", self.process.0.id());
+        let tasks = fs::read_dir(&path).with_context(|| format!("read {path}"))?;
+        // A thread that ends while it is looked at takes its time with it.
+        let nanos = tasks.filter_map(|task| run_nanos(&task.ok()?.path().join("schedstat"))).sum();
+        Ok(Duration::from_nanos(nanos))
+    }
+}
+
+/// The first of schedstat's three numbers.
+fn run_nanos(schedstat: &Path) -> Option<u64> {
+    fs::read_to_string(schedstat).ok()?.split(' ').next()?.parse().ok()
+}
+
+/// A child that does not outlive its owner.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Only fails for a process that is gone already.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn never_ready(program: &Path, log: &Path) -> anyhow::Error {
+    let words = fs::read_to_string(log).unwrap_or_default();
+    let start = words.floor_char_boundary(words.len().saturating_sub(LAST_WORDS_BYTES));
+    anyhow!(
+        "{} ended, or printed no address within {READY_WITHIN:?}; its stderr ends:\n{}",
+        program.display(),
+        &words[start..]
+    )
+}
+
+/// Reads stdout to its end, so that the server never blocks on it, and passes on the first address in it.
+fn watch(stdout: ChildStdout) -> Receiver<SocketAddr> {
+    let (found, address) = sync_channel(1);
+    thread::spawn(move || {
+        let mut stdout = BufReader::new(stdout);
+        let lines = stdout.by_ref().lines().map_while(Result::ok);
+        if let Some(address) = lines.filter_map(|line| address_in(&line)).next() {
+            found.send(address).ok();
+        }
+        std::io::copy(&mut stdout, &mut std::io::sink()).ok();
+    });
+    address
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let rest = &line[line.find("127.0.0.1:")?..];
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
+/// A folder of the server's own; gone with it.
+struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    fn create() -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("pilotlight-bench-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).with_context(|| format!("create {}", path.display()))?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Left-overs in the temporary folder are no reason to fail a measurement.
+        fs::remove_dir_all(&self.path).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_found_in_either_servers_first_line() {
+        let expected = SocketAddr::from((Ipv4Addr::LOCALHOST, 4_321));
+        assert_eq!(address_in("listening on 127.0.0.1:4321"), Some(expected));
+        assert_eq!(address_in("ready at http://127.0.0.1:4321/ (ack on)"), Some(expected));
+        assert_eq!(address_in("hello"), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! Accepts the floor's connections; every one is its own task.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime;
+use tokio::task::JoinSet;
+
+use super::connection;
+use super::match_maker::MatchMaker;
+
+/// Two, because the machine the goals are stated for has two cores.
+const WORKERS: usize = 2;
+/// A fleet that connects at once must not wait for SYNs to be sent again.
+const BACKLOG: u32 = 4_096;
+
+/// Serves on the loopback address until the process is killed. The first line on stdout tells the address.
+pub(crate) fn serve(port: u16) -> Result<()> {
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_io().build()?;
+    // On a worker, not in `block_on`: that would be a third thread.
+    runtime.block_on(runtime.spawn(listen_and_accept(port)))?
+}
+
+async fn listen_and_accept(port: u16) -> Result<()> {
+    let listener = listen(port).with_context(|| format!("listen on port {port}"))?;
+    announce(listener.local_addr()?)?;
+    accept(listener).await
+}
+
+async fn accept(listener: TcpListener) -> Result<()> {
+    let match_maker = Arc::new(MatchMaker::default());
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await.context("accept a connection")?;
+        stream.set_nodelay(true)?;
+        connections.spawn(connection::serve(stream, match_maker.clone()));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+fn listen(port: u16) -> Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    Ok(socket.listen(BACKLOG)?)
+}
+
+fn announce(address: SocketAddr) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "listening on {address}")?;
+    Ok(stdout.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::load::runner::{Fleet, FleetPlan, Origin};
+    use crate::load::supervisor::{RunNumbers, Supervisor};
+    use crate::load::tally::Tally;
+
+    #[tokio::test]
+    async fn every_offered_run_reaches_a_runner_of_its_pool() -> Result<()> {
+        let listener = listen(0)?;
+        let server = listener.local_addr()?;
+        let mut floor = JoinSet::new();
+        floor.spawn(accept(listener));
+        let (origin, rest) = (Origin::SeveralAddresses, Duration::ZERO);
+        let mut fleet = Fleet::park(FleetPlan { server, runners: 6, pools: 3, origin, rest }).await?;
+        let mut supervisor = Supervisor::connect(server, 3, RunNumbers::default()).await?;
+        let mut offers = Vec::new();
+        for index in 0..300 {
+            offers.push(supervisor.offer(index % 3).await?);
+        }
+        let warm = offers.iter().filter(|offer| offer.warm).count();
+        fleet.arrivals().wait_for(warm, Duration::from_secs(5)).await;
+        fleet.check()?;
+        let tally = Tally::count(&offers, &fleet.arrivals().take());
+        assert!(tally.warm > 0);
+        assert_eq!(tally, Tally { warm: tally.warm, cold: tally.cold, ..Tally::default() });
+        Ok(())
+    }
+}

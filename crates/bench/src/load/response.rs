@@ -1,0 +1,79 @@
+//! Finds the head and the body of an HTTP response with one cheap scan.
+//!
+//! Knows only what the protocol's servers send: a status, a `content-length`, a body.
+
+use anyhow::{Context, Result, bail};
+use memchr::{memchr_iter, memmem};
+
+/// What a head says; the body is everything from `body_at` on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) body_at: usize,
+}
+
+/// The head of the response that fills `bytes` exactly, or nothing while bytes are missing.
+///
+/// # Errors
+/// Not a response, no `content-length`, or more bytes than one response: nothing was asked for that they could answer.
+pub(super) fn find(bytes: &[u8]) -> Result<Option<Head>> {
+    let Some(head_end) = memmem::find(bytes, b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let (head, body) = bytes.split_at(head_end + 4);
+    let length = content_length(head).context("no content-length in the response")?;
+    if body.len() > length {
+        bail!("{} bytes after the response", body.len() - length);
+    }
+    let complete = body.len() == length;
+    Ok(complete.then_some(Head { status: status(head)?, body_at: head.len() }))
+}
+
+fn status(head: &[u8]) -> Result<u16> {
+    let digits = head.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    number(digits.context("not an HTTP/1.1 response")?)
+        .and_then(|status| u16::try_from(status).ok())
+        .context("the status is not a number")
+}
+
+fn content_length(head: &[u8]) -> Option<usize> {
+    const NAME: &[u8] = b"content-length:";
+    memchr_iter(b'\n', head).find_map(|line_end| {
+        let line = &head[line_end + 1..];
+        let is_length = line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME);
+        is_length.then(|| number(line[NAME.len()..].trim_ascii_start()))?
+    })
+}
+
+/// The decimal number that `bytes` start with.
+fn number(bytes: &[u8]) -> Option<usize> {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&bytes[..digits]).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_found_once_its_last_byte_is_there() {
+        let bytes = b"HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 2\r\n\r\n{}";
+        for length in 0..bytes.len() {
+            assert_eq!(find(&bytes[..length]).expect("nothing wrong so far"), None, "{length} bytes");
+        }
+        let head = find(bytes).expect("a good response");
+        assert_eq!(head, Some(Head { status: 200, body_at: bytes.len() - 2 }));
+    }
+
+    #[test]
+    fn what_cannot_be_a_single_sized_response_is_refused() {
+        let refused: [&[u8]; 3] = [
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{}",
+            b"HTTP/2 200\r\ncontent-length: 0\r\n\r\n",
+        ];
+        for bytes in refused {
+            assert!(find(bytes).is_err(), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+}

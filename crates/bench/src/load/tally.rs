@@ -1,0 +1,97 @@
+//! Counts, after the fact, what became of every run: nothing is taken from the server's word alone.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::message::RunNumber;
+
+/// One offer as its supervisor saw it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offer {
+    pub(crate) number: RunNumber,
+    pub(crate) posted: Instant,
+    pub(crate) answered: Instant,
+    /// The answer: `didWarmStart`.
+    pub(crate) warm: bool,
+}
+
+impl Offer {
+    pub(crate) fn wait(&self) -> Duration {
+        self.answered - self.posted
+    }
+}
+
+/// One run as its runner saw it: whole, checked, readable since `at`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) number: RunNumber,
+    pub(crate) at: Instant,
+}
+
+/// What became of the offers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Tally {
+    /// Answered `true`.
+    pub(crate) warm: usize,
+    /// Answered `false`.
+    pub(crate) cold: usize,
+    /// Answered `true`, but no runner has it. Must be 0.
+    pub(crate) lost: usize,
+    /// Reached more than one runner (a poll reset for a late acknowledgement may still have it: the lease decides).
+    pub(crate) repeated: usize,
+    /// Answered `false`, but a runner has it (for the same reason).
+    pub(crate) unannounced: usize,
+}
+
+impl Tally {
+    pub(crate) fn count(offers: &[Offer], arrivals: &[Arrival]) -> Self {
+        let mut received: HashMap<RunNumber, usize> = HashMap::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            *received.entry(arrival.number).or_default() += 1;
+        }
+        let mut tally = Self::default();
+        for offer in offers {
+            tally.add(offer.warm, received.get(&offer.number).copied().unwrap_or(0));
+        }
+        tally
+    }
+
+    fn add(&mut self, warm: bool, times_received: usize) {
+        self.warm += usize::from(warm);
+        self.cold += usize::from(!warm);
+        self.lost += usize::from(warm && times_received == 0);
+        self.repeated += usize::from(times_received > 1);
+        self.unannounced += usize::from(!warm && times_received > 0);
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            warm: self.warm + other.warm,
+            cold: self.cold + other.cold,
+            lost: self.lost + other.lost,
+            repeated: self.repeated + other.repeated,
+            unannounced: self.unannounced + other.unannounced,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_run_is_counted_by_its_number() {
+        let now = Instant::now();
+        let offers = [(1, true), (2, true), (3, false), (4, false), (5, true)].map(|(number, warm)| Offer {
+            number: RunNumber(number),
+            posted: now,
+            answered: now,
+            warm,
+        });
+        let arrivals = [1, 4, 5, 5].map(|number| Arrival { number: RunNumber(number), at: now });
+        let counted = Tally { warm: 3, cold: 2, lost: 1, repeated: 1, unannounced: 1 };
+        assert_eq!(Tally::count(&offers, &arrivals), counted);
+    }
+}

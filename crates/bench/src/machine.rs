@@ -1,0 +1,34 @@
+//! The machine a figure belongs to: without it a number is hearsay.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::io;
+
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Machine {
+    cores: usize,
+    kernel: String,
+    /// Runnable tasks over the minute before the bench: much above 0 means that somebody else is at work.
+    load_average: f64,
+}
+
+impl Machine {
+    pub(crate) fn look() -> io::Result<Self> {
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned();
+        let loads = fs::read_to_string("/proc/loadavg")?;
+        let load_average = loads.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(f64::NAN);
+        Ok(Self { cores: std::thread::available_parallelism()?.get(), kernel, load_average })
+    }
+}
+
+impl Display for Machine {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} cores, kernel {}, load average before {:.1}",
+            self.cores, self.kernel, self.load_average
+        )
+    }
+}

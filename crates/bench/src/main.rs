@@ -1,0 +1,98 @@
+//! Measures Pilotlight.
+//!
+//! Every figure is a ratio to a floor (the least that could do the same work) taken in the same execution, so that
+//! it means the same on every machine. `floor` is that floor, `load` drives it and the real server alike, `matching`
+//! measures and judges. Nothing here is shipped.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to the person who started it")]
+
+mod child;
+mod cores;
+mod floor;
+mod load;
+mod machine;
+mod matching;
+mod message;
+mod open_files;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand};
+use tokio::runtime::{self, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::matching::MatchArgs;
+
+/// The load generator's threads: as many as the machine has cores that the goals are stated for.
+const LOAD_THREADS: usize = 2;
+
+/// Measures Pilotlight against a floor, as a ratio in one execution.
+#[derive(Debug, Parser)]
+#[command(name = "pilotlight-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the floor: raw sockets, one mutex, no checks. Prints its address first.
+    Floor {
+        /// The port to listen on; 0 takes a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
+    /// Measure the matchmaker: throughput, one offer at a time, memory per parked poll.
+    ///
+    /// Exits with 1 when a goal is missed and with 2 when nothing could be measured.
+    Match(MatchArgs),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("pilotlight-bench: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether what was measured is as good as it should be.
+fn run(command: Command) -> Result<bool> {
+    warn_unless_optimised();
+    match command {
+        Command::Floor { port } => floor::serve(port).map(|()| true),
+        Command::Match(args) => measure(matching::run(args)),
+    }
+}
+
+/// Runs a bench to its end, or drops it, and with it every server it started, when the process is told to stop.
+fn measure(bench: impl Future<Output = Result<bool>> + Send + 'static) -> Result<bool> {
+    let runtime = load_runtime()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        // On the load generator's own threads: the main thread only waits.
+        let bench = runtime.spawn(bench);
+        tokio::select! {
+            ended = bench => ended?,
+            _ = terminate.recv() => bail!("stopped by SIGTERM"),
+            _ = interrupt.recv() => bail!("stopped by SIGINT"),
+        }
+    })
+}
+
+fn load_runtime() -> Result<Runtime> {
+    Ok(runtime::Builder::new_multi_thread().worker_threads(LOAD_THREADS).enable_all().build()?)
+}
+
+fn warn_unless_optimised() {
+    if cfg!(debug_assertions) {
+        eprintln!("pilotlight-bench: built without optimisation, its figures mean nothing (use --release)");
+    }
+}

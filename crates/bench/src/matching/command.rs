@@ -1,0 +1,163 @@
+//! `pilotlight-bench match`: its options, its plan, its result.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::bench::Bench;
+use super::contender::Contender;
+use super::goals;
+use super::memory;
+use super::one_at_a_time::{self, LatencyPlan, Repoll};
+use super::series::Series;
+use super::throughput::{self, ThroughputPlan};
+use crate::load::tally::Tally;
+use crate::machine::Machine;
+use crate::open_files;
+use crate::report::{self, Figure};
+
+#[derive(Debug, Args)]
+pub(crate) struct MatchArgs {
+    /// The `pilotlight` binary to measure. Without it the floor is measured against itself.
+    #[arg(long, value_name = "PATH")]
+    server: Option<PathBuf>,
+    /// Write figures and samples to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Fewer and shorter rounds: good enough to see a mistake, not to judge a change.
+    #[arg(long)]
+    quick: bool,
+    /// Exit with 0 even when a goal is missed.
+    #[arg(long)]
+    no_check: bool,
+    /// Measure only this; can be given several times.
+    #[arg(long, value_enum, value_name = "PART")]
+    only: Vec<Part>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Throughput,
+    Latency,
+    Memory,
+}
+
+/// How much of everything is measured.
+struct Plan {
+    throughput: ThroughputPlan,
+    latency: LatencyPlan,
+    rested: LatencyPlan,
+    polls: usize,
+}
+
+impl Plan {
+    const FULL: Self = Self {
+        throughput: ThroughputPlan {
+            rounds: 11,
+            warm_up: Duration::from_millis(300),
+            window: Duration::from_secs(1),
+        },
+        latency: LatencyPlan { blocks: 10, offers: 500, repoll: Repoll::AtOnce },
+        rested: LatencyPlan { blocks: 3, offers: 96, repoll: Repoll::AfterRest },
+        polls: 15_000,
+    };
+
+    const QUICK: Self = Self {
+        throughput: ThroughputPlan {
+            rounds: 3,
+            warm_up: Duration::from_millis(200),
+            window: Duration::from_millis(700),
+        },
+        latency: LatencyPlan { blocks: 4, offers: 200, repoll: Repoll::AtOnce },
+        rested: LatencyPlan { blocks: 1, offers: 48, repoll: Repoll::AfterRest },
+        polls: 3_000,
+    };
+
+    /// How many measurements these parts take.
+    fn steps(&self, parts: &[Part], contenders: usize) -> usize {
+        let steps = parts.iter().map(|part| match part {
+            Part::Throughput => self.throughput.rounds * contenders,
+            Part::Latency => (self.latency.blocks + self.rested.blocks + 2) * contenders,
+            Part::Memory => 2,
+        });
+        steps.sum()
+    }
+}
+
+/// What a program reads.
+#[derive(Serialize)]
+struct Record {
+    bench: &'static str,
+    server: Option<PathBuf>,
+    quick: bool,
+    machine: Machine,
+    /// Fewer than planned where the limit of open files is low.
+    parked_polls: usize,
+    ok: bool,
+    figures: Vec<Figure>,
+    runs: BTreeMap<Contender, Tally>,
+    series: Vec<Series>,
+}
+
+/// Measures, prints the table, writes the record. Returns whether every goal was met, or need not be.
+pub(crate) async fn run(args: MatchArgs) -> Result<bool> {
+    let record = measure(&args).await?;
+    println!("{}\n", headline(&record));
+    println!("{}", report::table(&record.figures));
+    if let Some(path) = &args.json {
+        write_json(path, &record)?;
+    }
+    Ok(record.ok || args.no_check)
+}
+
+async fn measure(args: &MatchArgs) -> Result<Record> {
+    let machine = Machine::look()?;
+    let open_files = open_files::raise_limit().context("raise the limit of open files")?;
+    let plan = if args.quick { Plan::QUICK } else { Plan::FULL };
+    // An absolute path: every server is started in a folder of its own.
+    let server =
+        args.server.as_ref().map(|path| path.canonicalize().with_context(|| path.display().to_string()));
+    let server = server.transpose()?;
+    let parts = if args.only.is_empty() { Part::value_variants() } else { &args.only };
+    let steps = plan.steps(parts, Contender::all(server.as_deref()).len());
+    let mut bench = Bench::new(server.clone(), steps);
+    let polls = plan.polls.min(usize::try_from(open_files)?.saturating_sub(500));
+    let series = measure_parts(&mut bench, &Plan { polls, ..plan }, parts).await?;
+    let figures = goals::figures(&series, &bench.tallies);
+    let (ok, quick) = (report::all_met(&figures), args.quick);
+    let runs = bench.tallies.clone();
+    Ok(Record { bench: "match", server, quick, machine, parked_polls: polls, ok, figures, runs, series })
+}
+
+async fn measure_parts(bench: &mut Bench, plan: &Plan, parts: &[Part]) -> Result<Vec<Series>> {
+    let mut series = Vec::new();
+    if parts.contains(&Part::Throughput) {
+        series.extend(throughput::measure(bench, plan.throughput).await?);
+    }
+    if parts.contains(&Part::Latency) {
+        series.extend(one_at_a_time::measure(bench, plan.latency).await?);
+        series.extend(one_at_a_time::measure(bench, plan.rested).await?);
+    }
+    if parts.contains(&Part::Memory) {
+        series.push(memory::measure(bench, plan.polls).await?);
+    }
+    Ok(series)
+}
+
+fn headline(record: &Record) -> String {
+    let what = match &record.server {
+        Some(server) => format!("{} against the floor", server.display()),
+        None => "the floor against itself".to_owned(),
+    };
+    format!("{what}; {}; memory with {} parked polls", record.machine, record.parked_polls)
+}
+
+fn write_json(path: &Path, record: &Record) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(record)?;
+    text.push('\n');
+    std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
+}

@@ -1,0 +1,68 @@
+//! What the matchmaker has promised, figure by figure.
+
+use std::collections::BTreeMap;
+
+use super::contender::Contender;
+use super::series::{Series, Unit};
+use crate::load::tally::Tally;
+use crate::report::{Figure, Goal, Reading};
+
+/// What two measurements of the floor may differ by before the bench itself is to be doubted.
+const SAME: Goal = Goal::RatioNearOne(0.05);
+
+pub(crate) fn figures(series: &[Series], tallies: &BTreeMap<Contender, Tally>) -> Vec<Figure> {
+    let measured = series.iter().flat_map(figures_of);
+    measured.chain(tallies.iter().flat_map(|(contender, tally)| counted(*contender, *tally))).collect()
+}
+
+fn figures_of(series: &Series) -> impl Iterator<Item = Figure> {
+    let others = series.contenders().filter(|contender| *contender != Contender::Floor);
+    others.filter_map(|contender| {
+        let reading = Reading {
+            name: format!("{}, {}", series.name, contender.name()),
+            unit: series.unit.name(),
+            value: series.median(contender)?,
+            floor: series.median(Contender::Floor),
+            ratio: series.ratio(contender),
+        };
+        Some(reading.judge(goal(series.name, contender)))
+    })
+}
+
+fn goal(series: &str, contender: Contender) -> Option<Goal> {
+    match (series, contender) {
+        ("throughput", Contender::AckOn) => Some(Goal::RatioAtLeast(0.65)),
+        ("throughput", Contender::AckOff) => Some(Goal::RatioAtLeast(0.75)),
+        ("answer p50", Contender::AckOn) => Some(Goal::RatioAtMost(2.5)),
+        ("arrival p50", Contender::AckOn | Contender::AckOff) => Some(Goal::RatioAtMost(1.25)),
+        ("memory per parked poll", Contender::AckOn) => Some(Goal::ValueAtMost(12.0)),
+        ("throughput" | "answer p50" | "arrival p50", Contender::FloorAgain) => Some(SAME),
+        _ => None,
+    }
+}
+
+fn counted(contender: Contender, tally: Tally) -> Vec<Figure> {
+    let rows = [
+        ("runs matched", tally.warm, None),
+        ("runs lost", tally.lost, Some(Goal::ValueAtMost(0.0))),
+        ("runs at two runners", tally.repeated, None),
+        ("runs answered false at a runner", tally.unannounced, None),
+    ];
+    let worth_a_line = rows.into_iter().enumerate().filter(|(index, row)| *index < 2 || row.1 > 0);
+    worth_a_line.map(|(_, (name, count, goal))| count_reading(name, contender, count).judge(goal)).collect()
+}
+
+fn count_reading(name: &str, contender: Contender, count: usize) -> Reading {
+    let value = f64::from(u32::try_from(count).expect("fewer than four billion runs"));
+    Reading { name: format!("{name}, {}", contender.name()), unit: "runs", value, floor: None, ratio: None }
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::MatchesPerSecond => "matches/s",
+            Self::Micros => "us",
+            Self::Kib => "KiB",
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a parked poll costs: resident memory of the server before and after thousands have parked.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use tokio::time::sleep;
+
+use super::bench::Bench;
+use super::contender::Contender;
+use super::series::{Series, Unit};
+use crate::child::Server;
+use crate::load::runner::{Fleet, FleetPlan, Origin};
+use crate::load::supervisor::Supervisor;
+use crate::load::tally::Tally;
+
+const POOLS: usize = 10;
+/// Code pages and caches that a first use brings in are not the price of a poll.
+const WARM_UP_RUNNERS: usize = 100;
+const WARM_UP_OFFERS: usize = 1_000;
+/// Offered once everything is measured: polls that cost nothing because they are gone would not take them.
+const CLOSING_OFFERS: usize = 100;
+
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+const LOOKS_ALIKE: usize = 4;
+const ARRIVALS_WITHIN: Duration = Duration::from_secs(2);
+
+pub(crate) async fn measure(bench: &mut Bench, polls: usize) -> Result<Series> {
+    let mut series = Series::new("memory per parked poll", Unit::Kib);
+    for contender in bench.in_turn(0) {
+        // A poll costs the same with and without the acknowledgement.
+        if contender != Contender::AckOff {
+            bench.announce(format!("memory of {polls} parked polls: {}", contender.name()));
+            let kib = kib_per_poll(bench, contender, polls).await?;
+            series.add(contender, kib);
+        }
+    }
+    Ok(series)
+}
+
+async fn kib_per_poll(bench: &mut Bench, contender: Contender, polls: usize) -> Result<f64> {
+    let server = bench.start(contender)?;
+    let warm_up = park(&server, WARM_UP_RUNNERS).await?;
+    bench.count(contender, offer(bench, &server, &warm_up, WARM_UP_OFFERS).await?);
+    drop(warm_up);
+    let before = settled_kib(&server).await?;
+    let mut fleet = park(&server, polls).await?;
+    let after = settled_kib(&server).await?;
+    let closed = fleet.arrivals().closed_polls();
+    ensure!(closed == 0, "the server closed {closed} of {polls} polls while they were counted");
+    let tally = offer(bench, &server, &fleet, CLOSING_OFFERS).await?;
+    ensure!(tally.cold == 0, "{} of {CLOSING_OFFERS} offers found no poll among {polls}", tally.cold);
+    fleet.check()?;
+    bench.count(contender, tally);
+    Ok(kib(after.saturating_sub(before)) / kib(u64::try_from(polls)?))
+}
+
+async fn park(server: &Server, runners: usize) -> Result<Fleet> {
+    let (server, rest) = (server.address(), Duration::ZERO);
+    Fleet::park(FleetPlan { server, runners, pools: POOLS, origin: Origin::SeveralAddresses, rest }).await
+}
+
+async fn offer(bench: &Bench, server: &Server, fleet: &Fleet, count: usize) -> Result<Tally> {
+    let mut supervisor = Supervisor::connect(server.address(), POOLS, bench.numbers.clone()).await?;
+    let mut offers = Vec::with_capacity(count);
+    for index in 0..count {
+        offers.push(supervisor.offer(index % POOLS).await?);
+    }
+    let warm = offers.iter().filter(|offer| offer.warm).count();
+    fleet.arrivals().wait_for(warm, ARRIVALS_WITHIN).await;
+    Ok(Tally::count(&offers, &fleet.arrivals().take()))
+}
+
+/// Resident memory once it has stopped changing, or after the longest wait.
+async fn settled_kib(server: &Server) -> Result<u64> {
+    let end = Instant::now() + SETTLED_WITHIN;
+    let mut last = server.resident_kib()?;
+    let mut alike = 0;
+    while alike < LOOKS_ALIKE && Instant::now() < end {
+        sleep(LOOK_EVERY).await;
+        let now = server.resident_kib()?;
+        alike = if now == last { alike + 1 } else { 0 };
+        last = now;
+    }
+    Ok(last)
+}
+
+fn kib(count: u64) -> f64 {
+    f64::from(u32::try_from(count).expect("a server smaller than four terabytes"))
+}

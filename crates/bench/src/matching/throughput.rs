@@ -1,0 +1,111 @@
+//! How many runs are matched in a second when the machine has nothing else to do.
+//!
+//! Many parked polls, several supervisors that offer back to back, runners that come back at once. Every round
+//! has a fresh server, so that nobody's idle connections disturb somebody else's round.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::task::JoinSet;
+
+use super::bench::Bench;
+use super::series::{Series, Unit};
+use crate::child::Server;
+use crate::load::runner::{Fleet, FleetPlan, Origin};
+use crate::load::supervisor::{RunNumbers, Supervisor};
+use crate::load::tally::{Arrival, Offer, Tally};
+
+const RUNNERS: usize = 1_000;
+const POOLS: usize = 10;
+const SUPERVISORS: usize = 8;
+/// Runs already answered for are in the runner's kernel; what takes longer than this does not come.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ThroughputPlan {
+    pub(crate) rounds: usize,
+    pub(crate) warm_up: Duration,
+    pub(crate) window: Duration,
+}
+
+pub(crate) async fn measure(bench: &mut Bench, plan: ThroughputPlan) -> Result<[Series; 2]> {
+    let mut throughput = Series::new("throughput", Unit::MatchesPerSecond);
+    let mut cpu = Series::new("server CPU per match", Unit::Micros);
+    for round in 0..plan.rounds {
+        for contender in bench.in_turn(round) {
+            bench.announce(format!(
+                "throughput, round {} of {}: {}",
+                round + 1,
+                plan.rounds,
+                contender.name()
+            ));
+            let server = bench.start(contender)?;
+            let load = run_load(&server, plan, &bench.numbers).await?;
+            bench.count(contender, Tally::count(&load.offers, &load.arrivals));
+            throughput.add(contender, load.matches_per_second(plan.window));
+            cpu.add(contender, load.cpu_us_per_offer());
+        }
+    }
+    Ok([throughput, cpu])
+}
+
+struct Load {
+    start: Instant,
+    server_cpu: Duration,
+    offers: Vec<Offer>,
+    arrivals: Vec<Arrival>,
+}
+
+impl Load {
+    fn matches_per_second(&self, window: Duration) -> f64 {
+        let counted = self.start..self.start + window;
+        let in_window = self.offers.iter().filter(|offer| offer.warm && counted.contains(&offer.answered));
+        number(in_window.count()) / window.as_secs_f64()
+    }
+
+    /// Steadier than throughput on a machine that others use too.
+    fn cpu_us_per_offer(&self) -> f64 {
+        self.server_cpu.as_secs_f64() * 1e6 / number(self.offers.len())
+    }
+}
+
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).expect("a round has fewer than four billion offers"))
+}
+
+async fn run_load(server: &Server, plan: ThroughputPlan, numbers: &RunNumbers) -> Result<Load> {
+    let mut fleet = park(server.address()).await?;
+    let cpu_before = server.cpu_time()?;
+    let start = Instant::now() + plan.warm_up;
+    let offers = offer_until(server.address(), start + plan.window, numbers).await?;
+    let server_cpu = server.cpu_time()?.saturating_sub(cpu_before);
+    let warm = offers.iter().filter(|offer| offer.warm).count();
+    fleet.arrivals().wait_for(warm, SETTLE_WITHIN).await;
+    fleet.check()?;
+    Ok(Load { start, server_cpu, offers, arrivals: fleet.arrivals().take() })
+}
+
+async fn park(server: SocketAddr) -> Result<Fleet> {
+    Fleet::park(FleetPlan {
+        server,
+        runners: RUNNERS,
+        pools: POOLS,
+        origin: Origin::OneAddress,
+        rest: Duration::ZERO,
+    })
+    .await
+}
+
+async fn offer_until(server: SocketAddr, end: Instant, numbers: &RunNumbers) -> Result<Vec<Offer>> {
+    let mut supervisors = JoinSet::new();
+    for index in 0..SUPERVISORS {
+        let supervisor = Supervisor::connect(server, POOLS, numbers.clone()).await?;
+        supervisors.spawn(supervisor.offer_until(end, index));
+    }
+    let mut offers = Vec::new();
+    while let Some(ended) = supervisors.join_next().await {
+        offers.extend(ended??);
+    }
+    Ok(offers)
+}
