@@ -20,22 +20,20 @@ pub enum Acked {
 }
 
 impl Conn {
-    /// Waits until the peer's kernel acknowledged the first `end` bytes of this connection, or never will.
-    /// It does not time out; dropping it changes nothing.
+    /// Waits until the peer's kernel acknowledged the first `end` bytes of this connection, or never will; to be
+    /// called once the number has been looked at. It does not time out; dropping it changes nothing.
     ///
-    /// The event only says when to look. What counts is the kernel's number: an empty send queue is no proof,
-    /// and an event may be an error's.
+    /// The event only says when to look again. What counts is the kernel's number: an empty send queue is no
+    /// proof, and an event may be an error's.
     pub async fn acknowledged(&self, end: u64) -> Acked {
-        loop {
+        while sys::ack_event(self.stream()).await.is_ok() {
             match self.state() {
                 Some(state) if state.acknowledged >= end => return Acked::Yes,
                 Some(state) if !state.is_closed => {}
                 Some(_) | None => return Acked::Never,
             }
-            if sys::ack_event(self.stream()).await.is_err() {
-                return Acked::Never;
-            }
         }
+        Acked::Never
     }
 }
 

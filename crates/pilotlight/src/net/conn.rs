@@ -31,6 +31,8 @@ pub struct Conn {
     // Whether `watch` has anything to see; spares the lock on all other reads and writes.
     watched: AtomicBool,
     watch: Mutex<Watch>,
+    // Sends of the last watched answer that asked for an event.
+    asked: AtomicU64,
     // How many more answers go in two segments, because the peer's acknowledgements come late.
     hurried: AtomicU8,
     deadline: Deadline,
@@ -116,6 +118,7 @@ impl Conn {
             written: AtomicU64::new(0),
             watched: AtomicBool::new(false),
             watch: Mutex::default(),
+            asked: AtomicU64::new(0),
             hurried: AtomicU8::new(0),
             deadline: Deadline::default(),
             shared,
@@ -196,6 +199,7 @@ impl Conn {
     }
 
     fn watch_anew(&self, tell: Tell, answer: Option<Answer>, sent_at: Option<Instant>) {
+        self.drop_old_events();
         let mut watch = self.lock();
         let events_allowed = watch.events_allowed
             || tell == Tell::Acknowledgement && sys::allow_ack_events(self.stream()).is_ok();
@@ -212,6 +216,13 @@ impl Conn {
             then();
         } else if watch.sent_at.is_some() {
             watch.on_unread = Some(Box::new(then));
+        }
+    }
+
+    /// A large answer asks for many events, and they wake its waiter together. What it left would fill the queue.
+    fn drop_old_events(&self) {
+        if self.asked.swap(0, Ordering::Relaxed) > 1 {
+            while sys::drop_ack_event(self.stream()).is_ok() {}
         }
     }
 
@@ -258,9 +269,13 @@ impl Conn {
     /// Sends a portion of an answer, in one system call.
     pub(super) fn send(&self, bytes: &[IoSlice<'_>], portion: Portion) -> io::Result<usize> {
         let sent = match portion {
-            Portion::Unwatched => self.stream().try_write_vectored(bytes)?,
+            Portion::Unwatched if bytes.len() > 1 => self.stream().try_write_vectored(bytes)?,
             Portion::Head if bytes.len() > 1 => self.stream().try_write(&bytes[0])?,
-            Portion::Head | Portion::Rest => sys::try_send_for_ack(self.stream(), bytes)?,
+            Portion::Unwatched => self.stream().try_write(&bytes[0])?,
+            Portion::Head | Portion::Rest => {
+                self.asked.fetch_add(1, Ordering::Relaxed);
+                sys::try_send_for_ack(self.stream(), bytes)?
+            }
         };
         self.written.fetch_add(sent as u64, Ordering::Relaxed);
         Ok(sent)

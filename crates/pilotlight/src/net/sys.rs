@@ -118,8 +118,11 @@ impl Control {
 /// When the runtime ends.
 pub async fn ack_event(stream: &TcpStream) -> io::Result<()> {
     stream.ready(Interest::ERROR).await?;
-    // When the queue is empty, this clears the readiness, so that the next wait is one.
-    _ = stream.try_io(Interest::ERROR, || drop_ack_event(stream));
+    _ = stream.try_io(Interest::ERROR, || {
+        drop_ack_event(stream)?;
+        // Said so that the runtime forgets this readiness: the next wait shall be one. A later event brings its own.
+        Err::<(), _>(io::ErrorKind::WouldBlock.into())
+    });
     Ok(())
 }
 
