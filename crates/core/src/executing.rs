@@ -21,36 +21,50 @@ pub struct Execution {
     pub since: Moment,
 }
 
-/// All runners at work.
+/// All runners that were chosen and have not polled since. Those whose offer ended warm execute; the others are
+/// kept because their offer may still end so.
 #[derive(Debug, Default)]
 pub struct Executing {
-    by_runner: HashMap<RunnerId, Execution>,
-    // In order of time; entries of runners that polled again or have another run by now are stale.
+    by_runner: HashMap<RunnerId, Chosen>,
+    // In order of time; entries of runners that polled again or were chosen again are stale.
     by_time: VecDeque<(Moment, RunnerId)>,
+    executing: usize,
+}
+
+#[derive(Debug)]
+enum Chosen {
+    At(Moment),
+    Executes(Execution),
+}
+
+impl Chosen {
+    const fn since(&self) -> Moment {
+        match self {
+            Self::At(since) => *since,
+            Self::Executes(execution) => execution.since,
+        }
+    }
 }
 
 impl Executing {
     /// Runners at work.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_runner.len()
+    pub const fn len(&self) -> usize {
+        self.executing
     }
 
     /// Whether nobody works.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_runner.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.executing == 0
     }
 
-    /// The runner has a run. An older one than it is known to have changes nothing.
-    pub fn begin(&mut self, execution: Execution) {
-        let known = self.by_runner.get(&execution.runner.id);
-        if known.is_some_and(|known| known.since > execution.since) {
-            return;
-        }
-        self.by_time.push_back((execution.since, execution.runner.id.clone()));
-        self.by_runner.insert(execution.runner.id.clone(), execution);
-        if self.by_runner.len() > EXECUTING {
+    /// A poll of this runner is chosen.
+    pub fn chosen(&mut self, runner: &RunnerId, now: Moment) {
+        self.end(runner);
+        self.by_runner.insert(runner.clone(), Chosen::At(now));
+        self.by_time.push_back((now, runner.clone()));
+        while self.by_runner.len() > EXECUTING {
             self.forget_oldest();
         }
         if self.by_time.len() > 2 * self.by_runner.len() + 64 {
@@ -58,14 +72,26 @@ impl Executing {
         }
     }
 
-    /// The runner polls again.
-    pub fn end(&mut self, runner: &RunnerId) {
-        self.by_runner.remove(runner);
+    /// The offer for which it was chosen ended warm. Nothing changes when the runner has polled since.
+    pub fn begin(&mut self, execution: Execution) {
+        if let Some(chosen) = self.by_runner.get_mut(&execution.runner.id)
+            && matches!(chosen, Chosen::At(at) if *at == execution.since)
+        {
+            *chosen = Chosen::Executes(execution);
+            self.executing += 1;
+        }
     }
 
-    /// The runner does not have this run after all.
-    pub fn withdraw(&mut self, runner: &RunnerId, run: &RunId) {
-        if self.by_runner.get(runner).is_some_and(|execution| execution.run == *run) {
+    /// The runner polls again.
+    pub fn end(&mut self, runner: &RunnerId) {
+        if let Some(Chosen::Executes(_)) = self.by_runner.remove(runner) {
+            self.executing -= 1;
+        }
+    }
+
+    /// The runner, chosen at that moment, does not have its run after all.
+    pub fn withdraw(&mut self, runner: &RunnerId, chosen_at: Moment) {
+        if self.is_current(chosen_at, runner) {
             self.end(runner);
         }
     }
@@ -79,15 +105,15 @@ impl Executing {
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Execution> {
-        self.by_runner.values()
+        self.by_runner.values().filter_map(|chosen| match chosen {
+            Chosen::At(_) => None,
+            Chosen::Executes(execution) => Some(execution),
+        })
     }
 
     fn forget_oldest(&mut self) {
-        while let Some((since, runner)) = self.by_time.pop_front() {
-            if self.is_current(since, &runner) {
-                self.by_runner.remove(&runner);
-                return;
-            }
+        if let Some((since, runner)) = self.by_time.pop_front() {
+            self.withdraw(&runner, since);
         }
     }
 
@@ -98,7 +124,7 @@ impl Executing {
     }
 
     fn is_current(&self, since: Moment, runner: &RunnerId) -> bool {
-        self.by_runner.get(runner).is_some_and(|execution| execution.since == since)
+        self.by_runner.get(runner).is_some_and(|chosen| chosen.since() == since)
     }
 }
 
@@ -124,11 +150,17 @@ mod tests {
         }
     }
 
+    fn begin(executing: &mut Executing, runner: &str, since_ms: u64) {
+        let execution = execution(runner, since_ms);
+        executing.chosen(&execution.runner.id, execution.since);
+        executing.begin(execution);
+    }
+
     #[test]
     fn a_runner_executes_until_it_polls_again() {
         let mut executing = Executing::default();
-        executing.begin(execution("a", 1));
-        executing.begin(execution("b", 2));
+        begin(&mut executing, "a", 1);
+        begin(&mut executing, "b", 2);
         executing.end(&RunnerId::parse("a").unwrap());
         assert_eq!(executing.iter().collect::<Vec<_>>(), [&execution("b", 2)]);
     }
@@ -137,9 +169,9 @@ mod tests {
     fn a_runner_that_never_comes_back_is_forgotten() {
         let day_ms = 24 * 60 * 60 * 1000;
         let mut executing = Executing::default();
-        executing.begin(execution("a", 0));
-        executing.begin(execution("b", 5));
-        executing.begin(execution("a", 7));
+        begin(&mut executing, "a", 0);
+        begin(&mut executing, "b", 5);
+        begin(&mut executing, "a", 7);
         executing.forget_old(Moment::from_millis(day_ms + 5));
         assert_eq!(executing.iter().collect::<Vec<_>>(), [&execution("a", 7)]);
     }
@@ -148,7 +180,7 @@ mod tests {
     fn busy_runners_do_not_grow_the_memory() {
         let mut executing = Executing::default();
         for at in 0..10_000 {
-            executing.begin(execution("a", at));
+            begin(&mut executing, "a", at);
         }
         assert_eq!(executing.len(), 1);
         assert!(executing.by_time.len() < 100);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::delivery::{Answer, Delivery};
-use crate::ids::{RunId, Runner};
+use crate::ids::{RunId, Runner, RunnerId};
 use crate::limits::HISTORY;
 use crate::pool::PoolKey;
 use crate::time::Moment;
@@ -39,9 +39,12 @@ pub struct Taker {
     pub waited: Duration,
 }
 
-/// Names one entry, for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Entry(u64);
+/// Names one entry, for ever, and who took the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    number: u64,
+    pub(crate) taker: Option<(RunnerId, Moment)>,
+}
 
 /// Counts since the start or the last clearing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,14 +73,15 @@ impl History {
         if self.ring.len() == HISTORY {
             self.ring.pop_front();
         }
+        let taker = offered.runner.as_ref().map(|taker| (taker.runner.id.clone(), taker.chosen_at));
         self.ring.push_back(offered);
         self.next += 1;
-        Entry(self.next - 1)
+        Entry { number: self.next - 1, taker }
     }
 
     /// The program never read this run after all. `None` when the entry is gone.
-    pub fn unread(&mut self, entry: Entry) -> Option<&Offered> {
-        let from_newest = self.next.checked_sub(entry.0 + 1)?;
+    pub fn unread(&mut self, entry: &Entry) -> Option<&Offered> {
+        let from_newest = self.next.checked_sub(entry.number + 1)?;
         let index = self.ring.len().checked_sub(usize::try_from(from_newest).ok()? + 1)?;
         let offered = self.ring.get_mut(index)?;
         offered.answer = Answer::Warm(Delivery::Unread);
@@ -153,11 +157,11 @@ mod tests {
         let gone = history.push(cold(0));
         let kept = history.push(cold(1));
         (2..=HISTORY).for_each(|run| _ = history.push(cold(run)));
-        assert_eq!(history.unread(gone), None);
-        assert_eq!(history.unread(kept).map(|offered| offered.run.to_string()), Some("run_1".into()));
+        assert_eq!(history.unread(&gone), None);
+        assert_eq!(history.unread(&kept).map(|offered| offered.run.to_string()), Some("run_1".into()));
         history.clear();
-        assert_eq!(history.unread(kept), None);
+        assert_eq!(history.unread(&kept), None);
         let newest = history.push(cold(7));
-        assert_eq!(history.unread(newest).map(|offered| offered.run.to_string()), Some("run_7".into()));
+        assert_eq!(history.unread(&newest).map(|offered| offered.run.to_string()), Some("run_7".into()));
     }
 }

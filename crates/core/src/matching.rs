@@ -72,14 +72,14 @@ impl<H> Matching<H> {
 
     /// Takes the next poll that fits; it is chosen this once.
     pub fn choose(&mut self, key: &PoolKey, now: Moment) -> Option<Poll<H>> {
-        self.pools.choose(key, now)
+        let poll = self.pools.choose(key, now)?;
+        self.executing.chosen(&poll.runner.id, now);
+        Some(poll)
     }
 
     /// An offer has ended.
     pub fn settle(&mut self, offered: Offered) -> Entry {
-        if let (Answer::Warm(_), Some(taker)) = (offered.answer, &offered.runner)
-            && !self.pools.holds(&taker.runner.id)
-        {
+        if let (Answer::Warm(_), Some(taker)) = (offered.answer, &offered.runner) {
             self.executing.begin(Execution {
                 runner: taker.runner.clone(),
                 key: offered.key.clone(),
@@ -91,18 +91,17 @@ impl<H> Matching<H> {
     }
 
     /// A run that was acknowledged was never read. Returns what is remembered of it.
-    pub fn unread(&mut self, entry: Entry) -> Option<&Offered> {
-        let offered = self.history.unread(entry)?;
-        if let Some(taker) = &offered.runner {
-            self.executing.withdraw(&taker.runner.id, &offered.run);
+    pub fn unread(&mut self, entry: &Entry) -> Option<&Offered> {
+        if let Some((runner, chosen_at)) = &entry.taker {
+            self.executing.withdraw(runner, *chosen_at);
         }
-        Some(offered)
+        self.history.unread(entry)
     }
 
     /// Retires runners: those who wait leave and are returned, those who come within `within` are turned away.
     pub fn retire(&mut self, who: Who, now: Moment, within: Duration) -> Vec<Poll<H>> {
         let waiting = self.pools.take_all(|poll| who.fits(poll));
-        self.retirements.add(who, now.after(within.min(RETIRE_FOR_AT_MOST)));
+        self.retirements.add(who, now, within.min(RETIRE_FOR_AT_MOST));
         waiting
     }
 

@@ -2,6 +2,7 @@
 //! which are executing when it is said are met when they come back.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::ids::{DeploymentId, RunnerId, Version};
 use crate::limits::RETIREMENTS;
@@ -48,13 +49,13 @@ pub struct Retirements {
 }
 
 impl Retirements {
-    /// Puts one in force until then. The same one again gets the new end; beyond the cap the oldest ends.
-    pub fn add(&mut self, who: Who, until: Moment) {
-        self.rules.retain(|(known, _)| *known != who);
+    /// Puts one in force for so long. The same one again gets the new end; beyond the cap the oldest ends.
+    pub fn add(&mut self, who: Who, now: Moment, within: Duration) {
+        self.rules.retain(|(known, until)| *known != who && now < *until);
         if self.rules.len() == RETIREMENTS {
             self.rules.pop_front();
         }
-        self.rules.push_back((who, until));
+        self.rules.push_back((who, now.after(within)));
     }
 
     /// Whether this poll is to be turned away.

@@ -1,6 +1,8 @@
 //! Speaks: the wire types of every protocol, one file per contract. They carry what is on the wire and check
 //! nothing; what a value means is `core`'s business, and turning one into the other is the edge's.
 
+pub mod object;
+
 pub mod warm_start;
 
 pub mod admin;

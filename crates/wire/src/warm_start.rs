@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::object::Object;
+
 /// Headers of a poll.
 pub mod header {
     /// The deployment, or a signed deployment token. Required.
@@ -46,13 +48,13 @@ pub struct Offer<'a> {
 pub struct DequeuedMessage<'a> {
     /// Where the run was deployed.
     #[serde(borrow, default)]
-    pub deployment: Option<Deployment<'a>>,
+    pub deployment: Option<Object<Deployment<'a>>>,
     /// Which version of it.
     #[serde(borrow, default)]
-    pub background_worker: Option<BackgroundWorker<'a>>,
+    pub background_worker: Option<Object<BackgroundWorker<'a>>>,
     /// The run itself.
     #[serde(borrow, default)]
-    pub run: Option<Run<'a>>,
+    pub run: Option<Object<Run<'a>>>,
 }
 
 /// `dequeuedMessage.deployment`
@@ -81,7 +83,7 @@ pub struct Run<'a> {
     pub friendly_id: Option<Cow<'a, str>>,
     /// What it wants of a machine.
     #[serde(default)]
-    pub machine: Option<Machine>,
+    pub machine: Option<Object<Machine>>,
 }
 
 /// `dequeuedMessage.run.machine`

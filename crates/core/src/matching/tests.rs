@@ -91,7 +91,7 @@ fn an_unread_run_is_not_executed_and_the_history_says_so() {
     park(&mut matching, "a", 0);
     let chosen = matching.choose(&key("dep"), ms(1)).unwrap();
     let entry = matching.settle(warm("run_1", chosen, 1));
-    let answer = matching.unread(entry).map(|offered| offered.answer);
+    let answer = matching.unread(&entry).map(|offered| offered.answer);
     assert_eq!(answer, Some(Answer::Warm(Delivery::Unread)));
     assert!(matching.executing().is_empty());
 }

@@ -97,11 +97,11 @@ impl Dispatcher {
         });
         if let Some(conn) = conn {
             let dispatcher = Arc::clone(self);
-            conn.when_unread(move || dispatcher.unread(entry));
+            conn.when_unread(move || dispatcher.unread(&entry));
         }
     }
 
-    fn unread(&self, entry: Entry) {
+    fn unread(&self, entry: &Entry) {
         self.metrics.unread.inc();
         let run = self.matching().unread(entry).map(|offered| offered.run.clone());
         let run = run.as_ref().map_or("of long ago", RunId::as_str);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use hyper::Uri;
 use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 
 use super::error::Refusal;
@@ -33,21 +34,13 @@ pub async fn not_from_a_page(request: Request, next: Next) -> Response {
 /// Refuses everything but a direct call from this machine, by a loopback name.
 pub async fn from_this_machine(request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Arc<Conn>>().map(|conn| conn.peer());
-    match stranger(peer, request.headers()) {
+    match stranger(peer, request.uri(), request.headers()) {
         Some(why) => Refusal::forbidden(why).into_response(),
         None => next.run(request).await,
     }
 }
 
-const FORWARDED: [HeaderName; 5] = [
-    HeaderName::from_static("forwarded"),
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-real-ip"),
-];
-
-fn stranger(peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<&'static str> {
+fn stranger(peer: Option<SocketAddr>, target: &Uri, headers: &HeaderMap) -> Option<&'static str> {
     if !peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback()) {
         return Some("without keys configured this path is for callers on this machine (127.0.0.1) only");
     }
@@ -56,16 +49,30 @@ fn stranger(peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<&'static st
             "without keys configured this path refuses web pages (the request has an Origin header)",
         );
     }
-    if FORWARDED.iter().any(|name| headers.contains_key(name)) {
+    if headers.keys().any(is_forwarding) {
         return Some(
             "without keys configured this path refuses proxies (the request has a forwarding header)",
         );
     }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    if !host.is_some_and(is_loopback_name) {
+    if !host(target, headers).is_some_and(is_loopback_name) {
         return Some("without keys configured this path is called by a loopback name, such as localhost");
     }
     None
+}
+
+fn is_forwarding(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-")
+}
+
+/// By which name the service was called: the target's own when it has one (RFC 9112, 3.2.2), else the one header's.
+fn host<'a>(target: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    if let Some(authority) = target.authority() {
+        return Some(authority.as_str());
+    }
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next()?.to_str().ok()?;
+    hosts.next().is_none().then_some(host)
 }
 
 fn is_loopback_name(host: &str) -> bool {
@@ -86,7 +93,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
-        stranger(Some(peer.parse().unwrap()), &headers).is_some()
+        stranger(Some(peer.parse().unwrap()), &Uri::from_static("/"), &headers).is_some()
     }
 
     #[test]

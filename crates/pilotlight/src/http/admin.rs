@@ -11,6 +11,7 @@ use pilotlight_core::ids::{BadId, DeploymentId, RunnerId, Version};
 use pilotlight_core::limits::{RETIRE_FOR, RETIRE_FOR_AT_MOST, SMALL_BODY_BYTES};
 use pilotlight_core::retire::Who;
 use pilotlight_wire::admin::{Retire, Retired};
+use pilotlight_wire::object::Object;
 
 use super::body;
 use super::error::{Refusal, json};
@@ -26,7 +27,7 @@ pub async fn retire(State(handles): State<Arc<Handles>>, body: Body) -> Response
 
 async fn retire_or_refuse(handles: &Handles, body: Body) -> Result<Retired, Refusal> {
     let body = body::read(body, SMALL_BODY_BYTES).await?;
-    let wish: Retire = serde_json::from_slice(&body).map_err(|_| {
+    let Object(wish): Object<Retire> = serde_json::from_slice(&body).map_err(|_| {
         Refusal::bad_request("expected JSON with deployment, version or runner (texts), and perhaps for_ms")
     })?;
     let within = wish.for_ms.map_or(RETIRE_FOR, Duration::from_millis);

@@ -13,6 +13,7 @@ use pilotlight_core::limits::RUN_BYTES;
 use pilotlight_core::pool::PoolKey;
 use pilotlight_core::time::Moment;
 use pilotlight_wire::dashboard;
+use pilotlight_wire::object::Object;
 use pilotlight_wire::warm_start::{DequeuedMessage, Offer, header};
 
 use super::error::{Refusal, head};
@@ -103,12 +104,13 @@ pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
     if json.len() > RUN_BYTES {
         return Err(Refusal::too_large(RUN_BYTES));
     }
-    let Some(deployment) = message.deployment.and_then(|deployment| deployment.friendly_id) else {
+    let Object(message) = message;
+    let Some(deployment) = message.deployment.and_then(|Object(deployment)| deployment.friendly_id) else {
         return Ok(Wish::Undeployed);
     };
-    let run = message.run.as_ref();
-    let machine = run.and_then(|run| run.machine).unwrap_or_default();
-    let version = message.background_worker.and_then(|worker| worker.version).unwrap_or_default();
+    let run = message.run.as_ref().map(|Object(run)| run);
+    let machine = run.and_then(|run| run.machine).map(|Object(machine)| machine).unwrap_or_default();
+    let version = message.background_worker.and_then(|Object(worker)| worker.version).unwrap_or_default();
     let id = run.and_then(|run| run.friendly_id.as_deref()).unwrap_or("unknown");
     let key = PoolKey {
         deployment: DeploymentId::parse(&deployment).map_err(|why| bad("deployment.friendlyId", why))?,
@@ -122,19 +124,16 @@ pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
 }
 
 /// The message of a body that is nothing but its envelope, as supervisors send it: read in one pass.
-fn bare_message(body: &str) -> Option<(DequeuedMessage<'_>, &str)> {
+fn bare_message(body: &str) -> Option<(Object<DequeuedMessage<'_>>, &str)> {
     let json = body.strip_prefix(r#"{"dequeuedMessage":"#)?.strip_suffix('}')?;
     let json = json.trim_matches([' ', '\t', '\r', '\n']);
-    json.starts_with('{').then(|| Some((serde_json::from_str(json).ok()?, json)))?
+    Some((serde_json::from_str(json).ok()?, json))
 }
 
 /// The message of any other body.
-fn message(body: &str) -> Result<(DequeuedMessage<'_>, &str), Refusal> {
-    let offer: Offer<'_> = parse(body, "the body is no offer")?;
+fn message(body: &str) -> Result<(Object<DequeuedMessage<'_>>, &str), Refusal> {
+    let Object(offer): Object<Offer<'_>> = parse(body, "the body is no offer")?;
     let json = offer.dequeued_message.ok_or_else(|| bad("dequeuedMessage", "is missing"))?.get();
-    if !json.starts_with('{') {
-        return Err(bad("dequeuedMessage", "is no object"));
-    }
     Ok((parse(json, "dequeuedMessage is no run")?, json))
 }
 

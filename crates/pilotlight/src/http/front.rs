@@ -70,8 +70,11 @@ enum Next {
 
 impl Front<'_> {
     async fn request(&mut self) -> Request {
-        self.conn.expect_within(HEAD_WITHIN);
+        self.conn.expect_request_within(HEAD_WITHIN);
         loop {
+            if !self.inbox.is_empty() {
+                self.conn.request_began();
+            }
             match plain::read(&self.inbox) {
                 Read::Plain(plain, length) => {
                     self.inbox.advance(length);

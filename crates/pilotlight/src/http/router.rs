@@ -61,7 +61,12 @@ fn router(handles: Arc<Handles>) -> Router {
 fn protocol() -> Router<Arc<Handles>> {
     let connect = || get(health::connect).layer(middleware::from_fn(access::not_from_a_page));
     let health = || get(health::health).layer(middleware::from_fn(access::not_from_a_page));
-    let warm_start = || get(warm_start::poll).head(error::no_such_method).post(warm_start::offer);
+    let warm_start = || {
+        get(warm_start::poll)
+            .post(warm_start::offer)
+            .head(warm_start::no_such_method)
+            .fallback(warm_start::no_such_method)
+    };
     Router::new()
         .route("/connect", connect())
         .route("/api/connect", connect())

@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::body::Body as _;
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use pilotlight_core::delivery::Answer;
 use pilotlight_core::limits::{ENVELOPE_BYTES, RUN_BYTES};
@@ -19,7 +20,7 @@ use pilotlight_wire::warm_start::Offered;
 use super::access::{FROM_A_PAGE, is_from_a_page};
 use super::body;
 use super::convert::{self, Wish};
-use super::error::{Refusal, Reply};
+use super::error::{self, Refusal, Reply};
 use super::router::{Handles, Hangup};
 use crate::dispatch::offer::tell;
 use crate::dispatch::park::{Handed, Parked, Verdict, Way};
@@ -44,7 +45,10 @@ pub async fn poll(
     // A request that is kept while it waits costs more than the poll itself.
     drop(request);
     let verdict = match handles.dispatcher.park(key, runner, Arc::clone(&conn), Way::Http) {
-        Parked::Stay(mut stay) => stay.verdict().await,
+        Parked::Stay(mut stay) => tokio::select! {
+            verdict = stay.verdict() => verdict,
+            () = conn.peer_left() => None,
+        },
         Parked::Retired => Some(Verdict::Retired),
         Parked::Closed => None,
     };
@@ -53,6 +57,13 @@ pub async fn poll(
         Some(Verdict::Retired) => Refusal::retired().into_response(),
         Some(Verdict::Answered) | None => Hangup::response(),
     }
+}
+
+/// Any other method; also `HEAD`, as a poll without its run makes no sense.
+pub async fn no_such_method() -> Response {
+    let mut response = error::no_such_method().await;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,POST"));
+    response
 }
 
 /// While an unread body is pending, nobody would notice that the client left.

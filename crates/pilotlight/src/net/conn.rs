@@ -14,6 +14,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use super::deadlines::{Deadline, Deadlines};
 use super::io::Io;
@@ -65,6 +66,9 @@ pub enum Tell {
     /// No: written is all we want to know.
     Nothing,
 }
+
+/// Fine enough for a poll that is only counted until it is chosen, when it is asked for again.
+const ASK_EVERY: Duration = Duration::from_millis(250);
 
 /// An acknowledgement that takes longer is late: a kernel that does not hold it back sends it at once. So may a
 /// link be; a second segment does not harm there.
@@ -146,11 +150,31 @@ impl Conn {
         self.state().map_or(0, |state| state.acknowledged)
     }
 
+    /// Waits until the peer has closed its side, or all of it. HTTP's machinery does not notice that while bytes that
+    /// came after the request are unread, so this asks the kernel a few times a second.
+    pub async fn peer_left(&self) {
+        while self.state().is_some_and(|state| state.is_open) {
+            sleep(ASK_EVERY).await;
+        }
+    }
+
     /// Resets the connection now.
     pub fn reset(&self) {
         if let Err(error) = sys::reset(self.stream()) {
             tracing::debug!(%error, "failed to reset a connection");
         }
+    }
+
+    /// The peer must have sent its next request's head within this time, or reading ends; sooner when the service
+    /// stops and nothing of it has come.
+    pub fn expect_request_within(&self, time: Duration) {
+        self.deadline.set_idle(true);
+        self.deadline.set(&self.shared.deadlines, time);
+    }
+
+    /// A part of the request has come.
+    pub fn request_began(&self) {
+        self.deadline.set_idle(false);
     }
 
     /// The peer must have sent what is expected of it within this time, or reading ends.

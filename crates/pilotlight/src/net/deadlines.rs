@@ -19,7 +19,11 @@ pub struct Deadlines {
 
 /// One connection's deadline.
 #[derive(Debug, Default)]
-pub(super) struct Deadline(AtomicU64);
+pub(super) struct Deadline {
+    at: AtomicU64,
+    // Nothing is under way: the connection waits for a request of which nothing has come yet.
+    idle: AtomicBool,
+}
 
 const NONE: u64 = 0;
 const PASSED: u64 = u64::MAX;
@@ -35,7 +39,7 @@ impl Deadlines {
         Watched { deadlines: Arc::clone(self), slot }
     }
 
-    /// Ends every connection that waits for a request, now and from now on.
+    /// Ends every connection on which nothing is under way, now and from now on.
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.look();
@@ -47,10 +51,12 @@ impl Deadlines {
 
     /// Ends the connections whose deadline has passed; to be called a few times a second.
     pub fn look(&self) {
-        let now = if self.is_stopping() { PASSED - 1 } else { self.now() };
+        let (now, stopping) = (self.now(), self.is_stopping());
         let conns = self.lock();
         for conn in conns.iter().filter_map(|(_, conn)| conn.upgrade()) {
-            if conn.deadline().pass(now) {
+            let deadline = conn.deadline();
+            let over = stopping && deadline.idle.load(Ordering::Acquire);
+            if deadline.pass(if over { PASSED - 1 } else { now }) {
                 conn.end_reading();
             }
         }
@@ -68,22 +74,27 @@ impl Deadlines {
 impl Deadline {
     /// From now on it is `within` from now.
     pub(super) fn set(&self, deadlines: &Deadlines, within: Duration) {
-        self.0.store(deadlines.now().saturating_add(micros(within)), Ordering::Release);
+        self.at.store(deadlines.now().saturating_add(micros(within)), Ordering::Release);
+    }
+
+    /// Says whether anything is under way.
+    pub(super) fn set_idle(&self, idle: bool) {
+        self.idle.store(idle, Ordering::Release);
     }
 
     /// There is none.
     pub(super) fn clear(&self) {
-        self.0.store(NONE, Ordering::Release);
+        self.at.store(NONE, Ordering::Release);
     }
 
     /// Whether it was there and passed.
     pub(super) fn has_passed(&self) -> bool {
-        self.0.load(Ordering::Acquire) == PASSED
+        self.at.load(Ordering::Acquire) == PASSED
     }
 
     fn pass(&self, now: u64) -> bool {
         let due = |at: u64| (at != NONE && at != PASSED && at <= now).then_some(PASSED);
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, due).is_ok()
+        self.at.fetch_update(Ordering::AcqRel, Ordering::Acquire, due).is_ok()
     }
 }
 
@@ -111,7 +122,7 @@ mod tests {
     fn a_deadline_passes_once_and_only_when_there_is_one() {
         let deadline = Deadline::default();
         assert!(!deadline.pass(PASSED - 1));
-        deadline.0.store(5, Ordering::Release);
+        deadline.at.store(5, Ordering::Release);
         assert!(!deadline.pass(4));
         assert!(deadline.pass(5));
         assert!(deadline.has_passed());

@@ -66,7 +66,7 @@ setInterval(() => {
 const commands = createInterface({ input: process.stdin });
 commands.on("line", (line) => line === "abort" && clients.forEach((client) => client.abort()));
 // Whoever started us is gone.
-commands.on("close", () => process.exit());
+process.stdin.on("end", () => process.exit());
 
 await Promise.all(
   clients.map((client, index) =>
@@ -74,3 +74,4 @@ await Promise.all(
   ),
 );
 commands.close();
+process.stdin.destroy();

@@ -1,0 +1,71 @@
+//! Callers that take their time. One test, because each of them takes the half minute that the service grants.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use pilotlight_core::limits::{BODY_WITHIN, HEAD_WITHIN};
+
+use crate::support::http::{Answer, Connection, NoAnswer};
+use crate::support::parties::Poll;
+use crate::support::server::Server;
+use crate::support::wait;
+
+/// For a loaded machine.
+const SLACK: Duration = Duration::from_secs(10);
+
+/// Sends the head, then byte after byte until it is told off; returns how that was and how long it took.
+fn trickle(server: &Server, head: &str, byte: &str) -> (Result<Answer, NoAnswer>, Duration) {
+    let mut caller = server.connect();
+    caller.stream().set_read_timeout(Some(BODY_WITHIN + 2 * SLACK)).expect("an open socket");
+    caller.send(head);
+    let started = Instant::now();
+    let mut sender: TcpStream = caller.stream().try_clone().expect("an open socket");
+    std::thread::scope(|scope| {
+        let trickling = scope.spawn(move || {
+            while started.elapsed() < BODY_WITHIN + SLACK && sender.write_all(byte.as_bytes()).is_ok() {
+                wait::pause(Duration::from_millis(250));
+            }
+        });
+        let answer = caller.answer();
+        let took = started.elapsed();
+        drop(caller);
+        trickling.join().unwrap();
+        (answer, took)
+    })
+}
+
+#[test]
+fn slow_senders_are_told_off_in_time_and_idle_connections_closed() {
+    let server = Server::start();
+    let offer = "POST /warm-start HTTP/1.1\r\nhost: localhost\r\n";
+    std::thread::scope(|scope| {
+        let head = scope.spawn(|| trickle(&server, &format!("{offer}x: "), "y"));
+        let poll_head = scope.spawn(|| trickle(&server, Poll::by("runner-1").request().trim_end(), "y"));
+        let body = scope.spawn(|| trickle(&server, &format!("{offer}content-length: 100000\r\n\r\n"), " "));
+        let chunked = scope
+            .spawn(|| trickle(&server, &format!("{offer}transfer-encoding: chunked\r\n\r\n"), "1\r\n \r\n"));
+        let idle = scope.spawn(|| is_closed_when_idle(server.connect()));
+
+        for head in [head, poll_head] {
+            let (answer, took) = head.join().unwrap();
+            assert!(matches!(answer, Err(NoAnswer::Closed | NoAnswer::Reset)), "{answer:?}");
+            assert!(took < HEAD_WITHIN + SLACK, "{took:?}");
+        }
+        for body in [body, chunked] {
+            let (answer, took) = body.join().unwrap();
+            let answer = answer.expect("a refusal");
+            assert_eq!((answer.status, answer.json()["didWarmStart"].clone()), (408, false.into()));
+            assert!(!answer.sentence().is_empty());
+            assert!(took < BODY_WITHIN + SLACK, "{took:?}");
+        }
+        idle.join().unwrap();
+    });
+    server.is_well();
+}
+
+fn is_closed_when_idle(mut caller: Connection) {
+    caller.stream().set_read_timeout(Some(HEAD_WITHIN + SLACK)).expect("an open socket");
+    assert_eq!(caller.get("/health").status, 200);
+    assert_eq!(caller.answer(), Err(NoAnswer::Closed));
+}

@@ -1,0 +1,28 @@
+//! The whole service from outside: the real binary, real sockets, and the real clients named in the contracts.
+//!
+//! One file for each theme. A test whose name begins with `alone_` is about load or time and wants the machine to
+//! itself; one with `netns` in its name makes network namespaces.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests: what they measure is printed, and what cannot be ends them"
+)]
+
+mod support;
+
+mod real_client;
+
+mod nothing_lost;
+mod unread;
+
+mod dark;
+
+mod matching;
+
+mod dashboard;
+mod edge;
+
+mod command_line;
+mod shutdown;

@@ -1,0 +1,136 @@
+//! How the service ends: parked polls are closed without a byte, offers under way are answered, and it does not
+//! take longer than its grace.
+
+use std::time::{Duration, Instant};
+
+use crate::support::http::{Connection, NoAnswer, post};
+use crate::support::message::{self, large_run, run};
+use crate::support::parties::{BEHIND_THE_FRONT, Poll, is_warm};
+use crate::support::server::Server;
+use crate::support::wait;
+
+/// For a loaded machine, on top of what is asserted.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// A run that does not fit into the kernel of a runner that does not read, with time to start reading.
+const PATIENT: (&str, &str) = ("PILOTLIGHT_WARM_START_ACK_DEADLINE", "5s");
+
+/// An offer under way: its runner has the first bytes and does not read on.
+fn under_way(server: &Server) -> (Connection, Connection, serde_json::Value) {
+    let run = large_run("run_1", 9_500_000);
+    let runner = server.park(&Poll::by("slow"));
+    let mut supervisor = server.connect();
+    supervisor.send(post("/warm-start", message::offer(&run)));
+    runner.wait_for_a_byte();
+    (runner, supervisor, run)
+}
+
+#[test]
+fn parked_polls_are_closed_without_a_byte_and_the_exit_code_is_0() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Server::start();
+        let mut runners: Vec<_> =
+            (0..20).map(|number| server.park(&Poll::by(&format!("runner-{number}")))).collect();
+        // Connections that only stay open hold nothing up.
+        let mut kept = server.connect();
+        assert_eq!(kept.get("/health").status, 200);
+        let _silent = server.connect();
+        let asked = Instant::now();
+        server.signal(signal);
+        for runner in &mut runners {
+            assert_eq!(runner.answer(), Err(NoAnswer::Closed), "{signal}");
+        }
+        assert_eq!(server.ended().code(), Some(0), "{signal}");
+        assert!(asked.elapsed() < Duration::from_secs(8) + SLACK, "{signal}: {:?}", asked.elapsed());
+        assert_eq!(kept.answer(), Err(NoAnswer::Closed), "{signal}");
+    }
+}
+
+#[test]
+fn an_idle_service_ends_at_once() {
+    let mut server = Server::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);
+    let mut kept = server.connect();
+    kept.get("/health");
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn an_offer_under_way_is_answered() {
+    let mut server = Server::with(&[PATIENT]);
+    let (mut runner, mut supervisor, run) = under_way(&server);
+    let mut parked = server.park(&Poll::by("parked"));
+    server.signal("TERM");
+    assert_eq!(parked.answer(), Err(NoAnswer::Closed));
+    assert!(runner.answer().expect("the run").json() == run, "the message differs from what was offered");
+    assert!(is_warm(&supervisor.answer().expect("an answer")));
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn an_offer_whose_body_is_on_its_way_is_answered() {
+    for path in ["/warm-start", BEHIND_THE_FRONT] {
+        let mut server = Server::start();
+        let offer = post(path, message::offer(&large_run("run_1", 5_000_000)));
+        let (first, rest) = offer.split_at(offer.len() / 2);
+        let mut supervisor = server.connect();
+        supervisor.send(first);
+        let mut parked = server.park(&Poll::by("parked"));
+        server.signal("TERM");
+        assert_eq!(parked.answer(), Err(NoAnswer::Closed));
+        supervisor.send(rest);
+        assert!(!is_warm(&supervisor.answer().expect("an answer")), "{path}");
+        assert_eq!(server.ended().code(), Some(0));
+    }
+}
+
+#[test]
+fn a_request_that_does_not_end_holds_nothing_up_longer_than_the_grace() {
+    let mut server = Server::with(&[("PILOTLIGHT_SERVER_GRACE", "1s")]);
+    let mut slow_head = server.connect();
+    slow_head.send("GET /health HTTP/1.1\r\nhost: loc");
+    let mut slow_body = server.connect();
+    slow_body.send("POST /warm-start HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{");
+    wait::until("both are open", || server.health()["connections"] == 3);
+    let asked = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(1) + SLACK, "{:?}", asked.elapsed());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    for (first, second) in [("TERM", "TERM"), ("INT", "TERM"), ("TERM", "INT")] {
+        let mut server = Server::with(&[PATIENT, ("PILOTLIGHT_SERVER_GRACE", "10m")]);
+        let (_runner, mut supervisor, _) = under_way(&server);
+        let mut parked = server.park(&Poll::by("parked"));
+        let asked = Instant::now();
+        server.signal(first);
+        assert_eq!(parked.answer(), Err(NoAnswer::Closed));
+        server.signal(second);
+        server.ended();
+        assert!(asked.elapsed() < SLACK, "{first} {second}: {:?}", asked.elapsed());
+        assert_eq!(supervisor.answer().err().map(|_| ()), Some(()), "nobody is left to answer");
+    }
+}
+
+#[test]
+fn nobody_is_let_in_while_it_ends() {
+    let server = Server::with(&[PATIENT]);
+    let (mut runner, _supervisor, _) = under_way(&server);
+    let mut parked = server.park(&Poll::by("parked"));
+    server.signal("TERM");
+    assert_eq!(parked.answer(), Err(NoAnswer::Closed));
+    wait::until("the port is closed", || std::net::TcpStream::connect(server.address()).is_err());
+    runner.answer().expect("the run under way");
+}
+
+#[test]
+fn a_run_offered_before_the_end_is_received_after_it() {
+    let mut server = Server::start();
+    let mut runner = server.park(&Poll::by("runner-1"));
+    assert!(server.supervisor().offer(&run("run_1")));
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0));
+    assert_eq!(runner.answer().expect("the run").json(), run("run_1"));
+}

@@ -1,0 +1,17 @@
+//! What the tests share: the service as a process, the two parties that speak with it, and the machine around them.
+//!
+//! In reading order:
+
+pub(crate) mod server;
+
+pub(crate) mod http;
+pub(crate) mod message;
+pub(crate) mod parties;
+
+pub(crate) mod netns;
+pub(crate) mod node;
+
+pub(crate) mod process;
+pub(crate) mod random;
+pub(crate) mod skip;
+pub(crate) mod wait;

@@ -1,0 +1,135 @@
+//! The known inputs of each target, one file each in `corpus/<target>/`, named by what they show. They are replayed as
+//! they are, and changed in many ways.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use crate::mutate::mutate;
+use crate::panics::quietly;
+use crate::shrink::shrink;
+
+/// What is done with an input; it panics when something does not hold.
+pub type Target = fn(&[u8]);
+
+/// A target's known inputs.
+#[derive(Debug)]
+pub struct Corpus {
+    target: Target,
+    inputs: Vec<Input>,
+    words: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Input {
+    name: PathBuf,
+    bytes: Vec<u8>,
+}
+
+/// An input that is not small by then is shown as it is.
+const SHRINK_FOR: Duration = Duration::from_secs(60);
+
+impl Corpus {
+    /// Reads the target's folder.
+    ///
+    /// # Panics
+    /// When there is none, or nothing in it.
+    #[must_use]
+    pub fn of(name: &str, target: Target) -> Self {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+        let inputs = paths_in(&corpus.join(name)).into_iter().map(Input::read).collect();
+        Self { target, inputs, words: words(&corpus.join("words.dict")) }
+    }
+
+    /// Tries the known inputs.
+    ///
+    /// # Panics
+    /// When something does not hold; it says for which input.
+    pub fn replay(&self) {
+        for input in &self.inputs {
+            self.holds(&input.bytes, &input.name.display().to_string());
+        }
+    }
+
+    /// Tries so many changes of each known input.
+    ///
+    /// # Panics
+    /// When something does not hold; it prints the input, shrunken.
+    pub fn mutate(&self, seed: u64, times: u64) {
+        let mut rng = Rng::with_seed(seed);
+        for time in 0..times {
+            for input in &self.inputs {
+                let other = &self.inputs[rng.usize(..self.inputs.len())];
+                let bytes = mutate(&mut rng, &input.bytes, &other.bytes, &self.words);
+                self.holds(&bytes, &format!("change {time} of {}, seed {seed}", input.name.display()));
+            }
+        }
+    }
+
+    fn holds(&self, bytes: &[u8], what: &str) {
+        if self.fails(bytes) {
+            let until = Instant::now() + SHRINK_FOR;
+            let small = quietly(|| shrink(bytes, |bytes| Instant::now() < until && self.fails(bytes)));
+            panic!("{what} fails; shrunken: b\"{}\"", small.escape_ascii());
+        }
+    }
+
+    fn fails(&self, bytes: &[u8]) -> bool {
+        catch_unwind(AssertUnwindSafe(|| (self.target)(bytes))).is_err()
+    }
+}
+
+impl Input {
+    fn read(name: PathBuf) -> Self {
+        let bytes = fs::read(&name).unwrap_or_else(|error| panic!("failed to read {name:?}: {error}"));
+        Self { name, bytes }
+    }
+}
+
+fn paths_in(folder: &Path) -> Vec<PathBuf> {
+    let listed = fs::read_dir(folder).unwrap_or_else(|error| panic!("failed to list {folder:?}: {error}"));
+    let mut paths: Vec<_> = listed.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{folder:?} is empty");
+    paths
+}
+
+/// Words that mean something somewhere: grafting them in leads to places that single bytes hardly reach. One a line, in
+/// quotes, as libFuzzer wants them.
+fn words(path: &Path) -> Vec<Vec<u8>> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("failed to read {path:?}: {error}"));
+    let quoted = text.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
+    quoted.map(|word| unescape(word).unwrap_or_else(|| panic!("{path:?}: {word}"))).collect()
+}
+
+fn unescape(word: &str) -> Option<Vec<u8>> {
+    let mut bytes = word.bytes();
+    let mut meant = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let escaped = if byte == b'\\' { bytes.next()? } else { 0 };
+        meant.push(match (byte, escaped) {
+            (b'\\', b'x') => hex(bytes.next()?)? * 16 + hex(bytes.next()?)?,
+            (b'\\', _) => escaped,
+            _ => byte,
+        });
+    }
+    Some(meant)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_as_the_fuzzer_reads_them() {
+        assert_eq!(unescape(r#"a\"\xFF\x0d\\"#).as_deref(), Some(b"a\"\xff\r\\".as_slice()));
+        assert_eq!(unescape(r"a\xF").as_deref(), None);
+    }
+}

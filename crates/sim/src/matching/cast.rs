@@ -1,0 +1,118 @@
+//! Who takes part: a few runners, and pools that differ in one point each, so that a mistake in telling them apart
+//! shows. Numbers are written in many ways; what they mean is known here without asking `core`.
+
+use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
+use pilotlight_core::pool::PoolKey;
+
+/// A pool as the model knows it: texts are compared as texts, numbers as numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pool {
+    /// The deployment.
+    pub deployment: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    cpu: f64,
+    memory: f64,
+}
+
+const fn pool(deployment: &'static str, version: &'static str, cpu: f64, memory: f64) -> Pool {
+    Pool { deployment, version, cpu, memory }
+}
+
+/// All pools; an event names one by its place.
+pub const POOLS: [Pool; 9] = [
+    pool("dep_a", "20240101.1", 0.5, 1.0),
+    pool("dep_a", "20240101.2", 0.5, 1.0),
+    pool("dep_b", "20240101.1", 0.5, 1.0),
+    pool("dep_a", "20240101.1", 1.0, 0.5),
+    pool("dep_a", "20240101.1", 0.25, 1.0),
+    pool("dep_a", "20240101.1", 0.5, 0.25),
+    pool("dep_a", "20240101.1", 0.0, 0.0),
+    pool("dep_a", "20240101.1", 1e21, 0.000_000_1),
+    pool("dep_A", "20240101.1", 0.5, 1.0),
+];
+
+/// Ways to write a number.
+pub const SPELLINGS: u8 = 8;
+
+/// The pool with this number.
+#[must_use]
+pub fn pool_of(number: u8) -> Pool {
+    POOLS[usize::from(number) % POOLS.len()]
+}
+
+/// The pool's key, with its numbers written in this way.
+#[must_use]
+pub fn key(number: u8, spelling: u8) -> PoolKey {
+    let pool = pool_of(number);
+    PoolKey {
+        deployment: deployment(pool),
+        version: version(pool),
+        cpu: amount(pool.cpu, spelling),
+        memory: amount(pool.memory, spelling.wrapping_add(1)),
+    }
+}
+
+/// The pool's deployment.
+#[must_use]
+pub fn deployment(pool: Pool) -> DeploymentId {
+    DeploymentId::parse(pool.deployment).expect("the cast's names are ids")
+}
+
+/// The pool's version.
+#[must_use]
+pub fn version(pool: Pool) -> Version {
+    Version::parse(pool.version).expect("the cast's names are ids")
+}
+
+/// The runner with this number.
+#[must_use]
+pub fn runner(number: u16) -> Runner {
+    let worker = WorkerName::parse("node").expect("the cast's names are ids");
+    Runner { id: runner_id(number), worker }
+}
+
+/// Its identity.
+#[must_use]
+pub fn runner_id(number: u16) -> RunnerId {
+    RunnerId::parse(&format!("runner_{number}")).expect("the cast's names are ids")
+}
+
+/// What people call an offer's run. Different offers may be of one run: it is offered again when it was not read,
+/// and runs without a name share one.
+#[must_use]
+pub fn run_id(offer: u32) -> RunId {
+    RunId::parse(&format!("run_{}", offer % 5)).expect("the cast's names are ids")
+}
+
+fn amount(value: f64, spelling: u8) -> Amount {
+    match spelling % SPELLINGS {
+        0 => Amount::new(if value == 0.0 { -0.0 } else { value }),
+        1 => Amount::parse(&format!("{value}")),
+        2 => Amount::parse(&format!("{value:.9}")),
+        3 => Amount::parse(&format!("{value:e}")),
+        4 => Amount::parse(&format!("{value:E}")),
+        5 => Amount::parse(&format!(" {value} ")),
+        6 => Amount::parse(&format!("000{value}")),
+        _ => Amount::parse(&format!("+{value}")),
+    }
+    .expect("the cast's numbers are amounts")
+}
+
+impl Pool {
+    /// Whether `core`'s key says the same.
+    #[must_use]
+    #[expect(clippy::float_cmp, reason = "equal numbers are the same pool, near ones are not")]
+    pub fn is(&self, key: &PoolKey) -> bool {
+        key.deployment.as_str() == self.deployment
+            && key.version.as_str() == self.version
+            && key.cpu.value() == self.cpu
+            && key.memory.value() == self.memory
+    }
+}
+
+/// The number in a name that this module made.
+#[must_use]
+pub fn number_in(name: &str) -> Option<u32> {
+    name.rsplit_once('_')?.1.parse().ok()
+}

@@ -1,0 +1,76 @@
+//! Makes new inputs of known ones: a byte flipped, a piece lost, doubled, grafted from another, a word put in. Small on
+//! purpose; the fuzzer in `fuzz/` looks where it has not been.
+
+use std::ops::Range;
+
+use fastrand::Rng;
+
+/// Longer inputs cost time and show nothing more.
+const BYTES: usize = 64 * 1024;
+
+/// Changes `input` a few times; pieces may come from `other`, words from `words`.
+pub fn mutate(rng: &mut Rng, input: &[u8], other: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = input.to_vec();
+    for _ in 0..=rng.u8(..6) {
+        bytes = once(rng, bytes, other, words);
+        bytes.truncate(BYTES);
+    }
+    bytes
+}
+
+fn once(rng: &mut Rng, mut bytes: Vec<u8>, other: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
+    match rng.u8(..8) {
+        0 => flip(rng, &mut bytes),
+        1 => {
+            let byte = rng.u8(..);
+            insert(rng, &mut bytes, &[byte]);
+        }
+        2 => drop(bytes.drain(piece(rng, bytes.len()))),
+        3 => {
+            let grafted = other[piece(rng, other.len())].to_vec();
+            insert(rng, &mut bytes, &grafted);
+        }
+        4 => {
+            let from = rng.usize(..=bytes.len());
+            bytes.truncate(from);
+            bytes.extend_from_slice(&other[rng.usize(..=other.len())..]);
+        }
+        5 => repeat(rng, &mut bytes),
+        _ if words.is_empty() => flip(rng, &mut bytes),
+        6 => {
+            let word = &words[rng.usize(..words.len())];
+            insert(rng, &mut bytes, word);
+        }
+        _ => {
+            let replaced = piece(rng, bytes.len());
+            bytes.splice(replaced, words[rng.usize(..words.len())].iter().copied());
+        }
+    }
+    bytes
+}
+
+fn flip(rng: &mut Rng, bytes: &mut [u8]) {
+    let at = rng.usize(..bytes.len().max(1));
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1 << rng.u8(..8);
+    }
+}
+
+fn insert(rng: &mut Rng, bytes: &mut Vec<u8>, new: &[u8]) {
+    let at = rng.usize(..=bytes.len());
+    bytes.splice(at..at, new.iter().copied());
+}
+
+fn repeat(rng: &mut Rng, bytes: &mut Vec<u8>) {
+    let piece = piece(rng, bytes.len());
+    let at = piece.end;
+    let repeated = bytes[piece].repeat(1 << rng.u8(..7));
+    bytes.splice(at..at, repeated);
+}
+
+/// Mostly a short one.
+fn piece(rng: &mut Rng, length: usize) -> Range<usize> {
+    let start = rng.usize(..=length);
+    let most = if rng.bool() { 8 } else { length };
+    start..length.min(start + rng.usize(..=most))
+}

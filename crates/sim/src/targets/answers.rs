@@ -1,0 +1,136 @@
+//! What comes back on a connection: well-formed answers (RFC 9112), one after the other, none of them the server's own
+//! fault, or nothing at all.
+
+/// How the connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// In good order, so nothing is missing.
+    Close,
+    /// By a reset, which may swallow what was on its way; or it was left before it ended.
+    Early,
+}
+
+/// One answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    pub body: &'a [u8],
+}
+
+/// Reads the bytes of a connection as answers, those that came whole.
+///
+/// # Panics
+/// When they are no answers, or one is a 5xx.
+#[must_use]
+pub fn read(bytes: &[u8], end: End) -> Vec<Answer<'_>> {
+    let read = answers(bytes, end);
+    let mut answers =
+        read.unwrap_or_else(|| panic!("no answers, ended by {end:?}: b\"{}\"", bytes.escape_ascii()));
+    answers.reverse();
+    let fault = answers.iter().find(|answer| answer.status >= 500);
+    assert!(fault.is_none(), "our own fault: b\"{}\"", bytes.escape_ascii());
+    answers
+}
+
+/// The last one first; `None` when these are no answers.
+fn answers(bytes: &[u8], end: End) -> Option<Vec<Answer<'_>>> {
+    if bytes.is_empty() {
+        return Some(Vec::new());
+    }
+    let Some((head, rest)) = split_head(bytes) else { return (end == End::Early).then(Vec::new) };
+    let Head { status, length } = Head::read(head)?;
+    let has_body = !(status < 200 || status == 204 || status == 304);
+    match length {
+        Some(length) if has_body => {
+            // To a HEAD, a length is told and no body sent; whose answer this is cannot be seen from here.
+            let with_body = rest.split_at_checked(length).and_then(|parts| followed(status, parts, end));
+            let cut_off = end == End::Early && rest.len() < length;
+            with_body.or_else(|| followed(status, (&[], rest), end)).or_else(|| cut_off.then(Vec::new))
+        }
+        None if has_body => None,
+        Some(_) | None => followed(status, (&[], rest), end),
+    }
+}
+
+fn followed<'a>(status: u16, (body, rest): (&'a [u8], &'a [u8]), end: End) -> Option<Vec<Answer<'a>>> {
+    let mut answers = answers(rest, end)?;
+    answers.push(Answer { status, body });
+    Some(answers)
+}
+
+fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    Some((&bytes[..end], &bytes[end + 4..]))
+}
+
+struct Head {
+    status: u16,
+    length: Option<usize>,
+}
+
+impl Head {
+    fn read(head: &[u8]) -> Option<Self> {
+        let head = std::str::from_utf8(head).ok()?;
+        let mut lines = head.split("\r\n");
+        let status = status(lines.next()?)?;
+        let fields = lines.map(field).collect::<Option<Vec<_>>>()?;
+        let mut lengths = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let length = lengths.next().map(|(_, value)| value.parse()).transpose().ok()?;
+        lengths.next().is_none().then_some(Self { status, length })
+    }
+}
+
+fn status(line: &str) -> Option<u16> {
+    let rest = line.strip_prefix("HTTP/1.1 ").or_else(|| line.strip_prefix("HTTP/1.0 "))?;
+    let (code, reason) = rest.split_once(' ')?;
+    let fine = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()) && is_visible(reason);
+    fine.then(|| code.parse().ok())?
+}
+
+fn field(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(':')?;
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let fine = !name.is_empty() && name.bytes().all(is_token) && is_visible(value);
+    fine.then_some((name, value.trim()))
+}
+
+fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+
+    fn count(text: &str, end: End) -> Option<usize> {
+        answers(text.as_bytes(), end).map(|answers| answers.len())
+    }
+
+    #[test]
+    fn answers_are_told_from_rubbish() {
+        let pair = format!("{OK}{OK}");
+        let after_head = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{OK}");
+        let after_continue = format!("HTTP/1.1 100 Continue\r\n\r\n{OK}");
+        for (text, answers) in [("", 0), (OK, 1), (&pair, 2), (&after_head, 2), (&after_continue, 2)] {
+            assert_eq!(count(text, End::Close), Some(answers), "{text}");
+        }
+        let bad_name = OK.replace("content-length", "content length");
+        let no_length = OK.replace("content-length: 2\r\n", "");
+        for text in ["H", "HTTP/1.1 200\r\n\r\n", &OK[..OK.len() - 1], &OK[1..], &bad_name, &no_length] {
+            assert_eq!(count(text, End::Close), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_ended_early_may_miss_its_last_part() {
+        for cut in 1..OK.len() {
+            let text = format!("{OK}{}", &OK[..cut]);
+            assert!(count(&text, End::Early).is_some_and(|answers| answers >= 1), "{text}");
+        }
+        assert_eq!(read(OK.as_bytes(), End::Close), [Answer { status: 200, body: b"{}" }]);
+    }
+}

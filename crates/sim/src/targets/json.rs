@@ -1,0 +1,287 @@
+//! A naive reader of JSON (RFC 8259) that knows where each value stands in the text. It shares nothing with the
+//! reader that the product uses, which is what makes it worth asking.
+
+/// A value and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node<'a> {
+    /// The value's bytes, without the white space around it.
+    pub text: &'a [u8],
+    /// What it is.
+    pub kind: Kind<'a>,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Truth,
+    /// A number; its text says which.
+    Number,
+    /// A string; its text is still escaped.
+    Text,
+    /// `[...]`
+    List(Vec<Node<'a>>),
+    /// `{...}`, with names twice when they are there twice.
+    Object(Vec<(Node<'a>, Node<'a>)>),
+}
+
+/// Why there is no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Not {
+    /// The text is no JSON.
+    Json,
+    /// It is nested deeper than this reader goes.
+    Tried,
+}
+
+/// Levels of nesting that are read.
+const DEPTH: usize = 256;
+
+/// Reads a whole text.
+///
+/// # Errors
+/// When it is no JSON, or this reader cannot tell.
+pub fn read(text: &[u8]) -> Result<Node<'_>, Not> {
+    let mut reader = Reader { text, at: 0, depth: 0 };
+    reader.skip_space();
+    let node = reader.value()?;
+    reader.skip_space();
+    if reader.at == text.len() { Ok(node) } else { Err(Not::Json) }
+}
+
+impl<'a> Node<'a> {
+    /// The string that this is, unescaped; `None` when it is no string, or names half of a character.
+    #[must_use]
+    pub fn string(&self) -> Option<String> {
+        if self.kind != Kind::Text {
+            return None;
+        }
+        unescape(&self.text[1..self.text.len() - 1])
+    }
+
+    /// The number that this is, correctly rounded.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        if self.kind != Kind::Number {
+            return None;
+        }
+        std::str::from_utf8(self.text).ok()?.parse().ok()
+    }
+}
+
+struct Reader<'a> {
+    text: &'a [u8],
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn value(&mut self) -> Result<Node<'a>, Not> {
+        let start = self.at;
+        let kind = match self.peek() {
+            Some(b'{') => self.nested(Self::object)?,
+            Some(b'[') => self.nested(Self::list)?,
+            Some(b'"') => self.string()?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            _ => self.word()?,
+        };
+        Ok(Node { text: &self.text[start..self.at], kind })
+    }
+
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Kind<'a>, Not>) -> Result<Kind<'a>, Not> {
+        if self.depth == DEPTH {
+            return Err(Not::Tried);
+        }
+        self.depth += 1;
+        self.at += 1;
+        self.skip_space();
+        let kind = read(self)?;
+        self.depth -= 1;
+        Ok(kind)
+    }
+
+    fn object(&mut self) -> Result<Kind<'a>, Not> {
+        let mut fields = Vec::new();
+        while !(fields.is_empty() && self.take(b'}')) {
+            let start = self.at;
+            let kind = self.string()?;
+            let name = Node { text: &self.text[start..self.at], kind };
+            self.skip_space();
+            self.must(b':')?;
+            self.skip_space();
+            fields.push((name, self.value()?));
+            if self.ends(b'}')? {
+                break;
+            }
+        }
+        Ok(Kind::Object(fields))
+    }
+
+    fn list(&mut self) -> Result<Kind<'a>, Not> {
+        let mut items = Vec::new();
+        while !(items.is_empty() && self.take(b']')) {
+            items.push(self.value()?);
+            if self.ends(b']')? {
+                break;
+            }
+        }
+        Ok(Kind::List(items))
+    }
+
+    /// After an item: whether the list ends here, or goes on after a comma.
+    fn ends(&mut self, end: u8) -> Result<bool, Not> {
+        self.skip_space();
+        if self.take(end) {
+            return Ok(true);
+        }
+        self.must(b',')?;
+        self.skip_space();
+        Ok(false)
+    }
+
+    fn string(&mut self) -> Result<Kind<'a>, Not> {
+        self.must(b'"')?;
+        loop {
+            match self.next()? {
+                b'"' => return Ok(Kind::Text),
+                b'\\' => self.escape()?,
+                0..0x20 => return Err(Not::Json),
+                _ => {}
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Not> {
+        match self.next()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
+            b'u' => (0..4)
+                .try_for_each(|_| if self.next()?.is_ascii_hexdigit() { Ok(()) } else { Err(Not::Json) }),
+            _ => Err(Not::Json),
+        }
+    }
+
+    fn number(&mut self) -> Result<Kind<'a>, Not> {
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        Ok(Kind::Number)
+    }
+
+    fn digits(&mut self) -> Result<(), Not> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { Err(Not::Json) }
+    }
+
+    fn word(&mut self) -> Result<Kind<'a>, Not> {
+        for (word, kind) in [("null", Kind::Null), ("true", Kind::Truth), ("false", Kind::Truth)] {
+            if self.text[self.at..].starts_with(word.as_bytes()) {
+                self.at += word.len();
+                return Ok(kind);
+            }
+        }
+        Err(Not::Json)
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Result<u8, Not> {
+        let byte = self.peek().ok_or(Not::Json)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let there = self.peek() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    fn must(&mut self, byte: u8) -> Result<(), Not> {
+        if self.take(byte) { Ok(()) } else { Err(Not::Json) }
+    }
+}
+
+/// The text that well-formed escapes mean; `None` when they name half of a character, or the bytes are no UTF-8.
+fn unescape(escaped: &[u8]) -> Option<String> {
+    let mut letters = std::str::from_utf8(escaped).ok()?.chars();
+    let mut text = String::new();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => text.push(escaped_letter(&mut letters)?),
+            _ => text.push(letter),
+        }
+    }
+    Some(text)
+}
+
+fn escaped_letter(letters: &mut std::str::Chars<'_>) -> Option<char> {
+    match letters.next()? {
+        'b' => Some('\u{8}'),
+        'f' => Some('\u{c}'),
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        'u' => match hex(letters)? {
+            high @ 0xD800..0xDC00 => {
+                let low = (letters.next()? == '\\' && letters.next()? == 'u').then(|| hex(letters))??;
+                let low = (0xDC00..0xE000).contains(&low).then(|| low - 0xDC00)?;
+                char::from_u32(0x10000 + ((high - 0xD800) << 10) + low)
+            }
+            code => char::from_u32(code),
+        },
+        letter => Some(letter),
+    }
+}
+
+fn hex(letters: &mut std::str::Chars<'_>) -> Option<u32> {
+    (0..4).try_fold(0, |code, _| Some(code * 16 + letters.next()?.to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_json_and_nothing_else() {
+        for text in ["{}", " [1, -0.5e+3 ,\"\\u00e9\\\\\",{\"a\":[ ]}] ", "null", "0", "\"\u{7f}\""] {
+            assert!(read(text.as_bytes()).is_ok(), "{text}");
+        }
+        for text in [
+            "", "{", "[1,]", "{\"a\"}", "01", "1.", ".5", "+1", "nul", "\"\n\"", "\"\\x\"", "1 2", "{,}",
+            "[,]",
+        ] {
+            assert_eq!(read(text.as_bytes()), Err(Not::Json), "{text}");
+        }
+        assert_eq!(read("[".repeat(DEPTH + 1).as_bytes()), Err(Not::Tried));
+    }
+
+    #[test]
+    fn it_knows_what_escapes_mean() {
+        let string = |text: &str| read(text.as_bytes()).unwrap().string();
+        assert_eq!(string(r#""a\"\\\/\n\u00e9\ud83d\ude00""#).as_deref(), Some("a\"\\/\né😀"));
+        for half in [r#""\ud83d""#, r#""\ude00""#, r#""\ud83dx""#, r#""\ud83d\u0041""#] {
+            assert_eq!(string(half), None, "{half}");
+        }
+    }
+}

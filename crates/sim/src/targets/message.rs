@@ -1,0 +1,137 @@
+//! Any bytes as the body of an offer. Its truth is the contract, `POST /warm-start`, and a reader of JSON of its own.
+
+use bytes::Bytes;
+use pilotlight::dispatch::offer::Run;
+use pilotlight::http::convert::{self, Wish};
+use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES, RUN_BYTES};
+
+use super::json::{self, Kind, Node, Not};
+use super::refusal;
+
+/// Reads the bytes as an offer.
+///
+/// # Panics
+/// When the reading is not the one that the contract and JSON ask for, or a refusal says too much.
+pub fn message(data: &[u8]) {
+    let body = Bytes::copy_from_slice(data);
+    let wish = convert::wish(&body);
+    if let Ok(Wish::Run(run)) = &wish {
+        check_slice(&body, run);
+        check_by_serde(data, run);
+    }
+    match json::read(data) {
+        Ok(offer) if std::str::from_utf8(data).is_ok() => check_outcome(&wish, &Expected::of(&offer)),
+        Ok(_) | Err(Not::Json) => assert!(wish.is_err(), "accepted what is no JSON: {wish:?}"),
+        Err(Not::Tried) => {}
+    }
+    if let Err(refusal) = wish {
+        refusal::check(refusal);
+    }
+}
+
+/// The message is a part of the body's own memory, and JSON by itself.
+fn check_slice(body: &Bytes, run: &Run) {
+    let (body, message) = (body.as_ptr_range(), run.message.as_ptr_range());
+    assert!(body.start <= message.start && message.end <= body.end, "the message was copied");
+    assert!(std::str::from_utf8(&run.message).is_ok(), "the message is no text");
+    assert!(json::read(&run.message) != Err(Not::Json), "the message is no JSON");
+}
+
+/// What serde's own tree says, where it can hold the body: it refuses deep nesting, huge numbers and half characters.
+fn check_by_serde(data: &[u8], run: &Run) {
+    let Ok(tree) = serde_json::from_slice::<serde_json::Value>(data) else { return };
+    let message = &tree["dequeuedMessage"];
+    assert_eq!(serde_json::from_slice(&run.message).ok().as_ref(), Some(message), "another message");
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let key = &run.key;
+    assert_eq!(text(&message["deployment"]["friendlyId"]).as_deref(), Some(key.deployment.as_str()));
+    assert_eq!(text(&message["backgroundWorker"]["version"]).as_deref(), Some(key.version.as_str()));
+    let id = text(&message["run"]["friendlyId"]).unwrap_or_else(|| "unknown".into());
+    assert_eq!(id, run.id.as_str());
+}
+
+/// What must come of a body.
+#[derive(Debug, PartialEq)]
+enum Expected<'a> {
+    Run { id: String, deployment: String, version: String, cpu: f64, memory: f64, message: &'a [u8] },
+    Undeployed,
+    Refused,
+}
+
+fn check_outcome(wish: &Result<Wish, pilotlight::http::error::Refusal>, expected: &Expected<'_>) {
+    let got = match wish {
+        Ok(Wish::Run(run)) => Expected::Run {
+            id: run.id.to_string(),
+            deployment: run.key.deployment.to_string(),
+            version: run.key.version.to_string(),
+            cpu: run.key.cpu.value(),
+            memory: run.key.memory.value(),
+            message: &run.message,
+        },
+        Ok(Wish::Undeployed) => Expected::Undeployed,
+        Err(_) => Expected::Refused,
+    };
+    assert_eq!(&got, expected, "the edge reads one thing, the contract another");
+}
+
+impl<'a> Expected<'a> {
+    fn of(offer: &Node<'a>) -> Self {
+        Self::unless_refused(offer).unwrap_or(Self::Refused)
+    }
+
+    /// `None` is a refusal: something has another type, is there twice, or is no id or amount.
+    fn unless_refused(offer: &Node<'a>) -> Option<Self> {
+        let message = field(offer, "dequeuedMessage")??;
+        let deployment = text_in(field(message, "deployment")?, "friendlyId")?;
+        let version = text_in(field(message, "backgroundWorker")?, "version")?.unwrap_or_default();
+        let run = field(message, "run")?;
+        let id = text_in(run, "friendlyId")?.unwrap_or_else(|| "unknown".into());
+        let machine = run.map_or(Some(None), |run| field(run, "machine"))?;
+        let (cpu, memory) = (amount(machine, "cpu")?, amount(machine, "memory")?);
+        names_are_text(offer)?;
+        if message.text.len() > RUN_BYTES {
+            return None;
+        }
+        let Some(deployment) = deployment else { return Some(Self::Undeployed) };
+        let fine = is_id(&deployment, DEPLOYMENT_BYTES) && is_id(&version, ID_BYTES) && is_id(&id, ID_BYTES);
+        let finite = cpu >= 0.0 && memory >= 0.0;
+        (fine && finite).then_some(Self::Run { id, deployment, version, cpu, memory, message: message.text })
+    }
+}
+
+fn is_id(text: &str, limit: usize) -> bool {
+    !text.trim().is_empty() && text.len() <= limit
+}
+
+/// `None` when the object is no object or has the field twice; `Some(None)` when the field is missing or null.
+fn field<'n, 'a>(object: &'n Node<'a>, name: &str) -> Option<Option<&'n Node<'a>>> {
+    let Kind::Object(fields) = &object.kind else { return None };
+    names_are_text(object)?;
+    let mut found = fields.iter().filter(|(known, _)| known.string().as_deref() == Some(name));
+    let first = found.next().map(|(_, value)| value);
+    found.next().is_none().then(|| first.filter(|value| value.kind != Kind::Null))
+}
+
+fn names_are_text(object: &Node<'_>) -> Option<()> {
+    let Kind::Object(fields) = &object.kind else { return None };
+    fields.iter().all(|(name, _)| name.string().is_some()).then_some(())
+}
+
+fn text_in(object: Option<&Node<'_>>, name: &str) -> Option<Option<String>> {
+    let Some(object) = object else { return Some(None) };
+    match field(object, name)? {
+        Some(value) => value.string().map(Some),
+        None => Some(None),
+    }
+}
+
+/// A number beyond all doubles is none. `null` is no number either.
+fn amount(machine: Option<&Node<'_>>, name: &str) -> Option<f64> {
+    let Some(machine) = machine else { return Some(0.0) };
+    field(machine, name)?;
+    let Kind::Object(fields) = &machine.kind else { return None };
+    match fields.iter().find(|(known, _)| known.string().as_deref() == Some(name)) {
+        None => Some(0.0),
+        Some((_, value)) => value.number().filter(|number| number.is_finite()).map(|number| number + 0.0),
+    }
+}

@@ -1,0 +1,100 @@
+//! What a refusal may say: a fixed subject and a fixed reason, with no number but a limit or a place. Whatever else it
+//! said could be a payload, a prompt or a token.
+
+use hyper::StatusCode;
+use pilotlight::http::error::Refusal;
+
+const STATUSES: [StatusCode; 2] = [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE];
+
+const SUBJECTS: [&str; 13] = [
+    "the body",
+    "dequeuedMessage",
+    "deployment.friendlyId",
+    "backgroundWorker.version",
+    "run.friendlyId",
+    "run.machine.cpu",
+    "run.machine.memory",
+    "x-trigger-deployment-id",
+    "x-trigger-deployment-version",
+    "x-trigger-workload-controller-id",
+    "x-trigger-machine-cpu",
+    "x-trigger-machine-memory",
+    "x-trigger-worker-instance-name",
+];
+
+const REASONS: [&str; 9] = [
+    "is missing",
+    "is empty",
+    "is longer than 0 bytes",
+    "is larger than 0 bytes",
+    "is not a finite number of at least 0",
+    "is there twice",
+    "is not printable ASCII",
+    "is not UTF-8",
+    "is no object",
+];
+
+const NO_OFFER: [&str; 2] = ["is no offer", "is no run"];
+
+const PLACES: [&str; 4] = [
+    "it is not JSON",
+    "it ends early",
+    "a field is there twice or has another type than expected",
+    "it could not be read",
+];
+
+/// Holds a refusal against the vocabulary.
+///
+/// # Panics
+/// When it says anything else.
+pub fn check(refusal: Refusal) {
+    assert!(STATUSES.contains(&refusal.status()), "refused with {}", refusal.status());
+    let text = refusal.into_text();
+    assert!(is_ours(&without_numbers(&text)), "a refusal says more than its vocabulary: {text:?}");
+}
+
+fn is_ours(text: &str) -> bool {
+    SUBJECTS.iter().filter_map(|subject| text.strip_prefix(subject)?.strip_prefix(' ')).any(is_reason)
+}
+
+fn is_reason(text: &str) -> bool {
+    let is_place = |text: &str| PLACES.iter().any(|place| text == format!("({place}, line 0 column 0)"));
+    REASONS.iter().any(|reason| without_numbers(reason) == text)
+        || NO_OFFER.iter().filter_map(|what| text.strip_prefix(what)?.strip_prefix(' ')).any(is_place)
+}
+
+/// Every run of digits as one `0`.
+fn without_numbers(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let letter = if letter.is_ascii_digit() { '0' } else { letter };
+        if letter != '0' || !short.ends_with('0') {
+            short.push(letter);
+        }
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_vocabulary_passes() {
+        for text in [
+            "the body is no offer (it is not JSON, line 3 column 17)",
+            "dequeuedMessage is missing",
+            "deployment.friendlyId is longer than 4096 bytes",
+        ] {
+            assert!(is_ours(&without_numbers(text)), "{text}");
+        }
+        for text in [
+            "the body is no offer (invalid type: string \"secret\", line 3 column 17)",
+            "deployment.friendlyId is longer than 4096 bytes: aaaa",
+            "dequeuedMessage secret is missing",
+            "",
+        ] {
+            assert!(!is_ours(&without_numbers(text)), "{text}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The product itself, started once in this process on a port of its own, and asked how it is.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pilotlight::app::App;
+use pilotlight::config::Config;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::panics::{self, PRODUCT};
+
+/// Whatever was asked is done by then; it takes far under a millisecond.
+pub const DEADLINE: Duration = Duration::from_secs(3);
+
+/// The running product.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    panics_before: usize,
+    _app: App,
+    runtime: Option<Runtime>,
+}
+
+/// How the product is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Health {
+    polls: u64,
+    connections: u64,
+}
+
+/// Attacks the one of this process. One attack at a time, or nobody could say whose poll is still parked; after an
+/// attack that found something, the next one meets a new one.
+pub fn attack<T>(attack: impl FnOnce(&Server) -> T) -> T {
+    static SERVER: Mutex<Option<Server>> = Mutex::new(None);
+    let mut server = SERVER.lock().unwrap_or_else(|harmed| {
+        SERVER.clear_poison();
+        let mut harmed = harmed.into_inner();
+        *harmed = None;
+        harmed
+    });
+    attack(server.get_or_insert_with(Server::start))
+}
+
+impl Server {
+    fn start() -> Self {
+        let panics_before = panics::in_product();
+        let mut config = Config::default();
+        config.server.port = 0;
+        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name(PRODUCT).enable_all().build();
+        let runtime = runtime.expect("a machine that runs tests has threads and descriptors");
+        let started = runtime.block_on(async {
+            // Rust's own start ignores this signal; a fuzzer starts otherwise, and would die of a client that left.
+            drop(signal(SignalKind::pipe())?);
+            App::start(&config).await
+        });
+        let app = started.unwrap_or_else(|error| panic!("the product does not start: {error:#}"));
+        Self { address: app.address(), panics_before, _app: app, runtime: Some(runtime) }
+    }
+
+    /// A connection to it, on which nothing waits longer than the deadline.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect_timeout(&self.address, DEADLINE)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_write_timeout(Some(DEADLINE))?;
+        Ok(stream)
+    }
+
+    /// Polls parked.
+    ///
+    /// # Panics
+    /// When nobody answers.
+    #[must_use]
+    pub fn polls(&self) -> u64 {
+        self.health().expect("/health is answered").polls
+    }
+
+    /// Holds that it is well, and that nothing is left of the connections of before.
+    ///
+    /// # Panics
+    /// When something is left, or nobody answers.
+    pub fn must_be_idle(&self) {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let health = self.health().expect("/health is answered");
+            // The one that asks is a connection too.
+            if health == (Health { polls: 0, connections: 1 }) {
+                break;
+            }
+            assert!(Instant::now() < until, "{DEADLINE:?} after the client has left: {health:?}");
+            thread::sleep(Duration::from_micros(200));
+        }
+        assert_eq!(panics::in_product(), self.panics_before, "the product panicked");
+    }
+
+    fn health(&self) -> io::Result<Health> {
+        let mut stream = self.connect()?;
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        health(&answer).ok_or_else(|| io::Error::other(format!("b\"{}\"", answer.escape_ascii())))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // What hangs in it must not hang the next attack.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn health(answer: &[u8]) -> Option<Health> {
+    let text = std::str::from_utf8(answer).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    let is_well = head.starts_with("HTTP/1.1 200 ") && body["status"] == "ok";
+    let polls = body["waitingRunners"].as_u64()?;
+    is_well.then_some(Health { polls, connections: body["connections"].as_u64()? })
+}

@@ -1,0 +1,116 @@
+//! Crowds: what is remembered of them stays within its caps, and memory stays flat.
+
+use std::fs;
+use std::io::Write;
+use std::time::Duration;
+
+use pilotlight_core::delivery::{Answer, Delivery};
+use pilotlight_core::history::{Offered, Taker};
+use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
+use pilotlight_core::limits::{EXECUTING, EXECUTING_FOR, HISTORY};
+use pilotlight_core::matching::{Matching, Parking};
+use pilotlight_core::pool::{Order, Poll, PollTiming, PoolKey};
+use pilotlight_core::time::Moment;
+use pilotlight_sim::soak::either;
+
+const POLLS: usize = 1000;
+
+/// A service that runners come to and never return to: each polls once, and every other one gets a run.
+struct Crowd {
+    matching: Matching<()>,
+    came: u64,
+}
+
+impl Crowd {
+    fn new() -> Self {
+        let timing = PollTiming::for_clients(Duration::from_secs(30));
+        Self { matching: Matching::new(Order::Oldest, timing, POLLS), came: 0 }
+    }
+
+    fn comes(&mut self, times: u64) {
+        for _ in 0..times {
+            self.came += 1;
+            let poll = self.poll();
+            let key = poll.key.clone();
+            let parking = self.matching.park(poll);
+            if self.came.is_multiple_of(2) {
+                self.is_matched(&key);
+            } else if let Parking::Parked { id, .. } = parking {
+                self.matching.leave(id);
+            }
+        }
+    }
+
+    fn is_matched(&mut self, key: &PoolKey) {
+        let Some(poll) = self.matching.choose(key, self.now()) else { return };
+        self.matching.settle(Offered {
+            run: RunId::parse(&format!("run_{}", self.came)).expect("a made-up name is an id"),
+            key: poll.key,
+            at: self.now(),
+            took: Duration::ZERO,
+            dispatches: 1,
+            answer: Answer::Warm(Delivery::Acknowledged),
+            runner: Some(Taker { runner: poll.runner, chosen_at: self.now(), waited: Duration::ZERO }),
+        });
+    }
+
+    fn poll(&self) -> Poll<()> {
+        let came = self.came;
+        let id = RunnerId::parse(&format!("runner_{came}")).expect("a made-up name is an id");
+        Poll {
+            key: PoolKey {
+                deployment: DeploymentId::parse(&format!("dep_{came}")).expect("a made-up name is an id"),
+                version: Version::parse("1").expect("a made-up name is an id"),
+                cpu: Amount::ZERO,
+                memory: Amount::ZERO,
+            },
+            runner: Runner { id, worker: WorkerName::parse("node").expect("a made-up name is an id") },
+            parked_at: self.now(),
+            handle: (),
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::from_micros(self.came)
+    }
+}
+
+#[test]
+fn only_the_latest_are_remembered_and_in_the_end_nobody() {
+    let mut crowd = Crowd::new();
+    crowd.comes(2 * HISTORY.max(EXECUTING) as u64 + 1000);
+    let matching = &mut crowd.matching;
+    assert_eq!((matching.history().len(), matching.executing().len()), (HISTORY, EXECUTING));
+    let oldest = matching.executing().iter().map(|execution| execution.since).min();
+    assert_eq!(oldest, Some(Moment::from_micros(1002)));
+    matching.keep(Moment::from_micros(1002).after(EXECUTING_FOR));
+    assert_eq!(matching.executing().len(), EXECUTING - 1);
+    matching.keep(Moment::from_micros(crowd.came).after(EXECUTING_FOR));
+    assert!(matching.executing().is_empty());
+    assert!(matching.pools().is_empty() && matching.pools().keys().next().is_none());
+}
+
+#[test]
+fn memory_stays_flat_however_many_come() {
+    let mut crowd = Crowd::new();
+    crowd.comes(4 * HISTORY as u64);
+    let Some(before) = resident_bytes() else {
+        return skip("memory_stays_flat_however_many_come", "this system has no /proc/self/statm");
+    };
+    crowd.comes(either(1_000_000, 50_000_000));
+    let after = resident_bytes().expect("it was there before");
+    let grown = after.saturating_sub(before);
+    assert!(grown < 16 << 20, "grew by {grown} bytes, from {before} to {after}");
+}
+
+fn resident_bytes() -> Option<u64> {
+    let pages: u64 = fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * 4096)
+}
+
+/// What is not run is counted: `cargo xtask test` reads the log.
+fn skip(name: &str, why: &str) {
+    let Some(log) = std::env::var_os("PILOTLIGHT_SKIP_LOG") else { return };
+    let mut log = fs::File::options().append(true).open(log).expect("the skip log is there");
+    writeln!(log, "{name}: {why}").expect("the skip log can be written");
+}

@@ -1,0 +1,66 @@
+//! The body of an offer: known bodies, and many changes of each.
+
+use bytes::Bytes;
+use fastrand::Rng;
+use hyper::header::HeaderMap;
+use pilotlight::http::convert::{self, Wish};
+use pilotlight_core::pool::PoolKey;
+use pilotlight_sim::corpus::Corpus;
+use pilotlight_sim::soak::either;
+use pilotlight_sim::targets::message;
+
+#[test]
+fn every_known_body_is_read_as_the_contract_says() {
+    Corpus::of("message", message).replay();
+}
+
+#[test]
+fn every_change_of_a_known_body_is_read_as_the_contract_says() {
+    Corpus::of("message", message).mutate(1, either(400, 100_000));
+}
+
+/// A runner writes its numbers into headers, a supervisor writes the same ones into JSON.
+#[test]
+fn every_number_means_the_same_in_a_header_and_in_a_message() {
+    let mut rng = Rng::with_seed(1);
+    for _ in 0..either(100_000, 100_000_000) {
+        let number = some_number(&mut rng);
+        for text in [format!("{number}"), format!("{number:e}")] {
+            assert_eq!(key_in_message(&text), key_in_headers(&text), "{text}");
+        }
+    }
+}
+
+fn some_number(rng: &mut Rng) -> f64 {
+    match rng.u8(..3) {
+        0 => f64::from_bits(rng.u64(..)).abs(),
+        1 => rng.f64() * 64.0,
+        _ => f64::from(rng.u32(..100_000)) / 1000.0,
+    }
+}
+
+fn key_in_message(number: &str) -> Option<PoolKey> {
+    let body = format!(
+        r#"{{"dequeuedMessage":{{"deployment":{{"friendlyId":"d"}},"backgroundWorker":{{"version":"1"}},
+        "run":{{"machine":{{"cpu":{number},"memory":{number}}}}}}}}}"#
+    );
+    match convert::wish(&Bytes::from(body)) {
+        Ok(Wish::Run(run)) => Some(run.key),
+        Ok(Wish::Undeployed) | Err(_) => None,
+    }
+}
+
+fn key_in_headers(number: &str) -> Option<PoolKey> {
+    let mut headers = HeaderMap::new();
+    let fields = [
+        ("x-trigger-deployment-id", "d"),
+        ("x-trigger-deployment-version", "1"),
+        ("x-trigger-workload-controller-id", "r"),
+        ("x-trigger-machine-cpu", number),
+        ("x-trigger-machine-memory", number),
+    ];
+    for (name, value) in fields {
+        headers.insert(name, value.parse().ok()?);
+    }
+    convert::poll(&headers).ok().map(|(key, _)| key)
+}
