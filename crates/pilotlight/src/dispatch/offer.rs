@@ -6,6 +6,7 @@ use bytes::Bytes;
 use pilotlight_core::delivery::{Answer, Event, Next, Offer, Patience, Proof};
 use pilotlight_core::history::{Entry, Offered, Taker};
 use pilotlight_core::ids::{RunId, Runner};
+use pilotlight_core::limits::HEAD_WITHIN;
 use pilotlight_core::pool::{Poll, PoolKey};
 use pilotlight_core::time::Moment;
 use tokio::sync::oneshot;
@@ -169,6 +170,8 @@ impl Dispatch {
             OnItsWay::Direct(answer, server) => {
                 let written = answer.write(&self.conn).await.ok();
                 if let (Some(_), Some(server)) = (&written, server.take()) {
+                    // Its server sleeps on; what it waits for from now on is the next request.
+                    self.conn.expect_request_within(HEAD_WITHIN);
                     server.say_answered();
                 }
                 written

@@ -126,6 +126,20 @@ fn nobody_is_let_in_while_it_ends() {
 }
 
 #[test]
+fn a_runner_that_executes_holds_nothing_up() {
+    for path in ["/warm-start", BEHIND_THE_FRONT] {
+        let mut server = Server::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);
+        let mut runner = server.connect();
+        runner.send(Poll::by("runner-1").request().replacen("/warm-start", path, 1));
+        server.wait_for_waiting(1);
+        assert!(server.supervisor().offer(&run("run_1")));
+        assert_eq!(runner.answer().expect("the run").json(), run("run_1"));
+        server.signal("TERM");
+        assert_eq!(server.ended().code(), Some(0), "{path}");
+    }
+}
+
+#[test]
 fn a_run_offered_before_the_end_is_received_after_it() {
     let mut server = Server::start();
     let mut runner = server.park(&Poll::by("runner-1"));
