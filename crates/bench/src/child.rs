@@ -59,10 +59,6 @@ impl Server {
         kib.with_context(|| format!("find VmRSS in {path}"))
     }
 
-    pub(crate) fn process(&self) -> u32 {
-        self.process.0.id()
-    }
-
     /// CPU time that all threads of the process have used, in the kernel and outside of it.
     pub(crate) fn cpu_time(&self) -> Result<Duration> {
         let path = format!("/proc/{}/task", self.process.0.id());

@@ -1,12 +1,15 @@
-//! Keeps the servers and the load generator on a core each while one offer at a time is measured.
+//! Keeps the servers and the load generator on a core each while matches are measured.
 //!
 //! With one offer at a time the cores mostly sleep, and waking one costs more than the match itself. Left alone,
 //! the scheduler puts server and load now on one core, now on two, and the same program shows 15 us or 60 us.
 //! Apart, it shows the same every time, and runners and servers are apart in life too.
+//!
+//! A server is started on its core, so that it sees how many it has.
 
 use std::fs;
 use std::io;
 
+use anyhow::Result;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -16,27 +19,26 @@ pub(crate) struct KeptApart {
 }
 
 impl KeptApart {
-    /// Every thread of these processes on the first core, every thread of this one on the second, and with them
-    /// the threads they start later. Nothing happens on a machine with one core.
-    pub(crate) fn from(servers: impl Iterator<Item = u32>) -> io::Result<Option<Self>> {
+    /// Servers that `start` starts are on the first core, then every thread of this process on the second. Nothing
+    /// happens on a machine with one core.
+    pub(crate) async fn from<T>(start: impl Future<Output = Result<T>>) -> Result<(T, Self)> {
         let all = Cores::of_this_process()?;
+        let apart = Self { all };
         let mut each = all.each();
         let (Some(first), Some(second)) = (each.next(), each.next()) else {
-            return Ok(None);
+            return Ok((start.await?, apart));
         };
-        for server in servers {
-            Cores::only(first).take(server)?;
-        }
-        let apart = Self { all };
-        Cores::only(second).take(std::process::id())?;
-        Ok(Some(apart))
+        Cores::only(first).take()?;
+        let servers = start.await?;
+        Cores::only(second).take()?;
+        Ok((servers, apart))
     }
 }
 
 impl Drop for KeptApart {
     fn drop(&mut self) {
         // These cores were allowed before; should they no longer be, the kernel has moved the threads itself.
-        self.all.take(std::process::id()).ok();
+        self.all.take().ok();
     }
 }
 
@@ -59,9 +61,9 @@ impl Cores {
         (0..CpuSet::MAX_CPU).filter(|core| self.0.is_set(*core))
     }
 
-    /// Puts every thread of the process on these cores.
-    fn take(self, process: u32) -> io::Result<()> {
-        for task in fs::read_dir(format!("/proc/{process}/task"))? {
+    /// Puts every thread of this process on these cores, and with them the threads and processes they start later.
+    fn take(self) -> io::Result<()> {
+        for task in fs::read_dir("/proc/self/task")? {
             let thread = task?.file_name().to_string_lossy().parse().map_err(io::Error::other)?;
             sched_setaffinity(Pid::from_raw(thread), &self.0)?;
         }

@@ -26,8 +26,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::matching::MatchArgs;
 
-/// The load generator's threads: as many as the machine has cores that the goals are stated for.
-const LOAD_THREADS: usize = 2;
+/// The load generator's threads: while matches are measured it has a core of its own, as the servers have.
+const LOAD_THREADS: usize = 1;
 
 /// Measures Pilotlight against a floor, as a ratio in one execution.
 #[derive(Debug, Parser)]

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::ids::{RunId, Runner, RunnerId};
 use crate::limits::{EXECUTING, EXECUTING_FOR};
-use crate::pool::PoolKey;
+use crate::pool::{PollId, PoolKey};
 use crate::time::Moment;
 
 /// A runner at work.
@@ -27,23 +27,22 @@ pub struct Execution {
 pub struct Executing {
     by_runner: HashMap<RunnerId, Chosen>,
     // In order of time; entries of runners that polled again or were chosen again are stale.
-    by_time: VecDeque<(Moment, RunnerId)>,
+    by_time: VecDeque<Choice>,
     executing: usize,
 }
 
 #[derive(Debug)]
-enum Chosen {
-    At(Moment),
-    Executes(Execution),
+struct Chosen {
+    poll: PollId,
+    // Once the offer has ended warm.
+    execution: Option<Execution>,
 }
 
-impl Chosen {
-    const fn since(&self) -> Moment {
-        match self {
-            Self::At(since) => *since,
-            Self::Executes(execution) => execution.since,
-        }
-    }
+#[derive(Debug)]
+struct Choice {
+    at: Moment,
+    runner: RunnerId,
+    poll: PollId,
 }
 
 impl Executing {
@@ -59,11 +58,11 @@ impl Executing {
         self.executing == 0
     }
 
-    /// A poll of this runner is chosen.
-    pub fn chosen(&mut self, runner: &RunnerId, now: Moment) {
-        self.end(runner);
-        self.by_runner.insert(runner.clone(), Chosen::At(now));
-        self.by_time.push_back((now, runner.clone()));
+    /// This poll of this runner is chosen.
+    pub fn chosen(&mut self, runner: &RunnerId, poll: PollId, now: Moment) {
+        let before = self.by_runner.insert(runner.clone(), Chosen { poll, execution: None });
+        self.count_out(before);
+        self.by_time.push_back(Choice { at: now, runner: runner.clone(), poll });
         while self.by_runner.len() > EXECUTING {
             self.forget_oldest();
         }
@@ -72,59 +71,59 @@ impl Executing {
         }
     }
 
-    /// The offer for which it was chosen ended warm. Nothing changes when the runner has polled since.
-    pub fn begin(&mut self, execution: Execution) {
+    /// The offer for which the poll was chosen ended warm. Nothing changes when the runner has polled since.
+    pub fn begin(&mut self, poll: PollId, execution: Execution) {
         if let Some(chosen) = self.by_runner.get_mut(&execution.runner.id)
-            && matches!(chosen, Chosen::At(at) if *at == execution.since)
+            && chosen.poll == poll
+            && chosen.execution.replace(execution).is_none()
         {
-            *chosen = Chosen::Executes(execution);
             self.executing += 1;
         }
     }
 
     /// The runner polls again.
     pub fn end(&mut self, runner: &RunnerId) {
-        if let Some(Chosen::Executes(_)) = self.by_runner.remove(runner) {
-            self.executing -= 1;
-        }
+        let before = self.by_runner.remove(runner);
+        self.count_out(before);
     }
 
-    /// The runner, chosen at that moment, does not have its run after all.
-    pub fn withdraw(&mut self, runner: &RunnerId, chosen_at: Moment) {
-        if self.is_current(chosen_at, runner) {
+    /// The runner does not have the run that this poll was chosen for after all.
+    pub fn withdraw(&mut self, runner: &RunnerId, poll: PollId) {
+        if self.is_current(runner, poll) {
             self.end(runner);
         }
     }
 
     /// Forgets those that began too long ago.
     pub fn forget_old(&mut self, now: Moment) {
-        while self.by_time.front().is_some_and(|(since, _)| now.since(*since) >= EXECUTING_FOR) {
+        while self.by_time.front().is_some_and(|choice| now.since(choice.at) >= EXECUTING_FOR) {
             self.forget_oldest();
         }
     }
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Execution> {
-        self.by_runner.values().filter_map(|chosen| match chosen {
-            Chosen::At(_) => None,
-            Chosen::Executes(execution) => Some(execution),
-        })
+        self.by_runner.values().filter_map(|chosen| chosen.execution.as_ref())
     }
 
     fn forget_oldest(&mut self) {
-        if let Some((since, runner)) = self.by_time.pop_front() {
-            self.withdraw(&runner, since);
+        if let Some(Choice { runner, poll, .. }) = self.by_time.pop_front() {
+            self.withdraw(&runner, poll);
         }
     }
 
     fn drop_stale(&mut self) {
         let mut by_time = std::mem::take(&mut self.by_time);
-        by_time.retain(|(since, runner)| self.is_current(*since, runner));
+        by_time.retain(|choice| self.is_current(&choice.runner, choice.poll));
         self.by_time = by_time;
     }
 
-    fn is_current(&self, since: Moment, runner: &RunnerId) -> bool {
-        self.by_runner.get(runner).is_some_and(|chosen| chosen.since() == since)
+    fn is_current(&self, runner: &RunnerId, poll: PollId) -> bool {
+        self.by_runner.get(runner).is_some_and(|chosen| chosen.poll == poll)
+    }
+
+    fn count_out(&mut self, chosen: Option<Chosen>) {
+        self.executing -= usize::from(chosen.is_some_and(|chosen| chosen.execution.is_some()));
     }
 }
 
@@ -152,8 +151,9 @@ mod tests {
 
     fn begin(executing: &mut Executing, runner: &str, since_ms: u64) {
         let execution = execution(runner, since_ms);
-        executing.chosen(&execution.runner.id, execution.since);
-        executing.begin(execution);
+        let poll = PollId::of_ticket(since_ms);
+        executing.chosen(&execution.runner.id, poll, execution.since);
+        executing.begin(poll, execution);
     }
 
     #[test]

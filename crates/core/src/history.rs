@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::delivery::{Answer, Delivery};
 use crate::ids::{RunId, Runner, RunnerId};
 use crate::limits::HISTORY;
-use crate::pool::PoolKey;
+use crate::pool::{PollId, PoolKey};
 use crate::time::Moment;
 
 /// An offer that has ended.
@@ -33,7 +33,9 @@ pub struct Offered {
 pub struct Taker {
     /// Who.
     pub runner: Runner,
-    /// When its poll was chosen.
+    /// By which poll.
+    pub poll: PollId,
+    /// When that was chosen.
     pub chosen_at: Moment,
     /// How long it had waited.
     pub waited: Duration,
@@ -43,7 +45,7 @@ pub struct Taker {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     number: u64,
-    pub(crate) taker: Option<(RunnerId, Moment)>,
+    pub(crate) taker: Option<(RunnerId, PollId)>,
 }
 
 /// Counts since the start or the last clearing.
@@ -73,7 +75,11 @@ impl History {
         if self.ring.len() == HISTORY {
             self.ring.pop_front();
         }
-        let taker = offered.runner.as_ref().map(|taker| (taker.runner.id.clone(), taker.chosen_at));
+        if self.ring.capacity() == 0 {
+            // Room for all of them at once: growing would copy, and the system gives memory only where it is used.
+            self.ring.reserve_exact(HISTORY);
+        }
+        let taker = offered.runner.as_ref().map(|taker| (taker.runner.id.clone(), taker.poll));
         self.ring.push_back(offered);
         self.next += 1;
         Entry { number: self.next - 1, taker }

@@ -7,7 +7,7 @@ use crate::delivery::Answer;
 use crate::executing::{Executing, Execution};
 use crate::history::{Entry, History, Offered};
 use crate::limits::RETIRE_FOR_AT_MOST;
-use crate::pool::{Order, Poll, PollId, PollTiming, PoolKey, Pools};
+use crate::pool::{Chosen, Order, Poll, PollId, PollTiming, PoolKey, Pools};
 use crate::retire::{Retirements, Who};
 use crate::time::Moment;
 
@@ -71,29 +71,26 @@ impl<H> Matching<H> {
     }
 
     /// Takes the next poll that fits; it is chosen this once.
-    pub fn choose(&mut self, key: &PoolKey, now: Moment) -> Option<Poll<H>> {
-        let poll = self.pools.choose(key, now)?;
-        self.executing.chosen(&poll.runner.id, now);
-        Some(poll)
+    pub fn choose(&mut self, key: &PoolKey, now: Moment) -> Option<Chosen<H>> {
+        let chosen = self.pools.choose(key, now)?;
+        self.executing.chosen(&chosen.poll.runner.id, chosen.id, now);
+        Some(chosen)
     }
 
     /// An offer has ended.
     pub fn settle(&mut self, offered: Offered) -> Entry {
         if let (Answer::Warm(_), Some(taker)) = (offered.answer, &offered.runner) {
-            self.executing.begin(Execution {
-                runner: taker.runner.clone(),
-                key: offered.key.clone(),
-                run: offered.run.clone(),
-                since: taker.chosen_at,
-            });
+            let (key, run) = (offered.key.clone(), offered.run.clone());
+            let (runner, since) = (taker.runner.clone(), taker.chosen_at);
+            self.executing.begin(taker.poll, Execution { runner, key, run, since });
         }
         self.history.push(offered)
     }
 
     /// A run that was acknowledged was never read. Returns what is remembered of it.
     pub fn unread(&mut self, entry: &Entry) -> Option<&Offered> {
-        if let Some((runner, chosen_at)) = &entry.taker {
-            self.executing.withdraw(runner, *chosen_at);
+        if let Some((runner, poll)) = &entry.taker {
+            self.executing.withdraw(runner, *poll);
         }
         self.history.unread(entry)
     }

@@ -66,6 +66,13 @@ pub struct PollId {
     ticket: u64,
 }
 
+#[cfg(test)]
+impl PollId {
+    pub(crate) const fn of_ticket(ticket: u64) -> Self {
+        Self { slot: 0, ticket }
+    }
+}
+
 /// A parked poll, and what the acting code needs to reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poll<H> {
@@ -79,22 +86,41 @@ pub struct Poll<H> {
     pub handle: H,
 }
 
+/// A poll that was taken out of its pool to have a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen<H> {
+    /// Names the poll, and so this choice: a poll is chosen once.
+    pub id: PollId,
+    /// The poll.
+    pub poll: Poll<H>,
+}
+
 /// All parked polls.
 #[derive(Debug)]
 pub struct Pools<H> {
     order: Order,
     timing: PollTiming,
     polls: Slab<Parked<H>>,
-    pools: HashMap<PoolKey, List>,
+    pools: Slab<Pool>,
+    by_key: HashMap<PoolKey, usize>,
     by_runner: HashMap<RunnerId, usize>,
     fresh: List,
     resting: List,
     next_ticket: u64,
 }
 
+/// The choosable polls of one key; gone with the last of them.
+#[derive(Debug)]
+struct Pool {
+    key: PoolKey,
+    polls: List,
+}
+
 #[derive(Debug)]
 struct Parked<H> {
     poll: Poll<H>,
+    // Means nothing once it rests.
+    pool: usize,
     ticket: u64,
     rests: bool,
     by_pool: Links,
@@ -119,7 +145,8 @@ impl<H> Pools<H> {
             order,
             timing,
             polls: Slab::new(),
-            pools: HashMap::new(),
+            pools: Slab::new(),
+            by_key: HashMap::new(),
             by_runner: HashMap::new(),
             fresh: List::new(BY_TIME),
             resting: List::new(BY_TIME),
@@ -161,14 +188,15 @@ impl<H> Pools<H> {
     }
 
     /// Takes the next poll of a pool out; `None` when none may be chosen.
-    pub fn choose(&mut self, key: &PoolKey, now: Moment) -> Option<Poll<H>> {
+    pub fn choose(&mut self, key: &PoolKey, now: Moment) -> Option<Chosen<H>> {
         self.rest(now);
-        let pool = self.pools.get(key)?;
+        let polls = &self.pools[*self.by_key.get(key)?].polls;
         let slot = match self.order {
-            Order::Newest => pool.last(),
-            Order::Oldest => pool.first(),
+            Order::Newest => polls.last(),
+            Order::Oldest => polls.first(),
         }?;
-        Some(self.remove(slot))
+        let id = PollId { slot, ticket: self.polls[slot].ticket };
+        Some(Chosen { id, poll: self.remove(slot) })
     }
 
     /// Takes out a poll whose client should have given up long ago; ask until there is none.
@@ -193,7 +221,7 @@ impl<H> Pools<H> {
 
     /// The keys of all pools that hold a choosable poll.
     pub fn keys(&self) -> impl Iterator<Item = &PoolKey> {
-        self.pools.keys()
+        self.by_key.keys()
     }
 
     fn walk(&self, first: Option<usize>) -> impl Iterator<Item = &Poll<H>> {
@@ -201,15 +229,25 @@ impl<H> Pools<H> {
             .map(|slot| &self.polls[slot].poll)
     }
 
-    fn insert(&mut self, poll: Poll<H>, ticket: u64) -> usize {
-        let (key, runner) = (poll.key.clone(), poll.runner.id.clone());
-        let parked =
-            Parked { poll, ticket, rests: false, by_pool: Links::default(), by_time: Links::default() };
-        let slot = self.polls.insert(parked);
-        self.pools.entry(key).or_insert(List::new(BY_POOL)).push(&mut self.polls, slot);
+    fn insert(&mut self, mut poll: Poll<H>, ticket: u64) -> usize {
+        let (pool, runner) = (self.pool_of(&poll.key), poll.runner.id.clone());
+        // Equal, and shared: what remembers it later holds no copy of its own.
+        poll.key = self.pools[pool].key.clone();
+        let (by_pool, by_time) = (Links::default(), Links::default());
+        let slot = self.polls.insert(Parked { poll, pool, ticket, rests: false, by_pool, by_time });
+        self.pools[pool].polls.push(&mut self.polls, slot);
         self.fresh.push(&mut self.polls, slot);
         self.by_runner.insert(runner, slot);
         slot
+    }
+
+    fn pool_of(&mut self, key: &PoolKey) -> usize {
+        if let Some(pool) = self.by_key.get(key) {
+            return *pool;
+        }
+        let pool = self.pools.insert(Pool { key: key.clone(), polls: List::new(BY_POOL) });
+        self.by_key.insert(key.clone(), pool);
+        pool
     }
 
     fn remove(&mut self, slot: usize) -> Poll<H> {
@@ -225,12 +263,11 @@ impl<H> Pools<H> {
     }
 
     fn leave_pool(&mut self, slot: usize) {
-        let key = &self.polls[slot].poll.key;
-        let pool = self.pools.get_mut(key).expect("a fresh poll is in its pool");
-        if pool.is_only(slot) {
-            self.pools.remove(key);
+        let pool = self.polls[slot].pool;
+        if self.pools[pool].polls.is_only(slot) {
+            self.by_key.remove(&self.pools.remove(pool).key);
         } else {
-            pool.unlink(&mut self.polls, slot);
+            self.pools[pool].polls.unlink(&mut self.polls, slot);
         }
     }
 

@@ -9,7 +9,7 @@ use pilotlight_core::history::{Offered, Taker};
 use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
 use pilotlight_core::limits::{EXECUTING, EXECUTING_FOR, HISTORY};
 use pilotlight_core::matching::{Matching, Parking};
-use pilotlight_core::pool::{Order, Poll, PollTiming, PoolKey};
+use pilotlight_core::pool::{Chosen, Order, Poll, PollTiming, PoolKey};
 use pilotlight_core::time::Moment;
 use pilotlight_sim::soak::either;
 
@@ -42,7 +42,7 @@ impl Crowd {
     }
 
     fn is_matched(&mut self, key: &PoolKey) {
-        let Some(poll) = self.matching.choose(key, self.now()) else { return };
+        let Some(Chosen { id, poll }) = self.matching.choose(key, self.now()) else { return };
         self.matching.settle(Offered {
             run: RunId::parse(&format!("run_{}", self.came)).expect("a made-up name is an id"),
             key: poll.key,
@@ -50,7 +50,12 @@ impl Crowd {
             took: Duration::ZERO,
             dispatches: 1,
             answer: Answer::Warm(Delivery::Acknowledged),
-            runner: Some(Taker { runner: poll.runner, chosen_at: self.now(), waited: Duration::ZERO }),
+            runner: Some(Taker {
+                runner: poll.runner,
+                poll: id,
+                chosen_at: self.now(),
+                waited: Duration::ZERO,
+            }),
         });
     }
 

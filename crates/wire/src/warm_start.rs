@@ -116,7 +116,7 @@ pub struct Health {
     pub status: Cow<'static, str>,
     /// Polls parked.
     pub waiting_runners: usize,
-    /// Deployments with a parked poll.
+    /// Deployments with a poll that may be chosen.
     pub deployments: usize,
     /// Runners that have a run.
     pub executing_runners: usize,

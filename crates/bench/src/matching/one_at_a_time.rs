@@ -47,9 +47,7 @@ const SERVER_AT_REST_AFTER: Duration = Duration::from_micros(100);
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(crate) async fn measure(bench: &mut Bench, plan: LatencyPlan) -> Result<[Series; 4]> {
-    let mut lanes = start_lanes(bench, plan.repoll).await?;
-    let servers = lanes.iter().map(|lane| lane.server.process());
-    let _apart = KeptApart::from(servers).context("keep servers and load on a core each")?;
+    let (mut lanes, _apart) = KeptApart::from(start_lanes(bench, plan.repoll)).await?;
     let mut series = plan.repoll.series_names().map(|name| Series::new(name, Unit::Micros));
     // The first block of all warms up.
     for block in 0..=plan.blocks {
@@ -116,7 +114,8 @@ struct Lane {
     supervisor: Supervisor,
     fleet: Fleet,
     pools: usize,
-    server: Server,
+    // Ends with its lane.
+    _server: Server,
 }
 
 async fn start_lanes(bench: &Bench, repoll: Repoll) -> Result<Vec<Lane>> {
@@ -140,7 +139,7 @@ impl Lane {
         };
         let fleet = Fleet::park(plan).await?;
         let supervisor = Supervisor::connect(address, pools, bench.numbers.clone()).await?;
-        Ok(Self { contender, supervisor, fleet, pools, server })
+        Ok(Self { contender, supervisor, fleet, pools, _server: server })
     }
 
     async fn block(&mut self, offers: usize) -> Result<Block> {

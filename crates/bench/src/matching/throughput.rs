@@ -1,17 +1,20 @@
-//! How many runs are matched in a second when the machine has nothing else to do.
+//! How many runs are matched in a second by a server that has one core to itself.
 //!
 //! Many parked polls, several supervisors that offer back to back, runners that come back at once. Every round
-//! has a fresh server, so that nobody's idle connections disturb somebody else's round.
+//! has a fresh server, so that nobody's idle connections disturb somebody else's round. The load has the other
+//! core and never sleeps: on loopback whoever sends pays for waking whoever receives, and a server slower than its
+//! load would pay that for every message. In life runners and supervisors wake by themselves.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 
 use super::bench::Bench;
 use super::series::{Series, Unit};
 use crate::child::Server;
+use crate::cores::KeptApart;
 use crate::load::runner::{Fleet, FleetPlan, Origin};
 use crate::load::supervisor::{RunNumbers, Supervisor};
 use crate::load::tally::{Arrival, Offer, Tally};
@@ -40,7 +43,7 @@ pub(crate) async fn measure(bench: &mut Bench, plan: ThroughputPlan) -> Result<[
                 plan.rounds,
                 contender.name()
             ));
-            let server = bench.start(contender)?;
+            let (server, _apart) = KeptApart::from(async { bench.start(contender) }).await?;
             let load = run_load(&server, plan, &bench.numbers).await?;
             bench.count(contender, Tally::count(&load.offers, &load.arrivals));
             throughput.add(contender, load.matches_per_second(plan.window));
@@ -75,6 +78,8 @@ fn number(count: usize) -> f64 {
 }
 
 async fn run_load(server: &Server, plan: ThroughputPlan, numbers: &RunNumbers) -> Result<Load> {
+    let mut awake = JoinSet::new();
+    awake.spawn(stay_awake());
     let mut fleet = park(server.address()).await?;
     let cpu_before = server.cpu_time()?;
     let start = Instant::now() + plan.warm_up;
@@ -84,6 +89,13 @@ async fn run_load(server: &Server, plan: ThroughputPlan, numbers: &RunNumbers) -
     fleet.arrivals().wait_for(warm, SETTLE_WITHIN).await;
     fleet.check()?;
     Ok(Load { start, server_cpu, offers, arrivals: fleet.arrivals().take() })
+}
+
+/// Keeps the core of the load from going to sleep.
+async fn stay_awake() {
+    loop {
+        yield_now().await;
+    }
 }
 
 async fn park(server: SocketAddr) -> Result<Fleet> {

@@ -38,7 +38,7 @@ fn is_parked(parking: &Parking<()>) -> bool {
     matches!(parking, Parking::Parked { .. })
 }
 
-fn warm(run: &str, poll: Poll<()>, at_ms: u64) -> Offered {
+fn warm(run: &str, Chosen { id, poll }: Chosen<()>, at_ms: u64) -> Offered {
     Offered {
         run: RunId::parse(run).unwrap(),
         key: poll.key,
@@ -46,7 +46,7 @@ fn warm(run: &str, poll: Poll<()>, at_ms: u64) -> Offered {
         took: Duration::ZERO,
         dispatches: 1,
         answer: Answer::Warm(Delivery::Acknowledged),
-        runner: Some(Taker { runner: poll.runner, chosen_at: ms(at_ms), waited: Duration::ZERO }),
+        runner: Some(Taker { runner: poll.runner, poll: id, chosen_at: ms(at_ms), waited: Duration::ZERO }),
     }
 }
 

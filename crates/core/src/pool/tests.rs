@@ -22,8 +22,8 @@ fn pools(order: Order) -> Pools<()> {
 }
 
 fn chosen(pools: &mut Pools<()>, deployment: &str, at_ms: u64) -> Option<String> {
-    let poll = pools.choose(&key(deployment), Moment::from_millis(at_ms))?;
-    Some(poll.runner.id.to_string())
+    let chosen = pools.choose(&key(deployment), Moment::from_millis(at_ms))?;
+    Some(chosen.poll.runner.id.to_string())
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_run_fits_only_its_own_pool() {
         assert_eq!(pools.choose(&other, Moment::from_millis(1)), None, "{other:?}");
     }
     let same = PoolKey { cpu: Amount::parse("5e-1").unwrap(), ..base.key.clone() };
-    assert_eq!(pools.choose(&same, Moment::from_millis(1)), Some(base));
+    assert_eq!(pools.choose(&same, Moment::from_millis(1)).map(|chosen| chosen.poll), Some(base));
 }
 
 #[test]

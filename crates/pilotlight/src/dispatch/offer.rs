@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use pilotlight_core::delivery::{Answer, Event, Next, Offer, Patience, Proof};
 use pilotlight_core::history::{Entry, Offered, Taker};
-use pilotlight_core::ids::{RunId, Runner};
+use pilotlight_core::ids::RunId;
 use pilotlight_core::limits::HEAD_WITHIN;
-use pilotlight_core::pool::{Poll, PoolKey};
+use pilotlight_core::pool::{Chosen, Poll, PoolKey};
 use pilotlight_core::time::Moment;
 use tokio::sync::oneshot;
 
@@ -41,6 +41,7 @@ impl Dispatcher {
         let (mut offer, mut step) = Offer::new(self.settings.proof, patience);
         let mut unanswered = self.metrics.unanswered_offer();
         let mut dispatch: Option<Dispatch> = None;
+        let mut now = began;
         let answer = loop {
             if step.reset
                 && let Some(dispatch) = dispatch.take()
@@ -54,26 +55,35 @@ impl Dispatcher {
                 }
                 Next::Wait { until } => {
                     let dispatch = dispatch.as_mut().expect("core waits only for a dispatch");
-                    dispatch.event(self.clock, until).await
+                    let event = dispatch.event(self.clock, until).await;
+                    now = self.clock.now();
+                    event
                 }
                 Next::Answer(answer) => break answer,
             };
-            step = offer.handle(self.clock.now(), event);
+            if let Some(dispatch) = &dispatch {
+                now = now.max(dispatch.taker.chosen_at);
+            }
+            step = offer.handle(now, event);
         };
         unanswered.is_answered();
-        self.settle(run, answer, Ended { began, dispatches: offer.dispatches(), dispatch });
+        self.settle(run, answer, Ended { began, at: now, dispatches: offer.dispatches(), dispatch });
         answer
     }
 
     /// Hands the run to the next poll whose connection is open; the others are as good as gone.
     fn hand_over(&self, run: &Run) -> Option<Dispatch> {
         loop {
-            let now = self.clock.now();
-            let poll = self.matching().choose(&run.key, now)?;
-            if let Some(state) = poll.handle.conn.state()
+            let (chosen, now) = {
+                let mut matching = self.matching();
+                // Read under the lock, as when a poll is parked.
+                let now = self.clock.now();
+                (matching.choose(&run.key, now)?, now)
+            };
+            if let Some(state) = chosen.poll.handle.conn.state()
                 && state.is_open
                 && let Some(dispatch) =
-                    Dispatch::begin(poll, run, tell(self.settings.proof), (now, state.acknowledged))
+                    Dispatch::begin(chosen, run, tell(self.settings.proof), (now, state.acknowledged))
             {
                 return Some(dispatch);
             }
@@ -82,15 +92,14 @@ impl Dispatcher {
     }
 
     fn settle(self: &Arc<Self>, run: Run, answer: Answer, ended: Ended) {
-        let now = self.clock.now();
-        let took = now.since(ended.began);
+        let took = ended.at.since(ended.began);
         self.metrics.answered(answer, took, ended.dispatches);
         let dispatch = ended.dispatch.filter(|_| answer != Answer::Cold);
         let conn = dispatch.as_ref().map(|dispatch| Arc::clone(&dispatch.conn));
         let entry = self.matching().settle(Offered {
             run: run.id,
-            key: run.key,
-            at: now,
+            key: dispatch.as_ref().map_or(run.key, |dispatch| dispatch.key.clone()),
+            at: ended.at,
             took,
             dispatches: ended.dispatches,
             answer,
@@ -113,6 +122,7 @@ impl Dispatcher {
 /// What is known when an offer has ended.
 struct Ended {
     began: Moment,
+    at: Moment,
     dispatches: u8,
     dispatch: Option<Dispatch>,
 }
@@ -121,6 +131,7 @@ struct Ended {
 struct Dispatch {
     conn: Arc<Conn>,
     taker: Taker,
+    key: PoolKey,
     acknowledged_before: u64,
     way: OnItsWay,
 }
@@ -135,8 +146,14 @@ enum OnItsWay {
 }
 
 impl Dispatch {
-    fn begin(poll: Poll<Waiter>, run: &Run, tell: Tell, (now, acknowledged): (Moment, u64)) -> Option<Self> {
-        let Poll { runner, parked_at, handle: Waiter { conn, way, tell: server }, key: _ } = poll;
+    fn begin(
+        chosen: Chosen<Waiter>,
+        run: &Run,
+        tell: Tell,
+        (now, acknowledged): (Moment, u64),
+    ) -> Option<Self> {
+        let Chosen { id, poll } = chosen;
+        let Poll { runner, parked_at, handle: Waiter { conn, way, tell: server }, key } = poll;
         let way = match way {
             Way::Direct => {
                 let answer = DirectAnswer::begin(&conn, run.head.clone(), run.message.clone(), tell);
@@ -149,8 +166,8 @@ impl Dispatch {
                 OnItsWay::Http(told)
             }
         };
-        let taker = taker(runner, parked_at, now);
-        Some(Self { conn, taker, acknowledged_before: acknowledged, way })
+        let taker = Taker { runner, poll: id, chosen_at: now, waited: now.since(parked_at) };
+        Some(Self { conn, taker, key, acknowledged_before: acknowledged, way })
     }
 
     const fn begun(&self) -> Event {
@@ -220,10 +237,6 @@ impl Drop for Dispatch {
             self.conn.reset();
         }
     }
-}
-
-fn taker(runner: Runner, parked_at: Moment, now: Moment) -> Taker {
-    Taker { runner, chosen_at: now, waited: now.since(parked_at) }
 }
 
 /// Whether a dispatch's connection is to tell of its acknowledgement.

@@ -69,8 +69,11 @@ impl Dispatcher {
     pub fn park(self: &Arc<Self>, key: PoolKey, runner: Runner, conn: Arc<Conn>, way: Way) -> Parked {
         let (tell, told) = slot();
         let handle = Waiter { conn, way, tell };
-        let poll = pool::Poll { key, runner, parked_at: self.clock.now(), handle };
-        let parking = self.matching().park(poll);
+        let parking = {
+            let mut matching = self.matching();
+            // Read under the lock: polls are kept in the order of their moments.
+            matching.park(pool::Poll { key, runner, parked_at: self.clock.now(), handle })
+        };
         match parking {
             // Dropping the replaced poll closes its connection.
             Parking::Parked { id, replaced: _ } => {

@@ -74,15 +74,15 @@ impl Front<'_> {
         loop {
             if !self.inbox.is_empty() {
                 self.conn.request_began();
-            }
-            match plain::read(&self.inbox) {
-                Read::Plain(plain, length) => {
-                    self.inbox.advance(length);
-                    self.conn.expect_nothing();
-                    return Request::Plain(plain);
+                match plain::read(&self.inbox) {
+                    Read::Plain(plain, length) => {
+                        self.inbox.advance(length);
+                        self.conn.expect_nothing();
+                        return Request::Plain(plain);
+                    }
+                    Read::Other => return Request::Other,
+                    Read::Incomplete => {}
                 }
-                Read::Other => return Request::Other,
-                Read::Incomplete => {}
             }
             self.inbox.reserve(READ_BYTES);
             if !matches!(self.io.read_buf(&mut self.inbox).await, Ok(1..)) {

@@ -36,6 +36,8 @@ pub struct Conn {
     asked: AtomicU64,
     // How many more answers go in two segments, because the peer's acknowledgements come late.
     hurried: AtomicU8,
+    // Whether the last acknowledgement was told by an event: then the next is hardly there any sooner.
+    told_later: AtomicBool,
     deadline: Deadline,
     shared: Shared,
 }
@@ -108,7 +110,6 @@ struct Watch {
 struct Answer {
     pace: Pace,
     body_bytes: u64,
-    tell: Tell,
     written: oneshot::Sender<Written>,
 }
 
@@ -124,6 +125,7 @@ impl Conn {
             watch: Mutex::default(),
             asked: AtomicU64::new(0),
             hurried: AtomicU8::new(0),
+            told_later: AtomicBool::new(false),
             deadline: Deadline::default(),
             shared,
         });
@@ -211,7 +213,7 @@ impl Conn {
     /// is with the kernel, and dropped when that will never be.
     pub fn watch_answer(&self, body_bytes: usize, tell: Tell, written: oneshot::Sender<Written>) {
         let pace = self.pace(tell);
-        let answer = Answer { pace, body_bytes: body_bytes as u64, tell, written };
+        let answer = Answer { pace, body_bytes: body_bytes as u64, written };
         self.watch_anew(tell, Some(answer), None);
     }
 
@@ -320,6 +322,7 @@ impl Conn {
     /// to send its acknowledgement along, and holds it back for up to 40 ms. Two segments in a row end that, so
     /// the next answers' heads go alone (docs/decisions/0002).
     pub fn acknowledged_after(&self, time: Duration) {
+        self.told_later.store(true, Ordering::Relaxed);
         if time > LATE {
             self.hurried.store(HURRIED_ANSWERS, Ordering::Relaxed);
         }
@@ -341,17 +344,22 @@ impl Conn {
         watch.sent_at = Some(Instant::now());
         drop(watch);
         // Nobody listens when the supervisor left; the runner has the run all the same.
-        _ = answer.written.send(self.wrote_all(answer.tell));
+        _ = answer.written.send(self.wrote_all(answer.pace));
     }
 
     /// Every byte of a watched answer was written; often the peer's kernel has them by now.
-    pub(super) fn wrote_all(&self, tell: Tell) -> Written {
-        let end = self.written_bytes();
-        let acknowledged = tell == Tell::Acknowledgement && self.acknowledged_bytes() >= end;
+    pub(super) fn wrote_all(&self, pace: Pace) -> Written {
+        let (at, end) = (Instant::now(), self.written_bytes());
+        let acknowledged = self.may_have_all(pace) && self.acknowledged_bytes() >= end;
         if acknowledged {
+            self.told_later.store(false, Ordering::Relaxed);
             _ = sys::drop_ack_event(self.stream());
         }
-        Written { at: Instant::now(), end, acknowledged }
+        Written { at, end, acknowledged }
+    }
+
+    fn may_have_all(&self, pace: Pace) -> bool {
+        pace.tell == Tell::Acknowledgement && (pace.hurried || !self.told_later.load(Ordering::Relaxed))
     }
 
     /// Whoever serves the connection has let go of it: an answer that HTTP has not written by now never will be.

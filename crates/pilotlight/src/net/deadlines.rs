@@ -1,18 +1,22 @@
 //! When each connection must have sent what is expected of it. Looked at a few times a second rather than timed
-//! one by one: a request then costs no timer, and being late by half a second changes nothing for anybody.
+//! one by one, and counted in these looks: a request then costs neither a timer nor a clock read, and being late
+//! by half a second changes nothing for anybody.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slab::Slab;
 
 use super::conn::Conn;
 
+/// Fine enough for deadlines of seconds, and for a reset to be told soon.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// All connections whose server left a deadline with them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Deadlines {
-    started: Instant,
+    looks: AtomicU64,
     conns: Mutex<Slab<Weak<Conn>>>,
     stopping: AtomicBool,
 }
@@ -29,10 +33,6 @@ const NONE: u64 = 0;
 const PASSED: u64 = u64::MAX;
 
 impl Deadlines {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), conns: Mutex::default(), stopping: AtomicBool::new(false) })
-    }
-
     /// Watches a connection until what is returned is dropped.
     pub(super) fn watch(self: &Arc<Self>, conn: &Arc<Conn>) -> Watched {
         let slot = self.lock().insert(Arc::downgrade(conn));
@@ -49,9 +49,14 @@ impl Deadlines {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Ends the connections whose deadline has passed; to be called a few times a second.
-    pub fn look(&self) {
-        let (now, stopping) = (self.now(), self.is_stopping());
+    /// Time has passed: ends the connections whose deadline was before; to be called every [`LOOK_EVERY`].
+    pub fn pass_time(&self) {
+        self.looks.fetch_add(1, Ordering::AcqRel);
+        self.look();
+    }
+
+    fn look(&self) {
+        let (now, stopping) = (self.looks.load(Ordering::Acquire), self.is_stopping());
         let conns = self.lock();
         for conn in conns.iter().filter_map(|(_, conn)| conn.upgrade()) {
             let deadline = conn.deadline();
@@ -62,10 +67,6 @@ impl Deadlines {
         }
     }
 
-    fn now(&self) -> u64 {
-        micros(self.started.elapsed())
-    }
-
     fn lock(&self) -> MutexGuard<'_, Slab<Weak<Conn>>> {
         self.conns.lock().expect("nothing panics under this lock")
     }
@@ -74,7 +75,9 @@ impl Deadlines {
 impl Deadline {
     /// From now on it is `within` from now.
     pub(super) fn set(&self, deadlines: &Deadlines, within: Duration) {
-        self.at.store(deadlines.now().saturating_add(micros(within)), Ordering::Release);
+        // The look under way may be nearly over: one more makes it never early.
+        let looks = within.as_millis().div_ceil(LOOK_EVERY.as_millis()) as u64 + 1;
+        self.at.store(deadlines.looks.load(Ordering::Acquire) + looks, Ordering::Release);
     }
 
     /// Says whether anything is under way.
@@ -108,10 +111,6 @@ impl Drop for Watched {
     fn drop(&mut self) {
         self.deadlines.lock().remove(self.slot);
     }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(PASSED - 1)
 }
 
 #[cfg(test)]

@@ -6,15 +6,20 @@ use std::io::{self, IoSlice};
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::conn::{Conn, Pace, Tell, Written};
+use super::conn::{Conn, Pace, Portion, Tell, Written};
 use super::io::BLIND_WAIT;
+
+/// Up to here copying a body behind its head is cheaper than handing the kernel two pieces.
+const COPIED_BYTES: usize = 16 * 1024;
 
 /// The answer, and how far it is written.
 #[derive(Debug)]
 pub struct DirectAnswer {
-    head: Bytes,
-    body: Bytes,
-    tell: Tell,
+    /// The head, and a small body with it.
+    first: Bytes,
+    head_bytes: usize,
+    /// A large body.
+    rest: Bytes,
     pace: Pace,
     sent: usize,
     refused: bool,
@@ -25,13 +30,19 @@ impl DirectAnswer {
     #[must_use]
     pub fn begin(conn: &Conn, head: Bytes, body: Bytes, tell: Tell) -> Self {
         let pace = conn.watch_direct_answer(tell);
-        Self { head, body, tell, pace, sent: 0, refused: false }
+        let head_bytes = head.len();
+        let (first, rest) = if body.len() > COPIED_BYTES {
+            (head, body)
+        } else {
+            ([head, body].concat().into(), Bytes::new())
+        };
+        Self { first, head_bytes, rest, pace, sent: 0, refused: false }
     }
 
     /// Whether a part of it is written and a part is not: then the connection is of no use to anybody else.
     #[must_use]
     pub fn is_broken_off(&self) -> bool {
-        self.sent > 0 && self.sent < self.head.len() + self.body.len()
+        self.sent > 0 && self.sent < self.bytes()
     }
 
     /// Writes the rest of it. Dropped, it goes on from there when called again.
@@ -39,7 +50,7 @@ impl DirectAnswer {
     /// # Errors
     /// The kernel's.
     pub async fn write(&mut self, conn: &Conn) -> io::Result<Written> {
-        while self.sent < self.head.len() + self.body.len() {
+        while self.sent < self.bytes() {
             match self.send(conn) {
                 Ok(sent) => {
                     self.sent += sent;
@@ -49,17 +60,24 @@ impl DirectAnswer {
                 Err(error) => return Err(error),
             }
         }
-        Ok(conn.wrote_all(self.tell))
+        Ok(conn.wrote_all(self.pace))
+    }
+
+    fn bytes(&self) -> usize {
+        self.first.len() + self.rest.len()
     }
 
     fn send(&self, conn: &Conn) -> io::Result<usize> {
-        let head = &self.head[self.sent.min(self.head.len())..];
-        let body = &self.body[self.sent.saturating_sub(self.head.len())..];
         let portion = self.pace.portion(conn.written_bytes());
-        if head.is_empty() {
-            return conn.send(&[IoSlice::new(body)], portion);
+        if portion == Portion::Head && self.sent < self.head_bytes {
+            return conn.send(&[IoSlice::new(&self.first[self.sent..self.head_bytes])], Portion::Unwatched);
         }
-        conn.send(&[IoSlice::new(head), IoSlice::new(body)], portion)
+        let first = &self.first[self.sent.min(self.first.len())..];
+        let rest = &self.rest[self.sent.saturating_sub(self.first.len())..];
+        match (first, rest) {
+            ([], one) | (one, []) => conn.send(&[IoSlice::new(one)], portion),
+            (first, rest) => conn.send(&[IoSlice::new(first), IoSlice::new(rest)], portion),
+        }
     }
 
     /// As for [`Io`](super::io::Io): after an event in the error queue tokio's word on writing is worth nothing.

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::conn::{Conn, Shared};
-use super::deadlines::Deadlines;
+use super::deadlines::LOOK_EVERY;
 use super::io::Io;
 use super::sys;
 
@@ -30,9 +30,6 @@ const BACKLOG: i32 = 4096;
 
 /// Descriptors left for files, pipes and connections of our own.
 const RESERVED_FILES: usize = 128;
-
-/// Fine enough for deadlines of seconds, and for a reset to be told soon.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How long to leave the kernel alone after it had no descriptor for us.
 const BREATHER: Duration = Duration::from_millis(20);
@@ -113,7 +110,7 @@ impl Connections {
             free: Arc::new(Semaphore::new(at_most)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
-            shared: Shared { linger: Arc::default(), deadlines: Deadlines::new() },
+            shared: Shared { linger: Arc::default(), deadlines: Arc::default() },
         }
     }
 
@@ -140,7 +137,7 @@ impl Connections {
     pub async fn keep(self) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            self.shared.deadlines.look();
+            self.shared.deadlines.pass_time();
             self.shared.linger.look();
         }
     }

@@ -3,6 +3,7 @@
 
 use pilotlight_core::delivery::{Answer, Event, Next, Offer, Patience, Proof, Step};
 use pilotlight_core::history::{Offered, Taker};
+use pilotlight_core::pool::PollId;
 use pilotlight_core::time::Moment;
 
 use super::cast;
@@ -86,9 +87,15 @@ impl Course {
     ///
     /// # Errors
     /// When `core` and the model disagree on what follows.
-    pub fn hand_over(&mut self, chosen: Chosen, chosen_at: Moment, acknowledged: u64) -> Result<(), Broken> {
+    pub fn hand_over(
+        &mut self,
+        (chosen, poll): (Chosen, PollId),
+        chosen_at: Moment,
+        acknowledged: u64,
+    ) -> Result<(), Broken> {
         let taker = Taker {
             runner: cast::runner(chosen.waited.runner),
+            poll,
             chosen_at,
             waited: chosen_at.since(chosen.waited.since),
         };

@@ -1,8 +1,6 @@
 //! Draws what happens next from a seed and from what is there. The weather changes: crowds, silence, purges, hours
 //! that pass at once. It prefers the moments at which something ends, and those right beside them.
 
-use std::collections::HashSet;
-
 use fastrand::Rng;
 use pilotlight_core::delivery::{Next, Proof};
 use pilotlight_core::pool::Order;
@@ -22,7 +20,6 @@ pub struct Driver {
     pools: u8,
     polls: u32,
     runs: u32,
-    chosen_at: HashSet<u64>,
     weather: Weather,
 }
 
@@ -82,17 +79,7 @@ impl Driver {
         let runners = one_of(&mut rng, &[1, 3, 12, 40, 40, 200]);
         let pools = rng.u8(1..=POOLS.len() as u8);
         let weather = Weather::draw(&mut rng, &settings);
-        Self {
-            rng,
-            settings,
-            now_us: 0,
-            runners,
-            pools,
-            polls: 0,
-            runs: 0,
-            chosen_at: HashSet::new(),
-            weather,
-        }
+        Self { rng, settings, now_us: 0, runners, pools, polls: 0, runs: 0, weather }
     }
 
     /// What holds for the whole history.
@@ -120,19 +107,13 @@ impl Driver {
             Kind::Clear => Event::Clear,
             Kind::Drain => Event::Drain,
         };
-        (self.moment(&event), event)
+        (self.moment(), event)
     }
 
-    /// A caller may have read the clock a little before it got its turn. No runner is chosen, polls again and is chosen
-    /// again within one microsecond: by its moment, a choice is told from all others.
-    fn moment(&mut self, event: &Event) -> u64 {
+    /// A caller may have read the clock a little before it got its turn.
+    fn moment(&mut self) -> u64 {
         let late = if self.rng.u8(..) < 16 { self.rng.u64(..2 * MS) } else { 0 };
-        let mut at = self.now_us.saturating_sub(late);
-        while matches!(event, Event::Choose { .. }) && !self.chosen_at.insert(at) {
-            self.now_us += 1;
-            at = self.now_us;
-        }
-        at
+        self.now_us.saturating_sub(late)
     }
 
     fn pass_time(&mut self, world: &World) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pilotlight_core::delivery::Next;
 use pilotlight_core::history::Entry;
 use pilotlight_core::matching::{Matching, Parking};
-use pilotlight_core::pool::{Poll, PollId, PollTiming};
+use pilotlight_core::pool::{self, Poll, PollId, PollTiming};
 use pilotlight_core::retire::Who;
 use pilotlight_core::time::Moment;
 
@@ -182,15 +182,15 @@ impl World {
             let got = self.real.choose(&cast::key(pool, spelling), at);
             let expected = self.model.choose(pool, at);
             let expected_poll = expected.map(|chosen| chosen.waited.poll);
-            Broken::unless_same("the next poll", &got.as_ref().map(|poll| poll.handle), &expected_poll)?;
-            let (Some(poll), Some(chosen)) = (got, expected) else {
+            Broken::unless_same("the next poll", &got.as_ref().map(|got| got.poll.handle), &expected_poll)?;
+            let (Some(pool::Chosen { id, poll }), Some(chosen)) = (got, expected) else {
                 course.nobody_waits()?;
                 return self.note_answer(course);
             };
             self.check_chosen(course.wish, &poll, at)?;
             if !self.dead.contains(&poll.handle) {
                 self.ledger.dispatched(run, poll.handle)?;
-                course.hand_over(chosen, at, u64::from(poll.handle % 3))?;
+                course.hand_over((chosen, id), at, u64::from(poll.handle % 3))?;
                 return self.note_answer(course);
             }
         }

@@ -1,6 +1,8 @@
 //! Decides whether a request is plain enough for the front: HTTP/1.1, kept alive, framed by nothing or by one
 //! `content-length`, and on one of the protocol's paths. When in doubt it is not.
 
+use std::mem::MaybeUninit;
+
 use httparse::{Request, Status};
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::HEAD_BYTES;
@@ -37,9 +39,9 @@ pub(super) enum Read {
 
 /// Reads the head at the beginning of `bytes`.
 pub(super) fn read(bytes: &[u8]) -> Read {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
-    let mut request = Request::new(&mut headers);
-    match request.parse(bytes) {
+    let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
+    let mut request = Request::new(&mut []);
+    match request.parse_with_uninit_headers(bytes, &mut headers) {
         Ok(Status::Complete(length)) => match plain(&request) {
             Some(plain) => Read::Plain(plain, length),
             None => Read::Other,
@@ -51,10 +53,7 @@ pub(super) fn read(bytes: &[u8]) -> Read {
 
 fn plain(request: &Request<'_, '_>) -> Option<Plain> {
     let headers = Lines(request.headers);
-    if request.version != Some(1) || !headers.are_plain() {
-        return None;
-    }
-    let body_bytes = headers.body_bytes()?;
+    let body_bytes = headers.plain_body_bytes().filter(|_| request.version == Some(1))?;
     match (request.method?, request.path?) {
         ("GET", "/connect" | "/api/connect") if body_bytes == 0 => Some(Plain::Connect),
         ("GET", "/warm-start" | "/api/warm-start") if body_bytes == 0 => {
@@ -76,21 +75,27 @@ impl Headers for Lines<'_> {
 }
 
 impl Lines<'_> {
-    /// Nothing asks for more than a plain answer on a connection that is kept, and no web page sent it.
-    fn are_plain(&self) -> bool {
-        let asks = ["transfer-encoding", "expect", "upgrade", "origin"];
-        let kept = self.values("connection").all(|value| value.eq_ignore_ascii_case(b"keep-alive"));
-        let one_host = self.values("host").count() == 1;
-        kept && one_host && asks.into_iter().all(|name| self.values(name).next().is_none())
+    /// How long the body is. `None` when anything asks for more than a plain answer on a connection that is kept,
+    /// when a web page sent it, or when the length is no single plain number.
+    fn plain_body_bytes(&self) -> Option<usize> {
+        let (mut hosts, mut body_bytes) = (0, None);
+        for line in self.0 {
+            let is = |name: &str| line.name.eq_ignore_ascii_case(name);
+            let asks_more = is("connection") && !line.value.eq_ignore_ascii_case(b"keep-alive")
+                || is("content-length") && body_bytes.replace(number(line.value)?).is_some()
+                || ["transfer-encoding", "expect", "upgrade", "origin"].into_iter().any(is);
+            if asks_more {
+                return None;
+            }
+            hosts += usize::from(is("host"));
+        }
+        (hosts == 1).then(|| body_bytes.unwrap_or(0))
     }
+}
 
-    /// `None` when it is not a single plain number.
-    fn body_bytes(&self) -> Option<usize> {
-        let mut values = self.values("content-length");
-        let Some(value) = values.next() else { return Some(0) };
-        let digits = value.iter().all(u8::is_ascii_digit) && values.next().is_none();
-        digits.then(|| std::str::from_utf8(value).ok()?.parse().ok())?
-    }
+fn number(digits: &[u8]) -> Option<usize> {
+    let plain = digits.iter().all(u8::is_ascii_digit);
+    plain.then(|| std::str::from_utf8(digits).ok()?.parse().ok())?
 }
 
 #[cfg(test)]
