@@ -16,3 +16,5 @@ pub mod history;
 pub mod retire;
 
 pub mod matching;
+
+pub mod access;

@@ -24,6 +24,9 @@ pub const DEPLOYMENT_BYTES: usize = 4 * 1024;
 /// is well above the few seconds for which clients keep theirs.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(30);
 
+/// A TLS handshake that is not complete by then is given up.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+
 /// A body that is not complete by then is refused: 10 MiB at 350 KB/s.
 pub const BODY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -63,6 +66,12 @@ pub const RETIRE_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// How long a retirement may stay in force at most.
 pub const RETIRE_FOR_AT_MOST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Sessions of operators at once; beyond it the oldest ends.
+pub const SESSIONS: usize = 1000;
+
+/// How long a session lasts: a working day.
+pub const SESSION_FOR: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How long after its acknowledgement a reset is taken as proof that the program never read the run. A client
 /// that read it uses or closes the connection; keepalive finds a dead machine within 3 s.

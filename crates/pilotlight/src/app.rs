@@ -11,11 +11,15 @@ use pilotlight_core::pool;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{Ack, Config, Order, WarmStart};
+use crate::config::{Ack, Config, OnOff, Order, Server, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
-use crate::http::router::{Handles, Service, Told};
+use crate::http::auth::Auth;
+use crate::http::router::{Handles, Parts, Service, Told};
+use crate::http::token::Tokens;
 use crate::net::ack;
 use crate::net::listener::{self, Connections};
+use crate::net::sockets::{self, Inherited, Listening, Sharing};
+use crate::net::tls::Tls;
 use crate::telemetry::metrics::Metrics;
 
 /// Of the connections, one in so many is kept for supervisors and people when runners would take them all.
@@ -25,6 +29,8 @@ const NOT_FOR_POLLS: usize = 16;
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
+    control: Option<SocketAddr>,
+    tls: bool,
     grace: Duration,
     dispatcher: Arc<Dispatcher>,
     connections: Connections,
@@ -36,18 +42,21 @@ impl App {
     ///
     /// # Errors
     /// When the address cannot be listened on, or a setting asks for what this machine cannot do.
-    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, only: Option<&[Part]>) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let proof = proof(config.warm_start.ack).await?;
         let connections = Connections::new(listener::connections_at_most(config.server.max_connections)?);
-        let wanted = SocketAddr::new(config.server.host, config.server.port);
-        let listener = listener::bind(wanted).with_context(|| format!("failed to listen on {wanted}"))?;
-        let address = listener.local_addr()?;
+        let server = &config.server;
+        let tls = tls(server)?;
+        let (main, control) = sockets(server)?;
+        let (address, control_address) = (main.address, control.as_ref().map(|listening| listening.address));
         let metrics = Metrics::new(proof);
         let settings = settings(&config.warm_start, proof, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics));
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
+            auth: Auth::new(&config.auth, server),
+            tokens: Tokens::new(&config.warm_start, metrics.tokens()),
             metrics,
             connections: connections.clone(),
             clock,
@@ -57,8 +66,33 @@ impl App {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&dispatcher).keep());
         tasks.spawn(connections.clone().keep());
-        tasks.spawn(connections.clone().accept(listener, Service::new(Arc::new(handles))));
-        Ok(Self { address, grace: config.server.grace, dispatcher, connections, tasks })
+        if let Some(tls) = &tls {
+            tasks.spawn(Arc::clone(tls).keep());
+        }
+        let handles = Arc::new(handles);
+        let wanted = |part| only.is_none_or(|only| only.contains(&part));
+        let (warm_start, operators) = (wanted(Part::WarmStart), wanted(Part::Dashboard));
+        let apart = control.is_some();
+        let service = Service::new(Arc::clone(&handles), Parts { warm_start, control: operators && !apart });
+        tasks.spawn(connections.clone().accept(main, tls.clone(), service));
+        if let Some(control) = control {
+            let service = Service::new(handles, Parts { warm_start: false, control: operators });
+            tasks.spawn(connections.clone().accept(control, tls.clone(), service));
+        }
+        let (control, tls) = (control_address, tls.is_some());
+        Ok(Self { address, control, tls, grace: server.grace, dispatcher, connections, tasks })
+    }
+
+    /// Where operators are answered, when that is an address of its own.
+    #[must_use]
+    pub const fn control(&self) -> Option<SocketAddr> {
+        self.control
+    }
+
+    /// `http` or `https`.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
     }
 
     /// Where it listens.
@@ -78,6 +112,40 @@ impl App {
         }
         self.tasks.shutdown().await;
     }
+}
+
+/// What a process runs of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What runners and supervisors call.
+    WarmStart,
+    /// What operators call.
+    Dashboard,
+}
+
+fn tls(server: &Server) -> anyhow::Result<Option<Arc<Tls>>> {
+    let (Some(certificate), Some(key)) = (&server.tls_cert, &server.tls_key) else { return Ok(None) };
+    Ok(Some(Tls::read(certificate, key)?))
+}
+
+/// The main socket and the one for operators: handed over in this order, or opened.
+fn sockets(server: &Server) -> anyhow::Result<(Listening, Option<Listening>)> {
+    let sharing = match server.reuse_port {
+        OnOff::On => Sharing::Port,
+        OnOff::Off => Sharing::No,
+    };
+    let mut inherited = Inherited::from_environment();
+    let mut open = |place, wanted: SocketAddr| match inherited.take(place) {
+        Ok(Some(listening)) => {
+            tracing::info!(address = %listening.address, "took over a listening socket");
+            Ok(listening)
+        }
+        Ok(None) => sockets::bind(wanted, sharing).with_context(|| format!("failed to listen on {wanted}")),
+        Err(error) => Err(error).context("failed to use a socket that was handed over (LISTEN_FDS)"),
+    };
+    let main = open(0, SocketAddr::new(server.host, server.port))?;
+    let control = server.control.map(|wanted| open(1, wanted)).transpose()?;
+    Ok((main, control))
 }
 
 async fn proof(ack: Ack) -> anyhow::Result<Proof> {

@@ -4,9 +4,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use super::{config, demo, serve};
+use crate::app::Part;
 
 /// Keeps work from ever starting cold.
 #[derive(Debug, Parser)]
@@ -19,7 +21,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service.
-    Serve(Settings),
+    Serve {
+        #[command(flatten)]
+        settings: Settings,
+        /// Run these parts of it only, separated by commas.
+        #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = part())]
+        only: Vec<Part>,
+    },
     /// Print the settings in force and where each came from.
     Config {
         #[command(flatten)]
@@ -47,6 +55,14 @@ pub(super) struct Settings {
     pub(super) config: Option<PathBuf>,
 }
 
+/// The parts by the names people give them.
+fn part() -> impl TypedValueParser<Value = Part> {
+    PossibleValuesParser::new(["warm-start", "dashboard"]).map(|name| match name.as_str() {
+        "warm-start" => Part::WarmStart,
+        _ => Part::Dashboard,
+    })
+}
+
 /// How a command can end badly.
 pub(super) enum Failure {
     /// The configuration is wrong; already told.
@@ -65,7 +81,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 #[must_use]
 pub fn run() -> ExitCode {
     let ended = match Cli::parse().command {
-        Command::Serve(settings) => serve::run(&settings),
+        Command::Serve { settings, only } => serve::run(&settings, &only),
         Command::Config { settings, json } => config::run(&settings, json),
         Command::Demo { runs, json } => demo::run(runs, json),
     };

@@ -5,25 +5,30 @@ use tokio::runtime::Runtime;
 
 use super::command::{Failure, Settings};
 use super::config;
-use crate::app::App;
+use crate::app::{App, Part};
 use crate::config::Config;
 use crate::shutdown::Signals;
 use crate::telemetry::logs;
 
-pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+pub(super) fn run(settings: &Settings, only: &[Part]) -> Result<(), Failure> {
     let loaded = config::load(settings)?;
     logs::start(&loaded.config.log);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    Runtime::new()?.block_on(serve(&loaded.config))?;
+    let only = (!only.is_empty()).then_some(only);
+    Runtime::new()?.block_on(serve(&loaded.config, only))?;
     Ok(())
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+async fn serve(config: &Config, only: Option<&[Part]>) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let app = App::start(config).await?;
-    println!("pilotlight listens on http://{}", app.address());
+    let app = App::start(config, only).await?;
+    let scheme = app.scheme();
+    println!("pilotlight listens on {scheme}://{}", app.address());
+    if let Some(control) = app.control() {
+        println!("operators are answered on {scheme}://{control}");
+    }
     signals.next().await;
     tokio::select! {
         () = app.stop() => {}

@@ -11,7 +11,7 @@ use super::key::{ENV_CONFIG, ENV_PREFIX, Key, Legacy, keys};
 use super::load::{Entry, Found, Said};
 use super::mistakes::{Mistake, Problem, did_you_mean};
 use super::resolved::Origin;
-use super::suggest;
+use super::{secret_file, suggest};
 
 /// The variables that are set and concern us.
 pub(super) struct Environment {
@@ -72,6 +72,16 @@ impl Environment {
     }
 
     fn said(&self, key: &'static Key, name: String) -> Option<Said> {
+        self.said_directly(key, name.clone()).or_else(|| self.said_in_file(key, &name))
+    }
+
+    fn said_in_file(&self, key: &'static Key, name: &str) -> Option<Said> {
+        let name = key.in_file(name)?;
+        let path = self.variables.get(&name)?;
+        Some(secret_file::said(key, Path::new(path), Origin::Env(name)))
+    }
+
+    fn said_directly(&self, key: &'static Key, name: String) -> Option<Said> {
         let text = self.variables.get(&name)?.to_str().map(str::to_owned);
         let origin = Origin::Env(name);
         Some(match text {
@@ -91,8 +101,12 @@ impl Environment {
 
 fn known_names() -> BTreeSet<String> {
     let legacy = keys().filter_map(Key::legacy_name).map(str::to_owned);
-    let all = keys().map(Key::env_name).chain(legacy);
-    all.chain([ENV_CONFIG.to_owned()]).collect()
+    let plain: Vec<_> = keys().map(Key::env_name).chain(legacy).collect();
+    let files = keys().flat_map(|key| {
+        let names = [Some(key.env_name()), key.legacy_name().map(str::to_owned)];
+        names.into_iter().flatten().filter_map(|name| key.in_file(&name))
+    });
+    plain.into_iter().chain(files).chain([ENV_CONFIG.to_owned()]).collect()
 }
 
 /// Compose files pass a blank for a variable that the user did not set.

@@ -13,7 +13,7 @@ use super::key::{SECTIONS, keys};
 use super::load::{Entry, Found};
 use super::mistakes::{Problem, one_line};
 use super::resolved::Origin;
-use super::suggest;
+use super::{secret_file, suggest};
 
 /// A configuration is a page of text; what is larger was named by accident (a log, a device).
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -89,7 +89,12 @@ impl<'a> Document<'a> {
 
     fn visit(&self, name: &str, line: usize, value: &Spanned<DeValue<'_>>, found: &mut Found) {
         if let Some(key) = keys().find(|key| key.name == name) {
-            return found.add(Ok(Entry { key, text: self.plain(value), origin: self.origin(line) }));
+            let text = if key.takes.is_list() { self.joined(value) } else { self.plain(value) };
+            return found.add(Ok(Entry { key, text, origin: self.origin(line) }));
+        }
+        if let Some(key) = keys().find(|key| key.in_file(key.name).as_deref() == Some(name)) {
+            let path = self.plain(value);
+            return found.add(secret_file::said(key, Path::new(&path), self.origin(line)));
         }
         let problem = match (is_section(name), value.get_ref().as_table()) {
             (true, Some(inner)) => return self.walk(name, inner, found),
@@ -108,6 +113,12 @@ impl<'a> Document<'a> {
         let decimal = integer.and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok());
         let source = || self.text.get(value.span()).unwrap_or_default().to_owned();
         decimal.map_or_else(source, |decimal| decimal.to_string())
+    }
+
+    /// The texts of a list, as the environment would say them.
+    fn joined(&self, value: &Spanned<DeValue<'_>>) -> String {
+        let Some(parts) = value.get_ref().as_array() else { return self.plain(value) };
+        parts.iter().map(|part| self.plain(part)).collect::<Vec<_>>().join(",")
     }
 
     fn origin(&self, line: usize) -> Origin {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use super::takes::{Takes, Value};
-use super::{log, server, warm_start};
+use super::{auth, log, server, warm_start};
 
 /// Marks an environment name as ours.
 pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
@@ -15,8 +15,8 @@ pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
 pub(super) const ENV_CONFIG: &str = "PILOTLIGHT_CONFIG";
 
 /// Every section with its rows, in the order in which people read them.
-pub(super) const SECTIONS: [(&str, &[Key]); 3] =
-    [("server", server::KEYS), ("warm_start", warm_start::KEYS), ("log", log::KEYS)];
+pub(super) const SECTIONS: [(&str, &[Key]); 4] =
+    [("server", server::KEYS), ("auth", auth::KEYS), ("warm_start", warm_start::KEYS), ("log", log::KEYS)];
 
 /// One row of the table of known keys.
 #[derive(Debug)]
@@ -63,8 +63,20 @@ impl Key {
         self
     }
 
+    /// Nobody may see what it is. It can be in a file of its own.
+    pub(super) const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
     pub(super) fn env_name(&self) -> String {
         format!("{ENV_PREFIX}{}", self.name.replace('.', "_").to_uppercase())
+    }
+
+    /// The name of the file that holds it, when it may be in one: of a key in the file, or of a variable.
+    pub(super) fn in_file(&self, name: &str) -> Option<String> {
+        let suffix = if name.contains('.') { "_file" } else { "_FILE" };
+        self.secret.then(|| format!("{name}{suffix}"))
     }
 
     pub(super) fn legacy_name(&self) -> Option<&'static str> {
@@ -77,7 +89,7 @@ impl Key {
 
     /// `text`, or dots when it must not be seen.
     pub(super) fn veil(&self, text: String) -> String {
-        if self.secret { "••••••".to_owned() } else { text }
+        if self.secret && !text.is_empty() && text != "none" { "••••••".to_owned() } else { text }
     }
 }
 

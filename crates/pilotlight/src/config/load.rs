@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::auth::Auth;
 use super::environment::Environment;
 use super::file;
 use super::key::{ENV_CONFIG, Key, into_fields, tree};
@@ -13,7 +14,7 @@ use super::mistakes::{Mistake, Mistakes, Problem};
 use super::resolved::{Origin, Resolved};
 use super::server::Server;
 use super::takes::Value;
-use super::warm_start::WarmStart;
+use super::warm_start::{Tokens, WarmStart};
 
 /// Everything a user can set; the default is what holds when nothing is set.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
@@ -21,10 +22,27 @@ use super::warm_start::WarmStart;
 pub struct Config {
     /// `server.*`
     pub server: Server,
+    /// `auth.*`
+    pub auth: Auth,
     /// `warm_start.*`
     pub warm_start: WarmStart,
     /// `log.*`
     pub log: Log,
+}
+
+impl Config {
+    /// Keys that mean nothing without another, with that other.
+    fn missing_halves(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let server = &self.server;
+        let unsigned = self.warm_start.tokens == Tokens::Strict && self.warm_start.token_secret.is_none();
+        [
+            (server.tls_cert.is_some() && server.tls_key.is_none(), "server.tls_cert", "server.tls_key"),
+            (server.tls_key.is_some() && server.tls_cert.is_none(), "server.tls_key", "server.tls_cert"),
+            (unsigned, "warm_start.tokens", "warm_start.token_secret"),
+        ]
+        .into_iter()
+        .filter_map(|(missing, key, other)| missing.then_some((key, other)))
+    }
 }
 
 /// A configuration without mistakes.
@@ -101,7 +119,12 @@ impl Found {
             self.mistakes.sort_by(|a, b| a.origin.cmp(&b.origin));
             return Err(Mistakes(self.mistakes));
         }
-        Ok(Loaded { config: into_fields(tree(resolved.values())), resolved, warnings: self.warnings })
+        let config: Config = into_fields(tree(resolved.values()));
+        let needs: Vec<_> = config.missing_halves().map(|(key, other)| resolved.needs(key, other)).collect();
+        if !needs.is_empty() {
+            return Err(Mistakes(needs));
+        }
+        Ok(Loaded { config, resolved, warnings: self.warnings })
     }
 }
 

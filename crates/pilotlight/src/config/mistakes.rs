@@ -42,6 +42,8 @@ pub(super) enum Problem {
     Unknown { name: String, meant: Option<String> },
     #[error("`{name}` is a section; write its keys below `[{name}]`")]
     Section { name: String },
+    #[error("{key} needs {other}; set both")]
+    Needs { key: &'static str, other: &'static str },
     #[error("not TOML: {0}")]
     Syntax(String),
     /// The cause is in the text, because a list of mistakes has no one source.

@@ -10,15 +10,20 @@
 
 mod load;
 
+mod auth;
 mod log;
 mod server;
 mod warm_start;
+
+mod network;
+mod secret;
 
 mod key;
 mod takes;
 
 mod environment;
 mod file;
+mod secret_file;
 
 mod mistakes;
 mod resolved;
@@ -29,10 +34,13 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use auth::Auth;
 pub use load::{Config, Loaded, load};
 pub use log::{Log, LogFormat, LogLevel};
 pub use mistakes::Mistakes;
+pub use network::Network;
 pub use reference::reference;
 pub use resolved::{Origin, Resolved};
-pub use server::Server;
-pub use warm_start::{Ack, Order, WarmStart};
+pub use secret::Secret;
+pub use server::{OnOff, Server};
+pub use warm_start::{Ack, Order, Tokens, WarmStart};

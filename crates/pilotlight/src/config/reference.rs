@@ -18,6 +18,8 @@ fn section(name: &str, rows: &[Key]) -> String {
 
 fn row(key: &Key) -> String {
     let legacy = key.legacy_name().map_or_else(String::new, |legacy| format!(", `{legacy}`"));
-    let (name, env, default) = (key.name, key.env_name(), key.default);
-    format!("| `{name}` | `{env}`{legacy} | `{default}` | {} | {} |\n", key.takes, key.help)
+    let file = if key.secret { "; either with `_FILE` names a file that holds it" } else { "" };
+    let (name, env) = (key.name, key.env_name());
+    let default = if key.default.is_empty() { "(none)".to_owned() } else { format!("`{}`", key.default) };
+    format!("| `{name}` | `{env}`{legacy}{file} | {default} | {} | {} |\n", key.takes, key.help)
 }

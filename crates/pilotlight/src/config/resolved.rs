@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::key::{Key, keys};
+use super::mistakes::{Mistake, Problem};
 use super::takes::Value;
 
 /// Where a value was said. The order is the order in which mistakes are told.
@@ -59,6 +60,13 @@ impl Resolved {
 
     pub(super) fn values(&self) -> impl Iterator<Item = (&'static Key, Value)> {
         self.0.iter().map(|setting| (setting.key, setting.value.clone()))
+    }
+
+    /// The mistake of setting `key` without `other`.
+    pub(super) fn needs(&self, key: &'static str, other: &'static str) -> Mistake {
+        let setting = self.0.iter().find(|setting| setting.key.name == key);
+        let origin = setting.map_or(Origin::Default, |setting| setting.origin.clone());
+        Problem::Needs { key, other }.at(origin)
     }
 
     /// Each key with its printed value (dots for a secret) and its origin.

@@ -1,11 +1,13 @@
 //! `server.*`: where callers connect, how many may, and how long leaving takes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::key::{self, Key};
+use super::network::Network;
 use super::takes::Takes;
 
 /// Where callers connect, how many may, and how long leaving takes.
@@ -18,8 +20,32 @@ pub struct Server {
     pub port: u16,
     /// Most connections held at once; `None` derives it from the open-file limit.
     pub max_connections: Option<usize>,
+    /// Networks whose addresses may use the protocol of runners and supervisors.
+    pub allow: Vec<Network>,
+    /// Networks of proxies whose word on a caller's address is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// The header in which they say it.
+    pub client_ip_header: String,
+    /// An address of its own for operators; then the main one answers runners and supervisors only.
+    pub control: Option<SocketAddr>,
+    /// Whether another process may listen on the same address at the same time, so that it can take over.
+    pub reuse_port: OnOff,
+    /// The certificate chain in PEM; with it, every listener speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key in PEM.
+    pub tls_key: Option<PathBuf>,
     /// Time that requests under way get to finish once the process was asked to stop.
     pub grace: Duration,
+}
+
+/// A switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOff {
+    /// On.
+    On,
+    /// Off.
+    Off,
 }
 
 impl Default for Server {
@@ -44,6 +70,43 @@ pub(super) const KEYS: &[Key] = &[
         Takes::AutoOrCount(16..),
         "most connections held at once; `auto` derives it from the open-file limit",
     ),
+    Key::new(
+        "server.allow",
+        "any",
+        Takes::ListOfNetworks,
+        "networks whose addresses may use `/warm-start`, `/connect` and `/health`",
+    ),
+    Key::new(
+        "server.trusted_proxies",
+        "",
+        Takes::ListOfNetworks,
+        "networks of proxies whose word on a caller's address is believed",
+    ),
+    Key::new(
+        "server.client_ip_header",
+        "X-Forwarded-For",
+        Takes::HeaderName,
+        "the header in which trusted proxies say it",
+    ),
+    Key::new(
+        "server.control",
+        "none",
+        Takes::NoneOrSocket,
+        "an address of its own for the dashboard, `/metrics` and `/api/admin`; the main one then answers runners and supervisors only",
+    ),
+    Key::new(
+        "server.reuse_port",
+        "off",
+        Takes::Word(&["on", "off"]),
+        "whether the next process may listen on the same address already, to take over without a gap",
+    ),
+    Key::new(
+        "server.tls_cert",
+        "none",
+        Takes::NoneOrPath,
+        "certificate chain (PEM); with it and `server.tls_key` every listener speaks TLS; read again when it changes",
+    ),
+    Key::new("server.tls_key", "none", Takes::NoneOrPath, "private key (PEM) of that certificate"),
     Key::new(
         "server.grace",
         "8s",

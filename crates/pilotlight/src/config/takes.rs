@@ -3,10 +3,12 @@
 //! It never knows which key it reads for, nor where the text came from. Truth: the `takes` of each row.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::{RangeFrom, RangeInclusive};
 use std::time::Duration;
 
+use hyper::header::HeaderName;
+use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
 /// Units of a duration with their length in milliseconds, longest first; a bare number has none.
@@ -21,6 +23,17 @@ pub(super) enum Takes {
     Duration(RangeInclusive<Duration>),
     ZeroOrDuration(RangeInclusive<Duration>),
     Word(&'static [&'static str]),
+    /// `none`, or an address with its port.
+    NoneOrSocket,
+    /// `none`, or the path of a file.
+    NoneOrPath,
+    /// `none`, or a text that nobody may see.
+    NoneOrSecret,
+    /// Separated by commas.
+    ListOfSecrets,
+    /// Separated by commas.
+    ListOfNetworks,
+    HeaderName,
 }
 
 /// A text that was understood.
@@ -56,7 +69,25 @@ impl Takes {
                 let word = words.iter().find(|word| text.eq_ignore_ascii_case(word));
                 word.map(|word| Value::new(word, *word))
             }
+            Self::NoneOrSocket | Self::NoneOrPath | Self::NoneOrSecret
+                if text.eq_ignore_ascii_case("none") =>
+            {
+                Some(Value::new("none", Json::Null))
+            }
+            Self::NoneOrSocket => text.parse().ok().map(|at: SocketAddr| Value::new(at, at.to_string())),
+            Self::NoneOrPath | Self::NoneOrSecret => (!text.is_empty()).then(|| Value::new(text, text)),
+            Self::ListOfSecrets => Some(list(parts(text).map(str::to_owned))),
+            Self::ListOfNetworks => parts(text).map(network).collect::<Option<Vec<_>>>().map(list),
+            Self::HeaderName => {
+                let name = HeaderName::try_from(text).ok()?;
+                Some(Value::new(text, name.as_str()))
+            }
         }
+    }
+
+    /// Whether a list in a file means its parts.
+    pub(super) const fn is_list(&self) -> bool {
+        matches!(self, Self::ListOfSecrets | Self::ListOfNetworks)
     }
 }
 
@@ -64,6 +95,24 @@ impl Value {
     fn new(text: impl ToString, field: impl Into<Json>) -> Self {
         let (text, field) = (text.to_string(), field.into());
         Self { text, field }
+    }
+}
+
+/// A file with secrets has one on each line.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn list(parts: impl IntoIterator<Item = String>) -> Value {
+    let parts: Vec<String> = parts.into_iter().collect();
+    Value::new(parts.join(","), parts)
+}
+
+/// `any` is every network of both families; an address alone is a network of one.
+fn network(text: &str) -> Option<String> {
+    match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+        Ok(network) => Some(network.trunc().to_string()),
+        Err(_) => text.eq_ignore_ascii_case("any").then(|| "any".to_owned()),
     }
 }
 
@@ -116,6 +165,12 @@ impl fmt::Display for Takes {
             Self::ZeroOrDuration(bounds) => write!(f, "0, or {}", between(bounds)),
             Self::Word([rest @ .., last]) => write!(f, "{} or {last}", rest.join(", ")),
             Self::Word([]) => write!(f, "nothing"),
+            Self::NoneOrSocket => write!(f, "none, or an IP address with a port, such as 127.0.0.1:8081"),
+            Self::NoneOrPath => write!(f, "none, or the path of a file"),
+            Self::NoneOrSecret => write!(f, "none, or a text"),
+            Self::ListOfSecrets => write!(f, "texts, separated by commas"),
+            Self::ListOfNetworks => write!(f, "any, or networks such as 10.0.0.0/8, separated by commas"),
+            Self::HeaderName => write!(f, "the name of a header"),
         }
     }
 }
@@ -144,6 +199,13 @@ mod tests {
             (&Takes::Port, "0=0 65535=65535 65536= -1= http= ="),
             (&Takes::AutoOrCount(16..), "AUTO=auto 16=16 15= ="),
             (&on_or_off, "ON=on o= ="),
+            (&Takes::NoneOrSocket, "NONE=none 1.1.1.1:80=1.1.1.1:80 [::1]:8=[::1]:8 1.1.1.1= :80="),
+            (
+                &Takes::ListOfNetworks,
+                "ANY=any 10.1.2.3/8=10.0.0.0/8 ::1,,1.1.1.1=::1/128,1.1.1.1/32 x= 1.1.1.1/33=",
+            ),
+            (&Takes::ListOfSecrets, "a,b=a,b ,a,=a ="),
+            (&Takes::HeaderName, "X-Real-IP=X-Real-IP a:b= ="),
         ] {
             for (text, meaning) in table.split(' ').filter_map(|pair| pair.split_once('=')) {
                 let read = takes.read(&format!(" {text} ")).map(|value| value.text);

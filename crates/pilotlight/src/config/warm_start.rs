@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::key::{self, Key};
+use super::secret::Secret;
 use super::takes::Takes;
 
 /// How runners wait, and what counts as a run handed over.
@@ -21,6 +22,24 @@ pub struct WarmStart {
     pub ack: Ack,
     /// Time without progress of the acknowledged bytes before a poll counts as dead.
     pub ack_deadline: Duration,
+    /// What is asked of deployment tokens.
+    pub tokens: Tokens,
+    /// What signs them.
+    pub token_secret: Option<Secret>,
+}
+
+/// What is asked of deployment tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tokens {
+    /// Nothing: what they claim is read without trusting it.
+    Disabled,
+    /// That they verify; one that does not is counted, and passes.
+    Log,
+    /// That they verify; plain ids pass, because runners are being moved over.
+    Enforce,
+    /// That there is one, that it verifies, and that it is for the version that the runner names.
+    Strict,
 }
 
 /// Which waiting poll takes the next run.
@@ -84,4 +103,19 @@ pub(super) const KEYS: &[Key] = &[
         Takes::Duration(Duration::from_millis(50)..=Duration::from_secs(5)),
         "time without progress of the acknowledged bytes before a poll counts as dead",
     ),
+    Key::new(
+        "warm_start.tokens",
+        "disabled",
+        Takes::Word(&["disabled", "log", "enforce", "strict"]),
+        "what is asked of deployment tokens: nothing, to verify (`log` only counts; `enforce` lets plain ids pass), or to be there and fit (`strict`)",
+    )
+    .legacy("WORKLOAD_TOKEN_ENFORCEMENT"),
+    Key::new(
+        "warm_start.token_secret",
+        "none",
+        Takes::NoneOrSecret,
+        "what signs deployment tokens (HS256)",
+    )
+    .legacy("WORKLOAD_TOKEN_SECRET")
+    .secret(),
 ];

@@ -1,63 +1,79 @@
-//! Who may call what. A web page always sends `Origin`, and a proxy says for whom it speaks: neither is a person
-//! or a program on this machine.
+//! Lets in whom `core::access` lets in: finds out what is known of a caller, asks, and refuses.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::Uri;
 use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use pilotlight_core::access::{Asked, Caller, Denied, Page, Place, decide};
 
 use super::error::Refusal;
+use super::router::Handles;
 use crate::net::conn::Conn;
 
-/// The text for a request that a web page sent.
-pub const FROM_A_PAGE: &str =
-    "this path answers runners and supervisors, which send no Origin header; web pages do";
-
-/// Whether a web page sent this.
-#[must_use]
-pub fn is_from_a_page(headers: &HeaderMap) -> bool {
-    headers.contains_key(ORIGIN)
+/// What a route is for.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// Who knows.
+    pub handles: Arc<Handles>,
+    /// What is asked for.
+    pub asked: Asked,
 }
 
-/// Refuses web pages.
-pub async fn not_from_a_page(request: Request, next: Next) -> Response {
-    if is_from_a_page(request.headers()) {
-        return Refusal::forbidden(FROM_A_PAGE).into_response();
-    }
-    next.run(request).await
-}
-
-/// Refuses everything but a direct call from this machine, by a loopback name.
-pub async fn from_this_machine(request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Arc<Conn>>().map(|conn| conn.peer());
-    match stranger(peer, request.uri(), request.headers()) {
-        Some(why) => Refusal::forbidden(why).into_response(),
-        None => next.run(request).await,
+/// Refuses whoever may not.
+pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let Guard { handles, asked } = guard;
+    match may(&handles, asked, &request) {
+        Ok(()) => next.run(request).await,
+        Err(denied) => Refusal::from(denied).into_response(),
     }
 }
 
-fn stranger(peer: Option<SocketAddr>, target: &Uri, headers: &HeaderMap) -> Option<&'static str> {
-    if !peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback()) {
-        return Some("without keys configured this path is for callers on this machine (127.0.0.1) only");
+/// Whether whoever sent this may.
+///
+/// # Errors
+/// Why not.
+pub fn may<B>(handles: &Handles, asked: Asked, request: &hyper::Request<B>) -> Result<(), Denied> {
+    let peer = request.extensions().get::<Arc<Conn>>().expect("the accept loop put it in").peer().ip();
+    decide(asked, handles.auth.keys(), caller(handles, peer, request.uri(), request.headers()))
+}
+
+fn caller(handles: &Handles, peer: IpAddr, target: &Uri, headers: &HeaderMap) -> Caller {
+    let host = host(target, headers);
+    Caller {
+        network_is_allowed: handles.auth.may_use_the_protocol(handles.auth.client(peer, headers)),
+        place: place(peer, host, headers),
+        page: page(host, headers),
+        key: handles.auth.bearer(headers),
+        session: handles.auth.sessions.shown(headers, handles.clock.now()),
     }
-    if is_from_a_page(headers) {
-        return Some(
-            "without keys configured this path refuses web pages (the request has an Origin header)",
-        );
+}
+
+fn place(peer: IpAddr, host: Option<&str>, headers: &HeaderMap) -> Place {
+    if !peer.to_canonical().is_loopback() {
+        Place::OtherMachine
+    } else if headers.keys().any(is_forwarding) {
+        Place::BehindProxy
+    } else if !host.is_some_and(is_loopback_name) {
+        Place::OtherName
+    } else {
+        Place::Here
     }
-    if headers.keys().any(is_forwarding) {
-        return Some(
-            "without keys configured this path refuses proxies (the request has a forwarding header)",
-        );
+}
+
+/// The own page is served under the name that the request is for.
+fn page(host: Option<&str>, headers: &HeaderMap) -> Page {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else { return Page::None };
+    let origin = origin.to_str().ok().filter(|_| origins.next().is_none());
+    let name = origin.and_then(|origin| origin.strip_prefix("http://").or(origin.strip_prefix("https://")));
+    match (name, host) {
+        (Some(name), Some(host)) if name.eq_ignore_ascii_case(host) => Page::Own,
+        (Some(_) | None, _) => Page::Foreign,
     }
-    if !host(target, headers).is_some_and(is_loopback_name) {
-        return Some("without keys configured this path is called by a loopback name, such as localhost");
-    }
-    None
 }
 
 fn is_forwarding(name: &HeaderName) -> bool {
@@ -88,35 +104,52 @@ fn is_loopback_name(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn is_stranger(peer: &str, headers: &[(&'static str, &'static str)]) -> bool {
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
-            .collect();
-        stranger(Some(peer.parse().unwrap()), &Uri::from_static("/"), &headers).is_some()
+    fn headers(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        let lines =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        lines.collect()
+    }
+
+    fn place_of(peer: &str, lines: &[(&'static str, &'static str)]) -> Place {
+        let headers = headers(lines);
+        place(peer.parse().unwrap(), host(&Uri::from_static("/"), &headers), &headers)
     }
 
     #[test]
-    fn a_direct_call_from_this_machine_is_let_in() {
+    fn a_direct_call_from_this_machine_is_here() {
         for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.8.9.1", "[::1]:8080", "[::1]"] {
-            assert!(!is_stranger("127.0.0.1:9", &[("host", host)]), "{host}");
+            assert_eq!(place_of("127.0.0.1", &[("host", host)]), Place::Here, "{host}");
         }
-        assert!(!is_stranger("[::ffff:127.0.0.1]:9", &[("host", "localhost")]));
+        assert_eq!(place_of("::ffff:127.0.0.1", &[("host", "localhost")]), Place::Here);
     }
 
     #[test]
-    fn everybody_else_is_a_stranger() {
-        assert!(is_stranger("10.0.0.1:9", &[("host", "localhost")]));
-        assert!(is_stranger("127.0.0.1:9", &[]));
+    fn everybody_else_is_elsewhere() {
+        assert_eq!(place_of("10.0.0.1", &[("host", "localhost")]), Place::OtherMachine);
+        assert_eq!(place_of("127.0.0.1", &[]), Place::OtherName);
         for host in
             ["pilotlight.example", "localhost.example", "10.0.0.1:8080", "", "[::2]", "127.0.0.1.example:80"]
         {
-            assert!(is_stranger("127.0.0.1:9", &[("host", host)]), "{host}");
+            assert_eq!(place_of("127.0.0.1", &[("host", host)]), Place::OtherName, "{host}");
         }
-        for name in
-            ["origin", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"]
-        {
-            assert!(is_stranger("127.0.0.1:9", &[("host", "localhost"), (name, "null")]), "{name}");
+        for name in ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
+            let lines = [("host", "localhost"), (name, "null")];
+            assert_eq!(place_of("127.0.0.1", &lines), Place::BehindProxy, "{name}");
         }
+    }
+
+    #[test]
+    fn the_own_page_has_the_name_that_was_asked_for() {
+        let of = |lines: &[(&'static str, &'static str)]| page(Some("a.example:8080"), &headers(lines));
+        assert_eq!(of(&[]), Page::None);
+        for own in ["http://a.example:8080", "https://A.example:8080"] {
+            assert_eq!(of(&[("origin", own)]), Page::Own, "{own}");
+        }
+        for foreign in ["null", "http://a.example", "http://b.example:8080", "a.example:8080", "file://"] {
+            assert_eq!(of(&[("origin", foreign)]), Page::Foreign, "{foreign}");
+        }
+        let twice = [("origin", "http://a.example:8080"), ("origin", "http://a.example:8080")];
+        assert_eq!(of(&twice), Page::Foreign);
+        assert_eq!(page(None, &headers(&twice[..1])), Page::Foreign);
     }
 }

@@ -16,7 +16,7 @@ use pilotlight_wire::dashboard;
 use pilotlight_wire::object::Object;
 use pilotlight_wire::warm_start::{DequeuedMessage, Offer, header};
 
-use super::error::{Refusal, head};
+use super::error::{Keeping, Refusal, head};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Waiting;
 use crate::dispatch::offer::Run;
@@ -120,7 +120,7 @@ pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
     };
     let id = RunId::parse(id).map_err(|why| bad("run.friendlyId", why))?;
     let message = body.slice_ref(json.as_bytes());
-    Ok(Wish::Run(Run { id, key, head: head(StatusCode::OK, message.len()).freeze(), message }))
+    Ok(Wish::Run(Run { id, key, head: head(StatusCode::OK, message.len(), Keeping::Open).freeze(), message }))
 }
 
 /// The message of a body that is nothing but its envelope, as supervisors send it: read in one pass.

@@ -6,7 +6,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use pilotlight_core::access::Denied;
 use pilotlight_wire::warm_start::Refused;
 use serde::Serialize;
 
@@ -38,6 +39,12 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, text: text.into() }
     }
 
+    /// 401
+    #[must_use]
+    pub fn unauthorized(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, text: text.into() }
+    }
+
     /// 403
     #[must_use]
     pub fn forbidden(text: impl Into<String>) -> Self {
@@ -65,9 +72,29 @@ impl Refusal {
     }
 }
 
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::NoKey | Denied::UnknownKey => Self::unauthorized(denied.to_string()),
+            Denied::Network
+            | Denied::FromPage
+            | Denied::OtherMachine
+            | Denied::BehindProxy
+            | Denied::OtherName
+            | Denied::OtherScope
+            | Denied::NoToken => Self::forbidden(denied.to_string()),
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        Reply::from(self).into_response()
+        let is_unauthorized = self.status == StatusCode::UNAUTHORIZED;
+        let mut response = Reply::from(self).into_response();
+        if is_unauthorized {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }
 
@@ -123,7 +150,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
 
 /// The head of a JSON answer with a body of so many bytes, for whoever writes it without HTTP's machinery.
 #[must_use]
-pub fn head(status: StatusCode, body_bytes: usize) -> BytesMut {
+pub fn head(status: StatusCode, body_bytes: usize, keeping: Keeping) -> BytesMut {
     let mut head = BytesMut::with_capacity(HEAD_CAPACITY);
     head.extend_from_slice(b"HTTP/1.1 ");
     head.extend_from_slice(status.as_str().as_bytes());
@@ -133,8 +160,20 @@ pub fn head(status: StatusCode, body_bytes: usize) -> BytesMut {
     head.extend_from_slice(body_bytes.to_string().as_bytes());
     head.extend_from_slice(b"\r\ndate: ");
     head.extend_from_slice(Date::now().as_bytes());
-    head.extend_from_slice(b"\r\n\r\n");
+    head.extend_from_slice(match keeping {
+        Keeping::Open => b"\r\n\r\n",
+        Keeping::Close => b"\r\nconnection: close\r\n\r\n",
+    });
     head
+}
+
+/// What becomes of the connection after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// It is kept for the next request.
+    Open,
+    /// It is closed.
+    Close,
 }
 
 /// The head and a short body fit.

@@ -15,7 +15,7 @@ use pilotlight_core::limits::{BODY_WITHIN, HEAD_WITHIN};
 use pilotlight_core::pool::PoolKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::error::{Refusal, Reply, head};
+use super::error::{Keeping, Refusal, Reply, head};
 use super::router::Handles;
 use super::{health, warm_start};
 use crate::dispatch::park::{Parked, Stay, Verdict, Way};
@@ -32,6 +32,9 @@ const READ_BYTES: usize = 2048;
 
 /// Serves plain requests until the connection ends, or something else comes.
 pub async fn serve(handles: &Handles, conn: &Arc<Conn>, io: &mut Io) -> Ended {
+    if !handles.auth.needs_no_look(conn.peer().ip()) {
+        return Ended::ForHttp;
+    }
     let mut front = Front { handles, conn, io, inbox: BytesMut::new() };
     loop {
         let next = match front.request().await {
@@ -94,7 +97,10 @@ impl Front<'_> {
     async fn answer(&mut self, request: Plain) -> Next {
         match request {
             Plain::Connect => self.reply(health::told(self.handles)).await,
-            Plain::Poll(Ok((key, runner))) => self.poll(key, runner).await,
+            Plain::Poll(Ok((key, runner))) => match self.handles.tokens.admit(key) {
+                Ok(key) => self.poll(key, runner).await,
+                Err(refusal) => self.reply(refusal.into()).await,
+            },
             Plain::Poll(Err(refusal)) => self.reply(refusal.into()).await,
             // Boxed, so that parked polls do not carry its size.
             Plain::Offer { body_bytes } => Box::pin(self.offer(body_bytes)).await,
@@ -102,7 +108,8 @@ impl Front<'_> {
     }
 
     async fn reply(&mut self, reply: Reply) -> Next {
-        let mut bytes = head(reply.status, reply.body.len());
+        let keeping = if self.conn.is_to_end() { Keeping::Close } else { Keeping::Open };
+        let mut bytes = head(reply.status, reply.body.len(), keeping);
         bytes.extend_from_slice(&reply.body);
         match self.io.write_all(&bytes).await {
             Ok(()) => Next::Request,

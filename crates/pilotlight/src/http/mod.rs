@@ -6,6 +6,10 @@ pub mod router;
 pub mod front;
 
 pub mod access;
+pub mod auth;
+pub mod session;
+pub mod token;
+
 pub mod body;
 pub mod convert;
 pub mod date;

@@ -9,12 +9,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use hyper::Request;
 use hyper::body::Incoming;
+use pilotlight_core::access::Asked;
 use tower::Service as _;
 
-use super::{access, admin, dashboard, error, front, health, metrics, warm_start};
+use super::access::{Guard, guard};
+use super::auth::Auth;
+use super::token::Tokens;
+use super::{admin, dashboard, error, front, health, metrics, session, warm_start};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
 use crate::net::conn::Conn;
@@ -29,6 +33,10 @@ pub struct Handles {
     pub dispatcher: Arc<Dispatcher>,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// Who may.
+    pub auth: Auth,
+    /// How deployment tokens are read.
+    pub tokens: Tokens,
     /// The connections open.
     pub connections: Connections,
     /// The clock.
@@ -48,41 +56,83 @@ pub struct Told {
     pub keepalive: Duration,
 }
 
-/// All paths.
-fn router(handles: Arc<Handles>) -> Router {
-    protocol()
-        .merge(control())
+/// What one listener answers, besides `/health`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// What runners and supervisors call.
+    pub warm_start: bool,
+    /// What operators call.
+    pub control: bool,
+}
+
+/// All paths of these parts.
+fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
+    let paths = Paths { handles };
+    let mut router = paths.health();
+    if parts.warm_start {
+        router = router.merge(paths.warm_start());
+    }
+    if parts.control {
+        router = router.merge(paths.control()).merge(paths.page());
+    }
+    router
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
-        .with_state(handles)
+        .with_state(Arc::clone(handles))
 }
 
-/// What runners and supervisors call; they bring no credentials, and never come from a web page.
-fn protocol() -> Router<Arc<Handles>> {
-    let connect = || get(health::connect).layer(middleware::from_fn(access::not_from_a_page));
-    let health = || get(health::health).layer(middleware::from_fn(access::not_from_a_page));
-    let warm_start = || {
-        get(warm_start::poll)
-            .post(warm_start::offer)
-            .head(warm_start::no_such_method)
-            .fallback(warm_start::no_such_method)
-    };
-    Router::new()
-        .route("/connect", connect())
-        .route("/api/connect", connect())
-        .route("/health", health())
-        .route("/api/health", health())
-        .route("/warm-start", warm_start())
-        .route("/api/warm-start", warm_start())
+/// The table. Each entry says what is asked for; `core::access` says who may.
+struct Paths<'a> {
+    handles: &'a Arc<Handles>,
 }
 
-/// What operators call.
-fn control() -> Router<Arc<Handles>> {
-    Router::new()
-        .route("/api/dashboard", get(dashboard::read).delete(dashboard::clear))
-        .route("/api/admin/retire", post(admin::retire))
-        .route("/metrics", get(metrics::read))
-        .layer(middleware::from_fn(access::from_this_machine))
+type Routes = Router<Arc<Handles>>;
+type Methods = MethodRouter<Arc<Handles>>;
+
+impl Paths<'_> {
+    fn health(&self) -> Routes {
+        let health = || self.asks(Asked::Protocol, get(health::health));
+        Router::new().route("/health", health()).route("/api/health", health())
+    }
+
+    /// What runners and supervisors call; they bring no credentials, and never come from a web page. A poll that
+    /// may not wait is answered in its own way, so `/warm-start` asks by itself.
+    fn warm_start(&self) -> Routes {
+        let connect = || self.asks(Asked::Protocol, get(health::connect));
+        let warm_start = || {
+            get(warm_start::poll)
+                .post(warm_start::offer)
+                .head(warm_start::no_such_method)
+                .fallback(warm_start::no_such_method)
+        };
+        Router::new()
+            .route("/connect", connect())
+            .route("/api/connect", connect())
+            .route("/warm-start", warm_start())
+            .route("/api/warm-start", warm_start())
+    }
+
+    /// What operators call.
+    fn control(&self) -> Routes {
+        let dashboard = self
+            .asks(Asked::Look, get(dashboard::read))
+            .merge(self.asks(Asked::Change, delete(dashboard::clear)));
+        Router::new()
+            .route("/api/dashboard", dashboard)
+            .route("/api/admin/retire", self.asks(Asked::Change, post(admin::retire)))
+            .route("/metrics", self.asks(Asked::Look, get(metrics::read)))
+    }
+
+    /// What holds nothing of runs and runners.
+    fn page(&self) -> Routes {
+        let session = get(session::read).post(session::sign_in).delete(session::sign_out);
+        Router::new().route("/api/session", self.asks(Asked::Shell, session))
+    }
+
+    fn asks(&self, asked: Asked, methods: Methods) -> Methods {
+        let handles = Arc::clone(self.handles);
+        methods.layer(middleware::from_fn_with_state(Guard { handles, asked }, guard))
+    }
 }
 
 /// A response that means: close the connection without a byte.
@@ -104,14 +154,15 @@ impl Hangup {
 #[derive(Debug, Clone)]
 pub struct Service {
     handles: Arc<Handles>,
+    parts: Parts,
     router: Router,
 }
 
 impl Service {
-    /// All paths, asking these.
+    /// The paths of these parts.
     #[must_use]
-    pub fn new(handles: Arc<Handles>) -> Self {
-        Self { router: router(Arc::clone(&handles)), handles }
+    pub fn new(handles: Arc<Handles>, parts: Parts) -> Self {
+        Self { router: router(&handles, parts), handles, parts }
     }
 }
 
@@ -120,6 +171,9 @@ impl Serve for Service {
     type Body = Body;
 
     async fn front(&self, conn: &Arc<Conn>, io: &mut Io) -> Ended {
+        if !self.parts.warm_start {
+            return Ended::ForHttp;
+        }
         front::serve(&self.handles, conn, io).await
     }
 

@@ -6,20 +6,22 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::body::Body as _;
 use hyper::header::{ALLOW, HeaderValue};
-use hyper::{HeaderMap, StatusCode};
+use pilotlight_core::access::{Asked, Denied};
 use pilotlight_core::delivery::Answer;
+use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::{ENVELOPE_BYTES, RUN_BYTES};
+use pilotlight_core::pool::PoolKey;
 use pilotlight_wire::warm_start::Offered;
 
-use super::access::{FROM_A_PAGE, is_from_a_page};
+use super::access;
 use super::body;
-use super::convert::{self, Wish};
+use super::convert::{self, Headers, Wish};
 use super::error::{self, Refusal, Reply};
 use super::router::{Handles, Hangup};
 use crate::dispatch::offer::tell;
@@ -35,11 +37,15 @@ pub async fn poll(
     Extension(conn): Extension<Arc<Conn>>,
     request: Request,
 ) -> Response {
-    if let Some(refusal) = unfit(&request) {
-        return refusal.into_response();
+    if let Err(denied) = access::may(&handles, Asked::Protocol, &request) {
+        return denied_poll(denied);
     }
-    let (key, runner) = match convert::poll(request.headers()) {
-        Ok(poll) => poll,
+    if !request.body().is_end_stream() {
+        // While an unread body is pending, nobody would notice that the client left.
+        return Refusal::bad_request("a poll has no body").into_response();
+    }
+    let (key, runner) = match poller(&handles, request.headers()) {
+        Ok(poller) => poller,
         Err(refusal) => return refusal.into_response(),
     };
     // A request that is kept while it waits costs more than the poll itself.
@@ -66,12 +72,28 @@ pub async fn no_such_method() -> Response {
     response
 }
 
-/// While an unread body is pending, nobody would notice that the client left.
-fn unfit(poll: &Request) -> Option<Refusal> {
-    if is_from_a_page(poll.headers()) {
-        return Some(Refusal::bad_request(FROM_A_PAGE));
+/// Who polls, and for what.
+///
+/// # Errors
+/// A refusal that says what is wrong with its headers, or its token.
+pub fn poller(handles: &Handles, headers: &impl Headers) -> Result<(PoolKey, Runner), Refusal> {
+    let (key, runner) = convert::poll(headers)?;
+    Ok((handles.tokens.admit(key)?, runner))
+}
+
+/// Of the statuses that the protocol leaves to a poll, 400 says that it must be sent otherwise.
+fn denied_poll(denied: Denied) -> Response {
+    match denied {
+        Denied::FromPage => Refusal::bad_request(denied.to_string()).into_response(),
+        Denied::Network
+        | Denied::OtherMachine
+        | Denied::BehindProxy
+        | Denied::OtherName
+        | Denied::NoKey
+        | Denied::UnknownKey
+        | Denied::OtherScope
+        | Denied::NoToken => Hangup::response(),
     }
-    (!poll.body().is_end_stream()).then(|| Refusal::bad_request("a poll has no body"))
 }
 
 fn hand_over(handles: &Handles, conn: &Conn, handed: Handed) -> Response {
@@ -85,11 +107,10 @@ fn hand_over(handles: &Handles, conn: &Conn, handed: Handed) -> Response {
 }
 
 /// `POST`: offers a run.
-pub async fn offer(State(handles): State<Arc<Handles>>, headers: HeaderMap, body: Body) -> Response {
-    let body = if is_from_a_page(&headers) {
-        Err(Refusal::forbidden(FROM_A_PAGE))
-    } else {
-        body::read(body, OFFER_BYTES).await
+pub async fn offer(State(handles): State<Arc<Handles>>, request: Request) -> Response {
+    let body = match access::may(&handles, Asked::Protocol, &request) {
+        Ok(()) => body::read(request.into_body(), OFFER_BYTES).await,
+        Err(denied) => Err(denied.into()),
     };
     offered(&handles, body).await.into_response()
 }

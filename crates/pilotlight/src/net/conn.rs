@@ -28,6 +28,7 @@ type OnUnread = Box<dyn FnOnce() + Send>;
 pub struct Conn {
     socket: OwnedWriteHalf,
     peer: SocketAddr,
+    seal: Seal,
     written: AtomicU64,
     // Whether `watch` has anything to see; spares the lock on all other reads and writes.
     watched: AtomicBool,
@@ -40,6 +41,15 @@ pub struct Conn {
     told_later: AtomicBool,
     deadline: Deadline,
     shared: Shared,
+}
+
+/// What lies between the socket and whoever serves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    /// Nothing.
+    None,
+    /// TLS.
+    Tls,
 }
 
 /// What all connections share.
@@ -115,11 +125,12 @@ struct Answer {
 
 impl Conn {
     /// Splits a connection into its two ends.
-    pub(super) fn open(stream: TcpStream, peer: SocketAddr, shared: Shared) -> (Arc<Self>, Io) {
+    pub(super) fn open(stream: TcpStream, peer: SocketAddr, seal: Seal, shared: Shared) -> (Arc<Self>, Io) {
         let (reader, socket) = stream.into_split();
         let conn = Arc::new(Self {
             socket,
             peer,
+            seal,
             written: AtomicU64::new(0),
             watched: AtomicBool::new(false),
             watch: Mutex::default(),
@@ -136,6 +147,11 @@ impl Conn {
     /// Who connected.
     pub const fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Whether what is sent on it is sealed by TLS.
+    pub fn is_tls(&self) -> bool {
+        self.seal == Seal::Tls
     }
 
     pub(super) fn stream(&self) -> &TcpStream {

@@ -13,12 +13,18 @@ use super::conn::Conn;
 /// Fine enough for deadlines of seconds, and for a reset to be told soon.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// Looks after which idle connections end when the service stops.
+const IDLE_LOOKS: u64 = 2;
+
+const NEVER: u64 = u64::MAX;
+
 /// All connections whose server left a deadline with them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Deadlines {
     looks: AtomicU64,
     conns: Mutex<Slab<Weak<Conn>>>,
-    stopping: AtomicBool,
+    // The look from which on idle connections end; never, until the service stops.
+    idle_until: AtomicU64,
 }
 
 /// One connection's deadline.
@@ -32,6 +38,12 @@ pub(super) struct Deadline {
 const NONE: u64 = 0;
 const PASSED: u64 = u64::MAX;
 
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { looks: AtomicU64::new(0), conns: Mutex::default(), idle_until: AtomicU64::new(NEVER) }
+    }
+}
+
 impl Deadlines {
     /// Watches a connection until what is returned is dropped.
     pub(super) fn watch(self: &Arc<Self>, conn: &Arc<Conn>) -> Watched {
@@ -39,14 +51,14 @@ impl Deadlines {
         Watched { deadlines: Arc::clone(self), slot }
     }
 
-    /// Ends every connection on which nothing is under way, now and from now on.
+    /// Ends every connection on which nothing is under way, soon: a request may be on its way to us, and is
+    /// answered with the word that it was the last.
     pub(super) fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
-        self.look();
+        self.idle_until.store(self.looks.load(Ordering::Acquire) + IDLE_LOOKS, Ordering::Release);
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.idle_until.load(Ordering::Acquire) != NEVER
     }
 
     /// Time has passed: ends the connections whose deadline was before; to be called every [`LOOK_EVERY`].
@@ -56,11 +68,12 @@ impl Deadlines {
     }
 
     fn look(&self) {
-        let (now, stopping) = (self.looks.load(Ordering::Acquire), self.is_stopping());
+        let now = self.looks.load(Ordering::Acquire);
+        let idle_ends = now >= self.idle_until.load(Ordering::Acquire);
         let conns = self.lock();
         for conn in conns.iter().filter_map(|(_, conn)| conn.upgrade()) {
             let deadline = conn.deadline();
-            let over = stopping && deadline.idle.load(Ordering::Acquire);
+            let over = idle_ends && deadline.idle.load(Ordering::Acquire);
             if deadline.pass(if over { PASSED - 1 } else { now }) {
                 conn.end_reading();
             }

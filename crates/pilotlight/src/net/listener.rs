@@ -13,23 +13,27 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use pilotlight_core::limits::{HEAD_BYTES, HEAD_WITHIN};
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use pilotlight_core::limits::{HANDSHAKE_WITHIN, HEAD_BYTES, HEAD_WITHIN};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::conn::{Conn, Shared};
+use super::conn::{Conn, Seal, Shared};
 use super::deadlines::LOOK_EVERY;
 use super::io::Io;
+use super::sockets::{Listening, Owner};
 use super::sys;
-
-/// Connections the kernel keeps ready for us; a fleet that comes back at once is thousands.
-const BACKLOG: i32 = 4096;
+use super::tls::Tls;
 
 /// Descriptors left for files, pipes and connections of our own.
 const RESERVED_FILES: usize = 128;
+
+/// Connections that were in the queue when we stopped are taken by then; others may go on coming for ever.
+const QUEUED_WITHIN: Duration = Duration::from_millis(20);
 
 /// How long to leave the kernel alone after it had no descriptor for us.
 const BREATHER: Duration = Duration::from_millis(20);
@@ -49,19 +53,6 @@ pub fn connections_at_most(asked: Option<usize>) -> io::Result<usize> {
         Some(asked) => Ok(asked),
         None => Ok(possible),
     }
-}
-
-/// Opens the listening socket.
-///
-/// # Errors
-/// The kernel's: the address is in use, or is not ours.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }
 
 /// Who answers on the connections.
@@ -154,21 +145,29 @@ impl Connections {
         self.tasks.wait().await;
     }
 
-    /// Accepts connections until [`Connections::stop`].
-    pub async fn accept(self, listener: TcpListener, serve: impl Serve) {
+    /// Accepts connections until [`Connections::stop`]. With TLS every one of them is sealed.
+    pub async fn accept(self, listening: Listening, tls: Option<Arc<Tls>>, serve: impl Serve) {
+        let listener = &listening.socket;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.stop.cancelled() => return,
+                () = self.stop.cancelled() => break,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, &serve),
+                Ok((stream, peer)) => self.admit(stream, peer, tls.as_deref(), &serve),
                 Err(error) => pause_after(&error).await,
             }
         }
+        // Whoever is in a queue that ends with us is still served; in one that does not, the next process serves it.
+        let end = Instant::now() + QUEUED_WITHIN;
+        while listening.owner == Owner::Us
+            && let Ok(Ok((stream, peer))) = timeout_at(end, listener.accept()).await
+        {
+            self.admit(stream, peer, tls.as_deref(), &serve);
+        }
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, serve: &impl Serve) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, tls: Option<&Tls>, serve: &impl Serve) {
         let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
             tracing::debug!(%peer, "closed a connection: as many as may be are open");
             return;
@@ -177,11 +176,17 @@ impl Connections {
             tracing::debug!(%peer, %error, "failed to set up a connection");
             return;
         }
-        let (conn, io) = Conn::open(stream, peer, self.shared.clone());
+        let seal = if tls.is_some() { Seal::Tls } else { Seal::None };
+        let (conn, io) = Conn::open(stream, peer, seal, self.shared.clone());
         let watched = self.shared.deadlines.watch(&conn);
         let (serve, stop) = (serve.clone(), self.stop.clone());
+        let acceptor = tls.map(Tls::acceptor);
         self.tasks.spawn(async move {
-            run(conn, io, serve, stop).await;
+            match acceptor {
+                // Boxed, so that the others do not carry its size.
+                Some(acceptor) => Box::pin(run_sealed(conn, io, acceptor, serve, stop)).await,
+                None => run(conn, io, serve, stop).await,
+            }
             drop((permit, watched));
         });
     }
@@ -195,7 +200,29 @@ async fn run(conn: Arc<Conn>, mut io: Io, serve: impl Serve, stop: CancellationT
     }
 }
 
-async fn run_http(conn: Arc<Conn>, io: Io, serve: impl Serve, stop: CancellationToken) {
+async fn run_sealed(
+    conn: Arc<Conn>,
+    io: Io,
+    acceptor: TlsAcceptor,
+    serve: impl Serve,
+    stop: CancellationToken,
+) {
+    conn.expect_request_within(HANDSHAKE_WITHIN);
+    match acceptor.accept(io).await {
+        Ok(sealed) => {
+            conn.expect_nothing();
+            run_http(conn, sealed, serve, stop).await;
+        }
+        Err(error) => tracing::debug!(peer = %conn.peer(), %error, "a TLS handshake failed"),
+    }
+}
+
+async fn run_http(
+    conn: Arc<Conn>,
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    serve: impl Serve,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&conn));
         serve.http(request)

@@ -2,6 +2,8 @@
 //! runners or routes.
 
 pub mod listener;
+pub mod sockets;
+pub mod tls;
 
 pub mod conn;
 

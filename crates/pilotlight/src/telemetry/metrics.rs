@@ -11,7 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-type Count = Counter<u64, AtomicU64>;
+/// A counter of events.
+pub type Count = Counter<u64, AtomicU64>;
 type Level = Gauge<u64, AtomicU64>;
 type Labels = [(&'static str, &'static str); 1];
 
@@ -26,6 +27,7 @@ pub struct Metrics {
     dispatches: Count,
     answered_in_us: Count,
     deliveries: Deliveries,
+    tokens: TokenCounts,
     levels: Levels,
     /// Acknowledged runs whose program never read them.
     pub unread: Count,
@@ -39,6 +41,17 @@ pub struct Metrics {
 struct Deliveries {
     acknowledged: Count,
     unconfirmed: Count,
+}
+
+/// Deployment tokens, by what became of them.
+#[derive(Debug, Clone, Default)]
+pub struct TokenCounts {
+    /// True.
+    pub verified: Count,
+    /// Not true, or not known to be; passed all the same.
+    pub unverified: Count,
+    /// Refused.
+    pub refused: Count,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +100,8 @@ impl Metrics {
         let mut registry = Registry::with_prefix("pilotlight");
         let offers = family(&mut registry, "offers", "Offers answered, by what the supervisor was told");
         let deliveries = family(&mut registry, "deliveries", "Runs told warm, by how well that is known");
+        let tokens =
+            family(&mut registry, "deployment_tokens", "Polls, by what their deployment token was worth");
         let levels = Levels::register(&mut registry);
         register_proof(&mut registry, proof);
         Arc::new(Self {
@@ -96,6 +111,11 @@ impl Metrics {
             deliveries: Deliveries {
                 acknowledged: labelled(&deliveries, "delivery", "acknowledged"),
                 unconfirmed: labelled(&deliveries, "delivery", "unconfirmed"),
+            },
+            tokens: TokenCounts {
+                verified: labelled(&tokens, "outcome", "verified"),
+                unverified: labelled(&tokens, "outcome", "unverified"),
+                refused: labelled(&tokens, "outcome", "refused"),
             },
             cascaded: count(&mut registry, "offers_cascaded", "Offers dispatched to more than one poll"),
             dispatches: count(&mut registry, "dispatches", "Dispatches of runs to polls"),
@@ -122,6 +142,11 @@ impl Metrics {
         if dispatches > 1 {
             self.cascaded.inc();
         }
+    }
+
+    /// Where deployment tokens are counted.
+    pub fn tokens(&self) -> TokenCounts {
+        self.tokens.clone()
     }
 
     /// Watches an offer until it is answered.

@@ -24,5 +24,9 @@ mod matching;
 mod dashboard;
 mod edge;
 
+mod access;
+mod tokens;
+
 mod command_line;
+mod handover;
 mod shutdown;

@@ -1,6 +1,7 @@
 //! A tiny HTTP/1.1 client on a raw socket. It shows what ordinary clients hide: a connection that closed without a
 //! byte, a reset, an answer that broke off.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
@@ -24,7 +25,7 @@ pub(crate) struct Answer {
 }
 
 /// There is no answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) enum NoAnswer {
     /// The connection was closed in good order, without a byte.
     Closed,
@@ -34,6 +35,21 @@ pub(crate) enum NoAnswer {
     BrokeOff(Vec<u8>),
     /// Nothing happened until the deadline.
     Silence,
+}
+
+/// Megabytes that broke off are not worth reading.
+impl fmt::Debug for NoAnswer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => out.write_str("Closed"),
+            Self::Reset => out.write_str("Reset"),
+            Self::Silence => out.write_str("Silence"),
+            Self::BrokeOff(bytes) => {
+                let start = String::from_utf8_lossy(&bytes[..bytes.len().min(300)]);
+                write!(out, "BrokeOff({} bytes: {start:?}...)", bytes.len())
+            }
+        }
+    }
 }
 
 impl Connection {

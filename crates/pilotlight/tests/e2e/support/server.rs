@@ -18,6 +18,7 @@ use super::wait;
 pub(crate) struct Server {
     process: Process,
     address: SocketAddr,
+    said: Lines,
     log: Lines,
     log_reader: Option<JoinHandle<()>>,
     _folder: Folder,
@@ -51,13 +52,27 @@ impl Server {
         Self::run(Command::new(binary()), settings)
     }
 
+    /// With these behind `serve` on its command line.
+    pub(crate) fn serving(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::begin(Command::new(binary()), arguments, settings, Stdio::null())
+    }
+
     /// With a command line that ends in the binary, such as `ip netns exec x pilotlight`.
-    pub(crate) fn run(mut command: Command, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn run(command: Command, settings: &[(&str, &str)]) -> Self {
+        Self::begin(command, &[], settings, Stdio::null())
+    }
+
+    /// The same, with this as its descriptor 0.
+    pub(crate) fn begin(
+        mut command: Command,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+        stdin: Stdio,
+    ) -> Self {
         let folder = Folder::new();
         set(&mut command, &[("PILOTLIGHT_SERVER_PORT", "0")]);
-        command.envs(settings.iter().copied()).arg("serve").current_dir(folder.path());
-        let mut process =
-            Process::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+        command.envs(settings.iter().copied()).arg("serve").args(arguments).current_dir(folder.path());
+        let mut process = Process::start(command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()));
         let child = process.child();
         let (said, _) = Lines::follow(child.stdout.take().expect("asked for"));
         let (log, log_reader) = Lines::follow(child.stderr.take().expect("asked for"));
@@ -66,9 +81,10 @@ impl Server {
             assert!(ended.is_none(), "the service ended: {ended:?}\n{}", log.from(0).join("\n"));
             said.from(0).into_iter().next()
         });
-        let address = line.strip_prefix("pilotlight listens on http://").and_then(|text| text.parse().ok());
+        let address = line.strip_prefix("pilotlight listens on ").and_then(|url| url.split_once("://"));
+        let address = address.and_then(|(_, address)| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("the first line names no address: {line}"));
-        Self { process, address, log, log_reader: Some(log_reader), _folder: folder }
+        Self { process, address, said, log, log_reader: Some(log_reader), _folder: folder }
     }
 
     /// The same, asked at another of its addresses.
@@ -79,6 +95,14 @@ impl Server {
 
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where operators are answered, when it has an address for them.
+    pub(crate) fn control_address(&self) -> SocketAddr {
+        let line = wait::until_some("it says where", || self.said.from(1).into_iter().next());
+        let address =
+            line.strip_prefix("operators are answered on http://").and_then(|text| text.parse().ok());
+        address.unwrap_or_else(|| panic!("the second line names no address: {line}"))
     }
 
     pub(crate) fn url(&self) -> String {

@@ -1,0 +1,42 @@
+//! `auth.*`: the keys that callers show.
+
+use serde::Deserialize;
+
+use super::key::{self, Key};
+use super::secret::Secret;
+use super::takes::Takes;
+
+/// The keys that callers show; several of a kind make it possible to change them one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// For operators. Empty, and without the others, this machine is the boundary.
+    pub admin_keys: Vec<Secret>,
+    /// For runners of jobs.
+    pub runner_keys: Vec<Secret>,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        key::defaults("auth")
+    }
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "auth.admin_keys",
+        "",
+        Takes::ListOfSecrets,
+        "keys of operators, for the dashboard, `/metrics` and `/api/admin`; without any key these answer this machine only",
+    )
+    .legacy("ADMIN_API_KEY")
+    .secret(),
+    Key::new(
+        "auth.runner_keys",
+        "",
+        Takes::ListOfSecrets,
+        "keys of runners of jobs; they may also ask what `GET /api/admin` answers",
+    )
+    .legacy("RUNNER_API_KEY")
+    .secret(),
+];

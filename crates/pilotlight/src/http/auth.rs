@@ -1,0 +1,196 @@
+//! What callers show, turned into facts: whose key it is, from which address they really come, whether a network is
+//! allowed. Keys are kept as hashes only and compared in constant time.
+
+use std::net::IpAddr;
+
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use pilotlight_core::access::{Key, Keys, Scope};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::session::Sessions;
+use crate::config::{self, Network, Secret, Server};
+
+/// Who may, as configured.
+#[derive(Debug)]
+pub struct Auth {
+    keys: Vec<(Scope, KeyHash)>,
+    networks: Networks,
+    /// Who signed in on the page.
+    pub sessions: Sessions,
+}
+
+type KeyHash = [u8; 32];
+
+#[derive(Debug)]
+struct Networks {
+    allowed: Vec<Network>,
+    proxies: Vec<Network>,
+    client_ip: HeaderName,
+}
+
+impl Auth {
+    /// As these sections say.
+    #[must_use]
+    pub fn new(keys: &config::Auth, server: &Server) -> Self {
+        let of = |scope, keys: &[Secret]| keys.iter().map(move |key| (scope, hash(key.reveal()))).collect();
+        let (admin, runner): (Vec<_>, Vec<_>) =
+            (of(Scope::Admin, &keys.admin_keys), of(Scope::Runner, &keys.runner_keys));
+        let client_ip = HeaderName::try_from(server.client_ip_header.as_str());
+        let networks = Networks {
+            allowed: server.allow.clone(),
+            proxies: server.trusted_proxies.clone(),
+            client_ip: client_ip.expect("the configuration takes names of headers only"),
+        };
+        Self { keys: [admin, runner].concat(), networks, sessions: Sessions::default() }
+    }
+
+    /// Whether any keys are configured.
+    #[must_use]
+    pub const fn keys(&self) -> Keys {
+        if self.keys.is_empty() { Keys::None } else { Keys::Some }
+    }
+
+    /// Whose key this is. Every key is compared, so that the time tells nothing.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Key {
+        let shown = hash(key);
+        let ours = self.keys.iter().fold(None, |found, (scope, key)| {
+            if bool::from(key.ct_eq(&shown)) { found.or(Some(*scope)) } else { found }
+        });
+        ours.map_or(Key::Unknown, Key::Of)
+    }
+
+    /// The key in `Authorization: Bearer <key>`.
+    #[must_use]
+    pub fn bearer(&self, headers: &HeaderMap) -> Key {
+        let Some(value) = headers.get(AUTHORIZATION) else { return Key::None };
+        let key = value.to_str().ok().and_then(|value| value.split_once(' '));
+        match key {
+            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => self.key(key.trim()),
+            Some(_) | None => Key::Unknown,
+        }
+    }
+
+    /// Whether a connection from this address needs no more looks at its requests: it speaks for itself, and may.
+    #[must_use]
+    pub fn needs_no_look(&self, peer: IpAddr) -> bool {
+        !self.networks.is_proxy(peer) && self.may_use_the_protocol(peer)
+    }
+
+    /// Whether this address may use the protocol; this machine always may.
+    #[must_use]
+    pub fn may_use_the_protocol(&self, client: IpAddr) -> bool {
+        client.to_canonical().is_loopback() || contains(&self.networks.allowed, client)
+    }
+
+    /// From which address a request really comes.
+    #[must_use]
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.networks.client(peer, headers)
+    }
+}
+
+impl Networks {
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        contains(&self.proxies, address)
+    }
+
+    /// Each proxy appends whom it heard; the last that is no proxy of ours is the client. What stands before could
+    /// be anybody's invention.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let values: Vec<&str> = headers
+            .get_all(&self.client_ip)
+            .iter()
+            .filter_map(|value: &HeaderValue| value.to_str().ok())
+            .collect();
+        let mut client = peer;
+        let mut told = values.iter().rev().flat_map(|value| value.rsplit(','));
+        while self.is_proxy(client)
+            && let Some(before) = told.next().and_then(address)
+        {
+            client = before;
+        }
+        client
+    }
+}
+
+fn contains(networks: &[Network], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(address))
+}
+
+/// Some proxies write a port behind it.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let plain = text.trim_start_matches('[').trim_end_matches(']');
+    plain.parse().ok().or_else(|| text.parse().ok().map(|with_port: std::net::SocketAddr| with_port.ip()))
+}
+
+pub(super) fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load;
+
+    fn auth(env: &[(&str, &str)]) -> Auth {
+        let env = env.iter().map(|(name, value)| (name.into(), value.into()));
+        let config = load(None, env).unwrap().config;
+        Auth::new(&config.auth, &config.server)
+    }
+
+    fn headers(name: &'static str, values: &[&'static str]) -> HeaderMap {
+        values.iter().map(|value| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_key_is_known_by_its_scope_and_there_may_be_several() {
+        let auth = auth(&[("ADMIN_API_KEY", "old, new"), ("RUNNER_API_KEY", "runs")]);
+        assert_eq!(auth.keys(), Keys::Some);
+        for (value, key) in [
+            ("Bearer old", Key::Of(Scope::Admin)),
+            ("bearer new", Key::Of(Scope::Admin)),
+            ("Bearer runs", Key::Of(Scope::Runner)),
+            ("Bearer old, new", Key::Unknown),
+            ("Bearer ", Key::Unknown),
+            ("Basic old", Key::Unknown),
+            ("old", Key::Unknown),
+        ] {
+            assert_eq!(auth.bearer(&headers("authorization", &[value])), key, "{value}");
+        }
+        assert_eq!(auth.bearer(&HeaderMap::new()), Key::None);
+    }
+
+    #[test]
+    fn only_proxies_that_are_trusted_say_who_the_client_is() {
+        let auth = auth(&[("PILOTLIGHT_SERVER_TRUSTED_PROXIES", "10.0.0.0/8")]);
+        for (peer, told, client) in [
+            ("192.0.2.1", &["198.51.100.7"] as &[_], "192.0.2.1"),
+            ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &["127.0.0.1, 198.51.100.7, 10.9.9.9"], "198.51.100.7"),
+            ("10.0.0.1", &["127.0.0.1", "198.51.100.7:443"], "198.51.100.7"),
+            ("10.0.0.1", &["[2001:db8::1]:443"], "2001:db8::1"),
+            ("10.0.0.1", &["somebody"], "10.0.0.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+        ] {
+            let got = auth.client(peer.parse().unwrap(), &headers("x-forwarded-for", told));
+            assert_eq!(got.to_string(), client, "{peer} {told:?}");
+        }
+    }
+
+    #[test]
+    fn the_protocol_is_for_allowed_networks_and_this_machine() {
+        let auth = auth(&[("PILOTLIGHT_SERVER_ALLOW", "10.1.0.0/16, 2001:db8::/32")]);
+        for (address, may) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("10.2.0.1", false),
+            ("2001:db8::1", true),
+            ("127.0.0.1", true),
+        ] {
+            assert_eq!(auth.may_use_the_protocol(address.parse().unwrap()), may, "{address}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! `/api/session`: an operator shows the admin key once and gets a cookie that scripts cannot read, together with a
+//! token that only the own page can read and sends with every change. Sessions live in memory: after a restart one
+//! signs in again.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+use pilotlight_core::access::{self, Key, Keys, Scope};
+use pilotlight_core::limits::{SESSION_FOR, SESSIONS, SMALL_BODY_BYTES};
+use pilotlight_core::time::Moment;
+use pilotlight_wire::object::Object;
+use pilotlight_wire::session::{KeyNeed, Session, SignIn};
+use subtle::ConstantTimeEq;
+
+use super::auth::hash;
+use super::body;
+use super::error::{Refusal, json};
+use super::router::Handles;
+use crate::net::conn::Conn;
+
+/// The header in which the page sends its token.
+pub const TOKEN_HEADER: &str = "x-csrf-token";
+
+const COOKIE_NAME: &str = "pilotlight_session";
+
+/// The open sessions, the oldest first.
+#[derive(Debug, Default)]
+pub struct Sessions(Mutex<VecDeque<Open>>);
+
+#[derive(Debug)]
+struct Open {
+    cookie: [u8; 32],
+    token: String,
+    until: Moment,
+}
+
+/// A session that was just opened.
+struct Opened {
+    cookie: String,
+    token: String,
+}
+
+impl Sessions {
+    /// Which session these headers show.
+    #[must_use]
+    pub fn shown(&self, headers: &HeaderMap, now: Moment) -> access::Session {
+        match (self.token(headers, now), headers.get(TOKEN_HEADER)) {
+            (None, _) => access::Session::None,
+            (Some(token), Some(sent)) if bool::from(token.as_bytes().ct_eq(sent.as_bytes())) => {
+                access::Session::WithToken
+            }
+            (Some(_), _) => access::Session::Open,
+        }
+    }
+
+    fn token(&self, headers: &HeaderMap, now: Moment) -> Option<String> {
+        let cookie = hash(cookie(headers)?);
+        let mut open = self.lock();
+        open.retain(|session| now < session.until);
+        open.iter().find(|session| bool::from(session.cookie.ct_eq(&cookie))).map(|open| open.token.clone())
+    }
+
+    fn open(&self, now: Moment) -> Opened {
+        let (cookie, token) = (random(), random());
+        let mut open = self.lock();
+        if open.len() == SESSIONS {
+            open.pop_front();
+        }
+        open.push_back(Open { cookie: hash(&cookie), token: token.clone(), until: now.after(SESSION_FOR) });
+        Opened { cookie, token }
+    }
+
+    fn close(&self, headers: &HeaderMap) {
+        if let Some(cookie) = cookie(headers).map(hash) {
+            self.lock().retain(|session| session.cookie != cookie);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Open>> {
+        self.0.lock().expect("nothing panics under this lock")
+    }
+}
+
+/// `GET`: whether one must sign in. Without keys there is nothing to sign in to, and the session is only for its token.
+pub async fn read(
+    State(handles): State<Arc<Handles>>,
+    Extension(conn): Extension<Arc<Conn>>,
+    headers: HeaderMap,
+) -> Response {
+    let (sessions, now) = (&handles.auth.sessions, handles.clock.now());
+    match (sessions.token(&headers, now), handles.auth.keys()) {
+        (Some(token), keys) => told(keys, Some(token)),
+        (None, Keys::None) => opened(Keys::None, sessions.open(now), &conn),
+        (None, Keys::Some) => told(Keys::Some, None),
+    }
+}
+
+/// `POST`: signs in.
+pub async fn sign_in(
+    State(handles): State<Arc<Handles>>,
+    Extension(conn): Extension<Arc<Conn>>,
+    body: Body,
+) -> Response {
+    let key = match body::read(body, SMALL_BODY_BYTES).await {
+        Ok(body) => serde_json::from_slice::<Object<SignIn>>(&body).map(|Object(sign_in)| sign_in.key),
+        Err(refusal) => return refusal.into_response(),
+    };
+    let Ok(key) = key else {
+        return Refusal::bad_request(r#"expected {"key": "..."}"#).into_response();
+    };
+    match handles.auth.key(&key) {
+        Key::Of(Scope::Admin) => {
+            tracing::info!(peer = %conn.peer(), "an operator signed in");
+            opened(Keys::Some, handles.auth.sessions.open(handles.clock.now()), &conn)
+        }
+        Key::Of(Scope::Runner) => Refusal::unauthorized("this is no admin key").into_response(),
+        Key::Unknown | Key::None => {
+            tracing::warn!(peer = %conn.peer(), "a sign-in with a key that is not known");
+            Refusal::unauthorized("this key is not known").into_response()
+        }
+    }
+}
+
+/// `DELETE`: signs out.
+pub async fn sign_out(State(handles): State<Arc<Handles>>, headers: HeaderMap) -> Response {
+    handles.auth.sessions.close(&headers);
+    told(handles.auth.keys(), None)
+}
+
+fn told(keys: Keys, token: Option<String>) -> Response {
+    let key = match keys {
+        Keys::None => KeyNeed::NotNeeded,
+        Keys::Some => KeyNeed::Needed,
+    };
+    json(StatusCode::OK, &Session { key, signed_in: token.is_some(), csrf: token })
+}
+
+fn opened(keys: Keys, opened: Opened, conn: &Conn) -> Response {
+    let secure = if conn.is_tls() { "; Secure" } else { "" };
+    let max_age = SESSION_FOR.as_secs();
+    let cookie = format!(
+        "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age}{secure}",
+        opened.cookie
+    );
+    let mut response = told(keys, Some(opened.token));
+    let cookie = HeaderValue::try_from(cookie).expect("hexadecimal digits and constants");
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    response
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = pairs.flat_map(|pairs| pairs.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))
+}
+
+/// 32 random bytes as 64 hexadecimal digits.
+fn random() -> String {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the system has random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(cookie: &str, token: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, format!("a=b; {COOKIE_NAME}={cookie}; c=d").parse().unwrap());
+        if let Some(token) = token {
+            headers.insert(TOKEN_HEADER, token.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_session_is_shown_by_its_cookie_and_its_token_and_ends() {
+        let sessions = Sessions::default();
+        let start = Moment::from_millis(5);
+        let Opened { cookie, token } = sessions.open(start);
+        let shown = |cookie: &str, token| sessions.shown(&headers(cookie, token), start);
+        assert_eq!(shown(&cookie, None), access::Session::Open);
+        assert_eq!(shown(&cookie, Some(&token)), access::Session::WithToken);
+        assert_eq!(shown(&cookie, Some("x")), access::Session::Open);
+        assert_eq!(shown("x", Some(&token)), access::Session::None);
+        let end = start.after(SESSION_FOR);
+        assert_eq!(sessions.shown(&headers(&cookie, None), end), access::Session::None);
+    }
+
+    #[test]
+    fn signing_out_ends_the_session_and_too_many_end_the_oldest() {
+        let sessions = Sessions::default();
+        let now = Moment::from_millis(5);
+        let first = sessions.open(now);
+        let second = sessions.open(now);
+        sessions.close(&headers(&second.cookie, None));
+        assert_eq!(sessions.shown(&headers(&second.cookie, None), now), access::Session::None);
+        assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::Session::Open);
+        (0..SESSIONS).for_each(|_| _ = sessions.open(now));
+        assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::Session::None);
+    }
+}
