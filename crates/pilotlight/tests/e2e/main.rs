@@ -25,6 +25,7 @@ mod dashboard;
 mod edge;
 
 mod access;
+mod tls;
 mod tokens;
 
 mod command_line;

@@ -1,6 +1,7 @@
 //! The real client of the runners, unchanged, in a process of Node.js: `tests/clients/runners.mjs`.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::Value;
@@ -17,11 +18,19 @@ pub(crate) struct Runners {
 impl Runners {
     /// Starts them. `wish` is what `runners.mjs` takes.
     pub(crate) fn start(wish: &Value) -> Self {
-        let mut command = Command::new("node");
+        Self::run(Command::new("node").env_clear(), wish)
+    }
+
+    /// Starts them, believing in this certificate too.
+    pub(crate) fn trusting(wish: &Value, certificate: &Path) -> Self {
+        Self::run(Command::new("node").env_clear().env("NODE_EXTRA_CA_CERTS", certificate), wish)
+    }
+
+    fn run(command: &mut Command, wish: &Value) -> Self {
         command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients"));
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.args(["runners.mjs", &wish.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = Process::start(&mut command);
+        let mut process = Process::start(command);
         let (said, _) = Lines::follow(process.child().stdout.take().expect("asked for"));
         Self { process, said }
     }
