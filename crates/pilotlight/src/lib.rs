@@ -15,6 +15,7 @@ pub mod dispatch;
 pub mod net;
 
 pub mod clock;
+pub mod memory;
 pub mod telemetry;
 
 pub mod demo;

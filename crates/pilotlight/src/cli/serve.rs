@@ -1,12 +1,13 @@
 //! `pilotlight serve`: runs until a signal, then ends in good order.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "people and scripts read where it listens")]
 
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 
 use super::command::{Failure, Settings};
 use super::config;
 use crate::app::{App, Part};
 use crate::config::Config;
+use crate::memory;
 use crate::shutdown::Signals;
 use crate::telemetry::logs;
 
@@ -17,7 +18,8 @@ pub(super) fn run(settings: &Settings, only: &[Part]) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let only = (!only.is_empty()).then_some(only);
-    Runtime::new()?.block_on(serve(&loaded.config, only))?;
+    let runtime = Builder::new_multi_thread().enable_all().on_thread_park(memory::tidy_up).build()?;
+    runtime.block_on(serve(&loaded.config, only))?;
     Ok(())
 }
 

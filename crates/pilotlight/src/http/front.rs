@@ -27,6 +27,9 @@ mod plain;
 
 use plain::{Plain, Read};
 
+const PIPELINED: &str = "a poll is the last thing sent until it is answered";
+const BROKEN_HEAD: &str = "the head is no HTTP head, or has more than 16 KiB or 100 headers";
+
 /// More than a usual head, so that one read takes it.
 const READ_BYTES: usize = 2048;
 
@@ -43,6 +46,7 @@ pub async fn serve(handles: &Handles, conn: &Arc<Conn>, io: &mut Io) -> Ended {
                 front.io.put_back(front.inbox.freeze());
                 return Ended::ForHttp;
             }
+            Request::BrokenPoll => front.refuse_for_good(BROKEN_HEAD).await,
             Request::None => Next::Close,
         };
         if next == Next::Close || conn.is_to_end() {
@@ -61,6 +65,7 @@ struct Front<'a> {
 enum Request {
     Plain(Plain),
     Other,
+    BrokenPoll,
     /// The connection ended, or took too long.
     None,
 }
@@ -84,6 +89,7 @@ impl Front<'_> {
                         return Request::Plain(plain);
                     }
                     Read::Other => return Request::Other,
+                    Read::BrokenPoll => return Request::BrokenPoll,
                     Read::Incomplete => {}
                 }
             }
@@ -145,7 +151,7 @@ impl Front<'_> {
 
     async fn poll(&mut self, key: PoolKey, runner: Runner) -> Next {
         if !self.inbox.is_empty() {
-            return self.refuse_pipelining().await;
+            return self.refuse_for_good(PIPELINED).await;
         }
         self.inbox = BytesMut::new();
         let parked = self.handles.dispatcher.park(key, runner, Arc::clone(self.conn), Way::Direct);
@@ -153,7 +159,7 @@ impl Front<'_> {
             Parked::Stay(stay) => match self.wait(stay).await {
                 Waited::Over(verdict) => verdict,
                 Waited::Gone => None,
-                Waited::Pipelined => return self.refuse_pipelining().await,
+                Waited::Pipelined => return self.refuse_for_good(PIPELINED).await,
             },
             Parked::Retired => Some(Verdict::Retired),
             Parked::Closed => None,
@@ -188,10 +194,9 @@ impl Front<'_> {
         self.io.poll_readable(cx).map(|()| None)
     }
 
-    async fn refuse_pipelining(&mut self) -> Next {
-        _ = self
-            .reply(Refusal::bad_request("a poll is the last thing sent until it is answered").into())
-            .await;
+    /// What follows cannot be told apart any more.
+    async fn refuse_for_good(&mut self, why: &str) -> Next {
+        _ = self.reply(Refusal::bad_request(why).into()).await;
         Next::Close
     }
 }

@@ -25,6 +25,7 @@ mod dashboard;
 mod edge;
 
 mod access;
+mod hostile;
 mod tls;
 mod tokens;
 

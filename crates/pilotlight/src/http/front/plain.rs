@@ -12,8 +12,11 @@ use crate::http::convert::{self, Headers};
 use crate::http::error::Refusal;
 use crate::http::warm_start::OFFER_BYTES;
 
-/// More headers than any client of the protocol sends.
-const HEADERS: usize = 64;
+/// As many headers as HTTP's machinery reads.
+const HEADERS: usize = 100;
+
+/// How a poll begins, whatever follows.
+const POLLS: [&[u8]; 2] = [b"GET /warm-start", b"GET /api/warm-start"];
 
 /// A request that the front serves.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(super) enum Read {
     Plain(Plain, usize),
     /// A part of a head.
     Incomplete,
+    /// A poll whose head is too long, or none: HTTP's machinery would answer what a poll must never be answered.
+    BrokenPoll,
     /// Anything else: well-formed or not, it is for HTTP's machinery.
     Other,
 }
@@ -47,8 +52,13 @@ pub(super) fn read(bytes: &[u8]) -> Read {
             None => Read::Other,
         },
         Ok(Status::Partial) if bytes.len() < HEAD_BYTES => Read::Incomplete,
+        Ok(Status::Partial) | Err(_) if is_poll(bytes) => Read::BrokenPoll,
         Ok(Status::Partial) | Err(_) => Read::Other,
     }
+}
+
+fn is_poll(bytes: &[u8]) -> bool {
+    POLLS.into_iter().any(|poll| bytes.starts_with(poll))
 }
 
 fn plain(request: &Request<'_, '_>) -> Option<Plain> {
@@ -146,7 +156,6 @@ mod tests {
             "content-length: 0\r\ncontent-length: 0",
             "content-length: 99999999999999999999999999",
             "host: b",
-            "no colon",
         ];
         for line in lines {
             let head = format!("GET /warm-start HTTP/1.1\r\nhost: a\r\n{RUNNER}{line}\r\n\r\n");
@@ -171,6 +180,9 @@ mod tests {
             assert_eq!(read(&head[..length]), Read::Incomplete, "{length}");
         }
         let endless = [b"GET /warm-start HTTP/1.1\r\nx: ".as_slice(), &[b'x'; HEAD_BYTES]].concat();
-        assert_eq!(read(&endless), Read::Other);
+        assert_eq!(read(&endless), Read::BrokenPoll);
+        let of_an_offer = [b"POST /warm-start HTTP/1.1\r\nx: ".as_slice(), &[b'x'; HEAD_BYTES]].concat();
+        assert_eq!(read(&of_an_offer), Read::Other);
+        assert_eq!(read(b"GET /warm-start HTTP/1.1\r\nno colon\r\n\r\n"), Read::BrokenPoll);
     }
 }

@@ -170,6 +170,14 @@ impl Server {
         value.unwrap_or_else(|| panic!("no {name} in\n{text}"))
     }
 
+    /// Resident memory of its process.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(path).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).expect("the kernel tells it")
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         self.process.signal(name);

@@ -1,0 +1,204 @@
+//! Ten thousand connections that mean no good, all open at once, beside runners and supervisors who go on unharmed.
+//! When they are gone, so is the memory that they took.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::support::http::post;
+use crate::support::message::run;
+use crate::support::parties::Poll;
+use crate::support::server::Server;
+use crate::support::wait;
+
+const CONNECTIONS: usize = 10_000;
+/// One address of loopback has ports for 28,000 connections; those of tests before may not be free yet.
+const ADDRESSES: usize = 4;
+/// For how long one byte a second is sent.
+const TRICKLE_FOR: Duration = Duration::from_secs(5);
+/// What a poll may be answered, besides a closed connection.
+const POLL_STATUSES: [u16; 3] = [400, 401, 410];
+
+/// What a connection does after it is open.
+struct Hostile {
+    name: &'static str,
+    /// Sent at once.
+    first: fn() -> Vec<u8>,
+    /// Whether one byte a second follows.
+    trickles: bool,
+    asks_for_a_poll: bool,
+}
+
+const fn hostile(name: &'static str, first: fn() -> Vec<u8>) -> Hostile {
+    Hostile { name, first, trickles: false, asks_for_a_poll: false }
+}
+
+const fn poll(name: &'static str, first: fn() -> Vec<u8>) -> Hostile {
+    Hostile { asks_for_a_poll: true, ..hostile(name, first) }
+}
+
+fn head(start: &str, lines: &str) -> Vec<u8> {
+    format!("{start} HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n").into_bytes()
+}
+
+fn endless(start: &str) -> Vec<u8> {
+    let endless = format!("x: {}", "x".repeat(64 * 1024));
+    [format!("{start} HTTP/1.1\r\nhost: localhost\r\n").as_bytes(), endless.as_bytes()].concat()
+}
+
+const KINDS: &[Hostile] = &[
+    hostile("silent", Vec::new),
+    hostile("half a head", || b"GET /warm-start HTTP/1.1\r\nhost: localhost\r\nx-trigger-dep".to_vec()),
+    Hostile { trickles: true, ..hostile("one byte a second", || b"POST /warm-start HTTP/1.1\r\n".to_vec()) },
+    poll("an endless header of a poll", || endless("GET /warm-start")),
+    hostile("an endless header of an offer", || endless("POST /warm-start")),
+    poll("polls in a row", || Poll::by("pipelined").request().repeat(3).into_bytes()),
+    poll("a poll and an offer in a row", || {
+        [Poll::by("pipelined").request().into_bytes(), post("/warm-start", "{}")].concat()
+    }),
+    hostile("a wrong method", || head("PUT /warm-start", "content-length: 2\r\n")),
+    hostile("a method that is none", || head("\u{1F680} /warm-start", "")),
+    hostile("100 MB announced", || head("POST /warm-start", "content-length: 100000000\r\n")),
+    hostile("more than a number", || head("POST /warm-start", "content-length: 99999999999999999999\r\n")),
+    hostile("a body that is waited for", || {
+        head("POST /warm-start", "expect: 100-continue\r\ncontent-length: 1000\r\n")
+    }),
+    poll("a poll that waits for its body", || {
+        head("GET /warm-start", "expect: 100-continue\r\ncontent-length: 10\r\n")
+    }),
+    poll("a poll with a body", || {
+        [head("GET /warm-start", "content-length: 4\r\n"), b"body".to_vec()].concat()
+    }),
+    poll("a poll without its headers", || head("GET /warm-start", "")),
+    poll("a poll for no number", || {
+        let lines = "x-trigger-deployment-id: d\r\nx-trigger-deployment-version: 1\r\n\
+                     x-trigger-workload-controller-id: r\r\nx-trigger-machine-cpu: NaN\r\n";
+        head("GET /warm-start", lines)
+    }),
+    hostile("chunks that are none", || {
+        [head("POST /warm-start", "transfer-encoding: chunked\r\n"), b"zz\r\nnothing".to_vec()].concat()
+    }),
+    hostile("a body that is no JSON", || post("/warm-start", "{\"dequeuedMessage\": {\"deployment\": [")),
+    hostile("TLS", || b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".repeat(20)),
+    hostile("nothing but zeros", || vec![0; 2000]),
+];
+
+struct Connection {
+    kind: &'static Hostile,
+    stream: TcpStream,
+}
+
+impl Connection {
+    fn open(number: usize, to: SocketAddr) -> Self {
+        let kind = &KINDS[number % KINDS.len()];
+        let from = Ipv4Addr::new(127, 0, 0, u8::try_from(2 + number % ADDRESSES).expect("few"));
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((from, 0)).into()).expect("loopback has a free port");
+        socket.connect(&to.into()).unwrap_or_else(|error| panic!("failed to connect {number}: {error}"));
+        let mut stream = TcpStream::from(socket);
+        stream.set_write_timeout(Some(Duration::from_secs(10))).expect("an open socket");
+        // It may be refused before all of it is sent.
+        _ = stream.write_all(&(kind.first)());
+        stream.set_nonblocking(true).expect("an open socket");
+        Self { kind, stream }
+    }
+
+    fn trickle(&mut self) {
+        if self.kind.trickles {
+            _ = self.stream.write(b"x");
+        }
+    }
+
+    /// The status of what it was answered so far.
+    fn status(&mut self) -> Option<u16> {
+        let mut bytes = [0; 1024];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => None,
+            Ok(read) => {
+                let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+                let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+                assert!(status.is_some(), "{}: answered {text:?}", self.kind.name);
+                status
+            }
+            Err(error) => {
+                let expected = [ErrorKind::WouldBlock, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+                assert!(expected.contains(&error.kind()), "{}: {error}", self.kind.name);
+                None
+            }
+        }
+    }
+}
+
+fn open_all(to: SocketAddr) -> Vec<Connection> {
+    const THREADS: usize = 8;
+    let open = |thread: usize| {
+        let numbers = (0..CONNECTIONS).skip(thread).step_by(THREADS);
+        numbers.map(|number| Connection::open(number, to)).collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || open(thread))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    })
+}
+
+/// A runner parks, a run is offered, and it has it.
+fn goes_on(server: &Server, number: usize) {
+    let run = run(&format!("run_{number}"));
+    let mut runner = server.park(&Poll::by(&format!("healthy-{number}")));
+    assert!(server.supervisor().offer(&run), "no runner for {number}");
+    assert_eq!(runner.answer().expect("the run").json(), run);
+}
+
+mod alone {
+    use super::*;
+
+    #[test]
+    fn ten_thousand_hostile_connections_harm_nobody_and_leave_nothing() {
+        let server = Server::start();
+        let waiting: Vec<_> =
+            (0..20).map(|number| server.park(&Poll::by(&format!("waiting-{number}")))).collect();
+        // What the allocator and the runtime need at all is there after the first few.
+        (0..50).for_each(|number| goes_on(&server, number));
+        drop((0..500).map(|number| Connection::open(number, server.address())).collect::<Vec<_>>());
+        wait::until("the first are gone", || server.health()["connections"].as_u64() <= Some(25));
+        let before = server.resident_kib();
+
+        let mut connections = open_all(server.address());
+        let most = server.resident_kib();
+        let end = Instant::now() + TRICKLE_FOR;
+        let mut number = 50;
+        while Instant::now() < end {
+            connections.iter_mut().for_each(Connection::trickle);
+            goes_on(&server, number);
+            number += 1;
+            wait::pause(Duration::from_millis(500));
+        }
+        let mut answered = std::collections::BTreeMap::<_, usize>::new();
+        for connection in &mut connections {
+            let status = connection.status();
+            let (name, allowed) = (connection.kind.name, connection.kind.asks_for_a_poll);
+            assert!(status.is_none_or(|status| status < 500), "{name}: {status:?}");
+            assert!(
+                !allowed || status.is_none_or(|status| POLL_STATUSES.contains(&status)),
+                "{name}: {status:?}"
+            );
+            *answered.entry((name, status)).or_default() += 1;
+        }
+        drop(connections);
+        wait::until("they are gone", || server.health()["connections"].as_u64() <= Some(25));
+        wait::until("their memory is given back", || {
+            // Threads that sleep give nothing back until they wake.
+            server.health();
+            server.resident_kib().saturating_sub(before) <= before / 10
+        });
+        println!("{CONNECTIONS} connections: {answered:?}");
+        let after = server.resident_kib();
+        println!("resident: {before} KiB before, {most} KiB with all of them open, {after} KiB after");
+        for (number, connection) in waiting.into_iter().enumerate() {
+            assert!(!connection.has_a_byte(), "waiting-{number} was disturbed");
+        }
+        server.wait_for_waiting(0);
+        server.is_well();
+    }
+}
