@@ -25,4 +25,5 @@ mod dashboard;
 mod edge;
 
 mod command_line;
+mod health;
 mod shutdown;
