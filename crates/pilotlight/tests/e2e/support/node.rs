@@ -20,8 +20,12 @@ impl Runners {
         let mut command = Command::new("node");
         command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients"));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.args(["runners.mjs", &wish.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = Process::start(&mut command);
+        Self::run(command.args(["runners.mjs", &wish.to_string()]))
+    }
+
+    /// Starts them with a command line of their own, such as one that runs the script in a container.
+    pub(crate) fn run(command: &mut Command) -> Self {
+        let mut process = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let (said, _) = Lines::follow(process.child().stdout.take().expect("asked for"));
         Self { process, said }
     }
