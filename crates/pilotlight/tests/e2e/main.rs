@@ -30,3 +30,4 @@ mod health;
 mod shutdown;
 
 mod container;
+mod deploy;
