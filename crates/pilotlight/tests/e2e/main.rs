@@ -31,3 +31,4 @@ mod shutdown;
 
 mod container;
 mod deploy;
+mod documents;
