@@ -2,9 +2,6 @@
 //! measure the other. What is measured, and against which floor, is the load generator's own business.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
-
-use anyhow::Context;
 
 use crate::child;
 
@@ -14,7 +11,7 @@ const USUAL_SCENE: &str = "match";
 pub(crate) fn run(args: Vec<OsString>) -> anyhow::Result<()> {
     let (scene, options) = split(args);
     child::run(child::cargo().args(["build", "--release", "-p", "pilotlight", "-p", "pilotlight-bench"]))?;
-    let built = release_folder()?;
+    let built = child::target_folder()?.join("release");
     child::run(
         child::command(built.join("pilotlight-bench"))
             .arg(scene)
@@ -29,13 +26,6 @@ fn split(mut args: Vec<OsString>) -> (OsString, Vec<OsString>) {
     let names_scene = args.first().is_some_and(|word| !word.to_string_lossy().starts_with('-'));
     let scene = if names_scene { args.remove(0) } else { USUAL_SCENE.into() };
     (scene, args)
-}
-
-/// Beside the folder this program was built into, wherever the target folder is.
-fn release_folder() -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe().context("failed to find this program's own path")?;
-    let target = own.parent().and_then(|profile| profile.parent());
-    Ok(target.context("failed to find the target folder")?.join("release"))
 }
 
 #[cfg(test)]

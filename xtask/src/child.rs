@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -11,6 +11,13 @@ use anyhow::{Context, bail};
 /// The workspace's root: every child starts there.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace's root")
+}
+
+/// Cargo's target folder, wherever it is: this program was built into one of its profiles' folders.
+pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("failed to find this program's own path")?;
+    let target = own.parent().and_then(Path::parent);
+    Ok(target.context("failed to find the target folder")?.to_owned())
 }
 
 /// A command that starts in the workspace's root.

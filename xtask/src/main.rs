@@ -1,4 +1,4 @@
-//! The workspace's own commands: `cargo xtask setup | test | bench | soak | ci`.
+//! The workspace's own commands: `cargo xtask setup | test | bench | soak | image | ci`.
 //!
 //! Each command lives in the file of its name; `needs` is the table of what the tests want from a machine. Nothing
 //! here knows the product: these commands only call cargo and say plainly what came of it.
@@ -20,9 +20,11 @@ use crate::test::{Plan, Size};
 mod bench;
 mod child;
 mod ci;
+mod image;
 mod needs;
 mod setup;
 mod soak;
+mod static_binary;
 mod test;
 
 /// Builds, tests and measures the workspace.
@@ -47,6 +49,14 @@ enum Task {
     },
     /// Run the tests with their bigger counts
     Soak(TestArgs),
+    /// Build the static binary and the container image around it
+    Image {
+        #[command(flatten)]
+        setup: SetupArgs,
+        /// The image's name
+        #[arg(long, default_value = "pilotlight")]
+        tag: String,
+    },
     /// Format, clippy, deny, test: what a change must pass
     Ci(SetupArgs),
 }
@@ -92,6 +102,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Test(args) => Ok(test::run(&args.plan(Size::Usual))?.conclude()),
         Task::Bench { args } => bench::run(args).map(|()| ExitCode::SUCCESS),
         Task::Soak(args) => Ok(soak::run(&args.plan(Size::Soak))?.conclude()),
+        Task::Image { setup, tag } => image::run(&tag, setup.consent()).map(|()| ExitCode::SUCCESS),
         Task::Ci(args) => ci::run(args.consent()),
     }
 }

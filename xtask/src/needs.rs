@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::{fs, process};
 
 use crate::child;
+use crate::static_binary;
 
 /// One thing a machine may lack.
 pub(crate) struct Need {
@@ -38,6 +39,8 @@ pub(crate) enum Source {
         version: Option<&'static str>,
     },
     Debian(&'static [&'static str]),
+    /// A target of the Rust tool chain in use.
+    RustTarget(fn() -> String),
     /// The pinned packages under [`clients`].
     Npm,
 }
@@ -80,6 +83,27 @@ pub(crate) const NEEDS: &[Need] = &[
         without: "tests with the real clients are skipped",
     },
     Need {
+        name: "docker",
+        wanted_by: WantedBy::Tests,
+        probe: container_engine,
+        source: Source::Debian(&["docker.io", "iptables"]),
+        without: "tests with a real container engine (their names begin with `container`) are skipped",
+    },
+    Need {
+        name: "musl-target",
+        wanted_by: WantedBy::Tests,
+        probe: musl_target,
+        source: Source::RustTarget(static_binary::target),
+        without: "the static binary is not built, and tests of the container image are skipped",
+    },
+    Need {
+        name: "musl-gcc",
+        wanted_by: WantedBy::Tests,
+        probe: musl_gcc,
+        source: Source::Debian(&["musl-tools"]),
+        without: "the static binary is not built, and tests of the container image are skipped",
+    },
+    Need {
         name: "cargo-deny",
         wanted_by: WantedBy::Ci,
         probe: || cargo_tool("deny"),
@@ -87,6 +111,9 @@ pub(crate) const NEEDS: &[Need] = &[
         without: "`cargo xtask ci` cannot check licences, bans and sources",
     },
 ];
+
+/// What the static binary is built with.
+pub(crate) const FOR_THE_STATIC_BINARY: &[&str] = &["musl-target", "musl-gcc"];
 
 /// The oldest Node.js that the real clients run on.
 const NODE_MAJOR: u32 = 18;
@@ -122,6 +149,33 @@ fn network_namespaces() -> Result<(), Lack> {
         })?;
     }
     Ok(())
+}
+
+/// Asks the kernel for all that the tests' own engine is started with: in many containers it is refused.
+fn container_engine() -> Result<(), Lack> {
+    for (tool, flag) in [("dockerd", "--version"), ("docker", "--version"), ("iptables", "--version")] {
+        child::ask(child::command(tool).arg(flag)).map_err(Lack::Absent)?;
+    }
+    let namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let tries = "mount -t tmpfs tmpfs /run && iptables -t nat -L -n && test -w /sys/fs/cgroup";
+    match child::ask(child::command("unshare").args(namespaces).args(["sh", "-c", tries])) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(Lack::Refused(format!("{why} (an engine of one's own takes a privileged root)"))),
+    }
+}
+
+fn musl_target() -> Result<(), Lack> {
+    let target = static_binary::target();
+    let folder = child::ask(child::command("rustc").args(["--print", "target-libdir", "--target", &target]))
+        .map_err(Lack::Refused)?;
+    if PathBuf::from(folder).exists() {
+        return Ok(());
+    }
+    Err(Lack::Absent(format!("Rust's target {target} is not installed")))
+}
+
+fn musl_gcc() -> Result<(), Lack> {
+    child::ask(child::command("musl-gcc").arg("--version")).map(drop).map_err(Lack::Absent)
 }
 
 fn node() -> Result<(), Lack> {
@@ -195,6 +249,13 @@ mod tests {
         let lock =
             fs::read_to_string(clients().join("package-lock.json")).expect("the lock is in the repository");
         assert!(!lock.contains("\"resolved\""), "write it with `--omit-lockfile-registry-resolved`");
+    }
+
+    #[test]
+    fn what_the_static_binary_is_built_with_stands_in_the_table() {
+        for name in FOR_THE_STATIC_BINARY {
+            assert!(NEEDS.iter().any(|need| need.name == *name), "{name}");
+        }
     }
 
     #[test]

@@ -46,9 +46,14 @@ impl Met {
 
 /// Looks for everything in the table, installs what it may, and names what is missing.
 pub(crate) fn meet(wanted_by: WantedBy, consent: Consent) -> Met {
+    meet_these(|need| need.wanted_by == wanted_by, consent)
+}
+
+/// The same for some of the table's rows.
+pub(crate) fn meet_these(wanted: impl Fn(&Need) -> bool, consent: Consent) -> Met {
     let mut met = Met::default();
     let mut installer = Installer::new(consent);
-    for need in NEEDS.iter().filter(|need| need.wanted_by == wanted_by) {
+    for need in NEEDS.iter().filter(|need| wanted(need)) {
         let Err(lack) = (need.probe)() else { continue };
         println!("lacking: {}: {}", need.name, lack.why());
         match installer.install(need, &lack) {
@@ -72,6 +77,7 @@ fn advice(source: &Source) -> String {
             format!("cargo install {package} --locked --version {version}")
         }
         Source::Debian(packages) => format!("Debian's {}, or your system's own", packages.join(" ")),
+        Source::RustTarget(target) => format!("rustup target add {}", target()),
         Source::Npm => "npm ci in crates/pilotlight/tests/clients".to_owned(),
     }
 }
@@ -105,6 +111,9 @@ impl Installer {
         let done = match &need.source {
             Source::Cargo { package, version } => child::run(&mut cargo_install(package, *version)),
             Source::Debian(packages) => self.apt(packages),
+            Source::RustTarget(target) => {
+                child::run(child::command("rustup").args(["target", "add", &target()]))
+            }
             Source::Npm => child::run(&mut npm_ci()),
         };
         match (done, (need.probe)()) {
@@ -120,6 +129,7 @@ impl Installer {
             && match source {
                 Source::Cargo { .. } => true,
                 Source::Debian(_) => is_root() && is_debian(),
+                Source::RustTarget(_) => child::ask(child::command("rustup").arg("--version")).is_ok(),
                 Source::Npm => child::ask(child::command("npm").arg("--version")).is_ok(),
             }
     }

@@ -12,8 +12,9 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, bail};
 
 use crate::child;
-use crate::needs::WantedBy;
-use crate::setup::{self, Consent};
+use crate::needs::{FOR_THE_STATIC_BINARY, WantedBy};
+use crate::setup::{self, Consent, Met};
+use crate::static_binary::{self, Profile};
 
 /// What to run, and how much of it.
 pub(crate) struct Plan {
@@ -59,13 +60,28 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Report> {
         bail!("failed to run tests: cargo-nextest is missing");
     }
     let skip_log = fresh_skip_log()?;
-    let mut counts = nextest(plan, &met.lacks.join(","), &skip_log)?;
+    let machine = Machine { lacks: met.lacks.join(","), static_binary: static_binary(&met)? };
+    let mut counts = nextest(plan, &machine, &skip_log)?;
     if plan.filters.is_empty() && has_doc_tests(&child::root().join("crates"))? {
         counts = counts.plus(doc_tests()?);
     }
     let report = Report { counts, skipped: read_skips(&skip_log)?, skips: Skips::here() };
     report.print();
     Ok(report)
+}
+
+/// What tests are told of the machine.
+struct Machine {
+    lacks: String,
+    static_binary: Option<PathBuf>,
+}
+
+/// What the container image holds in tests; none where it cannot be built, which was told.
+fn static_binary(met: &Met) -> anyhow::Result<Option<PathBuf>> {
+    if FOR_THE_STATIC_BINARY.iter().any(|need| met.lacks(need)) {
+        return Ok(None);
+    }
+    static_binary::build(Profile::Dev).map(Some)
 }
 
 impl Size {
@@ -156,11 +172,15 @@ fn read_skips(log: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 /// Its screen is its own; the counts come from the report it writes.
-fn nextest(plan: &Plan, lacks: &str, skip_log: &Path) -> anyhow::Result<Counts> {
+fn nextest(plan: &Plan, machine: &Machine, skip_log: &Path) -> anyhow::Result<Counts> {
     let report = child::root().join("target/nextest").join(plan.size.profile()).join("junit.xml");
     let _absent_is_fine = fs::remove_file(&report);
-    let outcome =
-        child::run(nextest_command(plan).env("PILOTLIGHT_LACKS", lacks).env("PILOTLIGHT_SKIP_LOG", skip_log));
+    let mut command = nextest_command(plan);
+    command.env("PILOTLIGHT_LACKS", &machine.lacks).env("PILOTLIGHT_SKIP_LOG", skip_log);
+    if let Some(binary) = &machine.static_binary {
+        command.env("PILOTLIGHT_STATIC", binary);
+    }
+    let outcome = child::run(&mut command);
 
     let counts = fs::read_to_string(&report).ok().as_deref().and_then(junit_counts);
     match (outcome, counts) {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
-use super::{config, demo, serve};
+use super::{config, demo, health, serve};
 use crate::app::Part;
 
 /// Keeps work from ever starting cold.
@@ -33,6 +33,17 @@ enum Command {
         #[command(flatten)]
         settings: Settings,
         /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask a running service whether it is well: exit code 0 when it says ok.
+    Health {
+        #[command(flatten)]
+        settings: Settings,
+        /// Where it listens, such as http://localhost:8080; otherwise the settings say it.
+        #[arg(long)]
+        url: Option<health::Url>,
+        /// Print what it said, which is JSON.
         #[arg(long)]
         json: bool,
     },
@@ -83,6 +94,7 @@ pub fn run() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Serve { settings, only } => serve::run(&settings, &only),
         Command::Config { settings, json } => config::run(&settings, json),
+        Command::Health { settings, url, json } => health::run(&settings, url, json),
         Command::Demo { runs, json } => demo::run(runs, json),
     };
     match ended {

@@ -4,6 +4,7 @@ mod command;
 
 pub mod config;
 pub mod demo;
+pub mod health;
 pub mod serve;
 
 pub use command::run;

@@ -4,6 +4,7 @@
 pub mod listener;
 pub mod sockets;
 pub mod tls;
+pub mod unverified;
 
 pub mod conn;
 

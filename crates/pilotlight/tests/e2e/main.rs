@@ -1,7 +1,8 @@
 //! The whole service from outside: the real binary, real sockets, and the real clients named in the contracts.
 //!
 //! One file for each theme. A test whose name begins with `alone_` is about load or time and wants the machine to
-//! itself; one with `netns` in its name makes network namespaces.
+//! itself; one with `netns` in its name makes network namespaces. Those in `container` run a
+//! container engine of their own.
 
 #![allow(
     clippy::print_stdout,
@@ -31,4 +32,9 @@ mod tokens;
 
 mod command_line;
 mod handover;
+mod health;
 mod shutdown;
+
+mod container;
+mod deploy;
+mod documents;

@@ -137,6 +137,17 @@ fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
 }
 
 #[test]
+fn the_health_check_asks_over_tls_and_takes_any_certificate() {
+    let certificate = Certificate::new();
+    let server = certificate.server();
+    let url = server.url().replace("http:", "https:");
+    let output = pilotlight(&[]).args(["health", "--url", &url]).output().expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(said.starts_with("ok: "), "{said}");
+}
+
+#[test]
 fn whoever_does_not_speak_tls_is_closed() {
     let certificate = Certificate::new();
     let server = certificate.server();

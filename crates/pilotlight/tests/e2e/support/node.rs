@@ -18,19 +18,17 @@ pub(crate) struct Runners {
 impl Runners {
     /// Starts them. `wish` is what `runners.mjs` takes.
     pub(crate) fn start(wish: &Value) -> Self {
-        Self::run(Command::new("node").env_clear(), wish)
+        Self::run(node().args(["runners.mjs", &wish.to_string()]))
     }
 
     /// Starts them, believing in this certificate too.
     pub(crate) fn trusting(wish: &Value, certificate: &Path) -> Self {
-        Self::run(Command::new("node").env_clear().env("NODE_EXTRA_CA_CERTS", certificate), wish)
+        Self::run(node().env("NODE_EXTRA_CA_CERTS", certificate).args(["runners.mjs", &wish.to_string()]))
     }
 
-    fn run(command: &mut Command, wish: &Value) -> Self {
-        command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients"));
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.args(["runners.mjs", &wish.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = Process::start(command);
+    /// Starts them with a command line of their own, such as one that runs the script in a container.
+    pub(crate) fn run(command: &mut Command) -> Self {
+        let mut process = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let (said, _) = Lines::follow(process.child().stdout.take().expect("asked for"));
         Self { process, said }
     }
@@ -70,4 +68,11 @@ impl Runners {
     pub(crate) fn kill(&mut self) {
         self.process.kill();
     }
+}
+
+fn node() -> Command {
+    let mut command = Command::new("node");
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients"));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
 }

@@ -4,6 +4,9 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
+/// No need of the machine's: `cargo xtask test` builds it where it can, and names it in `PILOTLIGHT_STATIC`.
+const STATIC_BINARY: &str = "static-binary";
+
 /// Returns from the test, with a note in the skip log, when the machine lacks one of these.
 macro_rules! need {
     ($($need:literal),+) => {
@@ -17,7 +20,8 @@ pub(crate) use need;
 /// Whether a need is not met; then it is noted. `place` is any closure of the test: its type carries the test's name.
 pub(crate) fn is_skipped<T>(needs: &[&str], place: &T) -> bool {
     let lacks = std::env::var("PILOTLIGHT_LACKS").unwrap_or_default();
-    let lacking: Vec<_> = lacks.split(',').filter(|name| needs.contains(name)).collect();
+    let not_built = std::env::var_os("PILOTLIGHT_STATIC").is_none().then_some(STATIC_BINARY);
+    let lacking: Vec<_> = lacks.split(',').chain(not_built).filter(|name| needs.contains(name)).collect();
     if lacking.is_empty() {
         return false;
     }

@@ -10,12 +10,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Looks until `get` has something, or panics at the deadline.
 pub(crate) fn until_some<T>(what: &str, mut get: impl FnMut() -> Option<T>) -> T {
+    within_the_deadline(&mut get).unwrap_or_else(|| panic!("waited {DEADLINE:?} in vain: {what}"))
+}
+
+/// Looks until `get` has something, or the deadline is over: for what must not panic.
+pub(crate) fn within_the_deadline<T>(mut get: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
     loop {
-        if let Some(found) = get() {
+        let found = get();
+        if found.is_some() || started.elapsed() >= DEADLINE {
             return found;
         }
-        assert!(started.elapsed() < DEADLINE, "waited {DEADLINE:?} in vain: {what}");
         pause(LOOK_EVERY);
     }
 }

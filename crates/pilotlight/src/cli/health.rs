@@ -1,0 +1,257 @@
+//! `pilotlight health`: asks a running service whether it is well, prints one line, and ends within three seconds.
+//! It is the container's health check, so it must need nothing but the configuration that the service itself has.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "people and health checks read the line")]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use hyper::Uri;
+use pilotlight_wire::warm_start::Health;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::command::{Failure, Settings};
+use super::config;
+use crate::config::Server;
+use crate::net::unverified;
+
+/// All of it: finding the name's address, connecting, and the answer.
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// Bytes of an answer, head and body; the service's own is under 1 KiB.
+const ANSWER_BYTES: u64 = 64 * 1024;
+
+/// Headers of an answer; the service sends three.
+const HEADERS: usize = 32;
+
+/// Where a service is asked: `http://host:port`, or `https`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Url {
+    scheme: Scheme,
+    /// A name or an address; an IPv6 address without its brackets.
+    host: String,
+    port: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+/// What the service said.
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+/// Asks and prints. Anything but a service that says `ok` is a failure.
+pub(super) fn run(settings: &Settings, url: Option<Url>, json: bool) -> Result<(), Failure> {
+    let url = match url {
+        Some(url) => url,
+        None => where_it_listens(&config::load(settings)?.config.server)?,
+    };
+    let answer = answer_within(&url)?;
+    if json && !answer.body.is_empty() {
+        println!("{}", answer.body.trim_end());
+    }
+    let health = answer.health().with_context(|| format!("failed to understand {url}/health"))?;
+    if health.status != "ok" {
+        return Err(anyhow::anyhow!("{url}/health says {}", health.status).into());
+    }
+    if !json {
+        println!("{}", line(&health));
+    }
+    Ok(())
+}
+
+/// Every interface includes loopback, and from there the service is always asked.
+fn where_it_listens(server: &Server) -> Result<Url, Failure> {
+    if server.port == 0 {
+        eprintln!("pilotlight: failed to know the port: server.port is 0 (any free one); name it with --url");
+        return Err(Failure::Config);
+    }
+    let host = match server.host {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        host @ (IpAddr::V4(_) | IpAddr::V6(_)) => host,
+    };
+    let scheme = if server.tls_cert.is_some() { Scheme::Https } else { Scheme::Http };
+    Ok(Url { scheme, host: host.to_string(), port: server.port })
+}
+
+fn answer_within(url: &Url) -> anyhow::Result<Answer> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let asked = runtime.block_on(async { tokio::time::timeout(WITHIN, ask(url)).await });
+    // A name that is still looked up is not waited for.
+    runtime.shutdown_background();
+    let answer =
+        asked.with_context(|| format!("{url}/health gave no answer within {} s", WITHIN.as_secs()))?;
+    answer.with_context(|| format!("failed to ask {url}/health"))
+}
+
+async fn ask(url: &Url) -> anyhow::Result<Answer> {
+    let stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
+    match url.scheme {
+        Scheme::Http => ask_on(stream, url).await,
+        // Who answers is not the question, and nothing secret is sent.
+        Scheme::Https => ask_on(unverified::seal(stream, &url.host).await?, url).await,
+    }
+}
+
+async fn ask_on(mut connection: impl AsyncRead + AsyncWrite + Unpin, url: &Url) -> anyhow::Result<Answer> {
+    let request = format!(
+        "GET /health HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\nconnection: close\r\n\r\n",
+        url.authority()
+    );
+    connection.write_all(request.as_bytes()).await?;
+    let mut bytes = Vec::new();
+    let read = connection.take(ANSWER_BYTES).read_to_end(&mut bytes).await;
+    // Some services close a sealed connection without the word that it ends.
+    if bytes.is_empty() {
+        read?;
+    }
+    Answer::parse(&bytes)
+}
+
+fn line(health: &Health) -> String {
+    format!(
+        "ok: {} runners wait, {} execute, {} connections, acknowledgement {}, version {}, up {} s",
+        health.waiting_runners,
+        health.executing_runners,
+        health.connections,
+        health.ack,
+        health.version,
+        health.uptime_ms / 1000,
+    )
+}
+
+impl Answer {
+    /// The request asked for a close, so the body ends where the bytes end.
+    fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
+        ensure!(!bytes.is_empty(), "the connection was closed without an answer");
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut head = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(length) = head.parse(bytes).context("this is not HTTP")? else {
+            bail!("the answer broke off");
+        };
+        let status = head.code.context("the answer has no status")?;
+        let body = bytes.get(length..).unwrap_or_default();
+        Ok(Self { status, body: String::from_utf8_lossy(body).into_owned() })
+    }
+
+    fn health(&self) -> anyhow::Result<Health> {
+        ensure!(self.status == 200, "the status is {}", self.status);
+        serde_json::from_str(&self.body).context("the body is not a Pilotlight's health")
+    }
+}
+
+impl Url {
+    fn authority(&self) -> String {
+        let Self { scheme: _, host, port } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
+impl std::fmt::Display for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        write!(f, "{scheme}://{}", self.authority())
+    }
+}
+
+impl FromStr for Url {
+    type Err = String;
+
+    /// `http://host[:port]` or `https`, with or without `/health` behind it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected http://host:port".to_owned();
+        let uri: Uri = text.parse().map_err(|_| expected())?;
+        let known_path = matches!(uri.path(), "" | "/" | "/health" | "/health/") && uri.query().is_none();
+        let scheme = match uri.scheme_str() {
+            Some("http") => Scheme::Http,
+            Some("https") => Scheme::Https,
+            Some(_) | None => return Err(expected()),
+        };
+        if !known_path {
+            return Err(expected());
+        }
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(expected)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let usual_port = match scheme {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        };
+        let port = uri.port_u16().unwrap_or(usual_port);
+        Ok(Self { scheme, host, port })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Result<String, String> {
+        text.parse::<Url>().map(|url| url.to_string())
+    }
+
+    #[test]
+    fn a_url_names_a_host_and_perhaps_a_port_and_the_path() {
+        for (text, means) in [
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://localhost:8080/health", "http://localhost:8080"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+            ("http://pilotlight", "http://pilotlight:80"),
+            ("https://pilotlight/health", "https://pilotlight:443"),
+        ] {
+            assert_eq!(url(text).as_deref(), Ok(means));
+        }
+        for wrong in
+            ["", "localhost:8080", "ftp://localhost", "http://", "http://a/metrics", "http://a/health?x=1"]
+        {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_service_on_every_interface_is_asked_on_loopback() {
+        for (host, asked) in [
+            ("0.0.0.0", "http://127.0.0.1:8080"),
+            ("::", "http://[::1]:8080"),
+            ("127.0.0.1", "http://127.0.0.1:8080"),
+            ("10.1.2.3", "http://10.1.2.3:8080"),
+        ] {
+            let server = Server { host: host.parse().unwrap(), port: 8080, ..Server::default() };
+            assert_eq!(where_it_listens(&server).ok().map(|url| url.to_string()).as_deref(), Some(asked));
+        }
+        assert!(where_it_listens(&Server { port: 0, ..Server::default() }).is_err(), "any free port");
+    }
+
+    #[test]
+    fn only_a_whole_answer_of_the_service_is_its_health() {
+        let body = r#"{"status":"ok","waitingRunners":1,"deployments":1,"executingRunners":0,"connections":2,
+            "ack":"kernel","version":"1.0.0","uptimeMs":5000,"later":true}"#;
+        let health = |answer: &str| Answer::parse(answer.as_bytes()).and_then(|answer| answer.health());
+        let good = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{body}");
+        let said = health(&good).expect("fields may be added");
+        assert_eq!(
+            line(&said),
+            "ok: 1 runners wait, 0 execute, 2 connections, acknowledgement kernel, version 1.0.0, up 5 s"
+        );
+        for wrong in [
+            "",
+            "SSH-2.0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK\r\n\r\nhello",
+            &good.replace("200 OK", "503 Busy"),
+            &good[..good.len() - 1],
+        ] {
+            assert!(health(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The image on a real container engine: what is in it, how it runs locked down, and that a runner in another
+//! container is proven to have its run.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::engine::{Engine, IMAGE, static_binary};
+use crate::support::message::{self, DEPLOYMENT, VERSION, run};
+use crate::support::node::Runners;
+use crate::support::skip::need;
+use crate::support::wait;
+
+/// The service as containers on the shared network know it.
+const URL: &str = "http://pilotlight:8080";
+
+/// What the service is given to end, by default.
+const GRACE: Duration = Duration::from_secs(8);
+
+impl Engine {
+    /// The real client in a container of its own.
+    fn runner(&self, name: &str) -> Runners {
+        let wish = json!({
+            "url": URL, "runners": [name], "deployment": DEPLOYMENT, "version": VERSION,
+            "cpu": "0.5", "memory": "0.5", "rounds": 1, "tells": "message",
+        });
+        Runners::run(&mut self.node(None, &["runners.mjs", &wish.to_string()]))
+    }
+
+    /// What the health check reads, asked where it asks.
+    fn health(&self) -> Value {
+        let said = self.docker(&["exec", "pilotlight", "/pilotlight", "health", "--json"]);
+        serde_json::from_str(&said).expect("JSON")
+    }
+
+    fn inspect(&self, what: &str) -> Value {
+        let found: Value = serde_json::from_str(&self.docker(&["inspect", what])).expect("JSON");
+        found[0].clone()
+    }
+
+    fn wait_for_health(&self, status: &str) {
+        wait::until(&format!("the container is {status}"), || {
+            self.inspect("pilotlight")["State"]["Health"]["Status"] == status
+        });
+    }
+}
+
+#[test]
+fn the_image_holds_the_binary_and_nothing_else() {
+    need!("docker", "static-binary");
+    let engine = Engine::start();
+    engine.docker(&["create", "--name", "unstarted", IMAGE]);
+    let mut export = engine.docker_piped(&["export", "unstarted"]);
+    let listed =
+        Command::new("tar").arg("-t").stdin(export.child().stdout.take().expect("asked for")).output();
+    let listed = String::from_utf8(listed.expect("tar is everywhere").stdout).expect("names are text");
+    // What every container gets of its engine: places for mounts.
+    let of_the_engine = ["dev/", "etc/", "proc/", "sys/", ".dockerenv"];
+    let files: BTreeSet<_> =
+        listed.lines().filter(|name| !of_the_engine.iter().any(|place| name.starts_with(place))).collect();
+    assert_eq!(files, BTreeSet::from(["pilotlight"]));
+
+    let image = engine.inspect(IMAGE);
+    let config = &image["Config"];
+    assert_eq!(config["User"], "65532:65532");
+    assert_eq!(config["Entrypoint"], json!(["/pilotlight"]));
+    assert_eq!(config["Cmd"], json!(["serve"]));
+    assert_eq!(config["ExposedPorts"], json!({ "8080/tcp": {} }));
+    assert_eq!(config["Healthcheck"]["Test"], json!(["CMD", "/pilotlight", "health"]));
+    let binary = std::fs::metadata(static_binary()).expect("it was built").len();
+    assert_eq!(image["Size"], binary, "the image is as large as the binary");
+}
+
+#[test]
+fn a_locked_down_container_becomes_healthy_and_stops_within_its_grace() {
+    need!("docker", "static-binary", "node", "clients");
+    let engine = Engine::start();
+    engine.serve(&[]);
+    engine.wait_for_health("healthy");
+    assert!(
+        engine.docker(&["exec", "pilotlight", "/pilotlight", "health"]).starts_with("ok: 0 runners wait")
+    );
+    let shell = engine.try_docker(&["exec", "pilotlight", "/bin/sh", "-c", "true"]);
+    assert!(!shell.status.success(), "there is a shell in it");
+
+    // A runner that waits must not hold the stop up.
+    let mut runner = engine.runner("runner-1");
+    wait::until("the runner waits", || engine.health()["waitingRunners"] == 1);
+    let asked = Instant::now();
+    engine.docker(&["stop", "--time=30", "pilotlight"]);
+    println!("docker stop took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < GRACE, "{:?}", asked.elapsed());
+    let state = &engine.inspect("pilotlight")["State"];
+    assert_eq!((&state["ExitCode"], &state["OOMKilled"]), (&json!(0), &json!(false)));
+    runner.kill();
+}
+
+#[test]
+fn a_container_whose_service_hangs_becomes_unhealthy_until_it_goes_on() {
+    need!("docker", "static-binary");
+    let engine = Engine::start();
+    engine.serve(&["--health-retries=1"]);
+    engine.wait_for_health("healthy");
+    // Its kernel still accepts connections; nobody answers.
+    engine.docker(&["kill", "--signal=STOP", "pilotlight"]);
+    engine.wait_for_health("unhealthy");
+    engine.docker(&["kill", "--signal=CONT", "pilotlight"]);
+    engine.wait_for_health("healthy");
+}
+
+#[test]
+fn a_container_whose_service_has_a_wrong_setting_ends_with_exit_code_2() {
+    need!("docker", "static-binary");
+    let engine = Engine::start();
+    engine.serve(&["--env", "PORT=70000"]);
+    assert_eq!(engine.docker(&["wait", "pilotlight"]), "2");
+    let log = String::from_utf8(engine.try_docker(&["logs", "pilotlight"]).stderr).expect("text");
+    assert!(log.contains("PORT") && log.contains("70000"), "{log}");
+}
+
+#[test]
+fn a_real_client_in_another_container_has_its_run_acknowledged_by_its_own_kernel() {
+    need!("docker", "static-binary", "node", "clients");
+    let engine = Engine::start();
+    engine.serve(&[]);
+    engine.wait_for_health("healthy");
+    let runner = engine.runner("runner-1");
+    wait::until("the runner waits", || engine.health()["waitingRunners"] == 1);
+
+    let run = run("run_contained");
+    let offered = engine.ask(None, &offer(&run));
+    assert_eq!(offered, json!({ "didWarmStart": true }));
+    assert_eq!(runner.hear("received")["message"], run);
+
+    assert_eq!(engine.health()["ack"], "kernel");
+    // From inside, by a loopback name: the dashboard is for callers on the same machine.
+    let asked = "console.log(await (await fetch('http://localhost:8080/api/dashboard')).text())";
+    let dashboard = engine.ask(Some("container:pilotlight"), asked);
+    let newest = &dashboard["recentMatches"][0];
+    assert_eq!((&newest["runId"], &newest["delivery"]), (&json!("run_contained"), &json!("acknowledged")));
+    assert_eq!(engine.ask(None, &offer(&run)), json!({ "didWarmStart": false }), "nobody waits any more");
+}
+
+/// A supervisor's script: offers the run and prints the answer.
+fn offer(run: &Value) -> String {
+    let body = Value::String(message::offer(run));
+    format!(
+        "const answer = await fetch('{URL}/warm-start', {{ method: 'POST', body: {body} }});
+         console.log(await answer.text());"
+    )
+}

@@ -1,0 +1,62 @@
+//! `cargo xtask image`: builds the static binary here, and the container image around it. Who has nothing but Docker
+//! builds the same image with `docker build .`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::child;
+use crate::needs::FOR_THE_STATIC_BINARY;
+use crate::setup::{self, Consent};
+use crate::static_binary::{self, Profile};
+
+/// The image's recipe for a binary that is built already.
+const RECIPE: &str = "deploy/prebuilt.Dockerfile";
+
+/// Builds the image under this name.
+pub(crate) fn run(tag: &str, consent: Consent) -> anyhow::Result<()> {
+    let met = setup::meet_these(|need| FOR_THE_STATIC_BINARY.contains(&need.name), consent);
+    if let Some(missing) = met.lacks.first() {
+        bail!("failed to build an image: {missing} is missing");
+    }
+    let context = context(&static_binary::build(Profile::Release)?)?;
+    let label = concat!("org.opencontainers.image.version=", env!("CARGO_PKG_VERSION"));
+    child::run(
+        child::command("docker")
+            .args(["build", "--tag", tag, "--label", label, "--file", RECIPE])
+            .arg(&context),
+    )?;
+    let size = child::ask(child::command("docker").args(["image", "inspect", "--format", "{{.Size}}", tag]))
+        .map_err(anyhow::Error::msg)?;
+    println!("{tag}: {:.1} MB", size.parse::<f64>().unwrap_or(0.0) / 1e6);
+    Ok(())
+}
+
+/// A folder that holds the binary and nothing else: all of it is sent to the engine.
+fn context(binary: &Path) -> anyhow::Result<PathBuf> {
+    let folder = child::target_folder()?.join("image");
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::copy(binary, folder.join("pilotlight")))
+        .with_context(|| format!("failed to copy the binary to {}", folder.display()))?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn final_stage(recipe: &str) -> Vec<String> {
+        let text = fs::read_to_string(child::root().join(recipe)).expect("the recipe is in the repository");
+        let (_, stage) = text.rsplit_once("FROM scratch\n").expect("the last stage starts with nothing");
+        let lines = stage.lines().filter(|line| !line.starts_with('#') && !line.starts_with("COPY "));
+        lines.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn both_recipes_make_the_same_image() {
+        let prebuilt = final_stage(RECIPE);
+        assert_eq!(final_stage("Dockerfile"), prebuilt);
+        assert!(prebuilt.iter().any(|line| line.starts_with("USER ")), "{prebuilt:?}");
+    }
+}
