@@ -20,7 +20,7 @@ const TRICKLE_FOR: Duration = Duration::from_secs(5);
 const POLL_STATUSES: [u16; 3] = [400, 401, 410];
 
 /// What a connection does after it is open.
-struct Hostile {
+pub(crate) struct Hostile {
     name: &'static str,
     /// Sent at once.
     first: fn() -> Vec<u8>,
@@ -46,7 +46,7 @@ fn endless(start: &str) -> Vec<u8> {
     [format!("{start} HTTP/1.1\r\nhost: localhost\r\n").as_bytes(), endless.as_bytes()].concat()
 }
 
-const KINDS: &[Hostile] = &[
+pub(crate) const KINDS: &[Hostile] = &[
     hostile("silent", Vec::new),
     hostile("half a head", || b"GET /warm-start HTTP/1.1\r\nhost: localhost\r\nx-trigger-dep".to_vec()),
     Hostile { trickles: true, ..hostile("one byte a second", || b"POST /warm-start HTTP/1.1\r\n".to_vec()) },
@@ -83,20 +83,28 @@ const KINDS: &[Hostile] = &[
     hostile("nothing but zeros", || vec![0; 2000]),
 ];
 
-struct Connection {
+pub(crate) struct Connection {
     kind: &'static Hostile,
     stream: TcpStream,
 }
 
 impl Connection {
-    fn open(number: usize, to: SocketAddr) -> Self {
+    pub(crate) fn open(number: usize, to: SocketAddr) -> Self {
         let kind = &KINDS[number % KINDS.len()];
         let from = Ipv4Addr::new(127, 0, 0, u8::try_from(2 + number % ADDRESSES).expect("few"));
         let socket =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
         socket.bind(&SocketAddr::from((from, 0)).into()).expect("loopback has a free port");
         socket.connect(&to.into()).unwrap_or_else(|error| panic!("failed to connect {number}: {error}"));
-        let mut stream = TcpStream::from(socket);
+        Self::on(kind, TcpStream::from(socket))
+    }
+
+    /// The same to a service that is not on loopback.
+    pub(crate) fn to_elsewhere(number: usize, to: SocketAddr) -> Self {
+        Self::on(&KINDS[number % KINDS.len()], TcpStream::connect(to).expect("it listens"))
+    }
+
+    fn on(kind: &'static Hostile, mut stream: TcpStream) -> Self {
         stream.set_write_timeout(Some(Duration::from_secs(10))).expect("an open socket");
         // It may be refused before all of it is sent.
         _ = stream.write_all(&(kind.first)());

@@ -27,6 +27,7 @@ mod edge;
 
 mod access;
 mod hostile;
+mod soak;
 mod tls;
 mod tokens;
 

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -54,8 +55,16 @@ impl fmt::Debug for NoAnswer {
 
 impl Connection {
     pub(crate) fn open(to: SocketAddr) -> Self {
-        let stream =
-            TcpStream::connect(to).unwrap_or_else(|error| panic!("failed to connect to {to}: {error}"));
+        let stream = TcpStream::connect(to);
+        Self::on(stream.unwrap_or_else(|error| panic!("failed to connect to {to}: {error}")))
+    }
+
+    /// The same where the way may be cut.
+    pub(crate) fn try_open(to: SocketAddr, within: Duration) -> Option<Self> {
+        TcpStream::connect_timeout(&to, within).ok().map(Self::on)
+    }
+
+    fn on(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("an open socket");
         stream.set_read_timeout(Some(DEADLINE)).expect("an open socket");
         stream.set_write_timeout(Some(DEADLINE)).expect("an open socket");
@@ -94,6 +103,15 @@ impl Connection {
             None => panic!("an answer without a length: {head}"),
         };
         Ok(Answer { status, headers, body })
+    }
+
+    /// The same, with less patience; what comes later is lost with the connection.
+    pub(crate) fn answer_within(&mut self, time: Duration) -> Result<Answer, NoAnswer> {
+        self.stream.set_read_timeout(Some(time)).expect("an open socket");
+        let answer = self.answer();
+        // The other side may have reset the connection.
+        _ = self.stream.set_read_timeout(Some(DEADLINE));
+        answer
     }
 
     /// Reads the answer to a HEAD request, which has no body whatever its length says.
