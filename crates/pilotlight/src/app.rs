@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::{Ack, Config, Order, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
+use crate::http::live::board::About;
+use crate::http::live::feed::Feed;
 use crate::http::router::{Handles, Service, Told};
 use crate::net::ack;
 use crate::net::listener::{self, Connections};
@@ -27,6 +29,7 @@ pub struct App {
     address: SocketAddr,
     grace: Duration,
     dispatcher: Arc<Dispatcher>,
+    feed: Arc<Feed>,
     connections: Connections,
     tasks: JoinSet<()>,
 }
@@ -46,19 +49,23 @@ impl App {
         let metrics = Metrics::new(proof);
         let settings = settings(&config.warm_start, proof, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics));
+        let told = told(&config.warm_start);
+        let feed = Feed::new(Arc::clone(&dispatcher), clock, About::new(proof, told, address));
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
+            feed: Arc::clone(&feed),
             metrics,
             connections: connections.clone(),
             clock,
-            told: told(&config.warm_start),
+            told,
             listens: address,
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&dispatcher).keep());
+        tasks.spawn(Arc::clone(&feed).keep());
         tasks.spawn(connections.clone().keep());
         tasks.spawn(connections.clone().accept(listener, Service::new(Arc::new(handles))));
-        Ok(Self { address, grace: config.server.grace, dispatcher, connections, tasks })
+        Ok(Self { address, grace: config.server.grace, dispatcher, feed, connections, tasks })
     }
 
     /// Where it listens.
@@ -71,6 +78,7 @@ impl App {
     /// grace.
     pub async fn stop(mut self) {
         self.connections.stop();
+        self.feed.stop();
         let closed = self.dispatcher.drain();
         tracing::info!(polls = closed, "stopping");
         if tokio::time::timeout(self.grace, self.connections.closed()).await.is_err() {

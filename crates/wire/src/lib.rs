@@ -7,3 +7,4 @@ pub mod warm_start;
 
 pub mod admin;
 pub mod dashboard;
+pub mod events;

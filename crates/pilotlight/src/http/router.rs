@@ -14,7 +14,9 @@ use hyper::Request;
 use hyper::body::Incoming;
 use tower::Service as _;
 
-use super::{access, admin, dashboard, error, front, health, metrics, warm_start};
+use super::live::events;
+use super::live::feed::Feed;
+use super::{access, admin, dashboard, error, front, health, metrics, page, warm_start};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
 use crate::net::conn::Conn;
@@ -27,6 +29,8 @@ use crate::telemetry::metrics::Metrics;
 pub struct Handles {
     /// Matching.
     pub dispatcher: Arc<Dispatcher>,
+    /// Who watches the dashboard.
+    pub feed: Arc<Feed>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The connections open.
@@ -52,6 +56,7 @@ pub struct Told {
 fn router(handles: Arc<Handles>) -> Router {
     protocol()
         .merge(control())
+        .merge(page())
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .with_state(handles)
@@ -80,8 +85,17 @@ fn protocol() -> Router<Arc<Handles>> {
 fn control() -> Router<Arc<Handles>> {
     Router::new()
         .route("/api/dashboard", get(dashboard::read).delete(dashboard::clear))
+        .route("/api/dashboard/events", get(events::watch))
         .route("/api/admin/retire", post(admin::retire))
         .route("/metrics", get(metrics::read))
+        .layer(middleware::from_fn(access::from_this_machine))
+}
+
+/// The dashboard's page, which holds no data.
+fn page() -> Router<Arc<Handles>> {
+    Router::new()
+        .route("/", get(page::page))
+        .route("/assets/{name}", get(page::asset))
         .layer(middleware::from_fn(access::from_this_machine))
 }
 

@@ -22,6 +22,8 @@ mod dark;
 mod matching;
 
 mod dashboard;
+mod page;
+
 mod edge;
 
 mod command_line;

@@ -1,0 +1,61 @@
+// The stream of events. A browser's EventSource comes back by itself when a stream breaks off; when it was refused it
+// does not, so we ask again, ever more rarely.
+
+import { effect } from "@preact/signals";
+import { askSession, session } from "./api.js";
+import { connection, takeSnapshot, takeUpdate } from "./state.js";
+
+const PATH = "/api/dashboard/events";
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 15000;
+
+let source = null;
+let timer = null;
+let pause = FIRST_PAUSE_MS;
+
+export function start() {
+  effect(() => (session.value?.signedIn ? open() : close()));
+  begin();
+}
+
+async function begin() {
+  try {
+    await askSession();
+  } catch (error) {
+    connection.value = { state: error.status ? "refused" : "reconnecting", why: error.message };
+    again(begin);
+  }
+}
+
+function open() {
+  if (source) return;
+  source = new EventSource(PATH);
+  source.addEventListener("snapshot", (event) => {
+    takeSnapshot(JSON.parse(event.data));
+    pause = FIRST_PAUSE_MS;
+    connection.value = { state: "live" };
+  });
+  source.addEventListener("update", (event) => takeUpdate(JSON.parse(event.data)));
+  source.addEventListener("error", () => {
+    connection.value = { state: "reconnecting" };
+    if (source?.readyState === EventSource.CLOSED) again(afterRefusal);
+  });
+}
+
+function close() {
+  source?.close();
+  source = null;
+}
+
+/** The session may be over, the service may be full: what it says about itself tells. */
+async function afterRefusal() {
+  close();
+  await begin();
+  if (session.value?.signedIn) open();
+}
+
+function again(what) {
+  clearTimeout(timer);
+  timer = setTimeout(what, pause);
+  pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+}
