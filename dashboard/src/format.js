@@ -17,6 +17,7 @@ export function percent(value) {
 
 /** 84 µs, 1.2 ms, 3.4 s: three figures at most. */
 export function micros(us) {
+  if (us < 1) return "< 1 µs";
   if (us < 1000) return `${Math.round(us)} µs`;
   if (us < 1_000_000) return `${figures(us / 1000)} ms`;
   return `${figures(us / 1_000_000)} s`;

@@ -18,13 +18,16 @@ export function start() {
   begin();
 }
 
+/** The session may be over, the service may be full or gone: what it says about itself tells. */
 async function begin() {
+  close();
   try {
     await askSession();
   } catch (error) {
     connection.value = { state: error.status ? "refused" : "reconnecting", why: error.message };
-    again(begin);
+    return again();
   }
+  if (session.value.signedIn) open();
 }
 
 function open() {
@@ -38,7 +41,7 @@ function open() {
   source.addEventListener("update", (event) => takeUpdate(JSON.parse(event.data)));
   source.addEventListener("error", () => {
     connection.value = { state: "reconnecting" };
-    if (source?.readyState === EventSource.CLOSED) again(afterRefusal);
+    if (source?.readyState === EventSource.CLOSED) again();
   });
 }
 
@@ -47,15 +50,8 @@ function close() {
   source = null;
 }
 
-/** The session may be over, the service may be full: what it says about itself tells. */
-async function afterRefusal() {
-  close();
-  await begin();
-  if (session.value?.signedIn) open();
-}
-
-function again(what) {
+function again() {
   clearTimeout(timer);
-  timer = setTimeout(what, pause);
+  timer = setTimeout(begin, pause);
   pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
 }

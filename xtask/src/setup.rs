@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::bail;
 
 use crate::child;
-use crate::needs::{self, Lack, NEEDS, Need, Source, WantedBy};
+use crate::needs::{Lack, NEEDS, Need, Source, WantedBy};
 
 /// Whether the machine may be changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ fn advice(source: &Source) -> String {
             format!("cargo install {package} --locked --version {version}")
         }
         Source::Debian(packages) => format!("Debian's {}, or your system's own", packages.join(" ")),
-        Source::Npm => "npm ci in crates/pilotlight/tests/clients".to_owned(),
+        Source::Npm(folder) => format!("npm ci in {folder}"),
     }
 }
 
@@ -105,7 +105,7 @@ impl Installer {
         let done = match &need.source {
             Source::Cargo { package, version } => child::run(&mut cargo_install(package, *version)),
             Source::Debian(packages) => self.apt(packages),
-            Source::Npm => child::run(&mut npm_ci()),
+            Source::Npm(folder) => child::run(&mut npm_ci(folder)),
         };
         match (done, (need.probe)()) {
             (Ok(()), Ok(())) => return Installed::Yes,
@@ -120,7 +120,7 @@ impl Installer {
             && match source {
                 Source::Cargo { .. } => true,
                 Source::Debian(_) => is_root() && is_debian(),
-                Source::Npm => child::ask(child::command("npm").arg("--version")).is_ok(),
+                Source::Npm(_) => child::ask(child::command("npm").arg("--version")).is_ok(),
             }
     }
 
@@ -153,9 +153,10 @@ fn cargo_install(package: &str, version: Option<&str>) -> Command {
     command
 }
 
-fn npm_ci() -> Command {
+fn npm_ci(folder: &str) -> Command {
     let mut command = child::command("npm");
-    command.current_dir(needs::clients()).args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+    command.current_dir(child::root().join(folder));
+    command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
     command
 }
 

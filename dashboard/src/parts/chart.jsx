@@ -52,7 +52,7 @@ function options({ lines, scale, ticks, show, width, setPointed }) {
     padding: [8, 4, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { size: 7 } },
-    scales: { x: { time: true }, y: scale, offers: { range: (_, low, high) => [0, Math.max(1, high ?? 1) * 3] } },
+    scales: { x: { time: true, range: wholeBuckets }, y: scale, offers: { range: (_, low, high) => [0, Math.max(1, high ?? 1) * 3] } },
     axes: [
       { ...axis, grid: { show: false }, values: (_, splits) => splits.map(minutes), space: 70, size: 26 },
       { ...axis, splits: ticks, values: (_, splits) => splits.map(show), size: 58, gap: 8 },
@@ -64,10 +64,23 @@ function options({ lines, scale, ticks, show, width, setPointed }) {
 
 function line({ name, colour: stroke, fill, dash, bars, scale }) {
   if (bars) {
-    const paths = uPlot.paths.bars({ size: [0.7, 12], align: 1 });
+    const paths = uPlot.paths.bars({ size: [0.7, 14] });
     return { label: name, scale, paths, points: { show: false }, fill: colour(stroke), width: 0 };
   }
-  return { label: name, scale, stroke: colour(stroke), fill: fill && colour(fill), width: 1.75, dash, points: { size: 4, fill: colour(stroke) } };
+  return { label: name, scale, stroke: colour(stroke), fill: fill && colour(fill), width: 1.75, dash, points: { show: true, size: 5, fill: colour(stroke), filter: lonely } };
+}
+
+/** Values without a neighbour, which no line would show. */
+function lonely({ data }, which) {
+  const values = data[which];
+  const isThere = (index) => values[index] != null;
+  return values.flatMap((_, index) => (isThere(index) && !isThere(index - 1) && !isThere(index + 1) ? [index] : []));
+}
+
+/** Half a bucket beyond the first and the last place, so that their bars are whole. */
+function wholeBuckets({ data: [at] }, low, high) {
+  const half = (at[1] - at[0]) / 2;
+  return [low - half, high + half];
 }
 
 const minutes = (at) => new Date(at * 1000).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });

@@ -23,14 +23,18 @@ const Card = ({ title, unit, id, children }) => (
   </section>
 );
 
-/** One place for each bucket of the hour, also where nothing was offered. */
+/** Of a service that has just started the chart shows this much, and grows to an hour with it. */
+const AT_LEAST_MS = 600_000;
+
+/** One place for each bucket, also where nothing was offered; a place stands for the middle of its time. */
 function lastHour() {
   void (seriesVersion.value, Math.floor(now.value / about.value.bucketMs));
   const { startedAt, bucketMs, buckets } = about.value;
   const last = currentBucket();
-  const numbers = Array.from({ length: buckets }, (_, index) => last - buckets + 1 + index);
+  const shown = Math.min(buckets, Math.max(AT_LEAST_MS / bucketMs, last + 1));
+  const numbers = Array.from({ length: shown }, (_, index) => last - shown + 1 + index);
   return {
-    at: numbers.map((number) => (startedAt + number * bucketMs) / 1000),
+    at: numbers.map((number) => (startedAt + (number + 0.5) * bucketMs) / 1000),
     found: numbers.map((number) => series.get(number)),
   };
 }

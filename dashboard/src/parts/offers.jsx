@@ -1,5 +1,5 @@
 import { ago, count, machine, micros, time } from "../format.js";
-import { about, now, offers, stats } from "../state.js";
+import { now, offers, stats } from "../state.js";
 import { Table } from "./table.jsx";
 
 const MEANS = {
@@ -11,15 +11,17 @@ const MEANS = {
 
 const Outcome = ({ outcome }) => <span class={`outcome ${outcome}`} title={MEANS[outcome]}>{outcome}</span>;
 
+const when = (ms) => (ms < 1000 ? "just now" : `${ago(ms)} ago`);
+
 const COLUMNS = [
   { name: "Run", class: "wide", cell: ({ run }) => <span class="clip mono" title={run}>{run}</span> },
   { name: "Outcome", class: "outcome-col", cell: Outcome },
   { name: "Answered in", class: "number", cell: ({ answeredInUs }) => micros(answeredInUs) },
   { name: "Dispatches", class: "number narrow", cell: ({ dispatches }) => dispatches },
   { name: "Runner", class: "wide", cell: ({ runner, worker }) => (runner ? <span class="clip" title={`${runner} ${worker}`}>{runner}</span> : <span class="none">nobody</span>) },
-  { name: "Deployment", class: "wide", cell: ({ deployment, version }) => <span class="clip" title={`${deployment}:${version}`}>{deployment}<small>:{version}</small></span> },
+  { name: "Deployment", class: "pool", cell: ({ deployment, version }) => <span class="clip" title={`${deployment}:${version}`}>{deployment}<small>:{version}</small></span> },
   { name: "Machine", class: "machine", cell: machine },
-  { name: "When", class: "time", cell: ({ at }) => <span title={time(at)}>{ago(now.value - at)} ago</span> },
+  { name: "When", class: "time", cell: ({ at }) => <span title={time(at)}>{when(now.value - at)}</span> },
 ];
 
 export function Offers() {
@@ -28,7 +30,7 @@ export function Offers() {
     <section aria-labelledby="offers-title">
       <div class="section-head">
         <h2 id="offers-title">Recent offers</h2>
-        <p class="hint">the latest {about.value.offersShown} of {count(recentMatchesCount)} remembered</p>
+        {recentMatchesCount > 0 && <p class="hint">the latest {count(offers.value.length)} of {count(recentMatchesCount)} remembered</p>}
       </div>
       <div class="card tall">
         <Table label="Recent offers" columns={COLUMNS} rows={offers.value} empty={<NoOffers />} />

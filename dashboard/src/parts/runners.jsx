@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ago, count, machine, plural } from "../format.js";
-import { executing, now, query, shownExecuting, shownWaiting, waiting } from "../state.js";
+import { executing, now, query, shownExecuting, shownWaiting, stats, waiting } from "../state.js";
 import { show } from "./dialog.jsx";
 import { FirstRunner } from "./first_runner.jsx";
 import { Icon } from "./icon.jsx";
@@ -29,7 +29,11 @@ const IDLE = [
 ];
 const AT_WORK = [
   WHO,
-  { name: "Run", class: "wide", cell: (row) => <Named name={row.run} under={`${row.deployment}:${row.version}`} /> },
+  {
+    name: "Run",
+    class: "wide",
+    cell: ({ run, deployment, version }) => <span class="mono" title={`${run} of ${deployment}:${version}`}>{run}</span>,
+  },
   { name: "Executes for", class: "time", cell: (row) => <Since row={row} /> },
 ];
 
@@ -43,7 +47,7 @@ export function Runners() {
       <div class="pair uneven">
         <div class="card">
           <Title name="Idle" shown={shownWaiting.value.length} all={waiting.list.value.length} />
-          <Table label="Idle runners" columns={IDLE} rows={shownWaiting.value} empty={query.value ? <NothingFits /> : <FirstRunner />} />
+          <Table label="Idle runners" columns={IDLE} rows={shownWaiting.value} empty={<NobodyWaits />} />
         </div>
         <div class="card">
           <Title name="Executing" shown={shownExecuting.value.length} all={executing.list.value.length} />
@@ -57,6 +61,13 @@ export function Runners() {
 const Title = ({ name, shown, all }) => (
   <h3>{name} <span class="badge">{shown === all ? count(all) : `${count(shown)} of ${count(all)}`}</span></h3>
 );
+
+/** A newcomer is told what to set; where runs were offered already, somebody knows. */
+function NobodyWaits() {
+  if (query.value) return <NothingFits />;
+  if (stats.value.totalMatches === 0 && executing.list.value.length === 0) return <FirstRunner />;
+  return <p><strong>No runner is waiting.</strong> A run that is offered now starts cold.</p>;
+}
 
 const NothingFits = () => (
   <p>No runner fits this filter. <button type="button" class="link" onClick={() => (query.value = "")}>Show all</button></p>

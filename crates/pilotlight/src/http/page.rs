@@ -36,7 +36,7 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
 async fn serve(name: &str, headers: &HeaderMap) -> Response {
     let Some(kind) = content_type(name) else { return error::no_such_path().await };
     match chosen(name, headers) {
-        Some((file, encoding)) => answer(&file, encoding, kind, headers),
+        Some((file, encoding)) => answer(file, encoding, kind, headers),
         None => error::no_such_path().await,
     }
 }
@@ -69,22 +69,23 @@ fn takes(headers: &HeaderMap, encoding: &str) -> bool {
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|offer| {
         let (name, weight) = offer.split_once(';').unwrap_or((offer, "q=1"));
-        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok()).unwrap_or(1.0_f32);
+        let weight =
+            weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok()).unwrap_or(1.0_f32);
         name.trim().eq_ignore_ascii_case(encoding) && weight > 0.0
     })
 }
 
 fn answer(
-    file: &EmbeddedFile,
+    file: EmbeddedFile,
     encoding: Option<&'static str>,
     kind: &'static str,
     headers: &HeaderMap,
 ) -> Response {
-    let tag = tag(file);
+    let tag = tag(&file);
     let mut response = if is_known(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Response::new(Body::from(file.data.to_vec()))
+        Response::new(Body::from(file.data))
     };
     let more: [(HeaderName, &str); 6] = [
         (CONTENT_TYPE, kind),

@@ -2,7 +2,6 @@
 // with one JSON line. The end of stdin ends it. Takes one JSON argument:
 //
 //   profile          an empty folder
-//   width, height    of the window
 //   scheme           "light" or "dark"
 //
 // Commands, by `do`:
@@ -13,34 +12,21 @@
 //   fill { label, text }     the one field with that label
 //   press { key }
 //   axe { }                  serious and critical faults: [{ id, help, nodes }]
-//   shoot { path, whole }    a picture, of the whole page or of what is in sight
+//   fake { path, answers }   answers requests to that path itself: { METHOD: [{ status, json }, ..] }, the last for good
+//   faked { }                what those requests were: [{ method, path, token, body }]
 //   faults { }               errors on the console and requests to elsewhere, since the start
 
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { launch } from "./chromium.mjs";
 
 const wish = JSON.parse(process.argv[2]);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 // Well above what a loaded machine needs: it ends a hang.
 const DEADLINE_MS = 25_000;
 
-const context = await chromium.launchPersistentContext(wish.profile, {
-  executablePath: process.env.PILOTLIGHT_CHROMIUM ?? "/usr/bin/chromium",
-  headless: true,
-  colorScheme: wish.scheme ?? "light",
-  viewport: { width: wish.width ?? 1360, height: wish.height ?? 900 },
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const context = await launch(wish.profile, wish);
 context.setDefaultTimeout(DEADLINE_MS);
 const page = context.pages()[0] ?? (await context.newPage());
 
@@ -67,6 +53,16 @@ async function until(js) {
   }
 }
 
+const faked = [];
+
+function pretend(route, path, answers) {
+  const request = route.request();
+  const left = answers[request.method()];
+  const token = request.headers()["x-csrf-token"] ?? null;
+  faked.push({ method: request.method(), path, token, body: request.postDataJSON() });
+  return route.fulfill(left.length > 1 ? left.shift() : left[0]);
+}
+
 const does = {
   async open({ url }) {
     origin = new URL(url).origin;
@@ -85,7 +81,8 @@ const does = {
       .filter(({ impact }) => impact === "serious" || impact === "critical")
       .map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => `${node.html} ${node.failureSummary}`) }));
   },
-  shoot: ({ path, whole }) => page.screenshot({ path, fullPage: whole === true, animations: "disabled" }).then(() => null),
+  fake: ({ path, answers }) => page.route(`**${path}`, (route) => pretend(route, path, answers)),
+  faked: () => faked,
   faults: () => faults,
 };
 

@@ -13,7 +13,9 @@ use pilotlight_core::pool::{PollId, PoolKey};
 use pilotlight_core::series;
 use pilotlight_core::time::Moment;
 use pilotlight_wire::dashboard::{Config, Stats};
-use pilotlight_wire::events::{self, Bucket, Changes, Executing, Offer, Pool, Snapshot, Update, Waiting, Who};
+use pilotlight_wire::events::{
+    self, Bucket, Changes, Executing, Offer, Pool, Snapshot, Update, Waiting, Who,
+};
 
 use super::super::convert::{delivery, text};
 use super::super::dashboard;
@@ -67,7 +69,8 @@ pub(super) struct Board {
 /// What a look brought.
 pub(super) enum News {
     None,
-    Update(Update),
+    // Boxed: mostly there is nothing new.
+    Update(Box<Update>),
     /// So much that all of it is told anew.
     Everything,
 }
@@ -95,7 +98,11 @@ impl Board {
         let update = Update {
             now: clock.epoch_ms(look.now),
             waiting: changes(&mut self.waiting, &look.waiting, rows(look.came, |poll| waiting(poll, clock))),
-            executing: changes(&mut self.executing, &look.executing, rows(look.began, |it| executing(it, clock))),
+            executing: changes(
+                &mut self.executing,
+                &look.executing,
+                rows(look.began, |it| executing(it, clock)),
+            ),
             offers: self.changed_offers(&look.offers, clock),
             series: self.changed_buckets(&look.series),
             stats: look.stats,
@@ -104,7 +111,7 @@ impl Board {
         match (known, same_counts && is_nothing(&update)) {
             (false, _) => News::Everything,
             (true, true) => News::None,
-            (true, false) => News::Update(update),
+            (true, false) => News::Update(Box::new(update)),
         }
     }
 

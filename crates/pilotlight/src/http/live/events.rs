@@ -21,7 +21,9 @@ use super::feed::Full;
 pub async fn watch(State(handles): State<Arc<Handles>>) -> Response {
     match handles.feed.watch() {
         Ok(events) => stream(events),
-        Err(Full::Watched) => Refusal::unavailable("as many dashboards as may are open; close one").into_response(),
+        Err(Full::Watched) => {
+            Refusal::unavailable("as many dashboards as may are open; close one").into_response()
+        }
         Err(Full::Stopping) => Refusal::unavailable("the service is stopping").into_response(),
     }
 }

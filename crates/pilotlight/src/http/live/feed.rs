@@ -113,7 +113,7 @@ impl Feed {
         let look = Look::take(&self.dispatcher, self.clock, &audience.board);
         let event = match audience.board.take_in(look, self.clock) {
             News::None => return audience.nothing_new(),
-            News::Update(update) => event("update", &update),
+            News::Update(update) => event("update", &*update),
             News::Everything => event("snapshot", &audience.board.snapshot(&self.about, self.clock)),
         };
         audience.tell(&event);
@@ -149,4 +149,50 @@ fn event(name: &str, data: &impl Serialize) -> Bytes {
     serde_json::to_writer(&mut event, data).expect("wire types have string keys and finite numbers");
     event.extend_from_slice(b"\n\n");
     event.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Bytes = Bytes::from_static(b"x");
+
+    fn watched(audience: &mut Audience) -> mpsc::Receiver<Bytes> {
+        let (sender, receiver) = mpsc::channel(UPDATES_WAITING);
+        audience.watchers.push(sender);
+        receiver
+    }
+
+    #[test]
+    fn who_reads_too_slowly_is_let_go_and_nobody_else_is() {
+        let mut audience = Audience::default();
+        let (mut quick, mut slow) = (watched(&mut audience), watched(&mut audience));
+        for _ in 0..=UPDATES_WAITING {
+            audience.tell(&TICK);
+            assert_eq!(quick.try_recv(), Ok(TICK));
+        }
+        assert_eq!(audience.watchers.len(), 1);
+        // What was told before is still there, then the watch is over.
+        (0..UPDATES_WAITING).for_each(|_| assert_eq!(slow.try_recv(), Ok(TICK)));
+        assert_eq!(slow.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+    }
+
+    #[test]
+    fn who_left_is_not_counted() {
+        let mut audience = Audience::default();
+        let _stays = watched(&mut audience);
+        drop(watched(&mut audience));
+        audience.count();
+        assert_eq!(audience.watchers.len(), 1);
+    }
+
+    #[test]
+    fn a_long_silence_is_broken_by_a_sign_of_life() {
+        let mut audience = Audience::default();
+        let mut watcher = watched(&mut audience);
+        (1..QUIET_LOOKS).for_each(|_| audience.nothing_new());
+        assert!(watcher.try_recv().is_err());
+        audience.nothing_new();
+        assert_eq!(watcher.try_recv(), Ok(SIGN_OF_LIFE));
+    }
 }

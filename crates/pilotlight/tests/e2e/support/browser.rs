@@ -1,7 +1,6 @@
 //! A real browser with the dashboard's page: the machine's own Chromium, driven by `tests/browser/browser.mjs`.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -43,12 +42,28 @@ impl Browser {
     /// A browser that shows the service's page, live.
     pub(crate) fn at(server: &Server, scheme: Scheme) -> Self {
         let mut browser = Self::start(scheme);
-        browser.tell(&json!({ "do": "open", "url": server.url() }));
+        browser.open(server);
         browser.until("document.querySelector('.connection.live')");
         browser
     }
 
-    fn start(scheme: Scheme) -> Self {
+    /// Opens the service's page, or opens it again.
+    pub(crate) fn open(&mut self, server: &Server) {
+        self.tell(&json!({ "do": "open", "url": server.url() }));
+    }
+
+    /// From now on the browser itself answers requests to that path: by method a list of answers, the last for good.
+    pub(crate) fn fake(&mut self, path: &str, answers: Value) {
+        self.tell(&json!({ "do": "fake", "path": path, "answers": answers }));
+    }
+
+    /// The requests that the browser answered itself.
+    pub(crate) fn faked(&mut self) -> Vec<Value> {
+        self.tell(&json!({ "do": "faked" })).as_array().expect("a list").clone()
+    }
+
+    /// A browser without a page.
+    pub(crate) fn start(scheme: Scheme) -> Self {
         let profile = Folder::new();
         let wish = json!({ "profile": profile.path(), "scheme": scheme.name() });
         let mut command = Command::new("node");
@@ -94,11 +109,6 @@ impl Browser {
     /// Serious and critical faults for people who see, hear or point otherwise.
     pub(crate) fn barriers(&mut self) -> Value {
         self.tell(&json!({ "do": "axe" }))
-    }
-
-    /// Takes a picture of what is in sight.
-    pub(crate) fn shoot(&mut self, path: &Path) {
-        self.tell(&json!({ "do": "shoot", "path": path, "whole": true }));
     }
 
     /// Errors on the console and requests to elsewhere. A service without sessions answers 404 where the page asks
