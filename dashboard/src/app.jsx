@@ -41,7 +41,6 @@ function Everything() {
 
 /** Until the first snapshot: nothing jumps when it comes. */
 function Waiting() {
-  const { state, why } = connection.value;
-  const text = state === "connecting" ? "" : why ? `The service said: ${why}.` : "The service does not answer. Trying again.";
+  const text = { connecting: "", live: "", refused: "The service let nobody in. Trying again.", reconnecting: "The service does not answer. Trying again." }[connection.value.state];
   return <p class="waiting">{text}</p>;
 }

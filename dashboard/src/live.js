@@ -41,8 +41,18 @@ function open() {
   source.addEventListener("update", (event) => takeUpdate(JSON.parse(event.data)));
   source.addEventListener("error", () => {
     connection.value = { state: "reconnecting" };
-    if (source?.readyState === EventSource.CLOSED) again();
+    if (source?.readyState === EventSource.CLOSED) refused();
   });
+}
+
+/** An EventSource does not tell what it was answered, so it is asked for once more. */
+async function refused() {
+  const question = new AbortController();
+  const answer = await fetch(PATH, { signal: question.signal }).catch(() => null);
+  const said = answer && !answer.ok ? await answer.json().catch(() => null) : null;
+  question.abort();
+  if (said?.error) connection.value = { state: "refused", why: said.error };
+  again();
 }
 
 function close() {

@@ -6,6 +6,7 @@ import { colour, theme } from "../theme.js";
 
 const HEIGHT_PX = 190;
 
+/** The lines are drawn one over the other: the last of them is what the chart is about, and stands first in words. */
 export function Chart({ label, data, lines, scale, ticks, show, when, isEmpty }) {
   const box = useRef(null);
   const plot = useRef(null);
@@ -31,13 +32,13 @@ export function Chart({ label, data, lines, scale, ticks, show, when, isEmpty })
 }
 
 function Legend({ lines, data, at, when }) {
-  const shown = at ?? data[1].findLastIndex((value) => value !== null);
+  const shown = at ?? data.at(-1).findLastIndex((value) => value !== null);
+  const entries = lines.map((line, index) => ({ ...line, value: data[index + 1][shown] }));
   return (
     <p class="legend" aria-hidden="true">
-      {lines.map(({ name, colour, show }, line) => {
-        const value = data[line + 1][shown];
-        return <span><i class={`key ${colour}`} />{name} <b>{value == null ? "–" : show(value)}</b></span>;
-      })}
+      {entries.reverse().map(({ name, colour, show, value }) => (
+        <span><i class={`key ${colour}`} />{name} <b>{value == null ? "–" : show(value)}</b></span>
+      ))}
       <span class="at">{data[0][shown] ? when(data[0][shown]) : ""}</span>
     </p>
   );

@@ -1,4 +1,4 @@
-import { micros, percent, time } from "../format.js";
+import { count, micros, percent, time } from "../format.js";
 import { about, currentBucket, now, series, seriesVersion } from "../state.js";
 import { Chart } from "./chart.jsx";
 
@@ -44,10 +44,10 @@ function hitRateChart({ at, found }) {
   const latest = rates.findLast((rate) => rate !== null);
   return {
     label: latest === undefined ? "No offers in the last hour" : `Hit rate over the last hour; latest ${percent(latest)} percent`,
-    data: [at, rates, found.map((bucket) => (bucket ? bucket.warm + bucket.cold : null))],
+    data: [at, found.map((bucket) => (bucket ? bucket.warm + bucket.cold : null)), rates],
     lines: [
+      { name: "Offers", colour: "bars", bars: true, scale: "offers", show: count },
       { name: "Hit rate", colour: "accent", fill: "accent-soft", scale: "y", show: (value) => `${percent(value)} %` },
-      { name: "Offers", colour: "bars", bars: true, scale: "offers", show: (value) => value.toLocaleString("en") },
     ],
     scale: { range: () => [0, 102] },
     ticks: () => [0, 25, 50, 75, 100],
@@ -63,10 +63,10 @@ function deliveryChart({ at, found }) {
   const latest = p99.findLastIndex((value) => value !== null);
   return {
     label: latest < 0 ? "No warm starts in the last hour" : `Delivery time over the last hour; latest p50 ${micros(p50[latest])}, p99 ${micros(p99[latest])}`,
-    data: [at, p50, p99],
+    data: [at, p99, p50],
     lines: [
+      { name: "p99", colour: "second", dash: [5, 4], scale: "y", show: micros },
       { name: "p50", colour: "accent", scale: "y", show: micros },
-      { name: "p99", colour: "accent-2", dash: [5, 4], scale: "y", show: micros },
     ],
     scale: { distr: 3, log: 10, range: (_, low, high) => decades(low, high) },
     ticks: (_, __, low, high) => powers(low, high),

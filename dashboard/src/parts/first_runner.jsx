@@ -12,7 +12,7 @@ export function FirstRunner() {
   return (
     <div class="first">
       <p><strong>No runner is waiting.</strong> Set this for your supervisor, which passes it on to the runners it starts:</p>
-      <p class="line"><code data-test="url-line">{line}</code><Copy text={line} /></p>
+      <p class="line"><code data-test="url-line">{line}</code>{navigator.clipboard && <Copy text={line} />}</p>
       <p>
         A runner shows up here as soon as it polls, mostly after its first run.
         {LOOPBACK.test(about.value.config.host) && <> This service answers only this machine; start it with <code>HOST=0.0.0.0</code> for others. </>}
@@ -22,6 +22,7 @@ export function FirstRunner() {
   );
 }
 
+/** Browsers give the clipboard only to pages of this machine, or over TLS. */
 function Copy({ text }) {
   const [copied, setCopied] = useState(false);
   const copy = () =>

@@ -14,10 +14,14 @@ export function Header() {
     <header class="bar">
       <div class="bar-inner">
         <h1 class="brand"><Flame /> Pilotlight</h1>
-        <Connection />
+        {signedIn !== false && <Connection />}
         <div class="actions">
-          <button type="button" class="button quiet" disabled={!mayAct} onClick={() => show("clear")}>Clear history</button>
-          <button type="button" class="button" disabled={!mayAct} onClick={() => show("retire")}>Retire…</button>
+          {signedIn && (
+            <>
+              <button type="button" class="button quiet" disabled={!mayAct} onClick={() => show("clear")}>Clear history</button>
+              <button type="button" class="button" disabled={!mayAct} onClick={() => show("retire")}>Retire…</button>
+            </>
+          )}
           {key === "needed" && signedIn && (
             <button type="button" class="button quiet icon-only" aria-label="Sign out" onClick={() => signOut().catch(failed)}>
               <Icon name="exit" />
@@ -32,8 +36,8 @@ export function Header() {
 
 /** Said aloud when it changes, and only then. */
 function Connection() {
-  const { state } = connection.value;
-  return <p class={`connection ${state}`} role="status"><i aria-hidden="true" />{SAYS[state]}</p>;
+  const { state, why } = connection.value;
+  return <p class={`connection ${state}`} role="status"><i aria-hidden="true" />{SAYS[state]}{why && `: ${why}`}</p>;
 }
 
 function ThemeToggle() {

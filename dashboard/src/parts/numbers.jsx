@@ -7,10 +7,10 @@ export function Numbers() {
     <section class="card numbers" aria-label="Counts">
       <HitRate />
       <dl>
-        <Number name="Warm" value={warmStarts} note="runs taken by a waiting runner" />
-        <Number name="Cold" value={coldStarts} note="runs that nobody took" />
-        <Number name="Idle" value={totalRunners} note={`runners of ${count(totalDeployments)} ${totalDeployments === 1 ? "deployment" : "deployments"}`} />
-        <Number name="Executing" value={totalExecutingRunners} note="runners that have a run" />
+        <Count name="Warm" value={warmStarts} note="runs taken by a waiting runner" />
+        <Count name="Cold" value={coldStarts} note="runs that nobody took" />
+        <Count name="Idle" value={totalRunners} note={`runners of ${count(totalDeployments)} ${totalDeployments === 1 ? "deployment" : "deployments"}`} />
+        <Count name="Executing" value={totalExecutingRunners} note="runners that have a run" />
       </dl>
     </section>
   );
@@ -30,7 +30,7 @@ function HitRate() {
   );
 }
 
-const Number = ({ name, value, note }) => (
+const Count = ({ name, value, note }) => (
   <div>
     <dt>{name}</dt>
     <dd class="value" data-test={name.toLowerCase()}>{count(value)}</dd>

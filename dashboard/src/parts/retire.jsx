@@ -32,7 +32,7 @@ export function RetireDialog({ deployment = "", version = "", runner = "" }) {
   };
   return (
     <Dialog title="Retire runners" onSubmit={go}>
-      <p>Runners that every name given here fits exit, and are not replaced until a run starts cold. Leave empty what does not matter.</p>
+      <p>Runners that fit every name given here will exit. Leave empty what does not matter.</p>
       {FIELDS.map(([name, label, hint]) => (
         <label class="field">
           <span>{label}</span>

@@ -141,6 +141,21 @@ fn what_happens_is_told() {
 }
 
 #[test]
+fn an_offer_that_turns_out_unread_is_told_again() {
+    let server = Server::start();
+    let runner = server.park(&Poll::by("runner"));
+    assert!(server.supervisor().offer(&run("run_1")));
+    let mut events = Events::of(&server);
+    let offer = events.snapshot()["offers"][0].clone();
+    assert_eq!(offer["outcome"], "acknowledged");
+    // Closed with the run unread in its socket: the kernel resets the connection.
+    runner.wait_for_a_byte();
+    drop(runner);
+    let again = events.update("/offers/0");
+    assert_eq!((&again["id"], &again["outcome"]), (&offer["id"], &json!("unread")));
+}
+
+#[test]
 fn a_cleared_history_is_told_anew() {
     let server = Server::start();
     assert!(!server.supervisor().offer(&run("run_cold")));

@@ -52,15 +52,13 @@ fn offers_are_seen_with_their_outcome_and_who_executes() {
     assert!(browser.faults().is_empty(), "{:?}", browser.faults());
 }
 
-/// Counts the points of each chart that have a line's colour, or nearly so.
+/// Counts the points of each chart that have the accent's colour, or nearly so.
 const LINE_POINTS: &str = "(() => { \
     const probe = document.body.appendChild(document.createElement('i')); \
-    const lines = ['accent', 'accent-2'].map((name) => { \
-      probe.style.color = `var(--${name})`; \
-      return getComputedStyle(probe).color.match(/[0-9]+/g).map(Number); \
-    }); \
+    probe.style.color = 'var(--accent)'; \
+    const accent = getComputedStyle(probe).color.match(/[0-9]+/g).map(Number); \
     probe.remove(); \
-    const near = (data, at) => lines.some((line) => line.every((part, index) => Math.abs(data[at + index] - part) < 24)); \
+    const near = (data, at) => accent.every((part, index) => Math.abs(data[at + index] - part) < 24); \
     return [...document.querySelectorAll('.canvas canvas')].map((canvas) => { \
       const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height); \
       let points = 0; \
@@ -108,6 +106,22 @@ fn the_page_comes_back_after_a_restart() {
     browser.until("document.querySelector('.connection.live')");
     let _runner = server.park(&Poll::by("runner-after"));
     browser.until_it_says("runner-after");
+}
+
+#[test]
+fn a_page_too_many_says_why_and_comes_in_once_another_is_closed() {
+    need!("node", "chromium", "browser");
+    let server = Server::start();
+    let mut others: Vec<_> = (0..32).map(|_| server.connect()).collect();
+    for other in &mut others {
+        other.send("GET /api/dashboard/events HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        other.wait_for_a_byte();
+    }
+    let mut browser = Browser::start(Scheme::Light);
+    browser.open(&server);
+    browser.until_it_says("as many dashboards as may are open");
+    others.pop();
+    browser.until("document.querySelector('.connection.live')");
 }
 
 #[test]
