@@ -11,7 +11,7 @@ const Named = ({ name, under }) => <span class="named" title={`${name} ${under}`
 const Since = ({ row }) => ago(now.value - row.since);
 
 const WHO = { name: "Runner", class: "wide", cell: (row) => <Named name={row.runner} under={row.worker} /> };
-const POOL = { name: "Deployment", class: "wide", cell: (row) => <Named name={row.deployment} under={row.version} /> };
+const POOL = { name: "Deployment", class: "pool", cell: (row) => <Named name={row.deployment} under={row.version} /> };
 const MACHINE = { name: "Machine", class: "machine", cell: machine };
 
 const IDLE = [

@@ -13,7 +13,7 @@ import { launch } from "./chromium.mjs";
 
 const [binary, minutes = "5"] = process.argv.slice(2);
 const PORT = 8080;
-const RUNNERS = 48;
+const RUNNERS = 72;
 const OFFERS_PER_S = 8;
 const out = resolve(import.meta.dirname, "../../../../docs/screenshots");
 const scratch = mkdtempSync(join(tmpdir(), "pilotlight-pictures-"));
