@@ -45,7 +45,20 @@ export async function signOut() {
 export const clearHistory = () => write("DELETE", "/api/dashboard");
 export const retire = (who) => write("POST", "/api/admin/retire", who);
 
-function write(method, path, body) {
+/** A token that is too old, as after a restart, is replaced and the write tried once more. */
+async function write(method, path, body) {
+  const token = session.value?.csrf;
+  try {
+    return await writeOnce(method, path, body);
+  } catch (error) {
+    if (error.status !== 401 && error.status !== 403) throw error;
+    await askSession();
+    if (session.value.csrf === token || !session.value.signedIn) throw error;
+    return writeOnce(method, path, body);
+  }
+}
+
+function writeOnce(method, path, body) {
   const csrf = session.value?.csrf;
   return ask(path, { method, body, headers: csrf ? { "x-csrf-token": csrf } : {} });
 }

@@ -92,6 +92,32 @@ fn writes_carry_the_sessions_token() {
 }
 
 #[test]
+fn a_write_with_a_token_that_is_too_old_is_tried_once_more() {
+    need!("node", "chromium", "browser");
+    let server = Server::start();
+    let mut browser = Browser::start(Scheme::Light);
+    let session = |token: &str| json!({ "status": 200, "json": { "key": "not-needed", "signedIn": true, "csrf": token } });
+    browser.fake("/api/session", json!({ "GET": [session("old"), session("new")] }));
+    let refused = json!({ "status": 403, "json": { "error": "this token is not known" } });
+    let done = json!({ "status": 200, "json": { "success": true } });
+    browser.fake("/api/dashboard", json!({ "DELETE": [refused, done] }));
+    browser.open(&server);
+    browser.until("document.querySelector('.connection.live')");
+    browser.click("button", "Clear history");
+    browser.until_it_says("Clear the history?");
+    browser.press("Tab");
+    browser.press("Enter");
+    browser.until_it_says("The history is cleared.");
+    let tokens: Vec<_> = browser
+        .faked()
+        .into_iter()
+        .filter(|asked| asked["method"] == "DELETE")
+        .map(|asked| asked["token"].clone())
+        .collect();
+    assert_eq!(tokens, ["old", "new"]);
+}
+
+#[test]
 fn whoever_must_sign_in_is_asked_for_the_key_and_told_when_it_is_wrong() {
     need!("node", "chromium", "browser");
     let server = Server::start();
