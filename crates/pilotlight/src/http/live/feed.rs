@@ -111,7 +111,11 @@ impl Feed {
 
     fn look(&self, audience: &mut Audience) {
         let look = Look::take(&self.dispatcher, self.clock, &audience.board);
-        let event = match audience.board.take_in(look, self.clock) {
+        let news = audience.board.take_in(look, self.clock);
+        if audience.watchers.is_empty() {
+            return;
+        }
+        let event = match news {
             News::None => return audience.nothing_new(),
             News::Update(update) => event("update", &*update),
             News::Everything => event("snapshot", &audience.board.snapshot(&self.about, self.clock)),
