@@ -2,7 +2,7 @@
 //
 //   node pictures.mjs BINARY [MINUTES]
 //
-// It starts the service, plays runners and a supervisor for so many minutes (5), and writes docs/screenshots.
+// It starts the service, plays runners and a supervisor for so many minutes (6 when left out), and writes docs/screenshots.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { launch } from "./chromium.mjs";
 
-const [binary, minutes = "5"] = process.argv.slice(2);
+const [binary, minutes = "6"] = process.argv.slice(2);
 const PORT = 8080;
 const RUNNERS = 72;
 const OFFERS_PER_S = 8;
