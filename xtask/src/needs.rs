@@ -41,8 +41,8 @@ pub(crate) enum Source {
     Debian(&'static [&'static str]),
     /// A target of the Rust tool chain in use.
     RustTarget(fn() -> String),
-    /// The pinned packages under [`clients`].
-    Npm,
+    /// The pinned packages of that folder.
+    Npm(&'static str),
 }
 
 /// In the order they are met: npm before what it installs.
@@ -78,8 +78,8 @@ pub(crate) const NEEDS: &[Need] = &[
     Need {
         name: "clients",
         wanted_by: WantedBy::Tests,
-        probe: installed_clients,
-        source: Source::Npm,
+        probe: || installed(CLIENTS, "@trigger.dev/core"),
+        source: Source::Npm(CLIENTS),
         without: "tests with the real clients are skipped",
     },
     Need {
@@ -104,6 +104,27 @@ pub(crate) const NEEDS: &[Need] = &[
         without: "the static binary is not built, and tests of the container image are skipped",
     },
     Need {
+        name: "chromium",
+        wanted_by: WantedBy::Tests,
+        probe: chromium,
+        source: Source::Debian(&["chromium"]),
+        without: "tests of the dashboard's page are skipped",
+    },
+    Need {
+        name: "browser",
+        wanted_by: WantedBy::Tests,
+        probe: || installed(BROWSER, "playwright-core"),
+        source: Source::Npm(BROWSER),
+        without: "tests of the dashboard's page are skipped",
+    },
+    Need {
+        name: "dashboard",
+        wanted_by: WantedBy::Tests,
+        probe: || installed(DASHBOARD, "esbuild"),
+        source: Source::Npm(DASHBOARD),
+        without: "nobody sees whether the page that is embedded is the one that its source builds",
+    },
+    Need {
         name: "cargo-deny",
         wanted_by: WantedBy::Ci,
         probe: || cargo_tool("deny"),
@@ -115,13 +136,15 @@ pub(crate) const NEEDS: &[Need] = &[
 /// What the static binary is built with.
 pub(crate) const FOR_THE_STATIC_BINARY: &[&str] = &["musl-target", "musl-gcc"];
 
-/// The oldest Node.js that the real clients run on.
-const NODE_MAJOR: u32 = 18;
+/// The oldest Node.js that the pinned packages run on.
+const NODE_MAJOR: u32 = 20;
 
 /// The folder that pins the real clients.
-pub(crate) fn clients() -> PathBuf {
-    child::root().join("crates/pilotlight/tests/clients")
-}
+const CLIENTS: &str = "crates/pilotlight/tests/clients";
+/// The folder that pins what drives a browser.
+const BROWSER: &str = "crates/pilotlight/tests/browser";
+/// The folder with the source of the dashboard's page.
+const DASHBOARD: &str = "dashboard";
 
 impl Lack {
     pub(crate) fn why(&self) -> &str {
@@ -194,22 +217,23 @@ fn npm() -> Result<(), Lack> {
     child::ask(child::command("npm").arg("--version")).map(drop).map_err(Lack::Absent)
 }
 
-/// The version must be the pinned one, and npm's closing note must be there: without it an installation broke off.
-fn installed_clients() -> Result<(), Lack> {
-    const PACKAGE: &str = "@trigger.dev/core";
-    let modules = clients().join("node_modules");
-    let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
-    let wanted = read(clients().join("package.json"));
-    let found = read(modules.join(PACKAGE).join("package.json"));
+fn chromium() -> Result<(), Lack> {
+    let asked = child::ask(child::command("chromium").args(["--no-sandbox", "--version"]));
+    asked.map(drop).map_err(Lack::Absent)
+}
 
-    let (wanted, found) = (text_field(&wanted, PACKAGE), text_field(&found, "version"));
+/// The version must be the pinned one, and npm's closing note must be there: without it an installation broke off.
+fn installed(folder: &'static str, package: &str) -> Result<(), Lack> {
+    let modules = child::root().join(folder).join("node_modules");
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let wanted = read(child::root().join(folder).join("package.json"));
+    let found = read(modules.join(package).join("package.json"));
+
+    let (wanted, found) = (text_field(&wanted, package), text_field(&found, "version"));
     if wanted.is_some() && wanted == found && modules.join(".package-lock.json").exists() {
         return Ok(());
     }
-    Err(Lack::Absent(format!(
-        "{PACKAGE} {} is not installed in crates/pilotlight/tests/clients",
-        wanted.unwrap_or("(not pinned)"),
-    )))
+    Err(Lack::Absent(format!("{package} {} is not installed in {folder}", wanted.unwrap_or("(not pinned)"))))
 }
 
 /// The first text value of that key; enough for the two manifests it reads.
@@ -239,16 +263,23 @@ mod tests {
 
     #[test]
     fn the_real_clients_are_pinned_to_one_version() {
-        let manifest =
-            fs::read_to_string(clients().join("package.json")).expect("the manifest is in the repository");
+        let manifest = fs::read_to_string(child::root().join(CLIENTS).join("package.json"));
+        let manifest = manifest.expect("the manifest is in the repository");
         assert_eq!(text_field(&manifest, "@trigger.dev/core"), Some("4.8.3"));
     }
 
     #[test]
-    fn the_lock_file_names_no_registry() {
-        let lock =
-            fs::read_to_string(clients().join("package-lock.json")).expect("the lock is in the repository");
-        assert!(!lock.contains("\"resolved\""), "write it with `--omit-lockfile-registry-resolved`");
+    fn packages_are_pinned_exactly_and_lock_files_name_no_registry() {
+        for folder in [CLIENTS, BROWSER, DASHBOARD] {
+            let read =
+                |name| fs::read_to_string(child::root().join(folder).join(name)).expect("it is committed");
+            assert!(!read("package.json").contains(['^', '~']), "{folder}");
+            let lock = read("package-lock.json");
+            assert!(
+                !lock.contains("\"resolved\""),
+                "{folder}: write it with `--omit-lockfile-registry-resolved`"
+            );
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::bail;
 
 use crate::child;
-use crate::needs::{self, Lack, NEEDS, Need, Source, WantedBy};
+use crate::needs::{Lack, NEEDS, Need, Source, WantedBy};
 
 /// Whether the machine may be changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ fn advice(source: &Source) -> String {
         }
         Source::Debian(packages) => format!("Debian's {}, or your system's own", packages.join(" ")),
         Source::RustTarget(target) => format!("rustup target add {}", target()),
-        Source::Npm => "npm ci in crates/pilotlight/tests/clients".to_owned(),
+        Source::Npm(folder) => format!("npm ci in {folder}"),
     }
 }
 
@@ -114,7 +114,7 @@ impl Installer {
             Source::RustTarget(target) => {
                 child::run(child::command("rustup").args(["target", "add", &target()]))
             }
-            Source::Npm => child::run(&mut npm_ci()),
+            Source::Npm(folder) => child::run(&mut npm_ci(folder)),
         };
         match (done, (need.probe)()) {
             (Ok(()), Ok(())) => return Installed::Yes,
@@ -130,7 +130,7 @@ impl Installer {
                 Source::Cargo { .. } => true,
                 Source::Debian(_) => is_root() && is_debian(),
                 Source::RustTarget(_) => child::ask(child::command("rustup").arg("--version")).is_ok(),
-                Source::Npm => child::ask(child::command("npm").arg("--version")).is_ok(),
+                Source::Npm(_) => child::ask(child::command("npm").arg("--version")).is_ok(),
             }
     }
 
@@ -163,9 +163,10 @@ fn cargo_install(package: &str, version: Option<&str>) -> Command {
     command
 }
 
-fn npm_ci() -> Command {
+fn npm_ci(folder: &str) -> Command {
     let mut command = child::command("npm");
-    command.current_dir(needs::clients()).args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+    command.current_dir(child::root().join(folder));
+    command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
     command
 }
 

@@ -106,6 +106,11 @@ impl Executing {
         self.by_runner.values().filter_map(|chosen| chosen.execution.as_ref())
     }
 
+    /// All of them with the polls they were chosen by, in no order.
+    pub fn by_poll(&self) -> impl Iterator<Item = (PollId, &Execution)> {
+        self.by_runner.values().filter_map(|chosen| Some((chosen.poll, chosen.execution.as_ref()?)))
+    }
+
     fn forget_oldest(&mut self) {
         if let Some(Choice { runner, poll, .. }) = self.by_time.pop_front() {
             self.withdraw(&runner, poll);

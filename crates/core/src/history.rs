@@ -63,6 +63,7 @@ pub struct History {
     ring: VecDeque<Offered>,
     next: u64,
     totals: Totals,
+    clearings: u64,
 }
 
 impl History {
@@ -98,6 +99,13 @@ impl History {
     pub fn clear(&mut self) {
         self.ring = VecDeque::new();
         self.totals = Totals::default();
+        self.clearings += 1;
+    }
+
+    /// How often it was cleared: whoever compares two looks knows whether something was forgotten on purpose.
+    #[must_use]
+    pub const fn clearings(&self) -> u64 {
+        self.clearings
     }
 
     /// Offers remembered.
@@ -121,6 +129,11 @@ impl History {
     /// The offers from the newest to the oldest.
     pub fn newest_first(&self) -> impl Iterator<Item = &Offered> {
         self.ring.iter().rev()
+    }
+
+    /// The same with their numbers, which are never given again.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &Offered)> {
+        (0..self.next).rev().zip(self.newest_first())
     }
 }
 
@@ -166,8 +179,10 @@ mod tests {
         assert_eq!(history.unread(&gone), None);
         assert_eq!(history.unread(&kept).map(|offered| offered.run.to_string()), Some("run_1".into()));
         history.clear();
+        assert_eq!(history.numbered().next(), None);
         assert_eq!(history.unread(&kept), None);
         let newest = history.push(cold(7));
+        assert_eq!(history.numbered().map(|(number, _)| number).collect::<Vec<_>>(), [HISTORY as u64 + 1]);
         assert_eq!(history.unread(&newest).map(|offered| offered.run.to_string()), Some("run_7".into()));
     }
 }

@@ -14,6 +14,7 @@ pub mod pool;
 pub mod executing;
 pub mod history;
 pub mod retire;
+pub mod series;
 
 pub mod matching;
 

@@ -54,6 +54,21 @@ pub const EXECUTING_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Offers in the history ring, as the contract says; about 30 MB when full.
 pub const HISTORY: usize = 100_000;
 
+/// How finely the last hour is counted: what a chart of an hour can show.
+pub const SERIES_BUCKET: Duration = Duration::from_secs(15);
+
+/// Stretches of time that are counted: one hour, about 80 KB.
+pub const SERIES_BUCKETS: usize = 240;
+
+/// The latest offers that people see change; older ones come in pages.
+pub const OFFERS_SHOWN: usize = 100;
+
+/// People who may watch at once. Each may hold a few updates that are not read yet.
+pub const WATCHERS: usize = 32;
+
+/// Updates that may wait for a watcher who reads slowly. One who lags behind further begins anew.
+pub const UPDATES_WAITING: usize = 16;
+
 /// Entries on one page of the history.
 pub const HISTORY_PAGE: usize = 100;
 

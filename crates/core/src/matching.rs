@@ -9,6 +9,7 @@ use crate::history::{Entry, History, Offered};
 use crate::limits::RETIRE_FOR_AT_MOST;
 use crate::pool::{Chosen, Order, Poll, PollId, PollTiming, PoolKey, Pools};
 use crate::retire::{Retirements, Who};
+use crate::series::Series;
 use crate::time::Moment;
 
 /// What became of the wish to park.
@@ -36,6 +37,7 @@ pub struct Matching<H> {
     retirements: Retirements,
     executing: Executing,
     history: History,
+    series: Series,
 }
 
 impl<H> Matching<H> {
@@ -49,6 +51,7 @@ impl<H> Matching<H> {
             retirements: Retirements::default(),
             executing: Executing::default(),
             history: History::default(),
+            series: Series::default(),
         }
     }
 
@@ -84,6 +87,7 @@ impl<H> Matching<H> {
             let (runner, since) = (taker.runner.clone(), taker.chosen_at);
             self.executing.begin(taker.poll, Execution { runner, key, run, since });
         }
+        self.series.add(offered.at, offered.took, offered.answer);
         self.history.push(offered)
     }
 
@@ -129,9 +133,15 @@ impl<H> Matching<H> {
         &self.history
     }
 
+    /// The last hour.
+    pub const fn series(&self) -> &Series {
+        &self.series
+    }
+
     /// Forgets what was offered lately.
     pub fn clear_history(&mut self) {
         self.history.clear();
+        self.series.clear();
     }
 
     fn is_full_for(&self, poll: &Poll<H>) -> bool {

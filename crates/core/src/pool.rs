@@ -66,6 +66,14 @@ pub struct PollId {
     ticket: u64,
 }
 
+impl PollId {
+    /// A number that no other poll has or will have; later polls have higher ones.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.ticket
+    }
+}
+
 #[cfg(test)]
 impl PollId {
     pub(crate) const fn of_ticket(ticket: u64) -> Self {
@@ -217,6 +225,18 @@ impl<H> Pools<H> {
     /// The polls from the longest waiting to the newest.
     pub fn longest_first(&self) -> impl Iterator<Item = &Poll<H>> {
         self.walk(self.resting.first()).chain(self.walk(self.fresh.first()))
+    }
+
+    /// Who waits, in no order: what can be told of many polls in a short time.
+    pub fn ids(&self) -> impl Iterator<Item = PollId> {
+        self.polls.iter().map(|(slot, parked)| PollId { slot, ticket: parked.ticket })
+    }
+
+    /// A poll, while it waits.
+    #[must_use]
+    pub fn get(&self, id: PollId) -> Option<&Poll<H>> {
+        let parked = self.polls.get(id.slot)?;
+        (parked.ticket == id.ticket).then_some(&parked.poll)
     }
 
     /// The keys of all pools that hold a choosable poll.

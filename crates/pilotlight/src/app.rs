@@ -14,6 +14,8 @@ use crate::clock::Clock;
 use crate::config::{Ack, Config, OnOff, Order, Server, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
 use crate::http::auth::Auth;
+use crate::http::live::board::About;
+use crate::http::live::feed::Feed;
 use crate::http::router::{Handles, Parts, Service, Told};
 use crate::http::token::Tokens;
 use crate::net::ack;
@@ -33,6 +35,7 @@ pub struct App {
     tls: bool,
     grace: Duration,
     dispatcher: Arc<Dispatcher>,
+    feed: Arc<Feed>,
     connections: Connections,
     tasks: JoinSet<()>,
 }
@@ -53,18 +56,22 @@ impl App {
         let metrics = Metrics::new(proof);
         let settings = settings(&config.warm_start, proof, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics));
+        let told = told(&config.warm_start);
+        let feed = Feed::new(Arc::clone(&dispatcher), clock, About::new(proof, told, address));
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
             auth: Auth::new(&config.auth, server),
             tokens: Tokens::new(&config.warm_start, metrics.tokens()),
+            feed: Arc::clone(&feed),
             metrics,
             connections: connections.clone(),
             clock,
-            told: told(&config.warm_start),
+            told,
             listens: address,
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&dispatcher).keep());
+        tasks.spawn(Arc::clone(&feed).keep());
         tasks.spawn(connections.clone().keep());
         if let Some(tls) = &tls {
             tasks.spawn(Arc::clone(tls).keep());
@@ -80,7 +87,7 @@ impl App {
             tasks.spawn(connections.clone().accept(control, tls.clone(), service));
         }
         let (control, tls) = (control_address, tls.is_some());
-        Ok(Self { address, control, tls, grace: server.grace, dispatcher, connections, tasks })
+        Ok(Self { address, control, tls, grace: server.grace, dispatcher, feed, connections, tasks })
     }
 
     /// Where operators are answered, when that is an address of its own.
@@ -105,6 +112,7 @@ impl App {
     /// grace.
     pub async fn stop(mut self) {
         self.connections.stop();
+        self.feed.stop();
         let closed = self.dispatcher.drain();
         tracing::info!(polls = closed, "stopping");
         if tokio::time::timeout(self.grace, self.connections.closed()).await.is_err() {

@@ -7,4 +7,5 @@ pub mod warm_start;
 
 pub mod admin;
 pub mod dashboard;
+pub mod events;
 pub mod session;

@@ -117,3 +117,17 @@ fn the_longest_waiting_are_listed_first_resting_ones_included() {
     assert_eq!(taken.len(), 2);
     assert_eq!(chosen(&mut pools, "dep", 80), Some("b".into()));
 }
+
+#[test]
+fn a_poll_is_found_by_its_id_while_it_waits() {
+    let mut pools = pools(Order::Newest);
+    let (first, _) = pools.park(poll("a", "dep", 0));
+    let (second, _) = pools.park(poll("b", "other", 1));
+    assert_eq!(pools.ids().collect::<Vec<_>>(), [first, second]);
+    assert_eq!(pools.get(first), Some(&poll("a", "dep", 0)));
+    assert!(first.number() < second.number());
+    pools.leave(first);
+    // Its place is used again, its id is not.
+    let (third, _) = pools.park(poll("c", "dep", 2));
+    assert_eq!((pools.get(first), pools.get(third)), (None, Some(&poll("c", "dep", 2))));
+}

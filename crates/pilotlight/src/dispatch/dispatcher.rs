@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pilotlight_core::delivery::Proof;
 use pilotlight_core::matching::Matching;
-use pilotlight_core::pool::{Order, Poll, PollTiming};
+use pilotlight_core::pool::{Order, Poll, PollId, PollTiming};
 use pilotlight_core::retire::Who;
 use pilotlight_core::time::Moment;
 
@@ -121,11 +121,24 @@ impl View<'_> {
 
     /// The waiting polls, the longest wait first.
     pub fn polls(&self) -> impl Iterator<Item = Waiting<'_>> {
-        self.matching.pools().longest_first().map(|poll| Waiting {
-            key: &poll.key,
-            runner: &poll.runner,
-            parked_at: poll.parked_at,
-        })
+        self.matching.pools().longest_first().map(Waiting::of)
+    }
+
+    /// The waiting polls' ids, in no order.
+    pub fn poll_ids(&self) -> impl Iterator<Item = PollId> {
+        self.matching.pools().ids()
+    }
+
+    /// A poll, while it waits.
+    #[must_use]
+    pub fn poll(&self, id: PollId) -> Option<Waiting<'_>> {
+        self.matching.pools().get(id).map(Waiting::of)
+    }
+
+    /// The last hour's offers by time.
+    #[must_use]
+    pub const fn series(&self) -> &pilotlight_core::series::Series {
+        self.matching.series()
     }
 
     /// Runners that have a run.
@@ -150,4 +163,10 @@ pub struct Waiting<'a> {
     pub runner: &'a pilotlight_core::ids::Runner,
     /// Since when.
     pub parked_at: Moment,
+}
+
+impl<'a> Waiting<'a> {
+    const fn of(poll: &'a Poll<Waiter>) -> Self {
+        Self { key: &poll.key, runner: &poll.runner, parked_at: poll.parked_at }
+    }
 }

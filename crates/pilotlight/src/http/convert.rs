@@ -190,7 +190,7 @@ pub fn offered(offered: &Offered, clock: Clock) -> dashboard::Match {
     }
 }
 
-const fn delivery(answer: Answer) -> &'static str {
+pub(super) const fn delivery(answer: Answer) -> &'static str {
     match answer {
         Answer::Warm(Delivery::Acknowledged) => "acknowledged",
         Answer::Warm(Delivery::Unread) => "unread",
@@ -210,7 +210,7 @@ fn runner(key: &PoolKey, runner: &Runner) -> dashboard::Runner {
     }
 }
 
-fn text(text: &str) -> Arc<str> {
+pub(super) fn text(text: &str) -> Arc<str> {
     text.into()
 }
 

@@ -1,5 +1,6 @@
 //! `GET /api/dashboard`: who waits, who executes, what was offered. `DELETE`: forgets the offers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
@@ -12,7 +13,7 @@ use pilotlight_wire::dashboard::{Cleared, Config, Dashboard, Page, Pagination, S
 
 use super::convert;
 use super::error::{Refusal, json};
-use super::router::Handles;
+use super::router::{Handles, Told};
 use crate::dispatch::dispatcher::View;
 
 /// `GET`
@@ -45,7 +46,7 @@ fn dashboard(handles: &Handles, view: &View<'_>, page: Page, now: Moment) -> Das
         executing_runners: view.executing().iter().map(|run| convert::executing(run, now, clock)).collect(),
         recent_matches: shown.map(|offered| convert::offered(offered, clock)).collect(),
         pagination,
-        config: config(handles),
+        config: config(handles.told, handles.listens),
         stats: stats(view),
         timestamp: clock.epoch_ms(now),
     }
@@ -65,17 +66,18 @@ fn pagination(page: Page, total: u64) -> Pagination {
     }
 }
 
-fn config(handles: &Handles) -> Config {
-    let told = handles.told;
+/// Settings in force.
+pub(super) fn config(told: Told, listens: SocketAddr) -> Config {
     Config {
         connection_timeout_ms: u64::try_from(told.connection_timeout.as_millis()).unwrap_or(u64::MAX),
         keepalive_ms: u64::try_from(told.keepalive.as_millis()).unwrap_or(u64::MAX),
-        port: handles.listens.port(),
-        host: handles.listens.ip().to_string(),
+        port: listens.port(),
+        host: listens.ip().to_string(),
     }
 }
 
-fn stats(view: &View<'_>) -> Stats {
+/// Counts.
+pub(super) fn stats(view: &View<'_>) -> Stats {
     let totals = view.history().totals();
     Stats {
         total_runners: view.waiting(),

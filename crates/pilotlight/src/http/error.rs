@@ -70,6 +70,12 @@ impl Refusal {
         let text = format!("the body is larger than {limit} bytes");
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, text }
     }
+
+    /// 503
+    #[must_use]
+    pub fn unavailable(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, text: text.into() }
+    }
 }
 
 impl From<Denied> for Refusal {

@@ -18,5 +18,7 @@ pub mod error;
 pub mod admin;
 pub mod dashboard;
 pub mod health;
+pub mod live;
 pub mod metrics;
+pub mod page;
 pub mod warm_start;

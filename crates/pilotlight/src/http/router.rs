@@ -17,8 +17,10 @@ use tower::Service as _;
 
 use super::access::{Guard, guard};
 use super::auth::Auth;
+use super::live::events;
+use super::live::feed::Feed;
 use super::token::Tokens;
-use super::{admin, dashboard, error, front, health, metrics, session, warm_start};
+use super::{admin, dashboard, error, front, health, metrics, page, session, warm_start};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
 use crate::net::conn::Conn;
@@ -31,6 +33,8 @@ use crate::telemetry::metrics::Metrics;
 pub struct Handles {
     /// Matching.
     pub dispatcher: Arc<Dispatcher>,
+    /// Who watches the dashboard.
+    pub feed: Arc<Feed>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Who may.
@@ -119,6 +123,7 @@ impl Paths<'_> {
             .merge(self.asks(Asked::Change, delete(dashboard::clear)));
         Router::new()
             .route("/api/dashboard", dashboard)
+            .route("/api/dashboard/events", self.asks(Asked::Look, get(events::watch)))
             .route("/api/admin/retire", self.asks(Asked::Change, post(admin::retire)))
             .route("/metrics", self.asks(Asked::Look, get(metrics::read)))
     }
@@ -126,7 +131,10 @@ impl Paths<'_> {
     /// What holds nothing of runs and runners.
     fn page(&self) -> Routes {
         let session = get(session::read).post(session::sign_in).delete(session::sign_out);
-        Router::new().route("/api/session", self.asks(Asked::Shell, session))
+        Router::new()
+            .route("/api/session", self.asks(Asked::Shell, session))
+            .route("/", self.asks(Asked::Shell, get(page::page)))
+            .route("/assets/{name}", self.asks(Asked::Shell, get(page::asset)))
     }
 
     fn asks(&self, asked: Asked, methods: Methods) -> Methods {

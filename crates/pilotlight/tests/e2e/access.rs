@@ -46,7 +46,10 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("POST", "/api/warm-start", Kind::Protocol),
     endpoint("GET", "/api/session", Kind::Shell),
     endpoint("DELETE", "/api/session", Kind::Shell),
+    endpoint("GET", "/", Kind::Shell),
+    endpoint("GET", "/assets/app.js", Kind::Shell),
     endpoint("GET", "/api/dashboard", Kind::Look),
+    endpoint("GET", "/api/dashboard/events", Kind::Look),
     endpoint("GET", "/metrics", Kind::Look),
     endpoint("DELETE", "/api/dashboard", Kind::Change),
     endpoint("POST", "/api/admin/retire", Kind::Change),
@@ -70,9 +73,12 @@ impl Endpoint {
             if *method == "POST" { format!("content-length: {}\r\n", body.len()) } else { String::new() };
         let mut connection = Connection::open(at);
         connection.send(format!("{method} {path} HTTP/1.1\r\n{host}{headers}{length}\r\n{body}"));
-        connection
-            .answer()
-            .unwrap_or_else(|none| panic!("no answer to {method} {path} ({headers:?}): {none:?}"))
+        // What is streamed has no length.
+        let answer = match *path {
+            "/api/dashboard/events" => connection.answer_without_body(),
+            _ => connection.answer(),
+        };
+        answer.unwrap_or_else(|none| panic!("no answer to {method} {path} ({headers:?}): {none:?}"))
     }
 }
 

@@ -23,6 +23,8 @@ mod dark;
 mod matching;
 
 mod dashboard;
+mod page;
+
 mod edge;
 
 mod access;

@@ -16,14 +16,17 @@ const PROTOCOL: [(&str, &[&str]); 6] = [
 ];
 
 /// Paths for people and programs on this machine.
-const CONTROL: [(&str, &[&str]); 3] = [
+const CONTROL: [(&str, &[&str]); 6] = [
+    ("/", &["GET", "HEAD"]),
+    ("/assets/app.js", &["GET", "HEAD"]),
+    ("/api/dashboard/events", &["GET", "HEAD"]),
     ("/api/dashboard", &["GET", "HEAD", "DELETE"]),
     ("/api/admin/retire", &["POST"]),
     ("/metrics", &["GET", "HEAD"]),
 ];
 
 const UNKNOWN: [&str; 9] = [
-    "/",
+    "/assets/",
     "/warm-start/",
     "/WARM-START",
     "/api",
@@ -96,7 +99,9 @@ fn an_unknown_path_is_refused_with_a_sentence() {
             assert!(!answer.sentence().is_empty(), "{method} {path}");
         }
     }
-    for (method, target) in [("OPTIONS", "*"), ("CONNECT", "localhost:80"), ("GET", "http://localhost")] {
+    for (method, target) in
+        [("OPTIONS", "*"), ("CONNECT", "localhost:80"), ("GET", "http://localhost/nothing")]
+    {
         let answer = call(&server, method, target, "host: localhost\r\n");
         assert!((400..500).contains(&answer.status), "{method} {target}: {answer:?}");
     }
@@ -108,7 +113,7 @@ fn web_pages_are_refused_on_every_path() {
     let server = Server::start();
     for (path, methods) in PROTOCOL.into_iter().chain(CONTROL) {
         for method in methods {
-            for origin in ["http://localhost", "null", ""] {
+            for origin in ["http://page.example", "null", ""] {
                 let headers = format!("host: localhost\r\norigin: {origin}\r\n");
                 let answer = call(&server, method, path, &headers);
                 let expected =

@@ -8,6 +8,7 @@ pub(crate) mod http;
 pub(crate) mod message;
 pub(crate) mod parties;
 
+pub(crate) mod browser;
 pub(crate) mod engine;
 pub(crate) mod netns;
 pub(crate) mod node;

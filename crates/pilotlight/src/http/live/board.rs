@@ -1,0 +1,248 @@
+//! What watchers know, and what is news to them. It never touches matching: it is given looks.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use pilotlight_core::delivery::Proof;
+use pilotlight_core::executing::Execution;
+use pilotlight_core::history::Offered;
+use pilotlight_core::ids::Runner;
+use pilotlight_core::limits::{OFFERS_SHOWN, SERIES_BUCKET, SERIES_BUCKETS};
+use pilotlight_core::pool::{PollId, PoolKey};
+use pilotlight_core::series;
+use pilotlight_core::time::Moment;
+use pilotlight_wire::dashboard::{Config, Stats};
+use pilotlight_wire::events::{
+    self, Bucket, Changes, Executing, Offer, Pool, Snapshot, Update, Waiting, Who,
+};
+
+use super::super::convert::{delivery, text};
+use super::super::dashboard;
+use super::super::router::Told;
+use super::look::{Look, NewPoll};
+use crate::clock::Clock;
+
+/// What does not change while the service runs.
+#[derive(Debug)]
+pub struct About {
+    ack: &'static str,
+    config: Config,
+}
+
+impl About {
+    /// Of a service that is set up so.
+    #[must_use]
+    pub fn new(proof: Proof, told: Told, listens: SocketAddr) -> Self {
+        let ack = match proof {
+            Proof::Kernel => "kernel",
+            Proof::Written => "unconfirmed",
+        };
+        Self { ack, config: dashboard::config(told, listens) }
+    }
+
+    fn tell(&self, clock: Clock) -> events::About {
+        events::About {
+            version: env!("CARGO_PKG_VERSION"),
+            ack: self.ack,
+            config: self.config.clone(),
+            started_at: clock.epoch_ms(Moment::from_micros(0)),
+            bucket_ms: SERIES_BUCKET.as_secs() * 1000,
+            buckets: SERIES_BUCKETS,
+            offers_shown: OFFERS_SHOWN,
+        }
+    }
+}
+
+/// What watchers know.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    waiting: HashMap<PollId, Arc<Waiting>>,
+    executing: HashMap<PollId, Arc<Executing>>,
+    // The newest first.
+    offers: Vec<Arc<Offer>>,
+    series: Vec<Bucket>,
+    stats: Option<Stats>,
+    clearings: u64,
+}
+
+/// What a look brought.
+pub(super) enum News {
+    None,
+    // Boxed: mostly there is nothing new.
+    Update(Box<Update>),
+    /// So much that all of it is told anew.
+    Everything,
+}
+
+impl Board {
+    pub(super) fn holds_waiting(&self, id: PollId) -> bool {
+        self.waiting.contains_key(&id)
+    }
+
+    pub(super) fn holds_executing(&self, id: PollId) -> bool {
+        self.executing.contains_key(&id)
+    }
+
+    pub(super) fn newest_bucket(&self) -> Option<series::Number> {
+        self.series.last().map(|bucket| bucket.number)
+    }
+
+    /// Takes in what was seen.
+    pub(super) fn take_in(&mut self, look: Look, clock: Clock) -> News {
+        let known = self.stats.is_some() && self.clearings == look.clearings;
+        if !known {
+            (self.offers, self.series) = (Vec::new(), Vec::new());
+        }
+        self.clearings = look.clearings;
+        let update = Update {
+            now: clock.epoch_ms(look.now),
+            waiting: changes(&mut self.waiting, &look.waiting, rows(look.came, |poll| waiting(poll, clock))),
+            executing: changes(
+                &mut self.executing,
+                &look.executing,
+                rows(look.began, |it| executing(it, clock)),
+            ),
+            offers: self.changed_offers(&look.offers, clock),
+            series: self.changed_buckets(&look.series),
+            stats: look.stats,
+        };
+        let same_counts = self.stats.replace(look.stats) == Some(look.stats);
+        match (known, same_counts && is_nothing(&update)) {
+            (false, _) => News::Everything,
+            (true, true) => News::None,
+            (true, false) => News::Update(Box::new(update)),
+        }
+    }
+
+    /// All that is known.
+    pub(super) fn snapshot(&self, about: &About, clock: Clock) -> Snapshot {
+        let mut waiting: Vec<_> = self.waiting.values().cloned().collect();
+        waiting.sort_unstable_by_key(|row| row.id);
+        let mut executing: Vec<_> = self.executing.values().cloned().collect();
+        executing.sort_unstable_by_key(|row| row.since);
+        Snapshot {
+            now: clock.epoch_ms(clock.now()),
+            about: about.tell(clock),
+            stats: self.stats.expect("a board is read after it took in a look"),
+            waiting,
+            executing,
+            offers: self.offers.clone(),
+            series: self.series.clone(),
+        }
+    }
+
+    fn changed_offers(&mut self, seen: &[(u64, Offered)], clock: Clock) -> Vec<Arc<Offer>> {
+        let known: HashMap<u64, &Arc<Offer>> = self.offers.iter().map(|offer| (offer.id, offer)).collect();
+        let row = |(id, offered): &(u64, Offered)| match known.get(id) {
+            Some(row) if row.outcome == delivery(offered.answer) => (Arc::clone(row), false),
+            Some(_) | None => (Arc::new(offer(*id, offered, clock)), true),
+        };
+        let rows: Vec<_> = seen.iter().map(row).collect();
+        let changed = rows.iter().filter(|(_, is_new)| *is_new).map(|(row, _)| Arc::clone(row)).collect();
+        self.offers = rows.into_iter().map(|(row, _)| row).collect();
+        changed
+    }
+
+    fn changed_buckets(&mut self, seen: &[series::Bucket]) -> Vec<Bucket> {
+        let mut changed = Vec::new();
+        for seen in seen.iter().map(bucket) {
+            match self.series.last_mut().filter(|last| last.number == seen.number) {
+                Some(last) if *last == seen => continue,
+                Some(last) => *last = seen.clone(),
+                None => self.series.push(seen.clone()),
+            }
+            changed.push(seen);
+        }
+        let newest = self.newest_bucket().unwrap_or_default();
+        self.series.retain(|bucket| bucket.number + SERIES_BUCKETS as u64 > newest);
+        changed
+    }
+}
+
+fn rows<S, T>(seen: Vec<S>, row: impl Fn(S) -> (PollId, T)) -> Vec<(PollId, Arc<T>)> {
+    seen.into_iter().map(row).map(|(id, row)| (id, Arc::new(row))).collect()
+}
+
+fn changes<T>(
+    known: &mut HashMap<PollId, Arc<T>>,
+    here: &[PollId],
+    mut came: Vec<(PollId, Arc<T>)>,
+) -> Changes<T> {
+    let here: HashSet<_> = here.iter().copied().collect();
+    let mut left = Vec::new();
+    known.retain(|id, _| {
+        let stays = here.contains(id);
+        if !stays {
+            left.push(id.number());
+        }
+        stays
+    });
+    came.sort_unstable_by_key(|(id, _)| id.number());
+    let rows = came.iter().map(|(_, row)| Arc::clone(row)).collect();
+    known.extend(came);
+    Changes { came: rows, left }
+}
+
+/// Apart from counts.
+const fn is_nothing(update: &Update) -> bool {
+    let Update { waiting, executing, offers, series, now: _, stats: _ } = update;
+    is_unchanged(waiting) && is_unchanged(executing) && offers.is_empty() && series.is_empty()
+}
+
+const fn is_unchanged<T>(changes: &Changes<T>) -> bool {
+    changes.came.is_empty() && changes.left.is_empty()
+}
+
+fn waiting(poll: NewPoll, clock: Clock) -> (PollId, Waiting) {
+    let NewPoll { id, key, runner, parked_at } = poll;
+    let who = who(&key, &runner);
+    (id, Waiting { id: id.number(), who, since: clock.epoch_ms(parked_at) })
+}
+
+fn executing((id, execution): (PollId, Execution), clock: Clock) -> (PollId, Executing) {
+    let Execution { runner, key, run, since } = execution;
+    let (who, run) = (who(&key, &runner), text(run.as_str()));
+    (id, Executing { id: id.number(), who, run, since: clock.epoch_ms(since) })
+}
+
+fn offer(id: u64, offered: &Offered, clock: Clock) -> Offer {
+    let taker = offered.runner.as_ref().map(|taker| &taker.runner);
+    Offer {
+        id,
+        run: text(offered.run.as_str()),
+        pool: pool(&offered.key),
+        runner: text(taker.map_or("", |runner| runner.id.as_str())),
+        worker: text(taker.map_or("", |runner| runner.worker.as_str())),
+        outcome: delivery(offered.answer),
+        at: clock.epoch_ms(offered.at),
+        answered_in_us: u64::try_from(offered.took.as_micros()).unwrap_or(u64::MAX),
+        dispatches: offered.dispatches,
+    }
+}
+
+fn bucket(bucket: &series::Bucket) -> Bucket {
+    let within = |per_mille| {
+        bucket.within(per_mille).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+    };
+    Bucket {
+        number: bucket.number(),
+        warm: bucket.warm(),
+        cold: bucket.cold(),
+        p50_us: within(500),
+        p99_us: within(990),
+    }
+}
+
+fn who(key: &PoolKey, runner: &Runner) -> Who {
+    Who { runner: text(runner.id.as_str()), worker: text(runner.worker.as_str()), pool: pool(key) }
+}
+
+fn pool(key: &PoolKey) -> Pool {
+    Pool {
+        deployment: text(key.deployment.as_str()),
+        version: text(key.version.as_str()),
+        cpu: key.cpu.value(),
+        memory: key.memory.value(),
+    }
+}

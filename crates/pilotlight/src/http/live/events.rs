@@ -1,0 +1,52 @@
+//! `GET /api/dashboard/events`: a snapshot, then updates, as server-sent events until either side has enough.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::body::Frame;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use tokio::sync::mpsc;
+
+use super::super::error::Refusal;
+use super::super::router::Handles;
+use super::feed::Full;
+
+/// `GET`
+pub async fn watch(State(handles): State<Arc<Handles>>) -> Response {
+    match handles.feed.watch() {
+        Ok(events) => stream(events),
+        Err(Full::Watched) => {
+            Refusal::unavailable("as many dashboards as may are open; close one").into_response()
+        }
+        Err(Full::Stopping) => Refusal::unavailable("the service is stopping").into_response(),
+    }
+}
+
+fn stream(events: mpsc::Receiver<Bytes>) -> Response {
+    let mut response = Response::new(Body::new(Events(events)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A body that is written as its parts come. It ends when the feed drops it.
+struct Events(mpsc::Receiver<Bytes>);
+
+impl hyper::body::Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
+    }
+}

@@ -1,0 +1,91 @@
+//! A look at matching. What is taken under its lock is short whatever waits there: who is there by number, and then
+//! the few who are new, some hundreds at a time.
+
+use pilotlight_core::executing::Execution;
+use pilotlight_core::history::Offered;
+use pilotlight_core::ids::Runner;
+use pilotlight_core::limits::OFFERS_SHOWN;
+use pilotlight_core::pool::{PollId, PoolKey};
+use pilotlight_core::series::{self, Bucket};
+use pilotlight_core::time::Moment;
+use pilotlight_wire::dashboard::Stats;
+
+use super::super::dashboard;
+use super::board::Board;
+use crate::clock::Clock;
+use crate::dispatch::dispatcher::{Dispatcher, View};
+
+/// Polls that are read under one lock: some tens of microseconds.
+const AT_ONCE: usize = 512;
+
+/// What was seen.
+pub(super) struct Look {
+    pub(super) now: Moment,
+    pub(super) stats: Stats,
+    pub(super) clearings: u64,
+    /// Everybody who waits.
+    pub(super) waiting: Vec<PollId>,
+    /// Those of them who are new.
+    pub(super) came: Vec<NewPoll>,
+    /// Everybody who executes.
+    pub(super) executing: Vec<PollId>,
+    /// Those of them who are new.
+    pub(super) began: Vec<(PollId, Execution)>,
+    /// The latest offers, the newest first.
+    pub(super) offers: Vec<(u64, Offered)>,
+    /// The buckets that may have changed.
+    pub(super) series: Vec<Bucket>,
+}
+
+pub(super) struct NewPoll {
+    pub(super) id: PollId,
+    pub(super) key: PoolKey,
+    pub(super) runner: Runner,
+    pub(super) parked_at: Moment,
+}
+
+impl Look {
+    /// Looks, for somebody who knows what is on the board.
+    pub(super) fn take(dispatcher: &Dispatcher, clock: Clock, board: &Board) -> Self {
+        let mut look = dispatcher.read(|view| Self::at_all(&view, clock.now(), board.newest_bucket()));
+        let new: Vec<_> = look.waiting.iter().copied().filter(|id| !board.holds_waiting(*id)).collect();
+        for ids in new.chunks(AT_ONCE) {
+            look.came.extend(dispatcher.read(|view| new_polls(&view, ids)));
+        }
+        if look.executing.iter().any(|id| !board.holds_executing(*id)) {
+            look.began = dispatcher.read(|view| {
+                let all = view.executing().by_poll().filter(|(id, _)| !board.holds_executing(*id));
+                all.map(|(id, execution)| (id, execution.clone())).collect()
+            });
+        }
+        look
+    }
+
+    fn at_all(view: &View<'_>, now: Moment, newest_bucket: Option<series::Number>) -> Self {
+        let changed = |bucket: &&Bucket| newest_bucket.is_none_or(|newest| bucket.number() >= newest);
+        let offers = view.history().numbered().take(OFFERS_SHOWN);
+        Self {
+            now,
+            stats: dashboard::stats(view),
+            clearings: view.history().clearings(),
+            waiting: view.poll_ids().collect(),
+            came: Vec::new(),
+            executing: view.executing().by_poll().map(|(id, _)| id).collect(),
+            began: Vec::new(),
+            offers: offers.map(|(number, offered)| (number, offered.clone())).collect(),
+            series: view.series().until(now).filter(changed).cloned().collect(),
+        }
+    }
+}
+
+fn new_polls(view: &View<'_>, ids: &[PollId]) -> Vec<NewPoll> {
+    let found = ids.iter().filter_map(|id| Some((*id, view.poll(*id)?)));
+    found
+        .map(|(id, poll)| NewPoll {
+            id,
+            key: poll.key.clone(),
+            runner: poll.runner.clone(),
+            parked_at: poll.parked_at,
+        })
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! `/` and `/assets/<name>`: the dashboard's page as it was built. It holds no data and says the same to everybody;
+//! its source is `dashboard/`, and what is built from it lies compressed beside it.
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::error;
+
+#[derive(RustEmbed)]
+#[folder = "assets"]
+struct Assets;
+
+/// Nothing from elsewhere, nothing inline, and nobody may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const PAGE: &str = "index.html";
+
+/// `GET /`
+pub async fn page(headers: HeaderMap) -> Response {
+    serve(PAGE, &headers).await
+}
+
+/// `GET /assets/<name>`
+pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    serve(&name, &headers).await
+}
+
+async fn serve(name: &str, headers: &HeaderMap) -> Response {
+    let Some(kind) = content_type(name) else { return error::no_such_path().await };
+    match chosen(name, headers) {
+        Some((file, encoding)) => answer(file, encoding, kind, headers),
+        None => error::no_such_path().await,
+    }
+}
+
+/// Compressed files have no type of their own: they are never served under their own names.
+fn content_type(name: &str) -> Option<&'static str> {
+    match name.rsplit_once('.')?.1 {
+        "html" => Some("text/html; charset=utf-8"),
+        "js" => Some("text/javascript; charset=utf-8"),
+        "css" => Some("text/css; charset=utf-8"),
+        "txt" => Some("text/plain; charset=utf-8"),
+        _ => None,
+    }
+}
+
+/// The smallest that the client takes.
+fn chosen(name: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Option<&'static str>)> {
+    for (encoding, ending) in [("br", "br"), ("gzip", "gz")] {
+        if takes(headers, encoding)
+            && let Some(file) = Assets::get(&format!("{name}.{ending}"))
+        {
+            return Some((file, Some(encoding)));
+        }
+    }
+    Assets::get(name).map(|file| (file, None))
+}
+
+/// Named and not refused with `q=0`.
+fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|offer| {
+        let (name, weight) = offer.split_once(';').unwrap_or((offer, "q=1"));
+        let weight =
+            weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok()).unwrap_or(1.0_f32);
+        name.trim().eq_ignore_ascii_case(encoding) && weight > 0.0
+    })
+}
+
+fn answer(
+    file: EmbeddedFile,
+    encoding: Option<&'static str>,
+    kind: &'static str,
+    headers: &HeaderMap,
+) -> Response {
+    let tag = tag(&file);
+    let mut response = if is_known(headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Response::new(Body::from(file.data))
+    };
+    let more: [(HeaderName, &str); 6] = [
+        (CONTENT_TYPE, kind),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "same-origin"),
+        // Kept, and asked about each time: a new version is there at once.
+        (CACHE_CONTROL, "no-cache"),
+        (VARY, "accept-encoding"),
+    ];
+    let more = more.into_iter().chain(encoding.map(|encoding| (CONTENT_ENCODING, encoding)));
+    for (name, value) in more.chain([(ETAG, tag.as_str())]) {
+        response.headers_mut().insert(name, HeaderValue::from_str(value).expect("all of them are ASCII"));
+    }
+    response
+}
+
+/// Of the bytes that are sent: each encoding has its own.
+fn tag(file: &EmbeddedFile) -> String {
+    let hash: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hash}\"")
+}
+
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoding_is_taken_when_it_is_named_and_not_refused() {
+        for (accepts, takes_br) in [
+            ("br", true),
+            ("gzip, deflate, br, zstd", true),
+            ("gzip;q=1.0, BR;q=0.5", true),
+            ("br;q=0", false),
+            ("br; q=0.0", false),
+            ("brotli", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, accepts.parse().unwrap())]);
+            assert_eq!(takes(&headers, "br"), takes_br, "{accepts}");
+        }
+    }
+
+    #[test]
+    fn compressed_files_are_not_served_under_their_own_names() {
+        assert_eq!(content_type("app.js.br"), None);
+        assert_eq!(content_type("app.css.gz"), None);
+        assert_eq!(content_type("app"), None);
+    }
+
+    #[test]
+    fn every_asset_lies_there_in_every_encoding() {
+        for name in [PAGE, "app.js", "app.css", "licences.txt"] {
+            for ending in ["", ".br", ".gz"] {
+                assert!(Assets::get(&format!("{name}{ending}")).is_some(), "{name}{ending}");
+            }
+        }
+    }
+}

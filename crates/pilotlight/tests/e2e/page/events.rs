@@ -1,0 +1,212 @@
+//! What the page is told as it happens, read from a raw socket.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::support::http::Connection;
+use crate::support::message::{DEPLOYMENT, VERSION, run};
+use crate::support::parties::Poll;
+use crate::support::server::Server;
+use crate::support::wait;
+
+const REQUEST: &str = "GET /api/dashboard/events HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+/// A watcher.
+struct Events {
+    from: BufReader<TcpStream>,
+    text: String,
+}
+
+/// One event: its name and its data.
+type Event = (String, Value);
+
+impl Events {
+    fn of(server: &Server) -> Self {
+        let mut connection = server.connect();
+        connection.send(REQUEST);
+        let mut from = BufReader::new(connection.stream().try_clone().expect("an open socket"));
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(from.read_line(&mut head).expect("a head"), 0, "the stream ended: {head}");
+        }
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(head.contains("content-type: text/event-stream\r\n"), "{head}");
+        Self { from, text: String::new() }
+    }
+
+    /// The next event; `None` once the stream has ended in good order.
+    fn next(&mut self) -> Option<Event> {
+        while !self.text.contains("\n\n") {
+            let chunk = self.chunk();
+            if chunk.is_empty() {
+                return None;
+            }
+            self.text += &chunk;
+        }
+        let (event, rest) = self.text.split_once("\n\n").expect("a whole event");
+        let (name, data) = event.split_once('\n').expect("a name and its data");
+        let name = name.strip_prefix("event: ").expect("a name").to_owned();
+        let data = serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
+        self.text = rest.to_owned();
+        Some((name, data))
+    }
+
+    fn chunk(&mut self) -> String {
+        let mut length = String::new();
+        self.from.read_line(&mut length).expect("a chunk");
+        let length = usize::from_str_radix(length.trim_end(), 16).expect("a chunk's length");
+        let mut chunk = vec![0; length + 2];
+        self.from.read_exact(&mut chunk).expect("a whole chunk");
+        String::from_utf8(chunk[..length].to_vec()).expect("text")
+    }
+
+    /// The first event of which this finds something.
+    fn until<T>(&mut self, find: impl Fn(&Event) -> Option<T>) -> T {
+        loop {
+            let event = self.next().expect("the stream goes on");
+            if let Some(found) = find(&event) {
+                return found;
+            }
+        }
+    }
+
+    fn snapshot(&mut self) -> Value {
+        self.until(|(name, data)| (name == "snapshot").then(|| data.clone()))
+    }
+
+    /// The first row that came, or any other thing that an update tells at this place.
+    fn update(&mut self, pointer: &str) -> Value {
+        self.until(|(name, data)| (name == "update").then(|| data.pointer(pointer).cloned())?)
+    }
+}
+
+#[test]
+fn the_first_event_tells_everything() {
+    let server = Server::start();
+    let _waiting = server.park(&Poll::by("waiting"));
+    let mut executing = server.park(&Poll::by("executing"));
+    assert!(server.supervisor().offer(&run("run_warm")));
+    executing.answer().expect("the run");
+
+    let snapshot = Events::of(&server).snapshot();
+    assert_eq!(snapshot["stats"], server.dashboard("")["stats"]);
+    assert_eq!(snapshot["config"], server.dashboard("")["config"]);
+    assert_eq!(
+        (&snapshot["ack"], &snapshot["version"]),
+        (&json!("kernel"), &json!(env!("CARGO_PKG_VERSION")))
+    );
+    let rows = |name: &str| snapshot[name].as_array().expect("rows").clone();
+    assert_eq!((rows("waiting").len(), rows("executing").len(), rows("offers").len()), (1, 1, 1));
+    assert_eq!(snapshot["waiting"][0]["runner"], "waiting");
+    assert_eq!(snapshot["executing"][0]["run"], "run_warm");
+    assert_eq!((&snapshot["series"][0]["warm"], &snapshot["series"][0]["cold"]), (&json!(1), &json!(0)));
+}
+
+#[test]
+fn what_happens_is_told() {
+    let server = Server::start();
+    let mut events = Events::of(&server);
+    assert_eq!(events.snapshot()["waiting"], json!([]));
+
+    let mut runner = server.park(&Poll::by("runner"));
+    let came = events.update("/waiting/came/0");
+    assert_eq!(
+        [
+            &came["runner"],
+            &came["worker"],
+            &came["deployment"],
+            &came["version"],
+            &came["cpu"],
+            &came["memory"]
+        ],
+        [&json!("runner"), &json!("node-1"), &json!(DEPLOYMENT), &json!(VERSION), &json!(0.5), &json!(0.5)]
+    );
+
+    assert!(server.supervisor().offer(&run("run_1")));
+    runner.answer().expect("the run");
+    let offer = events.update("/offers/0");
+    assert_eq!(
+        [&offer["run"], &offer["runner"], &offer["outcome"], &offer["dispatches"], &offer["deployment"]],
+        [&json!("run_1"), &json!("runner"), &json!("acknowledged"), &json!(1), &json!(DEPLOYMENT)]
+    );
+    assert!(offer["answeredInUs"].as_u64().expect("a number") > 0);
+
+    runner.send(Poll::by("runner").request());
+    let again = events.update("/waiting/came/0");
+    assert!(again["id"].as_u64() > came["id"].as_u64(), "a later poll has a higher number");
+    drop(runner);
+    assert_eq!(events.update("/waiting/left/0"), again["id"]);
+}
+
+#[test]
+fn an_offer_that_turns_out_unread_is_told_again() {
+    let server = Server::start();
+    let runner = server.park(&Poll::by("runner"));
+    assert!(server.supervisor().offer(&run("run_1")));
+    let mut events = Events::of(&server);
+    let offer = events.snapshot()["offers"][0].clone();
+    assert_eq!(offer["outcome"], "acknowledged");
+    // Closed with the run unread in its socket: the kernel resets the connection.
+    runner.wait_for_a_byte();
+    drop(runner);
+    let again = events.update("/offers/0");
+    assert_eq!((&again["id"], &again["outcome"]), (&offer["id"], &json!("unread")));
+}
+
+#[test]
+fn a_cleared_history_is_told_anew() {
+    let server = Server::start();
+    assert!(!server.supervisor().offer(&run("run_cold")));
+    let mut events = Events::of(&server);
+    assert_eq!(events.snapshot()["offers"][0]["outcome"], "cold");
+    let mut caller = server.connect();
+    caller.send("DELETE /api/dashboard HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert_eq!(caller.answer().expect("an answer").status, 200);
+    let snapshot = events.snapshot();
+    assert_eq!((&snapshot["offers"], &snapshot["series"]), (&json!([]), &json!([])));
+    assert_eq!(snapshot["stats"]["totalMatches"], 0);
+}
+
+#[test]
+fn one_more_than_may_watch_is_refused_until_somebody_leaves() {
+    let server = Server::start();
+    let mut watchers: Vec<_> = (0..32).map(|_| Events::of(&server)).collect();
+    let ask = |connection: &mut Connection| {
+        connection.send(REQUEST);
+        connection.answer().expect("a refusal")
+    };
+    let refusal = ask(&mut server.connect());
+    assert_eq!(refusal.status, 503);
+    assert_eq!(refusal.json()["error"], "as many dashboards as may are open; close one");
+    watchers.pop();
+    wait::until("a place is free", || {
+        let mut connection = server.connect();
+        connection.send(REQUEST);
+        connection.wait_for_a_byte();
+        let mut first = [0; 12];
+        connection.stream().peek(&mut first).expect("bytes");
+        &first == b"HTTP/1.1 200"
+    });
+}
+
+#[test]
+fn watching_does_not_hold_up_a_stop() {
+    let mut server = Server::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);
+    let mut events = Events::of(&server);
+    events.snapshot();
+    server.signal("TERM");
+    while events.next().is_some() {}
+    assert!(server.ended().success());
+}
+
+#[test]
+fn strangers_do_not_watch() {
+    let server = Server::start();
+    for header in ["host: pilotlight.example", "host: localhost\r\nx-forwarded-for: 10.0.0.1"] {
+        let mut stranger = server.connect();
+        stranger.send(format!("GET /api/dashboard/events HTTP/1.1\r\n{header}\r\n\r\n"));
+        assert_eq!(stranger.answer().expect("an answer").status, 403, "{header}");
+    }
+}

@@ -1,0 +1,160 @@
+//! What people do through the page: retiring, clearing, signing in.
+//!
+//! The service decides who may do what; where a session is faked here it is to see what the page does with it.
+
+use serde_json::{Value, json};
+
+use crate::support::browser::{Browser, Scheme};
+use crate::support::message::{DEPLOYMENT, VERSION, run};
+use crate::support::node::Runners;
+use crate::support::parties::Poll;
+use crate::support::server::Server;
+use crate::support::skip::need;
+
+#[test]
+fn a_real_client_that_is_retired_through_the_page_exits() {
+    need!("node", "clients", "chromium", "browser");
+    let server = Server::start();
+    let mut runner = Runners::start(&json!({
+        "url": server.url(), "runners": ["runner-1"], "deployment": DEPLOYMENT, "version": VERSION,
+        "cpu": "0.5", "memory": "0.5",
+    }));
+    let mut browser = Browser::at(&server, Scheme::Light);
+    browser.until_it_says("runner-1");
+    browser.click("button", "Retire…");
+    browser.fill("Deployment", DEPLOYMENT);
+    browser.fill("Version", VERSION);
+    browser.until_it_says("1 idle runner will be told to exit now.");
+    browser.click("button", "Retire");
+    browser.until_it_says("1 idle runner told to exit.");
+    assert_eq!(runner.hear("ended")["why"], "no run");
+    assert!(runner.ended().success());
+    browser.until_it_says("No runner is waiting.");
+    assert!(browser.faults().is_empty(), "{:?}", browser.faults());
+}
+
+#[test]
+fn the_history_is_cleared_through_the_page_once_that_is_confirmed() {
+    need!("node", "chromium", "browser");
+    let server = Server::start();
+    assert!(!server.supervisor().offer(&run("run_cold")));
+    let mut browser = Browser::at(&server, Scheme::Light);
+    browser.until_it_says("run_cold");
+    browser.click("button", "Clear history");
+    browser.until_it_says("Clear the history?");
+    assert_eq!(server.offers().len(), 1, "nothing happens before");
+    browser.press("Tab");
+    browser.press("Enter");
+    browser.until_it_says("The history is cleared.");
+    browser.until_it_says("No run was offered yet.");
+    assert_eq!(server.offers().len(), 0);
+    assert!(browser.faults().is_empty(), "{:?}", browser.faults());
+}
+
+fn session(signed_in: bool) -> Value {
+    let csrf = signed_in.then_some("token-of-this-session");
+    json!({ "key": "needed", "signedIn": signed_in, "csrf": csrf })
+}
+
+/// Answers for a path by method.
+fn always(method: &str, status: u16, json: &Value) -> Value {
+    json!({ method: [{ "status": status, "json": json }] })
+}
+
+#[test]
+fn writes_carry_the_sessions_token() {
+    need!("node", "chromium", "browser");
+    let server = Server::start();
+    let _runner = server.park(&Poll::by("runner-1"));
+    let mut browser = Browser::start(Scheme::Light);
+    browser.fake("/api/session", always("GET", 200, &session(true)));
+    browser.fake("/api/admin/retire", always("POST", 200, &json!({ "retired": 1, "until": 0 })));
+    browser.fake("/api/dashboard", always("DELETE", 200, &json!({ "success": true })));
+    browser.open(&server);
+    browser.until_it_says("runner-1");
+    browser.click("button", "Retire runner-1…");
+    browser.click("button", "Retire");
+    browser.until_it_says("1 idle runner told to exit.");
+    browser.click("button", "Clear history");
+    browser.until_it_says("Clear the history?");
+    browser.press("Tab");
+    browser.press("Enter");
+    browser.until_it_says("The history is cleared.");
+    let asked = browser.faked().split_off(1);
+    let token = "token-of-this-session";
+    assert_eq!(
+        asked,
+        [
+            json!({ "method": "POST", "path": "/api/admin/retire", "token": token, "body": { "runner": "runner-1" } }),
+            json!({ "method": "DELETE", "path": "/api/dashboard", "token": token, "body": null }),
+        ]
+    );
+}
+
+#[test]
+fn a_write_with_a_token_that_is_too_old_is_tried_once_more() {
+    need!("node", "chromium", "browser");
+    let server = Server::start();
+    let mut browser = Browser::start(Scheme::Light);
+    let session = |token: &str| json!({ "status": 200, "json": { "key": "not-needed", "signedIn": true, "csrf": token } });
+    browser.fake("/api/session", json!({ "GET": [session("old"), session("new")] }));
+    let refused = json!({ "status": 403, "json": { "error": "this token is not known" } });
+    let done = json!({ "status": 200, "json": { "success": true } });
+    browser.fake("/api/dashboard", json!({ "DELETE": [refused, done] }));
+    browser.open(&server);
+    browser.until("document.querySelector('.connection.live')");
+    browser.click("button", "Clear history");
+    browser.until_it_says("Clear the history?");
+    browser.press("Tab");
+    browser.press("Enter");
+    browser.until_it_says("The history is cleared.");
+    let tokens: Vec<_> = browser
+        .faked()
+        .into_iter()
+        .filter(|asked| asked["method"] == "DELETE")
+        .map(|asked| asked["token"].clone())
+        .collect();
+    assert_eq!(tokens, ["old", "new"]);
+}
+
+#[test]
+fn whoever_must_sign_in_is_asked_for_the_key_and_told_when_it_is_wrong() {
+    need!("node", "chromium", "browser");
+    let server = Server::start();
+    let mut browser = Browser::start(Scheme::Light);
+    let wrong = json!({ "status": 401, "json": { "error": "this key is not known" } });
+    let right = json!({ "status": 200, "json": session(true) });
+    browser.fake(
+        "/api/session",
+        json!({ "GET": [{ "status": 200, "json": session(false) }], "POST": [wrong, right] }),
+    );
+    browser.open(&server);
+    browser.until_it_says("Admin key");
+    assert_eq!(browser.barriers(), json!([]));
+    assert_eq!(browser.eval("document.querySelector('.connection.live') === null"), true);
+    browser.fill("Admin key", "wrong");
+    browser.press("Enter");
+    browser.until_it_says("this key is not known");
+    assert_eq!(browser.barriers(), json!([]));
+    browser.fill("Admin key", "right");
+    browser.press("Enter");
+    browser.until_it_says("No runner is waiting.");
+    assert_eq!(browser.faked()[2]["body"], json!({ "key": "right" }));
+}
+
+#[test]
+fn nobody_is_retired_before_somebody_is_named() {
+    need!("node", "chromium", "browser");
+    let server = Server::start();
+    let _runner = server.park(&Poll::by("runner-1"));
+    let mut browser = Browser::at(&server, Scheme::Light);
+    browser.click("button", "Retire…");
+    browser.until_it_says("Name at least one of them.");
+    assert_eq!(browser.eval("document.querySelector('dialog .danger').disabled"), true);
+    browser.fill("Runner", "somebody else");
+    browser.until_it_says("0 idle runners will be told to exit now.");
+    browser.press("Escape");
+    browser.until("document.querySelector('dialog') === null");
+    let focused = browser.eval("document.activeElement.innerText");
+    assert_eq!(focused, "Retire…", "the focus is given back");
+}

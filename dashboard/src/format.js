@@ -1,0 +1,47 @@
+// Numbers and times as people read them.
+
+const whole = new Intl.NumberFormat("en");
+const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+export const count = (number) => whole.format(number);
+
+/** "1 runner", "2 runners" */
+export const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
+
+/** Never 100 % while one was cold, never 0 % while one was warm. */
+export function percent(value) {
+  if (value > 99.9 && value < 100) return "99.9";
+  if (value > 0 && value < 0.1) return "0.1";
+  return value.toFixed(value === 0 || value === 100 ? 0 : 1);
+}
+
+/** 84 µs, 1.2 ms, 3.4 s: three figures at most. */
+export function micros(us) {
+  if (us < 1) return "< 1 µs";
+  if (us < 1000) return `${Math.round(us)} µs`;
+  if (us < 1_000_000) return `${figures(us / 1000)} ms`;
+  return `${figures(us / 1_000_000)} s`;
+}
+
+const figures = (value) => (value < 10 ? value.toFixed(1) : Math.round(value).toString());
+
+/** 7 s, 3 min 20 s, 2 h 5 min */
+export function ago(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+/** A setting: 30 s, 5 min, 1.5 s */
+export function setting(ms) {
+  if (ms === 0) return "0";
+  if (ms % 3_600_000 === 0) return `${ms / 3_600_000} h`;
+  if (ms % 60_000 === 0) return `${ms / 60_000} min`;
+  return ms < 1000 ? `${ms} ms` : `${ms / 1000} s`;
+}
+
+export const time = (at) => clock.format(at);
+
+export const machine = ({ cpu, memory }) => `${cpu} vCPU · ${memory} GB`;

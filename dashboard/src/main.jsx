@@ -1,0 +1,8 @@
+import { render } from "preact";
+import { App } from "./app.jsx";
+import { start } from "./live.js";
+import { applyTheme } from "./theme.js";
+
+applyTheme();
+render(<App />, document.getElementById("app"));
+start();
