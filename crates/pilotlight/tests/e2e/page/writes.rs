@@ -143,6 +143,29 @@ fn whoever_must_sign_in_is_asked_for_the_key_and_told_when_it_is_wrong() {
 }
 
 #[test]
+fn an_operator_signs_in_with_the_real_key_and_may_change_things() {
+    need!("node", "chromium", "browser");
+    let server = Server::with(&[("ADMIN_API_KEY", "the key of an operator")]);
+    let mut supervisor = server.supervisor();
+    assert!(!supervisor.offer(&run("run_cold")));
+    let mut browser = Browser::start(Scheme::Light);
+    browser.open(&server);
+    browser.until_it_says("Admin key");
+    browser.fill("Admin key", "not the key");
+    browser.press("Enter");
+    browser.until_it_says("this key is not known");
+    browser.fill("Admin key", "the key of an operator");
+    browser.press("Enter");
+    browser.until_it_says("run_cold");
+    browser.click("button", "Clear history");
+    browser.until_it_says("Clear the history?");
+    browser.press("Tab");
+    browser.press("Enter");
+    browser.until_it_says("No run was offered yet.");
+    assert_eq!(browser.eval("document.cookie"), "", "scripts cannot read the session");
+}
+
+#[test]
 fn nobody_is_retired_before_somebody_is_named() {
     need!("node", "chromium", "browser");
     let server = Server::start();
