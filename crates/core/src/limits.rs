@@ -85,6 +85,12 @@ pub const RETIRE_FOR_AT_MOST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Sessions of operators at once; beyond it the oldest ends.
 pub const SESSIONS: usize = 1000;
 
+/// Wrong keys a second, of everybody together, before the next are not looked at.
+pub const SIGN_INS_PER_SECOND: u32 = 10;
+
+/// How long an open stream of events lasts: whoever watches asks again, and is looked at again.
+pub const WATCH_FOR: Duration = Duration::from_secs(5 * 60);
+
 /// How long a session lasts: a working day.
 pub const SESSION_FOR: Duration = Duration::from_secs(12 * 60 * 60);
 

@@ -108,6 +108,14 @@ impl App {
         self.address
     }
 
+    /// Waits until one of its tasks ends, which none should: the service would go on without it.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(Err(error)) => anyhow::Error::new(error).context("a task of the service failed"),
+            Some(Ok(())) | None => anyhow::anyhow!("a task of the service ended by itself"),
+        }
+    }
+
     /// Ends in good order: parked polls are closed without a byte, requests under way are answered within the
     /// grace.
     pub async fn stop(mut self) {

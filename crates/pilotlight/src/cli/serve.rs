@@ -25,13 +25,16 @@ pub(super) fn run(settings: &Settings, only: &[Part]) -> Result<(), Failure> {
 
 async fn serve(config: &Config, only: Option<&[Part]>) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let app = App::start(config, only).await?;
+    let mut app = App::start(config, only).await?;
     let scheme = app.scheme();
     println!("pilotlight listens on {scheme}://{}", app.address());
     if let Some(control) = app.control() {
         println!("operators are answered on {scheme}://{control}");
     }
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        error = app.failed() => return Err(error),
+    }
     tokio::select! {
         () = app.stop() => {}
         () = signals.next() => tracing::warn!("a second signal: exiting at once"),

@@ -61,6 +61,7 @@ impl Environment {
     }
 
     fn gather_key(&self, key: &'static Key, found: &mut Found) {
+        found.warnings.extend(self.about_both_ways(key));
         let ours = self.said(key, key.env_name());
         let legacy = key.legacy.and_then(|legacy| self.said_in_legacy(key, legacy));
         if let (Some(ours), Some(legacy)) = (&ours, &legacy) {
@@ -73,6 +74,16 @@ impl Environment {
 
     fn said(&self, key: &'static Key, name: String) -> Option<Said> {
         self.said_directly(key, name.clone()).or_else(|| self.said_in_file(key, &name))
+    }
+
+    /// A sentence when a secret is said both directly and in a file.
+    fn about_both_ways(&self, key: &Key) -> Option<String> {
+        let names = [Some(key.env_name()), key.legacy_name().map(str::to_owned)];
+        names.into_iter().flatten().find_map(|name| {
+            let file = key.in_file(&name)?;
+            let both = self.variables.contains_key(&name) && self.variables.contains_key(&file);
+            both.then(|| format!("{file} has no effect: {name} is set too and wins"))
+        })
     }
 
     fn said_in_file(&self, key: &'static Key, name: &str) -> Option<Said> {

@@ -73,7 +73,9 @@ impl<'a> Document<'a> {
     /// The parser's message behind the name on its line; what follows the `=` could be a secret.
     fn not_toml(&self, line: usize, message: &str) -> Problem {
         let name = self.text.lines().nth(line - 1).and_then(|text| text.split_once('='));
-        let name = name.map_or_else(String::new, |(name, _)| format!("`{}`: ", one_line(name.trim())));
+        let is_name = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        let name = name.map(|(name, _)| name.trim()).filter(is_name);
+        let name = name.map_or_else(String::new, |name| format!("`{}`: ", one_line(name)));
         Problem::Syntax(format!("{name}{message}"))
     }
 

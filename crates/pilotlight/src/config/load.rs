@@ -31,6 +31,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// The protocol lets tokens be asked for without a secret: then none of them is verified.
+    fn verifies_nothing(&self) -> Option<String> {
+        let asks = matches!(self.warm_start.tokens, Tokens::Log | Tokens::Enforce);
+        (asks && self.warm_start.token_secret.is_none()).then(|| {
+            "warm_start.tokens has no effect without warm_start.token_secret: tokens are read, not verified".to_owned()
+        })
+    }
+
     /// Keys that mean nothing without another, with that other.
     fn missing_halves(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let server = &self.server;
@@ -124,6 +132,7 @@ impl Found {
         if !needs.is_empty() {
             return Err(Mistakes(needs));
         }
+        self.warnings.extend(config.verifies_nothing());
         Ok(Loaded { config, resolved, warnings: self.warnings })
     }
 }

@@ -25,9 +25,9 @@ fn read(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     let length = file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    match length as u64 {
-        0 => Err("it is empty".to_owned()),
-        1..=MAX_BYTES => Ok(text.trim().to_owned()),
-        _ => Err("it is larger than 64 KiB, which no secret is".to_owned()),
+    match (length as u64, text.trim()) {
+        (_, "") => Err("it is empty".to_owned()),
+        (..=MAX_BYTES, secret) => Ok(secret.to_owned()),
+        (_, _) => Err("it is larger than 64 KiB, which no secret is".to_owned()),
     }
 }

@@ -76,7 +76,11 @@ impl Takes {
             }
             Self::NoneOrSocket => text.parse().ok().map(|at: SocketAddr| Value::new(at, at.to_string())),
             Self::NoneOrPath | Self::NoneOrSecret => (!text.is_empty()).then(|| Value::new(text, text)),
-            Self::ListOfSecrets => Some(list(parts(text).map(str::to_owned))),
+            Self::ListOfSecrets if text.is_empty() || text.eq_ignore_ascii_case("none") => Some(list([])),
+            Self::ListOfSecrets => {
+                let secrets: Vec<_> = parts(text).map(str::to_owned).collect();
+                (!secrets.is_empty()).then(|| list(secrets))
+            }
             Self::ListOfNetworks => parts(text).map(network).collect::<Option<Vec<_>>>().map(list),
             Self::HeaderName => {
                 let name = HeaderName::try_from(text).ok()?;
@@ -168,7 +172,7 @@ impl fmt::Display for Takes {
             Self::NoneOrSocket => write!(f, "none, or an IP address with a port, such as 127.0.0.1:8081"),
             Self::NoneOrPath => write!(f, "none, or the path of a file"),
             Self::NoneOrSecret => write!(f, "none, or a text"),
-            Self::ListOfSecrets => write!(f, "texts, separated by commas"),
+            Self::ListOfSecrets => write!(f, "none, or texts separated by commas"),
             Self::ListOfNetworks => write!(f, "any, or networks such as 10.0.0.0/8, separated by commas"),
             Self::HeaderName => write!(f, "the name of a header"),
         }
@@ -204,7 +208,7 @@ mod tests {
                 &Takes::ListOfNetworks,
                 "ANY=any 10.1.2.3/8=10.0.0.0/8 ::1,,1.1.1.1=::1/128,1.1.1.1/32 x= 1.1.1.1/33=",
             ),
-            (&Takes::ListOfSecrets, "a,b=a,b ,a,=a ="),
+            (&Takes::ListOfSecrets, "a,b=a,b ,a,=a none= ,= ="),
             (&Takes::HeaderName, "X-Real-IP=X-Real-IP a:b= ="),
         ] {
             for (text, meaning) in table.split(' ').filter_map(|pair| pair.split_once('=')) {

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::Uri;
-use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use hyper::header::{HOST, HeaderMap, ORIGIN};
 use pilotlight_core::access::{Asked, Caller, Denied, Page, Place, decide};
 
 use super::error::Refusal;
@@ -42,20 +42,21 @@ pub fn may<B>(handles: &Handles, asked: Asked, request: &hyper::Request<B>) -> R
 }
 
 fn caller(handles: &Handles, peer: IpAddr, target: &Uri, headers: &HeaderMap) -> Caller {
-    let host = host(target, headers);
+    let (host, auth) = (host(target, headers), &handles.auth);
+    let client = auth.client(peer, headers);
     Caller {
-        network_is_allowed: handles.auth.may_use_the_protocol(handles.auth.client(peer, headers)),
-        place: place(peer, host, headers),
+        network_is_allowed: client.is_some_and(|client| auth.may_use_the_protocol(client)),
+        place: place(peer, host, auth.is_forwarded(peer, headers)),
         page: page(host, headers),
         key: handles.auth.bearer(headers),
         session: handles.auth.sessions.shown(headers, handles.clock.now()),
     }
 }
 
-fn place(peer: IpAddr, host: Option<&str>, headers: &HeaderMap) -> Place {
+fn place(peer: IpAddr, host: Option<&str>, is_forwarded: bool) -> Place {
     if !peer.to_canonical().is_loopback() {
         Place::OtherMachine
-    } else if headers.keys().any(is_forwarding) {
+    } else if is_forwarded {
         Place::BehindProxy
     } else if !host.is_some_and(is_loopback_name) {
         Place::OtherName
@@ -67,7 +68,7 @@ fn place(peer: IpAddr, host: Option<&str>, headers: &HeaderMap) -> Place {
 /// The own page is served under the name that the request is for.
 fn page(host: Option<&str>, headers: &HeaderMap) -> Page {
     let mut origins = headers.get_all(ORIGIN).iter();
-    let Some(origin) = origins.next() else { return Page::None };
+    let Some(origin) = origins.next() else { return page_without_origin(headers) };
     let origin = origin.to_str().ok().filter(|_| origins.next().is_none());
     let name = origin.and_then(|origin| origin.strip_prefix("http://").or(origin.strip_prefix("https://")));
     match (name, host) {
@@ -76,9 +77,14 @@ fn page(host: Option<&str>, headers: &HeaderMap) -> Page {
     }
 }
 
-fn is_forwarding(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-")
+/// Browsers leave `Origin` out where they only ask; newer ones say in another way that a foreign page does. A person
+/// who follows a link from there is no page.
+fn page_without_origin(headers: &HeaderMap) -> Page {
+    let is = |name, values: [&str; 2]| {
+        headers.get(name).is_some_and(|value| values.iter().any(|other| value == other))
+    };
+    let follows = is("sec-fetch-mode", ["navigate", "navigate"]);
+    if is("sec-fetch-site", ["cross-site", "same-site"]) && !follows { Page::Foreign } else { Page::None }
 }
 
 /// By which name the service was called: the target's own when it has one (RFC 9112, 3.2.2), else the one header's.
@@ -103,6 +109,10 @@ fn is_loopback_name(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::header::HeaderName;
+
+    use crate::config;
+    use crate::http::auth::Auth;
 
     fn headers(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         let lines =
@@ -112,7 +122,9 @@ mod tests {
 
     fn place_of(peer: &str, lines: &[(&'static str, &'static str)]) -> Place {
         let headers = headers(lines);
-        place(peer.parse().unwrap(), host(&Uri::from_static("/"), &headers), &headers)
+        let (auth, peer) =
+            (Auth::new(&config::Auth::default(), &config::Server::default()), peer.parse().unwrap());
+        place(peer, host(&Uri::from_static("/"), &headers), auth.is_forwarded(peer, &headers))
     }
 
     #[test]
@@ -132,7 +144,9 @@ mod tests {
         {
             assert_eq!(place_of("127.0.0.1", &[("host", host)]), Place::OtherName, "{host}");
         }
-        for name in ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
+        for name in
+            ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"]
+        {
             let lines = [("host", "localhost"), (name, "null")];
             assert_eq!(place_of("127.0.0.1", &lines), Place::BehindProxy, "{name}");
         }
@@ -148,6 +162,9 @@ mod tests {
         for foreign in ["null", "http://a.example", "http://b.example:8080", "a.example:8080", "file://"] {
             assert_eq!(of(&[("origin", foreign)]), Page::Foreign, "{foreign}");
         }
+        assert_eq!(of(&[("sec-fetch-site", "cross-site")]), Page::Foreign);
+        assert_eq!(of(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]), Page::None);
+        assert_eq!(of(&[("sec-fetch-site", "same-origin")]), Page::None);
         let twice = [("origin", "http://a.example:8080"), ("origin", "http://a.example:8080")];
         assert_eq!(of(&twice), Page::Foreign);
         assert_eq!(page(None, &headers(&twice[..1])), Page::Foreign);

@@ -45,10 +45,11 @@ impl Auth {
         Self { keys: [admin, runner].concat(), networks, sessions: Sessions::default() }
     }
 
-    /// Whether any keys are configured.
+    /// Whether operators have keys; those of others shut nobody out.
     #[must_use]
-    pub const fn keys(&self) -> Keys {
-        if self.keys.is_empty() { Keys::None } else { Keys::Some }
+    pub fn keys(&self) -> Keys {
+        let any = self.keys.iter().any(|(scope, _)| *scope == Scope::Admin);
+        if any { Keys::Some } else { Keys::None }
     }
 
     /// Whose key this is. Every key is compared, so that the time tells nothing.
@@ -68,7 +69,9 @@ impl Auth {
         let key = value.to_str().ok().and_then(|value| value.split_once(' '));
         match key {
             Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => self.key(key.trim()),
-            Some(_) | None => Key::Unknown,
+            // Another scheme is meant for somebody before us.
+            Some(_) => Key::None,
+            None => Key::Unknown,
         }
     }
 
@@ -84,10 +87,16 @@ impl Auth {
         client.to_canonical().is_loopback() || contains(&self.networks.allowed, client)
     }
 
-    /// From which address a request really comes.
+    /// From which address a request really comes; `None` when a proxy's word on it cannot be read.
     #[must_use]
-    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         self.networks.client(peer, headers)
+    }
+
+    /// Whether a request came through a proxy, as far as that can be told.
+    #[must_use]
+    pub fn is_forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        self.networks.is_proxy(peer) || headers.keys().any(|name| self.networks.is_forwarding(name))
     }
 }
 
@@ -96,22 +105,25 @@ impl Networks {
         contains(&self.proxies, address)
     }
 
+    fn is_forwarding(&self, name: &HeaderName) -> bool {
+        let text = name.as_str();
+        *name == self.client_ip
+            || matches!(text, "forwarded" | "via" | "x-real-ip")
+            || text.starts_with("x-forwarded-")
+    }
+
     /// Each proxy appends whom it heard; the last that is no proxy of ours is the client. What stands before could
-    /// be anybody's invention.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let values: Vec<&str> = headers
-            .get_all(&self.client_ip)
-            .iter()
-            .filter_map(|value: &HeaderValue| value.to_str().ok())
-            .collect();
+    /// be anybody's invention, and what cannot be read could hide anybody.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        let values: Vec<&[u8]> = headers.get_all(&self.client_ip).iter().map(HeaderValue::as_bytes).collect();
         let mut client = peer;
-        let mut told = values.iter().rev().flat_map(|value| value.rsplit(','));
+        let mut told = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
         while self.is_proxy(client)
-            && let Some(before) = told.next().and_then(address)
+            && let Some(before) = told.next()
         {
-            client = before;
+            client = address(std::str::from_utf8(before).ok()?)?;
         }
-        client
+        Some(client)
     }
 }
 
@@ -155,7 +167,7 @@ mod tests {
             ("Bearer runs", Key::Of(Scope::Runner)),
             ("Bearer old, new", Key::Unknown),
             ("Bearer ", Key::Unknown),
-            ("Basic old", Key::Unknown),
+            ("Basic old", Key::None),
             ("old", Key::Unknown),
         ] {
             assert_eq!(auth.bearer(&headers("authorization", &[value])), key, "{value}");
@@ -167,16 +179,21 @@ mod tests {
     fn only_proxies_that_are_trusted_say_who_the_client_is() {
         let auth = auth(&[("PILOTLIGHT_SERVER_TRUSTED_PROXIES", "10.0.0.0/8")]);
         for (peer, told, client) in [
-            ("192.0.2.1", &["198.51.100.7"] as &[_], "192.0.2.1"),
-            ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
-            ("10.0.0.1", &["127.0.0.1, 198.51.100.7, 10.9.9.9"], "198.51.100.7"),
-            ("10.0.0.1", &["127.0.0.1", "198.51.100.7:443"], "198.51.100.7"),
-            ("10.0.0.1", &["[2001:db8::1]:443"], "2001:db8::1"),
-            ("10.0.0.1", &["somebody"], "10.0.0.1"),
-            ("10.0.0.1", &[], "10.0.0.1"),
+            ("192.0.2.1", &["198.51.100.7"] as &[_], Some("192.0.2.1")),
+            ("10.0.0.1", &["198.51.100.7"], Some("198.51.100.7")),
+            ("10.0.0.1", &["127.0.0.1, 198.51.100.7, 10.9.9.9"], Some("198.51.100.7")),
+            ("10.0.0.1", &["127.0.0.1", "198.51.100.7:443"], Some("198.51.100.7")),
+            ("10.0.0.1", &["[2001:db8::1]:443"], Some("2001:db8::1")),
+            ("10.0.0.1", &["somebody"], None),
+            ("10.0.0.1", &["198.51.100.7, \u{ff}"], None),
+            ("10.0.0.1", &["\u{ff}, 198.51.100.7"], Some("198.51.100.7")),
+            ("10.0.0.1", &["198.51.100.7,"], None),
+            ("10.0.0.1", &[], Some("10.0.0.1")),
         ] {
-            let got = auth.client(peer.parse().unwrap(), &headers("x-forwarded-for", told));
-            assert_eq!(got.to_string(), client, "{peer} {told:?}");
+            let values = told.iter().map(|value| HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            let headers = values.map(|value| (HeaderName::from_static("x-forwarded-for"), value)).collect();
+            let got = auth.client(peer.parse().unwrap(), &headers).map(|client| client.to_string());
+            assert_eq!(got.as_deref(), client, "{peer} {told:?}");
         }
     }
 

@@ -45,6 +45,12 @@ impl Refusal {
         Self { status: StatusCode::UNAUTHORIZED, text: text.into() }
     }
 
+    /// 429
+    #[must_use]
+    pub fn too_many(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, text: text.into() }
+    }
+
     /// 403
     #[must_use]
     pub fn forbidden(text: impl Into<String>) -> Self {

@@ -25,6 +25,7 @@ use crate::net::listener::Ended;
 
 mod plain;
 
+pub use plain::is_poll;
 use plain::{Plain, Read};
 
 const PIPELINED: &str = "a poll is the last thing sent until it is answered";

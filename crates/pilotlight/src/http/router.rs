@@ -75,6 +75,8 @@ fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
     let mut router = paths.health();
     if parts.warm_start {
         router = router.merge(paths.warm_start());
+    } else {
+        router = router.merge(nobody_waits_here());
     }
     if parts.control {
         router = router.merge(paths.control()).merge(paths.page());
@@ -143,6 +145,12 @@ impl Paths<'_> {
     }
 }
 
+/// A runner that polls where it cannot wait must not be answered: it would exit.
+fn nobody_waits_here() -> Routes {
+    let hang_up = || get(|| async { Hangup::response() }).fallback(error::no_such_path);
+    Router::new().route("/warm-start", hang_up()).route("/api/warm-start", hang_up())
+}
+
 /// A response that means: close the connection without a byte.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("closed on purpose")]
@@ -183,6 +191,11 @@ impl Serve for Service {
             return Ended::ForHttp;
         }
         front::serve(&self.handles, conn, io).await
+    }
+
+    /// A poll's client would exit on what HTTP's machinery answers.
+    fn must_answer(start: &[u8]) -> bool {
+        front::is_poll(start)
     }
 
     fn http(

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use pilotlight_core::access::{self, Key, Keys, Scope};
-use pilotlight_core::limits::{SESSION_FOR, SESSIONS, SMALL_BODY_BYTES};
+use pilotlight_core::limits::{SESSION_FOR, SESSIONS, SIGN_INS_PER_SECOND, SMALL_BODY_BYTES};
 use pilotlight_core::time::Moment;
 use pilotlight_wire::object::Object;
 use pilotlight_wire::session::{KeyNeed, Session, SignIn};
@@ -31,7 +31,17 @@ const COOKIE_NAME: &str = "pilotlight_session";
 
 /// The open sessions, the oldest first.
 #[derive(Debug, Default)]
-pub struct Sessions(Mutex<VecDeque<Open>>);
+pub struct Sessions {
+    open: Mutex<VecDeque<Open>>,
+    failures: Mutex<Failures>,
+}
+
+/// Wrong keys of the present second.
+#[derive(Debug, Default)]
+struct Failures {
+    second: u64,
+    count: u32,
+}
 
 #[derive(Debug)]
 struct Open {
@@ -76,6 +86,17 @@ impl Sessions {
         Opened { cookie, token }
     }
 
+    /// Counts a wrong key. Says whether there were too many within a second: nobody types so fast.
+    fn guessed(&self, now: Moment) -> bool {
+        let mut failures = self.failures.lock().expect("nothing panics under this lock");
+        let second = now.as_micros() / 1_000_000;
+        if failures.second != second {
+            *failures = Failures { second, count: 0 };
+        }
+        failures.count += 1;
+        failures.count > SIGN_INS_PER_SECOND
+    }
+
     fn close(&self, headers: &HeaderMap) {
         if let Some(cookie) = cookie(headers).map(hash) {
             self.lock().retain(|session| session.cookie != cookie);
@@ -83,7 +104,7 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Open>> {
-        self.0.lock().expect("nothing panics under this lock")
+        self.open.lock().expect("nothing panics under this lock")
     }
 }
 
@@ -119,10 +140,12 @@ pub async fn sign_in(
             tracing::info!(peer = %conn.peer(), "an operator signed in");
             opened(Keys::Some, handles.auth.sessions.open(handles.clock.now()), &conn)
         }
-        Key::Of(Scope::Runner) => Refusal::unauthorized("this is no admin key").into_response(),
-        Key::Unknown | Key::None => {
+        Key::Of(Scope::Runner) | Key::Unknown | Key::None => {
+            if handles.auth.sessions.guessed(handles.clock.now()) {
+                return Refusal::too_many("too many wrong keys; try again in a second").into_response();
+            }
             tracing::warn!(peer = %conn.peer(), "a sign-in with a key that is not known");
-            Refusal::unauthorized("this key is not known").into_response()
+            Refusal::unauthorized("this key is not known, or is no admin key").into_response()
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use jsonwebtoken::dangerous::insecure_decode_claims;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use pilotlight_core::ids::DeploymentId;
 use pilotlight_core::pool::PoolKey;
 use serde::Deserialize;
@@ -90,7 +90,7 @@ impl Tokens {
 
     fn deployment<'a>(&self, id: &'a str, version: &str) -> Result<Cow<'a, str>, Refusal> {
         match &self.mode {
-            Mode::Read => Ok(unverified(id)),
+            Mode::Read => unverified(id),
             Mode::Verify { strictness: Strictness::Strict, .. } if !is_token(id) => {
                 self.counts.refused.inc();
                 Err(Refusal::unauthorized("x-trigger-deployment-id must be a signed deployment token"))
@@ -117,7 +117,7 @@ impl Tokens {
             }
             (None, Strictness::Log) => {
                 self.counts.unverified.inc();
-                Ok(unverified(id))
+                unverified(id)
             }
             (None, Strictness::Enforce | Strictness::Strict) => {
                 self.counts.refused.inc();
@@ -147,14 +147,21 @@ fn is_token(id: &str) -> bool {
     id.split('.').count() == 3 && id.split('.').all(is_part)
 }
 
-/// What a token claims, true or not; what claims nothing is an id.
-fn unverified(id: &str) -> Cow<'_, str> {
+/// What a token claims, true or not. What only looks like one is an id; a token that claims nothing must not become
+/// one, because ids are shown.
+fn unverified(id: &str) -> Result<Cow<'_, str>, Refusal> {
     #[derive(Deserialize)]
     struct Claim {
         deployment: String,
     }
     let claim = is_token(id).then(|| insecure_decode_claims::<Claim>(id).ok()).flatten();
-    claim.map_or(Cow::Borrowed(id), |claim| Cow::Owned(claim.deployment))
+    match claim {
+        Some(claim) => Ok(Cow::Owned(claim.deployment)),
+        None if is_token(id) && decode_header(id).is_ok() => {
+            Err(Refusal::bad_request("the deployment token claims no deployment"))
+        }
+        None => Ok(Cow::Borrowed(id)),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `GET /warm-start`: a runner waits. `POST /warm-start`: a supervisor offers a run.
 //!
 //! A poll gets no byte before its run: its client stops its own time-out when a head arrives. So a poll is
-//! answered 200, 400 or 410, or its connection is closed without a byte.
+//! answered 200, 400, 401 or 410, or its connection is closed without a byte.
 
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ use super::conn::Conn;
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Looks after which idle connections end when the service stops.
-const IDLE_LOOKS: u64 = 2;
+pub(super) const IDLE_LOOKS: u32 = 2;
 
 const NEVER: u64 = u64::MAX;
 
@@ -54,7 +54,7 @@ impl Deadlines {
     /// Ends every connection on which nothing is under way, soon: a request may be on its way to us, and is
     /// answered with the word that it was the last.
     pub(super) fn stop(&self) {
-        self.idle_until.store(self.looks.load(Ordering::Acquire) + IDLE_LOOKS, Ordering::Release);
+        self.idle_until.store(self.looks.load(Ordering::Acquire) + u64::from(IDLE_LOOKS), Ordering::Release);
     }
 
     pub(super) fn is_stopping(&self) -> bool {

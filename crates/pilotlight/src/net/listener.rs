@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
@@ -22,8 +23,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::answers::Answers;
 use super::conn::{Conn, Seal, Shared};
-use super::deadlines::LOOK_EVERY;
+use super::deadlines::{IDLE_LOOKS, LOOK_EVERY};
 use super::io::Io;
 use super::sockets::{Listening, Owner};
 use super::sys;
@@ -65,6 +67,10 @@ pub trait Serve: Clone + Send + Sync + 'static {
     /// Serves a new connection as far as it can by itself, until it ends or something comes that it leaves to
     /// HTTP.
     fn front(&self, conn: &Arc<Conn>, io: &mut Io) -> impl Future<Output = Ended> + Send;
+
+    /// Whether a request that begins so is answered by [`Serve::http`] or not at all: HTTP's machinery would refuse a
+    /// head that is too long or broken by itself.
+    fn must_answer(start: &[u8]) -> bool;
 
     /// Answers one request, which carries its `Arc<Conn>` as an extension.
     fn http(
@@ -147,6 +153,8 @@ impl Connections {
 
     /// Accepts connections until [`Connections::stop`]. With TLS every one of them is sealed.
     pub async fn accept(self, listening: Listening, tls: Option<Arc<Tls>>, serve: impl Serve) {
+        // Whoever waits for the end waits for those in the queue too.
+        let _open = self.tasks.token();
         let listener = &listening.socket;
         loop {
             let accepted = tokio::select! {
@@ -217,15 +225,22 @@ async fn run_sealed(
     }
 }
 
-async fn run_http(
+async fn run_http<S: Serve>(
     conn: Arc<Conn>,
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    serve: impl Serve,
+    serve: S,
     stop: CancellationToken,
 ) {
+    let is_ours = Arc::new(AtomicBool::new(false));
+    let io = Answers::new(io, Arc::clone(&is_ours), S::must_answer);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&conn));
-        serve.http(request)
+        let (answer, is_ours) = (serve.http(request), Arc::clone(&is_ours));
+        async move {
+            let answer = answer.await;
+            is_ours.store(true, Ordering::Release);
+            answer
+        }
     });
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -234,8 +249,10 @@ async fn run_http(
         .serve_connection(TokioIo::new(io), service);
     let mut http = std::pin::pin!(http);
     let ended = tokio::select! {
+        // First, so that a request that is there already is seen before the end is.
+        biased;
         ended = http.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = idle_ends(stop) => {
             http.as_mut().graceful_shutdown();
             http.await
         }
@@ -243,6 +260,12 @@ async fn run_http(
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
+}
+
+/// As for connections before HTTP: a request may be on its way when the service is asked to stop.
+async fn idle_ends(stop: CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(IDLE_LOOKS * LOOK_EVERY).await;
 }
 
 fn set_options(stream: &TcpStream) -> io::Result<()> {

@@ -12,6 +12,7 @@ pub mod direct;
 pub mod io;
 
 pub mod ack;
+mod answers;
 pub mod deadlines;
 pub mod linger;
 

@@ -29,7 +29,10 @@ struct Files {
 
 struct Current {
     config: Arc<ServerConfig>,
+    /// When what is in force was changed.
     changed: Changed,
+    /// Of which change it was told that it cannot be used.
+    told: Option<Changed>,
 }
 
 /// When each file was changed last, as far as that is known.
@@ -70,7 +73,7 @@ impl Tls {
     pub fn read(certificate: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
         let files = Files { certificate: certificate.to_owned(), key: key.to_owned() };
         let changed = files.changed();
-        let current = Current { config: files.read()?, changed };
+        let current = Current { config: files.read()?, changed, told: None };
         Ok(Arc::new(Self { files, current: Mutex::new(current) }))
     }
 
@@ -83,7 +86,9 @@ impl Tls {
     pub async fn keep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            self.look();
+            // A disk that hangs must hold up nobody else.
+            let tls = Arc::clone(&self);
+            _ = tokio::task::spawn_blocking(move || tls.look()).await;
         }
     }
 
@@ -94,14 +99,12 @@ impl Tls {
         }
         match self.files.read() {
             Ok(config) => {
-                *self.lock() = Current { config, changed };
+                *self.lock() = Current { config, changed, told: None };
                 tracing::info!("read the changed certificate");
             }
-            // One of the two may be written yet: it is tried again, and told once.
+            // One of the two may not be written yet, or not readable: it is tried again, and told once.
             Err(error) => {
-                let mut current = self.lock();
-                if current.changed != changed {
-                    current.changed = changed;
+                if self.lock().told.replace(changed) != Some(changed) {
                     tracing::warn!(%error, cause = cause(&error), "the old certificate stays in force");
                 }
             }

@@ -15,8 +15,8 @@ use crate::http::warm_start::OFFER_BYTES;
 /// As many headers as HTTP's machinery reads.
 const HEADERS: usize = 100;
 
-/// How a poll begins, whatever follows.
-const POLLS: [&[u8]; 2] = [b"GET /warm-start", b"GET /api/warm-start"];
+/// Where runners poll.
+const PATHS: [&[u8]; 2] = [b"/warm-start", b"/api/warm-start"];
 
 /// A request that the front serves.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,8 +57,17 @@ pub(super) fn read(bytes: &[u8]) -> Read {
     }
 }
 
-fn is_poll(bytes: &[u8]) -> bool {
-    POLLS.into_iter().any(|poll| bytes.starts_with(poll))
+/// Whether bytes begin as a poll does, whatever follows; also in the forms that HTTP's machinery takes besides.
+pub fn is_poll(start: &[u8]) -> bool {
+    let start = start.trim_ascii_start();
+    let Some(target) = start.strip_prefix(b"GET ") else { return false };
+    let schemes: [&[u8]; 2] = [b"http://", b"https://"];
+    let absolute = schemes.into_iter().find_map(|scheme| target.strip_prefix(scheme));
+    let path = absolute.map_or(target, |rest| {
+        let host = rest.iter().take_while(|byte| **byte != b'/').count();
+        &rest[host..]
+    });
+    PATHS.into_iter().any(|poll| path.starts_with(poll))
 }
 
 fn plain(request: &Request<'_, '_>) -> Option<Plain> {
@@ -93,7 +102,7 @@ impl Lines<'_> {
             let is = |name: &str| line.name.eq_ignore_ascii_case(name);
             let asks_more = is("connection") && !line.value.eq_ignore_ascii_case(b"keep-alive")
                 || is("content-length") && body_bytes.replace(number(line.value)?).is_some()
-                || ["transfer-encoding", "expect", "upgrade", "origin"].into_iter().any(is);
+                || ["transfer-encoding", "expect", "upgrade", "origin", "sec-fetch-site"].into_iter().any(is);
             if asks_more {
                 return None;
             }

@@ -1,6 +1,7 @@
 //! `GET /api/dashboard/events`: a snapshot, then updates, as server-sent events until either side has enough.
 
 use std::convert::Infallible;
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +12,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use pilotlight_core::limits::WATCH_FOR;
 use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep};
 
 use super::super::error::Refusal;
 use super::super::router::Handles;
@@ -29,15 +32,19 @@ pub async fn watch(State(handles): State<Arc<Handles>>) -> Response {
 }
 
 fn stream(events: mpsc::Receiver<Bytes>) -> Response {
-    let mut response = Response::new(Body::new(Events(events)));
+    let mut response = Response::new(Body::new(Events { events, ends: Box::pin(sleep(WATCH_FOR)) }));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// A body that is written as its parts come. It ends when the feed drops it.
-struct Events(mpsc::Receiver<Bytes>);
+/// A body that is written as its parts come. It ends when the feed drops it, or after a while: a session that has
+/// ended must not go on watching.
+struct Events {
+    events: mpsc::Receiver<Bytes>,
+    ends: Pin<Box<Sleep>>,
+}
 
 impl hyper::body::Body for Events {
     type Data = Bytes;
@@ -47,6 +54,9 @@ impl hyper::body::Body for Events {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
+        if self.ends.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        self.events.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
     }
 }
