@@ -119,8 +119,12 @@ pub async fn sign_in(
             tracing::info!(peer = %conn.peer(), "an operator signed in");
             opened(Keys::Some, handles.auth.sessions.open(handles.clock.now()), &conn)
         }
-        Key::Of(Scope::Runner) => Refusal::unauthorized("this is no admin key").into_response(),
+        Key::Of(Scope::Runner) => {
+            handles.metrics.refused_sign_ins.inc();
+            Refusal::unauthorized("this is no admin key").into_response()
+        }
         Key::Unknown | Key::None => {
+            handles.metrics.refused_sign_ins.inc();
             tracing::warn!(peer = %conn.peer(), "a sign-in with a key that is not known");
             Refusal::unauthorized("this key is not known").into_response()
         }

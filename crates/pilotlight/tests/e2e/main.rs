@@ -24,6 +24,11 @@ mod matching;
 mod dashboard;
 mod edge;
 
+mod observability;
+mod offer_lines;
+#[cfg(feature = "otlp")]
+mod otlp;
+
 mod access;
 mod tls;
 mod tokens;
