@@ -143,6 +143,15 @@ allowed: a duration (ms, s, m, h) from 50ms to 5s";
     assert_eq!(mistakes(toml, env), expected);
 }
 
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_key_of_a_feature_that_was_not_built_is_a_mistake() {
+    let text = mistakes("[telemetry]\notlp_endpoint = 'http://127.0.0.1:4318'", "");
+    let expected =
+        "p.toml:2: telemetry.otlp_endpoint has no effect: this binary was built without the feature `otlp`";
+    assert!(text.contains(expected), "{text}");
+}
+
 #[test]
 fn every_line_that_is_not_toml_is_named_without_what_could_be_a_secret() {
     let toml = "[server]\nhost = \"hunter2\nport = hunter2\nport = 1\n[server]\n";

@@ -18,6 +18,17 @@ pub enum Seen {
     Unread(Arc<Offer>, Moment),
 }
 
+impl Seen {
+    /// Whether it is a span to be exported. One that was exported does not change when its run was not read.
+    #[must_use]
+    pub fn has_span(&self) -> bool {
+        match self {
+            Self::Offer(offer) => offer.trace.is_some_and(|trace| trace.span.is_some()),
+            Self::Unread(..) => false,
+        }
+    }
+}
+
 /// An offer that has ended.
 #[derive(Debug)]
 pub struct Offer {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use pilotlight_core::limits::SEEN;
 use pilotlight_core::trace::{SpanId, TraceId, TraceParent};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 
-use super::metrics::{Count, DroppedCounts};
+use super::metrics::DroppedCounts;
 use super::offer_log::OfferLog;
 #[cfg(feature = "otlp")]
 use super::otlp::Spans;
@@ -23,8 +23,11 @@ const EMPTIED_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct Watch {
     queue: Option<mpsc::Sender<Seen>>,
+    /// Whether there is a line for each.
+    logs: bool,
+    /// Whether there is a span for each.
     exports: bool,
-    dropped: Count,
+    dropped: DroppedCounts,
 }
 
 /// The other end: the reconciler that passes on what was seen.
@@ -53,7 +56,7 @@ impl Watch {
     /// One that nobody reads; it costs nothing.
     #[must_use]
     pub fn off() -> Self {
-        Self { queue: None, exports: false, dropped: Count::default() }
+        Self { queue: None, logs: false, exports: false, dropped: DroppedCounts::default() }
     }
 
     /// Both ends; nothing to do when nobody reads.
@@ -67,8 +70,8 @@ impl Watch {
             return (Self::off(), None);
         }
         let (sender, queue) = mpsc::channel(SEEN);
-        let counted = if readers.log.is_some() { &dropped.lines } else { &dropped.spans };
-        let watch = Self { queue: Some(sender), exports, dropped: counted.clone() };
+        let logs = readers.log.is_some();
+        let watch = Self { queue: Some(sender), logs, exports, dropped: dropped.clone() };
         let hangup = readers.log.as_ref().and_then(hangup_of);
         let watcher = Watcher {
             queue,
@@ -90,10 +93,10 @@ impl Watch {
 
     /// Passes it on, unless the queue is full.
     pub fn tell(&self, seen: Seen) {
-        if let Some(queue) = &self.queue
-            && queue.try_send(seen).is_err()
-        {
-            self.dropped.inc();
+        let Some(queue) = &self.queue else { return };
+        if let Err(TrySendError::Full(seen) | TrySendError::Closed(seen)) = queue.try_send(seen) {
+            self.dropped.lines.inc_by(self.logs.into());
+            self.dropped.spans.inc_by(seen.has_span().into());
         }
     }
 
@@ -187,6 +190,9 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::line::tests::{cold, warm};
     use super::*;
 
     #[test]
@@ -195,6 +201,17 @@ mod tests {
         let (watch, watcher) = Watch::new(Readers::default(), Clock::start(), dropped);
         assert!(!watch.is_on() && watcher.is_none());
         assert_eq!(watch.trace(None), None);
+    }
+
+    #[test]
+    fn what_finds_the_queue_full_is_dropped_and_counted() {
+        let (sender, mut queue) = mpsc::channel(2);
+        let watch = Watch { queue: Some(sender), logs: true, exports: true, ..Watch::off() };
+        for offer in [cold(), warm(), warm(), cold()] {
+            watch.tell(Seen::Offer(Arc::new(offer)));
+        }
+        assert_eq!((watch.dropped.lines.get(), watch.dropped.spans.get()), (2, 1));
+        assert!(queue.try_recv().is_ok() && queue.try_recv().is_ok() && queue.try_recv().is_err());
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn offer_until(stop: &std::sync::atomic::AtomicBool, address: std::net::SocketAd
                 connection = Connection::open(address);
             }
         }
-        std::thread::sleep(Duration::from_millis(5));
+        wait::pause(Duration::from_millis(5));
     }
     (offers, wrong)
 }

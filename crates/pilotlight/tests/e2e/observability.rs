@@ -145,14 +145,13 @@ fn a_query_for_what_there_is_not_is_found_out() {
 
 /// Every `expr`, wherever it stands, and what variables ask for.
 fn collect_queries(value: &Value, queries: &mut Vec<String>) {
-    match value {
-        Value::Object(object) => object.iter().for_each(|(key, value)| match value {
-            Value::String(text) if key == "expr" || key == "definition" => queries.push(text.clone()),
-            other => collect_queries(other, queries),
-        }),
-        Value::Array(list) => list.iter().for_each(|value| collect_queries(value, queries)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    for (key, value) in value.as_object().into_iter().flatten() {
+        if let (Some(query), "expr" | "definition") = (value.as_str(), key.as_str()) {
+            queries.push(query.to_owned());
+        }
+        collect_queries(value, queries);
     }
+    value.as_array().into_iter().flatten().for_each(|value| collect_queries(value, queries));
 }
 
 /// Every word of a query that is ours is a sample that the service has, and every label is one of these samples'.

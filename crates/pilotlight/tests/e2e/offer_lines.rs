@@ -150,3 +150,44 @@ fn lines_go_to_stdout_too_and_a_file_that_cannot_be_opened_is_told() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("/no/such/folder/offers.jsonl") && stderr.contains("log.offers"), "{stderr}");
 }
+
+/// More than the kernels of both sides take while nobody reads.
+const TOO_LARGE_FOR_KERNELS: usize = 9_000_000;
+
+#[test]
+fn a_dispatch_that_fails_is_counted_by_why_and_the_line_says_how_many_were_tried() {
+    let log = Log::start();
+    let runner = log.server.park(&Poll::by("leaves-in-the-middle"));
+    let wanted = message::large_run("run_1", TOO_LARGE_FOR_KERNELS);
+    std::thread::scope(|scope| {
+        let told = scope.spawn(|| log.server.supervisor().offer(&wanted));
+        runner.wait_for_a_byte();
+        drop(runner);
+        assert!(!told.join().expect("no panic"));
+    });
+    let line = &log.lines(1)[0];
+    assert_eq!((&line["outcome"], &line["dispatches"]), (&json!("cold"), &json!(1)));
+    assert_eq!(log.server.metric(r#"pilotlight_dispatches_failed_total{why="ended"}"#), 1.0);
+
+    let _never_reads = log.server.park(&Poll::by("never-reads"));
+    assert!(!log.server.supervisor().offer(&wanted));
+    assert_eq!(log.lines(2)[1]["dispatches"], 1);
+    assert_eq!(log.server.metric(r#"pilotlight_dispatches_failed_total{why="deadline"}"#), 1.0);
+}
+
+#[test]
+fn an_offer_whose_supervisor_left_is_a_line_too() {
+    let log = Log::start();
+    let runner = log.server.park(&Poll::by("never-reads"));
+    let mut supervisor = log.server.connect();
+    let wanted = message::large_run("run_1", TOO_LARGE_FOR_KERNELS);
+    supervisor.send(post("/warm-start?behind", message::offer(&wanted)));
+    runner.wait_for_a_byte();
+    drop(supervisor);
+    let line = &log.lines(1)[0];
+    assert_eq!(
+        (&line["outcome"], &line["run"], &line["runner"]),
+        (&json!("unanswered"), &json!("run_1"), &Value::Null)
+    );
+    assert_eq!(log.server.metric(r#"pilotlight_offers_total{outcome="unanswered"}"#), 1.0);
+}

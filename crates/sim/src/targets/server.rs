@@ -55,7 +55,7 @@ impl Server {
         let started = runtime.block_on(async {
             // Rust's own start ignores this signal; a fuzzer starts otherwise, and would die of a client that left.
             drop(signal(SignalKind::pipe())?);
-            App::start(&config).await
+            App::start(&config, None).await
         });
         let app = started.unwrap_or_else(|error| panic!("the product does not start: {error:#}"));
         Self { address: app.address(), panics_before, _app: app, runtime: Some(runtime) }

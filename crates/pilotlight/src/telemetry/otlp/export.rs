@@ -62,8 +62,7 @@ impl Spans {
 
 fn to_export(seen: &Seen) -> Option<Arc<Offer>> {
     match seen {
-        Seen::Offer(offer) => offer.trace?.span.map(|_| Arc::clone(offer)),
-        // Its span is exported already, and a span does not change.
+        Seen::Offer(offer) => seen.has_span().then(|| Arc::clone(offer)),
         Seen::Unread(..) => None,
     }
 }
