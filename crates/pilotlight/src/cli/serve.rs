@@ -17,8 +17,11 @@ pub(super) fn run(settings: &Settings, only: &[Part]) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let only = (!only.is_empty()).then_some(only);
-    Runtime::new()?.block_on(serve(&loaded.config, only))?;
-    Ok(())
+    let runtime = Runtime::new()?;
+    let ended = runtime.block_on(serve(&loaded.config, only));
+    // A write that hangs, to a pipe that nobody reads or to a dead disk, must not hold the end up.
+    runtime.shutdown_background();
+    Ok(ended?)
 }
 
 async fn serve(config: &Config, only: Option<&[Part]>) -> anyhow::Result<()> {

@@ -17,32 +17,35 @@ pub(super) struct Histogram(Arc<Counts>);
 struct Counts {
     /// Upper bounds in microseconds, which belong to their bucket; they rise.
     bounds: &'static [u64],
-    /// One for each bound, and one for what is above all.
-    buckets: Box<[AtomicU64]>,
-    sum_us: AtomicU64,
+    /// The sum of all in microseconds, then a count for each bound and one for what is above all. Together they lie
+    /// apart from what is only read, so that a core that writes takes nothing from one that reads.
+    cells: Box<[AtomicU64]>,
 }
+
+/// Where the sum is.
+const SUM: usize = 0;
 
 impl Histogram {
     /// Without observations. `bounds` are microseconds, from small to large.
     #[must_use]
     pub(super) fn new(bounds: &'static [u64]) -> Self {
         debug_assert!(bounds.is_sorted_by(|a, b| a < b), "bounds rise");
-        let buckets = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Counts { bounds, buckets, sum_us: AtomicU64::new(0) }))
+        let cells = (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
+        Self(Arc::new(Counts { bounds, cells }))
     }
 
     /// Counts one.
     pub(super) fn observe(&self, time: Duration) {
         let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let Counts { bounds, buckets, sum_us } = &*self.0;
-        buckets[bounds.partition_point(|bound| *bound < us)].fetch_add(1, Ordering::Relaxed);
-        sum_us.fetch_add(us, Ordering::Relaxed);
+        let Counts { bounds, cells } = &*self.0;
+        cells[SUM].fetch_add(us, Ordering::Relaxed);
+        cells[1 + bounds.partition_point(|bound| *bound < us)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Upper bounds in seconds, each with what was counted up to it and above the one before.
     fn buckets(&self) -> Vec<(f64, u64)> {
         let bounds = self.0.bounds.iter().map(|us| seconds(*us)).chain([f64::INFINITY]);
-        bounds.zip(self.0.buckets.iter().map(|count| count.load(Ordering::Relaxed))).collect()
+        bounds.zip(self.0.cells[1..].iter().map(|count| count.load(Ordering::Relaxed))).collect()
     }
 }
 
@@ -55,7 +58,7 @@ impl EncodeMetric for Histogram {
         let buckets = self.buckets();
         // From the buckets as they were read: whatever is observed meanwhile, the largest bucket is the count.
         let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = seconds(self.0.sum_us.load(Ordering::Relaxed));
+        let sum = seconds(self.0.cells[SUM].load(Ordering::Relaxed));
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 

@@ -1,13 +1,16 @@
 //! `log.offers`: one flat line for every offer, and one for every run that nobody read.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::http::post;
 use crate::support::message::{self, DEPLOYMENT, VERSION, run};
-use crate::support::parties::Poll;
-use crate::support::process::Folder;
+use crate::support::parties::{Poll, Supervisor};
+use crate::support::process::{Folder, Process};
 use crate::support::server::Server;
 use crate::support::wait;
 
@@ -190,4 +193,24 @@ fn an_offer_whose_supervisor_left_is_a_line_too() {
         (&json!("unanswered"), &json!("run_1"), &Value::Null)
     );
     assert_eq!(log.server.metric(r#"pilotlight_offers_total{outcome="unanswered"}"#), 1.0);
+}
+
+#[test]
+fn a_reader_that_stands_still_holds_neither_an_offer_nor_the_end_up() {
+    let settings = [("PILOTLIGHT_LOG_OFFERS", "stdout"), ("PILOTLIGHT_SERVER_PORT", "0")];
+    let mut command = crate::support::server::pilotlight(&settings);
+    let mut process = Process::start(command.arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()));
+    let mut said = BufReader::new(process.child().stdout.take().expect("asked for"));
+    let mut first = String::new();
+    said.read_line(&mut first).expect("it says where it listens");
+    let address = first.trim_end().rsplit_once("//").expect("a URL").1.parse().expect("an address");
+    let mut supervisor = Supervisor::at(address);
+    // More than a pipe takes, twice.
+    for _ in 0..2 {
+        (0..600).for_each(|number| _ = supervisor.offer(&run(&format!("run_{number}"))));
+        wait::pause(Duration::from_millis(200));
+    }
+    process.signal("TERM");
+    assert!(process.ended().success());
+    drop(said);
 }
