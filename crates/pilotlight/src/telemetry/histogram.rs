@@ -3,11 +3,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
+
+/// Threads that count apart. More than that share, which is slower and as right.
+const SHARDS: usize = 8;
 
 /// Durations, counted by size. A clone counts into the same.
 #[derive(Debug, Clone)]
@@ -17,35 +20,46 @@ pub(super) struct Histogram(Arc<Counts>);
 struct Counts {
     /// Upper bounds in microseconds, which belong to their bucket; they rise.
     bounds: &'static [u64],
-    /// The sum of all in microseconds, then a count for each bound and one for what is above all. Together they lie
-    /// apart from what is only read, so that a core that writes takes nothing from one that reads.
-    cells: Box<[AtomicU64]>,
+    /// Each thread has its own, so that cores do not take them from one another.
+    shards: [Box<[AtomicU64]>; SHARDS],
 }
 
-/// Where the sum is.
+/// Where a shard has the sum in microseconds. The counts follow: one for each bound, one for what is above all.
 const SUM: usize = 0;
+
+thread_local! {
+    static SHARD: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS
+    };
+}
 
 impl Histogram {
     /// Without observations. `bounds` are microseconds, from small to large.
     #[must_use]
     pub(super) fn new(bounds: &'static [u64]) -> Self {
         debug_assert!(bounds.is_sorted_by(|a, b| a < b), "bounds rise");
-        let cells = (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Counts { bounds, cells }))
+        let shard = |_| (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
+        Self(Arc::new(Counts { bounds, shards: std::array::from_fn(shard) }))
     }
 
     /// Counts one.
     pub(super) fn observe(&self, time: Duration) {
         let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let Counts { bounds, cells } = &*self.0;
-        cells[SUM].fetch_add(us, Ordering::Relaxed);
-        cells[1 + bounds.partition_point(|bound| *bound < us)].fetch_add(1, Ordering::Relaxed);
+        let Counts { bounds, shards } = &*self.0;
+        let shard = &shards[SHARD.with(|shard| *shard)];
+        shard[SUM].fetch_add(us, Ordering::Relaxed);
+        shard[1 + bounds.partition_point(|bound| *bound < us)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Upper bounds in seconds, each with what was counted up to it and above the one before.
     fn buckets(&self) -> Vec<(f64, u64)> {
         let bounds = self.0.bounds.iter().map(|us| seconds(*us)).chain([f64::INFINITY]);
-        bounds.zip(self.0.cells[1..].iter().map(|count| count.load(Ordering::Relaxed))).collect()
+        bounds.zip((1..).map(|cell| self.all(cell))).collect()
+    }
+
+    fn all(&self, cell: usize) -> u64 {
+        self.0.shards.iter().map(|shard| shard[cell].load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 }
 
@@ -58,7 +72,7 @@ impl EncodeMetric for Histogram {
         let buckets = self.buckets();
         // From the buckets as they were read: whatever is observed meanwhile, the largest bucket is the count.
         let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = seconds(self.0.cells[SUM].load(Ordering::Relaxed));
+        let sum = seconds(self.all(SUM));
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 
