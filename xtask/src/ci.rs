@@ -35,6 +35,7 @@ impl Stages {
         self.run("clippy", clippy, |()| true)?;
         self.run("deny", || deny(consent), |()| true)?;
         let plan = Plan { size: Size::Usual, consent, filters: Vec::new() };
+        self.run("otlp", otlp, |()| true)?;
         self.run("test", || test::run(&plan), Report::is_good)
     }
 
@@ -76,6 +77,13 @@ fn format() -> anyhow::Result<()> {
 fn clippy() -> anyhow::Result<()> {
     component("clippy", "clippy")?;
     child::run(child::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// The one feature that is off by default: its lints, and that a span arrives.
+fn otlp() -> anyhow::Result<()> {
+    let of_it = ["-p", "pilotlight", "--features", "otlp"];
+    child::run(child::cargo().arg("clippy").args(of_it).args(["--all-targets", "--", "-D", "warnings"]))?;
+    child::run(child::cargo().args(["nextest", "run"]).args(of_it).args(["--lib", "--test", "e2e", "otlp::"]))
 }
 
 fn deny(consent: Consent) -> anyhow::Result<()> {

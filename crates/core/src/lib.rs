@@ -7,6 +7,7 @@ pub mod limits;
 pub mod time;
 
 pub mod ids;
+pub mod trace;
 
 pub mod delivery;
 pub mod pool;

@@ -100,3 +100,12 @@ pub const UNREAD_WITHIN: Duration = Duration::from_secs(10);
 
 /// Connections kept open after the protocol is done with them, to see whether a reset follows.
 pub const LINGERING: usize = 1024;
+
+/// Offers that wait to be written about; emptied ten times a second, that is for 160,000 a second.
+pub const SEEN: usize = 16 * 1024;
+
+/// Spans in one export. Collectors take 4 MiB by default; this is under 1 MiB.
+pub const SPANS: usize = 1024;
+
+/// Exports that wait for a collector that is slow.
+pub const EXPORTS: usize = 32;

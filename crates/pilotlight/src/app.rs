@@ -9,9 +9,10 @@ use anyhow::Context;
 use pilotlight_core::delivery::Proof;
 use pilotlight_core::pool;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Ack, Config, OnOff, Order, Server, WarmStart};
+use crate::config::{Ack, Config, OfferLog, OnOff, Order, Server, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
 use crate::http::auth::Auth;
 use crate::http::live::board::About;
@@ -23,9 +24,16 @@ use crate::net::listener::{self, Connections};
 use crate::net::sockets::{self, Inherited, Listening, Sharing};
 use crate::net::tls::Tls;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::offer_log;
+#[cfg(feature = "otlp")]
+use crate::telemetry::otlp;
+use crate::telemetry::watch::{Readers, Watch};
 
 /// Of the connections, one in so many is kept for supervisors and people when runners would take them all.
 const NOT_FOR_POLLS: usize = 16;
+
+/// Disks and collectors near by take milliseconds; those that take longer must not hold the end up.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The running service.
 #[derive(Debug)]
@@ -38,6 +46,14 @@ pub struct App {
     feed: Arc<Feed>,
     connections: Connections,
     tasks: JoinSet<()>,
+    watching: Watching,
+}
+
+/// The tasks that pass on what was seen of offers. They end last.
+#[derive(Debug)]
+struct Watching {
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
 }
 
 impl App {
@@ -48,14 +64,16 @@ impl App {
     pub async fn start(config: &Config, only: Option<&[Part]>) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let proof = proof(config.warm_start.ack).await?;
-        let connections = Connections::new(listener::connections_at_most(config.server.max_connections)?);
+        let metrics = Metrics::new(proof);
+        let at_most = listener::connections_at_most(config.server.max_connections)?;
+        let connections = Connections::new(at_most, metrics.connections());
         let server = &config.server;
         let tls = tls(server)?;
         let (main, control) = sockets(server)?;
         let (address, control_address) = (main.address, control.as_ref().map(|listening| listening.address));
-        let metrics = Metrics::new(proof);
+        let (watch, watching) = Watching::start(config, clock, &metrics)?;
         let settings = settings(&config.warm_start, proof, connections.at_most());
-        let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics));
+        let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), watch);
         let told = told(&config.warm_start);
         let feed = Feed::new(Arc::clone(&dispatcher), clock, About::new(proof, told, address));
         let handles = Handles {
@@ -87,7 +105,17 @@ impl App {
             tasks.spawn(connections.clone().accept(control, tls.clone(), service));
         }
         let (control, tls) = (control_address, tls.is_some());
-        Ok(Self { address, control, tls, grace: server.grace, dispatcher, feed, connections, tasks })
+        Ok(Self {
+            address,
+            control,
+            tls,
+            grace: server.grace,
+            dispatcher,
+            feed,
+            connections,
+            tasks,
+            watching,
+        })
     }
 
     /// Where operators are answered, when that is an address of its own.
@@ -127,6 +155,39 @@ impl App {
             tracing::warn!(open = self.connections.open(), "the grace is over, closing what is still open");
         }
         self.tasks.shutdown().await;
+        self.watching.end().await;
+    }
+}
+
+impl Watching {
+    fn start(config: &Config, clock: Clock, metrics: &Metrics) -> anyhow::Result<(Watch, Self)> {
+        let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+        let log = offer_log(&config.log.offers)?;
+        #[cfg(feature = "otlp")]
+        let spans = config.telemetry.otlp_endpoint.as_deref().map(|endpoint| {
+            let (spans, exporter) = otlp::new(endpoint, clock, metrics.dropped().spans);
+            tasks.spawn(exporter.keep(stop.clone()));
+            spans
+        });
+        let readers = Readers {
+            log,
+            #[cfg(feature = "otlp")]
+            spans,
+        };
+        let (watch, watcher) = Watch::new(readers, clock, metrics.dropped());
+        if let Some(watcher) = watcher {
+            tasks.spawn(watcher.keep(stop.clone()));
+        }
+        Ok((watch, Self { tasks, stop }))
+    }
+
+    /// What was seen is passed on to its last word, unless its readers do not take it.
+    async fn end(mut self) {
+        self.stop.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_WORDS_WITHIN, all).await.is_err() {
+            tracing::warn!("gave up on telling the last of what was seen (log.offers, telemetry)");
+        }
     }
 }
 
@@ -137,6 +198,17 @@ pub enum Part {
     WarmStart,
     /// What operators call.
     Dashboard,
+}
+
+fn offer_log(to: &OfferLog) -> anyhow::Result<Option<offer_log::OfferLog>> {
+    Ok(match to {
+        OfferLog::None => None,
+        OfferLog::Stdout => Some(offer_log::OfferLog::stdout()),
+        OfferLog::File(path) => {
+            let log = offer_log::OfferLog::file(path);
+            Some(log.with_context(|| format!("failed to open {} (log.offers)", path.display()))?)
+        }
+    })
 }
 
 fn tls(server: &Server) -> anyhow::Result<Option<Arc<Tls>>> {

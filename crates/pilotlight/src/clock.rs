@@ -23,13 +23,18 @@ impl Clock {
         Moment::from_micros(micros(self.started.elapsed()))
     }
 
-    /// A moment in epoch milliseconds, by the wall clock as it is set now.
+    /// A moment as the time since 1970, by the wall clock as it is set now.
+    #[must_use]
+    pub fn epoch(self, moment: Moment) -> Duration {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = self.now();
+        (wall + moment.since(now)).saturating_sub(now.since(moment))
+    }
+
+    /// The same in milliseconds.
     #[must_use]
     pub fn epoch_ms(self, moment: Moment) -> u64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let moment = i128::from(moment.as_micros()) - i128::from(self.now().as_micros());
-        let epoch = i128::try_from(now.as_micros()).unwrap_or(i128::MAX).saturating_add(moment) / 1000;
-        u64::try_from(epoch).unwrap_or(0)
+        u64::try_from(self.epoch(moment).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Waits until that moment.

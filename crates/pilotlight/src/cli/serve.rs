@@ -19,8 +19,10 @@ pub(super) fn run(settings: &Settings, only: &[Part]) -> Result<(), Failure> {
     }
     let only = (!only.is_empty()).then_some(only);
     let runtime = Builder::new_multi_thread().enable_all().on_thread_park(memory::tidy_up).build()?;
-    runtime.block_on(serve(&loaded.config, only))?;
-    Ok(())
+    let ended = runtime.block_on(serve(&loaded.config, only));
+    // A write that hangs, to a pipe that nobody reads or to a dead disk, must not hold the end up.
+    runtime.shutdown_background();
+    Ok(ended?)
 }
 
 async fn serve(config: &Config, only: Option<&[Part]>) -> anyhow::Result<()> {

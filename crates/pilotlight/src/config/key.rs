@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use super::takes::{Takes, Value};
-use super::{auth, log, server, warm_start};
+use super::{auth, log, server, telemetry, warm_start};
 
 /// Marks an environment name as ours.
 pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
@@ -15,8 +15,13 @@ pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
 pub(super) const ENV_CONFIG: &str = "PILOTLIGHT_CONFIG";
 
 /// Every section with its rows, in the order in which people read them.
-pub(super) const SECTIONS: [(&str, &[Key]); 4] =
-    [("server", server::KEYS), ("auth", auth::KEYS), ("warm_start", warm_start::KEYS), ("log", log::KEYS)];
+pub(super) const SECTIONS: [(&str, &[Key]); 5] = [
+    ("server", server::KEYS),
+    ("auth", auth::KEYS),
+    ("warm_start", warm_start::KEYS),
+    ("log", log::KEYS),
+    ("telemetry", telemetry::KEYS),
+];
 
 /// One row of the table of known keys.
 #[derive(Debug)]

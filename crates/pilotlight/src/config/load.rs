@@ -14,6 +14,7 @@ use super::mistakes::{Mistake, Mistakes, Problem};
 use super::resolved::{Origin, Resolved};
 use super::server::Server;
 use super::takes::Value;
+use super::telemetry::Telemetry;
 use super::warm_start::{Tokens, WarmStart};
 
 /// Everything a user can set; the default is what holds when nothing is set.
@@ -28,6 +29,8 @@ pub struct Config {
     pub warm_start: WarmStart,
     /// `log.*`
     pub log: Log,
+    /// `telemetry.*`
+    pub telemetry: Telemetry,
 }
 
 impl Config {
@@ -131,6 +134,9 @@ impl Found {
         let needs: Vec<_> = config.missing_halves().map(|(key, other)| resolved.needs(key, other)).collect();
         if !needs.is_empty() {
             return Err(Mistakes(needs));
+        }
+        if config.telemetry.otlp_endpoint.is_some() && !cfg!(feature = "otlp") {
+            return Err(Mistakes(vec![resolved.not_built("telemetry.otlp_endpoint", "otlp")]));
         }
         self.warnings.extend(config.verifies_nothing());
         Ok(Loaded { config, resolved, warnings: self.warnings })

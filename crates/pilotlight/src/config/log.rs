@@ -1,5 +1,7 @@
 //! `log.*`: what is written to the log, and in which shape.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::key::{self, Key};
@@ -13,6 +15,30 @@ pub struct Log {
     pub level: LogLevel,
     /// The shape of a line.
     pub format: LogFormat,
+    /// Where a line is written for every offer.
+    pub offers: OfferLog,
+}
+
+/// Where a line is written for every offer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Option<String>")]
+pub enum OfferLog {
+    /// Nowhere.
+    None,
+    /// To stdout.
+    Stdout,
+    /// To the end of this file.
+    File(PathBuf),
+}
+
+impl From<Option<String>> for OfferLog {
+    fn from(text: Option<String>) -> Self {
+        match text.as_deref() {
+            None => Self::None,
+            Some("stdout") => Self::Stdout,
+            Some(path) => Self::File(path.into()),
+        }
+    }
 }
 
 /// How important a line is.
@@ -60,5 +86,11 @@ pub(super) const KEYS: &[Key] = &[
         "text",
         Takes::Word(&["text", "json"]),
         "the shape of a line: `text` for people, `json` for machines",
+    ),
+    Key::new(
+        "log.offers",
+        "none",
+        Takes::NoneOrStdoutOrPath,
+        "where a line of JSON is written for every offer; a file is opened again on SIGHUP or when it was moved",
     ),
 ];

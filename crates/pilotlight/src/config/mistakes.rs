@@ -44,6 +44,10 @@ pub(super) enum Problem {
     Section { name: String },
     #[error("{key} needs {other}; set both")]
     Needs { key: &'static str, other: &'static str },
+    #[error(
+        "{key} has no effect: this binary was built without the feature `{feature}`; leave it out, or build with it"
+    )]
+    NotBuilt { key: &'static str, feature: &'static str },
     #[error("not TOML: {0}")]
     Syntax(String),
     /// The cause is in the text, because a list of mistakes has no one source.

@@ -13,6 +13,7 @@ mod load;
 mod auth;
 mod log;
 mod server;
+mod telemetry;
 mod warm_start;
 
 mod network;
@@ -36,11 +37,12 @@ mod tests;
 
 pub use auth::Auth;
 pub use load::{Config, Loaded, load};
-pub use log::{Log, LogFormat, LogLevel};
+pub use log::{Log, LogFormat, LogLevel, OfferLog};
 pub use mistakes::Mistakes;
 pub use network::Network;
 pub use reference::reference;
 pub use resolved::{Origin, Resolved};
 pub use secret::Secret;
 pub use server::{OnOff, Server};
+pub use telemetry::Telemetry;
 pub use warm_start::{Ack, Order, Tokens, WarmStart};

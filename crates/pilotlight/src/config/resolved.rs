@@ -64,9 +64,17 @@ impl Resolved {
 
     /// The mistake of setting `key` without `other`.
     pub(super) fn needs(&self, key: &'static str, other: &'static str) -> Mistake {
+        Problem::Needs { key, other }.at(self.origin(key))
+    }
+
+    /// The mistake of setting `key` where `feature` was not built in.
+    pub(super) fn not_built(&self, key: &'static str, feature: &'static str) -> Mistake {
+        Problem::NotBuilt { key, feature }.at(self.origin(key))
+    }
+
+    fn origin(&self, key: &str) -> Origin {
         let setting = self.0.iter().find(|setting| setting.key.name == key);
-        let origin = setting.map_or(Origin::Default, |setting| setting.origin.clone());
-        Problem::Needs { key, other }.at(origin)
+        setting.map_or(Origin::Default, |setting| setting.origin.clone())
     }
 
     /// Each key with its printed value (dots for a secret) and its origin.

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::{RangeFrom, RangeInclusive};
 use std::time::Duration;
 
+use hyper::Uri;
 use hyper::header::HeaderName;
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
@@ -27,6 +28,10 @@ pub(super) enum Takes {
     NoneOrSocket,
     /// `none`, or the path of a file.
     NoneOrPath,
+    /// `none`, `stdout`, or the path of a file.
+    NoneOrStdoutOrPath,
+    /// `none`, or an `http` URL without user, query and fragment.
+    NoneOrHttpUrl,
     /// `none`, or a text that nobody may see.
     NoneOrSecret,
     /// Separated by commas.
@@ -69,13 +74,23 @@ impl Takes {
                 let word = words.iter().find(|word| text.eq_ignore_ascii_case(word));
                 word.map(|word| Value::new(word, *word))
             }
-            Self::NoneOrSocket | Self::NoneOrPath | Self::NoneOrSecret
+            Self::NoneOrSocket
+            | Self::NoneOrPath
+            | Self::NoneOrStdoutOrPath
+            | Self::NoneOrHttpUrl
+            | Self::NoneOrSecret
                 if text.eq_ignore_ascii_case("none") =>
             {
                 Some(Value::new("none", Json::Null))
             }
             Self::NoneOrSocket => text.parse().ok().map(|at: SocketAddr| Value::new(at, at.to_string())),
-            Self::NoneOrPath | Self::NoneOrSecret => (!text.is_empty()).then(|| Value::new(text, text)),
+            Self::NoneOrStdoutOrPath if text.eq_ignore_ascii_case("stdout") => {
+                Some(Value::new("stdout", "stdout"))
+            }
+            Self::NoneOrHttpUrl => is_http_url(text).then(|| Value::new(text, text)),
+            Self::NoneOrPath | Self::NoneOrStdoutOrPath | Self::NoneOrSecret => {
+                (!text.is_empty()).then(|| Value::new(text, text))
+            }
             Self::ListOfSecrets if text.is_empty() || text.eq_ignore_ascii_case("none") => Some(list([])),
             Self::ListOfSecrets => {
                 let secrets: Vec<_> = parts(text).map(str::to_owned).collect();
@@ -118,6 +133,12 @@ fn network(text: &str) -> Option<String> {
         Ok(network) => Some(network.trunc().to_string()),
         Err(_) => text.eq_ignore_ascii_case("any").then(|| "any".to_owned()),
     }
+}
+
+fn is_http_url(text: &str) -> bool {
+    let Ok(url) = text.parse::<Uri>() else { return false };
+    let host = url.authority().is_some_and(|host| !host.as_str().contains('@'));
+    url.scheme_str() == Some("http") && host && url.query().is_none() && !text.contains('#')
 }
 
 fn address(text: &str) -> Option<IpAddr> {
@@ -171,6 +192,8 @@ impl fmt::Display for Takes {
             Self::Word([]) => write!(f, "nothing"),
             Self::NoneOrSocket => write!(f, "none, or an IP address with a port, such as 127.0.0.1:8081"),
             Self::NoneOrPath => write!(f, "none, or the path of a file"),
+            Self::NoneOrStdoutOrPath => write!(f, "none, stdout, or the path of a file"),
+            Self::NoneOrHttpUrl => write!(f, "none, or an http URL such as http://127.0.0.1:4318"),
             Self::NoneOrSecret => write!(f, "none, or a text"),
             Self::ListOfSecrets => write!(f, "none, or texts separated by commas"),
             Self::ListOfNetworks => write!(f, "any, or networks such as 10.0.0.0/8, separated by commas"),
@@ -209,6 +232,9 @@ mod tests {
                 "ANY=any 10.1.2.3/8=10.0.0.0/8 ::1,,1.1.1.1=::1/128,1.1.1.1/32 x= 1.1.1.1/33=",
             ),
             (&Takes::ListOfSecrets, "a,b=a,b ,a,=a none= ,= ="),
+            (&Takes::NoneOrStdoutOrPath, "NONE=none StdOut=stdout ./stdout=./stdout ="),
+            (&Takes::NoneOrHttpUrl, "none=none http://a:4318=http://a:4318 http://[::1]/x=http://[::1]/x"),
+            (&Takes::NoneOrHttpUrl, "https://a= a:4318= http://= http://u:p@a= http://a?b= http://a#b= ="),
             (&Takes::HeaderName, "X-Real-IP=X-Real-IP a:b= ="),
         ] {
             for (text, meaning) in table.split(' ').filter_map(|pair| pair.split_once('=')) {

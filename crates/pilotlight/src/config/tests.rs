@@ -143,6 +143,15 @@ allowed: a duration (ms, s, m, h) from 50ms to 5s";
     assert_eq!(mistakes(toml, env), expected);
 }
 
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_key_of_a_feature_that_was_not_built_is_a_mistake() {
+    let text = mistakes("[telemetry]\notlp_endpoint = 'http://127.0.0.1:4318'", "");
+    let expected =
+        "p.toml:2: telemetry.otlp_endpoint has no effect: this binary was built without the feature `otlp`";
+    assert!(text.contains(expected), "{text}");
+}
+
 #[test]
 fn every_line_that_is_not_toml_is_named_without_what_could_be_a_secret() {
     let toml = "[server]\nhost = \"hunter2\nport = hunter2\nport = 1\n[server]\n";
@@ -189,17 +198,30 @@ fn a_value_that_is_not_text_is_a_mistake_of_a_known_name_only() {
 fn settings_are_printed_for_people_and_for_machines() {
     let resolved = from_env("PORT=0 PILOTLIGHT_WARM_START_KEEPALIVE=90s").resolved;
     let expected = "\
-server.host                    127.0.0.1  default
-server.port                    0          PORT
-server.max_connections         auto       default
-server.grace                   8s         default
-warm_start.connection_timeout  30s        default
-warm_start.keepalive           90s        PILOTLIGHT_WARM_START_KEEPALIVE
-warm_start.order               newest     default
-warm_start.ack                 auto       default
-warm_start.ack_deadline        250ms      default
-log.level                      info       default
-log.format                     text       default
+server.host                    127.0.0.1        default
+server.port                    0                PORT
+server.max_connections         auto             default
+server.allow                   any              default
+server.trusted_proxies                          default
+server.client_ip_header        X-Forwarded-For  default
+server.control                 none             default
+server.reuse_port              off              default
+server.tls_cert                none             default
+server.tls_key                 none             default
+server.grace                   8s               default
+auth.admin_keys                                 default
+auth.runner_keys                                default
+warm_start.connection_timeout  30s              default
+warm_start.keepalive           90s              PILOTLIGHT_WARM_START_KEEPALIVE
+warm_start.order               newest           default
+warm_start.ack                 auto             default
+warm_start.ack_deadline        250ms            default
+warm_start.tokens              disabled         default
+warm_start.token_secret        none             default
+log.level                      info             default
+log.format                     text             default
+log.offers                     none             default
+telemetry.otlp_endpoint        none             default
 ";
     assert_eq!(resolved.to_string(), expected);
     let json = resolved.to_json();

@@ -6,6 +6,7 @@ pub mod dispatcher;
 pub mod park;
 mod slot;
 
+mod course;
 pub mod offer;
 
 pub mod keeper;

@@ -9,8 +9,10 @@ use pilotlight_core::ids::RunId;
 use pilotlight_core::limits::HEAD_WITHIN;
 use pilotlight_core::pool::{Chosen, Poll, PoolKey};
 use pilotlight_core::time::Moment;
+use pilotlight_core::trace::TraceParent;
 use tokio::sync::oneshot;
 
+use super::course::Course;
 use super::dispatcher::{Dispatcher, Waiter};
 use super::park::{Handed, Verdict, Way};
 use super::slot;
@@ -18,6 +20,8 @@ use crate::clock::Clock;
 use crate::net::ack::Acked;
 use crate::net::conn::{Conn, Tell, Written};
 use crate::net::direct::DirectAnswer;
+use crate::telemetry::metrics::Answered;
+use crate::telemetry::seen::{self, Outcome, Seen};
 
 /// A run that wants a runner.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ pub struct Run {
     pub head: Bytes,
     /// The message, byte for byte.
     pub message: Bytes,
+    /// Where its supervisor stands in a trace.
+    pub trace: Option<TraceParent>,
 }
 
 impl Dispatcher {
@@ -39,7 +45,7 @@ impl Dispatcher {
         let began = self.clock.now();
         let patience = Patience::for_run(run.message.len(), self.settings.ack_deadline);
         let (mut offer, mut step) = Offer::new(self.settings.proof, patience);
-        let mut unanswered = self.metrics.unanswered_offer();
+        let mut course = Course::new(self, &run, began);
         let mut dispatch: Option<Dispatch> = None;
         let mut now = began;
         let answer = loop {
@@ -51,6 +57,9 @@ impl Dispatcher {
             let event = match step.next {
                 Next::Choose => {
                     dispatch = self.hand_over(&run);
+                    if let Some(dispatch) = &dispatch {
+                        course.dispatched(&dispatch.taker);
+                    }
                     dispatch.as_ref().map_or(Event::NobodyWaits, Dispatch::begun)
                 }
                 Next::Wait { until } => {
@@ -65,9 +74,12 @@ impl Dispatcher {
                 now = now.max(dispatch.taker.chosen_at);
             }
             step = offer.handle(now, event);
+            course.went_on(now, event, step);
         };
-        unanswered.is_answered();
-        self.settle(run, answer, Ended { began, at: now, dispatches: offer.dispatches(), dispatch });
+        let dispatch = dispatch.filter(|_| answer != Answer::Cold);
+        let taker = dispatch.as_ref().map(|dispatch| &dispatch.taker);
+        let seen = course.ended(now, Outcome::Answered(answer), taker);
+        self.settle(run, answer, Ended { began, at: now, dispatches: offer.dispatches(), dispatch, seen });
         answer
     }
 
@@ -93,26 +105,30 @@ impl Dispatcher {
 
     fn settle(self: &Arc<Self>, run: Run, answer: Answer, ended: Ended) {
         let took = ended.at.since(ended.began);
-        self.metrics.answered(answer, took, ended.dispatches);
-        let dispatch = ended.dispatch.filter(|_| answer != Answer::Cold);
+        let Ended { dispatch, dispatches, seen, .. } = ended;
+        let waited = dispatch.as_ref().map(|dispatch| dispatch.taker.waited);
+        self.metrics.answered(Answered { answer, took, dispatches, waited });
         let conn = dispatch.as_ref().map(|dispatch| Arc::clone(&dispatch.conn));
         let entry = self.matching().settle(Offered {
             run: run.id,
             key: dispatch.as_ref().map_or(run.key, |dispatch| dispatch.key.clone()),
             at: ended.at,
             took,
-            dispatches: ended.dispatches,
+            dispatches,
             answer,
             runner: dispatch.map(|dispatch| dispatch.taker.clone()),
         });
         if let Some(conn) = conn {
             let dispatcher = Arc::clone(self);
-            conn.when_unread(move || dispatcher.unread(&entry));
+            conn.when_unread(move || dispatcher.unread(&entry, seen));
         }
     }
 
-    fn unread(&self, entry: &Entry) {
+    fn unread(&self, entry: &Entry, seen: Option<Arc<seen::Offer>>) {
         self.metrics.unread.inc();
+        if let Some(offer) = seen {
+            self.watch.tell(Seen::Unread(offer, self.clock.now()));
+        }
         let run = self.matching().unread(entry).map(|offered| offered.run.clone());
         let run = run.as_ref().map_or("of long ago", RunId::as_str);
         tracing::warn!(run, "a runner's kernel acknowledged a run that the runner never read");
@@ -124,7 +140,10 @@ struct Ended {
     began: Moment,
     at: Moment,
     dispatches: u8,
+    /// The one that took it; `None` when cold.
     dispatch: Option<Dispatch>,
+    /// What those who watch were told.
+    seen: Option<Arc<seen::Offer>>,
 }
 
 /// A run on its way to one poll.

@@ -12,6 +12,7 @@ use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Versio
 use pilotlight_core::limits::RUN_BYTES;
 use pilotlight_core::pool::PoolKey;
 use pilotlight_core::time::Moment;
+use pilotlight_core::trace::{self, TraceParent};
 use pilotlight_wire::dashboard;
 use pilotlight_wire::object::Object;
 use pilotlight_wire::warm_start::{DequeuedMessage, Offer, header};
@@ -53,6 +54,13 @@ pub fn poll(headers: &impl Headers) -> Result<(PoolKey, Runner), Refusal> {
         worker: WorkerName::parse(worker).map_err(|why| bad(header::WORKER_INSTANCE_NAME, why))?,
     };
     Ok((key, runner))
+}
+
+/// Where the caller stands in a trace, when it says so in the one way that counts.
+pub fn trace(headers: &impl Headers) -> Option<TraceParent> {
+    let mut values = headers.values(trace::HEADER);
+    let value = values.next().filter(|_| values.next().is_none())?;
+    TraceParent::parse(value)
 }
 
 fn required<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, Refusal> {
@@ -120,7 +128,8 @@ pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
     };
     let id = RunId::parse(id).map_err(|why| bad("run.friendlyId", why))?;
     let message = body.slice_ref(json.as_bytes());
-    Ok(Wish::Run(Run { id, key, head: head(StatusCode::OK, message.len(), Keeping::Open).freeze(), message }))
+    let head = head(StatusCode::OK, message.len(), Keeping::Open).freeze();
+    Ok(Wish::Run(Run { id, key, head, message, trace: None }))
 }
 
 /// The message of a body that is nothing but its envelope, as supervisors send it: read in one pass.

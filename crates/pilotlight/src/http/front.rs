@@ -13,6 +13,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::{BODY_WITHIN, HEAD_WITHIN};
 use pilotlight_core::pool::PoolKey;
+use pilotlight_core::trace::TraceParent;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::{Keeping, Refusal, Reply, head};
@@ -110,7 +111,7 @@ impl Front<'_> {
             },
             Plain::Poll(Err(refusal)) => self.reply(refusal.into()).await,
             // Boxed, so that parked polls do not carry its size.
-            Plain::Offer { body_bytes } => Box::pin(self.offer(body_bytes)).await,
+            Plain::Offer { body_bytes, trace } => Box::pin(self.offer(body_bytes, trace)).await,
         }
     }
 
@@ -124,12 +125,12 @@ impl Front<'_> {
         }
     }
 
-    async fn offer(&mut self, body_bytes: usize) -> Next {
+    async fn offer(&mut self, body_bytes: usize, trace: Option<TraceParent>) -> Next {
         let reply = match self.body(body_bytes).await {
-            Some(body) => warm_start::offered(self.handles, Ok(body)).await,
+            Some(body) => warm_start::offered(self.handles, Ok(body), trace).await,
             None if self.conn.was_too_slow() => {
                 let refusal = Refusal::too_slow(BODY_WITHIN);
-                _ = self.reply(warm_start::offered(self.handles, Err(refusal)).await).await;
+                _ = self.reply(warm_start::offered(self.handles, Err(refusal), None).await).await;
                 return Next::Close;
             }
             None => return Next::Close,

@@ -16,7 +16,13 @@ const FORMAT: HeaderValue =
 /// `GET`
 pub async fn read(State(handles): State<Arc<Handles>>) -> Response {
     let (waiting, executing) = handles.dispatcher.read(|view| (view.waiting(), view.executing().len()));
-    let now = Now { waiting, executing, connections: handles.connections.open() };
+    let connections = &handles.connections;
+    let now = Now {
+        waiting,
+        executing,
+        connections: connections.open(),
+        connections_at_most: connections.at_most(),
+    };
     let mut response = Response::new(Body::from(handles.metrics.text(now)));
     response.headers_mut().insert(CONTENT_TYPE, FORMAT);
     response

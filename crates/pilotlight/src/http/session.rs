@@ -141,6 +141,7 @@ pub async fn sign_in(
             opened(Keys::Some, handles.auth.sessions.open(handles.clock.now()), &conn)
         }
         Key::Of(Scope::Runner) | Key::Unknown | Key::None => {
+            handles.metrics.refused_sign_ins.inc();
             if handles.auth.sessions.guessed(handles.clock.now()) {
                 return Refusal::too_many("too many wrong keys; try again in a second").into_response();
             }

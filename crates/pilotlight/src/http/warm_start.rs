@@ -17,6 +17,7 @@ use pilotlight_core::delivery::Answer;
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::{ENVELOPE_BYTES, RUN_BYTES};
 use pilotlight_core::pool::PoolKey;
+use pilotlight_core::trace::TraceParent;
 use pilotlight_wire::warm_start::Offered;
 
 use super::access;
@@ -24,7 +25,7 @@ use super::body;
 use super::convert::{self, Headers, Wish};
 use super::error::{self, Refusal, Reply};
 use super::router::{Handles, Hangup};
-use crate::dispatch::offer::tell;
+use crate::dispatch::offer::{Run, tell};
 use crate::dispatch::park::{Handed, Parked, Verdict, Way};
 use crate::net::conn::Conn;
 
@@ -108,17 +109,18 @@ fn hand_over(handles: &Handles, conn: &Conn, handed: Handed) -> Response {
 
 /// `POST`: offers a run.
 pub async fn offer(State(handles): State<Arc<Handles>>, request: Request) -> Response {
+    let trace = convert::trace(request.headers());
     let body = match access::may(&handles, Asked::Protocol, &request) {
         Ok(()) => body::read(request.into_body(), OFFER_BYTES).await,
         Err(denied) => Err(denied.into()),
     };
-    offered(&handles, body).await.into_response()
+    offered(&handles, body, trace).await.into_response()
 }
 
 /// Offers the run that a body holds, and answers as the supervisor expects it.
-pub async fn offered(handles: &Handles, body: Result<Bytes, Refusal>) -> Reply {
+pub async fn offered(handles: &Handles, body: Result<Bytes, Refusal>, trace: Option<TraceParent>) -> Reply {
     match body.and_then(|body| convert::wish(&body)) {
-        Ok(Wish::Run(run)) => told(handles.dispatcher.offer(run).await),
+        Ok(Wish::Run(run)) => told(handles.dispatcher.offer(Run { trace, ..run }).await),
         Ok(Wish::Undeployed) => told(Answer::Cold),
         Err(refusal) => refused(refusal),
     }

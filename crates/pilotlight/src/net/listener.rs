@@ -30,6 +30,7 @@ use super::io::Io;
 use super::sockets::{Listening, Owner};
 use super::sys;
 use super::tls::Tls;
+use crate::telemetry::metrics::{ConnectionCounts, Count};
 
 /// Descriptors left for files, pipes and connections of our own.
 const RESERVED_FILES: usize = 128;
@@ -96,18 +97,20 @@ pub struct Connections {
     tasks: TaskTracker,
     stop: CancellationToken,
     shared: Shared,
+    counts: ConnectionCounts,
 }
 
 impl Connections {
     /// None yet.
     #[must_use]
-    pub fn new(at_most: usize) -> Self {
+    pub fn new(at_most: usize, counts: ConnectionCounts) -> Self {
         Self {
             at_most,
             free: Arc::new(Semaphore::new(at_most)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             shared: Shared { linger: Arc::default(), deadlines: Arc::default() },
+            counts,
         }
     }
 
@@ -177,6 +180,7 @@ impl Connections {
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr, tls: Option<&Tls>, serve: &impl Serve) {
         let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
+            self.counts.refused.inc();
             tracing::debug!(%peer, "closed a connection: as many as may be are open");
             return;
         };
@@ -188,7 +192,7 @@ impl Connections {
         let (conn, io) = Conn::open(stream, peer, seal, self.shared.clone());
         let watched = self.shared.deadlines.watch(&conn);
         let (serve, stop) = (serve.clone(), self.stop.clone());
-        let acceptor = tls.map(Tls::acceptor);
+        let acceptor = tls.map(|tls| (tls.acceptor(), self.counts.failed_handshakes.clone()));
         self.tasks.spawn(async move {
             match acceptor {
                 // Boxed, so that the others do not carry its size.
@@ -211,7 +215,7 @@ async fn run(conn: Arc<Conn>, mut io: Io, serve: impl Serve, stop: CancellationT
 async fn run_sealed(
     conn: Arc<Conn>,
     io: Io,
-    acceptor: TlsAcceptor,
+    (acceptor, failed): (TlsAcceptor, Count),
     serve: impl Serve,
     stop: CancellationToken,
 ) {
@@ -221,7 +225,10 @@ async fn run_sealed(
             conn.expect_nothing();
             run_http(conn, sealed, serve, stop).await;
         }
-        Err(error) => tracing::debug!(peer = %conn.peer(), %error, "a TLS handshake failed"),
+        Err(error) => {
+            failed.inc();
+            tracing::debug!(peer = %conn.peer(), %error, "a TLS handshake failed");
+        }
     }
 }
 

@@ -2,19 +2,45 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pilotlight_core::delivery::{Answer, Delivery, Proof};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::histogram::Histogram;
 
 /// A counter of events.
 pub type Count = Counter<u64, AtomicU64>;
 type Level = Gauge<u64, AtomicU64>;
 type Labels = [(&'static str, &'static str); 1];
+
+/// From the fastest answer over loopback to three polls given up, in microseconds.
+const ANSWERED: &[u64] = &[
+    20, 40, 60, 80, 100, 150, 200, 300, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000,
+];
+
+/// From a runner that hardly waited to the longest poll there may be, in microseconds.
+const WAITED: &[u64] = &[
+    1_000,
+    10_000,
+    100_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    30_000_000,
+    60_000_000,
+    300_000_000,
+    600_000_000,
+];
 
 /// All of them.
 #[derive(Debug)]
@@ -22,13 +48,24 @@ pub struct Metrics {
     registry: Registry,
     warm: Count,
     cold: Count,
-    unanswered: Count,
+    warm_took: Histogram,
+    cold_took: Histogram,
+    waited: Histogram,
     cascaded: Count,
     dispatches: Count,
-    answered_in_us: Count,
     deliveries: Deliveries,
     tokens: TokenCounts,
+    connections: ConnectionCounts,
+    dropped: DroppedCounts,
     levels: Levels,
+    /// Offers whose supervisor left before its answer.
+    pub unanswered: Count,
+    /// Dispatches that failed because the connection ended.
+    pub ended_dispatches: Count,
+    /// Dispatches that were given up at their deadline.
+    pub late_dispatches: Count,
+    /// Sign-ins with a key that lets nobody in.
+    pub refused_sign_ins: Count,
     /// Acknowledged runs whose program never read them.
     pub unread: Count,
     /// Polls chosen whose connection was gone already.
@@ -54,11 +91,30 @@ pub struct TokenCounts {
     pub refused: Count,
 }
 
+/// Connections that came to nothing.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionCounts {
+    /// Closed at once: as many as may be were open.
+    pub refused: Count,
+    /// Ended before TLS was agreed on.
+    pub failed_handshakes: Count,
+}
+
+/// What was to be told about offers and was not.
+#[derive(Debug, Clone, Default)]
+pub struct DroppedCounts {
+    /// Lines of `log.offers`.
+    pub lines: Count,
+    /// Spans of `telemetry.otlp_endpoint`.
+    pub spans: Count,
+}
+
 #[derive(Debug, Default)]
 struct Levels {
     waiting: Level,
     executing: Level,
     connections: Level,
+    connections_at_most: Level,
 }
 
 /// Numbers that are read at the moment they are asked for.
@@ -70,27 +126,21 @@ pub struct Now {
     pub executing: usize,
     /// Connections open.
     pub connections: usize,
+    /// Connections that may be open.
+    pub connections_at_most: usize,
 }
 
-/// An offer whose supervisor has no answer yet; dropped in that state, it was left alone.
-#[derive(Debug)]
-pub struct UnansweredOffer<'a> {
-    unanswered: Option<&'a Count>,
-}
-
-impl UnansweredOffer<'_> {
-    /// The supervisor is answered.
-    pub const fn is_answered(&mut self) {
-        self.unanswered = None;
-    }
-}
-
-impl Drop for UnansweredOffer<'_> {
-    fn drop(&mut self) {
-        if let Some(unanswered) = self.unanswered {
-            unanswered.inc();
-        }
-    }
+/// An offer that was answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered {
+    /// What the supervisor was told.
+    pub answer: Answer,
+    /// From the offer to the answer.
+    pub took: Duration,
+    /// Polls it was dispatched to.
+    pub dispatches: u8,
+    /// How long the poll had waited that took the run.
+    pub waited: Option<Duration>,
 }
 
 impl Metrics {
@@ -98,60 +148,111 @@ impl Metrics {
     #[must_use]
     pub fn new(proof: Proof) -> Arc<Self> {
         let mut registry = Registry::with_prefix("pilotlight");
-        let offers = family(&mut registry, "offers", "Offers answered, by what the supervisor was told");
-        let deliveries = family(&mut registry, "deliveries", "Runs told warm, by how well that is known");
-        let tokens =
-            family(&mut registry, "deployment_tokens", "Polls, by what their deployment token was worth");
-        let levels = Levels::register(&mut registry);
-        register_proof(&mut registry, proof);
+        let of = &mut registry;
+        register_constants(of, proof);
+        let levels = Levels::register(of);
+        let offers = family(of, "offers", "Offers, by what the supervisor was told");
+        let took = histograms(of, "offer_duration", "Time from an offer to its answer", ANSWERED);
+        let deliveries = family(of, "deliveries", "Runs told warm, by how well that is known");
+        let failed = family(
+            of,
+            "dispatches_failed",
+            "Dispatches that failed, by why: the connection ended, or nothing was acknowledged until the deadline",
+        );
+        let tokens = family(of, "deployment_tokens", "Polls, by what their deployment token was worth");
+        let dropped = family(
+            of,
+            "telemetry_dropped",
+            "What was to be told about offers and was not, because its reader was too slow or not there",
+        );
         Arc::new(Self {
+            levels,
             warm: labelled(&offers, "outcome", "warm"),
             cold: labelled(&offers, "outcome", "cold"),
             unanswered: labelled(&offers, "outcome", "unanswered"),
+            warm_took: labelled(&took, "outcome", "warm"),
+            cold_took: labelled(&took, "outcome", "cold"),
             deliveries: Deliveries {
                 acknowledged: labelled(&deliveries, "delivery", "acknowledged"),
                 unconfirmed: labelled(&deliveries, "delivery", "unconfirmed"),
+            },
+            unread: count(
+                of,
+                "unread",
+                "Runs acknowledged by the runner's kernel, then reset: never read by the runner. The one way of losing a run that can be seen from here",
+            ),
+            dispatches: count(of, "dispatches", "Dispatches of runs to polls"),
+            ended_dispatches: labelled(&failed, "why", "ended"),
+            late_dispatches: labelled(&failed, "why", "deadline"),
+            cascaded: count(of, "offers_cascaded", "Offers dispatched to more than one poll"),
+            waited: histogram(of, "poll_wait", "How long polls had waited when they took a run", WAITED),
+            gone_polls: count(of, "polls_gone", "Polls chosen whose connection was gone already"),
+            let_go_polls: count(of, "polls_let_go", "Polls closed for clients without time-outs"),
+            connections: ConnectionCounts {
+                refused: count(
+                    of,
+                    "connections_refused",
+                    "Connections closed at once, because as many as may be were open",
+                ),
+                failed_handshakes: count(
+                    of,
+                    "tls_handshakes_failed",
+                    "Connections that ended before TLS was agreed on",
+                ),
             },
             tokens: TokenCounts {
                 verified: labelled(&tokens, "outcome", "verified"),
                 unverified: labelled(&tokens, "outcome", "unverified"),
                 refused: labelled(&tokens, "outcome", "refused"),
             },
-            cascaded: count(&mut registry, "offers_cascaded", "Offers dispatched to more than one poll"),
-            dispatches: count(&mut registry, "dispatches", "Dispatches of runs to polls"),
-            answered_in_us: count(&mut registry, "offer_microseconds", "Time from offers to their answers"),
-            unread: count(&mut registry, "unread", "Runs acknowledged, then reset: never read by the runner"),
-            gone_polls: count(&mut registry, "polls_gone", "Polls chosen whose connection was gone already"),
-            let_go_polls: count(&mut registry, "polls_let_go", "Polls closed for clients without time-outs"),
-            levels,
+            refused_sign_ins: count(
+                of,
+                "sign_ins_refused",
+                "Sign-ins of operators with a key that lets nobody in",
+            ),
+            dropped: DroppedCounts {
+                lines: labelled(&dropped, "what", "line"),
+                spans: labelled(&dropped, "what", "span"),
+            },
             registry,
         })
     }
 
     /// Counts an answered offer.
-    pub fn answered(&self, answer: Answer, took: Duration, dispatches: u8) {
-        match answer {
+    pub fn answered(&self, answered: Answered) {
+        match answered.answer {
             Answer::Warm(delivery) => {
                 self.warm.inc();
+                self.warm_took.observe(answered.took);
                 self.delivered(delivery);
             }
-            Answer::Cold => _ = self.cold.inc(),
+            Answer::Cold => {
+                self.cold.inc();
+                self.cold_took.observe(answered.took);
+            }
         }
-        self.dispatches.inc_by(dispatches.into());
-        self.answered_in_us.inc_by(u64::try_from(took.as_micros()).unwrap_or(0));
-        if dispatches > 1 {
+        if let Some(waited) = answered.waited {
+            self.waited.observe(waited);
+        }
+        self.dispatches.inc_by(answered.dispatches.into());
+        if answered.dispatches > 1 {
             self.cascaded.inc();
         }
+    }
+
+    /// Where connections that came to nothing are counted.
+    pub fn connections(&self) -> ConnectionCounts {
+        self.connections.clone()
+    }
+
+    /// Where is counted what was to be told about offers and was not.
+    pub fn dropped(&self) -> DroppedCounts {
+        self.dropped.clone()
     }
 
     /// Where deployment tokens are counted.
     pub fn tokens(&self) -> TokenCounts {
         self.tokens.clone()
-    }
-
-    /// Watches an offer until it is answered.
-    pub const fn unanswered_offer(&self) -> UnansweredOffer<'_> {
-        UnansweredOffer { unanswered: Some(&self.unanswered) }
     }
 
     /// The Prometheus text format.
@@ -178,6 +279,8 @@ impl Levels {
         registry.register("polls_waiting", "Polls parked", levels.waiting.clone());
         registry.register("runners_executing", "Runners that have a run", levels.executing.clone());
         registry.register("connections_open", "Connections open", levels.connections.clone());
+        let help = "Connections that may be open at once; more are refused";
+        registry.register("connections_max", help, levels.connections_at_most.clone());
         levels
     }
 
@@ -185,10 +288,17 @@ impl Levels {
         self.waiting.set(now.waiting as u64);
         self.executing.set(now.executing as u64);
         self.connections.set(now.connections as u64);
+        self.connections_at_most.set(now.connections_at_most as u64);
     }
 }
 
-fn register_proof(registry: &mut Registry, proof: Proof) {
+fn register_constants(registry: &mut Registry, proof: Proof) {
+    let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "What runs here", version);
+    let started = Gauge::<f64, AtomicU64>::default();
+    started.set(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+    let help = "When the process started, in seconds since 1970";
+    registry.register_with_unit("start_time", help, Unit::Seconds, started);
     let proven = Level::default();
     proven.set(u64::from(proof == Proof::Kernel));
     let help = "1 when warm means acknowledged by the runner's kernel, 0 when it is unconfirmed";
@@ -201,12 +311,40 @@ fn count(registry: &mut Registry, name: &str, help: &str) -> Count {
     counter
 }
 
+fn histogram(registry: &mut Registry, name: &str, help: &str, bounds: &'static [u64]) -> Histogram {
+    let histogram = Histogram::new(bounds);
+    registry.register_with_unit(name, help, Unit::Seconds, histogram.clone());
+    histogram
+}
+
 fn family(registry: &mut Registry, name: &str, help: &str) -> Family<Labels, Count> {
     let family = Family::<Labels, Count>::default();
     registry.register(name, help, family.clone());
     family
 }
 
-fn labelled(family: &Family<Labels, Count>, label: &'static str, value: &'static str) -> Count {
+type Histograms = Family<Labels, Histogram, Bounds>;
+
+/// Makes the histograms of a family.
+#[derive(Debug, Clone, Copy)]
+struct Bounds(&'static [u64]);
+
+impl MetricConstructor<Histogram> for Bounds {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(self.0)
+    }
+}
+
+fn histograms(registry: &mut Registry, name: &str, help: &str, bounds: &'static [u64]) -> Histograms {
+    let family = Histograms::new_with_constructor(Bounds(bounds));
+    registry.register_with_unit(name, help, Unit::Seconds, family.clone());
+    family
+}
+
+fn labelled<M: Clone, C: MetricConstructor<M>>(
+    family: &Family<Labels, M, C>,
+    label: &'static str,
+    value: &'static str,
+) -> M {
     family.get_or_create(&[(label, value)]).clone()
 }

@@ -1,5 +1,15 @@
-//! What operators see: metrics and logs. It watches, it never decides.
+//! What operators see: metrics, logs, a line and a span for each offer. It watches, it never decides.
 
 pub mod logs;
 
+mod histogram;
 pub mod metrics;
+
+pub mod seen;
+pub mod watch;
+
+mod line;
+pub mod offer_log;
+
+#[cfg(feature = "otlp")]
+pub mod otlp;

@@ -255,7 +255,18 @@ fn metrics_are_valid_and_count_what_happened() {
         assert_eq!(samples.get(name), Some(&value), "{name}");
     }
     assert!(samples["pilotlight_connections_open"] >= 3.0);
-    assert!(samples["pilotlight_offer_microseconds_total"] > 0.0);
+    for outcome in ["warm", "cold"] {
+        let of = |what: &str, more: &str| {
+            samples[&format!("pilotlight_offer_duration_seconds_{what}{{{more}outcome=\"{outcome}\"}}")]
+        };
+        assert_eq!((of("count", ""), of("bucket", "le=\"+Inf\",")), (1.0, 1.0), "{outcome}");
+        assert!(of("sum", "") > 0.0 || outcome == "cold", "{outcome}");
+    }
+    assert_eq!(samples["pilotlight_poll_wait_seconds_count"], 1.0);
+    let started = samples["pilotlight_start_time_seconds"];
+    assert!(started > 1.6e9, "{started}");
+    let build = format!("pilotlight_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(samples[&build], 1.0);
 }
 
 /// Reads the text as a scraper does, and panics where one would give up.
@@ -276,8 +287,14 @@ fn read_metrics(text: &str) -> BTreeMap<String, f64> {
         let name = series.split('{').next().unwrap();
         assert!(name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'), "{line}");
         let (family, kind) = types.last_key_value().map_or(("", ""), |_| family_of(name, &types));
-        assert!(matches!(kind, "counter" | "gauge"), "{line} belongs to no family");
-        assert_eq!(kind == "counter", name.strip_suffix("_total") == Some(family), "{line}");
+        let suffixes: &[_] = match kind {
+            "counter" => &["_total"],
+            "gauge" => &[""],
+            "info" => &["_info"],
+            "histogram" => &["_sum", "_count", "_bucket"],
+            _ => panic!("{line} belongs to no family"),
+        };
+        assert!(suffixes.contains(&&name[family.len()..]), "{line}");
         assert!(
             samples.insert(series.to_owned(), value.parse().expect("a number")).is_none(),
             "twice: {line}"
@@ -287,6 +304,7 @@ fn read_metrics(text: &str) -> BTreeMap<String, f64> {
 }
 
 fn family_of<'a>(name: &'a str, types: &BTreeMap<&str, &'a str>) -> (&'a str, &'a str) {
-    let family = name.strip_suffix("_total").unwrap_or(name);
-    (family, types.get(family).copied().unwrap_or_default())
+    let ends = ["", "_total", "_info", "_sum", "_count", "_bucket"];
+    let families = ends.into_iter().filter_map(|end| name.strip_suffix(end));
+    families.filter_map(|family| Some((family, *types.get(family)?))).next().unwrap_or((name, ""))
 }

@@ -1,4 +1,5 @@
-//! What is written for operators is what the service does: every metric and every warning stands in `docs/`.
+//! What is written for operators is what the service does: every metric that docs/trigger-dev.md names exists
+//! (docs/observability.md is held to name them all), and every warning stands in docs/operations.md.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,11 +20,16 @@ fn metrics(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_metric_is_explained_and_none_that_does_not_exist() {
+fn no_metric_is_explained_that_does_not_exist() {
     let server = Server::start();
     let text = server.connect().get("/metrics").text();
     let values: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(metrics(&document("trigger-dev.md")), metrics(&values.join("\n")));
+    let (explained, real) = (metrics(&document("trigger-dev.md")), metrics(&values.join("\n")));
+    // A histogram is written as its parts.
+    let is_real = |name: &&String| real.contains(*name) || real.contains(&format!("{name}_count"));
+    let imagined: Vec<_> = explained.iter().filter(|name| !is_real(name)).collect();
+    assert!(imagined.is_empty(), "{imagined:?}");
+    assert!(explained.len() > 5, "{explained:?}");
 }
 
 #[test]

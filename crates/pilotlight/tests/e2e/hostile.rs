@@ -158,6 +158,34 @@ fn goes_on(server: &Server, number: usize) {
     assert_eq!(runner.answer().expect("the run").json(), run);
 }
 
+#[test]
+fn a_poll_is_answered_by_its_protocol_alone_however_it_comes() {
+    let behind_a_proxy = [("PILOTLIGHT_SERVER_TRUSTED_PROXIES", "127.0.0.0/8")];
+    for (settings, first) in
+        [(&behind_a_proxy[..], ""), (&[], "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")]
+    {
+        let server = Server::with(settings);
+        let absolute = || endless("GET http://localhost/warm-start");
+        let others = [
+            poll("an absolute target", absolute),
+            poll("a line before", || [b"\r\n".to_vec(), endless("GET /api/warm-start")].concat()),
+        ];
+        for kind in KINDS.iter().chain(&others).filter(|kind| kind.asks_for_a_poll) {
+            let mut connection = server.connect();
+            if !first.is_empty() {
+                connection.send(first);
+                assert_eq!(connection.answer().expect("health").status, 200);
+            }
+            // It may be refused before all of it is sent.
+            _ = connection.try_send((kind.first)());
+            connection.shut_write();
+            if let Ok(answer) = connection.answer() {
+                assert!(POLL_STATUSES.contains(&answer.status), "{}: {}", kind.name, answer.status);
+            }
+        }
+    }
+}
+
 mod alone {
     use super::*;
 

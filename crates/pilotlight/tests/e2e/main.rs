@@ -27,6 +27,11 @@ mod page;
 
 mod edge;
 
+mod observability;
+mod offer_lines;
+#[cfg(feature = "otlp")]
+mod otlp;
+
 mod access;
 mod hostile;
 mod soak;

@@ -126,6 +126,25 @@ fn nobody_is_let_in_while_it_ends() {
 }
 
 #[test]
+fn whoever_is_in_the_queue_when_it_ends_is_answered() {
+    let proxy = ("PILOTLIGHT_SERVER_TRUSTED_PROXIES", "127.0.0.0/8");
+    for settings in [&[][..], &[proxy]] {
+        let mut server = Server::with(settings);
+        server.signal("STOP");
+        let mut supervisors: Vec<_> = (0..8).map(|_| server.connect()).collect();
+        for supervisor in &mut supervisors {
+            supervisor.send(post("/warm-start", message::offer(&run("run_1"))));
+        }
+        server.signal("TERM");
+        server.signal("CONT");
+        for supervisor in &mut supervisors {
+            assert!(!is_warm(&supervisor.answer().expect("an answer")), "{settings:?}");
+        }
+        assert_eq!(server.ended().code(), Some(0));
+    }
+}
+
+#[test]
 fn a_runner_that_executes_holds_nothing_up() {
     for path in ["/warm-start", BEHIND_THE_FRONT] {
         let mut server = Server::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);

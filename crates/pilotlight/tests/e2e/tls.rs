@@ -160,7 +160,14 @@ fn whoever_does_not_speak_tls_is_closed() {
         let said = connection.drain();
         assert!(!said.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&said));
     }
-    assert!(certificate.connect(&server).is_some());
+    let mut operator = certificate.connect(&server).expect("the certificate is shown");
+    let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    std::io::Write::write_all(&mut operator, request).expect("it reads");
+    let mut metrics = Vec::new();
+    // Whether it says goodbye does not matter here.
+    _ = std::io::Read::read_to_end(&mut operator, &mut metrics);
+    let metrics = String::from_utf8_lossy(&metrics);
+    assert!(metrics.contains("\npilotlight_tls_handshakes_failed_total 3\n"), "{metrics}");
 }
 
 #[test]

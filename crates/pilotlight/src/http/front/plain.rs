@@ -7,6 +7,7 @@ use httparse::{Request, Status};
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::HEAD_BYTES;
 use pilotlight_core::pool::PoolKey;
+use pilotlight_core::trace::TraceParent;
 
 use crate::http::convert::{self, Headers};
 use crate::http::error::Refusal;
@@ -25,8 +26,8 @@ pub(super) enum Plain {
     Connect,
     /// `GET /warm-start`, and what its headers say.
     Poll(Result<(PoolKey, Runner), Refusal>),
-    /// `POST /warm-start`, with so many bytes to follow.
-    Offer { body_bytes: usize },
+    /// `POST /warm-start`, with so many bytes to follow, and where its sender stands in a trace.
+    Offer { body_bytes: usize, trace: Option<TraceParent> },
 }
 
 /// What stands at the beginning of some bytes.
@@ -79,7 +80,7 @@ fn plain(request: &Request<'_, '_>) -> Option<Plain> {
             Some(Plain::Poll(convert::poll(&headers)))
         }
         ("POST", "/warm-start" | "/api/warm-start") if body_bytes <= OFFER_BYTES => {
-            Some(Plain::Offer { body_bytes })
+            Some(Plain::Offer { body_bytes, trace: convert::trace(&headers) })
         }
         _ => None,
     }
@@ -140,6 +141,22 @@ mod tests {
             (key.deployment.as_str(), key.version.as_str(), runner.id.as_str(), runner.worker.as_str());
         assert_eq!(names, ("d", "1", "r", "unknown"));
         assert_eq!(length, poll.len());
+    }
+
+    #[test]
+    fn an_offer_says_where_its_sender_stands_in_a_trace_once_or_not_at_all() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        for (lines, is_traced) in [
+            (String::new(), false),
+            (format!("traceparent: {parent}\r\n"), true),
+            (format!("TraceParent: {parent}\r\n"), true),
+            (format!("traceparent: {parent}\r\ntraceparent: {parent}\r\n"), false),
+            (format!("traceparent: {parent}, {parent}\r\n"), false),
+        ] {
+            let head = format!("POST /warm-start HTTP/1.1\r\nhost: a\r\n{lines}\r\n");
+            let Read::Plain(Plain::Offer { trace, .. }, _) = read(head.as_bytes()) else { panic!("plain") };
+            assert_eq!(trace, TraceParent::parse(parent.as_bytes()).filter(|_| is_traced), "{lines}");
+        }
     }
 
     #[test]

@@ -105,6 +105,11 @@ impl Server {
         address.unwrap_or_else(|| panic!("the second line names no address: {line}"))
     }
 
+    /// What it wrote to stdout, from this line on.
+    pub(crate) fn said(&self, first: usize) -> Vec<String> {
+        self.said.from(first)
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -1,0 +1,27 @@
+//! `telemetry.*`: to whom it is told, besides logs and metrics, what happened.
+
+use serde::Deserialize;
+
+use super::key::{self, Key};
+use super::takes::Takes;
+
+/// To whom it is told what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// The collector that gets a span for each offer: an `http` URL, below which it takes `/v1/traces`.
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        key::defaults("telemetry")
+    }
+}
+
+pub(super) const KEYS: &[Key] = &[Key::new(
+    "telemetry.otlp_endpoint",
+    "none",
+    Takes::NoneOrHttpUrl,
+    "collector that gets a span for each offer, by OTLP over HTTP; only in a binary built with the feature `otlp`",
+)];

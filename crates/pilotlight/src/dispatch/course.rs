@@ -1,0 +1,92 @@
+//! What an offer's course looks like to those who watch: its dispatches, and how it ended. Without watchers it holds
+//! nothing. Dropped before the answer, the supervisor left.
+
+use std::sync::Arc;
+
+use pilotlight_core::delivery::{Event, Step};
+use pilotlight_core::history::Taker;
+use pilotlight_core::time::Moment;
+
+use super::dispatcher::Dispatcher;
+use super::offer::Run;
+use crate::telemetry::seen::{Dispatched, Offer, Outcome, Seen, Why};
+
+/// An offer under way.
+#[derive(Debug)]
+pub(super) struct Course<'a> {
+    dispatcher: &'a Dispatcher,
+    run: &'a Run,
+    began: Moment,
+    dispatches: Vec<Dispatched>,
+    is_answered: bool,
+}
+
+impl<'a> Course<'a> {
+    pub(super) const fn new(dispatcher: &'a Dispatcher, run: &'a Run, began: Moment) -> Self {
+        Self { dispatcher, run, began, dispatches: Vec::new(), is_answered: false }
+    }
+
+    /// A poll was chosen.
+    pub(super) fn dispatched(&mut self, to: &Taker) {
+        if self.dispatcher.watch.is_on() {
+            let (at, runner) = (to.chosen_at, to.runner.id.clone());
+            self.dispatches.push(Dispatched { at, runner, failed: None });
+        }
+    }
+
+    /// Something was seen of the dispatch under way, and this followed from it.
+    pub(super) fn went_on(&mut self, now: Moment, event: Event, step: Step) {
+        let metrics = &self.dispatcher.metrics;
+        let (why, count) = if step.reset {
+            (Why::Deadline, &metrics.late_dispatches)
+        } else if event == Event::Ended {
+            (Why::Ended, &metrics.ended_dispatches)
+        } else {
+            return;
+        };
+        count.inc();
+        if let Some(last) = self.dispatches.last_mut() {
+            last.failed = Some((now, why));
+        }
+    }
+
+    /// It has its answer. Returns the whole of it when somebody watches.
+    pub(super) fn ended(
+        mut self,
+        ended: Moment,
+        outcome: Outcome,
+        taker: Option<&Taker>,
+    ) -> Option<Arc<Offer>> {
+        self.is_answered = true;
+        self.seen(ended, outcome, taker)
+    }
+
+    fn seen(&mut self, ended: Moment, outcome: Outcome, taker: Option<&Taker>) -> Option<Arc<Offer>> {
+        let (watch, run) = (&self.dispatcher.watch, self.run);
+        if !watch.is_on() {
+            return None;
+        }
+        let offer = Arc::new(Offer {
+            run: run.id.clone(),
+            key: run.key.clone(),
+            began: self.began,
+            ended,
+            outcome,
+            dispatches: std::mem::take(&mut self.dispatches),
+            taker: taker.cloned(),
+            bytes: run.message.len(),
+            trace: watch.trace(run.trace),
+        });
+        watch.tell(Seen::Offer(Arc::clone(&offer)));
+        Some(offer)
+    }
+}
+
+impl Drop for Course<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.dispatcher.metrics.unanswered.inc();
+            self.seen(self.dispatcher.clock.now(), Outcome::Unanswered, None);
+        }
+    }
+}

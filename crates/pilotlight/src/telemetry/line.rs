@@ -1,0 +1,189 @@
+//! One flat JSON line about one thing seen. Every line has every field, so that a table can be made of them.
+
+use pilotlight_core::delivery::{Answer, Delivery};
+use serde::Serialize;
+
+use super::seen::{Offer, Outcome, Seen};
+use crate::clock::Clock;
+
+/// The fields in their order. `docs/observability.md` says what they mean.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    at_ms: u64,
+    event: &'static str,
+    run: &'a str,
+    deployment: &'a str,
+    version: &'a str,
+    cpu: f64,
+    memory: f64,
+    outcome: &'static str,
+    delivery: Option<&'static str>,
+    dispatches: usize,
+    took_us: u64,
+    waited_ms: Option<u64>,
+    runner: Option<&'a str>,
+    worker: Option<&'a str>,
+    bytes: usize,
+    trace_id: Option<String>,
+}
+
+/// Appends the line of what was seen, with its line break.
+pub(super) fn append(lines: &mut Vec<u8>, seen: &Seen, clock: Clock) {
+    let line = match seen {
+        Seen::Offer(offer) => Line { at_ms: clock.epoch_ms(offer.ended), ..Line::of(offer) },
+        Seen::Unread(offer, at) => {
+            Line { at_ms: clock.epoch_ms(*at), event: "unread", delivery: Some("unread"), ..Line::of(offer) }
+        }
+    };
+    serde_json::to_writer(&mut *lines, &line).expect("numbers are finite, and memory takes it");
+    lines.push(b'\n');
+}
+
+impl<'a> Line<'a> {
+    fn of(offer: &'a Offer) -> Self {
+        let taker = offer.taker.as_ref();
+        let (outcome, delivery) = words(offer.outcome);
+        Self {
+            at_ms: 0,
+            event: "offer",
+            run: offer.run.as_str(),
+            deployment: offer.key.deployment.as_str(),
+            version: offer.key.version.as_str(),
+            cpu: offer.key.cpu.value(),
+            memory: offer.key.memory.value(),
+            outcome,
+            delivery,
+            dispatches: offer.dispatches.len(),
+            took_us: u64::try_from(offer.ended.since(offer.began).as_micros()).unwrap_or(u64::MAX),
+            waited_ms: taker.map(|taker| u64::try_from(taker.waited.as_millis()).unwrap_or(u64::MAX)),
+            runner: taker.map(|taker| taker.runner.id.as_str()),
+            worker: taker.map(|taker| taker.runner.worker.as_str()),
+            bytes: offer.bytes,
+            trace_id: offer.trace.map(|trace| trace.id.to_string()),
+        }
+    }
+}
+
+/// The outcome, and the delivery when there was one, as logs and traces call them.
+pub(super) const fn words(outcome: Outcome) -> (&'static str, Option<&'static str>) {
+    match outcome {
+        Outcome::Answered(Answer::Warm(Delivery::Acknowledged)) => ("warm", Some("acknowledged")),
+        Outcome::Answered(Answer::Warm(Delivery::Unconfirmed)) => ("warm", Some("unconfirmed")),
+        Outcome::Answered(Answer::Warm(Delivery::Unread)) => ("warm", Some("unread")),
+        Outcome::Answered(Answer::Cold) => ("cold", None),
+        Outcome::Unanswered => ("unanswered", None),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use pilotlight_core::history::Taker;
+    use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
+    use pilotlight_core::pool::PoolKey;
+    use pilotlight_core::time::Moment;
+    use pilotlight_core::trace::{SpanId, TraceId};
+
+    use super::super::seen::{Dispatched, Traced, Why};
+    use super::*;
+
+    /// A cold offer of `run_1` that took 1,500 µs.
+    pub(in super::super) fn cold() -> Offer {
+        Offer {
+            run: RunId::parse("run_1").unwrap(),
+            key: PoolKey {
+                deployment: DeploymentId::parse("dep \"1\"").unwrap(),
+                version: Version::parse("20240101.1").unwrap(),
+                cpu: Amount::new(0.5).unwrap(),
+                memory: Amount::new(1.0).unwrap(),
+            },
+            began: Moment::from_micros(1000),
+            ended: Moment::from_micros(2500),
+            outcome: Outcome::Answered(Answer::Cold),
+            dispatches: Vec::new(),
+            taker: None,
+            bytes: 1234,
+            trace: None,
+        }
+    }
+
+    /// The same, taken by `runner-2` after `runner-1` was gone.
+    pub(in super::super) fn warm() -> Offer {
+        let dispatched = |at, runner, failed| Dispatched {
+            at: Moment::from_micros(at),
+            runner: RunnerId::parse(runner).unwrap(),
+            failed,
+        };
+        let runner =
+            Runner { id: RunnerId::parse("runner-2").unwrap(), worker: WorkerName::parse("node-1").unwrap() };
+        let mut chosen = pilotlight_core::pool::Pools::new(
+            pilotlight_core::pool::Order::Newest,
+            pilotlight_core::pool::PollTiming::for_clients(Duration::from_secs(30)),
+        );
+        let poll = pilotlight_core::pool::Poll {
+            key: cold().key,
+            runner: runner.clone(),
+            parked_at: Moment::from_micros(0),
+            handle: (),
+        };
+        let (poll, _) = chosen.park(poll);
+        Offer {
+            outcome: Outcome::Answered(Answer::Warm(Delivery::Acknowledged)),
+            dispatches: vec![
+                dispatched(1100, "runner-1", Some((Moment::from_micros(1200), Why::Ended))),
+                dispatched(1300, "runner-2", None),
+            ],
+            taker: Some(Taker {
+                runner,
+                poll,
+                chosen_at: Moment::from_micros(1300),
+                waited: Duration::from_millis(2345),
+            }),
+            trace: Some(Traced {
+                id: TraceId::new([0xab; 16]).unwrap(),
+                parent: SpanId::new([0x01; 8]),
+                span: SpanId::new([0x02; 8]),
+            }),
+            ..cold()
+        }
+    }
+
+    fn line(seen: &Seen) -> String {
+        let mut lines = Vec::new();
+        append(&mut lines, seen, Clock::start());
+        let line = String::from_utf8(lines).unwrap();
+        let (at, rest) = line.split_once(',').unwrap();
+        assert!(at.strip_prefix("{\"at_ms\":").unwrap().parse::<u64>().unwrap() > 1_600_000_000_000);
+        rest.to_owned()
+    }
+
+    #[test]
+    fn a_line_is_flat_and_has_every_field() {
+        let warm = Arc::new(warm());
+        let ids = r#""run":"run_1","deployment":"dep \"1\"","version":"20240101.1","cpu":0.5,"memory":1.0,"#;
+        let taken = r#""dispatches":2,"took_us":1500,"waited_ms":2345,"runner":"runner-2","worker":"node-1","bytes":1234,"trace_id":"abababababababababababababababab"}"#;
+        for (seen, expected) in [
+            (
+                Seen::Offer(Arc::new(cold())),
+                format!(
+                    "\"event\":\"offer\",{ids}\"outcome\":\"cold\",\"delivery\":null,\"dispatches\":0,\"took_us\":1500,\
+                     \"waited_ms\":null,\"runner\":null,\"worker\":null,\"bytes\":1234,\"trace_id\":null}}\n"
+                ),
+            ),
+            (
+                Seen::Offer(Arc::clone(&warm)),
+                format!(
+                    "\"event\":\"offer\",{ids}\"outcome\":\"warm\",\"delivery\":\"acknowledged\",{taken}\n"
+                ),
+            ),
+            (
+                Seen::Unread(warm, Moment::from_micros(9000)),
+                format!("\"event\":\"unread\",{ids}\"outcome\":\"warm\",\"delivery\":\"unread\",{taken}\n"),
+            ),
+        ] {
+            assert_eq!(line(&seen), expected);
+        }
+    }
+}

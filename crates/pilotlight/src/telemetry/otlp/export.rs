@@ -1,0 +1,101 @@
+//! From what was seen to a collector: batches wait in a bounded queue, each is tried a few times, and what was not
+//! taken is counted and told once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pilotlight_core::limits::{EXPORTS, SPANS};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::post::{Collector, NotTaken};
+use super::span;
+use crate::clock::Clock;
+use crate::telemetry::metrics::Count;
+use crate::telemetry::seen::{Offer, Seen};
+
+/// How often one export is tried.
+const TRIES: u32 = 3;
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_secs(1);
+
+type Batch = Vec<Arc<Offer>>;
+
+/// The watcher's end.
+#[derive(Debug)]
+pub struct Spans {
+    queue: mpsc::Sender<Batch>,
+    dropped: Count,
+}
+
+/// The other end, with the way to the collector.
+#[derive(Debug)]
+pub struct Exporter {
+    queue: mpsc::Receiver<Batch>,
+    collector: Collector,
+    clock: Clock,
+    dropped: Count,
+    is_failing: bool,
+}
+
+/// Both ends. `endpoint` is an `http` URL; what is not taken is counted in `dropped`.
+#[must_use]
+pub fn new(endpoint: &str, clock: Clock, dropped: Count) -> (Spans, Exporter) {
+    let (sender, queue) = mpsc::channel(EXPORTS);
+    let collector = Collector::at(endpoint);
+    let spans = Spans { queue: sender, dropped: dropped.clone() };
+    (spans, Exporter { queue, collector, clock, dropped, is_failing: false })
+}
+
+impl Spans {
+    /// Passes on what is to be exported, unless the queue is full.
+    pub(in crate::telemetry) fn pass_on(&self, seen: &[Seen]) {
+        let offers: Batch = seen.iter().filter_map(to_export).collect();
+        for batch in offers.chunks(SPANS) {
+            if self.queue.try_send(batch.to_vec()).is_err() {
+                self.dropped.inc_by(batch.len() as u64);
+            }
+        }
+    }
+}
+
+fn to_export(seen: &Seen) -> Option<Arc<Offer>> {
+    match seen {
+        Seen::Offer(offer) => seen.has_span().then(|| Arc::clone(offer)),
+        Seen::Unread(..) => None,
+    }
+}
+
+impl Exporter {
+    /// Exports until the other end is gone. Once asked to stop, each batch is tried one last time.
+    pub async fn keep(mut self, stop: CancellationToken) {
+        while let Some(batch) = self.queue.recv().await {
+            match self.export(&batch, &stop).await {
+                Ok(()) => self.is_failing = false,
+                Err(error) => self.failed(batch.len(), &error),
+            }
+        }
+    }
+
+    async fn export(&self, batch: &[Arc<Offer>], stop: &CancellationToken) -> Result<(), NotTaken> {
+        let body = span::request(batch.iter().map(AsRef::as_ref), self.clock).to_string();
+        for _ in 1..TRIES {
+            match self.collector.post(body.as_bytes()).await {
+                Err(error) if error.may_pass() && !stop.is_cancelled() => {
+                    // Whether it is over is asked above.
+                    _ = tokio::time::timeout(PAUSE, stop.cancelled()).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        self.collector.post(body.as_bytes()).await
+    }
+
+    fn failed(&mut self, spans: usize, error: &NotTaken) {
+        self.dropped.inc_by(spans as u64);
+        if !std::mem::replace(&mut self.is_failing, true) {
+            tracing::warn!(spans, %error, "failed to export spans (telemetry.otlp_endpoint)");
+        }
+    }
+}

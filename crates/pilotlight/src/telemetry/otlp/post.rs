@@ -1,0 +1,121 @@
+//! One request to a collector on a connection of its own: exports are rare, and a collector is near by.
+
+use std::io;
+use std::time::Duration;
+
+use hyper::Uri;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A collector that takes longer is as good as gone.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// More than the head of any answer.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// Where spans go.
+#[derive(Debug, Clone)]
+pub(super) struct Collector {
+    host: String,
+    port: u16,
+    /// As the `host` header says it.
+    authority: String,
+    path: String,
+}
+
+/// Why a collector did not take an export.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotTaken {
+    /// It answered so.
+    #[error("the collector answered {0}")]
+    Status(u16),
+    /// It did not answer.
+    #[error("the collector did not answer within {} s", ANSWER_WITHIN.as_secs())]
+    Silence,
+    /// It could not be asked, or broke off.
+    #[error("the collector could not be asked: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl NotTaken {
+    /// Whether asking again may help (OTLP, "Retryable response codes").
+    pub(super) const fn may_pass(&self) -> bool {
+        match self {
+            Self::Status(status) => matches!(status, 429 | 502 | 503 | 504),
+            Self::Silence | Self::Io(_) => true,
+        }
+    }
+}
+
+impl Collector {
+    /// `endpoint` was checked when the configuration was read.
+    pub(super) fn at(endpoint: &str) -> Self {
+        let url: Uri = endpoint.parse().expect("the configuration takes nothing but a URL");
+        let authority = url.authority().expect("the configuration takes no URL without a host").to_string();
+        let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
+        Self { host, port: url.port_u16().unwrap_or(80), authority, path }
+    }
+
+    /// Hands over one export.
+    pub(super) async fn post(&self, body: &[u8]) -> Result<(), NotTaken> {
+        let status = timeout(ANSWER_WITHIN, self.ask(body)).await.map_err(|_| NotTaken::Silence)??;
+        if (200..300).contains(&status) { Ok(()) } else { Err(NotTaken::Status(status)) }
+    }
+
+    async fn ask(&self, body: &[u8]) -> io::Result<u16> {
+        let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+             user-agent: pilotlight/{}\r\nconnection: close\r\n\r\n",
+            self.path,
+            self.authority,
+            body.len(),
+            env!("CARGO_PKG_VERSION")
+        );
+        stream.write_all(&[head.as_bytes(), body].concat()).await?;
+        let mut answer = Vec::new();
+        while answer.len() < HEAD_BYTES && stream.read_buf(&mut answer).await? > 0 {
+            if let Some(status) = status(&answer)? {
+                return Ok(status);
+            }
+        }
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn status(answer: &[u8]) -> io::Result<Option<u16>> {
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut response = httparse::Response::new(&mut headers);
+    match response.parse(answer) {
+        Ok(httparse::Status::Complete(_)) => Ok(response.code),
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_base_below_which_traces_are_taken() {
+        for (endpoint, expected) in [
+            ("http://127.0.0.1:4318", ("127.0.0.1", 4318, "127.0.0.1:4318", "/v1/traces")),
+            ("http://collector", ("collector", 80, "collector", "/v1/traces")),
+            ("http://[::1]:4318/otlp/", ("::1", 4318, "[::1]:4318", "/otlp/v1/traces")),
+        ] {
+            let Collector { host, port, authority, path } = Collector::at(endpoint);
+            assert_eq!((host.as_str(), port, authority.as_str(), path.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn asking_again_helps_against_what_passes() {
+        for (status, may_pass) in [(400, false), (401, false), (404, false), (429, true), (503, true)] {
+            assert_eq!(NotTaken::Status(status).may_pass(), may_pass, "{status}");
+        }
+        assert!(NotTaken::Silence.may_pass());
+    }
+}
