@@ -6,6 +6,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::support::http::Connection;
 use crate::support::message::run;
 use crate::support::parties::Poll;
 use crate::support::server::Server;
@@ -200,6 +201,8 @@ fn what_came_to_nothing_is_counted() {
     let wrong = server.connect().post("/api/session", json!({ "key": "another" }).to_string());
     assert_eq!(wrong.status, 401);
     let held: Vec<_> = (0..40).map(|_| server.connect()).collect();
+    let are_closed = |held: &[Connection]| held.iter().filter(|connection| connection.has_a_byte()).count();
+    crate::support::wait::until("24 are closed at the cap", || are_closed(&held) >= 24);
     drop(held);
     let metric = |name: &str| {
         let request =

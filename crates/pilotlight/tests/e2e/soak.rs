@@ -88,6 +88,11 @@ impl Scene<'_> {
         !self.over.load(Ordering::Relaxed)
     }
 
+    /// A closed connection keeps its port for a minute, and there are 28,000.
+    fn rest() {
+        wait::pause(Duration::from_millis(50 + random::number(150)));
+    }
+
     /// Parks, takes its run, and comes back on the same connection after a while.
     fn stays(&self, name: &str, at: SocketAddr) {
         let mut connection = Connection::open(at);
@@ -115,7 +120,7 @@ impl Scene<'_> {
             wait::pause(Duration::from_millis(random::number(40)));
             drop(connection);
             self.ledger.count("kills");
-            wait::pause(Duration::from_millis(random::number(20)));
+            Self::rest();
         }
     }
 
@@ -129,12 +134,14 @@ impl Scene<'_> {
                 self.ledger.received(&answer.json());
             }
             self.ledger.count("half-closes");
+            Self::rest();
         }
     }
 
     /// Polls again while its older poll waits.
     fn polls_twice(&self, name: &str) {
         while self.goes_on() {
+            Self::rest();
             let mut polls = [Poll::by(name).send_to(self.near), Poll::by(name).send_to(self.near)];
             for poll in &mut polls {
                 match poll.answer_within(Duration::from_millis(50 + random::number(100))) {
