@@ -8,6 +8,9 @@ pub const RUN_BYTES: usize = 10 * 1024 * 1024;
 /// Bytes around the message in an offer's body: its own envelope, with room for fields to come.
 pub const ENVELOPE_BYTES: usize = 64 * 1024;
 
+/// Bytes of large offers that are held at once, from their first byte to their answer.
+pub const OFFERS_BYTES: usize = 256 * 1024 * 1024;
+
 /// Bytes of a request's head. Real heads are under 1 KiB; a signed deployment token adds about 1 KiB more.
 pub const HEAD_BYTES: usize = 16 * 1024;
 

@@ -126,6 +126,15 @@ impl Front<'_> {
     }
 
     async fn offer(&mut self, body_bytes: usize, trace: Option<TraceParent>) -> Next {
+        let handles = self.handles;
+        let _room = match handles.room.take(body_bytes) {
+            Ok(room) => room,
+            Err(refusal) => {
+                _ = self.reply(warm_start::offered(handles, Err(refusal), None).await).await;
+                // Its body is on its way.
+                return Next::Close;
+            }
+        };
         let reply = match self.body(body_bytes).await {
             Some(body) => warm_start::offered(self.handles, Ok(body), trace).await,
             None if self.conn.was_too_slow() => {

@@ -14,6 +14,7 @@ pub mod body;
 pub mod convert;
 pub mod date;
 pub mod error;
+pub mod room;
 
 pub mod admin;
 pub mod dashboard;

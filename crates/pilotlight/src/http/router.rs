@@ -19,6 +19,7 @@ use super::access::{Guard, guard};
 use super::auth::Auth;
 use super::live::events;
 use super::live::feed::Feed;
+use super::room::Room;
 use super::token::Tokens;
 use super::{admin, dashboard, error, front, health, metrics, page, session, warm_start};
 use crate::clock::Clock;
@@ -39,6 +40,8 @@ pub struct Handles {
     pub metrics: Arc<Metrics>,
     /// Who may.
     pub auth: Auth,
+    /// Room for large offers.
+    pub room: Room,
     /// How deployment tokens are read.
     pub tokens: Tokens,
     /// The connections open.

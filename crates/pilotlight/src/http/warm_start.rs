@@ -110,9 +110,12 @@ fn hand_over(handles: &Handles, conn: &Conn, handed: Handed) -> Response {
 /// `POST`: offers a run.
 pub async fn offer(State(handles): State<Arc<Handles>>, request: Request) -> Response {
     let trace = convert::trace(request.headers());
-    let body = match access::may(&handles, Asked::Protocol, &request) {
-        Ok(()) => body::read(request.into_body(), OFFER_BYTES).await,
-        Err(denied) => Err(denied.into()),
+    let may = access::may(&handles, Asked::Protocol, &request).map_err(Refusal::from);
+    // What comes in chunks may become as large as any.
+    let bytes = request.body().size_hint().exact().map_or(OFFER_BYTES, |bytes| index(bytes).min(OFFER_BYTES));
+    let (body, _room) = match may.and_then(|()| handles.room.take(bytes)) {
+        Ok(room) => (body::read(request.into_body(), OFFER_BYTES).await, room),
+        Err(refusal) => (Err(refusal), None),
     };
     offered(&handles, body, trace).await.into_response()
 }
@@ -124,6 +127,10 @@ pub async fn offered(handles: &Handles, body: Result<Bytes, Refusal>, trace: Opt
         Ok(Wish::Undeployed) => told(Answer::Cold),
         Err(refusal) => refused(refusal),
     }
+}
+
+fn index(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 fn told(answer: Answer) -> Reply {

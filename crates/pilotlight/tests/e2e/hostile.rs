@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::support::http::post;
-use crate::support::message::run;
-use crate::support::parties::Poll;
+use crate::support::message::{self, run};
+use crate::support::parties::{BEHIND_THE_FRONT, Poll};
 use crate::support::server::Server;
 use crate::support::wait;
 
@@ -156,6 +156,35 @@ fn goes_on(server: &Server, number: usize) {
     let mut runner = server.park(&Poll::by(&format!("healthy-{number}")));
     assert!(server.supervisor().offer(&run), "no runner for {number}");
     assert_eq!(runner.answer().expect("the run").json(), run);
+}
+
+#[test]
+fn large_offers_that_do_not_end_share_a_bounded_room() {
+    for path in ["/warm-start", BEHIND_THE_FRONT] {
+        let server = Server::start();
+        let started = head(&format!("POST {path}"), "content-length: 10000000\r\n");
+        let unfinished: Vec<_> = (0..30)
+            .map(|_| {
+                let mut connection = server.connect();
+                connection.send(&started);
+                connection.send("{");
+                connection
+            })
+            .collect();
+        wait::until("they share the room", || {
+            unfinished.iter().any(crate::support::http::Connection::has_a_byte)
+        });
+        let mut refused = server.connect();
+        refused.send(&started);
+        let answer = refused.answer().expect("an answer");
+        assert_eq!((answer.status, &answer.json()["didWarmStart"]), (503, &false.into()), "{path}");
+        goes_on(&server, 1);
+        drop(unfinished);
+        let large = message::large_run("run_large", 5_000_000);
+        wait::until("there is room again", || {
+            server.connect().post("/warm-start", message::offer(&large)).status == 200
+        });
+    }
 }
 
 #[test]

@@ -1,0 +1,54 @@
+//! How many bytes of large offers may be held at once, by everybody together: each offer is bounded, and so must their
+//! sum be. Small ones are bounded by the number of connections.
+
+use pilotlight_core::limits::{OFFERS_BYTES, SMALL_BODY_BYTES};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::error::Refusal;
+
+/// The room, in units that a semaphore can count.
+#[derive(Debug)]
+pub struct Room(Semaphore);
+
+const UNIT_BYTES: usize = 1024;
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Semaphore::new(OFFERS_BYTES / UNIT_BYTES))
+    }
+}
+
+impl Room {
+    /// Takes room for a body of so many bytes until what is returned is dropped; a small one needs none.
+    ///
+    /// # Errors
+    /// 503, when there is not enough at this moment.
+    pub fn take(&self, bytes: usize) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
+        if bytes <= SMALL_BODY_BYTES {
+            return Ok(None);
+        }
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+        let full = |_| {
+            Refusal::unavailable(
+                "too many large offers are on their way; offer this run later, or start it cold",
+            )
+        };
+        self.0.try_acquire_many(units).map(Some).map_err(full)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_offers_share_the_room_and_small_ones_need_none() {
+        let room = Room::default();
+        let large = 10 * 1024 * 1024;
+        let taken: Vec<_> = std::iter::from_fn(|| room.take(large).ok()).collect();
+        assert_eq!(taken.len(), OFFERS_BYTES / large);
+        assert!(room.take(SMALL_BODY_BYTES).is_ok_and(|permit| permit.is_none()));
+        drop(taken);
+        assert!(room.take(large).is_ok());
+    }
+}
