@@ -12,6 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// The machinery's own answers to what is no request begin so.
 const REFUSAL: &[u8] = b"HTTP/1.1 4";
 
+/// The one that everybody may be answered.
+const BAD_REQUEST: &[u8] = b"HTTP/1.1 400";
+
 /// As much of a request's beginning as tells what it asks for, in any form of its target.
 const START_BYTES: usize = 96;
 
@@ -34,10 +37,16 @@ impl<S> Answers<S> {
     fn admit(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.is_ours.swap(false, Ordering::AcqRel) {
             self.start.clear();
-        } else if bytes.starts_with(REFUSAL) && (self.must_be_ours)(&self.start) {
+        } else if bytes.starts_with(REFUSAL) && self.must_be_silent(bytes) {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         Ok(())
+    }
+
+    /// Of a request that came together with the one before, the beginning is not known: it may be any.
+    fn must_be_silent(&self, answer: &[u8]) -> bool {
+        let may_be_any = self.start.is_empty() && !answer.starts_with(BAD_REQUEST);
+        may_be_any || (self.must_be_ours)(&self.start)
     }
 }
 
