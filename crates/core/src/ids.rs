@@ -83,6 +83,10 @@ text_id! {
     RunId, ID_BYTES
 }
 text_id! {
+    /// What kind of work a job is.
+    JobType, ID_BYTES
+}
+text_id! {
     /// The node a runner lives on; for people, never for matching.
     WorkerName, ID_BYTES
 }

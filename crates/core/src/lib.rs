@@ -19,4 +19,8 @@ pub mod series;
 
 pub mod matching;
 
+pub mod cache_key;
+pub mod job;
+pub mod retry;
+
 pub mod access;

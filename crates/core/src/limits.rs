@@ -112,3 +112,6 @@ pub const SPANS: usize = 1024;
 
 /// Exports that wait for a collector that is slow.
 pub const EXPORTS: usize = 32;
+
+/// The longest pause before something is tried again, however often it failed; a caller may wish for a longer one.
+pub const RETRY_PAUSE_AT_MOST: Duration = Duration::from_secs(60 * 60);

@@ -1,4 +1,4 @@
-//! The service's own monotonic time line. Its truth is the caller's clock; nothing here reads one.
+//! Two time lines: the service's own, which only goes forward, and the wall clock's, for what is remembered. Their truth is the caller's clock; nothing here reads one.
 
 use std::time::Duration;
 
@@ -36,6 +36,49 @@ impl Moment {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// A point in time that outlives the service: milliseconds since 1970, by the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Epoch(u64);
+
+impl Epoch {
+    /// The last moment that every database and every JSON reader can hold exactly (2^53 - 1).
+    pub const LAST: Self = Self((1 << 53) - 1);
+
+    /// The moment `millis` milliseconds after 1970; [`Epoch::LAST`] at most.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        if millis < Self::LAST.0 { Self(millis) } else { Self::LAST }
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This moment and `wait` more.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self::from_millis(self.0.saturating_add(millis(wait)))
+    }
+
+    /// This moment and `wait` less.
+    #[must_use]
+    pub fn before(self, wait: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(wait)))
+    }
+
+    /// How long ago `earlier` was; zero when it was not earlier.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(wait: Duration) -> u64 {

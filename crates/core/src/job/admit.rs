@@ -1,0 +1,63 @@
+//! Decides what a submission becomes when an equal one may be known already.
+
+use super::rules::Options;
+use super::state::{Job, State, Status, is_over};
+use crate::time::Epoch;
+
+/// Whether a known result will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Freshness {
+    /// A valid result, or a twin under way.
+    Any,
+    /// It is computed again, whatever is known; the new result replaces the known one.
+    Again,
+}
+
+/// What a submission becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admitted {
+    /// A new job.
+    New {
+        /// Whether equal submissions find it from now on. If not, a twin keeps its place until this one completes.
+        is_current: bool,
+    },
+    /// One more caller of a twin under way, which is now this.
+    Joined(Box<Job>),
+    /// The twin's end is the answer.
+    Known,
+}
+
+/// Holds a submission against the current job of its key.
+#[must_use]
+pub fn admit(twin: Option<&Job>, freshness: Freshness, wish: &Options, now: Epoch) -> Admitted {
+    let Some(twin) = twin else { return Admitted::New { is_current: true } };
+    match freshness {
+        Freshness::Again => Admitted::New { is_current: !is_worth_keeping(twin, now) },
+        Freshness::Any if !twin.has_ended() => Admitted::Joined(Box::new(join(twin, wish, now))),
+        Freshness::Any if is_worth_keeping(twin, now) => Admitted::Known,
+        Freshness::Any => Admitted::New { is_current: true },
+    }
+}
+
+/// Whether equal submissions are served by this job: it is under way, or its end is still told.
+fn is_worth_keeping(twin: &Job, now: Epoch) -> bool {
+    match &twin.state {
+        State::Pending | State::Dispatching { .. } | State::Executing(_) => true,
+        State::Completed { .. } => twin.status(now) == Status::Completed,
+        State::Failed { until, .. } => until.is_some() && !is_over(*until, now),
+    }
+}
+
+/// The most urgent wish counts; the rest is as the first caller wished.
+fn join(twin: &Job, wish: &Options, now: Epoch) -> Job {
+    let mut job = twin.clone();
+    job.callers = job.callers.saturating_add(1);
+    job.options.priority = job.options.priority.max(wish.priority);
+    // A pause after a failed try stays: it is not a caller's wish.
+    if job.attempts == 0 && job.losses == 0 {
+        job.ready_at = job.ready_at.min(wish.run_at);
+    }
+    job.options.run_at = job.options.run_at.min(wish.run_at);
+    job.updated_at = now;
+    job
+}

@@ -1,0 +1,150 @@
+//! The names of jobs and of the rights to execute them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::time::Epoch;
+
+/// A job: 128 bits, written as a UUID of version 7 (RFC 9562), so that later jobs sort after earlier ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId([u8; 16]);
+
+/// A text that is no job's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a job's id, such as 0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e")]
+pub struct BadJobId;
+
+impl JobId {
+    /// The id of a job that is submitted `at`; `random` must not repeat within a millisecond.
+    #[must_use]
+    pub fn new(at: Epoch, random: [u8; 10]) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&at.as_millis().to_be_bytes()[2..]);
+        bytes[6..].copy_from_slice(&random);
+        bytes[6] = 0x70 | (bytes[6] & 0x0f);
+        bytes[8] = 0x80 | (bytes[8] & 0x3f);
+        Self(bytes)
+    }
+
+    /// An id as it was stored.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// Where the hyphens stand.
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+/// Characters of an id's text.
+const TEXT: usize = 36;
+
+impl FromStr for JobId {
+    type Err = BadJobId;
+
+    fn from_str(text: &str) -> Result<Self, BadJobId> {
+        if text.len() != TEXT || !HYPHENS.iter().all(|at| text.as_bytes()[*at] == b'-') {
+            return Err(BadJobId);
+        }
+        let mut digits =
+            text.bytes().enumerate().filter(|(at, _)| !HYPHENS.contains(at)).map(|(_, digit)| digit);
+        let mut bytes = [0; 16];
+        for byte in &mut bytes {
+            *byte = nibble(digits.next())? << 4 | nibble(digits.next())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+fn nibble(digit: Option<u8>) -> Result<u8, BadJobId> {
+    let digit = digit.map(char::from).and_then(|digit| digit.to_digit(16)).ok_or(BadJobId)?;
+    u8::try_from(digit).map_err(|_| BadJobId)
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, byte) in self.0.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                out.write_str("-")?;
+            }
+            write!(out, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for JobId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+/// The right to execute a job. Each one given for a job has a higher number than the ones before, which it fences off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Lease(u64);
+
+impl Lease {
+    /// The lease of this number; 0 is before the first.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    pub(super) const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Lease {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_7_and_reads_back() {
+        let id = JobId::new(Epoch::from_millis(0x0192_f0c1_5a3e), [0xff; 10]);
+        assert_eq!(id.to_string(), "0192f0c1-5a3e-7fff-bfff-ffffffffffff");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        assert_eq!(JobId::from_bytes(*id.as_bytes()), id);
+    }
+
+    #[test]
+    fn later_jobs_sort_after_earlier_ones() {
+        let at = |millis, random| JobId::new(Epoch::from_millis(millis), [random; 10]);
+        assert!(at(1, 0xff) < at(2, 0));
+    }
+
+    #[test]
+    fn other_texts_are_no_ids() {
+        for text in [
+            "",
+            "1",
+            "0192f0c1-5a3e-7fff-bfff-fffffffffff",
+            "0192f0c1-5a3e-7fff-bfff-ffffffffffff0",
+            "0192f0c15-a3e-7fff-bfff-ffffffffffff",
+            "0192f0c1-5a3e-7fff-bfff-fffffffffffg",
+            "0192f0c1-5a3e-7fff-bfff-ffffffffff\u{e9}",
+            "+192f0c1-5a3e-7fff-bfff-ffffffffffff",
+        ] {
+            assert_eq!(text.parse::<JobId>(), Err(BadJobId), "{text}");
+        }
+    }
+}

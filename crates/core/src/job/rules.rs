@@ -1,0 +1,33 @@
+//! What the operator and the caller wish for.
+
+use std::time::Duration;
+
+use crate::time::Epoch;
+
+/// The operator's wishes, for all jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// A job whose runner is not heard of for this long is lost.
+    pub heartbeat_timeout: Duration,
+    /// A dispatched job that is not started within this is given to somebody else.
+    pub dispatch_within: Duration,
+    /// How often a lost job is queued again.
+    pub lost_retries: u32,
+    /// How long a failure is remembered.
+    pub failed_ttl: Duration,
+}
+
+/// The caller's wishes, for one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Higher ones go first; within one, the job that was submitted first.
+    pub priority: i32,
+    /// Not before this; the submission's own time when the caller does not say.
+    pub run_at: Epoch,
+    /// Tries before a failure is final; at least 1.
+    pub max_attempts: u32,
+    /// The pause after the first failed try; each further one doubles it, see [`crate::retry`].
+    pub retry_backoff: Duration,
+    /// How long a result stays valid; for ever when `None`.
+    pub ttl: Option<Duration>,
+}

@@ -1,0 +1,238 @@
+//! What is known of a job.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::id::{JobId, Lease};
+use super::rules::{Options, Rules};
+use crate::cache_key::CacheKey;
+use crate::ids::{JobType, RunnerId};
+use crate::time::Epoch;
+
+/// A job, without its parameters and its result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// What kind of work it is.
+    pub job_type: JobType,
+    /// What equal submissions have in common.
+    pub key: CacheKey,
+    /// Whether it is the one that equal submissions find. At most one job of a key is.
+    pub is_current: bool,
+    /// What its callers asked for, taken together.
+    pub options: Options,
+    /// Submissions that wait for it and were not cancelled.
+    pub callers: u32,
+    /// When it was submitted.
+    pub created_at: Epoch,
+    /// When something of it last changed.
+    pub updated_at: Epoch,
+    /// Not to be handed out before.
+    pub ready_at: Epoch,
+    /// Tries used, the one under way included.
+    pub attempts: u32,
+    /// Tries that were lost and do not count.
+    pub losses: u32,
+    /// The last lease given.
+    pub lease: Lease,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It waits for a runner.
+    Pending,
+    /// It is on its way to a runner that has to say that it starts.
+    Dispatching {
+        /// Who is to have it.
+        hold: Hold,
+        /// Until when it must have said so.
+        until: Epoch,
+    },
+    /// A runner executes it.
+    Executing(Executing),
+    /// It has a result.
+    Completed {
+        /// Who computed it.
+        by: Hold,
+        /// What the result looks like.
+        result: Fingerprint,
+        /// When the result ends to be valid; never when `None`.
+        until: Option<Epoch>,
+        /// Whether it was found to be invalid before that.
+        is_stale: bool,
+    },
+    /// It has none, and will not have one.
+    Failed {
+        /// Who held it last.
+        by: Option<Hold>,
+        /// What the runner's last word looks like.
+        report: Option<Fingerprint>,
+        /// Why.
+        why: Failure,
+        /// Until when equal submissions are told this failure; not at all when `None`.
+        until: Option<Epoch>,
+    },
+}
+
+/// A job under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executing {
+    /// Who executes it.
+    pub hold: Hold,
+    /// When its runner was last heard of.
+    pub heard_at: Epoch,
+    /// What the runner said last, if anything.
+    pub progress: Option<Progress>,
+    /// Whether a heartbeat came.
+    pub is_in_progress: bool,
+}
+
+/// Who has a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The runner.
+    pub runner: RunnerId,
+    /// Since when.
+    pub since: Epoch,
+}
+
+/// How far a runner is. The numbers are the runner's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps done.
+    pub current: u64,
+    /// Steps in all.
+    pub total: u64,
+}
+
+/// A SHA-256 of what a runner reported, to tell a repeated report from another one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:02x}{:02x}..", self.0[0], self.0[1])
+    }
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// Its runner said so.
+    Error,
+    /// It was lost more often than is tried again.
+    Lost,
+    /// All who wanted it cancelled it.
+    Cancelled,
+}
+
+/// What callers are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// It waits.
+    Pending,
+    /// A runner has it.
+    Claimed,
+    /// A runner has it and was heard of.
+    InProgress,
+    /// It has a result.
+    Completed,
+    /// It failed.
+    Failed,
+    /// It had a result, which is not valid any more.
+    Expired,
+}
+
+impl Status {
+    /// All of them, in the order of a job's life.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Claimed, Self::InProgress, Self::Completed, Self::Failed, Self::Expired];
+
+    /// As callers spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Claimed => "claimed",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Whether nothing more becomes of the job.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        match self {
+            Self::Pending | Self::Claimed | Self::InProgress => false,
+            Self::Completed | Self::Failed | Self::Expired => true,
+        }
+    }
+}
+
+impl Job {
+    /// What callers are told of it.
+    #[must_use]
+    pub fn status(&self, now: Epoch) -> Status {
+        match &self.state {
+            State::Pending => Status::Pending,
+            State::Dispatching { .. } => Status::Claimed,
+            State::Executing(executing) if executing.is_in_progress => Status::InProgress,
+            State::Executing(_) => Status::Claimed,
+            State::Completed { until, is_stale, .. } => {
+                if *is_stale || is_over(*until, now) {
+                    Status::Expired
+                } else {
+                    Status::Completed
+                }
+            }
+            State::Failed { .. } => Status::Failed,
+        }
+    }
+
+    /// Whether nothing more becomes of it.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        match self.state {
+            State::Pending | State::Dispatching { .. } | State::Executing(_) => false,
+            State::Completed { .. } | State::Failed { .. } => true,
+        }
+    }
+
+    /// Who has it, or had it when it ended.
+    #[must_use]
+    pub const fn hold(&self) -> Option<&Hold> {
+        match &self.state {
+            State::Pending => None,
+            State::Dispatching { hold, .. } => Some(hold),
+            State::Executing(executing) => Some(&executing.hold),
+            State::Completed { by, .. } => Some(by),
+            State::Failed { by, .. } => by.as_ref(),
+        }
+    }
+
+    /// When it is to be looked at again should nobody say anything about it: see [`super::Event::Tick`]. A change of
+    /// the rules makes it another moment, so this is not remembered with the job.
+    #[must_use]
+    pub fn due_at(&self, rules: &Rules) -> Option<Epoch> {
+        match &self.state {
+            State::Dispatching { until, .. } => Some(*until),
+            State::Executing(executing) => Some(executing.heard_at.after(rules.heartbeat_timeout)),
+            State::Pending | State::Completed { .. } | State::Failed { .. } => None,
+        }
+    }
+}
+
+pub(super) fn is_over(until: Option<Epoch>, now: Epoch) -> bool {
+    until.is_some_and(|until| until <= now)
+}
+
+/// When something that lasts so long from `now` on ends.
+pub(super) fn ends(now: Epoch, lasts: Option<Duration>) -> Option<Epoch> {
+    lasts.map(|lasts| now.after(lasts))
+}

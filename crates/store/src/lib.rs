@@ -1,0 +1,19 @@
+//! Remembers. Jobs, their parameters and results, runners, and what others are still to be told live here, and
+//! nowhere else: whatever is in memory elsewhere is rebuilt from it.
+//!
+//! It decides nothing about a job: within one transaction it reads the job, lets `pilotlight_core::job` decide, and
+//! writes what follows. When a verb returns, its change is on disk.
+//!
+//! In reading order:
+
+mod error;
+pub use error::Error;
+
+mod records;
+pub use records::{
+    Answer, Backlog, Console, Counts, End, Found, Handed, HookCall, HookEvent, HookId, Idempotency, Limits,
+    Listed, NewJob, Payload, Pruned, Retention, Runner, Said, Settings, Submitted, Told,
+};
+
+mod store;
+pub use store::Store;

@@ -1,0 +1,241 @@
+//! What goes into the store and comes out of it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::{Change, Freshness, Job, JobId, Options, Refused, Rules, Status};
+use pilotlight_core::time::Epoch;
+
+/// What the store must know to decide as configured.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The rules of all jobs.
+    pub rules: Rules,
+    /// Types of whose jobs others are told (webhooks).
+    pub hooked: Arc<HashSet<JobType>>,
+    /// Caps on what is kept of one job.
+    pub limits: Limits,
+}
+
+/// Caps on what is kept of one job.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of console output, of all pieces together.
+    pub console_bytes: usize,
+}
+
+/// A submission.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Its name, if it becomes a job of its own.
+    pub id: JobId,
+    /// What kind of work it is.
+    pub job_type: JobType,
+    /// What equal submissions have in common.
+    pub key: CacheKey,
+    /// The parameters, JSON as the caller wrote it.
+    pub input: String,
+    /// The caller's wishes.
+    pub options: Options,
+    /// Whether a known result will do.
+    pub freshness: Freshness,
+    /// What makes it safe to submit twice.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A SHA-256 of the caller's `Idempotency-Key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idempotency(pub [u8; 32]);
+
+/// What a submission became.
+#[derive(Debug, Clone)]
+pub enum Submitted {
+    /// A job of its own.
+    New(Job),
+    /// An equal one was known: under way, now with one more caller, or ended.
+    Known(Found),
+    /// The same `Idempotency-Key` came with another submission before. Nothing has changed.
+    Conflict,
+}
+
+/// A job and its end.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The job.
+    pub job: Job,
+    /// What it ended with; `None` while it has not, or when it was not asked for.
+    pub end: Option<End>,
+}
+
+/// What a job ended with, and what it said until then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct End {
+    /// The result, JSON as its runner wrote it.
+    pub output: Option<String>,
+    /// Why there is none.
+    pub error: Option<String>,
+    /// What its command wrote.
+    pub console: String,
+}
+
+/// A job on its way to a runner.
+#[derive(Debug, Clone)]
+pub struct Handed {
+    /// The job, leased to the runner where it was asked for.
+    pub job: Job,
+    /// Its parameters.
+    pub input: String,
+}
+
+/// What a runner brings along with its word. It is kept only when the word is taken.
+#[derive(Debug, Clone, Default)]
+pub struct Payload {
+    /// What its command wrote.
+    pub console: Option<Console>,
+    /// The result, JSON.
+    pub output: Option<String>,
+    /// Why there is none.
+    pub error: Option<String>,
+}
+
+/// What a command wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Console {
+    /// All of it so far, in place of what is known.
+    Whole(String),
+    /// What came since.
+    Piece(String),
+}
+
+/// What became of a word about a job.
+#[derive(Debug, Clone)]
+pub enum Said {
+    /// It was taken.
+    Taken(Answer),
+    /// It was refused; nothing has changed. With the job as it is.
+    Refused(Refused, Job),
+    /// Console pieces would be more than the cap together; nothing has changed.
+    ConsoleFull,
+    /// There is no such job.
+    Unknown,
+}
+
+/// A job after a word about it.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What the word changed.
+    pub change: Change,
+    /// The job now.
+    pub job: Job,
+}
+
+/// What waits for runners.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Types with jobs that a runner may have now, and how many of them.
+    pub ready: Vec<(JobType, u64)>,
+    /// When the next job's time comes, if one is delayed.
+    pub next_at: Option<Epoch>,
+}
+
+/// What is asked of a list of jobs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Listed {
+    /// Only those.
+    pub status: Option<Status>,
+    /// At most so many, the newest first.
+    pub limit: usize,
+}
+
+/// How many jobs and runners there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Jobs by status, in the order of [`Status::ALL`].
+    pub jobs: [u64; 6],
+    /// Runners that ever registered.
+    pub runners: u64,
+    /// Those that were seen since the moment asked for.
+    pub active: u64,
+}
+
+/// A registered runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runner {
+    /// Its identity.
+    pub id: RunnerId,
+    /// What it calls itself.
+    pub name: String,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+    /// When it registered.
+    pub registered_at: Epoch,
+    /// When it last asked for anything.
+    pub seen_at: Epoch,
+}
+
+/// What is kept of ended jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// For so long after they ended.
+    pub keep_for: Duration,
+    /// Within so many bytes of parameters, results and consoles of all jobs; 0 is without bound. The ones that ended
+    /// first go first.
+    pub max_bytes: u64,
+    /// At most so many in one transaction.
+    pub at_most: usize,
+}
+
+/// What was pruned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Jobs.
+    pub jobs: u64,
+    /// Bytes of their parameters, results and consoles.
+    pub bytes: u64,
+}
+
+/// Somebody who is still to be told of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookCall {
+    /// Names the telling, for ever.
+    pub id: HookId,
+    /// The job.
+    pub job: JobId,
+    /// Its type.
+    pub job_type: JobType,
+    /// What happened to it.
+    pub event: HookEvent,
+    /// When.
+    pub at: Epoch,
+    /// How often it was tried in vain.
+    pub failures: u32,
+}
+
+/// Names a telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HookId(pub i64);
+
+/// What others are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HookEvent {
+    /// It was submitted.
+    Created,
+    /// It has its result.
+    Completed,
+    /// It failed for good.
+    Failed,
+}
+
+/// What another instance on the same store did, or that this was missed for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Jobs of these types may be ready.
+    Ready(Vec<JobType>),
+    /// Something of these jobs changed.
+    Changed(Vec<JobId>),
+    /// Anything may have happened: look again.
+    Anything,
+}

@@ -1,0 +1,105 @@
+//! What a store can be asked. Two kinds of it stand beside this file; one suite of tests holds both to these words.
+
+use async_trait::async_trait;
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::{Change, Event, Job, JobId};
+use pilotlight_core::time::Epoch;
+
+use crate::error::Error;
+use crate::records::{
+    Backlog, Counts, Found, Handed, HookCall, HookId, Listed, NewJob, Payload, Pruned, Retention, Runner,
+    Said, Submitted,
+};
+
+/// A store. Every verb is one transaction: it has happened when it returns, or it has not.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides.
+    async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error>;
+
+    /// The current job of a key, with its end if it has one. Changes nothing.
+    async fn lookup(&self, key: CacheKey) -> Result<Option<Found>, Error>;
+
+    /// A job, with its console so far and its end.
+    async fn job(&self, id: JobId) -> Result<Option<Found>, Error>;
+
+    /// A job's parameters.
+    async fn input(&self, id: JobId) -> Result<Option<String>, Error>;
+
+    /// Says something about a job; `core::job` decides what it changes. What the payload brings is kept with it.
+    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> Result<Said, Error>;
+
+    /// Dispatches the next ready job of these types to a runner: the highest priority, then the first submitted.
+    async fn dispatch(
+        &self,
+        types: &[JobType],
+        runner: &RunnerId,
+        now: Epoch,
+    ) -> Result<Option<Handed>, Error>;
+
+    /// The ready jobs of these types in the order they were submitted, at most so many. Changes nothing.
+    async fn available(&self, types: &[JobType], at_most: usize, now: Epoch) -> Result<Vec<Handed>, Error>;
+
+    /// What waits for runners. Delayed jobs whose time has come are ready from here on.
+    async fn backlog(&self, now: Epoch) -> Result<Backlog, Error>;
+
+    /// Tells jobs that are due (`Job::due_at`) that time has passed, at most so many, and returns those that changed.
+    async fn sweep(&self, at_most: usize, now: Epoch) -> Result<Vec<(Job, Change)>, Error>;
+
+    /// Forgets ended jobs as retention says.
+    async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error>;
+
+    /// Completed jobs of these types that were not checked since `before`, at most so many. Changes nothing.
+    async fn unchecked(&self, types: &[JobType], before: Epoch, at_most: usize) -> Result<Vec<Found>, Error>;
+
+    /// Remembers that a job's result was found valid at `now`.
+    async fn checked(&self, id: JobId, now: Epoch) -> Result<(), Error>;
+
+    /// Jobs, the newest first, and how many there are of that status. The status is as of `now`.
+    async fn jobs(&self, wanted: Listed, now: Epoch) -> Result<(Vec<Job>, u64), Error>;
+
+    /// Forgets these jobs, whatever they are about. Returns those that were there.
+    async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error>;
+
+    /// How many jobs and runners there are. Runners seen after `active_since` are active.
+    async fn counts(&self, active_since: Epoch, now: Epoch) -> Result<Counts, Error>;
+
+    /// Remembers a runner; one of the same identity is replaced.
+    async fn register(&self, runner: Runner) -> Result<(), Error>;
+
+    /// Remembers that a runner was heard of. Says whether it is registered.
+    async fn seen(&self, runner: &RunnerId, now: Epoch) -> Result<bool, Error>;
+
+    /// A runner.
+    async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error>;
+
+    /// Runners, the last seen first, at most so many, and how many there are.
+    async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error>;
+
+    /// The last jobs that a runner has or had, the newest first, at most so many.
+    async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error>;
+
+    /// Tellings whose time has come, at most so many. They are nobody else's for `lease` from now on.
+    async fn hook_calls(
+        &self,
+        at_most: usize,
+        lease: std::time::Duration,
+        now: Epoch,
+    ) -> Result<Vec<HookCall>, Error>;
+
+    /// A telling was heard, or given up.
+    async fn hook_done(&self, id: HookId) -> Result<(), Error>;
+
+    /// A telling failed; it is tried again at that time.
+    async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error>;
+
+    /// Bytes of parameters, results and consoles of all jobs.
+    async fn bytes(&self) -> Result<u64, Error>;
+
+    /// Looks through all of it. The sentences say what is wrong; none, and it is sound.
+    async fn check(&self) -> Result<Vec<String>, Error>;
+
+    /// What other instances on the same store did; pending for ever where there are none.
+    async fn told(&self) -> crate::records::Told;
+}
