@@ -21,6 +21,7 @@ pub mod matching;
 
 pub mod cache_key;
 pub mod job;
+pub mod line;
 pub mod retry;
 
 pub mod access;

@@ -115,3 +115,19 @@ pub const EXPORTS: usize = 32;
 
 /// The longest pause before something is tried again, however often it failed; a caller may wish for a longer one.
 pub const RETRY_PAUSE_AT_MOST: Duration = Duration::from_secs(60 * 60);
+
+/// Job types that one poll may ask for.
+pub const TYPES_PER_POLL: usize = 100;
+
+/// How often jobs are looked through for those that are due, should nothing else be a reason to: what another
+/// instance did and could not tell is found within this.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Jobs that are told in one transaction that time has passed.
+pub const SWEEP_AT_A_TIME: usize = 500;
+
+/// Ready jobs of one type that are counted; more are as good as without end.
+pub const BACKLOG_COUNTED: u64 = 1000;
+
+/// Runners of which is remembered when they were last heard of; about 20 MB. The others are written each time.
+pub const RUNNERS_HEARD: usize = 100_000;

@@ -6,6 +6,7 @@
 //! the order of every deadline.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::Duration;
 
 use slab::Slab;
@@ -48,6 +49,9 @@ pub struct PollTiming {
 }
 
 impl PollTiming {
+    /// The timing for clients that wait until they are answered: their polls are choosable for ever.
+    pub const PATIENT: Self = Self { choosable_for: Duration::MAX, let_go_after: Duration::MAX };
+
     /// The timing for clients that give up by themselves after `connection_timeout`.
     #[must_use]
     pub fn for_clients(connection_timeout: Duration) -> Self {
@@ -83,9 +87,9 @@ impl PollId {
 
 /// A parked poll, and what the acting code needs to reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Poll<H> {
+pub struct Poll<H, K = PoolKey> {
     /// Which runs fit it.
-    pub key: PoolKey,
+    pub key: K,
     /// Who polls.
     pub runner: Runner,
     /// Since when.
@@ -96,21 +100,21 @@ pub struct Poll<H> {
 
 /// A poll that was taken out of its pool to have a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen<H> {
+pub struct Chosen<H, K = PoolKey> {
     /// Names the poll, and so this choice: a poll is chosen once.
     pub id: PollId,
     /// The poll.
-    pub poll: Poll<H>,
+    pub poll: Poll<H, K>,
 }
 
-/// All parked polls.
+/// All parked polls. `K` is what a poll and its runs have in common: a [`PoolKey`], or the job types it asked for.
 #[derive(Debug)]
-pub struct Pools<H> {
+pub struct Pools<H, K = PoolKey> {
     order: Order,
     timing: PollTiming,
-    polls: Slab<Parked<H>>,
-    pools: Slab<Pool>,
-    by_key: HashMap<PoolKey, usize>,
+    polls: Slab<Parked<H, K>>,
+    pools: Slab<Pool<K>>,
+    by_key: HashMap<K, usize>,
     by_runner: HashMap<RunnerId, usize>,
     fresh: List,
     resting: List,
@@ -119,14 +123,14 @@ pub struct Pools<H> {
 
 /// The choosable polls of one key; gone with the last of them.
 #[derive(Debug)]
-struct Pool {
-    key: PoolKey,
+struct Pool<K> {
+    key: K,
     polls: List,
 }
 
 #[derive(Debug)]
-struct Parked<H> {
-    poll: Poll<H>,
+struct Parked<H, K> {
+    poll: Poll<H, K>,
     // Means nothing once it rests.
     pool: usize,
     ticket: u64,
@@ -138,14 +142,14 @@ struct Parked<H> {
 const BY_POOL: usize = 0;
 const BY_TIME: usize = 1;
 
-impl<H> Linked for Slab<Parked<H>> {
+impl<H, K> Linked for Slab<Parked<H, K>> {
     fn links(&mut self, slot: usize, which: usize) -> &mut Links {
         let parked = &mut self[slot];
         if which == BY_POOL { &mut parked.by_pool } else { &mut parked.by_time }
     }
 }
 
-impl<H> Pools<H> {
+impl<H, K: Clone + Eq + Hash> Pools<H, K> {
     /// No polls yet.
     #[must_use]
     pub fn new(order: Order, timing: PollTiming) -> Self {
@@ -175,12 +179,19 @@ impl<H> Pools<H> {
     }
 
     /// Parks a poll. The same runner's older poll leaves and is returned: its client has given it up.
-    pub fn park(&mut self, poll: Poll<H>) -> (PollId, Option<Poll<H>>) {
+    pub fn park(&mut self, poll: Poll<H, K>) -> (PollId, Option<Poll<H, K>>) {
         let replaced = self.by_runner.get(&poll.runner.id).copied().map(|slot| self.remove(slot));
+        let runner = poll.runner.id.clone();
+        let id = self.park_beside(poll);
+        self.by_runner.insert(runner, id.slot);
+        (id, replaced)
+    }
+
+    /// Parks a poll beside the same runner's others: one that executes several runs at a time polls for each.
+    pub fn park_beside(&mut self, poll: Poll<H, K>) -> PollId {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let slot = self.insert(poll, ticket);
-        (PollId { slot, ticket }, replaced)
+        PollId { slot: self.insert(poll, ticket), ticket }
     }
 
     /// Whether this runner has a poll here.
@@ -190,25 +201,57 @@ impl<H> Pools<H> {
     }
 
     /// Takes a poll out, whatever its state; `None` when it is not parked any more.
-    pub fn leave(&mut self, id: PollId) -> Option<Poll<H>> {
+    pub fn leave(&mut self, id: PollId) -> Option<Poll<H, K>> {
         let parked = self.polls.get(id.slot)?;
         (parked.ticket == id.ticket).then(|| self.remove(id.slot))
     }
 
     /// Takes the next poll of a pool out; `None` when none may be chosen.
-    pub fn choose(&mut self, key: &PoolKey, now: Moment) -> Option<Chosen<H>> {
+    pub fn choose(&mut self, key: &K, now: Moment) -> Option<Chosen<H, K>> {
         self.rest(now);
-        let polls = &self.pools[*self.by_key.get(key)?].polls;
+        let slot = self.next_of(key)?;
+        Some(self.take(slot))
+    }
+
+    /// Takes the next poll of several pools out; `None` when none may be chosen.
+    pub fn choose_among<'a>(
+        &mut self,
+        keys: impl IntoIterator<Item = &'a K>,
+        now: Moment,
+    ) -> Option<Chosen<H, K>>
+    where
+        K: 'a,
+    {
+        self.rest(now);
+        let next = keys.into_iter().filter_map(|key| self.next_of(key));
         let slot = match self.order {
+            Order::Newest => next.max_by_key(|slot| self.polls[*slot].ticket),
+            Order::Oldest => next.min_by_key(|slot| self.polls[*slot].ticket),
+        }?;
+        Some(self.take(slot))
+    }
+
+    /// Whether a pool holds a choosable poll.
+    #[must_use]
+    pub fn has(&self, key: &K) -> bool {
+        self.by_key.contains_key(key)
+    }
+
+    fn next_of(&self, key: &K) -> Option<usize> {
+        let polls = &self.pools[*self.by_key.get(key)?].polls;
+        match self.order {
             Order::Newest => polls.last(),
             Order::Oldest => polls.first(),
-        }?;
+        }
+    }
+
+    fn take(&mut self, slot: usize) -> Chosen<H, K> {
         let id = PollId { slot, ticket: self.polls[slot].ticket };
-        Some(Chosen { id, poll: self.remove(slot) })
+        Chosen { id, poll: self.remove(slot) }
     }
 
     /// Takes out a poll whose client should have given up long ago; ask until there is none.
-    pub fn let_go(&mut self, now: Moment) -> Option<Poll<H>> {
+    pub fn let_go(&mut self, now: Moment) -> Option<Poll<H, K>> {
         self.rest(now);
         let slot = self.resting.first()?;
         let age = now.since(self.polls[slot].poll.parked_at);
@@ -216,14 +259,14 @@ impl<H> Pools<H> {
     }
 
     /// Takes out every poll that `leaves` says so of.
-    pub fn take_all(&mut self, mut leaves: impl FnMut(&Poll<H>) -> bool) -> Vec<Poll<H>> {
+    pub fn take_all(&mut self, mut leaves: impl FnMut(&Poll<H, K>) -> bool) -> Vec<Poll<H, K>> {
         let slots: Vec<usize> =
             self.polls.iter().filter(|(_, parked)| leaves(&parked.poll)).map(|(slot, _)| slot).collect();
         slots.into_iter().map(|slot| self.remove(slot)).collect()
     }
 
     /// The polls from the longest waiting to the newest.
-    pub fn longest_first(&self) -> impl Iterator<Item = &Poll<H>> {
+    pub fn longest_first(&self) -> impl Iterator<Item = &Poll<H, K>> {
         self.walk(self.resting.first()).chain(self.walk(self.fresh.first()))
     }
 
@@ -234,34 +277,33 @@ impl<H> Pools<H> {
 
     /// A poll, while it waits.
     #[must_use]
-    pub fn get(&self, id: PollId) -> Option<&Poll<H>> {
+    pub fn get(&self, id: PollId) -> Option<&Poll<H, K>> {
         let parked = self.polls.get(id.slot)?;
         (parked.ticket == id.ticket).then_some(&parked.poll)
     }
 
     /// The keys of all pools that hold a choosable poll.
-    pub fn keys(&self) -> impl Iterator<Item = &PoolKey> {
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.by_key.keys()
     }
 
-    fn walk(&self, first: Option<usize>) -> impl Iterator<Item = &Poll<H>> {
+    fn walk(&self, first: Option<usize>) -> impl Iterator<Item = &Poll<H, K>> {
         std::iter::successors(first, |slot| self.polls[*slot].by_time.next())
             .map(|slot| &self.polls[slot].poll)
     }
 
-    fn insert(&mut self, mut poll: Poll<H>, ticket: u64) -> usize {
-        let (pool, runner) = (self.pool_of(&poll.key), poll.runner.id.clone());
+    fn insert(&mut self, mut poll: Poll<H, K>, ticket: u64) -> usize {
+        let pool = self.pool_of(&poll.key);
         // Equal, and shared: what remembers it later holds no copy of its own.
         poll.key = self.pools[pool].key.clone();
         let (by_pool, by_time) = (Links::default(), Links::default());
         let slot = self.polls.insert(Parked { poll, pool, ticket, rests: false, by_pool, by_time });
         self.pools[pool].polls.push(&mut self.polls, slot);
         self.fresh.push(&mut self.polls, slot);
-        self.by_runner.insert(runner, slot);
         slot
     }
 
-    fn pool_of(&mut self, key: &PoolKey) -> usize {
+    fn pool_of(&mut self, key: &K) -> usize {
         if let Some(pool) = self.by_key.get(key) {
             return *pool;
         }
@@ -270,7 +312,7 @@ impl<H> Pools<H> {
         pool
     }
 
-    fn remove(&mut self, slot: usize) -> Poll<H> {
+    fn remove(&mut self, slot: usize) -> Poll<H, K> {
         if self.polls[slot].rests {
             self.resting.unlink(&mut self.polls, slot);
         } else {
@@ -278,7 +320,9 @@ impl<H> Pools<H> {
             self.fresh.unlink(&mut self.polls, slot);
         }
         let poll = self.polls.remove(slot).poll;
-        self.by_runner.remove(&poll.runner.id);
+        if self.by_runner.get(&poll.runner.id) == Some(&slot) {
+            self.by_runner.remove(&poll.runner.id);
+        }
         poll
     }
 

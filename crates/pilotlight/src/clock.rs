@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pilotlight_core::time::Moment;
+use pilotlight_core::time::{Epoch, Moment};
 
 /// The time line that began when the service started.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,13 @@ impl Clock {
     #[must_use]
     pub fn epoch_ms(self, moment: Moment) -> u64 {
         u64::try_from(self.epoch(moment).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The wall clock as it is set now.
+    #[must_use]
+    pub fn wall(self) -> Epoch {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Epoch::from_millis(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Waits until that moment.

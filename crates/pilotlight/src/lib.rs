@@ -11,6 +11,7 @@ pub mod shutdown;
 pub mod http;
 
 pub mod dispatch;
+pub mod jobs;
 
 pub mod net;
 

@@ -135,7 +135,8 @@ pub struct Answer {
 /// What waits for runners.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Types with jobs that a runner may have now, and how many of them.
+    /// Types with jobs that a runner may have now, and how many of them, counted up to
+    /// `pilotlight_core::limits::BACKLOG_COUNTED`.
     pub ready: Vec<(JobType, u64)>,
     /// When the next job's time comes, if one is delayed.
     pub next_at: Option<Epoch>,

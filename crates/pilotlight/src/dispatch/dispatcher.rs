@@ -36,7 +36,7 @@ pub struct Settings {
 pub(super) struct Waiter {
     pub(super) conn: Arc<Conn>,
     pub(super) way: Way,
-    pub(super) tell: Tell,
+    pub(super) tell: Tell<Verdict>,
 }
 
 /// Parks polls and dispatches runs to them.

@@ -3,8 +3,9 @@
 
 pub mod dispatcher;
 
+pub(crate) mod on_its_way;
 pub mod park;
-mod slot;
+pub(crate) mod slot;
 
 mod course;
 pub mod offer;

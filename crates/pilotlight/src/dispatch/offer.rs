@@ -6,7 +6,6 @@ use bytes::Bytes;
 use pilotlight_core::delivery::{Answer, Event, Next, Offer, Patience, Proof};
 use pilotlight_core::history::{Entry, Offered, Taker};
 use pilotlight_core::ids::RunId;
-use pilotlight_core::limits::HEAD_WITHIN;
 use pilotlight_core::pool::{Chosen, Poll, PoolKey};
 use pilotlight_core::time::Moment;
 use pilotlight_core::trace::TraceParent;
@@ -14,11 +13,9 @@ use tokio::sync::oneshot;
 
 use super::course::Course;
 use super::dispatcher::{Dispatcher, Waiter};
+use super::on_its_way::OnItsWay;
 use super::park::{Handed, Verdict, Way};
-use super::slot;
-use crate::clock::Clock;
-use crate::net::ack::Acked;
-use crate::net::conn::{Conn, Tell, Written};
+use crate::net::conn::Tell;
 use crate::net::direct::DirectAnswer;
 use crate::telemetry::metrics::Answered;
 use crate::telemetry::seen::{self, Outcome, Seen};
@@ -52,7 +49,7 @@ impl Dispatcher {
             if step.reset
                 && let Some(dispatch) = dispatch.take()
             {
-                dispatch.conn.reset();
+                dispatch.way.reset();
             }
             let event = match step.next {
                 Next::Choose => {
@@ -60,11 +57,11 @@ impl Dispatcher {
                     if let Some(dispatch) = &dispatch {
                         course.dispatched(&dispatch.taker);
                     }
-                    dispatch.as_ref().map_or(Event::NobodyWaits, Dispatch::begun)
+                    dispatch.as_ref().map_or(Event::NobodyWaits, |dispatch| dispatch.way.begun())
                 }
                 Next::Wait { until } => {
                     let dispatch = dispatch.as_mut().expect("core waits only for a dispatch");
-                    let event = dispatch.event(self.clock, until).await;
+                    let event = dispatch.way.event(self.clock, until).await;
                     now = self.clock.now();
                     event
                 }
@@ -108,7 +105,7 @@ impl Dispatcher {
         let Ended { dispatch, dispatches, seen, .. } = ended;
         let waited = dispatch.as_ref().map(|dispatch| dispatch.taker.waited);
         self.metrics.answered(Answered { answer, took, dispatches, waited });
-        let conn = dispatch.as_ref().map(|dispatch| Arc::clone(&dispatch.conn));
+        let conn = dispatch.as_ref().map(|dispatch| Arc::clone(dispatch.way.conn()));
         let entry = self.matching().settle(Offered {
             run: run.id,
             key: dispatch.as_ref().map_or(run.key, |dispatch| dispatch.key.clone()),
@@ -148,20 +145,9 @@ struct Ended {
 
 /// A run on its way to one poll.
 struct Dispatch {
-    conn: Arc<Conn>,
     taker: Taker,
     key: PoolKey,
-    acknowledged_before: u64,
     way: OnItsWay,
-}
-
-enum OnItsWay {
-    /// Written by us. The poll's server is told once all of it is.
-    Direct(DirectAnswer, Option<slot::Tell>),
-    /// Written by HTTP, which tells.
-    Http(oneshot::Receiver<Written>),
-    /// Written, and to be acknowledged.
-    Written(Written),
 }
 
 impl Dispatch {
@@ -176,85 +162,17 @@ impl Dispatch {
         let way = match way {
             Way::Direct => {
                 let answer = DirectAnswer::begin(&conn, run.head.clone(), run.message.clone(), tell);
-                OnItsWay::Direct(answer, Some(server))
+                OnItsWay::direct(conn, acknowledged, answer, server)
             }
             Way::Http => {
                 let (written, told) = oneshot::channel();
                 let handed = Handed { message: run.message.clone(), written };
                 server.say(Verdict::Run(handed)).ok()?;
-                OnItsWay::Http(told)
+                OnItsWay::http(conn, acknowledged, told)
             }
         };
         let taker = Taker { runner, poll: id, chosen_at: now, waited: now.since(parked_at) };
-        Some(Self { conn, taker, key, acknowledged_before: acknowledged, way })
-    }
-
-    const fn begun(&self) -> Event {
-        Event::HandedOver { acknowledged: self.acknowledged_before }
-    }
-
-    async fn event(&mut self, clock: Clock, until: Moment) -> Event {
-        tokio::select! {
-            biased;
-            event = self.progress() => event,
-            () = clock.sleep_until(until) => self.look(),
-        }
-    }
-
-    async fn progress(&mut self) -> Event {
-        let written = match &mut self.way {
-            OnItsWay::Direct(answer, server) => {
-                let written = answer.write(&self.conn).await.ok();
-                if let (Some(_), Some(server)) = (&written, server.take()) {
-                    // Its server sleeps on; what it waits for from now on is the next request.
-                    self.conn.expect_request_within(HEAD_WITHIN);
-                    server.say_answered();
-                }
-                written
-            }
-            OnItsWay::Http(told) => told.await.ok(),
-            OnItsWay::Written(written) => {
-                return match self.conn.acknowledged(written.end).await {
-                    Acked::Yes => self.acknowledged(),
-                    Acked::Never => Event::Ended,
-                };
-            }
-        };
-        match written {
-            Some(Written { acknowledged: true, .. }) => Event::Acknowledged,
-            Some(written) => {
-                self.way = OnItsWay::Written(written);
-                Event::Written
-            }
-            None => Event::Ended,
-        }
-    }
-
-    fn acknowledged(&self) -> Event {
-        if let OnItsWay::Written(written) = &self.way {
-            self.conn.acknowledged_after(written.at.elapsed());
-        }
-        Event::Acknowledged
-    }
-
-    /// The kernel drops an acknowledgement's event when it has no room for it, so the number is looked at as well.
-    fn look(&self) -> Event {
-        let acknowledged = self.conn.acknowledged_bytes();
-        match self.way {
-            OnItsWay::Written(written) if acknowledged >= written.end => self.acknowledged(),
-            OnItsWay::Direct(..) | OnItsWay::Http(_) | OnItsWay::Written(_) => Event::Looked { acknowledged },
-        }
-    }
-}
-
-impl Drop for Dispatch {
-    /// When the supervisor leaves in the middle of a message, nobody must act on half of it.
-    fn drop(&mut self) {
-        if let OnItsWay::Direct(answer, _) = &self.way
-            && answer.is_broken_off()
-        {
-            self.conn.reset();
-        }
+        Some(Self { taker, key, way })
     }
 }
 

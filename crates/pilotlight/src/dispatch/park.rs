@@ -49,7 +49,7 @@ pub enum Way {
 pub struct Stay {
     dispatcher: Arc<Dispatcher>,
     id: PollId,
-    told: Told,
+    told: Told<Verdict>,
     is_over: bool,
 }
 

@@ -4,42 +4,41 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use super::park::Verdict;
-
 /// The dispatcher's end. Dropped without a word, it means: close the connection without a byte.
 #[derive(Debug)]
-pub(super) struct Tell(Arc<Slot>);
+pub(crate) struct Tell<V>(Arc<Slot<V>>);
 
 /// The poll's end.
 #[derive(Debug)]
-pub(super) struct Told(Arc<Slot>);
+pub(crate) struct Told<V>(Arc<Slot<V>>);
 
-#[derive(Debug, Default)]
-struct Slot(Mutex<State>);
+#[derive(Debug)]
+struct Slot<V>(Mutex<State<V>>);
 
-#[derive(Debug, Default)]
-struct State {
-    word: Option<Word>,
+#[derive(Debug)]
+struct State<V> {
+    word: Option<Word<V>>,
     waker: Option<Waker>,
     is_urgent: bool,
     nobody_asks: bool,
 }
 
 #[derive(Debug)]
-enum Word {
-    Verdict(Verdict),
+enum Word<V> {
+    Verdict(V),
     Nothing,
 }
 
 /// The two ends of a new slot.
-pub(super) fn slot() -> (Tell, Told) {
-    let slot = Arc::new(Slot::default());
+pub(crate) fn slot<V>() -> (Tell<V>, Told<V>) {
+    let state = State { word: None, waker: None, is_urgent: false, nobody_asks: false };
+    let slot = Arc::new(Slot(Mutex::new(state)));
     (Tell(Arc::clone(&slot)), Told(slot))
 }
 
-impl Tell {
+impl<V> Tell<V> {
     /// Says the verdict, or gives it back when the poll left.
-    pub(super) fn say(self, verdict: Verdict) -> Result<(), Verdict> {
+    pub(crate) fn say(self, verdict: V) -> Result<(), V> {
         let mut state = self.0.lock();
         if state.nobody_asks {
             return Err(verdict);
@@ -49,17 +48,17 @@ impl Tell {
         Ok(())
     }
 
-    /// Says that the poll was answered on its connection. Wakes its task only when that has asked to be woken.
-    pub(super) fn say_answered(self) {
+    /// Says what the poll's task needs not know before its next request, and wakes it only when it has asked for that.
+    pub(crate) fn say_in_passing(self, verdict: V) {
         let mut state = self.0.lock();
-        state.word = Some(Word::Verdict(Verdict::Answered));
+        state.word = Some(Word::Verdict(verdict));
         if state.is_urgent {
             wake(state);
         }
     }
 }
 
-impl Drop for Tell {
+impl<V> Drop for Tell<V> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         if state.word.is_none() && !state.nobody_asks {
@@ -69,9 +68,9 @@ impl Drop for Tell {
     }
 }
 
-impl Told {
+impl<V> Told<V> {
     /// The verdict, once; `None` means to close the connection without a byte.
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Option<Verdict>> {
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Option<V>> {
         let mut state = self.0.lock();
         match state.word.replace(Word::Nothing) {
             Some(Word::Verdict(verdict)) => Poll::Ready(Some(verdict)),
@@ -88,12 +87,12 @@ impl Told {
     }
 
     /// From now on every word wakes the poll's task.
-    pub(super) fn is_urgent(&self) {
+    pub(crate) fn is_urgent(&self) {
         self.0.lock().is_urgent = true;
     }
 }
 
-impl Drop for Told {
+impl<V> Drop for Told<V> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.nobody_asks = true;
@@ -104,13 +103,13 @@ impl Drop for Told {
     }
 }
 
-impl Slot {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl<V> Slot<V> {
+    fn lock(&self) -> MutexGuard<'_, State<V>> {
         self.0.lock().expect("nothing panics under this lock")
     }
 }
 
-fn wake(mut state: MutexGuard<'_, State>) {
+fn wake<V>(mut state: MutexGuard<'_, State<V>>) {
     let waker = state.waker.take();
     drop(state);
     if let Some(waker) = waker {
@@ -134,14 +133,14 @@ mod tests {
         }
     }
 
-    fn asked(told: &Told) -> (Arc<Wakes>, bool) {
+    fn asked(told: &Told<&'static str>) -> (Arc<Wakes>, bool) {
         let wakes = Arc::new(Wakes::default());
         let waker = Waker::from(Arc::clone(&wakes));
         let pending = told.poll(&Context::from_waker(&waker)).is_pending();
         (wakes, pending)
     }
 
-    fn answered(told: &Told) -> Poll<Option<Verdict>> {
+    fn answered(told: &Told<&'static str>) -> Poll<Option<&'static str>> {
         told.poll(&Context::from_waker(Waker::noop()))
     }
 
@@ -154,9 +153,9 @@ mod tests {
             if urgent {
                 told.is_urgent();
             }
-            tell.say_answered();
+            tell.say_in_passing("answered");
             assert_eq!(wakes.0.load(Ordering::Relaxed), usize::from(urgent));
-            assert!(matches!(answered(&told), Poll::Ready(Some(Verdict::Answered))));
+            assert_eq!(answered(&told), Poll::Ready(Some("answered")));
         }
     }
 
@@ -164,21 +163,21 @@ mod tests {
     fn every_other_word_wakes_the_poll() {
         let (tell, told) = slot();
         let (wakes, _) = asked(&told);
-        assert!(tell.say(Verdict::Retired).is_ok());
+        assert!(tell.say("retired").is_ok());
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
-        assert!(matches!(answered(&told), Poll::Ready(Some(Verdict::Retired))));
+        assert_eq!(answered(&told), Poll::Ready(Some("retired")));
 
         let (tell, told) = slot();
         let (wakes, _) = asked(&told);
         drop(tell);
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
-        assert!(matches!(answered(&told), Poll::Ready(None)));
+        assert_eq!(answered(&told), Poll::Ready(None));
     }
 
     #[test]
     fn a_poll_that_left_takes_nothing() {
         let (tell, told) = slot();
         drop(told);
-        assert!(tell.say(Verdict::Retired).is_err());
+        assert!(tell.say("retired").is_err());
     }
 }

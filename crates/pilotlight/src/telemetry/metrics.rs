@@ -13,11 +13,12 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::histogram::Histogram;
+use super::jobs::JobMetrics;
 
 /// A counter of events.
 pub type Count = Counter<u64, AtomicU64>;
 type Level = Gauge<u64, AtomicU64>;
-type Labels = [(&'static str, &'static str); 1];
+pub(super) type Labels = [(&'static str, &'static str); 1];
 
 /// From the fastest answer over loopback to three polls given up, in microseconds.
 const ANSWERED: &[u64] = &[
@@ -57,6 +58,7 @@ pub struct Metrics {
     tokens: TokenCounts,
     connections: ConnectionCounts,
     dropped: DroppedCounts,
+    jobs: JobMetrics,
     levels: Levels,
     /// Offers whose supervisor left before its answer.
     pub unanswered: Count,
@@ -214,6 +216,7 @@ impl Metrics {
                 lines: labelled(&dropped, "what", "line"),
                 spans: labelled(&dropped, "what", "span"),
             },
+            jobs: JobMetrics::register(of),
             registry,
         })
     }
@@ -248,6 +251,11 @@ impl Metrics {
     /// Where is counted what was to be told about offers and was not.
     pub fn dropped(&self) -> DroppedCounts {
         self.dropped.clone()
+    }
+
+    /// Where jobs are counted.
+    pub fn jobs(&self) -> JobMetrics {
+        self.jobs.clone()
     }
 
     /// Where deployment tokens are counted.
@@ -305,7 +313,7 @@ fn register_constants(registry: &mut Registry, proof: Proof) {
     registry.register("warm_is_proven", help, proven);
 }
 
-fn count(registry: &mut Registry, name: &str, help: &str) -> Count {
+pub(super) fn count(registry: &mut Registry, name: &str, help: &str) -> Count {
     let counter = Count::default();
     registry.register(name, help, counter.clone());
     counter
@@ -317,7 +325,7 @@ fn histogram(registry: &mut Registry, name: &str, help: &str, bounds: &'static [
     histogram
 }
 
-fn family(registry: &mut Registry, name: &str, help: &str) -> Family<Labels, Count> {
+pub(super) fn family(registry: &mut Registry, name: &str, help: &str) -> Family<Labels, Count> {
     let family = Family::<Labels, Count>::default();
     registry.register(name, help, family.clone());
     family
@@ -341,7 +349,7 @@ fn histograms(registry: &mut Registry, name: &str, help: &str, bounds: &'static 
     family
 }
 
-fn labelled<M: Clone, C: MetricConstructor<M>>(
+pub(super) fn labelled<M: Clone, C: MetricConstructor<M>>(
     family: &Family<Labels, M, C>,
     label: &'static str,
     value: &'static str,

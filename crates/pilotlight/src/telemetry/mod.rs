@@ -3,6 +3,7 @@
 pub mod logs;
 
 mod histogram;
+pub mod jobs;
 pub mod metrics;
 
 pub mod seen;

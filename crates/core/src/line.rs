@@ -1,0 +1,352 @@
+//! Decides which waiting runner is asked to take a job next. It knows which job types each poll asked for, and how
+//! many jobs of each type may be ready: a hint, for the truth is the store's, which several instances may share. A
+//! poll is sent for a job at most once at a time; when the store has none for it, it waits on, and the hint is
+//! corrected.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::ids::JobType;
+use crate::limits::BACKLOG_COUNTED;
+use crate::pool::{Chosen, Order, Poll, PollId, PollTiming, Pools};
+use crate::time::Moment;
+
+/// The job types that a poll asks for: sorted, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TypeSet(Arc<[JobType]>);
+
+impl TypeSet {
+    /// These types, in any order.
+    #[must_use]
+    pub fn new(mut types: Vec<JobType>) -> Self {
+        types.sort();
+        types.dedup();
+        Self(types.into())
+    }
+
+    /// The types.
+    #[must_use]
+    pub fn types(&self) -> &[JobType] {
+        &self.0
+    }
+}
+
+/// A poll that is to have a job.
+#[derive(Debug)]
+pub struct Sent<H> {
+    /// The poll, which waits no more.
+    pub chosen: Chosen<H, TypeSet>,
+    /// What made it be chosen; to be given back with what the store had.
+    pub errand: Errand,
+}
+
+/// Why a poll was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
+    for_type: JobType,
+    told: u64,
+}
+
+/// Who waits for jobs, and of which types there may be some.
+#[derive(Debug)]
+pub struct Line<H> {
+    polls: Pools<H, TypeSet>,
+    /// The sets of types with polls that wait, by each of their types.
+    sets: HashMap<JobType, Vec<TypeSet>>,
+    ready: HashMap<JobType, Ready>,
+    told: u64,
+    is_draining: bool,
+}
+
+/// Jobs of one type that nobody was sent for yet.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    jobs: u64,
+    /// When that was last heard, counted in words heard.
+    told: u64,
+}
+
+impl<H> Line<H> {
+    /// Nobody waits, and nothing is known of jobs.
+    #[must_use]
+    pub fn new(order: Order) -> Self {
+        Self {
+            polls: Pools::new(order, PollTiming::PATIENT),
+            sets: HashMap::new(),
+            ready: HashMap::new(),
+            told: 0,
+            is_draining: false,
+        }
+    }
+
+    /// Polls that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.polls.len()
+    }
+
+    /// Whether nobody waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.polls.is_empty()
+    }
+
+    /// A poll waits from now on; ask [`Line::next`] then. Gives its handle back when the service is stopping.
+    ///
+    /// # Errors
+    /// The poll, which does not wait.
+    pub fn park(&mut self, poll: Poll<H, TypeSet>) -> Result<PollId, Poll<H, TypeSet>> {
+        if self.is_draining {
+            return Err(poll);
+        }
+        let set = poll.key.clone();
+        if !self.polls.has(&set) {
+            for job_type in set.types() {
+                self.sets.entry(job_type.clone()).or_default().push(set.clone());
+            }
+        }
+        Ok(self.polls.park_beside(poll))
+    }
+
+    /// A poll's connection is gone, or its time is over. Says whether it waited still.
+    pub fn leave(&mut self, id: PollId) -> bool {
+        let left = self.polls.leave(id);
+        if let Some(poll) = &left {
+            self.forget_when_empty(&poll.key);
+        }
+        left.is_some()
+    }
+
+    /// So many more jobs of a type are ready; ask [`Line::next`] then.
+    pub fn ready(&mut self, job_type: &JobType, jobs: u64) {
+        self.told += 1;
+        let ready = self.ready.entry(job_type.clone()).or_insert(Ready { jobs: 0, told: 0 });
+        *ready = Ready { jobs: ready.jobs.saturating_add(jobs), told: self.told };
+    }
+
+    /// The store was asked how many jobs are ready, counting up to [`BACKLOG_COUNTED`]. That replaces what was
+    /// believed.
+    pub fn backlog(&mut self, ready: Vec<(JobType, u64)>) {
+        self.told += 1;
+        let told = self.told;
+        let believed = |jobs| if jobs < BACKLOG_COUNTED { jobs } else { u64::MAX };
+        let ready =
+            ready.into_iter().map(|(job_type, jobs)| (job_type, Ready { jobs: believed(jobs), told }));
+        self.ready = ready.collect();
+    }
+
+    /// The next poll to send for a job of one of these types; ask until there is none.
+    pub fn next<'a>(&mut self, types: impl IntoIterator<Item = &'a JobType>, now: Moment) -> Option<Sent<H>> {
+        types.into_iter().find_map(|job_type| self.send(job_type, now))
+    }
+
+    /// The types of which jobs may be ready.
+    #[must_use]
+    pub fn ready_types(&self) -> Vec<JobType> {
+        self.ready.keys().cloned().collect()
+    }
+
+    fn send(&mut self, job_type: &JobType, now: Moment) -> Option<Sent<H>> {
+        self.ready.get(job_type)?;
+        let sets = self.sets.get(job_type)?;
+        let chosen = self.polls.choose_among(sets, now)?;
+        self.forget_when_empty(&chosen.poll.key);
+        let errand = Errand { for_type: job_type.clone(), told: self.told };
+        self.fewer(job_type);
+        Some(Sent { chosen, errand })
+    }
+
+    /// The store had a job for the poll, of this type.
+    pub fn found(&mut self, errand: &Errand, job_type: &JobType) {
+        if errand.for_type != *job_type {
+            self.fewer(job_type);
+            self.ready(&errand.for_type, 1);
+        }
+    }
+
+    /// The store had nothing for the poll.
+    pub fn found_nothing(&mut self, errand: &Errand, types: &TypeSet) {
+        for job_type in types.types() {
+            // What was heard of after the poll was sent may not have been there to be found.
+            if self.ready.get(job_type).is_some_and(|ready| ready.told <= errand.told) {
+                self.ready.remove(job_type);
+            }
+        }
+    }
+
+    /// The poll could not go: nobody was asked.
+    pub fn not_asked(&mut self, errand: &Errand) {
+        self.ready(&errand.for_type, 1);
+    }
+
+    /// The service stops: nobody waits any more, and all who wait are returned.
+    pub fn drain(&mut self) -> Vec<Poll<H, TypeSet>> {
+        self.is_draining = true;
+        self.sets.clear();
+        self.polls.take_all(|_| true)
+    }
+
+    fn fewer(&mut self, job_type: &JobType) {
+        if let Some(ready) = self.ready.get_mut(job_type) {
+            ready.jobs = ready.jobs.saturating_sub(1);
+            if ready.jobs == 0 {
+                self.ready.remove(job_type);
+            }
+        }
+    }
+
+    fn forget_when_empty(&mut self, set: &TypeSet) {
+        if self.polls.has(set) {
+            return;
+        }
+        for job_type in set.types() {
+            if let Some(sets) = self.sets.get_mut(job_type) {
+                sets.retain(|other| other != set);
+                if sets.is_empty() {
+                    self.sets.remove(job_type);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Runner, RunnerId, WorkerName};
+
+    fn job_type(name: &str) -> JobType {
+        JobType::parse(name).unwrap()
+    }
+
+    fn set(names: &[&str]) -> TypeSet {
+        TypeSet::new(names.iter().map(|name| job_type(name)).collect())
+    }
+
+    fn line() -> Line<()> {
+        Line::new(Order::Newest)
+    }
+
+    fn park(line: &mut Line<()>, runner: &str, types: &[&str]) -> PollId {
+        let (id, worker) = (RunnerId::parse(runner).unwrap(), WorkerName::parse("w").unwrap());
+        let poll = Poll {
+            key: set(types),
+            runner: Runner { id, worker },
+            parked_at: Moment::from_millis(0),
+            handle: (),
+        };
+        line.park(poll).unwrap()
+    }
+
+    fn sent(line: &mut Line<()>, types: &[&str]) -> Option<(String, Errand)> {
+        let types: Vec<_> = types.iter().map(|name| job_type(name)).collect();
+        let sent = line.next(&types, Moment::from_millis(1))?;
+        Some((sent.chosen.poll.runner.id.to_string(), sent.errand))
+    }
+
+    fn runner(line: &mut Line<()>, types: &[&str]) -> Option<String> {
+        sent(line, types).map(|(runner, _)| runner)
+    }
+
+    #[test]
+    fn nobody_is_sent_before_a_job_is_ready() {
+        let mut line = line();
+        park(&mut line, "a", &["x"]);
+        assert_eq!(runner(&mut line, &["x"]), None);
+        line.ready(&job_type("y"), 1);
+        assert_eq!(runner(&mut line, &["x", "y"]), None);
+        line.ready(&job_type("x"), 1);
+        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("a"));
+        assert!(line.is_empty());
+    }
+
+    #[test]
+    fn one_poll_is_sent_for_each_ready_job() {
+        let mut line = line();
+        for runner in ["a", "b", "c"] {
+            park(&mut line, runner, &["x"]);
+        }
+        line.ready(&job_type("x"), 2);
+        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("c"));
+        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("b"));
+        assert_eq!(runner(&mut line, &["x"]), None);
+        assert_eq!(line.len(), 1);
+    }
+
+    #[test]
+    fn the_newest_of_all_polls_that_asked_for_the_type_is_sent() {
+        let mut line = line();
+        park(&mut line, "a", &["x"]);
+        park(&mut line, "b", &["y", "x"]);
+        park(&mut line, "c", &["y"]);
+        line.ready(&job_type("x"), 3);
+        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("b"));
+        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("a"));
+        assert_eq!(runner(&mut line, &["x"]), None);
+    }
+
+    #[test]
+    fn a_runner_may_wait_with_several_polls() {
+        let mut line = line();
+        park(&mut line, "a", &["x"]);
+        park(&mut line, "a", &["x"]);
+        line.ready(&job_type("x"), 5);
+        assert!(runner(&mut line, &["x"]).is_some() && runner(&mut line, &["x"]).is_some());
+    }
+
+    #[test]
+    fn a_poll_that_found_nothing_corrects_the_belief() {
+        let mut line = line();
+        park(&mut line, "a", &["x", "y"]);
+        line.backlog(vec![(job_type("x"), 9), (job_type("y"), 9)]);
+        let (_, errand) = sent(&mut line, &["x"]).unwrap();
+        line.found_nothing(&errand, &set(&["x", "y"]));
+        park(&mut line, "a", &["x", "y"]);
+        assert_eq!(runner(&mut line, &["x", "y"]), None);
+    }
+
+    #[test]
+    fn a_job_that_becomes_ready_meanwhile_is_not_forgotten() {
+        let mut line = line();
+        park(&mut line, "a", &["x"]);
+        line.ready(&job_type("x"), 1);
+        let (_, errand) = sent(&mut line, &["x"]).unwrap();
+        line.ready(&job_type("x"), 1);
+        line.found_nothing(&errand, &set(&["x"]));
+        park(&mut line, "a", &["x"]);
+        assert!(runner(&mut line, &["x"]).is_some());
+    }
+
+    #[test]
+    fn a_poll_that_found_a_job_of_another_type_leaves_the_first_to_others() {
+        let mut line = line();
+        park(&mut line, "a", &["x", "y"]);
+        line.ready(&job_type("x"), 1);
+        line.ready(&job_type("y"), 1);
+        let (_, errand) = sent(&mut line, &["x"]).unwrap();
+        line.found(&errand, &job_type("y"));
+        park(&mut line, "b", &["x", "y"]);
+        assert_eq!(runner(&mut line, &["y"]), None);
+        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_poll_that_left_is_not_sent_and_leaves_nothing_behind() {
+        let mut line = line();
+        let id = park(&mut line, "a", &["x"]);
+        line.ready(&job_type("x"), 1);
+        assert!(line.leave(id));
+        assert!(!line.leave(id));
+        assert_eq!(runner(&mut line, &["x"]), None);
+        assert!(line.sets.is_empty());
+    }
+
+    #[test]
+    fn nobody_waits_while_it_stops() {
+        let mut line = line();
+        park(&mut line, "a", &["x"]);
+        assert_eq!(line.drain().len(), 1);
+        line.ready(&job_type("x"), 1);
+        assert_eq!(runner(&mut line, &["x"]), None);
+    }
+}

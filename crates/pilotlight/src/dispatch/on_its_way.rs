@@ -1,0 +1,134 @@
+//! A run on its way to one poll: moves it on, and says in `core::delivery`'s words what was seen of it.
+
+use std::sync::Arc;
+
+use pilotlight_core::delivery::Event;
+use pilotlight_core::limits::HEAD_WITHIN;
+use pilotlight_core::time::Moment;
+use tokio::sync::oneshot;
+
+use super::park::Verdict;
+use super::slot::Tell;
+use crate::clock::Clock;
+use crate::net::ack::Acked;
+use crate::net::conn::{Conn, Written};
+use crate::net::direct::DirectAnswer;
+
+/// A run on its way.
+#[derive(Debug)]
+pub(crate) struct OnItsWay {
+    conn: Arc<Conn>,
+    acknowledged_before: u64,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Written by us. The poll's server is told once all of it is.
+    Direct(DirectAnswer, Option<Tell<Verdict>>),
+    /// Written by HTTP, which tells.
+    Http(oneshot::Receiver<Written>),
+    /// Written, and to be acknowledged.
+    Written(Written),
+}
+
+impl OnItsWay {
+    /// It is written on the connection by us.
+    pub(super) const fn direct(
+        conn: Arc<Conn>,
+        acknowledged_before: u64,
+        answer: DirectAnswer,
+        server: Tell<Verdict>,
+    ) -> Self {
+        Self { conn, acknowledged_before, stage: Stage::Direct(answer, Some(server)) }
+    }
+
+    /// It was handed to HTTP, which tells when it is written.
+    pub(crate) const fn http(
+        conn: Arc<Conn>,
+        acknowledged_before: u64,
+        told: oneshot::Receiver<Written>,
+    ) -> Self {
+        Self { conn, acknowledged_before, stage: Stage::Http(told) }
+    }
+
+    /// The connection it goes on.
+    pub(crate) const fn conn(&self) -> &Arc<Conn> {
+        &self.conn
+    }
+
+    /// Whoever is behind the connection must not act on half of it.
+    pub(crate) fn reset(&self) {
+        self.conn.reset();
+    }
+
+    /// What is seen at first.
+    pub(crate) const fn begun(&self) -> Event {
+        Event::HandedOver { acknowledged: self.acknowledged_before }
+    }
+
+    /// What is seen next, at the latest then.
+    pub(crate) async fn event(&mut self, clock: Clock, until: Moment) -> Event {
+        tokio::select! {
+            biased;
+            event = self.progress() => event,
+            () = clock.sleep_until(until) => self.look(),
+        }
+    }
+
+    async fn progress(&mut self) -> Event {
+        let written = match &mut self.stage {
+            Stage::Direct(answer, server) => {
+                let written = answer.write(&self.conn).await.ok();
+                if let (Some(_), Some(server)) = (&written, server.take()) {
+                    // Its server sleeps on; what it waits for from now on is the next request.
+                    self.conn.expect_request_within(HEAD_WITHIN);
+                    server.say_in_passing(Verdict::Answered);
+                }
+                written
+            }
+            Stage::Http(told) => told.await.ok(),
+            Stage::Written(written) => {
+                return match self.conn.acknowledged(written.end).await {
+                    Acked::Yes => self.acknowledged(),
+                    Acked::Never => Event::Ended,
+                };
+            }
+        };
+        match written {
+            Some(Written { acknowledged: true, .. }) => Event::Acknowledged,
+            Some(written) => {
+                self.stage = Stage::Written(written);
+                Event::Written
+            }
+            None => Event::Ended,
+        }
+    }
+
+    fn acknowledged(&self) -> Event {
+        if let Stage::Written(written) = &self.stage {
+            self.conn.acknowledged_after(written.at.elapsed());
+        }
+        Event::Acknowledged
+    }
+
+    /// The kernel drops an acknowledgement's event when it has no room for it, so the number is looked at as well.
+    fn look(&self) -> Event {
+        let acknowledged = self.conn.acknowledged_bytes();
+        match self.stage {
+            Stage::Written(written) if acknowledged >= written.end => self.acknowledged(),
+            Stage::Direct(..) | Stage::Http(_) | Stage::Written(_) => Event::Looked { acknowledged },
+        }
+    }
+}
+
+impl Drop for OnItsWay {
+    /// When the supervisor leaves in the middle of a message, nobody must act on half of it.
+    fn drop(&mut self) {
+        if let Stage::Direct(answer, _) = &self.stage
+            && answer.is_broken_off()
+        {
+            self.conn.reset();
+        }
+    }
+}

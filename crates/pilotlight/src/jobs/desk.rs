@@ -1,0 +1,144 @@
+//! Brings jobs to the polls that wait: sends a poll to the store, hands over what it finds, and follows it until the
+//! runner's kernel has it. What does not arrive is given back at once.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use pilotlight_core::delivery::{Answer, Event as Seen, Next, Offer, Patience};
+use pilotlight_core::ids::JobType;
+use pilotlight_core::job::{Event, JobId, Lease};
+use pilotlight_core::line::{Line, Sent};
+use pilotlight_core::pool::{Order, Poll};
+use pilotlight_store::{Handed, Payload};
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+use super::driver::Jobs;
+use super::stay::{Handing, Verdict};
+use crate::clock::Clock;
+use crate::dispatch::on_its_way::OnItsWay;
+use crate::dispatch::slot::Tell;
+use crate::net::conn::Conn;
+
+/// Who waits, and the dispatches under way.
+#[derive(Debug)]
+pub(super) struct Desk {
+    line: Mutex<Line<Waiter>>,
+    pub(super) tasks: TaskTracker,
+}
+
+/// How to reach a poll that waits. Dropping it closes the poll's connection without a byte.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) conn: Arc<Conn>,
+    pub(super) tell: Tell<Verdict>,
+}
+
+impl Desk {
+    pub(super) fn new(order: Order) -> Self {
+        Self { line: Mutex::new(Line::new(order)), tasks: TaskTracker::new() }
+    }
+
+    pub(super) fn line(&self) -> MutexGuard<'_, Line<Waiter>> {
+        self.line.lock().expect("nothing panics under this lock")
+    }
+
+    pub(super) fn next<'a>(
+        &self,
+        types: impl IntoIterator<Item = &'a JobType>,
+        clock: Clock,
+    ) -> Option<Sent<Waiter>> {
+        let mut line = self.line();
+        let now = clock.now();
+        line.next(types, now)
+    }
+}
+
+impl Jobs {
+    /// Goes to the store for a poll, and hands over what is there.
+    pub(super) async fn fetch(self: Arc<Self>, sent: Sent<Waiter>) {
+        let Sent { chosen, errand } = sent;
+        let Poll { key: types, runner, handle: Waiter { conn, tell }, .. } = chosen.poll;
+        let Some(state) = conn.state().filter(|state| state.is_open) else {
+            // As good as gone; the next poll goes.
+            self.desk.line().not_asked(&errand);
+            return self.send_for(types.types());
+        };
+        match self.store.dispatch(types.types(), &runner.id, self.now()).await {
+            Ok(Some(handed)) => {
+                self.desk.line().found(&errand, &handed.job.job_type);
+                self.send_for(types.types());
+                self.hand_over(handed, (conn, state.acknowledged), tell).await;
+            }
+            Ok(None) => {
+                self.desk.line().found_nothing(&errand, &types);
+                // A poll that left in the meantime is not there to be told.
+                _ = tell.say(Verdict::Again);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "failed to look for a job");
+                self.desk.line().not_asked(&errand);
+                _ = tell.say(Verdict::Unavailable);
+            }
+        }
+    }
+
+    async fn hand_over(
+        self: &Arc<Self>,
+        handed: Handed,
+        (conn, acknowledged): (Arc<Conn>, u64),
+        tell: Tell<Verdict>,
+    ) {
+        let (id, lease, bytes) = (handed.job.id, handed.job.lease, handed.input.len());
+        let (written, told) = oneshot::channel();
+        let way = OnItsWay::http(Arc::clone(&conn), acknowledged, told);
+        let answer = match tell.say(Verdict::Job(Box::new(Handing { handed, written }))) {
+            Ok(()) => self.follow(way, bytes).await,
+            Err(_) => Answer::Cold,
+        };
+        self.metrics.dispatched(answer);
+        match answer {
+            Answer::Warm(_) => {
+                let jobs = Arc::clone(self);
+                conn.when_unread(move || jobs.unread(id, lease));
+            }
+            Answer::Cold => self.void(id, lease).await,
+        }
+    }
+
+    /// As `core::delivery` says, with one poll: another one gets another lease.
+    async fn follow(&self, mut way: OnItsWay, bytes: usize) -> Answer {
+        let patience = Patience::for_run(bytes, self.settings.ack_deadline);
+        let (mut offer, mut step) = Offer::new(self.settings.proof, patience);
+        let mut is_handed_over = false;
+        loop {
+            if step.reset {
+                way.reset();
+            }
+            let seen = match step.next {
+                Next::Choose if is_handed_over => Seen::NobodyWaits,
+                Next::Choose => {
+                    is_handed_over = true;
+                    way.begun()
+                }
+                Next::Wait { until } => way.event(self.clock, until).await,
+                Next::Answer(answer) => return answer,
+            };
+            step = offer.handle(self.clock.now(), seen);
+        }
+    }
+
+    /// The runner's kernel had it, and the program never read it.
+    fn unread(self: Arc<Self>, id: JobId, lease: Lease) {
+        self.metrics.unread.inc();
+        tracing::warn!(job = %id, "a runner's kernel acknowledged a job that the runner never read");
+        let tasks = self.desk.tasks.clone();
+        tasks.spawn(async move { self.void(id, lease).await });
+    }
+
+    /// Gives a job back that did not reach its runner. Should that fail, its lease ends by itself.
+    async fn void(self: &Arc<Self>, id: JobId, lease: Lease) {
+        if let Err(error) = self.say(id, Event::Void { lease }, Payload::default()).await {
+            tracing::warn!(%error, job = %id, "failed to give back a job that did not reach its runner");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What can be asked of jobs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pilotlight_core::delivery::Proof;
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::{Admitted, Change, Event, Freshness, Job, JobId, admit};
+use pilotlight_core::pool::Order;
+use pilotlight_core::time::Epoch;
+use pilotlight_store::{Answer, Error, Found, NewJob, Payload, Retention, Runner, Said, Store, Submitted};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::desk::Desk;
+use super::heard::Heard;
+use super::watching::{Seen, Watch, Watching};
+use crate::clock::Clock;
+use crate::telemetry::jobs::JobMetrics;
+
+/// Settings of the driver.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Which of the polls that wait is next.
+    pub order: Order,
+    /// What a dispatch needs to be believed.
+    pub proof: Proof,
+    /// How long the acknowledged bytes may stand still before a poll counts as dead.
+    pub ack_deadline: Duration,
+    /// What is kept of ended jobs.
+    pub retention: Retention,
+}
+
+/// The jobs.
+#[derive(Debug)]
+pub struct Jobs {
+    pub(super) settings: Settings,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Clock,
+    pub(super) metrics: JobMetrics,
+    pub(super) desk: Desk,
+    pub(super) watching: Arc<Watching>,
+    pub(super) heard: Heard,
+    /// Wakes the keeper.
+    pub(super) nudge: Notify,
+    /// Wakes the one who tells others.
+    pub(super) hooks: Notify,
+}
+
+impl Jobs {
+    /// Over this store, with nobody waiting yet.
+    #[must_use]
+    pub fn new(settings: Settings, store: Arc<dyn Store>, clock: Clock, metrics: JobMetrics) -> Arc<Self> {
+        Arc::new(Self {
+            desk: Desk::new(settings.order),
+            settings,
+            store,
+            clock,
+            metrics,
+            watching: Arc::default(),
+            heard: Heard::default(),
+            nudge: Notify::new(),
+            hooks: Notify::new(),
+        })
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> Epoch {
+        self.clock.wall()
+    }
+
+    /// The store, to be read.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// What a dispatch needs to be believed.
+    #[must_use]
+    pub const fn proof(&self) -> Proof {
+        self.settings.proof
+    }
+
+    /// Runners that wait for a job.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.desk.line().len()
+    }
+
+    /// Takes a submission.
+    ///
+    /// # Errors
+    /// When the store does not; then nothing was taken, unless it says that it cannot tell.
+    pub async fn submit(self: &Arc<Self>, new: NewJob) -> Result<Submitted, Error> {
+        let now = self.now();
+        // Most submissions of a busy cache end here, without a write.
+        if new.freshness == Freshness::Any
+            && new.idempotency.is_none()
+            && let Some(found) = self.store.lookup(new.key).await?
+            && admit(Some(&found.job), new.freshness, &new.options, now) == Admitted::Known
+        {
+            self.metrics.cached.inc();
+            return Ok(Submitted::Known(found));
+        }
+        let submitted = self.store.submit(new, now).await?;
+        match &submitted {
+            Submitted::New(job) => {
+                self.metrics.new.inc();
+                self.hooks.notify_one();
+                self.queued(job);
+            }
+            Submitted::Known(found) if found.job.has_ended() => _ = self.metrics.cached.inc(),
+            Submitted::Known(found) => {
+                self.metrics.joined.inc();
+                // Its time may have come sooner than it was to.
+                if found.job.attempts == 0 && !found.job.is_ready(now) {
+                    self.nudge.notify_one();
+                }
+            }
+            Submitted::Conflict => {}
+        }
+        Ok(submitted)
+    }
+
+    /// Says something about a job.
+    ///
+    /// # Errors
+    /// When the store does not take it; then nothing has changed, unless it says that it cannot tell.
+    pub async fn say(self: &Arc<Self>, id: JobId, event: Event, payload: Payload) -> Result<Said, Error> {
+        let said = self.store.say(id, event, payload, self.now()).await?;
+        if let Said::Taken(Answer { change, job }) = &said {
+            self.after(*change, job);
+        }
+        Ok(said)
+    }
+
+    /// Forgets jobs. Returns those that were there.
+    ///
+    /// # Errors
+    /// When the store does not.
+    pub async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+        let deleted = self.store.delete(ids).await?;
+        for id in &deleted {
+            self.watching.tell(*id, Seen::Ended);
+        }
+        Ok(deleted)
+    }
+
+    /// Remembers a new runner.
+    ///
+    /// # Errors
+    /// When the store does not.
+    pub async fn register(
+        &self,
+        id: RunnerId,
+        name: String,
+        capabilities: Vec<String>,
+    ) -> Result<Runner, Error> {
+        let now = self.now();
+        let runner = Runner { id, name, capabilities, registered_at: now, seen_at: now };
+        self.store.register(runner.clone()).await?;
+        Ok(runner)
+    }
+
+    /// A runner asked for something.
+    pub fn heard(self: &Arc<Self>, runner: &RunnerId) {
+        let now = self.now();
+        if self.heard.heard(runner, now) {
+            let (jobs, runner) = (Arc::clone(self), runner.clone());
+            self.desk.tasks.spawn(async move {
+                if let Err(error) = jobs.store.seen(&runner, now).await {
+                    tracing::debug!(%error, "failed to remember when a runner was heard of");
+                }
+            });
+        }
+    }
+
+    /// Waits until a job has ended, at most so long. Returns it as it is then; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn ended(&self, id: JobId, within: Duration) -> Result<Option<Found>, Error> {
+        let until = Instant::now() + within;
+        let mut watch = self.watch(id);
+        loop {
+            let found = self.store.job(id).await?;
+            let goes_on = found.as_ref().is_some_and(|found| !found.job.has_ended());
+            if !goes_on || timeout_at(until, watch.ended()).await.is_err() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Watches a job from now on.
+    #[must_use]
+    pub fn watch(&self, id: JobId) -> Watch {
+        self.watching.watch(id)
+    }
+
+    /// What follows from a change that is on disk.
+    pub(super) fn after(self: &Arc<Self>, change: Change, job: &Job) {
+        match change {
+            Change::Nothing => {}
+            Change::Dispatched | Change::Claimed | Change::Heard | Change::Left => {
+                self.watching.tell(job.id, Seen::Changed);
+            }
+            Change::Queued => {
+                self.watching.tell(job.id, Seen::Changed);
+                self.queued(job);
+            }
+            Change::Completed | Change::Failed | Change::Expired => {
+                self.metrics.ended(change);
+                self.watching.tell(job.id, Seen::Ended);
+                self.hooks.notify_one();
+            }
+        }
+    }
+
+    fn queued(self: &Arc<Self>, job: &Job) {
+        if job.is_ready(self.now()) {
+            self.ready(&job.job_type);
+        } else {
+            self.nudge.notify_one();
+        }
+    }
+
+    pub(super) fn ready(self: &Arc<Self>, job_type: &JobType) {
+        self.desk.line().ready(job_type, 1);
+        self.send_for(std::slice::from_ref(job_type));
+    }
+}
