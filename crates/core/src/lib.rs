@@ -20,6 +20,7 @@ pub mod series;
 pub mod matching;
 
 pub mod cache_key;
+pub mod check;
 pub mod job;
 pub mod line;
 pub mod retry;

@@ -131,3 +131,18 @@ pub const BACKLOG_COUNTED: u64 = 1000;
 
 /// Runners of which is remembered when they were last heard of; about 20 MB. The others are written each time.
 pub const RUNNERS_HEARD: usize = 100_000;
+
+/// Webhooks on their way at once.
+pub const HOOKS_AT_A_TIME: usize = 32;
+
+/// A webhook that is not answered by then has failed.
+pub const HOOK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Tries of a webhook before it is given up: with pauses from 5 s to an hour, that is most of a day.
+pub const HOOK_TRIES: u32 = 30;
+
+/// Results of one type that are looked at at once.
+pub const CHECKS_AT_A_TIME: usize = 16;
+
+/// An address that has not answered by then tells nothing.
+pub const CHECK_WITHIN: Duration = Duration::from_secs(10);

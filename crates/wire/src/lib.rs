@@ -8,4 +8,5 @@ pub mod warm_start;
 pub mod admin;
 pub mod dashboard;
 pub mod events;
+pub mod hooks;
 pub mod session;
