@@ -19,6 +19,8 @@ pub mod series;
 
 pub mod matching;
 
+pub mod canonical;
+
 pub mod cache_key;
 pub mod check;
 pub mod job;

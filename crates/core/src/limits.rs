@@ -23,6 +23,9 @@ pub const ID_BYTES: usize = 256;
 /// Bytes of a deployment id, which may be a signed token in its place.
 pub const DEPLOYMENT_BYTES: usize = 4 * 1024;
 
+/// Lists and objects within each other in a job's parameters. `serde_json` and most readers go no deeper.
+pub const JSON_DEPTH: usize = 128;
+
 /// A head that is not complete by then is closed. It is also how long a kept-alive connection may idle, so it
 /// is well above the few seconds for which clients keep theirs.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(30);

@@ -5,6 +5,10 @@ pub mod object;
 
 pub mod warm_start;
 
+pub mod jobs;
+pub mod jobs_admin;
+pub mod runner;
+
 pub mod admin;
 pub mod dashboard;
 pub mod events;
