@@ -22,6 +22,8 @@ mod dark;
 
 mod matching;
 
+mod jobs;
+
 mod dashboard;
 mod page;
 

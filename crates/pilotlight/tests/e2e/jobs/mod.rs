@@ -1,0 +1,3 @@
+//! Jobs: submitted, executed, remembered.
+
+mod runpack;
