@@ -1,3 +1,7 @@
 //! Jobs: submitted, executed, remembered.
 
+mod store;
+
+mod killed;
+mod once;
 mod runpack;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::store::Store;
 use crate::support::jobs::Party;
-use crate::support::process::Folder;
 use crate::support::python::RunpackRunner;
 use crate::support::server::Server;
 use crate::support::skip::need;
@@ -12,11 +12,9 @@ use crate::support::wait;
 const KEYS: [(&str, &str); 3] =
     [("SUBMIT_API_KEY", "submit-key"), ("RUNNER_API_KEY", "runner-key"), ("ADMIN_API_KEY", "admin-key")];
 
-/// The service, with keys, over a store that outlives it.
-fn service(store: &Folder, preset: &str) -> Server {
-    let folder = store.path().to_str().expect("a plain path");
-    let more = [("PILOTLIGHT_SERVER_DATA_DIR", folder), ("PILOTLIGHT_JOBS_PRESET", preset)];
-    Server::with(&[&KEYS[..], &more].concat())
+/// The service, with keys.
+fn service(store: &Store, preset: &str) -> Server {
+    store.serve(&[&KEYS[..], &[("PILOTLIGHT_JOBS_PRESET", preset)]].concat())
 }
 
 fn submit(server: &Server, input: &Value) -> Value {
@@ -35,7 +33,7 @@ fn caller(server: &Server) -> Party {
 fn a_real_runner_registers_executes_and_fails_across_restarts() {
     need!("python", "python-clients");
     for preset in ["none", "runpack"] {
-        let store = Folder::new();
+        let store = Store::sqlite();
         let server = service(&store, preset);
         let mut runner = RunpackRunner::start(&server.url(), "runner-key");
         let registered = runner.hear();
@@ -78,7 +76,7 @@ fn a_real_runner_registers_executes_and_fails_across_restarts() {
 #[test]
 fn a_real_runner_is_heard_while_it_executes_and_finishes_after_a_restart() {
     need!("python", "python-clients");
-    let store = Folder::new();
+    let store = Store::sqlite();
     let server = service(&store, "none");
     let mut runner = RunpackRunner::start(&server.url(), "runner-key");
     runner.hear();
