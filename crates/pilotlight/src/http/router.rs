@@ -17,6 +17,7 @@ use tower::Service as _;
 
 use super::access::{Guard, guard};
 use super::auth::Auth;
+use super::cors::cors;
 use super::live::events;
 use super::live::feed::Feed;
 use super::room::Room;
@@ -88,6 +89,7 @@ fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .with_state(Arc::clone(handles))
+        .layer(middleware::from_fn_with_state(Arc::clone(handles), cors))
 }
 
 /// The table. Each entry says what is asked for; `core::access` says who may.
