@@ -17,13 +17,18 @@ use tower::Service as _;
 
 use super::access::{Guard, guard};
 use super::auth::Auth;
+use super::jobs::events as job_events;
 use super::live::events;
 use super::live::feed::Feed;
 use super::room::Room;
+use super::sizes::Sizes;
 use super::token::Tokens;
-use super::{admin, dashboard, error, front, health, metrics, page, session, warm_start};
+use super::{
+    admin, dashboard, error, front, health, jobs, jobs_admin, metrics, page, runners, session, warm_start,
+};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
+use crate::jobs::Jobs;
 use crate::net::conn::Conn;
 use crate::net::io::Io;
 use crate::net::listener::{Connections, Ended, Serve};
@@ -34,13 +39,19 @@ use crate::telemetry::metrics::Metrics;
 pub struct Handles {
     /// Matching.
     pub dispatcher: Arc<Dispatcher>,
+    /// Jobs.
+    pub jobs: Arc<Jobs>,
+    /// Who watches single jobs.
+    pub watchers: job_events::Watchers,
+    /// How much may come with a job.
+    pub sizes: Sizes,
     /// Who watches the dashboard.
     pub feed: Arc<Feed>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Who may.
     pub auth: Auth,
-    /// Room for large offers.
+    /// Room for large bodies.
     pub room: Room,
     /// How deployment tokens are read.
     pub tokens: Tokens,
@@ -68,6 +79,10 @@ pub struct Told {
 pub struct Parts {
     /// What runners and supervisors call.
     pub warm_start: bool,
+    /// What callers and runners of jobs call.
+    pub jobs: bool,
+    /// What operators ask about jobs.
+    pub jobs_admin: bool,
     /// What operators call.
     pub control: bool,
 }
@@ -80,6 +95,12 @@ fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
         router = router.merge(paths.warm_start());
     } else {
         router = router.merge(nobody_waits_here());
+    }
+    if parts.jobs {
+        router = router.merge(paths.jobs()).merge(paths.runners());
+    }
+    if parts.jobs_admin {
+        router = router.merge(paths.jobs_admin());
     }
     if parts.control {
         router = router.merge(paths.control()).merge(paths.page());
@@ -94,6 +115,10 @@ fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
 struct Paths<'a> {
     handles: &'a Arc<Handles>,
 }
+
+// PLACEHOLDERS until the scopes are there: `Asked::Submit` and `Asked::Run`.
+const SUBMIT: Asked = Asked::AdminQuestion;
+const RUN: Asked = Asked::AdminQuestion;
 
 type Routes = Router<Arc<Handles>>;
 type Methods = MethodRouter<Arc<Handles>>;
@@ -119,6 +144,43 @@ impl Paths<'_> {
             .route("/api/connect", connect())
             .route("/warm-start", warm_start())
             .route("/api/warm-start", warm_start())
+    }
+
+    /// What callers of jobs ask.
+    fn jobs(&self) -> Routes {
+        Router::new()
+            .route("/api/jobs/check", self.asks(SUBMIT, post(jobs::check)))
+            .route("/api/jobs/submit", self.asks(SUBMIT, post(jobs::submit)))
+            .route("/api/jobs/{id}", self.asks(SUBMIT, get(jobs::status)))
+            .route("/api/jobs/{id}/events", self.asks(SUBMIT, get(job_events::watch)))
+            .route("/api/jobs/{id}/cancel", self.asks(SUBMIT, post(jobs::cancel)))
+    }
+
+    /// What runners of jobs say.
+    fn runners(&self) -> Routes {
+        Router::new()
+            .route("/api/runner/register", self.asks(RUN, post(runners::register)))
+            .route("/api/runner/verify", self.asks(RUN, get(runners::verify)))
+            .route("/api/runner/jobs/available", self.asks(RUN, get(runners::available)))
+            .route("/api/runner/jobs/{id}/claim", self.asks(RUN, post(runners::claim)))
+            .route("/api/runner/jobs/{id}/start", self.asks(RUN, post(runners::start)))
+            .route("/api/runner/jobs/{id}/heartbeat", self.asks(RUN, post(runners::heartbeat)))
+            .route("/api/runner/jobs/{id}/complete", self.asks(RUN, post(runners::complete)))
+            .route("/api/runner/jobs/{id}/error", self.asks(RUN, post(runners::fail)))
+    }
+
+    /// What operators ask about jobs.
+    fn jobs_admin(&self) -> Routes {
+        let question = |methods| self.asks(Asked::AdminQuestion, methods);
+        let change = |methods| self.asks(Asked::Change, methods);
+        let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
+        Router::new()
+            .route("/api/admin/jobs", question(get(jobs_admin::list)))
+            .route("/api/admin/jobs/batch-delete", change(post(jobs_admin::batch_delete)))
+            .route("/api/admin/jobs/{id}", job)
+            .route("/api/admin/runners", question(get(jobs_admin::runners)))
+            .route("/api/admin/runners/{id}", question(get(jobs_admin::runner)))
+            .route("/api/admin/stats", question(get(jobs_admin::stats)))
     }
 
     /// What operators call.
