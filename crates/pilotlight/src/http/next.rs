@@ -16,9 +16,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::asked::{Pairs, Speaker};
 use super::error::{Refusal, Reply};
+use super::jobs::tell;
 use super::router::{Handles, Hangup};
 use super::runners;
-use crate::dispatch::offer::tell;
+use crate::dispatch::offer::tell as when;
 use crate::jobs::{Handing, Parked, Verdict};
 use crate::net::conn::Conn;
 
@@ -42,7 +43,7 @@ pub async fn next(
     drop(request);
     let until = Instant::now() + wait;
     loop {
-        let mut stay = match handles.jobs.park(&types, &runner, &conn) {
+        let mut stay = match handles.jobs().park(&types, &runner, &conn) {
             Parked::Stay(stay) => stay,
             Parked::Closed => return Hangup::response(),
         };
@@ -59,30 +60,38 @@ pub async fn next(
         return match verdict {
             Some(Verdict::Job(handing)) => hand_over(&handles, &conn, *handing),
             Some(Verdict::Again) => continue,
-            Some(Verdict::Unavailable) => Refusal::unavailable("the store does not answer; ask again").into_response(),
+            Some(Verdict::Unavailable) => {
+                Refusal::unavailable("the store does not answer; ask again").into_response()
+            }
             None => Hangup::response(),
         };
     }
 }
 
+/// Dropping `written` gives the job back.
 fn hand_over(handles: &Handles, conn: &Conn, handing: Handing) -> Response {
     let Handing { handed, written } = handing;
-    let body = Reply::json(StatusCode::OK, &told(handed, handles.jobs.lease()));
-    conn.watch_answer(body.body.len(), tell(handles.jobs.proof()), written);
-    body.into_response()
+    match told(handed, handles.jobs().lease()) {
+        Ok(told) => {
+            let reply = Reply::json(StatusCode::OK, &told);
+            conn.watch_answer(reply.body.len(), when(handles.jobs().proof()), written);
+            reply.into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
-fn told(handed: Handed, lease: Duration) -> Next {
+fn told(handed: Handed, lease: Duration) -> Result<Next, Refusal> {
     let Handed { job, input } = handed;
-    Next {
+    Ok(Next {
         job: NextJob {
             job_id: job.id.to_string(),
             job_type: job.job_type.to_string(),
-            input_params: runners::raw(input),
+            input_params: tell::json(input)?,
             // The one that begins when the runner says so.
             attempt: job.attempts + 1,
             lease: job.lease.number(),
             lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
         },
-    }
+    })
 }

@@ -18,13 +18,19 @@ use tower::Service as _;
 use super::access::{Guard, guard};
 use super::auth::Auth;
 use super::cors::cors;
+use super::jobs::events as job_events;
 use super::live::events;
 use super::live::feed::Feed;
 use super::room::Room;
+use super::sizes::Sizes;
 use super::token::Tokens;
-use super::{admin, dashboard, error, front, health, metrics, page, session, warm_start};
+use super::{
+    admin, dashboard, error, front, health, jobs, jobs_admin, metrics, next, page, runners, session,
+    warm_start,
+};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
+use crate::jobs::Jobs;
 use crate::net::conn::Conn;
 use crate::net::io::Io;
 use crate::net::listener::{Connections, Ended, Serve};
@@ -35,13 +41,19 @@ use crate::telemetry::metrics::Metrics;
 pub struct Handles {
     /// Matching.
     pub dispatcher: Arc<Dispatcher>,
+    /// Jobs, where they are served.
+    pub jobs: Option<Arc<Jobs>>,
+    /// Who watches single jobs.
+    pub watchers: job_events::Watchers,
+    /// How much may come with a job.
+    pub sizes: Sizes,
     /// Who watches the dashboard.
     pub feed: Arc<Feed>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Who may.
     pub auth: Auth,
-    /// Room for large offers.
+    /// Room for large bodies.
     pub room: Room,
     /// How deployment tokens are read.
     pub tokens: Tokens,
@@ -55,6 +67,17 @@ pub struct Handles {
     pub listens: std::net::SocketAddr,
 }
 
+impl Handles {
+    /// Jobs.
+    ///
+    /// # Panics
+    /// Where they are not served; nothing that asks for them is routed there.
+    #[must_use]
+    pub fn jobs(&self) -> &Arc<Jobs> {
+        self.jobs.as_ref().expect("calls of jobs are routed only where jobs are served")
+    }
+}
+
 /// What runners are told by `GET /connect`.
 #[derive(Debug, Clone, Copy)]
 pub struct Told {
@@ -65,12 +88,29 @@ pub struct Told {
 }
 
 /// What one listener answers, besides `/health`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Parts {
     /// What runners and supervisors call.
     pub warm_start: bool,
+    /// What callers and runners of jobs call.
+    pub jobs: bool,
+    /// What operators ask about jobs.
+    pub jobs_admin: bool,
     /// What operators call.
     pub control: bool,
+}
+
+impl Parts {
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            warm_start: self.warm_start || other.warm_start,
+            jobs: self.jobs || other.jobs,
+            jobs_admin: self.jobs_admin || other.jobs_admin,
+            control: self.control || other.control,
+        }
+    }
 }
 
 /// All paths of these parts.
@@ -81,6 +121,12 @@ fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
         router = router.merge(paths.warm_start());
     } else {
         router = router.merge(nobody_waits_here());
+    }
+    if parts.jobs {
+        router = router.merge(paths.jobs()).merge(paths.runners());
+    }
+    if parts.jobs_admin {
+        router = router.merge(paths.jobs_admin());
     }
     if parts.control {
         router = router.merge(paths.control()).merge(paths.page());
@@ -121,6 +167,44 @@ impl Paths<'_> {
             .route("/api/connect", connect())
             .route("/warm-start", warm_start())
             .route("/api/warm-start", warm_start())
+    }
+
+    /// What callers of jobs ask.
+    fn jobs(&self) -> Routes {
+        Router::new()
+            .route("/api/jobs/check", self.asks(Asked::Submit, post(jobs::check)))
+            .route("/api/jobs/submit", self.asks(Asked::Submit, post(jobs::submit)))
+            .route("/api/jobs/{id}", self.asks(Asked::Submit, get(jobs::status)))
+            .route("/api/jobs/{id}/events", self.asks(Asked::Submit, get(job_events::watch)))
+            .route("/api/jobs/{id}/cancel", self.asks(Asked::Submit, post(jobs::cancel)))
+    }
+
+    /// What runners of jobs say.
+    fn runners(&self) -> Routes {
+        Router::new()
+            .route("/api/runner/register", self.asks(Asked::Run, post(runners::register)))
+            .route("/api/runner/verify", self.asks(Asked::Run, get(runners::verify)))
+            .route("/api/runner/jobs/available", self.asks(Asked::Run, get(runners::available)))
+            .route("/api/runner/jobs/next", self.asks(Asked::Run, get(next::next)))
+            .route("/api/runner/jobs/{id}/claim", self.asks(Asked::Run, post(runners::claim)))
+            .route("/api/runner/jobs/{id}/start", self.asks(Asked::Run, post(runners::start)))
+            .route("/api/runner/jobs/{id}/heartbeat", self.asks(Asked::Run, post(runners::heartbeat)))
+            .route("/api/runner/jobs/{id}/complete", self.asks(Asked::Run, post(runners::complete)))
+            .route("/api/runner/jobs/{id}/error", self.asks(Asked::Run, post(runners::fail)))
+    }
+
+    /// What operators ask about jobs.
+    fn jobs_admin(&self) -> Routes {
+        let question = |methods| self.asks(Asked::AdminQuestion, methods);
+        let change = |methods| self.asks(Asked::AdminChange, methods);
+        let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
+        Router::new()
+            .route("/api/admin/jobs", question(get(jobs_admin::list)))
+            .route("/api/admin/jobs/batch-delete", change(post(jobs_admin::batch_delete)))
+            .route("/api/admin/jobs/{id}", job)
+            .route("/api/admin/runners", question(get(jobs_admin::runners)))
+            .route("/api/admin/runners/{id}", question(get(jobs_admin::runner)))
+            .route("/api/admin/stats", question(get(jobs_admin::stats)))
     }
 
     /// What operators call.

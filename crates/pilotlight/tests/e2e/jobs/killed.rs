@@ -96,7 +96,8 @@ impl Scene {
     fn work(&self, name: &str, mut once: impl FnMut(&Self, &mut Party) -> Option<()>) {
         while !self.is_over.load(Ordering::Relaxed) {
             let address = *self.address.lock().unwrap();
-            let connection = address.and_then(|address| Connection::try_open(address, Duration::from_secs(1)));
+            let connection =
+                address.and_then(|address| Connection::try_open(address, Duration::from_secs(1)));
             let Some(connection) = connection else {
                 wait::pause(Duration::from_millis(1));
                 continue;
@@ -127,7 +128,8 @@ impl Scene {
         };
         let job = ask("GET", &path, &Value::Null)?["job"].clone();
         let Some(id) = job["job_id"].as_str() else { return Some(()) };
-        let started = ask("POST", &format!("/api/runner/jobs/{id}/start"), &json!({ "lease": job["lease"] }))?;
+        let started =
+            ask("POST", &format!("/api/runner/jobs/{id}/start"), &json!({ "lease": job["lease"] }))?;
         if started["success"] != true {
             return Some(());
         }
@@ -158,7 +160,10 @@ impl Scene {
         }
         for (id, outputs) in self.completed.lock().unwrap().iter() {
             let job = caller.job(id);
-            assert!(outputs.iter().all(|output| *output == job["result"]["output_data"]), "{outputs:?}: {job}");
+            assert!(
+                outputs.iter().all(|output| *output == job["result"]["output_data"]),
+                "{outputs:?}: {job}"
+            );
         }
         let stats = caller.get("/api/admin/stats").json();
         assert_eq!(stats["jobs"]["failed"], 0, "{stats}");

@@ -47,7 +47,11 @@ pub(super) fn share(servers: &[&Server]) {
                 scope.spawn(move || {
                     let mut caller = Party::at(server.address());
                     // The same value, spelt in two ways.
-                    let input = if number % 2 == 0 { r#"{"a":1,"b":[1e2]}"# } else { r#"{ "b": [100.0], "a": 1.0 }"# };
+                    let input = if number % 2 == 0 {
+                        r#"{"a":1,"b":[1e2]}"#
+                    } else {
+                        r#"{ "b": [100.0], "a": 1.0 }"#
+                    };
                     let body = format!(r#"{{"job_type":"{TYPE}","input_params":{input}}}"#);
                     together.wait();
                     let answer = caller.ask("POST", "/api/jobs/submit?wait_ms=20000", body.as_bytes());
@@ -57,14 +61,19 @@ pub(super) fn share(servers: &[&Server]) {
             .collect();
         let mut runner = runner(servers[servers.len() - 1], "runner-1");
         let job = execute(&mut runner, &output);
-        let answers: Vec<_> = callers.into_iter().map(|caller| caller.join().expect("it is answered")).collect();
+        let answers: Vec<_> =
+            callers.into_iter().map(|caller| caller.join().expect("it is answered")).collect();
         for (status, told) in &answers {
             assert!(matches!(status, 200 | 201), "{told}");
             assert_eq!(told["job_id"], job["job_id"]);
             assert_eq!(told["status"], "completed", "{told}");
             assert_eq!(told["result"]["output_data"], output);
         }
-        assert_eq!(answers.iter().filter(|(status, _)| *status == 201).count(), 1, "one of them was the first");
+        assert_eq!(
+            answers.iter().filter(|(status, _)| *status == 201).count(),
+            1,
+            "one of them was the first"
+        );
         assert_eq!(runner.next(TYPE, 0), None, "there was one execution");
     });
 }

@@ -45,7 +45,9 @@ impl RunpackRunner {
     /// What it says next that is an event: the client prints lines of its own too.
     pub(crate) fn hear(&mut self) -> Value {
         loop {
-            let line = wait::until_some("the runner says something", || self.said.from(self.heard).into_iter().next());
+            let line = wait::until_some("the runner says something", || {
+                self.said.from(self.heard).into_iter().next()
+            });
             self.heard += 1;
             if let Ok(said) = serde_json::from_str(&line) {
                 return said;
