@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use pilotlight_core::delivery::Proof;
+use pilotlight_core::job::Rules;
 use pilotlight_core::pool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +16,14 @@ use crate::clock::Clock;
 use crate::config::{Ack, Config, OfferLog, OnOff, Order, Server, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
 use crate::http::auth::Auth;
+use crate::http::jobs::events::Watchers;
 use crate::http::live::board::About;
 use crate::http::live::feed::Feed;
 use crate::http::room::Room;
 use crate::http::router::{Handles, Parts, Service, Told};
+use crate::http::sizes::Sizes;
 use crate::http::token::Tokens;
+use crate::jobs::{Jobs, StandIn};
 use crate::net::ack;
 use crate::net::listener::{self, Connections};
 use crate::net::sockets::{self, Inherited, Listening, Sharing};
@@ -45,6 +49,7 @@ pub struct App {
     grace: Duration,
     dispatcher: Arc<Dispatcher>,
     feed: Arc<Feed>,
+    jobs: Arc<Jobs>,
     connections: Connections,
     tasks: JoinSet<()>,
     watching: Watching,
@@ -76,9 +81,13 @@ impl App {
         let settings = settings(&config.warm_start, proof, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), watch);
         let told = told(&config.warm_start);
+        let jobs = Jobs::new(store(), clock);
         let feed = Feed::new(Arc::clone(&dispatcher), clock, About::new(proof, told, address));
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
+            jobs: Arc::clone(&jobs),
+            watchers: Watchers::default(),
+            sizes: Sizes::default(),
             auth: Auth::new(&config.auth, server),
             room: Room::default(),
             tokens: Tokens::new(&config.warm_start, metrics.tokens()),
@@ -93,17 +102,25 @@ impl App {
         tasks.spawn(Arc::clone(&dispatcher).keep());
         tasks.spawn(Arc::clone(&feed).keep());
         tasks.spawn(connections.clone().keep());
+        tasks.spawn(Arc::clone(&jobs).keep());
         if let Some(tls) = &tls {
             tasks.spawn(Arc::clone(tls).keep());
         }
         let handles = Arc::new(handles);
         let wanted = |part| only.is_none_or(|only| only.contains(&part));
         let (warm_start, operators) = (wanted(Part::WarmStart), wanted(Part::Dashboard));
-        let apart = control.is_some();
-        let service = Service::new(Arc::clone(&handles), Parts { warm_start, control: operators && !apart });
+        let (with_jobs, apart) = (wanted(Part::Jobs), control.is_some());
+        let parts = Parts {
+            warm_start,
+            jobs: with_jobs,
+            jobs_admin: with_jobs && !apart,
+            control: operators && !apart,
+        };
+        let service = Service::new(Arc::clone(&handles), parts);
         tasks.spawn(connections.clone().accept(main, tls.clone(), service));
         if let Some(control) = control {
-            let service = Service::new(handles, Parts { warm_start: false, control: operators });
+            let parts = Parts { warm_start: false, jobs: false, jobs_admin: with_jobs, control: operators };
+            let service = Service::new(handles, parts);
             tasks.spawn(connections.clone().accept(control, tls.clone(), service));
         }
         let (control, tls) = (control_address, tls.is_some());
@@ -114,6 +131,7 @@ impl App {
             grace: server.grace,
             dispatcher,
             feed,
+            jobs,
             connections,
             tasks,
             watching,
@@ -151,6 +169,7 @@ impl App {
     pub async fn stop(mut self) {
         self.connections.stop();
         self.feed.stop();
+        self.jobs.stop();
         let closed = self.dispatcher.drain();
         tracing::info!(polls = closed, "stopping");
         if tokio::time::timeout(self.grace, self.connections.closed()).await.is_err() {
@@ -198,8 +217,21 @@ impl Watching {
 pub enum Part {
     /// What runners and supervisors call.
     WarmStart,
+    /// What callers and runners of jobs call, and what operators ask about them.
+    Jobs,
     /// What operators call.
     Dashboard,
+}
+
+// PLACEHOLDER until a real store is composed.
+fn store() -> Arc<StandIn> {
+    let rules = Rules {
+        heartbeat_timeout: Duration::from_secs(90),
+        dispatch_within: Duration::from_secs(2),
+        lost_retries: 3,
+        failed_ttl: Duration::from_secs(600),
+    };
+    Arc::new(StandIn::new(rules, Sizes::default().console))
 }
 
 fn offer_log(to: &OfferLog) -> anyhow::Result<Option<offer_log::OfferLog>> {

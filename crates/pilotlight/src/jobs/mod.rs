@@ -7,3 +7,6 @@ pub use driver::Jobs;
 
 mod watch;
 pub use watch::Watch;
+
+mod stand_in;
+pub use stand_in::StandIn;

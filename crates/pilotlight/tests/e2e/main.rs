@@ -32,6 +32,8 @@ mod offer_lines;
 #[cfg(feature = "otlp")]
 mod otlp;
 
+mod jobs_contract;
+
 mod access;
 mod hostile;
 mod soak;

@@ -40,8 +40,7 @@ pub(crate) struct Stage {
 
 /// Plays a case on a store of this kind.
 pub(crate) fn play<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOnce(Stage) -> F) {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let backend = B::fresh(&settings()).await;
         let store = Some(backend.store());
