@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Ack, Config, OfferLog, OnOff, Order, Server, WarmStart};
+use crate::config::{self, Ack, Config, OfferLog, OnOff, Order, Server, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
 use crate::http::auth::Auth;
 use crate::http::jobs::events::Watchers;
@@ -94,7 +94,7 @@ impl App {
             dispatcher: Arc::clone(&dispatcher),
             jobs: jobs.clone(),
             watchers: Watchers::default(),
-            sizes: Sizes::default(),
+            sizes: sizes(&config.jobs),
             auth: Auth::new(&config.auth, server),
             room: Room::default(),
             tokens: Tokens::new(&config.warm_start, metrics.tokens()),
@@ -294,4 +294,14 @@ fn settings(config: &WarmStart, proof: Proof, connections: usize) -> Settings {
 
 const fn told(config: &WarmStart) -> Told {
     Told { connection_timeout: config.connection_timeout, keepalive: config.keepalive }
+}
+
+const fn sizes(config: &config::Jobs) -> Sizes {
+    let limits = &config.limits;
+    Sizes {
+        input: limits.input_bytes,
+        output: limits.output_bytes,
+        console: limits.console_bytes,
+        error: limits.error_bytes,
+    }
 }

@@ -21,27 +21,24 @@ use tokio::time::sleep;
 
 use super::driver::Jobs;
 
-/// What of a type's results is looked at.
+/// What of a type's results is looked at. Where it stands is a JSON pointer (RFC 6901).
 #[derive(Debug, Clone)]
 pub struct Check {
-    /// Where in the result (a JSON pointer, RFC 6901) it stands.
-    pub pointer: String,
-    /// What stands there.
-    pub kind: Kind,
+    /// An address that must still answer.
+    pub address: Option<Address>,
+    /// A time that must lie in the future: epoch milliseconds.
+    pub time: Option<String>,
     /// How old a verdict may become.
     pub every: Duration,
 }
 
-/// What a check looks at.
+/// An address that must still answer.
 #[derive(Debug, Clone)]
-pub enum Kind {
-    /// An address that must still answer, at one of these hosts.
-    Address {
-        /// The names of the hosts, in lower case.
-        hosts: Vec<String>,
-    },
-    /// A time that must lie in the future: epoch milliseconds.
-    Time,
+pub struct Address {
+    /// Where it stands.
+    pub pointer: String,
+    /// The only hosts that are asked, in lower case.
+    pub hosts: Vec<String>,
 }
 
 /// The checks of all types.
@@ -72,15 +69,22 @@ impl Checks {
         let Some(output) = output.and_then(|output| serde_json::from_str::<Value>(output).ok()) else {
             return Verdict::Unknown;
         };
-        let value = output.pointer(&check.pointer);
-        match &check.kind {
-            Kind::Time => by_time(value.and_then(Value::as_u64).map(Epoch::from_millis), now),
-            Kind::Address { hosts } => {
-                match value.and_then(Value::as_str).and_then(|text| allowed(text, hosts)) {
-                    Some(url) => by_answer(self.ask(url).await),
-                    None => Verdict::Invalid,
-                }
-            }
+        let time = check.time.as_ref().map(|pointer| {
+            let until = output.pointer(pointer).and_then(Value::as_u64);
+            by_time(until.map(Epoch::from_millis), now)
+        });
+        match (time, &check.address) {
+            (Some(Verdict::Invalid), _) => Verdict::Invalid,
+            (_, Some(address)) => self.answers(address, &output).await,
+            (time, None) => time.unwrap_or(Verdict::Unknown),
+        }
+    }
+
+    async fn answers(&self, address: &Address, output: &Value) -> Verdict {
+        let text = output.pointer(&address.pointer).and_then(Value::as_str);
+        match text.and_then(|text| allowed(text, &address.hosts)) {
+            Some(url) => by_answer(self.ask(url).await),
+            None => Verdict::Invalid,
         }
     }
 

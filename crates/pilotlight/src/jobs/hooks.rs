@@ -25,8 +25,8 @@ use super::driver::Jobs;
 pub struct Target {
     /// Who is told.
     pub url: reqwest::Url,
-    /// What the telling is signed with; not signed when `None`.
-    pub key: Option<hmac::Key>,
+    /// What the telling is signed with.
+    pub key: hmac::Key,
     /// Of what.
     pub events: Vec<HookEvent>,
 }
@@ -62,16 +62,14 @@ impl Hooks {
             return Ok(());
         };
         let body = body(call);
-        let mut request = self
+        let request = self
             .client
             .post(target.url.clone())
             .timeout(HOOK_WITHIN)
             .header(CONTENT_TYPE, "application/json")
             .header(TIMESTAMP, now.as_millis())
-            .header(DELIVERY, call.id.0);
-        if let Some(key) = &target.key {
-            request = request.header(SIGNATURE, signature(key, now, &body));
-        }
+            .header(DELIVERY, call.id.0)
+            .header(SIGNATURE, signature(&target.key, now, &body));
         let answer = request.body(body).send().await.map_err(|error| error.without_url().to_string())?;
         if answer.status().is_success() { Ok(()) } else { Err(format!("it answered {}", answer.status())) }
     }

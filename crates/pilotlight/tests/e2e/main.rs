@@ -34,6 +34,8 @@ mod offer_lines;
 #[cfg(feature = "otlp")]
 mod otlp;
 
+mod jobs_contract;
+
 mod access;
 mod hostile;
 mod soak;

@@ -59,7 +59,10 @@ pub async fn watch(State(handles): State<Arc<Handles>>, Named(id): Named) -> Res
         last: Instant::now(),
         _room: room,
     };
-    Ok(stream(Events { next: Box::pin(watching.begin(found)), ends: Box::pin(sleep(WATCH_FOR)) }))
+    Ok(stream(Events {
+        next: Box::pin(std::future::ready(watching.begin(found))),
+        ends: Box::pin(sleep(WATCH_FOR)),
+    }))
 }
 
 fn stream(events: Events) -> Response {
@@ -112,7 +115,7 @@ struct Watching {
 }
 
 impl Watching {
-    async fn begin(mut self, found: Found) -> Option<(Bytes, Option<Self>)> {
+    fn begin(mut self, found: Found) -> Option<(Bytes, Option<Self>)> {
         let events = self.tell(found)?;
         Some(self.sent(events))
     }
