@@ -102,8 +102,12 @@ impl Scene {
                 wait::pause(Duration::from_millis(1));
                 continue;
             };
-            let mut party = Party::on(connection).as_runner(name);
-            while !self.is_over.load(Ordering::Relaxed) && once(self, &mut party).is_some() {}
+            let mut party = Party::on(connection).of_runner(name);
+            while once(self, &mut party).is_some() {
+                if self.is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
         }
     }
 

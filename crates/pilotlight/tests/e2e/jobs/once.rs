@@ -17,7 +17,7 @@ fn id(job: &Value) -> &str {
 }
 
 fn runner(server: &Server, name: &str) -> Party {
-    Party::at(server.address()).as_runner(name)
+    Party::at(server.address()).of_runner(name)
 }
 
 /// Executes the next job of the type with this output.
@@ -143,7 +143,7 @@ fn a_result_may_be_repeated_and_never_replaced() {
 #[test]
 fn a_silent_runners_job_is_queued_again_and_fails_when_it_is_lost_too_often() {
     let store = Store::sqlite();
-    let settings = [("PILOTLIGHT_JOBS_HEARTBEAT_TIMEOUT", "200ms"), ("PILOTLIGHT_JOBS_LOST_RETRIES", "1")];
+    let settings = [("PILOTLIGHT_JOBS_HEARTBEAT_TIMEOUT", "1s"), ("PILOTLIGHT_JOBS_LOST_RETRIES", "1")];
     let server = store.serve(&settings);
     let mut caller = Party::at(server.address());
     let submitted = caller.submit(TYPE, &json!({}));

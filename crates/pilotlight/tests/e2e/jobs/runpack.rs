@@ -1,5 +1,7 @@
 //! The real client of the original, unchanged: registers, polls, claims, heartbeats, completes and fails.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::store::Store;
@@ -73,6 +75,7 @@ fn a_real_runner_registers_executes_and_fails_across_restarts() {
     }
 }
 
+/// The client sends its first heartbeat after half a minute.
 #[test]
 fn a_real_runner_is_heard_while_it_executes_and_finishes_after_a_restart() {
     need!("python", "python-clients");
@@ -80,10 +83,16 @@ fn a_real_runner_is_heard_while_it_executes_and_finishes_after_a_restart() {
     let server = service(&store, "none");
     let mut runner = RunpackRunner::start(&server.url(), "runner-key");
     runner.hear();
-    let job = submit(&server, &json!({ "name": "Eve", "processing_time": 3 }));
+    let job = submit(&server, &json!({ "name": "Eve", "processing_time": 31 }));
     runner.ask_to_poll();
+    wait::until("it is claimed", || status(&server, &job)["status"] == "claimed");
+    let port = server.address().port().to_string();
+    drop(server);
+
+    let server = store.serve(&[&KEYS[..], &[("PILOTLIGHT_SERVER_PORT", &port)]].concat());
+    wait::pause(Duration::from_secs(20));
     wait::until("it is heard of", || status(&server, &job)["progress"].is_object());
     assert_eq!(status(&server, &job)["status"], "in_progress");
-    assert!(runner.hear()["executed"].as_bool().expect("it says so"));
+    assert_eq!(runner.hear()["executed"], true);
     assert_eq!(status(&server, &job)["status"], "completed");
 }

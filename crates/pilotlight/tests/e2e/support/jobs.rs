@@ -29,7 +29,7 @@ impl Party {
     }
 
     /// The same as this runner.
-    pub(crate) fn as_runner(self, runner: &str) -> Self {
+    pub(crate) fn of_runner(self, runner: &str) -> Self {
         self.with("x-runner-id", runner)
     }
 
@@ -41,10 +41,6 @@ impl Party {
 
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.ask("GET", path, b"")
-    }
-
-    pub(crate) fn delete(&mut self, path: &str) -> Answer {
-        self.ask("DELETE", path, b"")
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Answer {
@@ -72,11 +68,6 @@ impl Party {
              content-length: {length}\r\n{headers}\r\n"
         );
         connection.try_send([head.as_bytes(), body].concat())
-    }
-
-    /// The connection, for what is not a plain request.
-    pub(crate) const fn connection(&mut self) -> &mut Connection {
-        &mut self.connection
     }
 
     /// Submits a job and returns what it is told.
