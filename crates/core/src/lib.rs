@@ -23,6 +23,7 @@ pub mod canonical;
 
 pub mod cache_key;
 pub mod job;
+pub mod rate;
 pub mod retry;
 
 pub mod access;

@@ -17,6 +17,7 @@ use crate::dispatch::dispatcher::{Dispatcher, Settings};
 use crate::http::auth::Auth;
 use crate::http::live::board::About;
 use crate::http::live::feed::Feed;
+use crate::http::rate_limit::RateLimits;
 use crate::http::room::Room;
 use crate::http::router::{Handles, Parts, Service, Told};
 use crate::http::token::Tokens;
@@ -80,6 +81,7 @@ impl App {
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
             auth: Auth::new(&config.auth, server),
+            rate_limits: RateLimits::new(config.jobs.rates()),
             room: Room::default(),
             tokens: Tokens::new(&config.warm_start, metrics.tokens()),
             feed: Arc::clone(&feed),

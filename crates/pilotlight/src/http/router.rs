@@ -20,6 +20,7 @@ use super::auth::Auth;
 use super::cors::cors;
 use super::live::events;
 use super::live::feed::Feed;
+use super::rate_limit::RateLimits;
 use super::room::Room;
 use super::token::Tokens;
 use super::{admin, dashboard, error, front, health, metrics, page, session, warm_start};
@@ -41,6 +42,8 @@ pub struct Handles {
     pub metrics: Arc<Metrics>,
     /// Who may.
     pub auth: Auth,
+    /// Who asked for jobs lately.
+    pub rate_limits: RateLimits,
     /// Room for large offers.
     pub room: Room,
     /// How deployment tokens are read.
