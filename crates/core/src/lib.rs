@@ -25,6 +25,7 @@ pub mod cache_key;
 pub mod check;
 pub mod job;
 pub mod line;
+pub mod rate;
 pub mod retry;
 
 pub mod access;

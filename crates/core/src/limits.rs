@@ -161,6 +161,9 @@ pub const SPANS: usize = 1024;
 /// Exports that wait for a collector that is slow.
 pub const EXPORTS: usize = 32;
 
+/// Who asked lately, as far as rates are limited; about 10 MB when full.
+pub const RATED: usize = 100_000;
+
 /// The longest pause before something is tried again, however often it failed; a caller may wish for a longer one.
 pub const RETRY_PAUSE_AT_MOST: Duration = Duration::from_secs(60 * 60);
 

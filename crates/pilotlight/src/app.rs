@@ -20,6 +20,7 @@ use crate::http::auth::Auth;
 use crate::http::jobs::events::Watchers;
 use crate::http::live::board::About;
 use crate::http::live::feed::Feed;
+use crate::http::rate_limit::RateLimits;
 use crate::http::room::Room;
 use crate::http::router::{Handles, Parts, Service, Told};
 use crate::http::sizes::Sizes;
@@ -96,6 +97,7 @@ impl App {
             watchers: Watchers::default(),
             sizes: sizes(&config.jobs),
             auth: Auth::new(&config.auth, server),
+            rate_limits: RateLimits::new(config.jobs.rates()),
             room: Room::default(),
             tokens: Tokens::new(&config.warm_start, metrics.tokens()),
             feed: Arc::clone(&feed),

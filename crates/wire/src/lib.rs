@@ -2,6 +2,7 @@
 //! nothing; what a value means is `core`'s business, and turning one into the other is the edge's.
 
 pub mod object;
+pub mod rate_limit;
 
 pub mod warm_start;
 

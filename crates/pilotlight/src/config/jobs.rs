@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pilotlight_core::ids::JobType;
+use pilotlight_core::rate::Rates;
 use serde::Deserialize;
 
 use super::job_types::{self, JobTypeSettings};
@@ -71,23 +72,6 @@ pub struct JobLimits {
     pub heartbeat_per_minute: Option<u32>,
 }
 
-/// How often one may ask, in a minute; 0 is without limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rates {
-    /// Requests of one kind by one key.
-    pub requests: u32,
-    /// Submissions from one address.
-    pub submit: u32,
-    /// Checks from one address.
-    pub check: u32,
-    /// Questions after one job from one address.
-    pub status: u32,
-    /// Questions after available jobs by one runner.
-    pub available: u32,
-    /// Heartbeats of one runner.
-    pub heartbeat: u32,
-}
-
 impl Jobs {
     /// How often a lost job is queued again.
     #[must_use]
@@ -131,7 +115,7 @@ const YEARS: Duration = Duration::from_hours(24 * 3650);
 const SIZE: Takes = Takes::Size(1..=64 << 20);
 
 /// A minute's requests; more cannot come.
-const RATE: u32 = 100_000_000;
+const RATE: u32 = 60_000_000;
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(

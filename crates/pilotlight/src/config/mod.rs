@@ -41,7 +41,7 @@ mod tests;
 
 pub use auth::Auth;
 pub use job_types::{JobTypeSettings, WebhookEvent};
-pub use jobs::{JobLimits, Jobs, Preset, Rates};
+pub use jobs::{JobLimits, Jobs, Preset};
 pub use load::{Config, Loaded, load};
 pub use log::{Log, LogFormat, LogLevel, OfferLog};
 pub use mistakes::Mistakes;

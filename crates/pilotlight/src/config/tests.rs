@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use pilotlight_core::rate::Rates;
+
 use super::*;
 
 /// A file that lives as long as the test.

@@ -20,7 +20,8 @@ pub struct Auth {
     pub sessions: Sessions,
 }
 
-type KeyHash = [u8; 32];
+/// A SHA-256.
+pub(super) type KeyHash = [u8; 32];
 
 #[derive(Debug)]
 struct Networks {
@@ -62,16 +63,14 @@ impl Auth {
         if scopes == Scopes::NONE { Key::Unknown } else { Key::Of(scopes) }
     }
 
-    /// The key in `Authorization: Bearer <key>`.
+    /// What the key in `Authorization: Bearer <key>` is for.
     #[must_use]
     pub fn bearer(&self, headers: &HeaderMap) -> Key {
-        let Some(value) = headers.get(AUTHORIZATION) else { return Key::None };
-        let key = value.to_str().ok().and_then(|value| value.split_once(' '));
-        match key {
-            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => self.key(key.trim()),
+        match Authorization::of(headers) {
+            Authorization::Bearer(key) => self.key(key),
             // Another scheme is meant for somebody before us.
-            Some(_) => Key::None,
-            None => Key::Unknown,
+            Authorization::None | Authorization::OtherScheme => Key::None,
+            Authorization::Unreadable => Key::Unknown,
         }
     }
 
@@ -97,6 +96,32 @@ impl Auth {
     #[must_use]
     pub fn is_forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         self.networks.is_proxy(peer) || headers.keys().any(|name| self.networks.is_forwarding(name))
+    }
+}
+
+/// The hash of the key in `Authorization: Bearer <key>`, whoever's it is.
+pub(super) fn shown_key(headers: &HeaderMap) -> Option<KeyHash> {
+    match Authorization::of(headers) {
+        Authorization::Bearer(key) => Some(hash(key)),
+        Authorization::None | Authorization::OtherScheme | Authorization::Unreadable => None,
+    }
+}
+
+enum Authorization<'a> {
+    None,
+    Bearer(&'a str),
+    OtherScheme,
+    Unreadable,
+}
+
+impl<'a> Authorization<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let Some(value) = headers.get(AUTHORIZATION) else { return Self::None };
+        match value.to_str().ok().and_then(|value| value.split_once(' ')) {
+            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => Self::Bearer(key.trim()),
+            Some(_) => Self::OtherScheme,
+            None => Self::Unreadable,
+        }
     }
 }
 
@@ -146,7 +171,7 @@ fn address(text: &str) -> Option<IpAddr> {
     plain.parse().ok().or_else(|| text.parse().ok().map(|with_port: std::net::SocketAddr| with_port.ip()))
 }
 
-pub(super) fn hash(text: &str) -> [u8; 32] {
+pub(super) fn hash(text: impl AsRef<[u8]>) -> KeyHash {
     Sha256::digest(text).into()
 }
 

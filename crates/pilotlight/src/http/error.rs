@@ -9,6 +9,7 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use pilotlight_core::access::Denied;
 use pilotlight_store::Error;
+use pilotlight_wire::rate_limit::RateLimited;
 use pilotlight_wire::warm_start::Refused;
 use serde::Serialize;
 
@@ -149,6 +150,27 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// Somebody asks too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooOften {
+    /// For how long not to ask.
+    pub wait: Duration,
+    /// When to ask again: milliseconds since 1970.
+    pub until: u64,
+}
+
+impl IntoResponse for TooOften {
+    fn into_response(self) -> Response {
+        let seconds = self.wait.as_millis().div_ceil(1000).max(1);
+        let error = format!("too many requests; ask again in {seconds} s");
+        let body = RateLimited { error, reset_time: self.until };
+        let mut response = json(StatusCode::TOO_MANY_REQUESTS, &body);
+        let seconds = HeaderValue::try_from(seconds.to_string()).expect("digits");
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+        response
+    }
+}
+
 /// A whole JSON answer, for whoever writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -229,3 +251,24 @@ pub enum Keeping {
 
 /// The head and a short body fit.
 const HEAD_CAPACITY: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_too_often_is_told_when_to_ask_again() {
+        for (millis, seconds) in [(1, "1"), (1000, "1"), (1001, "2"), (59_001, "60")] {
+            let wait = Duration::from_millis(millis);
+            let response = TooOften { wait, until: 1_700_000_000_000 }.into_response();
+            assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(response.headers()[RETRY_AFTER], seconds);
+            let body = to_bytes(response.into_body(), 1024).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["resetTime"], 1_700_000_000_000_u64);
+            assert!(body["error"].is_string(), "{body}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ pub mod front;
 pub mod access;
 pub mod auth;
 pub mod cors;
+pub mod rate_limit;
 pub mod session;
 pub mod token;
 

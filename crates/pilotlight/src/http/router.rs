@@ -21,6 +21,7 @@ use super::cors::cors;
 use super::jobs::events as job_events;
 use super::live::events;
 use super::live::feed::Feed;
+use super::rate_limit::RateLimits;
 use super::room::Room;
 use super::sizes::Sizes;
 use super::token::Tokens;
@@ -53,6 +54,8 @@ pub struct Handles {
     pub metrics: Arc<Metrics>,
     /// Who may.
     pub auth: Auth,
+    /// Who asked for jobs lately.
+    pub rate_limits: RateLimits,
     /// Room for large bodies.
     pub room: Room,
     /// How deployment tokens are read.
