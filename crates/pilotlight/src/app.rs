@@ -2,6 +2,7 @@
 //! long-lived tasks.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use anyhow::Context;
 use pilotlight_core::delivery::Proof;
 use pilotlight_core::job::Rules;
 use pilotlight_core::pool;
+use pilotlight_store::{Limits, Store};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +25,7 @@ use crate::http::room::Room;
 use crate::http::router::{Handles, Parts, Service, Told};
 use crate::http::sizes::Sizes;
 use crate::http::token::Tokens;
-use crate::jobs::{Jobs, StandIn};
+use crate::jobs::Jobs;
 use crate::net::ack;
 use crate::net::listener::{self, Connections};
 use crate::net::sockets::{self, Inherited, Listening, Sharing};
@@ -81,7 +83,7 @@ impl App {
         let settings = settings(&config.warm_start, proof, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), watch);
         let told = told(&config.warm_start);
-        let jobs = Jobs::new(store(), clock);
+        let jobs = Jobs::new(store()?, clock);
         let feed = Feed::new(Arc::clone(&dispatcher), clock, About::new(proof, told, address));
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
@@ -223,15 +225,17 @@ pub enum Part {
     Dashboard,
 }
 
-// PLACEHOLDER until a real store is composed.
-fn store() -> Arc<StandIn> {
+// PLACEHOLDER until there are settings.
+fn store() -> anyhow::Result<Arc<dyn Store>> {
     let rules = Rules {
         heartbeat_timeout: Duration::from_secs(90),
         dispatch_within: Duration::from_secs(2),
         lost_retries: 3,
         failed_ttl: Duration::from_secs(600),
     };
-    Arc::new(StandIn::new(rules, Sizes::default().console))
+    let limits = Limits { console_bytes: Sizes::default().console };
+    let settings = pilotlight_store::Settings { rules, hooked: Arc::default(), limits };
+    Ok(pilotlight_store::sqlite::Sqlite::open(Path::new("pilotlight-data"), settings)?)
 }
 
 fn offer_log(to: &OfferLog) -> anyhow::Result<Option<offer_log::OfferLog>> {

@@ -12,8 +12,8 @@ const EXACT: char = '#';
 /// Marks a number that is written as it was spelled, for its power of ten is beyond reckoning.
 const AS_SPELLED: char = '~';
 
-/// Digits of a whole number that every double holds.
-const SMALL: usize = 15;
+/// No two numbers of so many digits have the same nearest double, so each is the shortest form of its own.
+const SHORT: usize = 15;
 
 /// Digits of a double at most (its shortest form).
 const LONGEST: usize = 17;
@@ -30,9 +30,20 @@ pub(super) struct Spelled<'a> {
     pub(super) exponent: &'a str,
 }
 
+impl Spelled<'_> {
+    /// What most numbers look like, so that they need not be reckoned with: short, without a power of ten, without a zero
+    /// too many, and not so small that `JavaScript` writes a power.
+    fn stands_as_it_is(&self) -> bool {
+        let is_short = self.whole.len() + self.fraction.len() <= SHORT && self.exponent.is_empty();
+        let is_bare =
+            if self.fraction.is_empty() { self.whole != "0" } else { !self.fraction.ends_with('0') };
+        let is_small = self.whole == "0" && self.fraction.starts_with("000000");
+        is_short && is_bare && !is_small
+    }
+}
+
 pub(super) fn write(out: &mut String, number: &Spelled<'_>) {
-    let is_whole = number.fraction.is_empty() && number.exponent.is_empty();
-    if is_whole && number.whole.len() <= SMALL && number.whole != "0" {
+    if number.stands_as_it_is() {
         out.push_str(number.text);
         return;
     }

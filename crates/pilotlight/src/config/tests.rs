@@ -211,6 +211,7 @@ server.tls_key                 none             default
 server.grace                   8s               default
 auth.admin_keys                                 default
 auth.runner_keys                                default
+auth.submit_keys                                default
 warm_start.connection_timeout  30s              default
 warm_start.keepalive           90s              PILOTLIGHT_WARM_START_KEEPALIVE
 warm_start.order               newest           default

@@ -100,7 +100,9 @@ impl Refusal {
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::NoKey | Denied::UnknownKey => Self::unauthorized(denied.to_string()),
+            Denied::NoKey | Denied::UnknownKey | Denied::WrongKey(_) | Denied::NoneConfigured(_) => {
+                Self::unauthorized(denied.to_string())
+            }
             Denied::Network
             | Denied::FromPage
             | Denied::OtherMachine

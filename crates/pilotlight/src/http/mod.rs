@@ -7,6 +7,7 @@ pub mod front;
 
 pub mod access;
 pub mod auth;
+pub mod cors;
 pub mod session;
 pub mod token;
 

@@ -17,6 +17,7 @@ use tower::Service as _;
 
 use super::access::{Guard, guard};
 use super::auth::Auth;
+use super::cors::cors;
 use super::jobs::events as job_events;
 use super::live::events;
 use super::live::feed::Feed;
@@ -109,16 +110,13 @@ fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .with_state(Arc::clone(handles))
+        .layer(middleware::from_fn_with_state(Arc::clone(handles), cors))
 }
 
 /// The table. Each entry says what is asked for; `core::access` says who may.
 struct Paths<'a> {
     handles: &'a Arc<Handles>,
 }
-
-// PLACEHOLDERS until the scopes are there: `Asked::Submit` and `Asked::Run`.
-const SUBMIT: Asked = Asked::AdminQuestion;
-const RUN: Asked = Asked::AdminQuestion;
 
 type Routes = Router<Arc<Handles>>;
 type Methods = MethodRouter<Arc<Handles>>;
@@ -149,30 +147,30 @@ impl Paths<'_> {
     /// What callers of jobs ask.
     fn jobs(&self) -> Routes {
         Router::new()
-            .route("/api/jobs/check", self.asks(SUBMIT, post(jobs::check)))
-            .route("/api/jobs/submit", self.asks(SUBMIT, post(jobs::submit)))
-            .route("/api/jobs/{id}", self.asks(SUBMIT, get(jobs::status)))
-            .route("/api/jobs/{id}/events", self.asks(SUBMIT, get(job_events::watch)))
-            .route("/api/jobs/{id}/cancel", self.asks(SUBMIT, post(jobs::cancel)))
+            .route("/api/jobs/check", self.asks(Asked::Submit, post(jobs::check)))
+            .route("/api/jobs/submit", self.asks(Asked::Submit, post(jobs::submit)))
+            .route("/api/jobs/{id}", self.asks(Asked::Submit, get(jobs::status)))
+            .route("/api/jobs/{id}/events", self.asks(Asked::Submit, get(job_events::watch)))
+            .route("/api/jobs/{id}/cancel", self.asks(Asked::Submit, post(jobs::cancel)))
     }
 
     /// What runners of jobs say.
     fn runners(&self) -> Routes {
         Router::new()
-            .route("/api/runner/register", self.asks(RUN, post(runners::register)))
-            .route("/api/runner/verify", self.asks(RUN, get(runners::verify)))
-            .route("/api/runner/jobs/available", self.asks(RUN, get(runners::available)))
-            .route("/api/runner/jobs/{id}/claim", self.asks(RUN, post(runners::claim)))
-            .route("/api/runner/jobs/{id}/start", self.asks(RUN, post(runners::start)))
-            .route("/api/runner/jobs/{id}/heartbeat", self.asks(RUN, post(runners::heartbeat)))
-            .route("/api/runner/jobs/{id}/complete", self.asks(RUN, post(runners::complete)))
-            .route("/api/runner/jobs/{id}/error", self.asks(RUN, post(runners::fail)))
+            .route("/api/runner/register", self.asks(Asked::Run, post(runners::register)))
+            .route("/api/runner/verify", self.asks(Asked::Run, get(runners::verify)))
+            .route("/api/runner/jobs/available", self.asks(Asked::Run, get(runners::available)))
+            .route("/api/runner/jobs/{id}/claim", self.asks(Asked::Run, post(runners::claim)))
+            .route("/api/runner/jobs/{id}/start", self.asks(Asked::Run, post(runners::start)))
+            .route("/api/runner/jobs/{id}/heartbeat", self.asks(Asked::Run, post(runners::heartbeat)))
+            .route("/api/runner/jobs/{id}/complete", self.asks(Asked::Run, post(runners::complete)))
+            .route("/api/runner/jobs/{id}/error", self.asks(Asked::Run, post(runners::fail)))
     }
 
     /// What operators ask about jobs.
     fn jobs_admin(&self) -> Routes {
         let question = |methods| self.asks(Asked::AdminQuestion, methods);
-        let change = |methods| self.asks(Asked::Change, methods);
+        let change = |methods| self.asks(Asked::AdminChange, methods);
         let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
         Router::new()
             .route("/api/admin/jobs", question(get(jobs_admin::list)))

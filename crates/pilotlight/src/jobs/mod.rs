@@ -7,6 +7,3 @@ pub use driver::Jobs;
 
 mod watch;
 pub use watch::Watch;
-
-mod stand_in;
-pub use stand_in::StandIn;
