@@ -28,6 +28,7 @@ pub mod jobs;
 pub mod jobs_admin;
 pub mod live;
 pub mod metrics;
+pub mod openapi;
 pub mod page;
 pub mod runners;
 pub mod warm_start;

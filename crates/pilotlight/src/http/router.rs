@@ -25,7 +25,8 @@ use super::room::Room;
 use super::sizes::Sizes;
 use super::token::Tokens;
 use super::{
-    admin, dashboard, error, front, health, jobs, jobs_admin, metrics, page, runners, session, warm_start,
+    admin, dashboard, error, front, health, jobs, jobs_admin, metrics, openapi, page, runners, session,
+    warm_start,
 };
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
@@ -91,7 +92,7 @@ pub struct Parts {
 /// All paths of these parts.
 fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
     let paths = Paths { handles };
-    let mut router = paths.health();
+    let mut router = paths.health().merge(paths.document());
     if parts.warm_start {
         router = router.merge(paths.warm_start());
     } else {
@@ -125,6 +126,11 @@ impl Paths<'_> {
     fn health(&self) -> Routes {
         let health = || self.asks(Asked::Protocol, get(health::health));
         Router::new().route("/health", health()).route("/api/health", health())
+    }
+
+    /// What can be asked. It tells of no job and no runner.
+    fn document(&self) -> Routes {
+        Router::new().route("/api/openapi.json", self.asks(Asked::Shell, get(openapi::read)))
     }
 
     /// What runners and supervisors call; they bring no credentials, and never come from a web page. A poll that
