@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType};
+use utoipa::openapi::{RefOr, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Body of `POST /api/jobs/check`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -13,9 +15,10 @@ pub struct Check<'a> {
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
         pattern = r"\S", example = "hello_world")]
     pub job_type: Option<&'a RawValue>,
-    /// An object (or an array) of at most 100 KiB. The order of keys and the spelling of numbers do not matter.
+    /// At most 100 KiB. The order of keys and the spelling of numbers do not matter.
     #[serde(borrow)]
-    #[schema(value_type = Object, required = true, nullable = false)]
+    #[schema(value_type = Structured, required = true, nullable = false,
+        example = json!({ "name": "World", "processing_time": 1 }))]
     pub input_params: Option<&'a RawValue>,
     /// Ours: a part of what makes two jobs the same.
     #[serde(borrow)]
@@ -31,9 +34,10 @@ pub struct Submit<'a> {
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
         pattern = r"\S", example = "hello_world")]
     pub job_type: Option<&'a RawValue>,
-    /// An object (or an array) of at most 100 KiB. The order of keys and the spelling of numbers do not matter.
+    /// At most 100 KiB. The order of keys and the spelling of numbers do not matter.
     #[serde(borrow)]
-    #[schema(value_type = Object, required = true, nullable = false)]
+    #[schema(value_type = Structured, required = true, nullable = false,
+        example = json!({ "name": "World", "processing_time": 1 }))]
     pub input_params: Option<&'a RawValue>,
     /// A part of what makes two jobs the same.
     #[serde(borrow)]
@@ -65,6 +69,20 @@ pub struct Submit<'a> {
     pub ttl_ms: Option<&'a RawValue>,
 }
 
+/// JSON that is an object or an array, as somebody wrote it: parameters and results.
+#[derive(Debug, Clone, Copy)]
+pub struct Structured;
+
+impl ToSchema for Structured {}
+
+impl PartialSchema for Structured {
+    fn schema() -> RefOr<Schema> {
+        let either = SchemaType::from_iter([Type::Object, Type::Array]);
+        let tells = "An object or an array, passed on byte for byte.";
+        ObjectBuilder::new().schema_type(either).description(Some(tells)).into()
+    }
+}
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -88,7 +106,7 @@ pub enum Status {
 #[schema(as = JobResult)]
 pub struct Outcome {
     /// As its runner wrote it.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Structured)]
     pub output_data: Box<RawValue>,
     /// What its command wrote.
     pub console_output: String,

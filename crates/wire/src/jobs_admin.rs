@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::jobs::{Progress, Status};
+use crate::jobs::{Progress, Status, Structured};
 
 /// Answer of `GET /api/admin/jobs`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,6 +30,7 @@ pub struct Row {
     /// When something of it last changed.
     pub updated_at: u64,
     /// The runner that has or had it.
+    #[schema(required = true)]
     pub claimed_by: Option<String>,
 }
 
@@ -41,11 +42,13 @@ pub struct Details {
     #[serde(flatten)]
     pub row: Row,
     /// As the caller wrote them.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Structured)]
     pub input_params: Box<RawValue>,
     /// Since when its runner has or had it.
+    #[schema(required = true)]
     pub claimed_at: Option<u64>,
     /// When its runner was last heard of, while it is executed.
+    #[schema(required = true)]
     pub last_heartbeat: Option<u64>,
     /// How far its runner is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +58,7 @@ pub struct Details {
     pub console_output: String,
     /// The result.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object, required = false, nullable = false)]
+    #[schema(value_type = Structured, required = false, nullable = false)]
     pub output_data: Option<Box<RawValue>>,
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]

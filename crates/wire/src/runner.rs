@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::jobs::Structured;
+
 /// Names the runner. Required on all calls but the registration.
 pub const RUNNER_ID: &str = "x-runner-id";
 
@@ -18,7 +20,8 @@ pub struct Register<'a> {
     pub name: Option<&'a RawValue>,
     /// The types of jobs that it can do; at most 1,000, of at most 256 bytes each.
     #[serde(borrow)]
-    #[schema(value_type = Vec<String>, required = true, nullable = false, max_items = 1000)]
+    #[schema(value_type = Vec<String>, required = true, nullable = false, max_items = 1000,
+        example = json!(["hello_world"]))]
     pub capabilities: Option<&'a RawValue>,
 }
 
@@ -59,7 +62,7 @@ pub struct AvailableJob {
     /// What kind of work it is.
     pub job_type: String,
     /// As the caller wrote them.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Structured)]
     pub input_params: Box<RawValue>,
     /// When it was submitted.
     pub created_at: u64,
@@ -86,7 +89,7 @@ pub struct ClaimedJob {
     /// What kind of work it is.
     pub job_type: String,
     /// As the caller wrote them.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Structured)]
     pub input_params: Box<RawValue>,
 }
 
@@ -105,7 +108,7 @@ pub struct NextJob {
     /// What kind of work it is.
     pub job_type: String,
     /// As the caller wrote them.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Structured)]
     pub input_params: Box<RawValue>,
     /// Which try this is, from 1.
     pub attempt: u32,
@@ -153,9 +156,10 @@ pub struct Heartbeat<'a> {
 /// Body of `POST /api/runner/jobs/{id}/complete`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct Complete<'a> {
-    /// The result: an object (or an array) of at most 500 KiB.
+    /// The result; at most 500 KiB.
     #[serde(borrow)]
-    #[schema(value_type = Object, required = true, nullable = false)]
+    #[schema(value_type = Structured, required = true, nullable = false,
+        example = json!({ "message": "Hello, World!" }))]
     pub output_data: Option<&'a RawValue>,
     /// All that the job's command wrote; at most 1 MiB.
     #[serde(borrow)]

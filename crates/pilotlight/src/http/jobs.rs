@@ -14,6 +14,7 @@ use hyper::StatusCode;
 use pilotlight_core::job::{Cancel, Change, Event, JobId};
 use pilotlight_store::{Found, Payload, Said, Submitted};
 use pilotlight_wire::jobs;
+use pilotlight_wire::warm_start::Refused;
 
 use super::asked::{Named, Pairs};
 use super::envelope::Envelope;
@@ -22,6 +23,8 @@ use super::router::Handles;
 use super::sizes::Sizes;
 
 /// `POST /api/jobs/check`: whether such a job is known. Changes nothing.
+#[utoipa::path(post, path = "/api/jobs/check", tag = "jobs", request_body = jobs::Check,
+    responses((status = OK, description = "Whether it is known.", body = jobs::Checked)))]
 pub async fn check(State(handles): State<Arc<Handles>>, body: Body) -> Result<Reply, Refusal> {
     let envelope = Envelope::read(&handles.room, body, Sizes::body(handles.sizes.input)).await?;
     let key = ask::key(&envelope, handles.sizes)?;
@@ -32,6 +35,14 @@ pub async fn check(State(handles): State<Arc<Handles>>, body: Body) -> Result<Re
 }
 
 /// `POST /api/jobs/submit`: the result when it is known, else the job that computes it.
+#[utoipa::path(post, path = "/api/jobs/submit", tag = "jobs", request_body = jobs::Submit,
+    params(("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "Ours: wait so long for the job's end."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 256,
+            description = "Ours: the same submission again, by the same key, changes nothing.")),
+    responses(
+        (status = CREATED, description = "A new job.", body = jobs::Submitted),
+        (status = OK, description = "A known one.", body = jobs::Submitted),
+        (status = CONFLICT, description = "The Idempotency-Key came with another submission.", body = Refused)))]
 pub async fn submit(
     State(handles): State<Arc<Handles>>,
     query: Pairs,
@@ -53,6 +64,10 @@ pub async fn submit(
 }
 
 /// `GET /api/jobs/{id}`: where it stands.
+#[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name."), ("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "Ours: wait so long for the job's end.")),
+    responses(
+        (status = OK, description = "Where it stands.", body = jobs::Job),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
 pub async fn status(
     State(handles): State<Arc<Handles>>,
     Named(id): Named,
@@ -65,6 +80,11 @@ pub async fn status(
 }
 
 /// `POST /api/jobs/{id}/cancel`: one caller does not want it any more.
+#[utoipa::path(post, path = "/api/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = OK, description = "One caller fewer, or the job's end.", body = jobs::Cancelled),
+        (status = CONFLICT, description = "It has ended.", body = jobs::Cancelled),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
 pub async fn cancel(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
     let said = handles.jobs().say(known(id)?, Event::Cancel(Cancel::One), Payload::default()).await?;
     let (status, job, message) = match said {

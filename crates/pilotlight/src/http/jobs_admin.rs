@@ -17,6 +17,7 @@ use pilotlight_wire::jobs_admin::{
     self as wire, BatchDelete, BatchDeleted, Deleted, Details, JobCounts, Row, RunnerCounts, RunnerDetails,
     Stats,
 };
+use pilotlight_wire::warm_start::Refused;
 
 use super::asked::{Named, Pairs};
 use super::convert;
@@ -27,6 +28,11 @@ use super::jobs::{tell, unknown};
 use super::router::Handles;
 
 /// `GET /api/admin/jobs`: the newest first.
+#[utoipa::path(get, path = "/api/admin/jobs", tag = "admin",
+    params(
+        ("status" = Option<pilotlight_wire::jobs::Status>, Query, description = "Only those."),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "At most so many; 100 when missing.")),
+    responses((status = OK, description = "The newest first.", body = wire::Jobs)))]
 pub async fn list(State(handles): State<Arc<Handles>>, query: Pairs) -> Result<Reply, Refusal> {
     let (wanted, now) = (listed(&query)?, handles.jobs().now());
     let (jobs, total) = handles.jobs().store().jobs(wanted, now).await?;
@@ -51,6 +57,10 @@ fn listed(query: &Pairs) -> Result<Listed, Refusal> {
 }
 
 /// `GET /api/admin/jobs/{id}`: all that is known of it.
+#[utoipa::path(get, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = OK, description = "All that is known of it.", body = Details),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
 pub async fn job(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
     let id = id.ok_or_else(unknown)?;
     let store = handles.jobs().store();
@@ -103,6 +113,10 @@ const fn heard_at(job: &Job) -> Option<Epoch> {
 }
 
 /// `DELETE /api/admin/jobs/{id}`: forgets it, whatever it is about.
+#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = OK, description = "It is forgotten.", body = Deleted),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
 pub async fn delete(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
     let id = id.ok_or_else(unknown)?;
     if handles.jobs().delete(&[id]).await?.is_empty() {
@@ -112,6 +126,8 @@ pub async fn delete(State(handles): State<Arc<Handles>>, Named(id): Named) -> Re
 }
 
 /// `POST /api/admin/jobs/batch-delete`: forgets several.
+#[utoipa::path(post, path = "/api/admin/jobs/batch-delete", tag = "admin", request_body = BatchDelete,
+    responses((status = OK, description = "Those that were there are forgotten.", body = BatchDeleted)))]
 pub async fn batch_delete(State(handles): State<Arc<Handles>>, body: Body) -> Result<Reply, Refusal> {
     let envelope = Envelope::read(&handles.room, body, SMALL_BODY_BYTES).await?;
     let texts = ids(&envelope.fields()?)?;
@@ -133,6 +149,8 @@ fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, Refusal> {
 }
 
 /// `GET /api/admin/runners`: the last seen first.
+#[utoipa::path(get, path = "/api/admin/runners", tag = "admin",
+    responses((status = OK, description = "The last seen first.", body = wire::Runners)))]
 pub async fn runners(State(handles): State<Arc<Handles>>) -> Result<Reply, Refusal> {
     let (runners, total) = handles.jobs().store().runners(LISTED_AT_MOST).await?;
     let now = handles.jobs().now();
@@ -141,6 +159,11 @@ pub async fn runners(State(handles): State<Arc<Handles>>) -> Result<Reply, Refus
 }
 
 /// `GET /api/admin/runners/{id}`: one of them, and its last jobs.
+#[utoipa::path(get, path = "/api/admin/runners/{id}", tag = "admin",
+    params(("id" = String, Path, description = "The runner's identity.")),
+    responses(
+        (status = OK, description = "It, and its last jobs.", body = RunnerDetails),
+        (status = NOT_FOUND, description = "No such runner.", body = Refused)))]
 pub async fn runner(
     State(handles): State<Arc<Handles>>,
     id: Result<Path<String>, PathRejection>,
@@ -172,6 +195,8 @@ fn told(runner: Runner, now: Epoch) -> wire::Runner {
 }
 
 /// `GET /api/admin/stats`: how many there are.
+#[utoipa::path(get, path = "/api/admin/stats", tag = "admin",
+    responses((status = OK, description = "How many there are.", body = Stats)))]
 pub async fn stats(State(handles): State<Arc<Handles>>) -> Result<Reply, Refusal> {
     let now = handles.jobs().now();
     let counts = handles.jobs().store().counts(now.before(RUNNER_ACTIVE_FOR), now).await?;

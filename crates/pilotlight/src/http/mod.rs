@@ -30,6 +30,7 @@ pub mod jobs_admin;
 pub mod live;
 pub mod metrics;
 pub mod next;
+pub mod openapi;
 pub mod page;
 pub mod runners;
 pub mod warm_start;

@@ -13,6 +13,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use hyper::Request;
 use hyper::body::Incoming;
 use pilotlight_core::access::Asked;
+use pilotlight_core::rate::Kind;
 use tower::Service as _;
 
 use super::access::{Guard, guard};
@@ -21,12 +22,12 @@ use super::cors::cors;
 use super::jobs::events as job_events;
 use super::live::events;
 use super::live::feed::Feed;
-use super::rate_limit::RateLimits;
+use super::rate_limit::{Limited, RateLimits, limit};
 use super::room::Room;
 use super::sizes::Sizes;
 use super::token::Tokens;
 use super::{
-    admin, dashboard, error, front, health, jobs, jobs_admin, metrics, next, page, runners, session,
+    admin, dashboard, error, front, health, jobs, jobs_admin, metrics, next, openapi, page, runners, session,
     warm_start,
 };
 use crate::clock::Clock;
@@ -119,7 +120,7 @@ impl Parts {
 /// All paths of these parts.
 fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
     let paths = Paths { handles };
-    let mut router = paths.health();
+    let mut router = paths.health().merge(paths.document());
     if parts.warm_start {
         router = router.merge(paths.warm_start());
     } else {
@@ -155,6 +156,11 @@ impl Paths<'_> {
         Router::new().route("/health", health()).route("/api/health", health())
     }
 
+    /// What can be asked. It tells of no job and no runner.
+    fn document(&self) -> Routes {
+        Router::new().route("/api/openapi.json", self.asks(Asked::Shell, get(openapi::read)))
+    }
+
     /// What runners and supervisors call; they bring no credentials, and never come from a web page. A poll that
     /// may not wait is answered in its own way, so `/warm-start` asks by itself.
     fn warm_start(&self) -> Routes {
@@ -174,32 +180,34 @@ impl Paths<'_> {
 
     /// What callers of jobs ask.
     fn jobs(&self) -> Routes {
+        let submit = |kind, methods| self.asks(Asked::Submit, self.at_times(kind, methods));
         Router::new()
-            .route("/api/jobs/check", self.asks(Asked::Submit, post(jobs::check)))
-            .route("/api/jobs/submit", self.asks(Asked::Submit, post(jobs::submit)))
-            .route("/api/jobs/{id}", self.asks(Asked::Submit, get(jobs::status)))
-            .route("/api/jobs/{id}/events", self.asks(Asked::Submit, get(job_events::watch)))
-            .route("/api/jobs/{id}/cancel", self.asks(Asked::Submit, post(jobs::cancel)))
+            .route("/api/jobs/check", submit(Kind::Check, post(jobs::check)))
+            .route("/api/jobs/submit", submit(Kind::Submit, post(jobs::submit)))
+            .route("/api/jobs/{id}", submit(Kind::Status, get(jobs::status)))
+            .route("/api/jobs/{id}/events", submit(Kind::Watch, get(job_events::watch)))
+            .route("/api/jobs/{id}/cancel", submit(Kind::Cancel, post(jobs::cancel)))
     }
 
     /// What runners of jobs say.
     fn runners(&self) -> Routes {
+        let run = |kind, methods| self.asks(Asked::Run, self.at_times(kind, methods));
         Router::new()
-            .route("/api/runner/register", self.asks(Asked::Run, post(runners::register)))
-            .route("/api/runner/verify", self.asks(Asked::Run, get(runners::verify)))
-            .route("/api/runner/jobs/available", self.asks(Asked::Run, get(runners::available)))
+            .route("/api/runner/register", run(Kind::Register, post(runners::register)))
+            .route("/api/runner/verify", run(Kind::Verify, get(runners::verify)))
+            .route("/api/runner/jobs/available", run(Kind::Available, get(runners::available)))
             .route("/api/runner/jobs/next", self.asks(Asked::Run, get(next::next)))
-            .route("/api/runner/jobs/{id}/claim", self.asks(Asked::Run, post(runners::claim)))
-            .route("/api/runner/jobs/{id}/start", self.asks(Asked::Run, post(runners::start)))
-            .route("/api/runner/jobs/{id}/heartbeat", self.asks(Asked::Run, post(runners::heartbeat)))
-            .route("/api/runner/jobs/{id}/complete", self.asks(Asked::Run, post(runners::complete)))
-            .route("/api/runner/jobs/{id}/error", self.asks(Asked::Run, post(runners::fail)))
+            .route("/api/runner/jobs/{id}/claim", run(Kind::Claim, post(runners::claim)))
+            .route("/api/runner/jobs/{id}/start", run(Kind::Start, post(runners::start)))
+            .route("/api/runner/jobs/{id}/heartbeat", run(Kind::Heartbeat, post(runners::heartbeat)))
+            .route("/api/runner/jobs/{id}/complete", run(Kind::End, post(runners::complete)))
+            .route("/api/runner/jobs/{id}/error", run(Kind::End, post(runners::fail)))
     }
 
     /// What operators ask about jobs.
     fn jobs_admin(&self) -> Routes {
-        let question = |methods| self.asks(Asked::AdminQuestion, methods);
-        let change = |methods| self.asks(Asked::AdminChange, methods);
+        let question = |methods| self.asks(Asked::AdminQuestion, self.at_times(Kind::AdminQuestion, methods));
+        let change = |methods| self.asks(Asked::AdminChange, self.at_times(Kind::AdminChange, methods));
         let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
         Router::new()
             .route("/api/admin/jobs", question(get(jobs_admin::list)))
@@ -229,6 +237,12 @@ impl Paths<'_> {
             .route("/api/session", self.asks(Asked::Shell, session))
             .route("/", self.asks(Asked::Shell, get(page::page)))
             .route("/assets/{name}", self.asks(Asked::Shell, get(page::asset)))
+    }
+
+    /// What may not be asked for too often.
+    fn at_times(&self, kind: Kind, methods: Methods) -> Methods {
+        let handles = Arc::clone(self.handles);
+        methods.layer(middleware::from_fn_with_state(Limited { handles, kind }, limit))
     }
 
     fn asks(&self, asked: Asked, methods: Methods) -> Methods {

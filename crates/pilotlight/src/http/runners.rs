@@ -24,6 +24,8 @@ use super::sizes::Sizes;
 use word::{Fence, Spoken};
 
 /// `POST /api/runner/register`: a new runner.
+#[utoipa::path(post, path = "/api/runner/register", tag = "runner", request_body = runner::Register,
+    responses((status = CREATED, description = "Its identity.", body = Registered)))]
 pub async fn register(State(handles): State<Arc<Handles>>, body: Body) -> Result<Reply, Refusal> {
     let at_most = Sizes::body(RUNNER_TYPES * ID_BYTES);
     let envelope = Envelope::read(&handles.room, body, at_most).await?;
@@ -44,6 +46,10 @@ fn presented(register: &runner::Register<'_>) -> Result<(String, Vec<String>), R
 }
 
 /// `GET /api/runner/verify`: whether the runner is registered.
+#[utoipa::path(get, path = "/api/runner/verify", tag = "runner",
+    responses(
+        (status = OK, description = "It is registered.", body = Verified),
+        (status = NOT_FOUND, description = "It is not.", body = Verified)))]
 pub async fn verify(State(handles): State<Arc<Handles>>, Speaker(runner): Speaker) -> Result<Reply, Refusal> {
     let runner = handles.jobs().store().runner(&runner).await?;
     let verified =
@@ -57,6 +63,9 @@ pub async fn verify(State(handles): State<Arc<Handles>>, Speaker(runner): Speake
 }
 
 /// `GET /api/runner/jobs/available`: jobs that may be claimed.
+#[utoipa::path(get, path = "/api/runner/jobs/available", tag = "runner",
+    params(("types[]" = Option<Vec<String>>, Query, description = "Types of jobs that the runner can do.")),
+    responses((status = OK, description = "Jobs that may be claimed.", body = Available)))]
 pub async fn available(
     State(handles): State<Arc<Handles>>,
     _: Speaker,
@@ -91,6 +100,10 @@ fn on_offer(Handed { job, input }: Handed) -> Result<AvailableJob, Refusal> {
 }
 
 /// `POST /api/runner/jobs/{id}/claim`: the runner takes the job and executes it.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/claim", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = OK, description = "It is this runner's.", body = Claimed),
+        (status = CONFLICT, description = "It is not to be had.", body = Claimed)))]
 pub async fn claim(
     State(handles): State<Arc<Handles>>,
     Speaker(runner): Speaker,
@@ -117,6 +130,11 @@ fn not_claimed(why: &str) -> Reply {
 }
 
 /// `POST /api/runner/jobs/{id}/start`: the runner that the job was handed to begins to execute it.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/start", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    request_body = runner::Start,
+    responses(
+        (status = OK, description = "It is to be executed.", body = runner::Heard),
+        (status = CONFLICT, description = "It is not: the lease is not in force.", body = runner::Heard)))]
 pub async fn start(
     State(handles): State<Arc<Handles>>,
     Speaker(runner): Speaker,
@@ -134,6 +152,12 @@ pub async fn start(
 }
 
 /// `POST /api/runner/jobs/{id}/heartbeat`: the runner is alive.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/heartbeat", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    request_body = runner::Heartbeat,
+    responses(
+        (status = OK, description = "It is remembered.", body = runner::Heard),
+        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::Heard),
+        (status = CONFLICT, description = "The lease is not in force.", body = runner::Heard)))]
 pub async fn heartbeat(
     State(handles): State<Arc<Handles>>,
     Speaker(runner): Speaker,
@@ -152,6 +176,12 @@ pub async fn heartbeat(
 }
 
 /// `POST /api/runner/jobs/{id}/complete`: the runner has the result.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/complete", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    request_body = runner::Complete,
+    responses(
+        (status = OK, description = "It is remembered.", body = runner::Heard),
+        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::Heard),
+        (status = CONFLICT, description = "The lease is not in force.", body = runner::Heard)))]
 pub async fn complete(
     State(handles): State<Arc<Handles>>,
     Speaker(runner): Speaker,
@@ -173,6 +203,12 @@ pub async fn complete(
 }
 
 /// `POST /api/runner/jobs/{id}/error`: the runner could not do it.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/error", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    request_body = runner::Fail,
+    responses(
+        (status = OK, description = "It is remembered.", body = runner::Heard),
+        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::Heard),
+        (status = CONFLICT, description = "The lease is not in force.", body = runner::Heard)))]
 pub async fn fail(
     State(handles): State<Arc<Handles>>,
     Speaker(runner): Speaker,

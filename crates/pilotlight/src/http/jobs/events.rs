@@ -19,6 +19,7 @@ use pilotlight_core::job::{JobId, Status};
 use pilotlight_core::limits::{JOB_WATCHERS, WATCH_FOR};
 use pilotlight_store::Found;
 use pilotlight_wire::jobs::{Console, Progress};
+use pilotlight_wire::warm_start::Refused;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
@@ -45,6 +46,11 @@ impl Default for Watchers {
 }
 
 /// `GET`
+#[utoipa::path(get, path = "/api/jobs/{id}/events", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = OK, description = "Events `status` (a Job), `progress` (a Progress) and `console` (a Console), until the job \
+            has ended, or for five minutes.", body = String, content_type = "text/event-stream"),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
 pub async fn watch(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Response, Refusal> {
     let id = id.ok_or_else(unknown)?;
     let full = |_| Refusal::unavailable("as many watch jobs as may; ask for the job's status instead");
@@ -180,7 +186,8 @@ impl Told {
     fn console(&mut self, found: &Found, events: &mut Vec<u8>) {
         let Some(end) = &found.end else { return };
         let (known, hash) = self.console;
-        let grown = end.console.get(known..).filter(|_| hash == hash_of(&end.console[..known]));
+        let is_same = |_: &&str| known == 0 || hash == hash_of(&end.console[..known]);
+        let grown = end.console.get(known..).filter(is_same);
         let console = match grown {
             Some("") => return,
             Some(text) if known > 0 => Console { is_whole: false, text },

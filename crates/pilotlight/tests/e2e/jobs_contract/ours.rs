@@ -23,7 +23,14 @@ fn taken() -> Value {
 }
 
 pub(super) fn script() -> Vec<Line> {
-    [options(), waiting(), cancelling(), leases(), pieces(), fresh()].into_iter().flatten().collect()
+    [document(), options(), waiting(), cancelling(), leases(), pieces(), fresh()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn document() -> Vec<Line> {
+    vec![ask("GET /api/openapi.json").without("authorization")]
 }
 
 fn options() -> Vec<Line> {
