@@ -2,6 +2,7 @@
 
 mod store;
 
+mod document;
 mod killed;
 mod once;
 mod runpack;
