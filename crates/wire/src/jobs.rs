@@ -9,16 +9,16 @@ use utoipa::{PartialSchema, ToSchema};
 
 /// Body of `POST /api/jobs/check`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "job_type": "hello_world", "input_params": { "name": "World", "processing_time": 1 } }))]
 pub struct Check<'a> {
     /// What kind of work it is.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
-        pattern = r"\S", example = "hello_world")]
+        pattern = r"\S")]
     pub job_type: Option<&'a RawValue>,
     /// At most 100 KiB. The order of keys and the spelling of numbers do not matter.
     #[serde(borrow)]
-    #[schema(value_type = Structured, required = true, nullable = false,
-        example = json!({ "name": "World", "processing_time": 1 }))]
+    #[schema(value_type = Structured, required = true, nullable = false)]
     pub input_params: Option<&'a RawValue>,
     /// Ours: a part of what makes two jobs the same.
     #[serde(borrow)]
@@ -28,16 +28,16 @@ pub struct Check<'a> {
 
 /// Body of `POST /api/jobs/submit`. All but the first two fields are ours.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "job_type": "hello_world", "input_params": { "name": "World", "processing_time": 1 } }))]
 pub struct Submit<'a> {
     /// What kind of work it is.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
-        pattern = r"\S", example = "hello_world")]
+        pattern = r"\S")]
     pub job_type: Option<&'a RawValue>,
     /// At most 100 KiB. The order of keys and the spelling of numbers do not matter.
     #[serde(borrow)]
-    #[schema(value_type = Structured, required = true, nullable = false,
-        example = json!({ "name": "World", "processing_time": 1 }))]
+    #[schema(value_type = Structured, required = true, nullable = false)]
     pub input_params: Option<&'a RawValue>,
     /// A part of what makes two jobs the same.
     #[serde(borrow)]

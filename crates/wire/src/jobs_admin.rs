@@ -89,6 +89,7 @@ pub struct Deleted {
 
 /// Body of `POST /api/admin/jobs/batch-delete`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "job_ids": ["0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e"] }))]
 pub struct BatchDelete<'a> {
     /// Names of jobs.
     #[serde(borrow)]
