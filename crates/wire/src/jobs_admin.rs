@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::jobs::{Progress, Status, Structured};
+use crate::jobs::{Name, Progress, Status, Structured};
 
 /// Answer of `GET /api/admin/jobs`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,7 +93,7 @@ pub struct Deleted {
 pub struct BatchDelete<'a> {
     /// Names of jobs.
     #[serde(borrow)]
-    #[schema(value_type = Vec<String>, required = true, nullable = false, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Vec<Name>, required = true, nullable = false, min_items = 1, max_items = 1000)]
     pub job_ids: Option<&'a RawValue>,
 }
 

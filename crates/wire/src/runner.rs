@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::jobs::Structured;
+use crate::jobs::{Name, Structured};
 
 /// Names the runner. Required on all calls but the registration.
 pub const RUNNER_ID: &str = "x-runner-id";
@@ -17,11 +17,11 @@ pub struct Register<'a> {
     /// What the runner calls itself.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
-        pattern = r"\S")]
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub name: Option<&'a RawValue>,
     /// The types of jobs that it can do; at most 1,000, of at most 256 bytes each.
     #[serde(borrow)]
-    #[schema(value_type = Vec<String>, required = true, nullable = false, max_items = 1000)]
+    #[schema(value_type = Vec<Name>, required = true, nullable = false, max_items = 1000)]
     pub capabilities: Option<&'a RawValue>,
 }
 
