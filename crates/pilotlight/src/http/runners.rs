@@ -64,7 +64,7 @@ pub async fn verify(State(handles): State<Arc<Handles>>, Speaker(runner): Speake
 
 /// `GET /api/runner/jobs/available`: jobs that may be claimed.
 #[utoipa::path(get, path = "/api/runner/jobs/available", tag = "runner",
-    params(("types[]" = Option<Vec<String>>, Query, description = "Types of jobs that the runner can do.")),
+    params(("types[]" = Option<Vec<pilotlight_wire::jobs::Name>>, Query, description = "Types of jobs that the runner can do.")),
     responses((status = OK, description = "Jobs that may be claimed.", body = Available)))]
 pub async fn available(
     State(handles): State<Arc<Handles>>,
