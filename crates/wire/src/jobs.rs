@@ -224,3 +224,12 @@ pub struct Cancelled {
     /// What that means, for people: others may still want it.
     pub message: String,
 }
+
+/// One event of `GET /api/jobs/{id}/events`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Event {
+    /// `status`, `progress` or `console`.
+    pub event: String,
+    /// JSON: the job, its progress, or what its command wrote since.
+    pub data: String,
+}

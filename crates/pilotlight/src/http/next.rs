@@ -23,7 +23,14 @@ use crate::dispatch::offer::tell as when;
 use crate::jobs::{Handing, Parked, Verdict};
 use crate::net::conn::Conn;
 
-/// Waits until a job comes or the time is over.
+/// `GET`: waits until a job comes or the time is over.
+#[utoipa::path(get, path = "/api/runner/jobs/next", tag = "runner",
+    params(
+        ("types[]" = Vec<pilotlight_wire::jobs::Name>, Query, description = "Types of jobs that the runner can do."),
+        ("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "How long to wait for one; not at all when missing.")),
+    responses(
+        (status = OK, description = "A job, leased to this runner; say that it starts before it is executed.", body = Next),
+        (status = NO_CONTENT, description = "None came.")))]
 pub async fn next(
     State(handles): State<Arc<Handles>>,
     Extension(conn): Extension<Arc<Conn>>,

@@ -15,7 +15,7 @@ use utoipa::openapi::{Content, HeaderBuilder, Ref, RefOr, Required, ResponseBuil
 use utoipa::{OpenApi, ToSchema};
 
 use super::error::Reply;
-use super::{jobs, jobs_admin, runners};
+use super::{jobs, jobs_admin, next, runners};
 
 /// What the handlers say.
 #[derive(OpenApi)]
@@ -27,7 +27,7 @@ use super::{jobs, jobs_admin, runners};
     ),
     paths(
         jobs::check, jobs::submit, jobs::status, jobs::cancel, jobs::events::watch,
-        runners::register, runners::verify, runners::available, runners::claim, runners::start,
+        runners::register, runners::verify, runners::available, next::next, runners::claim, runners::start,
         runners::heartbeat, runners::complete, runners::fail,
         jobs_admin::list, jobs_admin::job, jobs_admin::delete, jobs_admin::batch_delete,
         jobs_admin::runners, jobs_admin::runner, jobs_admin::stats,

@@ -27,7 +27,15 @@ const KEYS: Settings = &[
     ("ADMIN_API_KEY", play::ADMIN_KEY),
 ];
 
-const PRESET: Settings = &[("PILOTLIGHT_JOBS_PRESET", "runpack")];
+/// Without the original's rates, which are for callers that do less than a script does.
+const PRESET: Settings = &[
+    ("PILOTLIGHT_JOBS_PRESET", "runpack"),
+    ("PILOTLIGHT_JOBS_LIMITS_SUBMIT_PER_MINUTE", "0"),
+    ("PILOTLIGHT_JOBS_LIMITS_CHECK_PER_MINUTE", "0"),
+    ("PILOTLIGHT_JOBS_LIMITS_STATUS_PER_MINUTE", "0"),
+    ("PILOTLIGHT_JOBS_LIMITS_AVAILABLE_PER_MINUTE", "0"),
+    ("PILOTLIGHT_JOBS_LIMITS_HEARTBEAT_PER_MINUTE", "0"),
+];
 
 /// Plays a script on each stage.
 fn on_all_stages(script: fn() -> Vec<Line>) {

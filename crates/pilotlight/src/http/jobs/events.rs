@@ -49,7 +49,7 @@ impl Default for Watchers {
 #[utoipa::path(get, path = "/api/jobs/{id}/events", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     responses(
         (status = OK, description = "Events `status` (a Job), `progress` (a Progress) and `console` (a Console), until the job \
-            has ended, or for five minutes.", body = String, content_type = "text/event-stream"),
+            has ended, or for five minutes.", body = pilotlight_wire::jobs::Event, content_type = "text/event-stream"),
         (status = NOT_FOUND, description = "No such job.", body = Refused)))]
 pub async fn watch(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Response, Refusal> {
     let id = id.ok_or_else(unknown)?;
