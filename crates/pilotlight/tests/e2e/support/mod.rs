@@ -4,6 +4,8 @@
 
 pub(crate) mod server;
 
+pub(crate) mod events;
+pub(crate) mod hearer;
 pub(crate) mod http;
 pub(crate) mod jobs;
 pub(crate) mod message;
@@ -17,5 +19,6 @@ pub(crate) mod python;
 
 pub(crate) mod process;
 pub(crate) mod random;
+pub(crate) mod settings;
 pub(crate) mod skip;
 pub(crate) mod wait;
