@@ -1,5 +1,7 @@
 //! Who may do what: DESIGN's table, walked. Every endpoint is asked by every kind of caller on every listener.
 
+mod jobs;
+
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -52,6 +54,7 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("DELETE", "/api/session", Kind::Shell),
     endpoint("GET", "/", Kind::Shell),
     endpoint("GET", "/assets/app.js", Kind::Shell),
+    endpoint("GET", "/api/openapi.json", Kind::Shell),
     endpoint("GET", "/api/dashboard", Kind::Look),
     endpoint("GET", "/api/dashboard/events", Kind::Look),
     endpoint("GET", "/metrics", Kind::Look),
@@ -248,15 +251,19 @@ fn the_protocol_is_for_allowed_networks_behind_trusted_proxies_too() {
     }
 }
 
+/// Whether every listener answers it, whatever it is for.
+fn is_everywhere(endpoint: &Endpoint) -> bool {
+    endpoint.path.ends_with("health") || endpoint.path.ends_with("openapi.json")
+}
+
 #[test]
 fn operators_can_have_an_address_of_their_own_and_parts_can_be_left_out() {
     let server = Server::with(&[("PILOTLIGHT_SERVER_CONTROL", "127.0.0.1:0")]);
     let control = server.control_address();
     for endpoint in ENDPOINTS {
-        let is_health = endpoint.path.ends_with("health");
         let is_protocol = endpoint.kind == Kind::Protocol;
-        let here = if is_protocol { 200 } else { 404 };
-        let there = if is_protocol && !is_health { 404 } else { 200 };
+        let here = if is_protocol || is_everywhere(endpoint) { 200 } else { 404 };
+        let there = if is_protocol && !is_everywhere(endpoint) { 404 } else { 200 };
         assert_eq!(endpoint.ask(server.address(), ""), here, "main {}", endpoint.path);
         assert_eq!(endpoint.ask(control, ""), there, "control {}", endpoint.path);
     }
@@ -264,7 +271,7 @@ fn operators_can_have_an_address_of_their_own_and_parts_can_be_left_out() {
         let server = Server::serving(&["--only", only], &[]);
         for endpoint in ENDPOINTS {
             let expected = match endpoint.kind {
-                Kind::Protocol if endpoint.path.ends_with("health") => 200,
+                _ if is_everywhere(endpoint) => 200,
                 Kind::Protocol => protocol,
                 Kind::Shell | Kind::Look | Kind::Change => control,
             };
