@@ -21,4 +21,5 @@ pub use store::Store;
 mod migrations;
 mod row;
 
+pub mod postgres;
 pub mod sqlite;

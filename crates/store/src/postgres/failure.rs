@@ -1,7 +1,6 @@
 //! What went wrong between here and the database, in the store's own words, and whether trying again may help. What
 //! the server says in detail never leaves this file: it may hold a row's contents.
 
-use std::error::Error as _;
 use std::fmt;
 
 use deadpool_postgres::{PoolError, TimeoutType};

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::address::Address;
 use super::failure::Failure;
@@ -122,7 +122,7 @@ impl Link {
             prepared.push(self.prepare(write.statement).await?);
         }
         let client = self.client.client();
-        let asked = prepared.iter().zip(writes).map(|(prepared, write)| client.execute_raw(prepared, &write.given));
+        let asked = prepared.iter().zip(writes).map(|(prepared, write)| execute(client, prepared, write));
         let commit = client.batch_execute(statements::COMMIT);
         let (counts, committed) = tokio::join!(biased; together(asked), commit);
         let counts = counts.into_iter().collect::<Result<Vec<_>, _>>();
@@ -135,7 +135,7 @@ impl Link {
     /// Runs a statement that is a transaction by itself, and gives the connection back.
     pub(super) async fn write(self, write: &Write) -> Result<u64, Failure> {
         let prepared = self.prepare(write.statement).await?;
-        let written = self.client.client().execute_raw(&prepared, &write.given).await;
+        let written = execute(self.client.client(), &prepared, write).await;
         let count = written.map_err(|error| self.failed_beside_commit(&error))?;
         self.client.give_back();
         Ok(count)
@@ -171,6 +171,11 @@ impl Link {
     fn failed_beside_commit(&self, error: &tokio_postgres::Error) -> Failure {
         if error.as_db_error().is_some() { self.failed(error) } else { Failure::at_commit(&self.place) }
     }
+}
+
+async fn execute(client: &Client, prepared: &Statement, write: &Write) -> Result<u64, tokio_postgres::Error> {
+    let given: Vec<&(dyn ToSql + Sync)> = write.given.iter().map(|value| &**value as _).collect();
+    client.execute(prepared, &given).await
 }
 
 /// Polls all of them in this order, which is the order in which they are sent, until each has its answer.

@@ -3,10 +3,13 @@
 //! makes says from which program on it may be used.
 
 use super::failure::Failure;
+use super::jobs::column;
 use super::link::Pool;
 use super::statements;
+use super::tx::{Write, given};
 use crate::error::Error;
 use crate::migrations::{self, Migration};
+use crate::row::number;
 
 /// All steps there are.
 const MIGRATIONS: &[Migration] =
@@ -41,18 +44,18 @@ async fn step(pool: &Pool) -> Result<Step, Failure> {
         return Ok(Step::NoneLeft);
     };
     link.run(next.sql).await?;
-    let [number, readable_from] = [next.number, READABLE_FROM.min(next.number)].map(i64::from);
-    link.commit(&[
-        (statements::SET_META, &[&"schema", &number]),
-        (statements::SET_META, &[&"readable_from", &readable_from]),
-    ])
-    .await?;
+    let set = |name: &'static str, value: u32| Write {
+        statement: statements::SET_META,
+        given: given![name, i64::from(value)],
+    };
+    let oldest = READABLE_FROM.min(next.number);
+    link.commit(&[set("schema", next.number), set("readable_from", oldest)]).await?;
     Ok(Step::Taken)
 }
 
 /// A number of `meta`; 0 where it has none.
 fn read(rows: &[tokio_postgres::Row]) -> Result<u32, Failure> {
     let Some(row) = rows.first() else { return Ok(0) };
-    let value: i64 = row.get(0);
-    u32::try_from(value).map_err(|_| Failure::damaged("a number in `meta` makes no sense"))
+    let value: i64 = column(row, 0).map_err(Failure::for_good)?;
+    number(value, "value").map_err(Failure::for_good)
 }

@@ -10,12 +10,34 @@ mod store;
 pub use store::Postgres;
 
 mod address;
+mod tls;
+
 mod failure;
 mod link;
 mod statements;
-mod tls;
+mod tx;
+mod verb;
 
 mod migrate;
 
 mod line;
 mod tidings;
+
+mod jobs;
+mod payloads;
+mod tally;
+
+mod look;
+mod ready;
+mod say;
+mod submit;
+mod sweep;
+
+mod lists;
+mod prune;
+mod unchecked;
+
+mod hooks;
+mod runners;
+
+mod check;

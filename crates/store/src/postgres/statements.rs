@@ -268,3 +268,28 @@ pub(super) const LEASE_HOOKS: &str = "WITH due AS ( \
      ) SELECT id, job, job_type, event, at, failures FROM leased ORDER BY id";
 pub(super) const END_HOOK: &str = "DELETE FROM hooks WHERE id = $1";
 pub(super) const DELAY_HOOK: &str = "UPDATE hooks SET failures = failures + 1, due_at = $2 WHERE id = $1";
+
+/// What [`super::check`] reads is as it was at one moment.
+pub(super) const BEGIN_TO_CHECK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
+     SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '10min'";
+pub(super) const TWO_CURRENT: &str = "SELECT encode(max(id), 'hex') FROM jobs WHERE is_current \
+     GROUP BY cache_key HAVING count(*) > 1 LIMIT 20";
+pub(super) const WRONG_END: &str =
+    "SELECT encode(id, 'hex') FROM jobs WHERE (phase >= 5) <> (ended_at IS NOT NULL) LIMIT 20";
+pub(super) const NO_INPUT: &str =
+    "SELECT encode(id, 'hex') FROM jobs WHERE NOT EXISTS (SELECT 1 FROM inputs WHERE job = seq) LIMIT 20";
+pub(super) const NO_OUTPUT: &str = "SELECT encode(id, 'hex') FROM jobs LEFT JOIN outputs ON job = seq \
+     WHERE phase IN (5, 6) AND output IS NULL LIMIT 20";
+pub(super) const WRONG_SIZE: &str = "SELECT encode(id, 'hex') FROM jobs LEFT JOIN outputs ON job = seq \
+     WHERE input_bytes <> (SELECT length(input) FROM inputs WHERE job = seq) \
+     OR output_bytes <> coalesce(length(output), 0) + coalesce(length(error), 0) \
+     OR console_bytes <> (SELECT coalesce(sum(length(text)), 0) FROM consoles WHERE job = seq) LIMIT 20";
+pub(super) const WRONG_BYTES: &str = "SELECT wrong::text FROM ( \
+       SELECT (SELECT coalesce(sum(bytes), 0) FROM tallies) \
+         - (SELECT coalesce(sum(input_bytes + output_bytes + console_bytes), 0) FROM jobs) AS wrong \
+     ) AS sums WHERE wrong <> 0";
+pub(super) const WRONG_COUNT: &str = "SELECT phase::text FROM ( \
+       SELECT phase, job_type, jobs FROM tallies \
+       UNION ALL SELECT phase, job_type, -count(*) FROM jobs GROUP BY phase, job_type \
+     ) AS counts GROUP BY phase, job_type HAVING sum(jobs) <> 0 LIMIT 20";
+pub(super) const PAGE: &str = concat!("SELECT ", kept!(), " FROM jobs WHERE seq > $1 ORDER BY seq LIMIT $2");

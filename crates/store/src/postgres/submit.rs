@@ -35,7 +35,7 @@ impl Verb for Submit<'_> {
                 link.done();
                 Ok(Done::nothing_new(Submitted::Known(ended(twin))))
             }
-            (Admitted::New { is_current: true }, None) => self.create(Tx::alone(link)).await,
+            (Admitted::New { is_current: true }, None) => self.create(Tx::alone(link), true).await,
             _ => self.beside_a_twin(link).await,
         }
     }

@@ -53,7 +53,7 @@ impl Trust {
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .expect("the provider knows the default versions");
-        let config = match self {
+        let mut config = match self {
             Self::Anybody => config
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(Unverified(provider)))
@@ -64,7 +64,8 @@ impl Trust {
             }
             Self::Roots(roots) => config.with_root_certificates(Arc::clone(roots)).with_no_client_auth(),
         };
-        ClientConfig { alpn_protocols: vec![b"postgresql".to_vec()], ..config }
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+        config
     }
 }
 
