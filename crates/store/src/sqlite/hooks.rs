@@ -16,7 +16,9 @@ use crate::row::{damaged, epoch, number, time};
 pub(super) fn note(tx: &Tx<'_>, job: &Job, event: HookEvent, now: Epoch) -> Result<(), Error> {
     if tx.settings.hooked.contains(&job.job_type) {
         tx.db
-            .prepare_cached("INSERT INTO hooks (job, job_type, event, at, due_at) VALUES (?1, ?2, ?3, ?4, ?4)")?
+            .prepare_cached(
+                "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES (?1, ?2, ?3, ?4, ?4)",
+            )?
             .execute(params![job.id.as_bytes(), job.job_type.as_str(), event_number(event), time(now)])?;
     }
     Ok(())

@@ -166,9 +166,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Epoch) -> Res
             length(input),
         ])?;
     let seq = tx.db.last_insert_rowid();
-    tx.db
-        .prepare_cached("INSERT INTO inputs (job, input) VALUES (?1, ?2)")?
-        .execute(params![seq, input])?;
+    tx.db.prepare_cached("INSERT INTO inputs (job, input) VALUES (?1, ?2)")?.execute(params![seq, input])?;
     tx.delta.enters(Phase::of(job, now), &job.job_type);
     tx.delta.bytes += length(input);
     Ok(seq)
@@ -221,13 +219,7 @@ fn still_alive(tx: &Tx<'_>, seq: i64, row: &Row) -> Result<(), Error> {
     Ok(())
 }
 
-fn rewrite(
-    tx: &Tx<'_>,
-    seq: i64,
-    row: &Row,
-    ended_at: Option<i64>,
-    bytes: Bytes,
-) -> Result<(), Error> {
+fn rewrite(tx: &Tx<'_>, seq: i64, row: &Row, ended_at: Option<i64>, bytes: Bytes) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs SET is_current = ?2, priority = ?3, run_at = ?4, callers = ?5, updated_at = ?6, ready_at = ?7, \
          attempts = ?8, losses = ?9, lease = ?10, phase = ?11, runner = ?12, held_at = ?13, heard_at = ?14, \

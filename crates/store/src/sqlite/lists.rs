@@ -45,9 +45,8 @@ fn in_phase(db: &Connection, phase: Phase, limit: i64, now: Epoch) -> Result<Vec
 
 /// Results whose time is over and that no sweep has marked yet: few.
 fn over(db: &Connection, limit: i64, now: Epoch) -> Result<Vec<Stored>, Error> {
-    let sql = select_jobs!(
-        "INDEXED BY jobs_valid WHERE phase = 5 AND until_at <= ?1 ORDER BY seq DESC LIMIT ?2"
-    );
+    let sql =
+        select_jobs!("INDEXED BY jobs_valid WHERE phase = 5 AND until_at <= ?1 ORDER BY seq DESC LIMIT ?2");
     jobs::all(db, sql, params![time(now), limit])
 }
 

@@ -54,7 +54,8 @@ impl Lock {
     pub(super) fn take(folder: &Path) -> Result<Self, Error> {
         let disk = |error: std::io::Error| of_disk(&error, folder);
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(disk)?;
-        let file = private().create(true).truncate(false).open(folder.join("pilotlight.lock")).map_err(disk)?;
+        let file =
+            private().create(true).truncate(false).open(folder.join("pilotlight.lock")).map_err(disk)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(Error::InUse),

@@ -35,8 +35,7 @@ pub(super) fn all_found(db: &Connection, sql: &str, params: impl Params) -> Resu
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Found, Error> {
     let console: Option<String> = row.get(MORE + 2)?;
-    let end =
-        End { output: row.get(MORE)?, error: row.get(MORE + 1)?, console: console.unwrap_or_default() };
+    let end = End { output: row.get(MORE)?, error: row.get(MORE + 1)?, console: console.unwrap_or_default() };
     Ok(Found { job: stored(row)?.job, end: Some(end) })
 }
 

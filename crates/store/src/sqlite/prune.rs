@@ -26,8 +26,7 @@ pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Epoch) -> Result
 }
 
 fn first_ended(db: &Connection) -> Result<Option<Stored>, Error> {
-    let sql =
-        select_jobs!("INDEXED BY jobs_ended WHERE ended_at IS NOT NULL ORDER BY ended_at, seq LIMIT 1");
+    let sql = select_jobs!("INDEXED BY jobs_ended WHERE ended_at IS NOT NULL ORDER BY ended_at, seq LIMIT 1");
     jobs::one(db, sql, [])
 }
 

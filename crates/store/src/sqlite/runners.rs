@@ -37,9 +37,8 @@ pub(super) fn seen(tx: &Tx<'_>, runner: &RunnerId, now: Epoch) -> Result<bool, E
 
 /// See [`crate::Store::runner`].
 pub(super) fn runner(db: &Connection, runner: &RunnerId) -> Result<Option<Runner>, Error> {
-    let mut find = db.prepare_cached(
-        "SELECT id, name, capabilities, registered_at, seen_at FROM runners WHERE id = ?1",
-    )?;
+    let mut find = db
+        .prepare_cached("SELECT id, name, capabilities, registered_at, seen_at FROM runners WHERE id = ?1")?;
     find.query_row([runner.as_str()], |row| Ok(read(row))).optional()?.transpose()
 }
 

@@ -5,10 +5,10 @@ use pilotlight_core::job::{Admitted, Job, JobId, Submission, admit};
 use pilotlight_core::time::Epoch;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::hooks;
 use super::jobs::{self, Stored};
 use super::payloads::{self, select_found};
 use super::tx::Tx;
-use super::hooks;
 use crate::error::Error;
 use crate::records::{Found, HookEvent, Idempotency, NewJob, Submitted};
 
