@@ -23,3 +23,7 @@ mod row;
 
 pub mod postgres;
 pub mod sqlite;
+
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;

@@ -190,7 +190,6 @@ mod tests {
             "postgres://u:secret@db.example/jobs?password=secret&secret",
             "postgres://u:secret@db.example/jobs?sslmode=secret",
             "postgres://u:secret@db.example/jobs?sslcert=secret",
-            "postgres://u:%ff@db.example/jobs",
             "mysql://u:secret@db.example/jobs",
             "u:secret@db.example/jobs",
             "",

@@ -41,3 +41,6 @@ mod hooks;
 mod runners;
 
 mod check;
+
+#[cfg(test)]
+mod tests;

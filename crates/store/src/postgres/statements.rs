@@ -78,17 +78,17 @@ pub(super) const INSERT: &str = concat!(
        INSERT INTO jobs (id, job_type, cache_key, is_current, priority, run_at, max_attempts, retry_backoff_ms, \
                          ttl_ms, callers, created_at, updated_at, ready_at, attempts, losses, lease, phase, \
                          input_bytes) \
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, length($18)) \
+       VALUES ($1::bytea, $2::bytea, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint, $12, $13, $14, $15, $16, $17::smallint, length($18::bytea)) \
        ON CONFLICT (cache_key) WHERE is_current DO NOTHING RETURNING seq, input_bytes \
      ), given AS ( \
-       INSERT INTO inputs (job, input) SELECT seq, $18 FROM made \
+       INSERT INTO inputs (job, input) SELECT seq, $18::bytea FROM made \
      ), named AS ( \
-       INSERT INTO idempotency (key, job) SELECT $19::bytea, seq FROM made WHERE $19 IS NOT NULL \
+       INSERT INTO idempotency (key, job) SELECT $19::bytea, seq FROM made WHERE $19::bytea IS NOT NULL \
      ), hooked AS ( \
-       INSERT INTO hooks (job, job_type, event, at, due_at) SELECT $1, $2, 0, $11, $11 FROM made WHERE $20::boolean \
+       INSERT INTO hooks (job, job_type, event, at, due_at) SELECT $1::bytea, $2::bytea, 0, $11::bigint, $11::bigint FROM made WHERE $20::boolean \
      ), counted AS ( \
        INSERT INTO tallies (phase, job_type, share, jobs, bytes) \
-       SELECT $17, $2, ",
+       SELECT $17::smallint, $2::bytea, ",
     share!(),
     ", 1, input_bytes FROM made \
        ON CONFLICT (phase, job_type, share) DO UPDATE \
@@ -272,7 +272,7 @@ pub(super) const DELAY_HOOK: &str = "UPDATE hooks SET failures = failures + 1, d
 /// What [`super::check`] reads is as it was at one moment.
 pub(super) const BEGIN_TO_CHECK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
      SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '10min'";
-pub(super) const TWO_CURRENT: &str = "SELECT encode(max(id), 'hex') FROM jobs WHERE is_current \
+pub(super) const TWO_CURRENT: &str = "SELECT max(encode(id, 'hex')) FROM jobs WHERE is_current \
      GROUP BY cache_key HAVING count(*) > 1 LIMIT 20";
 pub(super) const WRONG_END: &str =
     "SELECT encode(id, 'hex') FROM jobs WHERE (phase >= 5) <> (ended_at IS NOT NULL) LIMIT 20";
@@ -293,3 +293,97 @@ pub(super) const WRONG_COUNT: &str = "SELECT phase::text FROM ( \
        UNION ALL SELECT phase, job_type, -count(*) FROM jobs GROUP BY phase, job_type \
      ) AS counts GROUP BY phase, job_type HAVING sum(jobs) <> 0 LIMIT 20";
 pub(super) const PAGE: &str = concat!("SELECT ", kept!(), " FROM jobs WHERE seq > $1 ORDER BY seq LIMIT $2");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::postgres::Server;
+    use crate::support::skip;
+
+    /// Those that are prepared; the others are sent as they are, when a connection is made or lent.
+    const PREPARED: &[&str] = &[
+        SCHEMA,
+        READABLE_FROM,
+        SET_META,
+        NOTIFY,
+        STILL_THERE,
+        FIND,
+        FIND_CURRENT,
+        INPUT,
+        LOCK,
+        LOCK_CURRENT,
+        LOCK_SEVERAL,
+        INSERT,
+        UPDATE,
+        STEP_DOWN,
+        FIND_BY_IDEMPOTENCY,
+        SET_IDEMPOTENCY,
+        END,
+        SET_OUTPUT,
+        CLEAR_CONSOLE,
+        ADD_TO_CONSOLE,
+        ADD_TO_TALLIES,
+        TALLIES,
+        TALLIES_OF_PHASE,
+        LOCK_NEXT,
+        AVAILABLE,
+        PROMOTE,
+        NEXT_RIPE,
+        LOCK_DUE,
+        LIST,
+        LIST_PHASES,
+        LIST_COMPLETED,
+        LIST_EXPIRED,
+        COUNT_OVER,
+        LIST_OF_RUNNER,
+        UNCHECKED,
+        CHECKED,
+        LOCK_OLDEST,
+        FOLD_TALLIES,
+        DELETE,
+        BYTES,
+        REGISTER,
+        SEEN,
+        RUNNER,
+        RUNNERS,
+        COUNT_RUNNERS,
+        ADD_HOOK,
+        LEASE_HOOKS,
+        END_HOOK,
+        DELAY_HOOK,
+        TWO_CURRENT,
+        WRONG_END,
+        NO_INPUT,
+        NO_OUTPUT,
+        WRONG_SIZE,
+        WRONG_BYTES,
+        WRONG_COUNT,
+        PAGE,
+    ];
+    const SENT: &[&str] = &[SESSION, BEGIN_TO_MIGRATE, LISTEN, BEGIN_TO_CHECK, BEGIN, COMMIT, ROLLBACK];
+
+    #[test]
+    fn no_statement_is_left_out() {
+        let all = include_str!("statements.rs").matches("\npub(super) const ").count();
+        assert_eq!(PREPARED.len() + SENT.len(), all);
+    }
+
+    #[tokio::test]
+    async fn a_real_server_understands_every_statement() {
+        if skip::is_skipped(&["postgresql"], &|| ()) {
+            return;
+        }
+        let server = Server::start();
+        let url = server.database();
+        crate::postgres::tests::open(&url).await;
+        let config: tokio_postgres::Config = url.parse().unwrap();
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(connection);
+        client.batch_execute(SESSION).await.unwrap();
+        for statement in PREPARED {
+            let prepared = client.prepare(statement).await;
+            assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());
+        }
+    }
+}

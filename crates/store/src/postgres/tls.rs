@@ -85,7 +85,8 @@ impl MakeTlsConnect<Socket> for Sealing {
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, host: &str) -> io::Result<SealingFor> {
-        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        // A socket of this machine has no name, and is not sealed.
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other);
         Ok(SealingFor { connector: TlsConnector::from(Arc::clone(&self.0)), name })
     }
 }
@@ -93,7 +94,7 @@ impl MakeTlsConnect<Socket> for Sealing {
 /// Seals one connection to that server.
 pub(super) struct SealingFor {
     connector: TlsConnector,
-    name: ServerName<'static>,
+    name: io::Result<ServerName<'static>>,
 }
 
 impl TlsConnect<Socket> for SealingFor {
@@ -102,7 +103,7 @@ impl TlsConnect<Socket> for SealingFor {
     type Future = Pin<Box<dyn Future<Output = io::Result<Sealed>> + Send>>;
 
     fn connect(self, socket: Socket) -> Self::Future {
-        Box::pin(async move { self.connector.connect(self.name, socket).await.map(Sealed) })
+        Box::pin(async move { self.connector.connect(self.name?, socket).await.map(Sealed) })
     }
 }
 

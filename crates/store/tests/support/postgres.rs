@@ -2,8 +2,6 @@
 //! else knows, with the server's own caution (`fsync`) on. It ends with its test, also when that panics or is killed.
 //!
 //! Other crates' tests include this file by its path; it needs nothing but the standard library.
-#![allow(dead_code, reason = "not every includer needs all of it")]
-#![allow(clippy::disallowed_methods, reason = "tests look for tools, and block their own threads")]
 
 use std::ffi::OsString;
 use std::fs;
@@ -241,8 +239,55 @@ fn give_to(user: Option<User>, path: &Path) {
     }
 }
 
-/// `--no-sync` leaves out only the syncs of the making itself.
+/// Making a cluster takes as long as a hundred tests do without it: the first one is kept beside the test programs,
+/// and the others are copies.
 fn make_cluster(tools: &Tools, folder: &Path) {
+    let data = folder.join("data");
+    let kept = kept_cluster(tools);
+    if !kept.exists() {
+        init_cluster(tools, folder);
+        keep_cluster(&data, &kept, folder);
+        return;
+    }
+    copy(&kept, &data, tools.user);
+}
+
+/// In the folder that `cargo clean` removes. The number changes with the words of [`init_cluster`].
+fn kept_cluster(tools: &Tools) -> PathBuf {
+    let program = std::env::current_exe().expect("a test is a program");
+    let build = program.parent().and_then(Path::parent).expect("cargo puts it into a folder of a folder");
+    let version = tools.folder.parent().and_then(Path::file_name).unwrap_or_default();
+    build.join(format!("pilotlight-postgresql-{}-1", version.to_string_lossy()))
+}
+
+/// Whoever is the first to put it there wins.
+fn keep_cluster(data: &Path, kept: &Path, folder: &Path) {
+    let name = folder.file_name().expect("our own folder").to_string_lossy();
+    let draft = kept.with_file_name(format!("{name}.draft"));
+    copy(data, &draft, None);
+    if fs::rename(&draft, kept).is_err() {
+        fs::remove_dir_all(&draft).expect("our own folder");
+    }
+}
+
+fn copy(from: &Path, to: &Path, user: Option<User>) {
+    fs::create_dir(to).expect("the folder can be written");
+    fs::set_permissions(to, fs::Permissions::from_mode(0o700)).expect("our own folder");
+    give_to(user, to);
+    for entry in fs::read_dir(from).expect("a cluster is a folder") {
+        let from = entry.expect("a cluster is a folder").path();
+        let to = to.join(from.file_name().expect("it is not the root"));
+        if from.is_dir() {
+            copy(&from, &to, user);
+        } else {
+            fs::copy(&from, &to).expect("there is room for a cluster");
+            give_to(user, &to);
+        }
+    }
+}
+
+/// `--no-sync` leaves out only the syncs of the making itself.
+fn init_cluster(tools: &Tools, folder: &Path) {
     let password = folder.join("password");
     fs::write(&password, PASSWORD).expect("our own folder");
     give_to(tools.user, &password);
