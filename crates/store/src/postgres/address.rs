@@ -123,7 +123,9 @@ impl Ours {
         match (self.mode, self.roots.as_deref()) {
             (Mode::Disable, _) | (Mode::Prefer | Mode::Require, None) => Ok(Trust::Anybody),
             (Mode::Verify, None) | (_, Some("system")) => Ok(Trust::PublicRoots),
-            (Mode::Prefer | Mode::Require | Mode::Verify, Some(path)) => Trust::roots_in(&PathBuf::from(path)),
+            (Mode::Prefer | Mode::Require | Mode::Verify, Some(path)) => {
+                Trust::roots_in(&PathBuf::from(path))
+            }
         }
     }
 }

@@ -52,7 +52,8 @@ async fn unreadable(link: &Link) -> Result<Vec<String>, Failure> {
     let (mut wrong, mut after) = (Vec::new(), 0_i64);
     loop {
         let rows = link.ask(statements::PAGE, &[&after, &AT_ONCE]).await?;
-        wrong.extend(rows.iter().filter_map(|row| stored(row).err()).map(|failure| failure.error.to_string()));
+        wrong
+            .extend(rows.iter().filter_map(|row| stored(row).err()).map(|failure| failure.error.to_string()));
         match rows.last().map(place).transpose()? {
             Some(last) if wrong.len() < TOLD => after = last,
             Some(_) | None => break,

@@ -36,7 +36,9 @@ impl Failure {
     pub(super) fn to_connect(error: &PoolError, place: &str) -> Self {
         let why = match error {
             PoolError::Backend(error) => return Self::before_commit(error, place),
-            PoolError::Timeout(TimeoutType::Wait) => "is slower than what is asked of it: all connections are busy",
+            PoolError::Timeout(TimeoutType::Wait) => {
+                "is slower than what is asked of it: all connections are busy"
+            }
             PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => "did not answer in time",
             PoolError::PostCreateHook(_) => "ended a new connection",
             PoolError::Closed | PoolError::NoRuntimeSpecified => "is not used any more",
@@ -100,12 +102,18 @@ fn refused(said: &DbError, place: &str) -> Error {
     match (code.get(..2).unwrap_or_default(), code) {
         (_, "53100") => Error::Full,
         (_, "25006") => Error::ReadOnly,
-        (_, "53300") => unavailable("has no connection left; raise `max_connections`, or run fewer instances"),
+        (_, "53300") => {
+            unavailable("has no connection left; raise `max_connections`, or run fewer instances")
+        }
         (_, "3D000") => unavailable("has no such database; create it"),
-        (_, "57014" | "55P03") => unavailable("did not get it done in time; it is busy, or something holds a lock"),
+        (_, "57014" | "55P03") => {
+            unavailable("did not get it done in time; it is busy, or something holds a lock")
+        }
         (_, "40001" | "40P01") => unavailable("is busy: changes of the same jobs were in each other's way"),
         (_, "57P03") => unavailable("is starting or stopping"),
-        (_, "42501") => unavailable("does not let this user do what a store does; make it the database's owner"),
+        (_, "42501") => {
+            unavailable("does not let this user do what a store does; make it the database's owner")
+        }
         (_, "XX001" | "XX002") => Error::Damaged(format!("{place} says that it is corrupt ({code})")),
         ("28", _) => unavailable("does not let us in: the user or the password is wrong"),
         ("08" | "53" | "57" | "58", _) => unavailable(&format!("is in trouble ({code})")),

@@ -106,13 +106,17 @@ fn flat(row: &Columns) -> Result<Row, Error> {
 }
 
 /// A column of the type that it must have.
-pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Columns, at: usize) -> Result<T, Error> {
+pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
+    row: &'a Columns,
+    at: usize,
+) -> Result<T, Error> {
     row.try_get(at).map_err(|_| damaged(row.columns().get(at).map_or("column", |column| column.name())))
 }
 
 /// A text that is stored as bytes.
 pub(super) fn text(row: &Columns, at: usize) -> Result<String, Error> {
-    maybe_text(row, at)?.ok_or_else(|| damaged(row.columns().get(at).map_or("column", |column| column.name())))
+    maybe_text(row, at)?
+        .ok_or_else(|| damaged(row.columns().get(at).map_or("column", |column| column.name())))
 }
 
 /// The same, where there may be none.

@@ -157,7 +157,8 @@ impl Line {
 /// Drives the connection while something is asked on it; `None` when the connection ended first. What is heard
 /// meanwhile came before anybody could wait for it.
 async fn alongside<F: Future>(connection: &mut Connection<Socket, Sealed>, asked: F) -> Option<F::Output> {
-    let ended = async { while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {} };
+    let ended =
+        async { while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {} };
     tokio::select! {
         answer = asked => Some(answer),
         () = ended => None,

@@ -47,7 +47,9 @@ impl Pool {
             .create_timeout(Some(CREATE_WITHIN))
             .recycle_timeout(Some(CREATE_WITHIN))
             .post_create(Hook::async_fn(|client, _| {
-                Box::pin(async { client.batch_execute(statements::SESSION).await.map_err(HookError::Backend) })
+                Box::pin(async {
+                    client.batch_execute(statements::SESSION).await.map_err(HookError::Backend)
+                })
             }))
             .build()
             .map_err(|error| Error::Database(Box::new(error)))?;
@@ -100,7 +102,11 @@ impl Drop for Lent {
 
 impl Link {
     /// Begins a transaction with this statement.
-    pub(super) async fn begin(&self, statement: &'static str, given: Params<'_>) -> Result<Vec<Row>, Failure> {
+    pub(super) async fn begin(
+        &self,
+        statement: &'static str,
+        given: Params<'_>,
+    ) -> Result<Vec<Row>, Failure> {
         let prepared = self.prepare(statement).await?;
         let client = self.client.client();
         let (begun, rows) =

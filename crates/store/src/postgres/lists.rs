@@ -40,7 +40,13 @@ impl Verb for Jobs {
 }
 
 impl Jobs {
-    async fn of_status(&self, link: &Link, status: Status, limit: i64, now: i64) -> Result<Vec<Columns>, Failure> {
+    async fn of_status(
+        &self,
+        link: &Link,
+        status: Status,
+        limit: i64,
+        now: i64,
+    ) -> Result<Vec<Columns>, Failure> {
         match status {
             Status::Completed => link.ask(statements::LIST_COMPLETED, &[&limit, &now]).await,
             Status::Expired => link.ask(statements::LIST_EXPIRED, &[&limit, &now]).await,

@@ -38,8 +38,7 @@ impl Verb for Dispatch<'_> {
 
     async fn run(&self, link: Link) -> Result<Done<Option<Handed>>, Failure> {
         let now = time(self.now);
-        let (mut tx, mut rows) =
-            Tx::begin(link, statements::LOCK_NEXT, &[&self.types, &now, &FEW]).await?;
+        let (mut tx, mut rows) = Tx::begin(link, statements::LOCK_NEXT, &[&self.types, &now, &FEW]).await?;
         if rows.is_empty() {
             rows = tx.ask(statements::LOCK_NEXT, &[&self.types, &now, &MANY]).await?;
         }

@@ -26,7 +26,8 @@ impl Verb for Register<'_> {
     async fn run(&self, link: Link) -> Result<Done<()>, Failure> {
         let Runner { id, name, capabilities, registered_at, seen_at } = self.runner;
         let capabilities = serde_json::to_vec(capabilities);
-        let capabilities = capabilities.map_err(|error| Failure::for_good(Error::Database(Box::new(error))))?;
+        let capabilities =
+            capabilities.map_err(|error| Failure::for_good(Error::Database(Box::new(error))))?;
         let given = given![
             id.as_str().as_bytes().to_vec(),
             name.as_bytes().to_vec(),

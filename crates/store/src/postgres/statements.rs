@@ -29,7 +29,8 @@ pub(super) const SET_META: &str = "INSERT INTO meta (name, value) VALUES ($1, $2
      ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// A notification that is lost with the server is made up for: nobody waits for the disk.
-pub(super) const LISTEN: &str = "SET synchronous_commit = off; SET statement_timeout = '5s'; LISTEN pilotlight";
+pub(super) const LISTEN: &str =
+    "SET synchronous_commit = off; SET statement_timeout = '5s'; LISTEN pilotlight";
 pub(super) const NOTIFY: &str = "SELECT pg_notify('pilotlight', $1)";
 pub(super) const STILL_THERE: &str = "SELECT 1";
 
@@ -50,7 +51,13 @@ macro_rules! console {
 /// A job with what it ended with.
 macro_rules! found {
     () => {
-        concat!("SELECT ", kept!(), ", output, error, ", console!(), " FROM jobs LEFT JOIN outputs ON job = seq ")
+        concat!(
+            "SELECT ",
+            kept!(),
+            ", output, error, ",
+            console!(),
+            " FROM jobs LEFT JOIN outputs ON job = seq "
+        )
     };
 }
 
@@ -101,8 +108,7 @@ pub(super) const UPDATE: &str = "UPDATE jobs SET is_current = $2, priority = $3,
      held_at = $13, heard_at = $14, progress_current = $15, progress_total = $16, until_at = $17, \
      fingerprint = $18, failure = $19, ended_at = $20, output_bytes = $21, console_bytes = $22 WHERE seq = $1";
 /// Whoever else equal submissions find is not found any more.
-pub(super) const STEP_DOWN: &str =
-    "UPDATE jobs SET is_current = false WHERE cache_key = $1 AND is_current";
+pub(super) const STEP_DOWN: &str = "UPDATE jobs SET is_current = false WHERE cache_key = $1 AND is_current";
 
 pub(super) const FIND_BY_IDEMPOTENCY: &str =
     concat!(found!(), "WHERE seq = (SELECT job FROM idempotency WHERE key = $1)");
@@ -253,7 +259,8 @@ pub(super) const REGISTER: &str = "INSERT INTO runners (id, name, capabilities, 
      capabilities = excluded.capabilities, registered_at = excluded.registered_at, seen_at = excluded.seen_at";
 pub(super) const SEEN: &str =
     "UPDATE runners SET seen_at = greatest(seen_at, $2) WHERE id = $1 RETURNING seen_at";
-pub(super) const RUNNER: &str = "SELECT id, name, capabilities, registered_at, seen_at FROM runners WHERE id = $1";
+pub(super) const RUNNER: &str =
+    "SELECT id, name, capabilities, registered_at, seen_at FROM runners WHERE id = $1";
 pub(super) const RUNNERS: &str =
     "SELECT id, name, capabilities, registered_at, seen_at FROM runners ORDER BY seen_at DESC, id LIMIT $1";
 pub(super) const COUNT_RUNNERS: &str = "SELECT count(*), count(*) FILTER (WHERE seen_at > $1) FROM runners";

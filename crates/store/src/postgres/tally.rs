@@ -43,7 +43,10 @@ impl Delta {
         let bytes: Vec<i64> = changes.iter().map(|(_, (_, bytes))| *bytes).collect();
         let types: Vec<Vec<u8>> = changes.into_iter().map(|((_, job_type), _)| job_type).collect();
         let is_change = !types.is_empty();
-        is_change.then(|| Write { statement: statements::ADD_TO_TALLIES, given: given![phases, types, jobs, bytes] })
+        is_change.then(|| Write {
+            statement: statements::ADD_TO_TALLIES,
+            given: given![phases, types, jobs, bytes],
+        })
     }
 }
 

@@ -202,7 +202,9 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_anything() {
-        for text in ["", "short", "0000000000000001z3:abc", "0000000000000001r9:abc", "0000000000000001c3:abc"] {
+        for text in
+            ["", "short", "0000000000000001z3:abc", "0000000000000001r9:abc", "0000000000000001c3:abc"]
+        {
             assert_eq!(Tidings::read(text, &Speaker::new(8)).take(), Some(Told::Anything), "{text}");
         }
         let mut with_nul = Tidings::default();

@@ -97,6 +97,10 @@ impl Tx {
             (Begun::Yes | Begun::No, writes) => self.link.commit(writes).await?,
         };
         let is_made = |(write, count): (&Write, &u64)| write.statement != statements::INSERT || *count == 1;
-        if self.writes.iter().zip(&counts).all(is_made) { Ok(self.tidings) } else { Err(Failure::overtaken()) }
+        if self.writes.iter().zip(&counts).all(is_made) {
+            Ok(self.tidings)
+        } else {
+            Err(Failure::overtaken())
+        }
     }
 }

@@ -5,10 +5,11 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -25,40 +26,47 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A running server. It ends with the thread that started it, at the latest.
 pub(crate) struct Server {
-    folder: PathBuf,
-    tools: Tools,
+    place: Place,
     port: u16,
     process: Child,
     options: Vec<String>,
+    made: AtomicU32,
 }
 
 impl Server {
     /// Makes one and starts it.
     pub(crate) fn start() -> Self {
-        Self::start_with(&[])
+        Self::start_with(|_| Vec::new())
     }
 
-    /// The same, with settings of its own, such as `ssl=on`.
-    pub(crate) fn start_with(options: &[&str]) -> Self {
-        let tools = Tools::find();
-        let folder = empty_folder(&tools);
-        make_cluster(&tools, &folder);
-        let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
+    /// The same, for connections that are sealed with this certificate and key (PEM).
+    pub(crate) fn start_sealed(certificate: &str, key: &str) -> Self {
+        Self::start_with(|place| {
+            place.write("server.crt", certificate);
+            place.write("server.key", key);
+            ["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"].map(str::to_owned).into()
+        })
+    }
+
+    fn start_with(options: impl FnOnce(&Place) -> Vec<String>) -> Self {
+        let place = Place::new(Tools::find());
+        make_cluster(&place);
+        let options = options(&place);
         let port = free_port();
-        let process = spawn(&tools, &folder, port, &options);
-        let mut server = Self { folder, tools, port, process, options };
+        let process = spawn(&place, port, &options);
+        let mut server = Self { place, port, process, options, made: AtomicU32::new(0) };
         server.wait_until_it_answers();
         server
     }
 
-    /// A new database without anything in it: its address over the socket.
+    /// A database without anything in it, another each time: its address over the socket.
     pub(crate) fn database(&self) -> String {
         let name = self.create();
-        let folder = self.folder.to_str().expect("paths here are text").replace('/', "%2F");
+        let folder = self.place.folder.to_str().expect("paths here are text").replace('/', "%2F");
         format!("postgres://{USER}@{folder}:{}/{name}", self.port)
     }
 
-    /// A new database without anything in it: its address over TCP, with the password.
+    /// The same: its address over TCP, with the password.
     pub(crate) fn database_over_tcp(&self) -> String {
         let name = self.create();
         let password = PASSWORD.replace('/', "%2F");
@@ -72,8 +80,20 @@ impl Server {
 
     /// Runs SQL in the database of that address to its good end and returns what `psql` prints, values only.
     pub(crate) fn sql(&self, address: &str, sql: &str) -> String {
-        let name = address.rsplit('/').next().and_then(|rest| rest.split('?').next()).unwrap_or_default();
-        self.psql(name, sql)
+        self.psql(database_of(address), sql)
+    }
+
+    /// Runs SQL that begins a transaction and finds something, and stays in it.
+    pub(crate) fn hold(&self, address: &str, sql: &str) -> Holder {
+        let mut command = self.psql_command(database_of(address));
+        let mut psql = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`psql` is there");
+        let mut asked = psql.stdin.take().expect("the pipe was just asked for");
+        writeln!(asked, "{sql};").expect("it listens");
+        let mut found = String::new();
+        let answers = psql.stdout.take().expect("the pipe was just asked for");
+        BufReader::new(answers).read_line(&mut found).expect("it speaks");
+        assert!(!found.is_empty(), "`{sql}` finds nothing");
+        Holder { psql, _asked: asked }
     }
 
     /// Stops it as a person would (`fast`): connections are told, everything is written.
@@ -88,15 +108,20 @@ impl Server {
 
     /// Starts it again after it was stopped.
     pub(crate) fn start_again(&mut self) {
-        self.process = spawn(&self.tools, &self.folder, self.port, &self.options);
+        self.process = spawn(&self.place, self.port, &self.options);
         self.wait_until_it_answers();
     }
 
+    /// Every server has one to begin with.
     fn create(&self) -> String {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
-        self.psql("postgres", &format!("CREATE DATABASE {name}"));
-        name
+        match self.made.fetch_add(1, Ordering::Relaxed) {
+            0 => "postgres".to_owned(),
+            number => {
+                let name = format!("test_{number}");
+                self.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
+                name
+            }
+        }
     }
 
     fn psql(&self, database: &str, sql: &str) -> String {
@@ -107,11 +132,17 @@ impl Server {
     }
 
     fn try_psql(&self, database: &str, sql: &str) -> Output {
-        let mut command = Command::new(self.tools.path("psql"));
+        let mut command = self.psql_command(database);
+        command.args(["--command", sql]).stdin(Stdio::null());
+        command.output().expect("the need `postgresql` is met")
+    }
+
+    fn psql_command(&self, database: &str) -> Command {
+        let mut command = Command::new(self.place.tools.path("psql"));
         command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
-        command.arg("--host").arg(&self.folder).args(["--port", &self.port.to_string()]);
-        command.args(["--username", USER, "--dbname", database, "--command", sql]);
-        command.env_clear().stdin(Stdio::null()).output().expect("the need `postgresql` is met")
+        command.arg("--host").arg(&self.place.folder).args(["--port", &self.port.to_string()]);
+        command.args(["--username", USER, "--dbname", database]).env_clear();
+        command
     }
 
     fn wait_until_it_answers(&mut self) {
@@ -134,7 +165,7 @@ impl Server {
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+        fs::read_to_string(self.place.folder.join("log")).unwrap_or_default()
     }
 }
 
@@ -145,6 +176,53 @@ impl Drop for Server {
             signal_to(&self.process, "QUIT");
             _ = self.process.wait();
         }
+    }
+}
+
+fn database_of(address: &str) -> &str {
+    address.split('?').next().and_then(|place| place.rsplit('/').next()).expect("an address names a database")
+}
+
+/// Somebody in the middle of a transaction.
+pub(crate) struct Holder {
+    psql: Child,
+    _asked: ChildStdin,
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        _ = self.psql.kill();
+        _ = self.psql.wait();
+    }
+}
+
+/// A folder for one server. It goes with it.
+struct Place {
+    folder: PathBuf,
+    tools: Tools,
+}
+
+impl Place {
+    /// Its name is short: the path of a socket has at most 107 bytes.
+    fn new(tools: Tools) -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("pilotlight-pg-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).expect("the folder for temporary files can be written");
+        give(&folder, 0o700, tools.user);
+        Self { folder, tools }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.folder.join(name);
+        fs::write(&path, text).expect("our own folder");
+        give(&path, 0o600, self.tools.user);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
         // What is left over lies in the folder for temporary files.
         _ = fs::remove_dir_all(&self.folder);
     }
@@ -165,7 +243,8 @@ struct User {
 impl Tools {
     fn find() -> Self {
         let folder = tools().expect("the need `postgresql` is met");
-        let is_root = fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+        let is_root =
+            fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
         Self { folder, user: is_root.then(other_user) }
     }
 
@@ -182,7 +261,12 @@ impl Tools {
         }
         command.arg("--pdeathsig=QUIT").arg(self.path(tool));
         // Its messages are read by nobody who speaks another language.
-        command.env_clear().env("PATH", search_path()).env("LC_ALL", "C").env("TZ", "UTC").stdin(Stdio::null());
+        command
+            .env_clear()
+            .env("PATH", search_path())
+            .env("LC_ALL", "C")
+            .env("TZ", "UTC")
+            .stdin(Stdio::null());
         command
     }
 }
@@ -197,14 +281,18 @@ fn tools() -> Option<PathBuf> {
             let version = entry.file_name().to_str()?.parse().ok()?;
             Some((version, entry.path().join("bin")))
         })
-        .filter(|(_, folder)| folder.join("initdb").exists())
+        .filter(|(_, folder)| has_all(folder))
         .collect();
     found.sort();
     found.pop().map(|(_, folder)| folder).or_else(in_search_path)
 }
 
 fn in_search_path() -> Option<PathBuf> {
-    std::env::split_paths(&search_path()).find(|folder| folder.join("initdb").exists())
+    std::env::split_paths(&search_path()).find(|folder| has_all(folder))
+}
+
+fn has_all(folder: &Path) -> bool {
+    ["initdb", "postgres", "psql"].iter().all(|tool| folder.join(tool).exists())
 }
 
 fn search_path() -> OsString {
@@ -222,18 +310,8 @@ fn other_user() -> User {
     of("postgres").or_else(|| of("nobody")).expect("there is a user besides root")
 }
 
-/// Its name is short: the path of a socket has at most 107 bytes.
-fn empty_folder(tools: &Tools) -> PathBuf {
-    static MADE: AtomicU32 = AtomicU32::new(0);
-    let name = format!("pilotlight-pg-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-    let path = std::env::temp_dir().join(name);
-    fs::create_dir(&path).expect("the folder for temporary files can be written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("our own folder");
-    give_to(tools.user, &path);
-    path
-}
-
-fn give_to(user: Option<User>, path: &Path) {
+fn give(path: &Path, mode: u32, user: Option<User>) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own folder");
     if let Some(User { uid, gid }) = user {
         chown(path, Some(uid), Some(gid)).expect("root may give");
     }
@@ -241,15 +319,15 @@ fn give_to(user: Option<User>, path: &Path) {
 
 /// Making a cluster takes as long as a hundred tests do without it: the first one is kept beside the test programs,
 /// and the others are copies.
-fn make_cluster(tools: &Tools, folder: &Path) {
-    let data = folder.join("data");
-    let kept = kept_cluster(tools);
-    if !kept.exists() {
-        init_cluster(tools, folder);
-        keep_cluster(&data, &kept, folder);
+fn make_cluster(place: &Place) {
+    let data = place.folder.join("data");
+    let kept = kept_cluster(&place.tools);
+    if kept.exists() {
+        copy(&kept, &data, place.tools.user);
         return;
     }
-    copy(&kept, &data, tools.user);
+    init_cluster(place);
+    keep_cluster(&data, &kept, &place.folder);
 }
 
 /// In the folder that `cargo clean` removes. The number changes with the words of [`init_cluster`].
@@ -272,8 +350,7 @@ fn keep_cluster(data: &Path, kept: &Path, folder: &Path) {
 
 fn copy(from: &Path, to: &Path, user: Option<User>) {
     fs::create_dir(to).expect("the folder can be written");
-    fs::set_permissions(to, fs::Permissions::from_mode(0o700)).expect("our own folder");
-    give_to(user, to);
+    give(to, 0o700, user);
     for entry in fs::read_dir(from).expect("a cluster is a folder") {
         let from = entry.expect("a cluster is a folder").path();
         let to = to.join(from.file_name().expect("it is not the root"));
@@ -281,20 +358,19 @@ fn copy(from: &Path, to: &Path, user: Option<User>) {
             copy(&from, &to, user);
         } else {
             fs::copy(&from, &to).expect("there is room for a cluster");
-            give_to(user, &to);
+            give(&to, 0o600, user);
         }
     }
 }
 
 /// `--no-sync` leaves out only the syncs of the making itself.
-fn init_cluster(tools: &Tools, folder: &Path) {
-    let password = folder.join("password");
-    fs::write(&password, PASSWORD).expect("our own folder");
-    give_to(tools.user, &password);
-    let mut command = tools.command("initdb");
+fn init_cluster(place: &Place) {
+    place.write("password", PASSWORD);
+    let mut command = place.tools.command("initdb");
     command.args(["--no-sync", "--no-instructions", "--wal-segsize=1", "--locale=C", "--encoding=UTF8"]);
     command.args(["--auth-local=trust", "--auth-host=scram-sha-256", "--username", USER]);
-    command.arg("--pwfile").arg(password).arg("--pgdata").arg(folder.join("data"));
+    command.arg("--pwfile").arg(place.folder.join("password"));
+    command.arg("--pgdata").arg(place.folder.join("data"));
     let output = command.output().expect("the need `postgresql` is met");
     assert!(output.status.success(), "initdb says: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -304,12 +380,15 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-fn spawn(tools: &Tools, folder: &Path, port: u16, options: &[String]) -> Child {
+fn spawn(place: &Place, port: u16, options: &[String]) -> Child {
+    let Place { folder, tools } = place;
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
     let log = log.expect("our own folder");
     let mut command = tools.command("postgres");
     command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-p", &port.to_string()]);
-    for option in ["listen_addresses=127.0.0.1", CONNECTIONS].into_iter().chain(options.iter().map(String::as_str)) {
+    for option in
+        ["listen_addresses=127.0.0.1", CONNECTIONS].into_iter().chain(options.iter().map(String::as_str))
+    {
         command.args(["-c", option]);
     }
     command.stdout(log.try_clone().expect("a file can be written twice")).stderr(log);
