@@ -6,6 +6,7 @@
 mod error;
 mod open;
 
+mod log;
 mod readers;
 mod tx;
 mod writer;

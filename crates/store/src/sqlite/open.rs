@@ -35,8 +35,8 @@ const WRITER_KIB: i32 = 32 * 1024;
 /// Pages kept by each connection that reads, in KiB; the system's own cache stands behind it.
 const READER_KIB: i32 = 8 * 1024;
 
-/// Pages of the log that are carried over into the file at once: 16 MiB.
-const LOG_PAGES: i32 = 4096;
+/// Pages of the log at which the writer stops to carry it over into the file: 64 MiB. Before that it is done beside it.
+const LOG_PAGES: i32 = 16 * 1024;
 
 /// What is left of a log that had to grow, in bytes.
 const LOG_BYTES: i32 = 64 * 1024 * 1024;
@@ -95,6 +95,13 @@ pub(super) fn writer(folder: &Path) -> Result<Connection, Error> {
     ))?;
     is_ours(&db)?;
     migrate(&mut db)?;
+    Ok(db)
+}
+
+/// A connection that carries the log over.
+pub(super) fn carrier(folder: &Path) -> Result<Connection, Error> {
+    let db = connect(&file_in(folder), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.pragma_update(None, "synchronous", "FULL")?;
     Ok(db)
 }
 

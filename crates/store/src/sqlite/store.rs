@@ -12,6 +12,7 @@ use pilotlight_core::time::Epoch;
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 
+use super::log::Carrier;
 use super::open::{self, Lock};
 use super::readers::Readers;
 use super::writer::Writer;
@@ -51,7 +52,7 @@ impl Sqlite {
         Ok(Arc::new(Self {
             short: Readers::open(folder, SHORT_READERS)?,
             long: Arc::new(Readers::open(folder, LONG_READERS)?),
-            writer: Writer::start(db, settings, lock)?,
+            writer: Writer::start(db, Carrier::start(open::carrier(folder)?)?, settings, lock)?,
             folder: folder.to_owned(),
         }))
     }
