@@ -78,6 +78,39 @@ pub const UPDATES_WAITING: usize = 16;
 /// Entries on one page of the history.
 pub const HISTORY_PAGE: usize = 100;
 
+/// How long a caller is kept waiting for a job's end, or a runner for a job: below what proxies and clients stand.
+pub const JOB_WAIT_AT_MOST: Duration = Duration::from_secs(10 * 60);
+
+/// Tries that a caller may wish for. More of them hide a mistake.
+pub const JOB_ATTEMPTS: u32 = 100;
+
+/// The longest first pause between tries that a caller may wish for.
+pub const JOB_BACKOFF_AT_MOST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest time that a result stays valid when the caller says how long: ten years. For longer, say nothing.
+pub const JOB_TTL_AT_MOST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Jobs that a runner is offered to claim, as the contract says.
+pub const JOBS_AVAILABLE: usize = 50;
+
+/// Types that a runner may ask for in one call, and capabilities that it may have.
+pub const RUNNER_TYPES: usize = 1000;
+
+/// Jobs in a list when the caller does not say how many.
+pub const JOBS_LISTED: usize = 100;
+
+/// Jobs in a list, runners in a list, and jobs deleted in one call.
+pub const LISTED_AT_MOST: usize = 1000;
+
+/// Jobs told of one runner, as the contract says.
+pub const RUNNER_JOBS: usize = 100;
+
+/// A runner that was seen within this is active, as the contract says.
+pub const RUNNER_ACTIVE_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// People and programs who may watch jobs at once, of everybody together.
+pub const JOB_WATCHERS: usize = 256;
+
 /// Retirements in force at once; each poll is held against all of them.
 pub const RETIREMENTS: usize = 1000;
 

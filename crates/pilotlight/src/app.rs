@@ -7,20 +7,25 @@ use std::time::Duration;
 
 use anyhow::Context;
 use pilotlight_core::delivery::Proof;
+use pilotlight_core::job::Rules;
 use pilotlight_core::pool;
+use pilotlight_store::{Limits, Store};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Ack, Config, OfferLog, OnOff, Order, Server, WarmStart};
+use crate::config::{Ack, Config, JobLimits, OfferLog, OnOff, Order, Server, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
 use crate::http::auth::Auth;
+use crate::http::jobs::events::Watchers;
 use crate::http::live::board::About;
 use crate::http::live::feed::Feed;
 use crate::http::rate_limit::RateLimits;
 use crate::http::room::Room;
 use crate::http::router::{Handles, Parts, Service, Told};
+use crate::http::sizes::Sizes;
 use crate::http::token::Tokens;
+use crate::jobs::Jobs;
 use crate::net::ack;
 use crate::net::listener::{self, Connections};
 use crate::net::sockets::{self, Inherited, Listening, Sharing};
@@ -46,6 +51,7 @@ pub struct App {
     grace: Duration,
     dispatcher: Arc<Dispatcher>,
     feed: Arc<Feed>,
+    jobs: Arc<Jobs>,
     connections: Connections,
     tasks: JoinSet<()>,
     watching: Watching,
@@ -77,9 +83,13 @@ impl App {
         let settings = settings(&config.warm_start, proof, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), watch);
         let told = told(&config.warm_start);
+        let jobs = Jobs::new(store(config)?, clock);
         let feed = Feed::new(Arc::clone(&dispatcher), clock, About::new(proof, told, address));
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
+            jobs: Arc::clone(&jobs),
+            watchers: Watchers::default(),
+            sizes: sizes(&config.jobs.limits),
             auth: Auth::new(&config.auth, server),
             rate_limits: RateLimits::new(config.jobs.rates()),
             room: Room::default(),
@@ -95,17 +105,25 @@ impl App {
         tasks.spawn(Arc::clone(&dispatcher).keep());
         tasks.spawn(Arc::clone(&feed).keep());
         tasks.spawn(connections.clone().keep());
+        tasks.spawn(Arc::clone(&jobs).keep());
         if let Some(tls) = &tls {
             tasks.spawn(Arc::clone(tls).keep());
         }
         let handles = Arc::new(handles);
         let wanted = |part| only.is_none_or(|only| only.contains(&part));
         let (warm_start, operators) = (wanted(Part::WarmStart), wanted(Part::Dashboard));
-        let apart = control.is_some();
-        let service = Service::new(Arc::clone(&handles), Parts { warm_start, control: operators && !apart });
+        let (with_jobs, apart) = (wanted(Part::Jobs), control.is_some());
+        let parts = Parts {
+            warm_start,
+            jobs: with_jobs,
+            jobs_admin: with_jobs && !apart,
+            control: operators && !apart,
+        };
+        let service = Service::new(Arc::clone(&handles), parts);
         tasks.spawn(connections.clone().accept(main, tls.clone(), service));
         if let Some(control) = control {
-            let service = Service::new(handles, Parts { warm_start: false, control: operators });
+            let parts = Parts { warm_start: false, jobs: false, jobs_admin: with_jobs, control: operators };
+            let service = Service::new(handles, parts);
             tasks.spawn(connections.clone().accept(control, tls.clone(), service));
         }
         let (control, tls) = (control_address, tls.is_some());
@@ -116,6 +134,7 @@ impl App {
             grace: server.grace,
             dispatcher,
             feed,
+            jobs,
             connections,
             tasks,
             watching,
@@ -153,6 +172,7 @@ impl App {
     pub async fn stop(mut self) {
         self.connections.stop();
         self.feed.stop();
+        self.jobs.stop();
         let closed = self.dispatcher.drain();
         tracing::info!(polls = closed, "stopping");
         if tokio::time::timeout(self.grace, self.connections.closed()).await.is_err() {
@@ -200,8 +220,39 @@ impl Watching {
 pub enum Part {
     /// What runners and supervisors call.
     WarmStart,
+    /// What callers and runners of jobs call, and what operators ask about them.
+    Jobs,
     /// What operators call.
     Dashboard,
+}
+
+fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let jobs = &config.jobs;
+    let rules = Rules {
+        heartbeat_timeout: jobs.heartbeat_timeout,
+        dispatch_within: jobs.dispatch_timeout,
+        lost_retries: jobs.lost_retries(),
+        failed_ttl: jobs.failed_ttl,
+    };
+    let hooked = jobs.types.iter().filter(|(_, settings)| settings.webhook_url.is_some());
+    let hooked = Arc::new(hooked.map(|(name, _)| name.clone()).collect());
+    let limits = Limits { console_bytes: jobs.limits.console_bytes };
+    let settings = pilotlight_store::Settings { rules, hooked, limits };
+    if config.store.url.is_some() {
+        anyhow::bail!("failed to open the store: PostgreSQL (store.url) is not part of this build");
+    }
+    let folder = &config.server.data_dir;
+    let opened = pilotlight_store::sqlite::Sqlite::open(folder, settings);
+    opened.with_context(|| format!("failed to open the store in {} (server.data_dir)", folder.display()))
+}
+
+const fn sizes(limits: &JobLimits) -> Sizes {
+    Sizes {
+        input: limits.input_bytes,
+        output: limits.output_bytes,
+        console: limits.console_bytes,
+        error: limits.error_bytes,
+    }
 }
 
 fn offer_log(to: &OfferLog) -> anyhow::Result<Option<offer_log::OfferLog>> {

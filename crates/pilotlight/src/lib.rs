@@ -12,6 +12,8 @@ pub mod http;
 
 pub mod dispatch;
 
+pub mod jobs;
+
 pub mod net;
 
 pub mod clock;

@@ -6,6 +6,10 @@ pub mod rate_limit;
 
 pub mod warm_start;
 
+pub mod jobs;
+pub mod jobs_admin;
+pub mod runner;
+
 pub mod admin;
 pub mod dashboard;
 pub mod events;

@@ -68,8 +68,9 @@ pub(super) struct Settings {
 
 /// The parts by the names people give them.
 fn part() -> impl TypedValueParser<Value = Part> {
-    PossibleValuesParser::new(["warm-start", "dashboard"]).map(|name| match name.as_str() {
+    PossibleValuesParser::new(["warm-start", "jobs", "dashboard"]).map(|name| match name.as_str() {
         "warm-start" => Part::WarmStart,
+        "jobs" => Part::Jobs,
         _ => Part::Dashboard,
     })
 }

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use pilotlight_core::access::Denied;
+use pilotlight_store::Error;
 use pilotlight_wire::rate_limit::RateLimited;
 use pilotlight_wire::warm_start::Refused;
 use serde::Serialize;
@@ -58,6 +59,18 @@ impl Refusal {
         Self { status: StatusCode::FORBIDDEN, text: text.into() }
     }
 
+    /// 404
+    #[must_use]
+    pub fn not_found(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, text: text.into() }
+    }
+
+    /// 409
+    #[must_use]
+    pub fn conflict(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, text: text.into() }
+    }
+
     /// 408
     #[must_use]
     pub fn too_slow(within: Duration) -> Self {
@@ -102,12 +115,36 @@ impl From<Denied> for Refusal {
     }
 }
 
+/// A store that does not answer now may later. What its database says stays in the log.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        tracing::warn!("the store failed: {}", chain(&error));
+        match error {
+            Error::Full | Error::ReadOnly | Error::Newer { .. } | Error::InUse => {
+                Self::unavailable(error.to_string())
+            }
+            Error::Unavailable(_) | Error::Damaged(_) | Error::Database(_) => {
+                Self::unavailable("the store does not answer now; ask again")
+            }
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let is_unauthorized = self.status == StatusCode::UNAUTHORIZED;
+        let header = match self.status {
+            StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer")),
+            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "1")),
+            _ => None,
+        };
         let mut response = Reply::from(self).into_response();
-        if is_unauthorized {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }
@@ -169,7 +206,7 @@ impl IntoResponse for Reply {
 
 /// A path we do not know.
 pub async fn no_such_path() -> Response {
-    let text = "there is no such path; see /health, /connect, /warm-start, /api/dashboard, /metrics";
+    let text = "there is no such path; see /health, /connect, /warm-start, /api/openapi.json, /api/dashboard, /metrics";
     Refusal { status: StatusCode::NOT_FOUND, text: text.into() }.into_response()
 }
 

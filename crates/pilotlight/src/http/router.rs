@@ -13,19 +13,26 @@ use axum::routing::{MethodRouter, delete, get, post};
 use hyper::Request;
 use hyper::body::Incoming;
 use pilotlight_core::access::Asked;
+use pilotlight_core::rate::Kind;
 use tower::Service as _;
 
 use super::access::{Guard, guard};
 use super::auth::Auth;
 use super::cors::cors;
+use super::jobs::events as job_events;
 use super::live::events;
 use super::live::feed::Feed;
-use super::rate_limit::RateLimits;
+use super::rate_limit::{Limited, RateLimits, limit};
 use super::room::Room;
+use super::sizes::Sizes;
 use super::token::Tokens;
-use super::{admin, dashboard, error, front, health, metrics, page, session, warm_start};
+use super::{
+    admin, dashboard, error, front, health, jobs, jobs_admin, metrics, openapi, page, runners, session,
+    warm_start,
+};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
+use crate::jobs::Jobs;
 use crate::net::conn::Conn;
 use crate::net::io::Io;
 use crate::net::listener::{Connections, Ended, Serve};
@@ -36,6 +43,12 @@ use crate::telemetry::metrics::Metrics;
 pub struct Handles {
     /// Matching.
     pub dispatcher: Arc<Dispatcher>,
+    /// Jobs.
+    pub jobs: Arc<Jobs>,
+    /// Who watches single jobs.
+    pub watchers: job_events::Watchers,
+    /// How much may come with a job.
+    pub sizes: Sizes,
     /// Who watches the dashboard.
     pub feed: Arc<Feed>,
     /// The counters.
@@ -44,7 +57,7 @@ pub struct Handles {
     pub auth: Auth,
     /// Who asked for jobs lately.
     pub rate_limits: RateLimits,
-    /// Room for large offers.
+    /// Room for large bodies.
     pub room: Room,
     /// How deployment tokens are read.
     pub tokens: Tokens,
@@ -72,6 +85,10 @@ pub struct Told {
 pub struct Parts {
     /// What runners and supervisors call.
     pub warm_start: bool,
+    /// What callers and runners of jobs call.
+    pub jobs: bool,
+    /// What operators ask about jobs.
+    pub jobs_admin: bool,
     /// What operators call.
     pub control: bool,
 }
@@ -79,11 +96,17 @@ pub struct Parts {
 /// All paths of these parts.
 fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
     let paths = Paths { handles };
-    let mut router = paths.health();
+    let mut router = paths.health().merge(paths.document());
     if parts.warm_start {
         router = router.merge(paths.warm_start());
     } else {
         router = router.merge(nobody_waits_here());
+    }
+    if parts.jobs {
+        router = router.merge(paths.jobs()).merge(paths.runners());
+    }
+    if parts.jobs_admin {
+        router = router.merge(paths.jobs_admin());
     }
     if parts.control {
         router = router.merge(paths.control()).merge(paths.page());
@@ -109,6 +132,11 @@ impl Paths<'_> {
         Router::new().route("/health", health()).route("/api/health", health())
     }
 
+    /// What can be asked. It tells of no job and no runner.
+    fn document(&self) -> Routes {
+        Router::new().route("/api/openapi.json", self.asks(Asked::Shell, get(openapi::read)))
+    }
+
     /// What runners and supervisors call; they bring no credentials, and never come from a web page. A poll that
     /// may not wait is answered in its own way, so `/warm-start` asks by itself.
     fn warm_start(&self) -> Routes {
@@ -124,6 +152,43 @@ impl Paths<'_> {
             .route("/api/connect", connect())
             .route("/warm-start", warm_start())
             .route("/api/warm-start", warm_start())
+    }
+
+    /// What callers of jobs ask.
+    fn jobs(&self) -> Routes {
+        Router::new()
+            .route("/api/jobs/check", self.calls(Kind::Check, post(jobs::check)))
+            .route("/api/jobs/submit", self.calls(Kind::Submit, post(jobs::submit)))
+            .route("/api/jobs/{id}", self.calls(Kind::Status, get(jobs::status)))
+            .route("/api/jobs/{id}/events", self.calls(Kind::Watch, get(job_events::watch)))
+            .route("/api/jobs/{id}/cancel", self.calls(Kind::Cancel, post(jobs::cancel)))
+    }
+
+    /// What runners of jobs say.
+    fn runners(&self) -> Routes {
+        Router::new()
+            .route("/api/runner/register", self.runs(Kind::Register, post(runners::register)))
+            .route("/api/runner/verify", self.runs(Kind::Verify, get(runners::verify)))
+            .route("/api/runner/jobs/available", self.runs(Kind::Available, get(runners::available)))
+            .route("/api/runner/jobs/{id}/claim", self.runs(Kind::Claim, post(runners::claim)))
+            .route("/api/runner/jobs/{id}/start", self.runs(Kind::Start, post(runners::start)))
+            .route("/api/runner/jobs/{id}/heartbeat", self.runs(Kind::Heartbeat, post(runners::heartbeat)))
+            .route("/api/runner/jobs/{id}/complete", self.runs(Kind::End, post(runners::complete)))
+            .route("/api/runner/jobs/{id}/error", self.runs(Kind::End, post(runners::fail)))
+    }
+
+    /// What operators ask about jobs.
+    fn jobs_admin(&self) -> Routes {
+        let question = |methods| self.counted(Asked::AdminQuestion, Kind::AdminQuestion, methods);
+        let change = |methods| self.counted(Asked::AdminChange, Kind::AdminChange, methods);
+        let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
+        Router::new()
+            .route("/api/admin/jobs", question(get(jobs_admin::list)))
+            .route("/api/admin/jobs/batch-delete", change(post(jobs_admin::batch_delete)))
+            .route("/api/admin/jobs/{id}", job)
+            .route("/api/admin/runners", question(get(jobs_admin::runners)))
+            .route("/api/admin/runners/{id}", question(get(jobs_admin::runner)))
+            .route("/api/admin/stats", question(get(jobs_admin::stats)))
     }
 
     /// What operators call.
@@ -145,6 +210,20 @@ impl Paths<'_> {
             .route("/api/session", self.asks(Asked::Shell, session))
             .route("/", self.asks(Asked::Shell, get(page::page)))
             .route("/assets/{name}", self.asks(Asked::Shell, get(page::asset)))
+    }
+
+    fn calls(&self, kind: Kind, methods: Methods) -> Methods {
+        self.counted(Asked::Submit, kind, methods)
+    }
+
+    fn runs(&self, kind: Kind, methods: Methods) -> Methods {
+        self.counted(Asked::Run, kind, methods)
+    }
+
+    /// Whoever may ask, may ask so often.
+    fn counted(&self, asked: Asked, kind: Kind, methods: Methods) -> Methods {
+        let limited = Limited { handles: Arc::clone(self.handles), kind };
+        self.asks(asked, methods.layer(middleware::from_fn_with_state(limited, limit)))
     }
 
     fn asks(&self, asked: Asked, methods: Methods) -> Methods {

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod rate_limits;
 mod real_client;
 
 mod nothing_lost;
@@ -31,6 +32,8 @@ mod observability;
 mod offer_lines;
 #[cfg(feature = "otlp")]
 mod otlp;
+
+mod jobs_contract;
 
 mod access;
 mod hostile;

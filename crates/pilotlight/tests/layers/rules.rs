@@ -74,7 +74,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "wire lists only what reads and writes messages",
         because: "message types must not learn to send themselves",
         covers: |file| file.path() == "crates/wire/Cargo.toml",
-        forbids: Forbids::DependenciesBut(&["bytes", "serde", "serde_json", "thiserror"]),
+        forbids: Forbids::DependenciesBut(&["bytes", "serde", "serde_json", "thiserror", "utoipa"]),
         breaks: &[
             ("crates/wire/Cargo.toml", "[dependencies]\nhyper = \"1\"\n"),
             ("crates/wire/Cargo.toml", "[dependencies]\npilotlight-core = \"1\"\n"),
