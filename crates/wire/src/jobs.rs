@@ -9,39 +9,39 @@ use utoipa::{PartialSchema, ToSchema};
 
 /// Body of `POST /api/jobs/check`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "job_type": "hello_world", "input_params": { "name": "World", "processing_time": 1 } }))]
 pub struct Check<'a> {
     /// What kind of work it is.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
-        pattern = r"\S", example = "hello_world")]
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub job_type: Option<&'a RawValue>,
     /// At most 100 KiB. The order of keys and the spelling of numbers do not matter.
     #[serde(borrow)]
-    #[schema(value_type = Structured, required = true, nullable = false,
-        example = json!({ "name": "World", "processing_time": 1 }))]
+    #[schema(value_type = Structured, required = true, nullable = false)]
     pub input_params: Option<&'a RawValue>,
     /// Ours: a part of what makes two jobs the same.
     #[serde(borrow)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"\S")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub code_version: Option<&'a RawValue>,
 }
 
 /// Body of `POST /api/jobs/submit`. All but the first two fields are ours.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "job_type": "hello_world", "input_params": { "name": "World", "processing_time": 1 } }))]
 pub struct Submit<'a> {
     /// What kind of work it is.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
-        pattern = r"\S", example = "hello_world")]
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub job_type: Option<&'a RawValue>,
     /// At most 100 KiB. The order of keys and the spelling of numbers do not matter.
     #[serde(borrow)]
-    #[schema(value_type = Structured, required = true, nullable = false,
-        example = json!({ "name": "World", "processing_time": 1 }))]
+    #[schema(value_type = Structured, required = true, nullable = false)]
     pub input_params: Option<&'a RawValue>,
     /// A part of what makes two jobs the same.
     #[serde(borrow)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"\S")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub code_version: Option<&'a RawValue>,
     /// Compute it again, whatever is known; the new result replaces the known one.
     #[serde(borrow)]
@@ -49,7 +49,7 @@ pub struct Submit<'a> {
     pub fresh: Option<&'a RawValue>,
     /// Higher ones go first; 0 when missing.
     #[serde(borrow)]
-    #[schema(value_type = Option<i32>)]
+    #[schema(value_type = Option<i32>, minimum = -2_147_483_648_i64, maximum = 2_147_483_647_i64)]
     pub priority: Option<&'a RawValue>,
     /// Not before this time.
     #[serde(borrow)]
@@ -80,6 +80,19 @@ impl PartialSchema for Structured {
         let either = SchemaType::from_iter([Type::Object, Type::Array]);
         let tells = "An object or an array, passed on byte for byte.";
         ObjectBuilder::new().schema_type(either).description(Some(tells)).into()
+    }
+}
+
+/// A name in a list: at most 256 bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Name;
+
+impl ToSchema for Name {}
+
+impl PartialSchema for Name {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(256));
+        text.pattern(Some(r"^[^\x00]*[^\s\x00][^\x00]*$")).into()
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::jobs::{Progress, Status, Structured};
+use crate::jobs::{Name, Progress, Status, Structured};
 
 /// Answer of `GET /api/admin/jobs`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,10 +89,11 @@ pub struct Deleted {
 
 /// Body of `POST /api/admin/jobs/batch-delete`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "job_ids": ["0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e"] }))]
 pub struct BatchDelete<'a> {
     /// Names of jobs.
     #[serde(borrow)]
-    #[schema(value_type = Vec<String>, required = true, nullable = false, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Vec<Name>, required = true, nullable = false, min_items = 1, max_items = 1000)]
     pub job_ids: Option<&'a RawValue>,
 }
 

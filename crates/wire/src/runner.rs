@@ -5,23 +5,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::jobs::Structured;
+use crate::jobs::{Name, Structured};
 
 /// Names the runner. Required on all calls but the registration.
 pub const RUNNER_ID: &str = "x-runner-id";
 
 /// Body of `POST /api/runner/register`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "name": "lab-1", "capabilities": ["hello_world"] }))]
 pub struct Register<'a> {
     /// What the runner calls itself.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
-        pattern = r"\S")]
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub name: Option<&'a RawValue>,
     /// The types of jobs that it can do; at most 1,000, of at most 256 bytes each.
     #[serde(borrow)]
-    #[schema(value_type = Vec<String>, required = true, nullable = false, max_items = 1000,
-        example = json!(["hello_world"]))]
+    #[schema(value_type = Vec<Name>, required = true, nullable = false, max_items = 1000)]
     pub capabilities: Option<&'a RawValue>,
 }
 
@@ -120,6 +120,7 @@ pub struct NextJob {
 
 /// Body of `POST /api/runner/jobs/{id}/start`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "lease": 1 }))]
 pub struct Start<'a> {
     /// The right to execute.
     #[serde(borrow)]
@@ -130,6 +131,7 @@ pub struct Start<'a> {
 
 /// Body of `POST /api/runner/jobs/{id}/heartbeat`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "progress_current": 1, "progress_total": 2, "console_output": "half" }))]
 pub struct Heartbeat<'a> {
     /// Steps done; comes together with the total.
     #[serde(borrow)]
@@ -155,11 +157,11 @@ pub struct Heartbeat<'a> {
 
 /// Body of `POST /api/runner/jobs/{id}/complete`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "output_data": { "message": "Hello, World!" }, "console_output": "done" }))]
 pub struct Complete<'a> {
     /// The result; at most 500 KiB.
     #[serde(borrow)]
-    #[schema(value_type = Structured, required = true, nullable = false,
-        example = json!({ "message": "Hello, World!" }))]
+    #[schema(value_type = Structured, required = true, nullable = false)]
     pub output_data: Option<&'a RawValue>,
     /// All that the job's command wrote; at most 1 MiB.
     #[serde(borrow)]
@@ -177,6 +179,7 @@ pub struct Complete<'a> {
 
 /// Body of `POST /api/runner/jobs/{id}/error`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "error_message": "no memory", "console_output": "" }))]
 pub struct Fail<'a> {
     /// Why there is no result; at most 10 KiB.
     #[serde(borrow)]

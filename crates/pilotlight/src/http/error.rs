@@ -118,7 +118,7 @@ impl From<Denied> for Refusal {
 /// A store that does not answer now may later. What its database says stays in the log.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        tracing::warn!("the store failed: {}", chain(&error));
+        tracing::warn!(error = chain(&error), "the store failed");
         match error {
             Error::Full | Error::ReadOnly | Error::Newer { .. } | Error::InUse => {
                 Self::unavailable(error.to_string())

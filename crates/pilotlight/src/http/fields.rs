@@ -51,14 +51,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// It is no name.
     pub fn name(self) -> Result<Option<String>, Refusal> {
-        let Some(name) = self.text()? else { return Ok(None) };
-        if name.trim().is_empty() {
-            return Err(self.bad("is empty"));
-        }
-        if name.len() > ID_BYTES {
-            return Err(self.bad(format_args!("is longer than {ID_BYTES} bytes")));
-        }
-        Ok(Some(name))
+        self.raw.map(|raw| name(raw).map_err(|why| self.bad(why))).transpose()
     }
 
     /// What a program wrote, of at most so many bytes. What is no character, or cannot be kept, becomes U+FFFD: output
@@ -133,19 +126,19 @@ impl<'a> Field<'a> {
         Ok(Some(text))
     }
 
-    /// A list of texts, at most so many.
+    /// A list of names, at most so many.
     ///
     /// # Errors
     /// It is none.
-    pub fn texts(self, at_most: usize) -> Result<Option<Vec<String>>, Refusal> {
+    pub fn names(self, at_most: usize) -> Result<Option<Vec<String>>, Refusal> {
         let Some(raw) = self.raw else { return Ok(None) };
         let list: Vec<&RawValue> =
             serde_json::from_str(raw.get()).map_err(|_| self.bad("is not a list of texts"))?;
         if list.len() > at_most {
             return Err(self.bad(format_args!("has more than {at_most} entries")));
         }
-        let texts: Result<_, _> = list.into_iter().map(text).collect();
-        texts.map(Some).map_err(|why| self.bad(format_args!("has an entry that {why}")))
+        let names: Result<_, _> = list.into_iter().map(name).collect();
+        names.map(Some).map_err(|why| self.bad(format_args!("has an entry that {why}")))
     }
 
     fn too_long(self, at_most: usize) -> Refusal {
@@ -161,6 +154,17 @@ fn text(raw: &RawValue) -> Result<String, &'static str> {
     }
     let text: String = serde_json::from_str(raw.get()).map_err(|_| "has half of a character")?;
     if text.contains('\0') { Err("has the character U+0000, which cannot be kept") } else { Ok(text) }
+}
+
+fn name(raw: &RawValue) -> Result<String, String> {
+    let name = text(raw)?;
+    if name.trim().is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if name.len() > ID_BYTES {
+        return Err(format!("is longer than {ID_BYTES} bytes"));
+    }
+    Ok(name)
 }
 
 /// A text as bytes: serde takes halves of characters for these.
@@ -251,7 +255,7 @@ mod tests {
             (told(field.signed()), "field is not a whole number from -2147483648 to 2147483647"),
             (told(field.flag()), "field is neither true nor false"),
             (told(field.object(10)), "field is not an object"),
-            (told(field.texts(10)), "field is not a list of texts"),
+            (told(field.names(10)), "field is not a list of texts"),
             (told(field.prose(5)), "field is longer than 5 bytes"),
         ] {
             assert_eq!(got, sentence);
@@ -260,7 +264,7 @@ mod tests {
         assert_eq!(told(Field::new("field", Some(&raw("1"))).prose(9)), "field is not a text");
         assert_eq!(told(Field::new("field", Some(&raw("[1]"))).prose(9)), "field is not a text");
         let list = raw(r#"["a", 1]"#);
-        assert_eq!(told(Field::new("field", Some(&list)).texts(9)), "field has an entry that is not a text");
+        assert_eq!(told(Field::new("field", Some(&list)).names(9)), "field has an entry that is not a text");
     }
 
     #[test]

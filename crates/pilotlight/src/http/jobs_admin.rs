@@ -144,7 +144,7 @@ pub async fn batch_delete(State(handles): State<Arc<Handles>>, body: Body) -> Re
 
 fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, Refusal> {
     let field = Field::new("job_ids", wanted.job_ids);
-    let texts = field.texts(LISTED_AT_MOST)?.ok_or_else(|| field.missing())?;
+    let texts = field.names(LISTED_AT_MOST)?.ok_or_else(|| field.missing())?;
     if texts.is_empty() { Err(field.bad("is empty")) } else { Ok(texts) }
 }
 

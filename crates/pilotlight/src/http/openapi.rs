@@ -146,7 +146,7 @@ fn runner_id() -> utoipa::openapi::path::Parameter {
 /// A refusal says `error`; where the runner's word itself is refused, it is told so in another way.
 fn bad_request(operation: &mut Operation) {
     let refused = || Ref::from_schema_name(Refused::name());
-    let known = operation.responses.responses.get("400").is_some();
+    let known = operation.responses.responses.contains_key("400");
     let schema: RefOr<Schema> = if known {
         let either = OneOfBuilder::new().item(refused()).item(Ref::from_schema_name(Heard::name()));
         either.into()

@@ -38,10 +38,7 @@ pub async fn register(State(handles): State<Arc<Handles>>, body: Body) -> Result
 fn presented(register: &runner::Register<'_>) -> Result<(String, Vec<String>), Refusal> {
     let name = Field::new("name", register.name);
     let capabilities = Field::new("capabilities", register.capabilities);
-    let types = capabilities.texts(RUNNER_TYPES)?.ok_or_else(|| capabilities.missing())?;
-    if types.iter().any(|name| name.len() > ID_BYTES) {
-        return Err(capabilities.bad(format_args!("has an entry that is longer than {ID_BYTES} bytes")));
-    }
+    let types = capabilities.names(RUNNER_TYPES)?.ok_or_else(|| capabilities.missing())?;
     Ok((name.name()?.ok_or_else(|| name.missing())?, types))
 }
 
@@ -64,7 +61,7 @@ pub async fn verify(State(handles): State<Arc<Handles>>, Speaker(runner): Speake
 
 /// `GET /api/runner/jobs/available`: jobs that may be claimed.
 #[utoipa::path(get, path = "/api/runner/jobs/available", tag = "runner",
-    params(("types[]" = Option<Vec<String>>, Query, description = "Types of jobs that the runner can do.")),
+    params(("types[]" = Option<Vec<pilotlight_wire::jobs::Name>>, Query, description = "Types of jobs that the runner can do.")),
     responses((status = OK, description = "Jobs that may be claimed.", body = Available)))]
 pub async fn available(
     State(handles): State<Arc<Handles>>,

@@ -11,6 +11,8 @@ mod ours;
 mod refusals;
 mod runners;
 
+mod together;
+
 use play::{Line, Stage};
 
 /// What is different between two services that keep the contract.

@@ -45,7 +45,7 @@ impl Default for Watchers {
     }
 }
 
-/// `GET`
+/// `GET /api/jobs/{id}/events`: a job as it goes.
 #[utoipa::path(get, path = "/api/jobs/{id}/events", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     responses(
         (status = OK, description = "Events `status` (a Job), `progress` (a Progress) and `console` (a Console), until the job \

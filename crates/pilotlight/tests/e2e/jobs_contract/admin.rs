@@ -154,8 +154,8 @@ fn runners() -> Vec<Line> {
     vec![
         ask("GET /api/admin/runners").is(200, json!({ "runners": [counter()], "total": 1 })),
         ask("GET /api/admin/runners/{runner}").is(200, with_jobs),
-        ask("GET /api/admin/runners/nobody").is_refused(404, "no runner"),
-        ask("GET /api/admin/runners/%FF").is_refused(404, "no runner"),
+        ask("GET /api/admin/runners/nobody").refused(404, "no runner"),
+        ask("GET /api/admin/runners/%FF").refused(404, "no runner"),
     ]
 }
 
@@ -164,15 +164,15 @@ fn deletions() -> Vec<Line> {
     let unknown = "0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e";
     vec![
         ask("DELETE /api/admin/jobs/{a}").is(200, json!({ "success": true, "message": "<text>" })),
-        ask("DELETE /api/admin/jobs/{a}").is_refused(404, "no such job"),
-        ask("GET /api/admin/jobs/{a}").is_refused(404, "no such job"),
-        ask("GET /api/jobs/{a}").is_refused(404, "no such job"),
+        ask("DELETE /api/admin/jobs/{a}").refused(404, "no such job"),
+        ask("GET /api/admin/jobs/{a}").refused(404, "no such job"),
+        ask("GET /api/jobs/{a}").refused(404, "no such job"),
         batch(json!(["{b}", unknown, "no id", "{c}"])).is(
             200,
             json!({ "success": false, "deleted": 2, "failed": [unknown, "no id"], "message": "<text>" }),
         ),
         // Its runner learns of it.
-        ask("POST /api/runner/jobs/{c}/heartbeat").with(json!({})).is_in_vain(400),
+        ask("POST /api/runner/jobs/{c}/heartbeat").with(json!({})).in_vain(400),
         batch(json!(["{d}", "{d}"]))
             .is(200, json!({ "success": true, "deleted": 1, "failed": [], "message": "<text>" })),
         batch(json!(["no id"]))

@@ -27,11 +27,11 @@ fn inputs() -> Vec<Line> {
     vec![
         submit(&object(100 * KIB))
             .is(201, json!({ "job_id": "<job:>", "status": "pending", "message": "<text>" })),
-        submit(&object(100 * KIB + 1)).is_refused(400, "input_params is longer than 102400 bytes"),
-        submit(&object(2 * KIB * KIB)).is_refused(400, "the body is larger than"),
+        submit(&object(100 * KIB + 1)).refused(400, "input_params is longer than 102400 bytes"),
+        submit(&object(2 * KIB * KIB)).refused(400, "the body is larger than"),
         ask("POST /api/jobs/check")
             .raw(format!(r#"{{"job_type": "large", "input_params": {}}}"#, object(100 * KIB + 1)))
-            .is_refused(400, "input_params is longer than 102400 bytes"),
+            .refused(400, "input_params is longer than 102400 bytes"),
     ]
 }
 
@@ -44,19 +44,18 @@ fn words() -> Vec<Line> {
     let taken = || json!({ "success": true, "message": "<text>" });
     vec![
         ask("POST /api/runner/jobs/{job}/claim").by("r"),
-        word("heartbeat", console(KIB * KIB + 1))
-            .is_refused(400, "console_output is longer than 1048576 bytes"),
+        word("heartbeat", console(KIB * KIB + 1)).refused(400, "console_output is longer than 1048576 bytes"),
         word("heartbeat", console(KIB * KIB)).is(200, taken()),
-        word("heartbeat", piece(1)).is_refused(400, "console_append"),
+        word("heartbeat", piece(1)).refused(400, "console_append"),
         // Escapes count as what they stand for.
         word("heartbeat", format!(r#"{{"console_output": "{}"}}"#, "\\u00e9".repeat(300 * KIB)))
             .is(200, taken()),
         word("heartbeat", console(KIB * KIB - 1)).is(200, taken()),
         word("heartbeat", piece(1)).is(200, taken()),
-        word("heartbeat", piece(1)).is_refused(400, "console_append"),
-        word("heartbeat", console(4 * KIB * KIB)).is_refused(400, "the body is larger than"),
-        word("error", error(10 * KIB + 1)).is_refused(400, "error_message is longer than 10240 bytes"),
-        word("complete", complete(500 * KIB + 1)).is_refused(400, "output_data is longer than 512000 bytes"),
+        word("heartbeat", piece(1)).refused(400, "console_append"),
+        word("heartbeat", console(4 * KIB * KIB)).refused(400, "the body is larger than"),
+        word("error", error(10 * KIB + 1)).refused(400, "error_message is longer than 10240 bytes"),
+        word("complete", complete(500 * KIB + 1)).refused(400, "output_data is longer than 512000 bytes"),
         word("complete", complete(500 * KIB)).is(200, taken()),
         submit(r#"{"of": "an error"}"#)
             .is(201, json!({ "job_id": "<job:>", "status": "pending", "message": "<text>" })),

@@ -47,7 +47,7 @@ fn options() -> Vec<Line> {
             .with(json!({ "job_type": "ours", "input_params": { "what": "options" }, "code_version": "v2" }))
             .is(200, json!({ "exists": true, "job_id": "{v2}", "status": "pending", "message": "<text>" })),
         // Its time has not come.
-        ask("POST /api/runner/jobs/{later}/claim").by("r").is_in_vain(409),
+        ask("POST /api/runner/jobs/{later}/claim").by("r").in_vain(409),
     ]
 }
 
@@ -68,7 +68,7 @@ fn waiting() -> Vec<Line> {
         ),
         ask("GET /api/jobs/{waited}?wait_ms=0"),
         ask("GET /api/jobs/{waited}?wait_ms="),
-        ask("GET /api/jobs/{waited}?wait_ms=soon").is_refused(400, "wait_ms is not a whole number"),
+        ask("GET /api/jobs/{waited}?wait_ms=soon").refused(400, "wait_ms is not a whole number"),
     ]
 }
 
@@ -94,11 +94,11 @@ fn cancelling() -> Vec<Line> {
         lost(json!({})).is(200, json!({ "success": true, "message": "<text>", "cancelled": true })),
         lost(json!({ "lease": 1 }))
             .is(200, json!({ "success": true, "message": "<text>", "cancelled": true })),
-        lost(json!({})).by("another").is_in_vain(400),
+        lost(json!({})).by("another").in_vain(400),
         ask("POST /api/runner/jobs/{unwanted}/complete")
             .by("r")
             .with(json!({ "output_data": {} }))
-            .is_in_vain(400),
+            .in_vain(400),
         // Not remembered.
         submit("cancel", &json!({})).is(201, new("<again:>")),
     ]
@@ -109,18 +109,18 @@ fn leases() -> Vec<Line> {
         |call: &str, body: Value| ask(format!("POST /api/runner/jobs/{{leased}}/{call}")).by("r").with(body);
     vec![
         submit("lease", &json!({})).is(201, new("<leased:>")),
-        word("start", json!({ "lease": 1 })).is_in_vain(409),
+        word("start", json!({ "lease": 1 })).in_vain(409),
         ask("POST /api/runner/jobs/{leased}/claim").by("r"),
         word("start", json!({ "lease": 1 })).is(200, taken()),
-        word("start", json!({ "lease": 2 })).is_in_vain(409),
+        word("start", json!({ "lease": 2 })).in_vain(409),
         word("heartbeat", json!({ "lease": 1 })).is(200, taken()),
-        word("heartbeat", json!({ "lease": 2 })).is_in_vain(409),
-        word("heartbeat", json!({ "lease": 1 })).by("another").is_in_vain(409),
-        word("complete", json!({ "lease": 2, "output_data": {} })).is_in_vain(409),
-        word("error", json!({ "lease": 2, "error_message": "e" })).is_in_vain(409),
+        word("heartbeat", json!({ "lease": 2 })).in_vain(409),
+        word("heartbeat", json!({ "lease": 1 })).by("another").in_vain(409),
+        word("complete", json!({ "lease": 2, "output_data": {} })).in_vain(409),
+        word("error", json!({ "lease": 2, "error_message": "e" })).in_vain(409),
         word("complete", json!({ "lease": 1, "output_data": {} })).is(200, taken()),
         word("complete", json!({ "lease": 1, "output_data": {} })).is(200, taken()),
-        word("complete", json!({ "lease": 1, "output_data": { "other": 1 } })).is_in_vain(409),
+        word("complete", json!({ "lease": 1, "output_data": { "other": 1 } })).in_vain(409),
     ]
 }
 
@@ -153,7 +153,7 @@ fn fresh() -> Vec<Line> {
         submit("fresh", &json!({ "fresh": true })).is(201, new("<third:>")),
         submit("another", &json!({ "fresh": true }))
             .header("idempotency-key", "first")
-            .is_refused(409, "Idempotency-Key came with another submission"),
+            .refused(409, "Idempotency-Key came with another submission"),
         submit("fresh", &json!({})).is(200, known("{old}")),
     ]
 }

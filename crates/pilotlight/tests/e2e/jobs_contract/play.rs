@@ -70,12 +70,12 @@ impl Line {
     }
 
     /// And is refused with a sentence that has this in it.
-    pub(super) fn is_refused(self, status: u16, part: &str) -> Self {
+    pub(super) fn refused(self, status: u16, part: &str) -> Self {
         self.is(status, serde_json::json!({ "error": format!("<..{part}..>") }))
     }
 
     /// And is told by `success` and `message` that it is not so.
-    pub(super) fn is_in_vain(self, status: u16) -> Self {
+    pub(super) fn in_vain(self, status: u16) -> Self {
         self.is(status, serde_json::json!({ "success": false, "message": "<text>" }))
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn script() -> Vec<Line> {
 }
 
 fn envelopes() -> Vec<Line> {
-    let refused = |body: &str, part| ask("POST /api/jobs/submit").raw(body).is_refused(400, part);
+    let refused = |body: &str, part| ask("POST /api/jobs/submit").raw(body).refused(400, part);
     vec![
         refused("", "not JSON"),
         refused("{", "not JSON"),
@@ -43,12 +43,12 @@ fn submissions() -> Vec<Line> {
     let calls = ["POST /api/jobs/submit", "POST /api/jobs/check"];
     let mut lines: Vec<_> = calls
         .iter()
-        .flat_map(|call| wrong.iter().map(|(body, part)| ask(*call).with(body.clone()).is_refused(400, part)))
+        .flat_map(|call| wrong.iter().map(|(body, part)| ask(*call).with(body.clone()).refused(400, part)))
         .collect();
     let twice = r#"{"job_type": "a", "input_params": {"x": {"y": 1, "y": 1}}}"#;
-    lines.push(ask("POST /api/jobs/submit").raw(twice).is_refused(400, "input_params has a name twice"));
+    lines.push(ask("POST /api/jobs/submit").raw(twice).refused(400, "input_params has a name twice"));
     let deep = format!(r#"{{"job_type": "a", "input_params": {}{}}}"#, "[".repeat(129), "]".repeat(129));
-    lines.push(ask("POST /api/jobs/submit").raw(deep).is_refused(400, "nested deeper than 128 levels"));
+    lines.push(ask("POST /api/jobs/submit").raw(deep).refused(400, "nested deeper than 128 levels"));
     // What a newer client says besides is not read.
     let newer = json!({ "job_type": "a", "input_params": {}, "colour": { "of": "the sky" } });
     lines.push(
@@ -61,7 +61,7 @@ fn options() -> Vec<Line> {
     let with = |name: &str, value: Value| {
         let mut body = json!({ "job_type": "a", "input_params": { "option": name } });
         body[name] = value;
-        ask("POST /api/jobs/submit").with(body).is_refused(400, &format!("{name} is n"))
+        ask("POST /api/jobs/submit").with(body).refused(400, &format!("{name} is n"))
     };
     vec![
         with("priority", json!(1.5)),
@@ -78,14 +78,14 @@ fn options() -> Vec<Line> {
         with("code_version", json!(2)),
         ask("POST /api/jobs/submit?wait_ms=600001")
             .with(json!({ "job_type": "a", "input_params": {} }))
-            .is_refused(400, "wait_ms is not a whole number"),
+            .refused(400, "wait_ms is not a whole number"),
         ask("POST /api/jobs/submit?wait_ms=1&wait_ms=2")
             .with(json!({ "job_type": "a", "input_params": {} }))
-            .is_refused(400, "wait_ms is there twice"),
+            .refused(400, "wait_ms is there twice"),
         ask("POST /api/jobs/submit")
             .header("idempotency-key", "k".repeat(257))
             .with(json!({ "job_type": "a", "input_params": {} }))
-            .is_refused(400, "idempotency-key is not 1 to 256 bytes long"),
+            .refused(400, "idempotency-key is not 1 to 256 bytes long"),
         ask("GET /api/admin/stats").is(
             200,
             json!({
@@ -101,7 +101,7 @@ fn options() -> Vec<Line> {
 
 fn registrations() -> Vec<Line> {
     let wrong = |body: Value, part| {
-        ask("POST /api/runner/register").without("x-runner-id").with(body).is_refused(400, part)
+        ask("POST /api/runner/register").without("x-runner-id").with(body).refused(400, part)
     };
     vec![
         wrong(json!({ "capabilities": [] }), "name is missing"),
@@ -125,18 +125,16 @@ fn words() -> Vec<Line> {
     let mut lines = Vec::new();
     for call in ["claim", "start", "heartbeat", "complete", "error"] {
         let path = format!("POST /api/runner/jobs/{UNKNOWN}/{call}");
-        lines.push(
-            ask(&path).without("x-runner-id").with(json!({})).is_refused(400, "x-runner-id is missing"),
-        );
-        lines.push(ask(&path).by("").with(json!({})).is_refused(400, "x-runner-id is empty"));
-        lines.push(ask(&path).by(&"r".repeat(257)).with(json!({})).is_refused(400, "x-runner-id is longer"));
+        lines.push(ask(&path).without("x-runner-id").with(json!({})).refused(400, "x-runner-id is missing"));
+        lines.push(ask(&path).by("").with(json!({})).refused(400, "x-runner-id is empty"));
+        lines.push(ask(&path).by(&"r".repeat(257)).with(json!({})).refused(400, "x-runner-id is longer"));
     }
     for call in ["verify", "jobs/available"] {
         let path = format!("GET /api/runner/{call}");
-        lines.push(ask(path).without("x-runner-id").is_refused(400, "x-runner-id is missing"));
+        lines.push(ask(path).without("x-runner-id").refused(400, "x-runner-id is missing"));
     }
     let heartbeat = |body: Value, part: &str| {
-        ask(format!("POST /api/runner/jobs/{UNKNOWN}/heartbeat")).by("r").with(body).is_refused(400, part)
+        ask(format!("POST /api/runner/jobs/{UNKNOWN}/heartbeat")).by("r").with(body).refused(400, part)
     };
     let number = "is not a whole number from 0 to 9007199254740991";
     for wrong in [json!(-1), json!(0.5), json!(1e300), json!("1"), json!([])] {
@@ -156,40 +154,40 @@ fn words() -> Vec<Line> {
         ask(format!("POST /api/runner/jobs/{UNKNOWN}/complete"))
             .by("r")
             .with(json!({ "console_output": "" }))
-            .is_refused(400, "output_data is missing"),
+            .refused(400, "output_data is missing"),
         ask(format!("POST /api/runner/jobs/{UNKNOWN}/complete"))
             .by("r")
             .with(json!({ "output_data": "text" }))
-            .is_refused(400, "output_data is not an object"),
+            .refused(400, "output_data is not an object"),
         ask(format!("POST /api/runner/jobs/{UNKNOWN}/error"))
             .by("r")
             .with(json!({ "console_output": "" }))
-            .is_refused(400, "error_message is missing"),
+            .refused(400, "error_message is missing"),
         ask(format!("POST /api/runner/jobs/{UNKNOWN}/start"))
             .by("r")
             .with(json!({}))
-            .is_refused(400, "lease is missing"),
+            .refused(400, "lease is missing"),
     ]);
     for id in [UNKNOWN, "no-id", "%FF"] {
         let call = |call: &str, body| ask(format!("POST /api/runner/jobs/{id}/{call}")).by("r").with(body);
-        lines.push(call("claim", json!({})).is_in_vain(409));
-        lines.push(call("heartbeat", json!({})).is_in_vain(400));
-        lines.push(call("heartbeat", json!({ "lease": 1 })).is_in_vain(409));
-        lines.push(call("complete", json!({ "output_data": {} })).is_in_vain(400));
-        lines.push(call("error", json!({ "error_message": "e" })).is_in_vain(400));
-        lines.push(call("start", json!({ "lease": 1 })).is_in_vain(409));
+        lines.push(call("claim", json!({})).in_vain(409));
+        lines.push(call("heartbeat", json!({})).in_vain(400));
+        lines.push(call("heartbeat", json!({ "lease": 1 })).in_vain(409));
+        lines.push(call("complete", json!({ "output_data": {} })).in_vain(400));
+        lines.push(call("error", json!({ "error_message": "e" })).in_vain(400));
+        lines.push(call("start", json!({ "lease": 1 })).in_vain(409));
     }
     lines
 }
 
 fn questions() -> Vec<Line> {
-    let batch = |body: Value, part| ask("POST /api/admin/jobs/batch-delete").with(body).is_refused(400, part);
+    let batch = |body: Value, part| ask("POST /api/admin/jobs/batch-delete").with(body).refused(400, part);
     vec![
-        ask("GET /api/admin/jobs?status=done").is_refused(400, "status is none of pending, claimed"),
-        ask("GET /api/admin/jobs?limit=0").is_refused(400, "limit is not a whole number"),
-        ask("GET /api/admin/jobs?limit=1001").is_refused(400, "limit is not a whole number"),
-        ask("GET /api/admin/jobs?limit=ten").is_refused(400, "limit is not a whole number"),
-        ask("GET /api/runner/jobs/available?types[]=").by("r").is_refused(400, "types[] is empty"),
+        ask("GET /api/admin/jobs?status=done").refused(400, "status is none of pending, claimed"),
+        ask("GET /api/admin/jobs?limit=0").refused(400, "limit is not a whole number"),
+        ask("GET /api/admin/jobs?limit=1001").refused(400, "limit is not a whole number"),
+        ask("GET /api/admin/jobs?limit=ten").refused(400, "limit is not a whole number"),
+        ask("GET /api/runner/jobs/available?types[]=").by("r").refused(400, "types[] is empty"),
         batch(json!({}), "job_ids is missing"),
         batch(json!({ "job_ids": [] }), "job_ids is empty"),
         batch(json!({ "job_ids": "all" }), "job_ids is not a list of texts"),
@@ -201,17 +199,17 @@ fn questions() -> Vec<Line> {
 fn paths() -> Vec<Line> {
     let mut lines = Vec::new();
     for id in [UNKNOWN, "no-id", "%FF", "%00", "%F0%9F%9A%80"] {
-        lines.push(ask(format!("GET /api/jobs/{id}")).is_refused(404, "no such job"));
-        lines.push(ask(format!("GET /api/jobs/{id}/events")).is_refused(404, "no such job"));
-        lines.push(ask(format!("POST /api/jobs/{id}/cancel")).is_refused(404, "no such job"));
-        lines.push(ask(format!("GET /api/admin/jobs/{id}")).is_refused(404, "no such job"));
-        lines.push(ask(format!("DELETE /api/admin/jobs/{id}")).is_refused(404, "no such job"));
+        lines.push(ask(format!("GET /api/jobs/{id}")).refused(404, "no such job"));
+        lines.push(ask(format!("GET /api/jobs/{id}/events")).refused(404, "no such job"));
+        lines.push(ask(format!("POST /api/jobs/{id}/cancel")).refused(404, "no such job"));
+        lines.push(ask(format!("GET /api/admin/jobs/{id}")).refused(404, "no such job"));
+        lines.push(ask(format!("DELETE /api/admin/jobs/{id}")).refused(404, "no such job"));
     }
     for path in ["/api/", "/api/jobs", "/api/jobs/a/b/c", "/api/runner", "/api/admin/nothing", "/api/nothing"]
     {
-        lines.push(ask(format!("GET {path}")).is_refused(404, "no such path"));
+        lines.push(ask(format!("GET {path}")).refused(404, "no such path"));
     }
-    lines.push(ask("DELETE /api/jobs/submit").is_refused(405, "does not answer that method"));
-    lines.push(ask("GET /api/runner/register").is_refused(405, "does not answer that method"));
+    lines.push(ask("DELETE /api/jobs/submit").refused(405, "does not answer that method"));
+    lines.push(ask("GET /api/runner/register").refused(405, "does not answer that method"));
     lines
 }

@@ -72,8 +72,8 @@ fn executing() -> Vec<Line> {
                 "job": { "job_id": "{first}", "job_type": "add", "input_params": { "n": 1 } },
             }),
         ),
-        ask("POST /api/runner/jobs/{first}/claim").is_in_vain(409),
-        ask("POST /api/runner/jobs/{first}/claim").by("another").is_in_vain(409),
+        ask("POST /api/runner/jobs/{first}/claim").in_vain(409),
+        ask("POST /api/runner/jobs/{first}/claim").by("another").in_vain(409),
         ask("GET /api/runner/jobs/available?types[]=multiply").is(
             200,
             json!({
@@ -90,12 +90,12 @@ fn executing() -> Vec<Line> {
         ask("POST /api/runner/jobs/{first}/heartbeat")
             .by("another")
             .with(json!({ "progress_current": 1, "progress_total": 2, "console_output": "" }))
-            .is_in_vain(400),
-        ask("POST /api/runner/jobs/{first}/complete").by("another").raw(output).is_in_vain(400),
+            .in_vain(400),
+        ask("POST /api/runner/jobs/{first}/complete").by("another").raw(output).in_vain(400),
         ask("POST /api/runner/jobs/{first}/error")
             .by("another")
             .with(json!({ "error_message": "no", "console_output": "" }))
-            .is_in_vain(400),
+            .in_vain(400),
         ask("POST /api/runner/jobs/{first}/complete").raw(output).is(200, taken()),
     ]
 }
@@ -106,15 +106,15 @@ fn too_late() -> Vec<Line> {
         // Its first answer may have been lost.
         complete(r#"{"output_data": {"n": 1, "list": []}, "console_output": "done"}"#).is(200, taken()),
         complete(r#"{"output_data": {"list": [], "n": 1.0}, "console_output": "done"}"#).is(200, taken()),
-        complete(r#"{"output_data": {"n": 2, "list": []}, "console_output": "done"}"#).is_in_vain(400),
+        complete(r#"{"output_data": {"n": 2, "list": []}, "console_output": "done"}"#).in_vain(400),
         complete(r#"{"output_data": {"n": 1, "list": []}, "console_output": "done"}"#)
             .by("another")
-            .is_in_vain(400),
-        ask("POST /api/runner/jobs/{first}/heartbeat").with(json!({})).is_in_vain(400),
-        ask("POST /api/runner/jobs/{first}/error").with(json!({ "error_message": "late" })).is_in_vain(400),
-        ask("POST /api/runner/jobs/{first}/claim").is_in_vain(409),
-        ask("POST /api/runner/jobs/{second}/heartbeat").with(json!({})).is_in_vain(400),
-        ask("POST /api/runner/jobs/{second}/complete").with(json!({ "output_data": {} })).is_in_vain(400),
+            .in_vain(400),
+        ask("POST /api/runner/jobs/{first}/heartbeat").with(json!({})).in_vain(400),
+        ask("POST /api/runner/jobs/{first}/error").with(json!({ "error_message": "late" })).in_vain(400),
+        ask("POST /api/runner/jobs/{first}/claim").in_vain(409),
+        ask("POST /api/runner/jobs/{second}/heartbeat").with(json!({})).in_vain(400),
+        ask("POST /api/runner/jobs/{second}/complete").with(json!({ "output_data": {} })).in_vain(400),
     ]
 }
 
@@ -127,10 +127,10 @@ fn failing() -> Vec<Line> {
         ask("POST /api/runner/jobs/{third}/error")
             .by("never-registered")
             .with(json!({ "error_message": "another reason" }))
-            .is_in_vain(400),
+            .in_vain(400),
         ask("POST /api/runner/jobs/{third}/complete")
             .by("never-registered")
             .with(json!({ "output_data": {} }))
-            .is_in_vain(400),
+            .in_vain(400),
     ]
 }
