@@ -226,7 +226,11 @@ pub enum Part {
     Dashboard,
 }
 
-fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+/// Opens the store that is configured.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let jobs = &config.jobs;
     let rules = Rules {
         heartbeat_timeout: jobs.heartbeat_timeout,

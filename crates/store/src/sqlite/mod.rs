@@ -5,6 +5,7 @@
 
 mod error;
 mod open;
+pub use open::file_in;
 
 mod readers;
 mod tx;

@@ -41,7 +41,8 @@ const LOG_PAGES: i32 = 4096;
 const LOG_BYTES: i32 = 64 * 1024 * 1024;
 
 /// The store's file in its folder.
-pub(super) fn file_in(folder: &Path) -> PathBuf {
+#[must_use]
+pub fn file_in(folder: &Path) -> PathBuf {
     folder.join("pilotlight.db")
 }
 
