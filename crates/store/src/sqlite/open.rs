@@ -1,4 +1,5 @@
-//! Opens the file, and brings its schema up to date. The folder is locked for one process at a time.
+//! Opens the file, and brings its schema up to date. Who serves shares the folder with others who do, because one
+//! process hands over to the next; who replaces the file has it alone.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
@@ -23,7 +24,7 @@ pub(super) const APPLICATION: i64 = 0x504c_4954;
 /// Older ones can damage a file when its log is reset (sqlite.org/wal.html).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// The only other process is a backup, which never holds the lock for writing.
+/// Another process writes only while one hands over to the next, and never for long.
 const BUSY_FOR: Duration = Duration::from_secs(5);
 
 /// Statements kept ready by each connection: more than there are.
@@ -42,25 +43,41 @@ const LOG_PAGES: i32 = 16 * 1024;
 const LOG_BYTES: i32 = 64 * 1024 * 1024;
 
 /// The store's file in its folder.
-pub(super) fn file_in(folder: &Path) -> PathBuf {
+#[must_use]
+pub fn file_in(folder: &Path) -> PathBuf {
     folder.join("pilotlight.db")
 }
 
-/// The folder, for one process at a time.
+/// A claim to the folder.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Makes the folder where there is none, and takes it.
+    /// Makes the folder where there is none, and shares it with whoever else serves it.
+    pub(super) fn share(folder: &Path) -> Result<Self, Error> {
+        let file = Self::file(folder)?;
+        let locked = file.try_lock_shared();
+        Self::claimed(file, locked, folder)
+    }
+
+    /// The same, with nobody else.
     pub(super) fn take(folder: &Path) -> Result<Self, Error> {
+        let file = Self::file(folder)?;
+        let locked = file.try_lock();
+        Self::claimed(file, locked, folder)
+    }
+
+    fn file(folder: &Path) -> Result<File, Error> {
         let disk = |error: std::io::Error| of_disk(&error, folder);
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(disk)?;
-        let file =
-            private().create(true).truncate(false).open(folder.join("pilotlight.lock")).map_err(disk)?;
-        match file.try_lock() {
+        private().create(true).truncate(false).open(folder.join("pilotlight.lock")).map_err(disk)
+    }
+
+    fn claimed(file: File, locked: Result<(), TryLockError>, folder: &Path) -> Result<Self, Error> {
+        match locked {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(Error::InUse),
-            Err(TryLockError::Error(error)) => Err(disk(error)),
+            Err(TryLockError::Error(error)) => Err(of_disk(&error, folder)),
         }
     }
 
