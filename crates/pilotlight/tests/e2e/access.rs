@@ -35,6 +35,24 @@ enum Kind {
     Look,
     /// Changes something.
     Change,
+    /// For callers of jobs.
+    Submit,
+    /// For runners of jobs.
+    Run,
+    /// Tells of all jobs.
+    AdminQuestion,
+    /// Deletes jobs.
+    AdminChange,
+}
+
+impl Kind {
+    /// Whether it is for clients of jobs, each with its own key.
+    const fn is_of_jobs(self) -> bool {
+        match self {
+            Self::Submit | Self::Run | Self::AdminQuestion | Self::AdminChange => true,
+            Self::Protocol | Self::Shell | Self::Look | Self::Change => false,
+        }
+    }
 }
 
 const fn endpoint(method: &'static str, path: &'static str, kind: Kind) -> Endpoint {
@@ -57,9 +75,32 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET", "/metrics", Kind::Look),
     endpoint("DELETE", "/api/dashboard", Kind::Change),
     endpoint("POST", "/api/admin/retire", Kind::Change),
+    endpoint("POST", "/api/jobs/check", Kind::Submit),
+    endpoint("POST", "/api/jobs/submit", Kind::Submit),
+    endpoint("GET", NO_JOB, Kind::Submit),
+    endpoint("POST", "/api/runner/register", Kind::Run),
+    endpoint("GET", "/api/runner/verify", Kind::Run),
+    endpoint("GET", "/api/runner/jobs/available", Kind::Run),
+    endpoint("GET", "/api/admin/jobs", Kind::AdminQuestion),
+    endpoint("GET", "/api/admin/runners", Kind::AdminQuestion),
+    endpoint("GET", "/api/admin/stats", Kind::AdminQuestion),
+    endpoint("DELETE", NO_JOB_OF_ADMINS, Kind::AdminChange),
+    endpoint("POST", "/api/admin/jobs/batch-delete", Kind::AdminChange),
 ];
 
+const NO_JOB: &str = "/api/jobs/0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e";
+const NO_JOB_OF_ADMINS: &str = "/api/admin/jobs/0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e";
+
 impl Endpoint {
+    /// The status for who may.
+    fn answered(&self) -> u16 {
+        match self.path {
+            "/api/jobs/submit" | "/api/runner/register" => 201,
+            NO_JOB | NO_JOB_OF_ADMINS | "/api/runner/verify" => 404,
+            _ => 200,
+        }
+    }
+
     /// The status of asking with these headers, each line with its end.
     fn ask(&self, at: SocketAddr, headers: &str) -> u16 {
         self.answer(at, headers).status
@@ -70,13 +111,18 @@ impl Endpoint {
         let body = match *path {
             "/warm-start" | "/api/warm-start" => message::offer(&run("run_nobody_waits_for")),
             "/api/admin/retire" => json!({ "runner": "nobody" }).to_string(),
+            "/api/jobs/check" => json!({ "job_type": "any", "input_params": {} }).to_string(),
+            "/api/jobs/submit" => json!({ "job_type": "any", "input_params": {}, "fresh": true }).to_string(),
+            "/api/runner/register" => json!({ "name": "any", "capabilities": ["any"] }).to_string(),
+            "/api/admin/jobs/batch-delete" => json!({ "job_ids": [NO_JOB] }).to_string(),
             _ => String::new(),
         };
         let host = if headers.contains("host:") { "" } else { "host: localhost\r\n" };
         let length =
             if *method == "POST" { format!("content-length: {}\r\n", body.len()) } else { String::new() };
         let mut connection = Connection::open(at);
-        connection.send(format!("{method} {path} HTTP/1.1\r\n{host}{headers}{length}\r\n{body}"));
+        let runner = if self.kind == Kind::Run { "x-runner-id: any\r\n" } else { "" };
+        connection.send(format!("{method} {path} HTTP/1.1\r\n{host}{runner}{headers}{length}\r\n{body}"));
         // What is streamed has no length.
         let answer = match *path {
             "/api/dashboard/events" => connection.answer_without_body(),
@@ -114,7 +160,7 @@ fn without_keys_everything_but_the_protocol_is_for_this_machine() {
     ];
     for endpoint in ENDPOINTS {
         let name = format!("{} {}", endpoint.method, endpoint.path);
-        assert_eq!(endpoint.ask(at, ""), 200, "{name}");
+        assert_eq!(endpoint.ask(at, ""), endpoint.answered(), "{name}");
         for headers in foreign {
             let is_from_page = headers.starts_with("origin");
             let is_own_page = headers == "origin: http://localhost\r\n";
@@ -122,6 +168,7 @@ fn without_keys_everything_but_the_protocol_is_for_this_machine() {
                 Kind::Protocol if !is_from_page => 200,
                 Kind::Shell if is_own_page => 200,
                 Kind::Protocol | Kind::Shell | Kind::Look | Kind::Change => 403,
+                Kind::Submit | Kind::Run | Kind::AdminQuestion | Kind::AdminChange => 403,
             };
             assert_eq!(endpoint.ask(at, headers), expected, "{name} with {headers}");
         }
@@ -137,7 +184,7 @@ fn with_keys_each_scope_opens_what_is_its_own() {
     let server =
         Server::with(&[&KEYS[..], &[("HOST", "0.0.0.0")]].concat()).reached_at([127, 0, 0, 1].into());
     let addresses: Vec<_> = [Some(server.address()), outer_address(&server)].into_iter().flatten().collect();
-    for endpoint in ENDPOINTS {
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| !endpoint.kind.is_of_jobs()) {
         let name = format!("{} {}", endpoint.method, endpoint.path);
         for at in &addresses {
             let is_open = matches!(endpoint.kind, Kind::Protocol | Kind::Shell);
@@ -159,6 +206,76 @@ fn with_keys_each_scope_opens_what_is_its_own() {
         }
     }
     assert!(!server.log().contains(ADMIN), "a key is in the log");
+}
+
+#[test]
+fn with_keys_each_client_of_jobs_shows_its_own_from_wherever_it_is() {
+    let server =
+        Server::with(&[&KEYS[..], &[("HOST", "0.0.0.0")]].concat()).reached_at([127, 0, 0, 1].into());
+    let addresses: Vec<_> = [Some(server.address()), outer_address(&server)].into_iter().flatten().collect();
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.kind.is_of_jobs()) {
+        for at in &addresses {
+            for key in [ADMIN, RUNNER, SUBMIT, "nobody's key"] {
+                let may = match endpoint.kind {
+                    Kind::Submit => key == SUBMIT,
+                    Kind::Run => key == RUNNER,
+                    Kind::AdminQuestion => key == ADMIN || key == RUNNER,
+                    Kind::AdminChange => key == ADMIN,
+                    Kind::Protocol | Kind::Shell | Kind::Look | Kind::Change => false,
+                };
+                let expected = if may { endpoint.answered() } else { 401 };
+                for also in ["", "origin: http://page.example\r\n", "x-forwarded-for: 198.51.100.7\r\n"] {
+                    let answer = endpoint.answer(*at, &(bearer(key) + also));
+                    let name = format!("{} {} with {key} {also}", endpoint.method, endpoint.path);
+                    assert_eq!(answer.status, expected, "{name}");
+                    assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{name}");
+                    if !may {
+                        assert!(answer.json()["error"].is_string(), "{name}");
+                    }
+                }
+            }
+            for headers in [String::new(), format!("authorization: Basic {ADMIN}\r\n")] {
+                assert_eq!(endpoint.ask(*at, &headers), 401, "{} with {headers}", endpoint.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_scope_without_a_key_is_closed_once_another_has_one() {
+    let server = Server::with(&[("SUBMIT_API_KEY", SUBMIT)]);
+    for endpoint in ENDPOINTS {
+        let expected = match endpoint.kind {
+            Kind::Run | Kind::AdminQuestion | Kind::AdminChange => 401,
+            Kind::Submit | Kind::Protocol | Kind::Shell | Kind::Look | Kind::Change => endpoint.answered(),
+        };
+        assert_eq!(endpoint.ask(server.address(), &bearer(SUBMIT)), expected, "{}", endpoint.path);
+    }
+    let closed = endpoint("GET", "/api/admin/stats", Kind::AdminQuestion).answer(server.address(), "");
+    assert!(
+        closed.json()["error"].as_str().is_some_and(|text| text.contains("auth.admin_keys")),
+        "{closed:?}"
+    );
+}
+
+#[test]
+fn an_operators_session_submits_and_deletes_jobs_by_its_token_and_never_executes_them() {
+    let server = Server::with(&KEYS);
+    let (cookie, csrf) = signed_in(&server);
+    let token = format!("x-csrf-token: {csrf}\r\n");
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.kind.is_of_jobs()) {
+        let (by_cookie, by_token) = match endpoint.kind {
+            Kind::Run => (401, 401),
+            Kind::AdminQuestion => (endpoint.answered(), endpoint.answered()),
+            Kind::Submit | Kind::AdminChange => (403, endpoint.answered()),
+            Kind::Protocol | Kind::Shell | Kind::Look | Kind::Change => continue,
+        };
+        let page = format!("{cookie}{token}origin: http://page.example\r\n");
+        let own = format!("{cookie}{token}origin: http://localhost\r\n");
+        for (headers, expected) in [(cookie.clone(), by_cookie), (own, by_token), (page, 401)] {
+            assert_eq!(endpoint.ask(server.address(), &headers), expected, "{} {headers}", endpoint.path);
+        }
+    }
 }
 
 /// Signs in; the lines that show the session, and its token.
@@ -254,20 +371,22 @@ fn operators_can_have_an_address_of_their_own_and_parts_can_be_left_out() {
     let control = server.control_address();
     for endpoint in ENDPOINTS {
         let is_health = endpoint.path.ends_with("health");
-        let is_protocol = endpoint.kind == Kind::Protocol;
-        let here = if is_protocol { 200 } else { 404 };
-        let there = if is_protocol && !is_health { 404 } else { 200 };
+        let is_for_clients = matches!(endpoint.kind, Kind::Protocol | Kind::Submit | Kind::Run);
+        let here = if is_for_clients { endpoint.answered() } else { 404 };
+        let there = if is_for_clients && !is_health { 404 } else { endpoint.answered() };
         assert_eq!(endpoint.ask(server.address(), ""), here, "main {}", endpoint.path);
         assert_eq!(endpoint.ask(control, ""), there, "control {}", endpoint.path);
     }
-    for (only, protocol, control) in [("warm-start", 200, 404), ("dashboard", 404, 200)] {
+    for only in ["warm-start", "jobs", "dashboard"] {
         let server = Server::serving(&["--only", only], &[]);
         for endpoint in ENDPOINTS {
-            let expected = match endpoint.kind {
-                Kind::Protocol if endpoint.path.ends_with("health") => 200,
-                Kind::Protocol => protocol,
-                Kind::Shell | Kind::Look | Kind::Change => control,
+            let part = match endpoint.kind {
+                Kind::Protocol if endpoint.path.ends_with("health") => only,
+                Kind::Protocol => "warm-start",
+                Kind::Shell | Kind::Look | Kind::Change => "dashboard",
+                Kind::Submit | Kind::Run | Kind::AdminQuestion | Kind::AdminChange => "jobs",
             };
+            let expected = if part == only { endpoint.answered() } else { 404 };
             assert_eq!(endpoint.ask(server.address(), ""), expected, "--only {only} {}", endpoint.path);
         }
     }

@@ -11,8 +11,10 @@
     reason = "tests: what they measure is printed, and what cannot be ends them"
 )]
 
+mod store_command;
 mod support;
 
+mod rate_limits;
 mod real_client;
 
 mod nothing_lost;
