@@ -268,7 +268,7 @@ impl Job {
         if self.due_at(rules).is_none_or(|due| now < due) {
             return Change::Nothing;
         }
-        match &self.state {
+        match &mut self.state {
             State::Executing(_) if self.losses < rules.lost_retries => self.lost_again(now),
             State::Executing(executing) => {
                 let by = Some(executing.hold.clone());
@@ -276,7 +276,12 @@ impl Job {
                 self.failed(by, None, Failure::Lost, None)
             }
             State::Dispatching { .. } => self.queue(),
-            State::Pending | State::Completed { .. } | State::Failed { .. } => Change::Nothing,
+            // Said once, so that a store finds the expired ones without looking at the others.
+            State::Completed { is_stale, .. } => {
+                *is_stale = true;
+                Change::Expired
+            }
+            State::Pending | State::Failed { .. } => Change::Nothing,
         }
     }
 

@@ -12,7 +12,7 @@ mod rules;
 pub use rules::{Options, Rules};
 
 mod state;
-pub use state::{Executing, Failure, Fingerprint, Hold, Job, Progress, State, Status};
+pub use state::{Executing, Failure, Fingerprint, Hold, Job, Progress, State, Status, Submission};
 
 mod admit;
 pub use admit::{Admitted, Freshness, admit};

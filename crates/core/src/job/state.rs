@@ -175,7 +175,42 @@ impl Status {
     }
 }
 
+/// What makes a submission a job of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// Its name.
+    pub id: JobId,
+    /// What kind of work it is.
+    pub job_type: JobType,
+    /// What equal submissions have in common.
+    pub key: CacheKey,
+    /// The caller's wishes.
+    pub options: Options,
+    /// Whether equal submissions find it: see [`super::Admitted::New`].
+    pub is_current: bool,
+}
+
 impl Job {
+    /// A job that was submitted just now.
+    #[must_use]
+    pub fn new(submission: Submission, now: Epoch) -> Self {
+        Self {
+            id: submission.id,
+            job_type: submission.job_type,
+            key: submission.key,
+            is_current: submission.is_current,
+            options: submission.options,
+            callers: 1,
+            created_at: now,
+            updated_at: now,
+            ready_at: submission.options.run_at,
+            attempts: 0,
+            losses: 0,
+            lease: Lease::default(),
+            state: State::Pending,
+        }
+    }
+
     /// What callers are told of it.
     #[must_use]
     pub fn status(&self, now: Epoch) -> Status {
@@ -223,6 +258,7 @@ impl Job {
         match &self.state {
             State::Dispatching { until, .. } => Some(*until),
             State::Executing(executing) => Some(executing.heard_at.after(rules.heartbeat_timeout)),
+            State::Completed { until, is_stale: false, .. } => *until,
             State::Pending | State::Completed { .. } | State::Failed { .. } => None,
         }
     }

@@ -1,0 +1,51 @@
+//! Decides which migrations a store still needs. It never runs one: each kind of store does, one transaction each,
+//! and writes down the number with it.
+
+use crate::error::Error;
+
+/// One step of a schema. Once released, its text never changes.
+#[derive(Debug)]
+pub(crate) struct Migration {
+    /// Its place in the order, from 1 on without gaps; the schema's number once it has run.
+    pub(crate) number: u32,
+    /// What it does.
+    pub(crate) sql: &'static str,
+}
+
+/// What is still to be run on a store with this schema; 0 is an empty store.
+///
+/// # Errors
+/// [`Error::Newer`] when a newer program has written it.
+pub(crate) fn missing(known: &'static [Migration], found: u32) -> Result<&'static [Migration], Error> {
+    let newest = newest(known);
+    if found > newest {
+        return Err(Error::Newer { found, known: newest });
+    }
+    let first = known.iter().position(|migration| migration.number > found).unwrap_or(known.len());
+    Ok(&known[first..])
+}
+
+/// The newest schema there is.
+pub(crate) fn newest(known: &[Migration]) -> u32 {
+    known.last().map_or(0, |migration| migration.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[Migration] = &[Migration { number: 1, sql: "one" }, Migration { number: 2, sql: "two" }];
+
+    #[test]
+    fn what_has_run_does_not_run_again() {
+        let numbers = |found| missing(KNOWN, found).unwrap().iter().map(|it| it.number).collect::<Vec<_>>();
+        assert_eq!(numbers(0), [1, 2]);
+        assert_eq!(numbers(1), [2]);
+        assert_eq!(numbers(2), [0; 0]);
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        assert!(matches!(missing(KNOWN, 3), Err(Error::Newer { found: 3, known: 2 })));
+    }
+}

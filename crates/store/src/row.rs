@@ -1,0 +1,341 @@
+//! A job as a database holds it: flat numbers, texts and bytes. Both stores write and read jobs through this file;
+//! what makes no sense is damage, never a panic.
+
+use std::time::Duration;
+
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::{
+    Executing, Failure, Fingerprint, Hold, Job, JobId, Lease, Options, Progress, State, Status,
+};
+use pilotlight_core::time::Epoch;
+
+use crate::error::Error;
+
+/// The columns that make a [`Row`], in its order.
+macro_rules! columns {
+    () => {
+        "id, job_type, cache_key, is_current, priority, run_at, max_attempts, retry_backoff_ms, ttl_ms, callers, \
+         created_at, updated_at, ready_at, attempts, losses, lease, phase, runner, held_at, heard_at, \
+         progress_current, progress_total, until_at, fingerprint, failure"
+    };
+}
+pub(crate) use columns;
+
+/// A job, flat. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// 16 bytes.
+    pub(crate) id: Vec<u8>,
+    pub(crate) job_type: String,
+    /// 32 bytes.
+    pub(crate) cache_key: Vec<u8>,
+    pub(crate) is_current: bool,
+    pub(crate) priority: i64,
+    pub(crate) run_at: i64,
+    pub(crate) max_attempts: i64,
+    pub(crate) retry_backoff_ms: i64,
+    pub(crate) ttl_ms: Option<i64>,
+    pub(crate) callers: i64,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) ready_at: i64,
+    pub(crate) attempts: i64,
+    pub(crate) losses: i64,
+    pub(crate) lease: i64,
+    /// A [`Phase`]'s number.
+    pub(crate) phase: i64,
+    /// Who has it, or had it when it ended.
+    pub(crate) runner: Option<String>,
+    /// Since when that runner has it.
+    pub(crate) held_at: Option<i64>,
+    pub(crate) heard_at: Option<i64>,
+    /// The runner's own 64 bits, so numbers over 2^63 are stored as negative ones.
+    pub(crate) progress_current: Option<i64>,
+    /// Likewise.
+    pub(crate) progress_total: Option<i64>,
+    /// When a dispatch is over, a result not valid any more, or a failure forgotten.
+    pub(crate) until_at: Option<i64>,
+    /// 32 bytes: of the result, or of the report of a failure.
+    pub(crate) fingerprint: Option<Vec<u8>>,
+    /// 0 error, 1 lost, 2 cancelled.
+    pub(crate) failure: Option<i64>,
+}
+
+/// Where a job stands, as a store has to find it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It waits, and a runner may have it.
+    Ready,
+    /// It waits for its time.
+    Delayed,
+    /// It is on its way to a runner.
+    Dispatching,
+    /// A runner executes it.
+    Claimed,
+    /// A runner executes it and was heard of.
+    InProgress,
+    /// It has a result.
+    Completed,
+    /// It had a result, which is not valid any more.
+    Expired,
+    /// It failed.
+    Failed,
+}
+
+impl Phase {
+    /// All of them, by their numbers.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Ready,
+        Self::Delayed,
+        Self::Dispatching,
+        Self::Claimed,
+        Self::InProgress,
+        Self::Completed,
+        Self::Expired,
+        Self::Failed,
+    ];
+
+    /// Where this job stands now.
+    pub(crate) fn of(job: &Job, now: Epoch) -> Self {
+        match &job.state {
+            State::Pending if job.ready_at <= now => Self::Ready,
+            State::Pending => Self::Delayed,
+            State::Dispatching { .. } => Self::Dispatching,
+            State::Executing(executing) if executing.is_in_progress => Self::InProgress,
+            State::Executing(_) => Self::Claimed,
+            State::Completed { is_stale: false, .. } => Self::Completed,
+            State::Completed { is_stale: true, .. } => Self::Expired,
+            State::Failed { .. } => Self::Failed,
+        }
+    }
+
+    /// As it is stored.
+    pub(crate) const fn number(self) -> i64 {
+        match self {
+            Self::Ready => 0,
+            Self::Delayed => 1,
+            Self::Dispatching => 2,
+            Self::Claimed => 3,
+            Self::InProgress => 4,
+            Self::Completed => 5,
+            Self::Expired => 6,
+            Self::Failed => 7,
+        }
+    }
+
+    /// What callers are told. A completed job is expired too once its time is over, before anybody has marked it.
+    pub(crate) const fn status(self) -> Status {
+        match self {
+            Self::Ready | Self::Delayed => Status::Pending,
+            Self::Dispatching | Self::Claimed => Status::Claimed,
+            Self::InProgress => Status::InProgress,
+            Self::Completed => Status::Completed,
+            Self::Expired => Status::Expired,
+            Self::Failed => Status::Failed,
+        }
+    }
+
+    /// The phase of this number.
+    pub(crate) fn from_number(number: i64) -> Result<Self, Error> {
+        let phase = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
+        phase.copied().ok_or_else(|| damaged("phase"))
+    }
+}
+
+impl Row {
+    /// A job as it is stored at `now`.
+    pub(crate) fn of(job: &Job, now: Epoch) -> Self {
+        let mut row = Self::at_rest(job, now);
+        if let Some(hold) = job.hold() {
+            row.runner = Some(hold.runner.as_str().to_owned());
+            row.held_at = Some(time(hold.since));
+        }
+        match &job.state {
+            State::Pending => {}
+            State::Dispatching { until, .. } => row.until_at = Some(time(*until)),
+            State::Executing(executing) => {
+                row.heard_at = Some(time(executing.heard_at));
+                row.progress_current = executing.progress.map(|it| it.current.cast_signed());
+                row.progress_total = executing.progress.map(|it| it.total.cast_signed());
+            }
+            State::Completed { result, until, .. } => {
+                row.fingerprint = Some(result.0.to_vec());
+                row.until_at = until.map(time);
+            }
+            State::Failed { report, why, until, .. } => {
+                row.fingerprint = report.map(|report| report.0.to_vec());
+                row.failure = Some(failure_number(*why));
+                row.until_at = until.map(time);
+            }
+        }
+        row
+    }
+
+    fn at_rest(job: &Job, now: Epoch) -> Self {
+        Self {
+            id: job.id.as_bytes().to_vec(),
+            job_type: job.job_type.as_str().to_owned(),
+            cache_key: job.key.as_bytes().to_vec(),
+            is_current: job.is_current,
+            priority: job.options.priority.into(),
+            run_at: time(job.options.run_at),
+            max_attempts: job.options.max_attempts.into(),
+            retry_backoff_ms: millis(job.options.retry_backoff),
+            ttl_ms: job.options.ttl.map(millis),
+            callers: job.callers.into(),
+            created_at: time(job.created_at),
+            updated_at: time(job.updated_at),
+            ready_at: time(job.ready_at),
+            attempts: job.attempts.into(),
+            losses: job.losses.into(),
+            lease: job.lease.number().cast_signed(),
+            phase: Phase::of(job, now).number(),
+            runner: None,
+            held_at: None,
+            heard_at: None,
+            progress_current: None,
+            progress_total: None,
+            until_at: None,
+            fingerprint: None,
+            failure: None,
+        }
+    }
+
+    /// The job again.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] names the first column that makes no sense; never what it holds.
+    pub(crate) fn job(self) -> Result<Job, Error> {
+        Ok(Job {
+            id: JobId::from_bytes(bytes(&self.id, "id")?),
+            job_type: JobType::parse(&self.job_type).map_err(|_| damaged("job_type"))?,
+            key: CacheKey::from_bytes(bytes(&self.cache_key, "cache_key")?),
+            is_current: self.is_current,
+            options: self.options()?,
+            callers: number(self.callers, "callers")?,
+            created_at: epoch(self.created_at, "created_at")?,
+            updated_at: epoch(self.updated_at, "updated_at")?,
+            ready_at: epoch(self.ready_at, "ready_at")?,
+            attempts: number(self.attempts, "attempts")?,
+            losses: number(self.losses, "losses")?,
+            lease: Lease::new(self.lease.cast_unsigned()),
+            state: self.state()?,
+        })
+    }
+
+    fn options(&self) -> Result<Options, Error> {
+        Ok(Options {
+            priority: number(self.priority, "priority")?,
+            run_at: epoch(self.run_at, "run_at")?,
+            max_attempts: number(self.max_attempts, "max_attempts")?,
+            retry_backoff: duration(self.retry_backoff_ms, "retry_backoff_ms")?,
+            ttl: self.ttl_ms.map(|ms| duration(ms, "ttl_ms")).transpose()?,
+        })
+    }
+
+    fn state(&self) -> Result<State, Error> {
+        let phase = Phase::from_number(self.phase)?;
+        Ok(match phase {
+            Phase::Ready | Phase::Delayed => State::Pending,
+            Phase::Dispatching => {
+                State::Dispatching { hold: self.held()?, until: some(self.until()?, "until_at")? }
+            }
+            Phase::Claimed | Phase::InProgress => State::Executing(Executing {
+                hold: self.held()?,
+                heard_at: epoch(some(self.heard_at, "heard_at")?, "heard_at")?,
+                progress: self.progress(),
+                is_in_progress: phase == Phase::InProgress,
+            }),
+            Phase::Completed | Phase::Expired => State::Completed {
+                by: self.held()?,
+                result: some(self.fingerprint()?, "fingerprint")?,
+                until: self.until()?,
+                is_stale: phase == Phase::Expired,
+            },
+            Phase::Failed => State::Failed {
+                by: self.hold()?,
+                report: self.fingerprint()?,
+                why: failure(self.failure)?,
+                until: self.until()?,
+            },
+        })
+    }
+
+    fn held(&self) -> Result<Hold, Error> {
+        some(self.hold()?, "runner")
+    }
+
+    fn hold(&self) -> Result<Option<Hold>, Error> {
+        let Some(runner) = &self.runner else { return Ok(None) };
+        let runner = RunnerId::parse(runner).map_err(|_| damaged("runner"))?;
+        Ok(Some(Hold { runner, since: epoch(some(self.held_at, "held_at")?, "held_at")? }))
+    }
+
+    fn until(&self) -> Result<Option<Epoch>, Error> {
+        self.until_at.map(|at| epoch(at, "until_at")).transpose()
+    }
+
+    fn fingerprint(&self) -> Result<Option<Fingerprint>, Error> {
+        let fingerprint = self.fingerprint.as_deref();
+        fingerprint.map(|it| bytes(it, "fingerprint").map(Fingerprint)).transpose()
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let (current, total) = self.progress_current.zip(self.progress_total)?;
+        Some(Progress { current: current.cast_unsigned(), total: total.cast_unsigned() })
+    }
+}
+
+/// A time as it is stored: every [`Epoch`] fits.
+pub(crate) fn time(at: Epoch) -> i64 {
+    at.as_millis().cast_signed()
+}
+
+/// A time as it was stored.
+pub(crate) fn epoch(stored: i64, column: &str) -> Result<Epoch, Error> {
+    number(stored, column).map(Epoch::from_millis)
+}
+
+/// A number that must fit.
+pub(crate) fn number<T: TryFrom<i64>>(stored: i64, column: &str) -> Result<T, Error> {
+    T::try_from(stored).map_err(|_| damaged(column))
+}
+
+/// A duration as it is stored: whole milliseconds, as much as fits.
+pub(crate) fn millis(lasts: Duration) -> i64 {
+    i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn duration(stored: i64, column: &str) -> Result<Duration, Error> {
+    number(stored, column).map(Duration::from_millis)
+}
+
+fn bytes<const N: usize>(stored: &[u8], column: &str) -> Result<[u8; N], Error> {
+    stored.try_into().map_err(|_| damaged(column))
+}
+
+fn some<T>(stored: Option<T>, column: &str) -> Result<T, Error> {
+    stored.ok_or_else(|| damaged(column))
+}
+
+const fn failure_number(why: Failure) -> i64 {
+    match why {
+        Failure::Error => 0,
+        Failure::Lost => 1,
+        Failure::Cancelled => 2,
+    }
+}
+
+fn failure(stored: Option<i64>) -> Result<Failure, Error> {
+    let known = [Failure::Error, Failure::Lost, Failure::Cancelled];
+    known.into_iter().find(|why| stored == Some(failure_number(*why))).ok_or_else(|| damaged("failure"))
+}
+
+/// What is said of a column that makes no sense. Its contents are nobody's business.
+pub(crate) fn damaged(column: &str) -> Error {
+    Error::Damaged(format!("a row has no sensible `{column}`"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! What a case stands on: an empty store, and short words for what callers and runners do.
+
+use std::collections::HashSet;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::{
+    Cancel, Change, Event, Fingerprint, Freshness, Job, JobId, Lease, Options, Rules, Word,
+};
+use pilotlight_core::time::Epoch;
+use pilotlight_store::{
+    Console, Found, Handed, Idempotency, Limits, NewJob, Payload, Said, Settings, Store, Submitted,
+};
+
+use crate::backend::Backend;
+
+/// The type of whose jobs others are told.
+pub(crate) const HOOKED: &str = "hooked";
+
+/// Bytes of console that are kept.
+pub(crate) const CONSOLE_BYTES: usize = 100;
+
+/// A lost job is queued again once.
+pub(crate) const RULES: Rules = Rules {
+    heartbeat_timeout: Duration::from_millis(90),
+    dispatch_within: Duration::from_millis(20),
+    lost_retries: 1,
+    failed_ttl: Duration::from_millis(600),
+};
+
+/// A store, empty at first.
+pub(crate) struct Stage {
+    backend: Box<dyn Backend>,
+    store: Option<Arc<dyn Store>>,
+}
+
+/// Plays a case on a store of this kind.
+pub(crate) fn play<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOnce(Stage) -> F) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let backend = B::fresh(&settings()).await;
+        let store = Some(backend.store());
+        case(Stage { backend: Box::new(backend), store }).await;
+    });
+}
+
+fn settings() -> Settings {
+    Settings {
+        rules: RULES,
+        hooked: Arc::new(HashSet::from([job_type(HOOKED)])),
+        limits: Limits { console_bytes: CONSOLE_BYTES },
+    }
+}
+
+impl Deref for Stage {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &**self.store.as_ref().expect("it is open between two verbs")
+    }
+}
+
+impl Stage {
+    /// The store, for tasks of their own.
+    pub(crate) fn shared(&self) -> Arc<dyn Store> {
+        self.backend.store()
+    }
+
+    /// Closes the store and opens what it left.
+    pub(crate) async fn open_again(&mut self) {
+        self.store = None;
+        self.backend.open_again(&settings()).await;
+        self.store = Some(self.backend.store());
+    }
+
+    /// Submits what must become a job of its own.
+    pub(crate) async fn new_job(&self, new: NewJob, now: Epoch) -> Job {
+        match self.submit(new, now).await.unwrap() {
+            Submitted::New(job) => job,
+            other => panic!("is not new: {other:?}"),
+        }
+    }
+
+    /// Submits what must be known.
+    pub(crate) async fn known(&self, new: NewJob, now: Epoch) -> Found {
+        match self.submit(new, now).await.unwrap() {
+            Submitted::Known(found) => found,
+            other => panic!("is not known: {other:?}"),
+        }
+    }
+
+    /// Says what must be taken.
+    pub(crate) async fn taken(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> (Change, Job) {
+        match self.say(id, event.clone(), payload, now).await.unwrap() {
+            Said::Taken(answer) => (answer.change, answer.job),
+            other => panic!("{event:?} is not taken: {other:?}"),
+        }
+    }
+
+    /// A runner takes this job.
+    pub(crate) async fn claim(&self, id: JobId, name: &str, now: Epoch) -> Job {
+        let (change, job) = self.taken(id, Event::Claim { runner: runner(name) }, nothing(), now).await;
+        assert_eq!(change, Change::Claimed);
+        job
+    }
+
+    /// A runner gets the next job of this type.
+    pub(crate) async fn next(&self, of: &str, name: &str, now: Epoch) -> Option<Handed> {
+        self.dispatch(&[job_type(of)], &runner(name), now).await.unwrap()
+    }
+
+    /// The holder of a job has its result.
+    pub(crate) async fn complete(&self, job: &Job, result: &str, now: Epoch) -> Job {
+        let event = Event::Complete { word: word_of(job), result: fingerprint(result) };
+        self.taken(job.id, event, output(result), now).await.1
+    }
+
+    /// The holder of a job could not do it.
+    pub(crate) async fn fail(&self, job: &Job, why: &str, now: Epoch) -> (Change, Job) {
+        let event = Event::Fail { word: word_of(job), report: fingerprint(why) };
+        self.taken(job.id, event, error(why), now).await
+    }
+
+    /// A caller leaves.
+    pub(crate) async fn cancel(&self, id: JobId, cancel: Cancel, now: Epoch) -> (Change, Job) {
+        self.taken(id, Event::Cancel(cancel), nothing(), now).await
+    }
+
+    /// A job that is there.
+    pub(crate) async fn found(&self, id: JobId) -> Found {
+        self.job(id).await.unwrap().expect("the job is there")
+    }
+}
+
+/// A submission of the type `render`; equal names are equal submissions.
+pub(crate) fn new(name: &str) -> NewJob {
+    new_of("render", name)
+}
+
+/// A submission of this type.
+pub(crate) fn new_of(of: &str, name: &str) -> NewJob {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&COUNT.fetch_add(1, Relaxed).to_be_bytes());
+    NewJob {
+        id: JobId::new(at(0), random),
+        job_type: job_type(of),
+        key: key(name),
+        input: format!("{{\"name\":\"{name}\"}}"),
+        options: options(),
+        freshness: Freshness::Any,
+        idempotency: None,
+    }
+}
+
+/// No wishes.
+pub(crate) fn options() -> Options {
+    Options {
+        priority: 0,
+        run_at: at(0),
+        max_attempts: 1,
+        retry_backoff: Duration::from_millis(10),
+        ttl: None,
+    }
+}
+
+/// The same submission with other wishes.
+pub(crate) fn with(mut new: NewJob, change: impl FnOnce(&mut Options)) -> NewJob {
+    change(&mut new.options);
+    new
+}
+
+/// The same submission, to be computed again.
+pub(crate) fn again(mut new: NewJob) -> NewJob {
+    new.freshness = Freshness::Again;
+    new
+}
+
+/// The same submission with an `Idempotency-Key`.
+pub(crate) fn once(mut new: NewJob, name: &str) -> NewJob {
+    new.idempotency = Some(Idempotency(*key(name).as_bytes()));
+    new
+}
+
+/// Milliseconds after 1970.
+pub(crate) fn at(millis: u64) -> Epoch {
+    Epoch::from_millis(millis)
+}
+
+pub(crate) fn job_type(name: &str) -> JobType {
+    JobType::parse(name).unwrap()
+}
+
+pub(crate) fn runner(name: &str) -> RunnerId {
+    RunnerId::parse(name).unwrap()
+}
+
+/// A key for a name of up to 32 bytes.
+pub(crate) fn key(name: &str) -> CacheKey {
+    CacheKey::from_bytes(padded(name))
+}
+
+pub(crate) fn fingerprint(of: &str) -> Fingerprint {
+    Fingerprint(padded(of))
+}
+
+fn padded(text: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..text.len()].copy_from_slice(text.as_bytes());
+    bytes
+}
+
+/// The word of a job's holder, with its lease.
+pub(crate) fn word_of(job: &Job) -> Word {
+    let holder = job.hold().expect("somebody holds it");
+    Word { runner: holder.runner.clone(), lease: Some(job.lease) }
+}
+
+/// A runner's word.
+pub(crate) fn word(name: &str, lease: Option<u64>) -> Word {
+    Word { runner: runner(name), lease: lease.map(Lease::new) }
+}
+
+/// A heartbeat of a job's holder.
+pub(crate) fn heartbeat(job: &Job) -> Event {
+    Event::Heartbeat { word: word_of(job), progress: None }
+}
+
+pub(crate) fn nothing() -> Payload {
+    Payload::default()
+}
+
+pub(crate) fn output(text: &str) -> Payload {
+    Payload { output: Some(text.to_owned()), ..nothing() }
+}
+
+pub(crate) fn error(text: &str) -> Payload {
+    Payload { error: Some(text.to_owned()), ..nothing() }
+}
+
+pub(crate) fn whole(console: &str) -> Payload {
+    Payload { console: Some(Console::Whole(console.to_owned())), ..nothing() }
+}
+
+pub(crate) fn piece(console: &str) -> Payload {
+    Payload { console: Some(Console::Piece(console.to_owned())), ..nothing() }
+}
