@@ -16,6 +16,7 @@ mod message;
 mod open_files;
 mod progress;
 mod report;
+mod series;
 
 use std::process::ExitCode;
 

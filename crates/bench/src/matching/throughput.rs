@@ -12,12 +12,13 @@ use anyhow::Result;
 use tokio::task::{JoinSet, yield_now};
 
 use super::bench::Bench;
-use super::series::{Series, Unit};
+use super::contender::Contender;
 use crate::child::Server;
 use crate::cores::KeptApart;
 use crate::load::runner::{Fleet, FleetPlan, Origin};
 use crate::load::supervisor::{RunNumbers, Supervisor};
 use crate::load::tally::{Arrival, Offer, Tally};
+use crate::series::{Series, Unit};
 
 const RUNNERS: usize = 1_000;
 const POOLS: usize = 10;
@@ -32,7 +33,7 @@ pub(crate) struct ThroughputPlan {
     pub(crate) window: Duration,
 }
 
-pub(crate) async fn measure(bench: &mut Bench, plan: ThroughputPlan) -> Result<[Series; 2]> {
+pub(crate) async fn measure(bench: &mut Bench, plan: ThroughputPlan) -> Result<[Series<Contender>; 2]> {
     let mut throughput = Series::new("throughput", Unit::MatchesPerSecond);
     let mut cpu = Series::new("server CPU per match", Unit::Micros);
     for round in 0..plan.rounds {
