@@ -9,6 +9,8 @@
 mod child;
 mod cores;
 mod floor;
+mod folder;
+mod listener;
 mod load;
 mod machine;
 mod matching;
@@ -16,6 +18,7 @@ mod message;
 mod open_files;
 mod progress;
 mod report;
+mod scan;
 mod series;
 
 use std::process::ExitCode;

@@ -9,12 +9,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 
 use super::bench::Bench;
 use super::contender::Contender;
 use crate::child::Server;
 use crate::cores::KeptApart;
+use crate::load::awake::Awake;
 use crate::load::runner::{Fleet, FleetPlan, Origin};
 use crate::load::supervisor::{RunNumbers, Supervisor};
 use crate::load::tally::{Arrival, Offer, Tally};
@@ -79,8 +80,7 @@ fn number(count: usize) -> f64 {
 }
 
 async fn run_load(server: &Server, plan: ThroughputPlan, numbers: &RunNumbers) -> Result<Load> {
-    let mut awake = JoinSet::new();
-    awake.spawn(stay_awake());
+    let _awake = Awake::new();
     let mut fleet = park(server.address()).await?;
     let cpu_before = server.cpu_time()?;
     let start = Instant::now() + plan.warm_up;
@@ -90,13 +90,6 @@ async fn run_load(server: &Server, plan: ThroughputPlan, numbers: &RunNumbers) -
     fleet.arrivals().wait_for(warm, SETTLE_WITHIN).await;
     fleet.check()?;
     Ok(Load { start, server_cpu, offers, arrivals: fleet.arrivals().take() })
-}
-
-/// Keeps the core of the load from going to sleep.
-async fn stay_awake() {
-    loop {
-        yield_now().await;
-    }
 }
 
 async fn park(server: SocketAddr) -> Result<Fleet> {
