@@ -1,17 +1,21 @@
 //! What the null server says to which request. Each answer has the fields of the real one, and about its size.
 
+use bytes::Bytes;
 use memchr::memmem;
 
 use crate::jobs::calls::{CONSOLE, INPUT, KNOWN, OUTPUT};
 
-/// All answers, head and body, ready to be written.
+/// A status and a body.
+type Answer = (u16, Bytes);
+
+/// All answers, ready to be sent.
 pub(super) struct Answers {
-    registered: Vec<u8>,
-    new: Vec<u8>,
-    known: Vec<u8>,
-    next: Vec<u8>,
-    heard: Vec<u8>,
-    other: Vec<u8>,
+    registered: Answer,
+    new: Answer,
+    known: Answer,
+    next: Answer,
+    heard: Answer,
+    other: Answer,
 }
 
 const ID: &str = "0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e";
@@ -27,36 +31,24 @@ impl Answers {
             r#"{{"job":{{"job_id":"{ID}","job_type":"bench","input_params":{INPUT},"attempt":1,"lease":1,"lease_ms":90000}}}}"#
         );
         Self {
-            registered: answer("201 Created", &registered),
-            new: answer("201 Created", &new),
-            known: answer("200 OK", &known),
-            next: answer("200 OK", &next),
-            heard: answer("200 OK", r#"{"success":true,"message":"the runner's word was taken"}"#),
-            other: answer("404 Not Found", r#"{"error":"there is nothing at this path"}"#),
+            registered: (201, registered.into()),
+            new: (201, new.into()),
+            known: (200, known.into()),
+            next: (200, next.into()),
+            heard: (200, r#"{"success":true,"message":"the runner's word was taken"}"#.into()),
+            other: (404, r#"{"error":"there is nothing at this path"}"#.into()),
         }
     }
 
-    pub(super) fn to(&self, head: &[u8], body: &[u8]) -> &[u8] {
-        let path = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    pub(super) fn to(&self, path: &str, body: &[u8]) -> Answer {
         match path {
-            b"/api/jobs/submit" if memmem::find(body, KNOWN.as_bytes()).is_some() => &self.known,
-            b"/api/jobs/submit" => &self.new,
-            b"/api/runner/register" => &self.registered,
-            path if path.starts_with(b"/api/runner/jobs/next?") => &self.next,
-            path if path.ends_with(b"/start") || path.ends_with(b"/complete") => &self.heard,
+            "/api/jobs/submit" if memmem::find(body, KNOWN.as_bytes()).is_some() => &self.known,
+            "/api/jobs/submit" => &self.new,
+            "/api/runner/register" => &self.registered,
+            "/api/runner/jobs/next" => &self.next,
+            path if path.ends_with("/start") || path.ends_with("/complete") => &self.heard,
             _ => &self.other,
         }
+        .clone()
     }
-}
-
-fn answer(status: &str, body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status}\r\n\
-        content-type: application/json\r\n\
-        content-length: {length}\r\n\
-        date: Mon, 01 Jan 2024 00:00:00 GMT\r\n\r\n\
-        {body}"
-    )
-    .into_bytes()
 }

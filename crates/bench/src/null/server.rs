@@ -1,20 +1,23 @@
-//! Accepts connections and answers what comes in on them; every connection is its own task.
+//! Accepts connections and lets hyper serve them; every connection is its own task.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use memchr::memmem;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
 use tokio::task::JoinSet;
 
 use super::answers::Answers;
 use crate::listener::{announce, listen};
-use crate::scan::content_length;
-
-/// Holds every request of the jobs' calls.
-const INBOX_BYTES: usize = 4_096;
 
 /// Serves on the loopback address until the process is killed, on as many threads as the real server takes: one for
 /// each core it may use. The first line on stdout tells the address.
@@ -41,21 +44,19 @@ async fn accept(listener: TcpListener) -> Result<()> {
 }
 
 /// Until the client closes. A failing connection just ends: the floor has nobody to tell.
-async fn answer_all(mut stream: TcpStream, answers: Arc<Answers>) {
-    let mut inbox = Vec::with_capacity(INBOX_BYTES);
-    while stream.read_buf(&mut inbox).await.is_ok_and(|bytes| bytes > 0) {
-        let Some((head, body)) = whole(&inbox) else { continue };
-        if stream.write_all(answers.to(head, body)).await.is_err() {
-            return;
-        }
-        inbox.clear();
-    }
+async fn answer_all(stream: TcpStream, answers: Arc<Answers>) {
+    let service = service_fn(|request| answer(request, &answers));
+    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
 }
 
-/// Head and body of the request at the start of `bytes`, once they are there.
-fn whole(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (head, body) = bytes.split_at(memmem::find(bytes, b"\r\n\r\n")? + 4);
-    Some((head, body.get(..content_length(head).unwrap_or(0))?))
+async fn answer(request: Request<Incoming>, answers: &Answers) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let (status, words) = answers.to(head.uri.path(), &body);
+    let mut response = Response::new(Full::new(words));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
 }
 
 #[cfg(test)]
@@ -73,14 +74,5 @@ mod tests {
         let mut caller = Caller::connect(server, Numbers::default()).await?;
         caller.life_cycle().await?;
         caller.ask_known(7).await
-    }
-
-    #[test]
-    fn a_request_is_whole_with_the_last_byte_of_its_body() {
-        let bytes = b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}";
-        for length in 0..bytes.len() {
-            assert_eq!(whole(&bytes[..length]), None, "{length} bytes");
-        }
-        assert!(whole(bytes).is_some());
     }
 }
