@@ -17,3 +17,8 @@ pub use records::{
 
 mod store;
 pub use store::Store;
+
+mod migrations;
+mod row;
+
+pub mod sqlite;

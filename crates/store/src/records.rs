@@ -46,7 +46,8 @@ pub struct NewJob {
     pub idempotency: Option<Idempotency>,
 }
 
-/// A SHA-256 of the caller's `Idempotency-Key`.
+/// A SHA-256 of the caller's `Idempotency-Key`. It stands for the job that its submission became or joined, as long
+/// as that job is there; a submission that found an end has done nothing that must not be done twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Idempotency(pub [u8; 32]);
 
@@ -66,7 +67,8 @@ pub enum Submitted {
 pub struct Found {
     /// The job.
     pub job: Job,
-    /// What it ended with; `None` while it has not, or when it was not asked for.
+    /// What it ended with; `None` while it has not, or when it was not asked for. [`crate::Store::job`] always has it,
+    /// for the console so far.
     pub end: Option<End>,
 }
 
@@ -90,7 +92,8 @@ pub struct Handed {
     pub input: String,
 }
 
-/// What a runner brings along with its word. It is kept only when the word is taken.
+/// What a runner brings along with its word. It is kept only when the word is taken and changes something: the
+/// console always, result and error when the job ends with it. A new try begins with an empty console.
 #[derive(Debug, Clone, Default)]
 pub struct Payload {
     /// What its command wrote.
@@ -138,7 +141,8 @@ pub struct Backlog {
     /// Types with jobs that a runner may have now, and how many of them, counted up to
     /// `pilotlight_core::limits::BACKLOG_COUNTED`.
     pub ready: Vec<(JobType, u64)>,
-    /// When the next job's time comes, if one is delayed.
+    /// When the next job's time comes, if one is delayed. In the past when there were too many to make ready at once:
+    /// ask again.
     pub next_at: Option<Epoch>,
 }
 

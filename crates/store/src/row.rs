@@ -63,7 +63,7 @@ pub(crate) struct Row {
 }
 
 /// Where a job stands, as a store has to find it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     /// It waits, and a runner may have it.
     Ready,

@@ -15,13 +15,14 @@ use crate::records::{
 /// A store. Every verb is one transaction: it has happened when it returns, or it has not.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
-    /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides.
+    /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
+    /// was seen before decides first: the job that it stands for is known, with no further caller.
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error>;
 
     /// The current job of a key, with its end if it has one. Changes nothing.
     async fn lookup(&self, key: CacheKey) -> Result<Option<Found>, Error>;
 
-    /// A job, with its console so far and its end.
+    /// A job, with its console so far and its end. While it is pending again, the console is its last try's.
     async fn job(&self, id: JobId) -> Result<Option<Found>, Error>;
 
     /// A job's parameters.
@@ -50,7 +51,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Forgets ended jobs as retention says.
     async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error>;
 
-    /// Completed jobs of these types that were not checked since `before`, at most so many. Changes nothing.
+    /// Completed jobs of these types that equal submissions find and that were not checked since `before`, the longest
+    /// unchecked first, at most so many. Changes nothing.
     async fn unchecked(&self, types: &[JobType], before: Epoch, at_most: usize) -> Result<Vec<Found>, Error>;
 
     /// Remembers that a job's result was found valid at `now`.

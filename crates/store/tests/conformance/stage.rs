@@ -9,7 +9,7 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
-    Cancel, Change, Event, Fingerprint, Freshness, Job, JobId, Lease, Options, Rules, Word,
+    Cancel, Change, Event, Fingerprint, Freshness, Job, JobId, Lease, Options, Refused, Rules, Word,
 };
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{
@@ -40,8 +40,7 @@ pub(crate) struct Stage {
 
 /// Plays a case on a store of this kind.
 pub(crate) fn play<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOnce(Stage) -> F) {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let backend = B::fresh(&settings()).await;
         let store = Some(backend.store());
@@ -107,6 +106,50 @@ impl Stage {
         let (change, job) = self.taken(id, Event::Claim { runner: runner(name) }, nothing(), now).await;
         assert_eq!(change, Change::Claimed);
         job
+    }
+
+    /// Says what must be refused, and change nothing.
+    pub(crate) async fn refused(&self, id: JobId, event: Event, now: Epoch) -> Refused {
+        self.refused_with(id, event, nothing(), now).await
+    }
+
+    /// The same with something that must not be kept.
+    pub(crate) async fn refused_with(
+        &self,
+        id: JobId,
+        event: Event,
+        payload: Payload,
+        now: Epoch,
+    ) -> Refused {
+        let before = self.found(id).await;
+        let refused = match self.say(id, event.clone(), payload, now).await.unwrap() {
+            Said::Refused(refused, job) => {
+                assert_eq!(job, before.job);
+                refused
+            }
+            other => panic!("{event:?} is not refused: {other:?}"),
+        };
+        let after = self.found(id).await;
+        assert_eq!((after.job, after.end), (before.job, before.end));
+        refused
+    }
+
+    /// A new job that the runner `r` executes.
+    pub(crate) async fn claimed(&self, name: &str, now: Epoch) -> Job {
+        let job = self.new_job(new(name), now).await;
+        self.claim(job.id, "r", now).await
+    }
+
+    /// A new job that has this result at once.
+    pub(crate) async fn ended(&self, name: &str, result: &str, now: Epoch) -> Job {
+        self.ended_of(new(name), result, now).await
+    }
+
+    /// The same of this submission.
+    pub(crate) async fn ended_of(&self, new: NewJob, result: &str, now: Epoch) -> Job {
+        let job = self.new_job(new, now).await;
+        let job = self.claim(job.id, "r", now).await;
+        self.complete(&job, result, now).await
     }
 
     /// A runner gets the next job of this type.

@@ -1,13 +1,38 @@
 //! What a submission becomes.
 
-use crate::stage::{Stage, at, new};
+use std::time::Duration;
+
+use pilotlight_core::job::{Cancel, Change, Event, Status};
+use pilotlight_store::{End, Submitted};
+
+use crate::stage::{Stage, again, at, key, new, new_of, nothing, once, with};
 
 pub(crate) async fn a_submission_becomes_a_job(stage: Stage) {
     let job = stage.new_job(new("a"), at(5)).await;
     assert!(job.is_current);
-    assert_eq!((job.created_at, job.callers), (at(5), 1));
-    assert_eq!(stage.found(job.id).await.job, job);
+    assert_eq!((job.created_at, job.callers, job.status(at(5))), (at(5), 1, Status::Pending));
+    let found = stage.found(job.id).await;
+    assert_eq!((found.job, found.end), (job.clone(), Some(End::default())));
     assert_eq!(stage.input(job.id).await.unwrap().as_deref(), Some(r#"{"name":"a"}"#));
+}
+
+pub(crate) async fn a_job_reads_back_as_it_was_submitted(stage: Stage) {
+    let wishes = with(new("a"), |options| {
+        options.priority = -7;
+        options.run_at = at(70);
+        options.max_attempts = 3;
+        options.retry_backoff = Duration::from_millis(17);
+        options.ttl = Some(Duration::from_secs(9));
+    });
+    let job = stage.new_job(wishes.clone(), at(5)).await;
+    assert_eq!(job.options, wishes.options);
+    assert_eq!(stage.found(job.id).await.job, job);
+}
+
+pub(crate) async fn what_was_never_submitted_is_not_there(stage: Stage) {
+    assert!(stage.job(new("a").id).await.unwrap().is_none());
+    assert!(stage.input(new("a").id).await.unwrap().is_none());
+    assert!(stage.lookup(key("a")).await.unwrap().is_none());
 }
 
 pub(crate) async fn an_equal_submission_joins_the_one_under_way(stage: Stage) {
@@ -15,5 +40,161 @@ pub(crate) async fn an_equal_submission_joins_the_one_under_way(stage: Stage) {
     let found = stage.known(new("a"), at(6)).await;
     assert_eq!((found.job.id, found.job.callers), (job.id, 2));
     assert_eq!(found.end, None);
-    assert_eq!(stage.found(job.id).await.job.callers, 2);
+    assert_eq!(stage.found(job.id).await.job, found.job);
+}
+
+pub(crate) async fn an_equal_submission_joins_one_that_executes(stage: Stage) {
+    let job = stage.new_job(new("a"), at(5)).await;
+    let job = stage.claim(job.id, "r", at(6)).await;
+    let (_, job) = stage.taken(job.id, crate::stage::heartbeat(&job), nothing(), at(7)).await;
+    let urgent = with(new("a"), |options| options.priority = 9);
+    let found = stage.known(urgent, at(8)).await;
+    assert_eq!((found.job.callers, found.job.options.priority), (2, 9));
+    assert_eq!(found.job.state, job.state);
+    assert_eq!(stage.found(job.id).await.job, found.job);
+}
+
+pub(crate) async fn another_submission_is_another_job(stage: Stage) {
+    let one = stage.new_job(new("a"), at(5)).await;
+    let other = stage.new_job(new("b"), at(5)).await;
+    assert_ne!(one.id, other.id);
+    assert_eq!(stage.found(one.id).await.job.callers, 1);
+}
+
+pub(crate) async fn joined_callers_share_the_most_urgent_wish(stage: Stage) {
+    let late = with(new("a"), |options| options.run_at = at(500));
+    let job = stage.new_job(late, at(5)).await;
+    let urgent = with(new("a"), |options| {
+        options.priority = 3;
+        options.run_at = at(6);
+        options.max_attempts = 9;
+    });
+    let found = stage.known(urgent, at(6)).await;
+    assert_eq!((found.job.options.priority, found.job.ready_at), (3, at(6)));
+    assert_eq!(found.job.options.max_attempts, 1);
+    let handed =
+        stage.next("render", "r", at(6)).await.expect("its time has come with the caller who joined");
+    assert_eq!(handed.job.id, job.id);
+}
+
+pub(crate) async fn a_result_is_the_answer_to_equal_submissions(stage: Stage) {
+    let job = stage.ended("a", "42", at(5)).await;
+    let found = stage.known(new("a"), at(9)).await;
+    assert_eq!((found.job.id, found.job.callers), (job.id, 1));
+    assert_eq!(found.end.unwrap().output.as_deref(), Some("42"));
+}
+
+pub(crate) async fn a_lookup_finds_what_a_submission_would(stage: Stage) {
+    let pending = stage.new_job(new("a"), at(5)).await;
+    let found = stage.lookup(key("a")).await.unwrap().unwrap();
+    assert_eq!((found.job, found.end), (pending, None));
+    let ended = stage.ended("b", "42", at(5)).await;
+    let found = stage.lookup(key("b")).await.unwrap().unwrap();
+    assert_eq!((found.job.id, found.end.unwrap().output.as_deref()), (ended.id, Some("42")));
+}
+
+pub(crate) async fn an_expired_result_is_computed_again(stage: Stage) {
+    let old = with(new("a"), |options| options.ttl = Some(Duration::from_millis(100)));
+    let old = stage.ended_of(old, "42", at(5)).await;
+    assert_eq!(stage.known(new("a"), at(104)).await.job.id, old.id);
+    let job = stage.new_job(new("a"), at(105)).await;
+    assert!(job.is_current);
+    assert_eq!(stage.found(old.id).await.job.status(at(105)), Status::Expired);
+    assert!(!stage.found(old.id).await.job.is_current);
+}
+
+pub(crate) async fn an_invalid_result_is_computed_again(stage: Stage) {
+    let old = stage.ended("a", "42", at(5)).await;
+    let (change, job) = stage.taken(old.id, Event::Invalid, nothing(), at(6)).await;
+    assert_eq!((change, job.status(at(6))), (Change::Expired, Status::Expired));
+    let job = stage.new_job(new("a"), at(7)).await;
+    assert_eq!(stage.lookup(key("a")).await.unwrap().unwrap().job.id, job.id);
+}
+
+pub(crate) async fn a_failure_is_remembered_for_a_while(stage: Stage) {
+    let job = stage.new_job(new("a"), at(5)).await;
+    let job = stage.claim(job.id, "r", at(5)).await;
+    stage.fail(&job, "no", at(10)).await;
+    let found = stage.known(new("a"), at(609)).await;
+    assert_eq!(found.end.unwrap().error.as_deref(), Some("no"));
+    assert_ne!(stage.new_job(new("a"), at(610)).await.id, job.id);
+}
+
+pub(crate) async fn a_cancelled_job_is_not_remembered(stage: Stage) {
+    let job = stage.new_job(new("a"), at(5)).await;
+    stage.cancel(job.id, Cancel::All, at(6)).await;
+    let next = stage.new_job(new("a"), at(7)).await;
+    assert!(next.is_current);
+    assert!(!stage.found(job.id).await.job.is_current);
+}
+
+pub(crate) async fn a_fresh_submission_never_joins_a_twin_under_way(stage: Stage) {
+    let twin = stage.new_job(new("a"), at(5)).await;
+    let fresh = stage.new_job(again(new("a")), at(6)).await;
+    assert!(!fresh.is_current);
+    assert_eq!(stage.found(twin.id).await.job.callers, 1);
+    assert_eq!(stage.known(new("a"), at(7)).await.job.id, twin.id);
+}
+
+pub(crate) async fn a_fresh_result_replaces_the_known_one(stage: Stage) {
+    let old = stage.ended("a", "1", at(5)).await;
+    let fresh = stage.new_job(again(new("a")), at(6)).await;
+    assert_eq!(stage.known(new("a"), at(7)).await.job.id, old.id);
+    let fresh = stage.claim(fresh.id, "r", at(8)).await;
+    assert!(stage.complete(&fresh, "2", at(9)).await.is_current);
+    assert_eq!(stage.known(new("a"), at(10)).await.end.unwrap().output.as_deref(), Some("2"));
+    assert!(!stage.found(old.id).await.job.is_current);
+}
+
+pub(crate) async fn a_fresh_failure_leaves_the_known_result(stage: Stage) {
+    let old = stage.ended("a", "1", at(5)).await;
+    let fresh = stage.new_job(again(new("a")), at(6)).await;
+    let fresh = stage.claim(fresh.id, "r", at(8)).await;
+    stage.fail(&fresh, "no", at(9)).await;
+    assert_eq!(stage.known(new("a"), at(10)).await.job.id, old.id);
+}
+
+pub(crate) async fn a_fresh_submission_of_the_unknown_is_current(stage: Stage) {
+    assert!(stage.new_job(again(new("a")), at(6)).await.is_current);
+}
+
+pub(crate) async fn a_repeated_submission_is_the_same_job(stage: Stage) {
+    let job = stage.new_job(once(again(new("a")), "k"), at(5)).await;
+    let found = stage.known(once(again(new("a")), "k"), at(6)).await;
+    assert_eq!((found.job.id, found.job.callers, found.end), (job.id, 1, None));
+    let job = stage.claim(job.id, "r", at(7)).await;
+    stage.complete(&job, "42", at(8)).await;
+    let found = stage.known(once(again(new("a")), "k"), at(9)).await;
+    assert_eq!((found.job.id, found.end.unwrap().output.as_deref()), (job.id, Some("42")));
+}
+
+pub(crate) async fn a_repeated_submission_joins_once(stage: Stage) {
+    let job = stage.new_job(new("a"), at(5)).await;
+    for now in [6, 7, 8] {
+        let found = stage.known(once(new("a"), "k"), at(now)).await;
+        assert_eq!((found.job.id, found.job.callers), (job.id, 2));
+    }
+}
+
+pub(crate) async fn one_idempotency_key_for_two_submissions_is_a_conflict(stage: Stage) {
+    let job = stage.new_job(once(new("a"), "k"), at(5)).await;
+    let other = stage.submit(once(new("b"), "k"), at(6)).await.unwrap();
+    assert!(matches!(other, Submitted::Conflict), "{other:?}");
+    assert!(stage.lookup(key("b")).await.unwrap().is_none());
+    assert_eq!(stage.found(job.id).await.job, job);
+}
+
+pub(crate) async fn an_idempotency_key_is_free_again_when_its_job_is_gone(stage: Stage) {
+    let job = stage.new_job(once(new("a"), "k"), at(5)).await;
+    stage.delete(&[job.id]).await.unwrap();
+    stage.new_job(once(new("b"), "k"), at(6)).await;
+}
+
+pub(crate) async fn texts_of_any_kind_are_kept(stage: Stage) {
+    let mut odd = new_of("\u{1f525} 'type\" \\ ; -- \n", "a");
+    odd.input = "{\"\u{e9}\": \"\u{10ffff} ' \\\\ \"}".to_owned();
+    let input = odd.input.clone();
+    let job = stage.new_job(odd, at(5)).await;
+    assert_eq!(stage.found(job.id).await.job, job);
+    assert_eq!(stage.input(job.id).await.unwrap(), Some(input));
 }

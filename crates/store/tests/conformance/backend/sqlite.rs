@@ -44,7 +44,6 @@ fn open(folder: &Path, settings: &Settings) -> Arc<dyn Store> {
 
 fn new_folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name =
-        format!("pilotlight-conformance-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+    let name = format!("pilotlight-conformance-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
     std::env::temp_dir().join(name)
 }

@@ -1,0 +1,114 @@
+//! Copies of a store. A backup may be made while a service uses the store: it reads like any reader. A restore needs
+//! the folder for itself.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::of_disk;
+use super::open::{self, Lock};
+use crate::error::Error;
+use crate::migrations;
+
+/// What a restore does with a store that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and nothing is restored.
+    Keep,
+    /// It is lost.
+    Replace,
+}
+
+/// Writes a copy of the store in this folder to a file that must not be there yet. It is complete and on disk when
+/// this returns; a copy that failed leaves nothing behind.
+///
+/// # Errors
+/// [`Error::Unavailable`] when there is no store, or the file is there already; [`Error::Full`] and others as the
+/// disk says.
+pub fn backup(folder: &Path, to: &Path) -> Result<(), Error> {
+    let from = open::file_in(folder);
+    if !from.exists() {
+        return Err(Error::Unavailable(format!("there is no store in {}", folder.display())));
+    }
+    let db = open::connect(&from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    open::is_ours(&db)?;
+    open::private().create_new(true).open(to).map_err(|error| of_disk(&error, to))?;
+    let made = copy(&db, to);
+    if made.is_err() {
+        let _ = std::fs::remove_file(to);
+    }
+    made
+}
+
+fn copy(db: &Connection, to: &Path) -> Result<(), Error> {
+    let name = to.to_str().ok_or_else(|| Error::Unavailable("the file's name is not UTF-8".to_owned()))?;
+    db.execute("VACUUM INTO ?1", [name])?;
+    on_disk(to)
+}
+
+/// Puts a backup into this folder, as its store.
+///
+/// # Errors
+/// [`Error::InUse`] while a service uses the store; [`Error::Unavailable`] when there is one and it is to be kept;
+/// [`Error::Damaged`] when the backup is none, or is not whole; [`Error::Newer`] when it is of a newer program.
+pub fn restore(from: &Path, folder: &Path, existing: Existing) -> Result<(), Error> {
+    is_whole(from)?;
+    let lock = Lock::take(folder)?;
+    let store = open::file_in(folder);
+    if existing == Existing::Keep && store.exists() {
+        return Err(Error::Unavailable(format!("there is a store in {} already", folder.display())));
+    }
+    let arriving = folder.join("pilotlight.restoring");
+    remove(&arriving)?;
+    bring(from, &arriving)?;
+    forget_log(folder)?;
+    std::fs::rename(&arriving, &store).map_err(|error| of_disk(&error, &store))?;
+    on_disk(folder)?;
+    drop(lock);
+    Ok(())
+}
+
+/// The old store's log must not be taken for the new file's. What is in it goes into the old file first: should this
+/// end here, the old store is still one.
+fn forget_log(folder: &Path) -> Result<(), Error> {
+    if let Ok(old) = open::connect(&open::file_in(folder), OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        // A store that is too damaged for that is replaced for this very reason.
+        let _ = old.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+    remove(&folder.join("pilotlight.db-wal"))?;
+    remove(&folder.join("pilotlight.db-shm"))
+}
+
+fn bring(from: &Path, arriving: &Path) -> Result<(), Error> {
+    let disk = |error: std::io::Error| of_disk(&error, arriving);
+    let mut to = open::private().create_new(true).open(arriving).map_err(disk)?;
+    let mut from = File::open(from).map_err(|error| of_disk(&error, from))?;
+    std::io::copy(&mut from, &mut to).map_err(disk)?;
+    to.sync_all().map_err(disk)
+}
+
+fn remove(path: &PathBuf) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(of_disk(&error, path)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn on_disk(path: &Path) -> Result<(), Error> {
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(|error| of_disk(&error, path))
+}
+
+/// Whether this is a whole backup that this program can read.
+fn is_whole(from: &Path) -> Result<(), Error> {
+    let db = open::connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    open::is_ours(&db)?;
+    if open::schema(&db)? == 0 {
+        return Err(Error::Damaged("the backup holds nothing".to_owned()));
+    }
+    migrations::missing(open::MIGRATIONS, open::schema(&db)?)?;
+    let verdict: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(Error::Damaged(verdict)) }
+}

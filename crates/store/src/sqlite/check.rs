@@ -1,0 +1,100 @@
+//! Looks through the whole store for what cannot be. It changes nothing, and says nothing of what jobs hold.
+
+use rusqlite::Connection;
+
+use super::jobs::{select_jobs, stored};
+use crate::error::Error;
+
+/// Sentences of one kind that are told; one broken rule can be broken a million times.
+const TOLD: usize = 20;
+
+/// What must never be found, and how it is said. Each query gives one column.
+const NEVER: &[(&str, &str)] = &[
+    (
+        "more than one current job of the key of job",
+        "SELECT lower(hex(max(id))) FROM jobs WHERE is_current = 1 GROUP BY cache_key HAVING count(*) > 1",
+    ),
+    (
+        "a job has ended without a time, or has one without having ended:",
+        "SELECT lower(hex(id)) FROM jobs WHERE (phase >= 5) <> (ended_at IS NOT NULL)",
+    ),
+    (
+        "no parameters for job",
+        "SELECT lower(hex(id)) FROM jobs WHERE NOT EXISTS (SELECT 1 FROM inputs WHERE job = seq)",
+    ),
+    (
+        "no result for completed job",
+        "SELECT lower(hex(id)) FROM jobs LEFT JOIN outputs ON job = seq WHERE phase IN (5, 6) AND output IS NULL",
+    ),
+    (
+        "a wrong size of the things of job",
+        "SELECT lower(hex(id)) FROM jobs LEFT JOIN outputs ON job = seq \
+         WHERE input_bytes <> (SELECT octet_length(input) FROM inputs WHERE job = seq) \
+         OR output_bytes <> coalesce(octet_length(output), 0) + coalesce(octet_length(error), 0) \
+         OR console_bytes <> (SELECT coalesce(sum(octet_length(text)), 0) FROM consoles WHERE job = seq)",
+    ),
+    (
+        "the sum of all sizes is wrong by",
+        "SELECT given FROM (SELECT value - (SELECT coalesce(sum(input_bytes + output_bytes + console_bytes), 0) \
+         FROM jobs) AS given FROM meta WHERE name = 'bytes') WHERE given <> 0",
+    ),
+    (
+        "a wrong count of jobs in phase",
+        "SELECT phase FROM (SELECT phase, job_type, jobs FROM tallies \
+         UNION ALL SELECT phase, job_type, -count(*) FROM jobs GROUP BY phase, job_type) \
+         GROUP BY phase, job_type HAVING sum(jobs) <> 0",
+    ),
+    ("a row belongs to nothing, in table", "SELECT \"table\" FROM pragma_foreign_key_check"),
+];
+
+/// See [`crate::Store::check`].
+pub(super) fn check(db: &Connection) -> Result<Vec<String>, Error> {
+    let state = db.unchecked_transaction()?;
+    let mut wrong = Vec::new();
+    tell(&state, "PRAGMA integrity_check(20)", |it| if it == "ok" { None } else { Some(it) }, &mut wrong)?;
+    // With a damaged file the other questions only repeat that.
+    if !wrong.is_empty() {
+        return Ok(wrong);
+    }
+    for (sentence, sql) in NEVER {
+        tell(&state, sql, |it| Some(format!("{sentence} {it}")), &mut wrong)?;
+    }
+    unreadable(&state, &mut wrong)?;
+    Ok(wrong)
+}
+
+fn tell(
+    db: &Connection,
+    sql: &str,
+    say: impl Fn(String) -> Option<String>,
+    wrong: &mut Vec<String>,
+) -> Result<(), Error> {
+    let mut ask = db.prepare(sql)?;
+    let mut rows = ask.query([])?;
+    let told = wrong.len() + TOLD;
+    while let Some(row) = rows.next()? {
+        let it = row.get_ref(0)?;
+        let it = it.as_str().map(str::to_owned).or_else(|_| it.as_i64().map(|it| it.to_string()));
+        wrong.extend(say(it.unwrap_or_default()));
+        if wrong.len() >= told {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Every job must make sense.
+fn unreadable(db: &Connection, wrong: &mut Vec<String>) -> Result<(), Error> {
+    let mut ask = db.prepare(select_jobs!("ORDER BY seq"))?;
+    let mut rows = ask.query([])?;
+    let told = wrong.len() + TOLD;
+    while let Some(row) = rows.next()? {
+        if let Err(error) = stored(row) {
+            wrong.push(error.to_string());
+        }
+        if wrong.len() >= told {
+            break;
+        }
+    }
+    Ok(())
+}

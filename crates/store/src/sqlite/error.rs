@@ -1,0 +1,74 @@
+//! What SQLite and the disk say, in the store's words.
+
+use std::io;
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::error::Error;
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(code) => said(code, error),
+            None if makes_no_sense(&error) => Self::Damaged(error.to_string()),
+            None => Self::Database(Box::new(error)),
+        }
+    }
+}
+
+fn said(code: ErrorCode, error: rusqlite::Error) -> Error {
+    if code == ErrorCode::DiskFull {
+        Error::Full
+    } else if code == ErrorCode::ReadOnly {
+        Error::ReadOnly
+    } else if matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::CannotOpen) {
+        Error::Unavailable(error.to_string())
+    } else if matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) {
+        Error::Damaged(error.to_string())
+    } else {
+        Error::Database(Box::new(error))
+    }
+}
+
+/// A column of another type than was written there.
+fn makes_no_sense(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+    )
+}
+
+/// What the file system says of a path.
+pub(super) fn of_disk(error: &io::Error, path: &Path) -> Error {
+    match of_kind(error.kind()) {
+        Some(known) => known,
+        None => Error::Unavailable(format!("{}: {error}", path.display())),
+    }
+}
+
+/// What SQLite names only as an error of input and output: a disk over its quota, or one that turned read-only.
+pub(super) fn of_kind(kind: io::ErrorKind) -> Option<Error> {
+    if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        Some(Error::Full)
+    } else if matches!(kind, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) {
+        Some(Error::ReadOnly)
+    } else {
+        None
+    }
+}
+
+/// The same for somebody else who suffers from it.
+pub(super) fn again(error: &Error) -> Error {
+    match error {
+        Error::Full => Error::Full,
+        Error::ReadOnly => Error::ReadOnly,
+        Error::InUse => Error::InUse,
+        Error::Newer { found, known } => Error::Newer { found: *found, known: *known },
+        Error::Damaged(what) => Error::Damaged(what.clone()),
+        Error::Unavailable(why) => Error::Unavailable(why.clone()),
+        Error::Database(cause) => Error::Unavailable(cause.to_string()),
+    }
+}

@@ -1,0 +1,82 @@
+//! What others are still to be told. A telling is written in the transaction of what it tells.
+
+use std::time::Duration;
+
+use pilotlight_core::ids::JobType;
+use pilotlight_core::job::{Job, JobId};
+use pilotlight_core::time::Epoch;
+use rusqlite::params;
+
+use super::tx::Tx;
+use crate::error::Error;
+use crate::records::{HookCall, HookEvent, HookId};
+use crate::row::{damaged, epoch, number, time};
+
+/// Notes that this is to be told, where somebody wants to know.
+pub(super) fn note(tx: &Tx<'_>, job: &Job, event: HookEvent, now: Epoch) -> Result<(), Error> {
+    if tx.settings.hooked.contains(&job.job_type) {
+        tx.db
+            .prepare_cached(
+                "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES (?1, ?2, ?3, ?4, ?4)",
+            )?
+            .execute(params![job.id.as_bytes(), job.job_type.as_str(), event_number(event), time(now)])?;
+    }
+    Ok(())
+}
+
+/// See [`crate::Store::hook_calls`].
+pub(super) fn hook_calls(
+    tx: &Tx<'_>,
+    at_most: usize,
+    lease: Duration,
+    now: Epoch,
+) -> Result<Vec<HookCall>, Error> {
+    let mut take = tx.db.prepare_cached(
+        "UPDATE hooks SET due_at = ?2 WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due WHERE due_at <= ?1 \
+         ORDER BY due_at, id LIMIT ?3) RETURNING id, job, job_type, event, at, failures",
+    )?;
+    let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+    let rows = take.query_and_then(params![time(now), time(now.after(lease)), at_most], call)?;
+    let mut calls = rows.collect::<Result<Vec<_>, _>>()?;
+    calls.sort_by_key(|call| call.id);
+    Ok(calls)
+}
+
+fn call(row: &rusqlite::Row<'_>) -> Result<HookCall, Error> {
+    let job_type: String = row.get(2)?;
+    Ok(HookCall {
+        id: HookId(row.get(0)?),
+        job: JobId::from_bytes(row.get(1)?),
+        job_type: JobType::parse(&job_type).map_err(|_| damaged("job_type"))?,
+        event: event(row.get(3)?)?,
+        at: epoch(row.get(4)?, "at")?,
+        failures: number(row.get(5)?, "failures")?,
+    })
+}
+
+/// See [`crate::Store::hook_done`].
+pub(super) fn hook_done(tx: &Tx<'_>, id: HookId) -> Result<(), Error> {
+    tx.db.prepare_cached("DELETE FROM hooks WHERE id = ?1")?.execute([id.0])?;
+    Ok(())
+}
+
+/// See [`crate::Store::hook_failed`].
+pub(super) fn hook_failed(tx: &Tx<'_>, id: HookId, again_at: Epoch) -> Result<(), Error> {
+    tx.db
+        .prepare_cached("UPDATE hooks SET failures = failures + 1, due_at = ?2 WHERE id = ?1")?
+        .execute(params![id.0, time(again_at)])?;
+    Ok(())
+}
+
+const fn event_number(event: HookEvent) -> i64 {
+    match event {
+        HookEvent::Created => 0,
+        HookEvent::Completed => 1,
+        HookEvent::Failed => 2,
+    }
+}
+
+fn event(number: i64) -> Result<HookEvent, Error> {
+    let known = [HookEvent::Created, HookEvent::Completed, HookEvent::Failed];
+    known.into_iter().find(|event| event_number(*event) == number).ok_or_else(|| damaged("event"))
+}

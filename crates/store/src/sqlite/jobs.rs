@@ -1,0 +1,276 @@
+//! Jobs as rows: reading, adding, writing back, forgetting. The sums follow here, and nowhere else.
+
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::job::{Job, JobId};
+use pilotlight_core::time::Epoch;
+use rusqlite::{Connection, OptionalExtension, Params, params};
+
+use super::tx::Tx;
+use crate::error::Error;
+use crate::row::{Phase, Row, columns, number, time};
+
+/// `SELECT`s a [`Stored`], and what follows its columns.
+macro_rules! select_jobs {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            crate::row::columns!(),
+            ", seq, ended_at, input_bytes, output_bytes, console_bytes FROM jobs ",
+            $rest
+        )
+    };
+    ($more:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            crate::row::columns!(),
+            ", seq, ended_at, input_bytes, output_bytes, console_bytes, ",
+            $more,
+            " FROM jobs ",
+            $rest
+        )
+    };
+}
+pub(super) use select_jobs;
+
+/// Where the columns begin that follow those of a [`Stored`].
+pub(super) const MORE: usize = 30;
+
+/// A job, and what only the store knows of it.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) job: Job,
+    /// Its place in the order of submission.
+    pub(super) seq: i64,
+    pub(super) phase: Phase,
+    pub(super) ended_at: Option<i64>,
+    pub(super) bytes: Bytes,
+}
+
+/// What a job's large things come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Bytes {
+    pub(super) input: i64,
+    /// Result and error message.
+    pub(super) output: i64,
+    pub(super) console: i64,
+}
+
+impl Bytes {
+    pub(super) const fn sum(self) -> i64 {
+        self.input + self.output + self.console
+    }
+}
+
+/// A text's length as it is stored.
+pub(super) fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn by_id(db: &Connection, id: JobId) -> Result<Option<Stored>, Error> {
+    one(db, select_jobs!("WHERE id = ?1"), [id.as_bytes()])
+}
+
+pub(super) fn by_seq(db: &Connection, seq: i64) -> Result<Option<Stored>, Error> {
+    one(db, select_jobs!("WHERE seq = ?1"), [seq])
+}
+
+/// The job that equal submissions find.
+pub(super) fn current(db: &Connection, key: CacheKey) -> Result<Option<Stored>, Error> {
+    let sql = select_jobs!("INDEXED BY jobs_current WHERE cache_key = ?1 AND is_current = 1");
+    one(db, sql, [key.as_bytes()])
+}
+
+pub(super) fn one(db: &Connection, sql: &str, params: impl Params) -> Result<Option<Stored>, Error> {
+    db.prepare_cached(sql)?.query_row(params, |row| Ok(stored(row))).optional()?.transpose()
+}
+
+pub(super) fn all(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Stored>, Error> {
+    let mut read = db.prepare_cached(sql)?;
+    let rows = read.query_and_then(params, stored)?;
+    rows.collect()
+}
+
+pub(super) fn stored(row: &rusqlite::Row<'_>) -> Result<Stored, Error> {
+    let flat = flat(row)?;
+    Ok(Stored {
+        phase: Phase::from_number(flat.phase)?,
+        job: flat.job()?,
+        seq: row.get(25)?,
+        ended_at: row.get(26)?,
+        bytes: Bytes { input: row.get(27)?, output: row.get(28)?, console: row.get(29)? },
+    })
+}
+
+fn flat(row: &rusqlite::Row<'_>) -> Result<Row, Error> {
+    Ok(Row {
+        id: row.get(0)?,
+        job_type: row.get(1)?,
+        cache_key: row.get(2)?,
+        is_current: row.get(3)?,
+        priority: row.get(4)?,
+        run_at: row.get(5)?,
+        max_attempts: row.get(6)?,
+        retry_backoff_ms: row.get(7)?,
+        ttl_ms: row.get(8)?,
+        callers: row.get(9)?,
+        created_at: row.get(10)?,
+        updated_at: row.get(11)?,
+        ready_at: row.get(12)?,
+        attempts: row.get(13)?,
+        losses: row.get(14)?,
+        lease: row.get(15)?,
+        phase: row.get(16)?,
+        runner: row.get(17)?,
+        held_at: row.get(18)?,
+        heard_at: row.get(19)?,
+        progress_current: row.get(20)?,
+        progress_total: row.get(21)?,
+        until_at: row.get(22)?,
+        fingerprint: row.get(23)?,
+        failure: row.get(24)?,
+    })
+}
+
+/// Adds a job with its parameters.
+pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Epoch) -> Result<i64, Error> {
+    if job.is_current {
+        demote(tx, job.key)?;
+    }
+    let row = Row::of(job, now);
+    // A job that was just submitted: nobody holds it, and it has no end.
+    tx.db
+        .prepare_cached(concat!(
+            "INSERT INTO jobs (",
+            columns!(),
+            ", input_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ?18)"
+        ))?
+        .execute(params![
+            row.id,
+            row.job_type,
+            row.cache_key,
+            row.is_current,
+            row.priority,
+            row.run_at,
+            row.max_attempts,
+            row.retry_backoff_ms,
+            row.ttl_ms,
+            row.callers,
+            row.created_at,
+            row.updated_at,
+            row.ready_at,
+            row.attempts,
+            row.losses,
+            row.lease,
+            row.phase,
+            length(input),
+        ])?;
+    let seq = tx.db.last_insert_rowid();
+    tx.db.prepare_cached("INSERT INTO inputs (job, input) VALUES (?1, ?2)")?.execute(params![seq, input])?;
+    tx.delta.enters(Phase::of(job, now), &job.job_type);
+    tx.delta.bytes += length(input);
+    Ok(seq)
+}
+
+/// Writes back what became of a job.
+pub(super) fn update(
+    tx: &mut Tx<'_>,
+    before: &Stored,
+    after: &Job,
+    bytes: Bytes,
+    now: Epoch,
+) -> Result<(), Error> {
+    if after.is_current && !before.job.is_current {
+        demote(tx, after.key)?;
+    }
+    let row = Row::of(after, now);
+    let phase = Phase::of(after, now);
+    if phase == before.phase && matches!(phase, Phase::InProgress) && bytes == before.bytes {
+        still_alive(tx, before.seq, &row)?;
+    } else {
+        let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| time(now)));
+        rewrite(tx, before.seq, &row, ended_at, bytes)?;
+    }
+    if phase != before.phase {
+        tx.delta.leaves(before.phase, &after.job_type);
+        tx.delta.enters(phase, &after.job_type);
+    }
+    tx.delta.bytes += bytes.sum() - before.bytes.sum();
+    Ok(())
+}
+
+/// Most of what is written are signs of life: they touch one index.
+fn still_alive(tx: &Tx<'_>, seq: i64, row: &Row) -> Result<(), Error> {
+    let mut write = tx.db.prepare_cached(
+        "UPDATE jobs SET updated_at = ?2, heard_at = ?3, progress_current = ?4, progress_total = ?5, callers = ?6, \
+         run_at = ?7, ready_at = ?8, priority = ?9 WHERE seq = ?1",
+    )?;
+    write.execute(params![
+        seq,
+        row.updated_at,
+        row.heard_at,
+        row.progress_current,
+        row.progress_total,
+        row.callers,
+        row.run_at,
+        row.ready_at,
+        row.priority,
+    ])?;
+    Ok(())
+}
+
+fn rewrite(tx: &Tx<'_>, seq: i64, row: &Row, ended_at: Option<i64>, bytes: Bytes) -> Result<(), Error> {
+    let mut write = tx.db.prepare_cached(
+        "UPDATE jobs SET is_current = ?2, priority = ?3, run_at = ?4, callers = ?5, updated_at = ?6, ready_at = ?7, \
+         attempts = ?8, losses = ?9, lease = ?10, phase = ?11, runner = ?12, held_at = ?13, heard_at = ?14, \
+         progress_current = ?15, progress_total = ?16, until_at = ?17, fingerprint = ?18, failure = ?19, \
+         ended_at = ?20, output_bytes = ?21, console_bytes = ?22 WHERE seq = ?1",
+    )?;
+    write.execute(params![
+        seq,
+        row.is_current,
+        row.priority,
+        row.run_at,
+        row.callers,
+        row.updated_at,
+        row.ready_at,
+        row.attempts,
+        row.losses,
+        row.lease,
+        row.phase,
+        row.runner,
+        row.held_at,
+        row.heard_at,
+        row.progress_current,
+        row.progress_total,
+        row.until_at,
+        row.fingerprint,
+        row.failure,
+        ended_at,
+        bytes.output,
+        bytes.console,
+    ])?;
+    Ok(())
+}
+
+/// Nobody is the current job of this key any more.
+fn demote(tx: &Tx<'_>, key: CacheKey) -> Result<(), Error> {
+    let mut write = tx.db.prepare_cached(
+        "UPDATE jobs INDEXED BY jobs_current SET is_current = 0 WHERE cache_key = ?1 AND is_current = 1",
+    )?;
+    write.execute([key.as_bytes()])?;
+    Ok(())
+}
+
+/// Forgets a job and all that belongs to it.
+pub(super) fn delete(tx: &mut Tx<'_>, stored: &Stored) -> Result<(), Error> {
+    tx.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([stored.seq])?;
+    tx.delta.leaves(stored.phase, &stored.job.job_type);
+    tx.delta.bytes -= stored.bytes.sum();
+    Ok(())
+}
+
+/// A count as it was stored.
+pub(super) fn count(row: &rusqlite::Row<'_>) -> Result<u64, Error> {
+    number(row.get(0)?, "count")
+}

@@ -1,0 +1,52 @@
+//! Forgetting jobs: because they are old, because they are large, or because somebody says so.
+
+use pilotlight_core::job::JobId;
+use pilotlight_core::time::Epoch;
+use rusqlite::Connection;
+
+use super::jobs::{self, Stored, select_jobs};
+use super::tx::Tx;
+use crate::error::Error;
+use crate::records::{Pruned, Retention};
+use crate::row::{damaged, epoch, number};
+
+/// See [`crate::Store::prune`].
+pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Epoch) -> Result<Pruned, Error> {
+    let mut pruned = Pruned::default();
+    for _ in 0..retention.at_most {
+        let Some(oldest) = first_ended(tx.db)? else { break };
+        if !(is_old(&oldest, retention, now)? || is_too_much(tx, retention)?) {
+            break;
+        }
+        jobs::delete(tx, &oldest)?;
+        pruned.jobs += 1;
+        pruned.bytes += number::<u64>(oldest.bytes.sum(), "bytes")?;
+    }
+    Ok(pruned)
+}
+
+fn first_ended(db: &Connection) -> Result<Option<Stored>, Error> {
+    let sql = select_jobs!("INDEXED BY jobs_ended WHERE ended_at IS NOT NULL ORDER BY ended_at, seq LIMIT 1");
+    jobs::one(db, sql, [])
+}
+
+fn is_old(job: &Stored, retention: Retention, now: Epoch) -> Result<bool, Error> {
+    let ended_at = epoch(job.ended_at.ok_or_else(|| damaged("ended_at"))?, "ended_at")?;
+    Ok(now.since(ended_at) >= retention.keep_for)
+}
+
+fn is_too_much(tx: &Tx<'_>, retention: Retention) -> Result<bool, Error> {
+    Ok(retention.max_bytes > 0 && number::<u64>(tx.bytes()?, "bytes")? > retention.max_bytes)
+}
+
+/// See [`crate::Store::delete`].
+pub(super) fn delete(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+    let mut deleted = Vec::new();
+    for id in ids {
+        if let Some(job) = jobs::by_id(tx.db, *id)? {
+            jobs::delete(tx, &job)?;
+            deleted.push(*id);
+        }
+    }
+    Ok(deleted)
+}

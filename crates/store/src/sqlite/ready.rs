@@ -1,0 +1,128 @@
+//! Jobs that wait for runners.
+
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::Event;
+use pilotlight_core::time::Epoch;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::jobs::{self, MORE, select_jobs, stored};
+use super::tx::Tx;
+use super::{payloads, say, tally};
+use crate::error::Error;
+use crate::records::{Backlog, Handed, Payload, Said};
+use crate::row::{Phase, damaged, epoch, time};
+
+/// Delayed jobs that become ready in one transaction. What is left has its time in the past, so it is asked for again.
+const AT_ONCE: i64 = 10_000;
+
+/// See [`crate::Store::dispatch`].
+pub(super) fn dispatch(
+    tx: &mut Tx<'_>,
+    types: &[JobType],
+    runner: &RunnerId,
+    now: Epoch,
+) -> Result<Option<Handed>, Error> {
+    let Some(seq) = next(tx.db, types, now)? else { return Ok(None) };
+    let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| damaged("seq"))?;
+    let event = Event::Dispatch { runner: runner.clone() };
+    match say::say_of(tx, &before, &event, &Payload::default(), now)? {
+        Said::Taken(answer) => {
+            let input = payloads::input_of(tx.db, seq)?;
+            Ok(Some(Handed { job: answer.job, input }))
+        }
+        Said::Refused(..) | Said::ConsoleFull | Said::Unknown => Ok(None),
+    }
+}
+
+/// The most urgent of what each type has to offer.
+fn next(db: &Connection, types: &[JobType], now: Epoch) -> Result<Option<i64>, Error> {
+    let mut best: Option<(i64, i64)> = None;
+    for job_type in types {
+        let first = first_of(db, job_type, now)?;
+        best = best.max(first.map(|(priority, seq)| (priority, -seq)));
+    }
+    Ok(best.map(|(_, seq)| -seq))
+}
+
+fn first_of(db: &Connection, job_type: &JobType, now: Epoch) -> Result<Option<(i64, i64)>, Error> {
+    let mut read = db.prepare_cached(
+        "SELECT priority, seq FROM jobs INDEXED BY jobs_ready \
+         WHERE phase = 0 AND job_type = ?1 AND ready_at <= ?2 ORDER BY priority DESC, seq LIMIT 1",
+    )?;
+    let first = read.query_row(params![job_type.as_str(), time(now)], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(first.optional()?)
+}
+
+/// See [`crate::Store::available`].
+pub(super) fn available(
+    db: &Connection,
+    types: &[JobType],
+    at_most: usize,
+    now: Epoch,
+) -> Result<Vec<Handed>, Error> {
+    let mut ready = Vec::new();
+    for job_type in types {
+        ready.extend(ready_of(db, job_type, at_most, now)?);
+    }
+    ready.sort_by_key(|(seq, _)| *seq);
+    ready.dedup_by_key(|(seq, _)| *seq);
+    Ok(ready.into_iter().take(at_most).map(|(_, handed)| handed).collect())
+}
+
+fn ready_of(
+    db: &Connection,
+    job_type: &JobType,
+    at_most: usize,
+    now: Epoch,
+) -> Result<Vec<(i64, Handed)>, Error> {
+    let mut read = db.prepare_cached(select_jobs!(
+        "input",
+        "INDEXED BY jobs_available JOIN inputs ON job = seq \
+         WHERE phase = 0 AND job_type = ?1 AND ready_at <= ?2 ORDER BY seq LIMIT ?3"
+    ))?;
+    let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+    let rows = read.query_and_then(params![job_type.as_str(), time(now), at_most], |row| {
+        let stored = stored(row)?;
+        Ok::<_, Error>((stored.seq, Handed { job: stored.job, input: row.get(MORE)? }))
+    })?;
+    rows.collect()
+}
+
+/// Whether there are delayed jobs whose time has come.
+pub(super) fn is_overdue(db: &Connection, now: Epoch) -> Result<bool, Error> {
+    Ok(next_at(db)?.is_some_and(|at| at <= now))
+}
+
+/// Makes delayed jobs ready whose time has come.
+pub(super) fn promote(tx: &mut Tx<'_>, now: Epoch) -> Result<(), Error> {
+    let mut write = tx.db.prepare_cached(
+        "UPDATE jobs SET phase = 0 WHERE seq IN (SELECT seq FROM jobs INDEXED BY jobs_delayed \
+         WHERE phase = 1 AND ready_at <= ?1 ORDER BY ready_at LIMIT ?2) RETURNING job_type",
+    )?;
+    let mut promoted = write.query(params![time(now), AT_ONCE])?;
+    while let Some(row) = promoted.next()? {
+        let job_type = JobType::parse(row.get_ref(0)?.as_str().map_err(|_| damaged("job_type"))?);
+        let job_type = job_type.map_err(|_| damaged("job_type"))?;
+        tx.delta.leaves(Phase::Delayed, &job_type);
+        tx.delta.enters(Phase::Ready, &job_type);
+    }
+    Ok(())
+}
+
+/// See [`crate::Store::backlog`].
+pub(super) fn backlog(db: &Connection) -> Result<Backlog, Error> {
+    let mut ready = Vec::new();
+    for (job_type, jobs) in tally::by_type(db, Phase::Ready)? {
+        let job_type = JobType::parse(&job_type).map_err(|_| damaged("job_type"))?;
+        ready.push((job_type, u64::try_from(jobs).map_err(|_| damaged("jobs"))?));
+    }
+    Ok(Backlog { ready, next_at: next_at(db)? })
+}
+
+fn next_at(db: &Connection) -> Result<Option<Epoch>, Error> {
+    let mut read = db.prepare_cached(
+        "SELECT ready_at FROM jobs INDEXED BY jobs_delayed WHERE phase = 1 ORDER BY ready_at LIMIT 1",
+    )?;
+    let next: Option<i64> = read.query_row([], |row| row.get(0)).optional()?;
+    next.map(|at| epoch(at, "ready_at")).transpose()
+}

@@ -1,0 +1,68 @@
+//! Runners that registered.
+
+use pilotlight_core::ids::RunnerId;
+use pilotlight_core::time::Epoch;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::jobs::count;
+use super::tx::Tx;
+use crate::error::Error;
+use crate::records::Runner;
+use crate::row::{damaged, epoch, time};
+
+/// See [`crate::Store::register`].
+pub(super) fn register(tx: &Tx<'_>, runner: &Runner) -> Result<(), Error> {
+    let capabilities =
+        serde_json::to_string(&runner.capabilities).map_err(|error| Error::Database(Box::new(error)))?;
+    tx.db
+        .prepare_cached(
+            "INSERT OR REPLACE INTO runners (id, name, capabilities, registered_at, seen_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            runner.id.as_str(),
+            runner.name,
+            capabilities,
+            time(runner.registered_at),
+            time(runner.seen_at)
+        ])?;
+    Ok(())
+}
+
+/// See [`crate::Store::seen`].
+pub(super) fn seen(tx: &Tx<'_>, runner: &RunnerId, now: Epoch) -> Result<bool, Error> {
+    let mut write = tx.db.prepare_cached("UPDATE runners SET seen_at = max(seen_at, ?2) WHERE id = ?1")?;
+    Ok(write.execute(params![runner.as_str(), time(now)])? > 0)
+}
+
+/// See [`crate::Store::runner`].
+pub(super) fn runner(db: &Connection, runner: &RunnerId) -> Result<Option<Runner>, Error> {
+    let mut find = db
+        .prepare_cached("SELECT id, name, capabilities, registered_at, seen_at FROM runners WHERE id = ?1")?;
+    find.query_row([runner.as_str()], |row| Ok(read(row))).optional()?.transpose()
+}
+
+/// See [`crate::Store::runners`].
+pub(super) fn runners(db: &Connection, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
+    let mut list = db.prepare_cached(
+        "SELECT id, name, capabilities, registered_at, seen_at FROM runners INDEXED BY runners_by_seen \
+         ORDER BY seen_at DESC LIMIT ?1",
+    )?;
+    let rows = list.query_and_then([i64::try_from(at_most).unwrap_or(i64::MAX)], read)?;
+    let last_seen = rows.collect::<Result<Vec<_>, _>>()?;
+    let mut total = db.prepare_cached("SELECT count(*) FROM runners")?;
+    let total = total.query_row([], |row| Ok(count(row)))??;
+    Ok((last_seen, total))
+}
+
+fn read(row: &rusqlite::Row<'_>) -> Result<Runner, Error> {
+    let id: String = row.get(0)?;
+    let capabilities: String = row.get(2)?;
+    Ok(Runner {
+        id: RunnerId::parse(&id).map_err(|_| damaged("id"))?,
+        name: row.get(1)?,
+        capabilities: serde_json::from_str(&capabilities).map_err(|_| damaged("capabilities"))?,
+        registered_at: epoch(row.get(3)?, "registered_at")?,
+        seen_at: epoch(row.get(4)?, "seen_at")?,
+    })
+}

@@ -1,0 +1,197 @@
+//! The embedded store as a [`Store`]: which verb writes, which reads, and where.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::{Change, Event, Job, JobId};
+use pilotlight_core::time::Epoch;
+use rusqlite::Connection;
+use tokio::task::spawn_blocking;
+
+use super::open::{self, Lock};
+use super::readers::Readers;
+use super::writer::Writer;
+use super::{check, hooks, lists, payloads, prune, ready, runners, say, submit, sweep, tally, unchecked};
+use crate::error::Error;
+use crate::records::{
+    Backlog, Counts, Found, Handed, HookCall, HookId, Listed, NewJob, Payload, Pruned, Retention, Runner,
+    Said, Settings, Submitted, Told,
+};
+use crate::store::Store;
+
+/// Connections for short reads: as many as there are threads that would read at once on most machines.
+const SHORT_READERS: usize = 4;
+
+/// Connections for long reads; more of them at once only slow each other down.
+const LONG_READERS: usize = 2;
+
+/// A store in a folder of this machine. The folder is this process's as long as the store is open; dropping it waits
+/// until what was asked for is written.
+#[derive(Debug)]
+pub struct Sqlite {
+    writer: Writer,
+    short: Readers,
+    long: Arc<Readers>,
+    folder: PathBuf,
+}
+
+impl Sqlite {
+    /// Opens the store in this folder, or makes an empty one there.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when another process has it, [`Error::Newer`] when a newer program has written it,
+    /// [`Error::ReadOnly`] or [`Error::Full`] when nothing can be written there.
+    pub fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, Error> {
+        let lock = Lock::take(folder)?;
+        let db = open::writer(folder)?;
+        Ok(Arc::new(Self {
+            short: Readers::open(folder, SHORT_READERS)?,
+            long: Arc::new(Readers::open(folder, LONG_READERS)?),
+            writer: Writer::start(db, settings, lock)?,
+            folder: folder.to_owned(),
+        }))
+    }
+
+    async fn read_long<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let long = Arc::clone(&self.long);
+        aside(move || long.read_at_once(read)).await
+    }
+}
+
+/// On a thread that may wait.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::Unavailable(error.to_string())))
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
+        self.writer.write(move |tx| submit::submit(tx, new, now)).await
+    }
+
+    async fn lookup(&self, key: CacheKey) -> Result<Option<Found>, Error> {
+        self.short.read(|db| submit::lookup(db, key))
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Found>, Error> {
+        self.short.read(|db| submit::job(db, id))
+    }
+
+    async fn input(&self, id: JobId) -> Result<Option<String>, Error> {
+        self.short.read(|db| payloads::input(db, id))
+    }
+
+    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> Result<Said, Error> {
+        self.writer.write(move |tx| say::say(tx, id, &event, &payload, now)).await
+    }
+
+    async fn dispatch(
+        &self,
+        types: &[JobType],
+        runner: &RunnerId,
+        now: Epoch,
+    ) -> Result<Option<Handed>, Error> {
+        let (types, runner) = (types.to_vec(), runner.clone());
+        self.writer.write(move |tx| ready::dispatch(tx, &types, &runner, now)).await
+    }
+
+    async fn available(&self, types: &[JobType], at_most: usize, now: Epoch) -> Result<Vec<Handed>, Error> {
+        let types = types.to_vec();
+        self.read_long(move |db| ready::available(db, &types, at_most, now)).await
+    }
+
+    async fn backlog(&self, now: Epoch) -> Result<Backlog, Error> {
+        if self.short.read(|db| ready::is_overdue(db, now))? {
+            self.writer.write(move |tx| ready::promote(tx, now)).await?;
+        }
+        self.short.read_at_once(ready::backlog)
+    }
+
+    async fn sweep(&self, at_most: usize, now: Epoch) -> Result<Vec<(Job, Change)>, Error> {
+        self.writer.write(move |tx| sweep::sweep(tx, at_most, now)).await
+    }
+
+    async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error> {
+        self.writer.write(move |tx| prune::prune(tx, retention, now)).await
+    }
+
+    async fn unchecked(&self, types: &[JobType], before: Epoch, at_most: usize) -> Result<Vec<Found>, Error> {
+        let types = types.to_vec();
+        self.read_long(move |db| unchecked::unchecked(db, &types, before, at_most)).await
+    }
+
+    async fn checked(&self, id: JobId, now: Epoch) -> Result<(), Error> {
+        self.writer.write(move |tx| unchecked::checked(tx, id, now)).await
+    }
+
+    async fn jobs(&self, wanted: Listed, now: Epoch) -> Result<(Vec<Job>, u64), Error> {
+        self.read_long(move |db| lists::jobs(db, wanted, now)).await
+    }
+
+    async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+        let ids = ids.to_vec();
+        self.writer.write(move |tx| prune::delete(tx, &ids)).await
+    }
+
+    async fn counts(&self, active_since: Epoch, now: Epoch) -> Result<Counts, Error> {
+        self.read_long(move |db| lists::counts(db, active_since, now)).await
+    }
+
+    async fn register(&self, runner: Runner) -> Result<(), Error> {
+        self.writer.write(move |tx| runners::register(tx, &runner)).await
+    }
+
+    async fn seen(&self, runner: &RunnerId, now: Epoch) -> Result<bool, Error> {
+        let runner = runner.clone();
+        self.writer.write(move |tx| runners::seen(tx, &runner, now)).await
+    }
+
+    async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error> {
+        self.short.read(|db| runners::runner(db, runner))
+    }
+
+    async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
+        self.read_long(move |db| runners::runners(db, at_most)).await
+    }
+
+    async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
+        let runner = runner.clone();
+        self.read_long(move |db| lists::jobs_of(db, &runner, at_most)).await
+    }
+
+    async fn hook_calls(&self, at_most: usize, lease: Duration, now: Epoch) -> Result<Vec<HookCall>, Error> {
+        self.writer.write(move |tx| hooks::hook_calls(tx, at_most, lease, now)).await
+    }
+
+    async fn hook_done(&self, id: HookId) -> Result<(), Error> {
+        self.writer.write(move |tx| hooks::hook_done(tx, id)).await
+    }
+
+    async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error> {
+        self.writer.write(move |tx| hooks::hook_failed(tx, id, again_at)).await
+    }
+
+    async fn bytes(&self) -> Result<u64, Error> {
+        let bytes = self.short.read(tally::bytes)?;
+        crate::row::number(bytes, "bytes")
+    }
+
+    async fn check(&self) -> Result<Vec<String>, Error> {
+        let folder = self.folder.clone();
+        aside(move || check::check(&open::reader(&folder)?)).await
+    }
+
+    async fn told(&self) -> Told {
+        // There is no other instance: the folder is locked.
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,91 @@
+//! A submission, and what equal ones find.
+
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::job::{Admitted, Job, JobId, Submission, admit};
+use pilotlight_core::time::Epoch;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::hooks;
+use super::jobs::{self, Stored};
+use super::payloads::{self, select_found};
+use super::tx::Tx;
+use crate::error::Error;
+use crate::records::{Found, HookEvent, Idempotency, NewJob, Submitted};
+
+/// See [`crate::Store::submit`].
+pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
+    if let Some(known) = known_by_idempotency(tx.db, &new)? {
+        return Ok(known);
+    }
+    let twin = jobs::current(tx.db, new.key)?;
+    match admit(twin.as_ref().map(|twin| &twin.job), new.freshness, &new.options, now) {
+        Admitted::New { is_current } => create(tx, new, is_current, now),
+        Admitted::Joined(job) => joined(tx, twin, *job, new.idempotency, now),
+        Admitted::Known => {
+            let found = lookup(tx.db, new.key)?;
+            found.map(Submitted::Known).ok_or_else(|| Error::Damaged("a known job is not there".to_owned()))
+        }
+    }
+}
+
+fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Epoch) -> Result<Submitted, Error> {
+    let submission =
+        Submission { id: new.id, job_type: new.job_type, key: new.key, options: new.options, is_current };
+    let job = Job::new(submission, now);
+    let seq = jobs::insert(tx, &job, &new.input, now)?;
+    remember(tx, new.idempotency, seq)?;
+    hooks::note(tx, &job, HookEvent::Created, now)?;
+    Ok(Submitted::New(job))
+}
+
+fn joined(
+    tx: &mut Tx<'_>,
+    twin: Option<Stored>,
+    job: Job,
+    idempotency: Option<Idempotency>,
+    now: Epoch,
+) -> Result<Submitted, Error> {
+    let twin = twin.expect("only a twin is joined");
+    jobs::update(tx, &twin, &job, twin.bytes, now)?;
+    remember(tx, idempotency, twin.seq)?;
+    Ok(Submitted::Known(Found { job, end: None }))
+}
+
+/// What this caller's key stands for, if it was seen before.
+fn known_by_idempotency(db: &Connection, new: &NewJob) -> Result<Option<Submitted>, Error> {
+    let Some(idempotency) = new.idempotency else { return Ok(None) };
+    let mut read = db.prepare_cached("SELECT job FROM idempotency WHERE key = ?1")?;
+    let seq: Option<i64> = read.query_row([&idempotency.0], |row| row.get(0)).optional()?;
+    let Some(seq) = seq else { return Ok(None) };
+    let found = payloads::found(db, select_found!("LEFT JOIN outputs ON job = seq WHERE seq = ?1"), [seq])?;
+    let found = found.ok_or_else(|| Error::Damaged("a known job is not there".to_owned()))?;
+    Ok(Some(if found.job.key == new.key { Submitted::Known(ended(found)) } else { Submitted::Conflict }))
+}
+
+fn remember(tx: &Tx<'_>, idempotency: Option<Idempotency>, seq: i64) -> Result<(), Error> {
+    if let Some(idempotency) = idempotency {
+        tx.db
+            .prepare_cached("INSERT INTO idempotency (key, job) VALUES (?1, ?2)")?
+            .execute(params![idempotency.0, seq])?;
+    }
+    Ok(())
+}
+
+/// See [`crate::Store::lookup`].
+pub(super) fn lookup(db: &Connection, key: CacheKey) -> Result<Option<Found>, Error> {
+    let sql = select_found!(
+        "INDEXED BY jobs_current LEFT JOIN outputs ON job = seq WHERE cache_key = ?1 AND is_current = 1"
+    );
+    Ok(payloads::found(db, sql, [key.as_bytes()])?.map(ended))
+}
+
+/// See [`crate::Store::job`].
+pub(super) fn job(db: &Connection, id: JobId) -> Result<Option<Found>, Error> {
+    payloads::found(db, select_found!("LEFT JOIN outputs ON job = seq WHERE id = ?1"), [id.as_bytes()])
+}
+
+/// Without what is no end yet.
+fn ended(mut found: Found) -> Found {
+    found.end = found.end.filter(|_| found.job.has_ended());
+    found
+}

@@ -1,0 +1,61 @@
+//! Jobs that are due: each is told that time has passed.
+
+use pilotlight_core::job::{Change, Event, Job};
+use pilotlight_core::time::Epoch;
+use rusqlite::{Connection, params};
+
+use super::jobs;
+use super::say;
+use super::tx::Tx;
+use crate::error::Error;
+use crate::records::{Payload, Said};
+use crate::row::{damaged, time};
+
+/// See [`crate::Store::sweep`].
+pub(super) fn sweep(tx: &mut Tx<'_>, at_most: usize, now: Epoch) -> Result<Vec<(Job, Change)>, Error> {
+    let mut changed = Vec::new();
+    for seq in due(tx, at_most, now)? {
+        let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| damaged("seq"))?;
+        let said = say::say_of(tx, &before, &Event::Tick, &Payload::default(), now)?;
+        if let Said::Taken(answer) = said
+            && answer.change != Change::Nothing
+        {
+            changed.push((answer.job, answer.change));
+        }
+    }
+    Ok(changed)
+}
+
+/// Those that wait for somebody go before those whose result is only to be marked.
+fn due(tx: &Tx<'_>, at_most: usize, now: Epoch) -> Result<Vec<i64>, Error> {
+    let silent_since = now.before(tx.settings.rules.heartbeat_timeout);
+    let mut due = Vec::new();
+    for (sql, until) in [
+        (
+            "SELECT seq FROM jobs INDEXED BY jobs_dispatching WHERE phase = 2 AND until_at <= ?1 \
+             ORDER BY until_at LIMIT ?2",
+            now,
+        ),
+        (
+            "SELECT seq FROM jobs INDEXED BY jobs_executing WHERE phase IN (3, 4) AND heard_at <= ?1 \
+             ORDER BY heard_at LIMIT ?2",
+            silent_since,
+        ),
+        (
+            "SELECT seq FROM jobs INDEXED BY jobs_valid WHERE phase = 5 AND until_at <= ?1 \
+             ORDER BY until_at LIMIT ?2",
+            now,
+        ),
+    ] {
+        let room = at_most - due.len();
+        due.extend(first(tx.db, sql, until, room)?);
+    }
+    Ok(due)
+}
+
+fn first(db: &Connection, sql: &str, until: Epoch, at_most: usize) -> Result<Vec<i64>, Error> {
+    let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+    let mut read = db.prepare_cached(sql)?;
+    let rows = read.query_map(params![time(until), at_most], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,39 @@
+//! Results that are looked at from time to time.
+
+use pilotlight_core::ids::JobType;
+use pilotlight_core::job::JobId;
+use pilotlight_core::time::Epoch;
+use rusqlite::{Connection, params};
+
+use super::payloads::{self, select_found};
+use super::tx::Tx;
+use crate::error::Error;
+use crate::records::Found;
+use crate::row::time;
+
+/// See [`crate::Store::unchecked`].
+pub(super) fn unchecked(
+    db: &Connection,
+    types: &[JobType],
+    before: Epoch,
+    at_most: usize,
+) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    for job_type in types {
+        let room = i64::try_from(at_most - found.len()).unwrap_or(i64::MAX);
+        let sql = select_found!(
+            "INDEXED BY jobs_unchecked LEFT JOIN outputs ON job = seq \
+             WHERE phase = 5 AND is_current = 1 AND job_type = ?1 AND checked_at < ?2 ORDER BY checked_at LIMIT ?3"
+        );
+        found.extend(payloads::all_found(db, sql, params![job_type.as_str(), time(before), room])?);
+    }
+    Ok(found)
+}
+
+/// See [`crate::Store::checked`].
+pub(super) fn checked(tx: &Tx<'_>, id: JobId, now: Epoch) -> Result<(), Error> {
+    tx.db
+        .prepare_cached("UPDATE jobs SET checked_at = ?2 WHERE id = ?1")?
+        .execute(params![id.as_bytes(), time(now)])?;
+    Ok(())
+}
