@@ -43,6 +43,8 @@ pub(crate) enum Source {
     RustTarget(fn() -> String),
     /// The pinned packages of that folder.
     Npm(&'static str),
+    /// The same for Python, in a virtual environment there.
+    Pip(&'static str),
 }
 
 /// In the order they are met: npm before what it installs.
@@ -81,6 +83,20 @@ pub(crate) const NEEDS: &[Need] = &[
         probe: || installed(CLIENTS, "@trigger.dev/core"),
         source: Source::Npm(CLIENTS),
         without: "tests with the real clients are skipped",
+    },
+    Need {
+        name: "python",
+        wanted_by: WantedBy::Tests,
+        probe: python,
+        source: Source::Debian(&["python3-venv"]),
+        without: "tests with the real Python clients are skipped",
+    },
+    Need {
+        name: "python-clients",
+        wanted_by: WantedBy::Tests,
+        probe: || installed_for_python(PYTHON),
+        source: Source::Pip(PYTHON),
+        without: "tests with the real Python clients are skipped",
     },
     Need {
         name: "docker",
@@ -143,6 +159,12 @@ const NODE_MAJOR: u32 = 20;
 const CLIENTS: &str = "crates/pilotlight/tests/clients";
 /// The folder that pins what drives a browser.
 const BROWSER: &str = "crates/pilotlight/tests/browser";
+/// The folder that pins the real Python clients.
+const PYTHON: &str = "crates/pilotlight/tests/python";
+/// A virtual environment's folder, beside what it is made from.
+pub(crate) const VENV: &str = ".venv";
+/// What is installed in a virtual environment, once all of it is.
+pub(crate) const PINNED: &str = "requirements.txt";
 /// The folder with the source of the dashboard's page.
 const DASHBOARD: &str = "dashboard";
 
@@ -215,6 +237,22 @@ fn node_major(version: &str) -> Option<u32> {
 
 fn npm() -> Result<(), Lack> {
     child::ask(child::command("npm").arg("--version")).map(drop).map_err(Lack::Absent)
+}
+
+fn python() -> Result<(), Lack> {
+    let asked = child::ask(child::command("python3").args(["-c", "import ensurepip, venv"]));
+    asked.map(drop).map_err(Lack::Absent)
+}
+
+/// A copy of the list is put beside the packages when all of them are installed.
+fn installed_for_python(folder: &'static str) -> Result<(), Lack> {
+    let folder_path = child::root().join(folder);
+    let read = |path: PathBuf| fs::read_to_string(path).ok();
+    let wanted = read(folder_path.join(PINNED));
+    if wanted.is_some() && wanted == read(folder_path.join(VENV).join(PINNED)) {
+        return Ok(());
+    }
+    Err(Lack::Absent(format!("the packages of {folder}/{PINNED} are not installed")))
 }
 
 fn chromium() -> Result<(), Lack> {

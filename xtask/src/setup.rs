@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::bail;
 
 use crate::child;
-use crate::needs::{Lack, NEEDS, Need, Source, WantedBy};
+use crate::needs::{Lack, NEEDS, Need, PINNED, Source, VENV, WantedBy};
 
 /// Whether the machine may be changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,7 @@ fn advice(source: &Source) -> String {
         Source::Debian(packages) => format!("Debian's {}, or your system's own", packages.join(" ")),
         Source::RustTarget(target) => format!("rustup target add {}", target()),
         Source::Npm(folder) => format!("npm ci in {folder}"),
+        Source::Pip(folder) => format!("cargo xtask setup makes {folder}/{VENV}"),
     }
 }
 
@@ -115,6 +116,7 @@ impl Installer {
                 child::run(child::command("rustup").args(["target", "add", &target()]))
             }
             Source::Npm(folder) => child::run(&mut npm_ci(folder)),
+            Source::Pip(folder) => pip_install(folder),
         };
         match (done, (need.probe)()) {
             (Ok(()), Ok(())) => return Installed::Yes,
@@ -131,6 +133,7 @@ impl Installer {
                 Source::Debian(_) => is_root() && is_debian(),
                 Source::RustTarget(_) => child::ask(child::command("rustup").arg("--version")).is_ok(),
                 Source::Npm(_) => child::ask(child::command("npm").arg("--version")).is_ok(),
+                Source::Pip(_) => child::ask(child::command("python3").arg("--version")).is_ok(),
             }
     }
 
@@ -168,6 +171,26 @@ fn npm_ci(folder: &str) -> Command {
     command.current_dir(child::root().join(folder));
     command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
     command
+}
+
+/// Into a virtual environment of its own; the system's packages stay as they are.
+fn pip_install(folder: &str) -> anyhow::Result<()> {
+    let folder = child::root().join(folder);
+    let venv = folder.join(VENV);
+    child::run(child::command("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+    let mut pip = child::command(venv.join("bin/pip"));
+    pip.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "-r",
+    ]);
+    child::run(pip.arg(folder.join(PINNED)))?;
+    fs::copy(folder.join(PINNED), venv.join(PINNED))?;
+    Ok(())
 }
 
 fn is_root() -> bool {

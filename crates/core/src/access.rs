@@ -10,10 +10,16 @@ pub enum Asked {
     Shell,
     /// What is going on: the dashboard's data, its events, metrics.
     Look,
-    /// An admin's question.
-    AdminQuestion,
-    /// Whatever changes something: clearing the history, retiring.
+    /// What operators change of runs: clearing the history, retiring.
     Change,
+    /// `/api/jobs`: submitting jobs, asking for their results.
+    Submit,
+    /// `/api/runner`: executing jobs.
+    Run,
+    /// `/api/admin`: asking about all jobs and runners.
+    AdminQuestion,
+    /// `/api/admin`: deleting jobs.
+    AdminChange,
 }
 
 /// What a key is for.
@@ -23,6 +29,56 @@ pub enum Scope {
     Admin,
     /// Runners of jobs.
     Runner,
+    /// Callers that submit jobs.
+    Submit,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Admin, Self::Runner, Self::Submit];
+
+    /// Where its keys are configured.
+    #[must_use]
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::Admin => "auth.admin_keys",
+            Self::Runner => "auth.runner_keys",
+            Self::Submit => "auth.submit_keys",
+        }
+    }
+}
+
+/// Several scopes: those that keys are configured for, or those that one key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// This scope alone.
+    #[must_use]
+    pub const fn only(scope: Scope) -> Self {
+        Self(1 << scope as u8)
+    }
+
+    /// These, and those.
+    #[must_use]
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// Whether this scope is one of them.
+    #[must_use]
+    pub const fn has(self, scope: Scope) -> bool {
+        self.meets(Self::only(scope))
+    }
+
+    /// Whether they have one in common.
+    #[must_use]
+    pub const fn meets(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
 }
 
 /// What is known of who asks.
@@ -71,8 +127,8 @@ pub enum Key {
     None,
     /// One that is none of ours.
     Unknown,
-    /// One of ours.
-    Of(Scope),
+    /// One of ours. The same text may be configured for several scopes.
+    Of(Scopes),
 }
 
 /// The session that a caller shows.
@@ -113,37 +169,55 @@ pub enum Denied {
     /// The key is for something else.
     #[error("this key is for something else: this path needs an admin key")]
     OtherScope,
+    /// For a client of jobs another's key is as good as none.
+    #[error("this key is for something else: this path needs one of {}", .0.setting())]
+    WrongKey(Scope),
+    /// Keys are configured, but none for this.
+    #[error("no key opens this path yet: keys are configured for other paths, so set {} too", .0.setting())]
+    NoneConfigured(Scope),
     /// A session alone could be another page's doing.
     #[error("changes from the page carry its token in x-csrf-token; reload the page")]
     NoToken,
 }
 
-/// Whether this caller may. `keys` says whether any are configured.
+/// Whether this caller may. `keys` are the scopes that keys are configured for.
+///
+/// Operators need a key when there are admin keys; those of others shut nobody out of the dashboard. Clients of jobs need
+/// a key when there are any keys.
 ///
 /// # Errors
 /// Why not.
-pub fn decide(asked: Asked, keys: Keys, caller: Caller) -> Result<(), Denied> {
-    if asked == Asked::Protocol {
-        return match (caller.network_is_allowed, caller.page) {
-            (false, _) => Err(Denied::Network),
-            (true, Page::Own | Page::Foreign) => Err(Denied::FromPage),
-            (true, Page::None) => Ok(()),
-        };
-    }
-    not_another_page(asked, caller)?;
-    match keys {
-        Keys::None => without_keys(caller),
-        Keys::Some => with_keys(asked, caller),
+pub fn decide(asked: Asked, keys: Scopes, caller: Caller) -> Result<(), Denied> {
+    match asked {
+        Asked::Protocol => protocol(caller),
+        Asked::Shell | Asked::Look | Asked::Change => operator(asked, keys, caller),
+        Asked::Submit | Asked::Run | Asked::AdminQuestion | Asked::AdminChange => client(asked, keys, caller),
     }
 }
 
-/// Whether keys are configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Keys {
-    /// None: the machine is the boundary.
-    None,
-    /// At least one.
-    Some,
+const fn protocol(caller: Caller) -> Result<(), Denied> {
+    match (caller.network_is_allowed, caller.page) {
+        (false, _) => Err(Denied::Network),
+        (true, Page::Own | Page::Foreign) => Err(Denied::FromPage),
+        (true, Page::None) => Ok(()),
+    }
+}
+
+fn operator(asked: Asked, keys: Scopes, caller: Caller) -> Result<(), Denied> {
+    not_another_page(asked, caller)?;
+    if !keys.has(Scope::Admin) {
+        return without_keys(caller);
+    }
+    match (caller.key, caller.session) {
+        _ if asked == Asked::Shell => Ok(()),
+        (Key::Of(scopes), _) if scopes.has(Scope::Admin) => Ok(()),
+        (Key::Of(_), _) => Err(Denied::OtherScope),
+        (Key::Unknown, _) => Err(Denied::UnknownKey),
+        (Key::None, Session::WithToken) => Ok(()),
+        (Key::None, Session::Open) if asked == Asked::Change => Err(Denied::NoToken),
+        (Key::None, Session::Open) => Ok(()),
+        (Key::None, Session::None) => Err(Denied::NoKey),
+    }
 }
 
 /// Browsers name the own page only on what changes something, and only it knows the session's token.
@@ -165,92 +239,54 @@ const fn without_keys(caller: Caller) -> Result<(), Denied> {
     }
 }
 
-fn with_keys(asked: Asked, caller: Caller) -> Result<(), Denied> {
-    if asked == Asked::Shell {
-        return Ok(());
+/// A key is shown on purpose, so the page that shows it does not matter.
+fn client(asked: Asked, keys: Scopes, caller: Caller) -> Result<(), Denied> {
+    if keys == Scopes::NONE {
+        not_another_page(asked, caller)?;
+        return without_keys(caller);
     }
-    match (caller.key, caller.session) {
-        (Key::Of(Scope::Admin), _) => Ok(()),
-        (Key::Of(Scope::Runner), _) if asked == Asked::AdminQuestion => Ok(()),
-        (Key::Of(Scope::Runner), _) => Err(Denied::OtherScope),
-        (Key::Unknown, _) => Err(Denied::UnknownKey),
-        (Key::None, Session::WithToken) => Ok(()),
-        (Key::None, Session::Open) if asked == Asked::Change => Err(Denied::NoToken),
-        (Key::None, Session::Open) => Ok(()),
-        (Key::None, Session::None) => Err(Denied::NoKey),
+    let (scope, opens) = opened_by(asked);
+    match caller.key {
+        Key::Of(scopes) if scopes.meets(opens) => Ok(()),
+        Key::None if caller.session != Session::None && is_operators(keys, caller) => {
+            by_session(asked, caller)
+        }
+        Key::Of(_) | Key::Unknown | Key::None if !keys.meets(opens) => Err(Denied::NoneConfigured(scope)),
+        Key::Of(_) => Err(Denied::WrongKey(scope)),
+        Key::Unknown => Err(Denied::UnknownKey),
+        Key::None => Err(Denied::NoKey),
+    }
+}
+
+/// Whose keys open it; the first is the one to ask for.
+const fn opened_by(asked: Asked) -> (Scope, Scopes) {
+    let scope = match asked {
+        Asked::Submit => Scope::Submit,
+        Asked::Run => Scope::Runner,
+        Asked::AdminQuestion => {
+            return (Scope::Admin, Scopes::only(Scope::Admin).and(Scopes::only(Scope::Runner)));
+        }
+        Asked::Protocol | Asked::Shell | Asked::Look | Asked::Change | Asked::AdminChange => Scope::Admin,
+    };
+    (scope, Scopes::only(scope))
+}
+
+/// Whether a session is an operator's: without admin keys anybody on this machine is one, and nobody else.
+fn is_operators(keys: Scopes, caller: Caller) -> bool {
+    let is_from_elsewhere = caller.page == Page::Foreign;
+    !is_from_elsewhere && (keys.has(Scope::Admin) || caller.place == Place::Here)
+}
+
+/// Operators may do on the page what callers and admins may; executing jobs is for runners.
+fn by_session(asked: Asked, caller: Caller) -> Result<(), Denied> {
+    let only_asks = asked == Asked::AdminQuestion && caller.page == Page::None;
+    match caller.session {
+        _ if asked == Asked::Run => Err(Denied::NoKey),
+        Session::WithToken => Ok(()),
+        Session::Open if only_asks => Ok(()),
+        Session::Open | Session::None => Err(Denied::NoToken),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PROGRAM: Caller = Caller {
-        network_is_allowed: true,
-        place: Place::Here,
-        page: Page::None,
-        key: Key::None,
-        session: Session::None,
-    };
-    const AFAR: Caller = Caller { place: Place::OtherMachine, ..PROGRAM };
-    const GUARDED: [Asked; 3] = [Asked::Look, Asked::AdminQuestion, Asked::Change];
-
-    #[test]
-    fn the_protocol_is_for_allowed_networks_and_never_for_pages() {
-        for keys in [Keys::None, Keys::Some] {
-            assert_eq!(decide(Asked::Protocol, keys, AFAR), Ok(()));
-            let stranger = Caller { network_is_allowed: false, ..AFAR };
-            assert_eq!(decide(Asked::Protocol, keys, stranger), Err(Denied::Network));
-            for page in [Page::Own, Page::Foreign] {
-                let caller = Caller { page, ..PROGRAM };
-                assert_eq!(decide(Asked::Protocol, keys, caller), Err(Denied::FromPage));
-            }
-        }
-    }
-
-    #[test]
-    fn without_keys_everything_else_is_for_this_machine() {
-        for asked in GUARDED.into_iter().chain([Asked::Shell]) {
-            assert_eq!(decide(asked, Keys::None, PROGRAM), Ok(()), "{asked:?}");
-            for (place, denied) in [
-                (Place::OtherMachine, Denied::OtherMachine),
-                (Place::BehindProxy, Denied::BehindProxy),
-                (Place::OtherName, Denied::OtherName),
-            ] {
-                let session = Session::WithToken;
-                let caller = Caller { place, session, key: Key::Of(Scope::Admin), ..PROGRAM };
-                assert_eq!(decide(asked, Keys::None, caller), Err(denied), "{asked:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn with_keys_a_key_or_a_session_is_needed_from_everywhere() {
-        for asked in GUARDED {
-            assert_eq!(decide(asked, Keys::Some, PROGRAM), Err(Denied::NoKey), "{asked:?}");
-            let with = |key| decide(asked, Keys::Some, Caller { key, ..AFAR });
-            assert_eq!(with(Key::Of(Scope::Admin)), Ok(()), "{asked:?}");
-            assert_eq!(with(Key::Unknown), Err(Denied::UnknownKey), "{asked:?}");
-            let runners = if asked == Asked::AdminQuestion { Ok(()) } else { Err(Denied::OtherScope) };
-            assert_eq!(with(Key::Of(Scope::Runner)), runners, "{asked:?}");
-            let open = Caller { session: Session::Open, ..AFAR };
-            let reads = if asked == Asked::Change { Err(Denied::NoToken) } else { Ok(()) };
-            assert_eq!(decide(asked, Keys::Some, open), reads, "{asked:?}");
-        }
-        assert_eq!(decide(Asked::Shell, Keys::Some, AFAR), Ok(()));
-    }
-
-    #[test]
-    fn another_page_may_nothing_and_the_own_page_needs_its_token() {
-        for keys in [Keys::None, Keys::Some] {
-            for asked in GUARDED {
-                let own = |session| decide(asked, keys, Caller { page: Page::Own, session, ..PROGRAM });
-                assert_eq!(own(Session::WithToken), Ok(()), "{asked:?}");
-                assert_eq!(own(Session::Open), Err(Denied::NoToken), "{asked:?}");
-                let foreign = Caller { page: Page::Foreign, session: Session::WithToken, ..PROGRAM };
-                let with_key = Caller { key: Key::Of(Scope::Admin), ..foreign };
-                assert_eq!(decide(asked, keys, with_key), Err(Denied::FromPage), "{asked:?}");
-            }
-        }
-    }
-}
+mod tests;

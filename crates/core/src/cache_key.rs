@@ -1,12 +1,49 @@
-//! Decides which submissions are the same job.
+//! Decides which submissions are the same job: those of one type and one version of its code whose parameters are equal as
+//! JSON values. How the parameters are spelled does not matter; see [`crate::canonical`].
 
 use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::canonical::{BadJson, canonical};
+use crate::ids::JobType;
+
+/// Sets these hashes apart from all others; a change of what is hashed needs another one.
+const DOMAIN: &[u8] = b"pilotlight job key 1\0";
 
 /// A SHA-256 over what makes a job the same as another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CacheKey([u8; 32]);
 
+/// Why parameters make no job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadParams {
+    /// They have not one meaning.
+    #[error(transparent)]
+    Json(#[from] BadJson),
+    /// A text, a number, or nothing.
+    #[error("is neither an object nor a list")]
+    NoObject,
+}
+
 impl CacheKey {
+    /// The key of a job of this type, computed by this version of its code, from these parameters (JSON).
+    ///
+    /// # Errors
+    /// What is wrong with the parameters, as a fragment that fits after their name.
+    pub fn of(job_type: &JobType, code_version: Option<&str>, input_json: &str) -> Result<Self, BadParams> {
+        let input = canonical(input_json)?;
+        if !input.starts_with(['{', '[']) {
+            return Err(BadParams::NoObject);
+        }
+        let mut hash = Sha256::new_with_prefix(DOMAIN);
+        add(&mut hash, job_type.as_str());
+        hash.update([u8::from(code_version.is_some())]);
+        add(&mut hash, code_version.unwrap_or_default());
+        hash.update(input);
+        Ok(Self(hash.finalize().into()))
+    }
+
     /// A key as it was stored.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
@@ -20,8 +57,68 @@ impl CacheKey {
     }
 }
 
+/// With its length before it, so that no text runs into the next.
+fn add(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_be_bytes());
+    hash.update(text);
+}
+
 impl fmt::Debug for CacheKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:02x}{:02x}..", self.0[0], self.0[1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(job_type: &str, code_version: Option<&str>, input: &str) -> Result<CacheKey, BadParams> {
+        CacheKey::of(&JobType::parse(job_type).unwrap(), code_version, input)
+    }
+
+    #[test]
+    fn equal_submissions_have_one_key() {
+        let known = key("fold", Some("v1"), r#"{"a":1,"b":[1,2]}"#);
+        for spelled in [r#" { "b" : [ 1.0, 2e0 ] , "a" : 1 } "#, r#"{"\u0061":10e-1,"b":[1,2.00]}"#] {
+            assert_eq!(key("fold", Some("v1"), spelled), known, "{spelled}");
+        }
+    }
+
+    #[test]
+    fn whatever_differs_makes_another_key() {
+        let keys = [
+            key("fold", None, "{}"),
+            key("fold", Some(""), "{}"),
+            key("fold", Some("v1"), "{}"),
+            key("fol", Some("dv1"), "{}"),
+            key("foldv1", None, "{}"),
+            key("fold", None, "[]"),
+            key("fold", None, r#"{"a":[1,2]}"#),
+            key("fold", None, r#"{"a":[2,1]}"#),
+            key("fold", None, r#"{"a":"1"}"#),
+            key("fold", None, r#"{"a":null}"#),
+        ];
+        for (at, one) in keys.iter().enumerate() {
+            assert!(one.is_ok(), "{at}");
+            assert!(keys[..at].iter().all(|other| other != one), "{at}");
+        }
+    }
+
+    /// A store outlives the program: what is hashed may only change together with [`DOMAIN`].
+    #[test]
+    fn a_key_is_the_same_for_ever() {
+        let key = key("hello_world", Some("v1"), r#"{"name":"é","n":1e400}"#).unwrap();
+        let hex: String = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "9722bef021ab67cbd4e875ef6e0d5421050e7b75afda1d3d059724f0ad240fe4");
+    }
+
+    #[test]
+    fn parameters_are_an_object_or_a_list() {
+        for input in ["1", "null", "true", "\"{}\"", "#1e1"] {
+            assert!(key("fold", None, input).is_err(), "{input}");
+        }
+        assert_eq!(key("fold", None, "1e400"), Err(BadParams::NoObject));
+        assert_eq!(key("fold", None, "{"), Err(BadParams::Json(BadJson::NotJson { at: 1 })));
     }
 }

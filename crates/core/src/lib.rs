@@ -19,9 +19,13 @@ pub mod series;
 
 pub mod matching;
 
+pub mod canonical;
+
 pub mod cache_key;
+pub mod check;
 pub mod job;
 pub mod line;
+pub mod rate;
 pub mod retry;
 
 pub mod access;

@@ -23,6 +23,9 @@ pub const ID_BYTES: usize = 256;
 /// Bytes of a deployment id, which may be a signed token in its place.
 pub const DEPLOYMENT_BYTES: usize = 4 * 1024;
 
+/// Lists and objects within each other in a job's parameters. `serde_json` and most readers go no deeper.
+pub const JSON_DEPTH: usize = 128;
+
 /// A head that is not complete by then is closed. It is also how long a kept-alive connection may idle, so it
 /// is well above the few seconds for which clients keep theirs.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -75,6 +78,51 @@ pub const UPDATES_WAITING: usize = 16;
 /// Entries on one page of the history.
 pub const HISTORY_PAGE: usize = 100;
 
+/// Bytes of a job's parameters, as its caller writes them.
+pub const JOB_INPUT_BYTES: usize = 100 * 1024;
+
+/// Bytes of a job's result, as its runner writes it.
+pub const JOB_OUTPUT_BYTES: usize = 500 * 1024;
+
+/// Bytes of what a job's command writes.
+pub const JOB_CONSOLE_BYTES: usize = 1024 * 1024;
+
+/// Bytes of why a job failed.
+pub const JOB_ERROR_BYTES: usize = 10 * 1024;
+
+/// How long a caller is kept waiting for a job's end, or a runner for a job: below what proxies and clients stand.
+pub const JOB_WAIT_AT_MOST: Duration = Duration::from_secs(10 * 60);
+
+/// Tries that a caller may wish for. More of them hide a mistake.
+pub const JOB_ATTEMPTS: u32 = 100;
+
+/// The longest first pause between tries that a caller may wish for.
+pub const JOB_BACKOFF_AT_MOST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest time that a result stays valid when the caller says how long: ten years. For longer, say nothing.
+pub const JOB_TTL_AT_MOST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Jobs that a runner is offered to claim, as the contract says.
+pub const JOBS_AVAILABLE: usize = 50;
+
+/// Types that a runner may ask for in one call, and capabilities that it may have.
+pub const RUNNER_TYPES: usize = 1000;
+
+/// Jobs in a list when the caller does not say how many.
+pub const JOBS_LISTED: usize = 100;
+
+/// Jobs in a list, runners in a list, and jobs deleted in one call.
+pub const LISTED_AT_MOST: usize = 1000;
+
+/// Jobs told of one runner, as the contract says.
+pub const RUNNER_JOBS: usize = 100;
+
+/// A runner that was seen within this is active, as the contract says.
+pub const RUNNER_ACTIVE_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// People and programs who may watch jobs at once, of everybody together.
+pub const JOB_WATCHERS: usize = 256;
+
 /// Retirements in force at once; each poll is held against all of them.
 pub const RETIREMENTS: usize = 1000;
 
@@ -113,6 +161,9 @@ pub const SPANS: usize = 1024;
 /// Exports that wait for a collector that is slow.
 pub const EXPORTS: usize = 32;
 
+/// Who asked lately, as far as rates are limited; about 10 MB when full.
+pub const RATED: usize = 100_000;
+
 /// The longest pause before something is tried again, however often it failed; a caller may wish for a longer one.
 pub const RETRY_PAUSE_AT_MOST: Duration = Duration::from_secs(60 * 60);
 
@@ -131,3 +182,21 @@ pub const BACKLOG_COUNTED: u64 = 1000;
 
 /// Runners of which is remembered when they were last heard of; about 20 MB. The others are written each time.
 pub const RUNNERS_HEARD: usize = 100_000;
+
+/// Webhooks on their way at once.
+pub const HOOKS_AT_A_TIME: usize = 32;
+
+/// A webhook that is not answered by then has failed.
+pub const HOOK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Tries of a webhook before it is given up: with pauses from 5 s to an hour, that is most of a day.
+pub const HOOK_TRIES: u32 = 30;
+
+/// Results of one type that are looked at at once.
+pub const CHECKS_AT_A_TIME: usize = 16;
+
+/// An address that has not answered by then tells nothing.
+pub const CHECK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Old jobs that are forgotten in one transaction.
+pub const PRUNE_AT_A_TIME: usize = 500;

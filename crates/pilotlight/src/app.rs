@@ -1,6 +1,8 @@
 //! Puts the service together, starts its tasks and ends them. The only composer, and the only place that spawns
 //! long-lived tasks.
 
+mod jobs;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +14,18 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Ack, Config, OfferLog, OnOff, Order, Server, WarmStart};
+use crate::config::{self, Ack, Config, OfferLog, OnOff, Order, Server, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
 use crate::http::auth::Auth;
+use crate::http::jobs::events::Watchers;
 use crate::http::live::board::About;
 use crate::http::live::feed::Feed;
+use crate::http::rate_limit::RateLimits;
 use crate::http::room::Room;
 use crate::http::router::{Handles, Parts, Service, Told};
+use crate::http::sizes::Sizes;
 use crate::http::token::Tokens;
+use crate::jobs::Jobs;
 use crate::net::ack;
 use crate::net::listener::{self, Connections};
 use crate::net::sockets::{self, Inherited, Listening, Sharing};
@@ -45,6 +51,7 @@ pub struct App {
     grace: Duration,
     dispatcher: Arc<Dispatcher>,
     feed: Arc<Feed>,
+    jobs: Option<Arc<Jobs>>,
     connections: Connections,
     tasks: JoinSet<()>,
     watching: Watching,
@@ -76,10 +83,21 @@ impl App {
         let settings = settings(&config.warm_start, proof, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), watch);
         let told = told(&config.warm_start);
+        let wanted = |part| only.is_none_or(|only| only.contains(&part));
+        let mut tasks = JoinSet::new();
+        let jobs = if wanted(Part::Jobs) {
+            Some(jobs::start(config, (proof, clock), metrics.jobs(), &mut tasks)?)
+        } else {
+            None
+        };
         let feed = Feed::new(Arc::clone(&dispatcher), clock, About::new(proof, told, address));
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
+            jobs: jobs.clone(),
+            watchers: Watchers::default(),
+            sizes: sizes(&config.jobs),
             auth: Auth::new(&config.auth, server),
+            rate_limits: RateLimits::new(config.jobs.rates()),
             room: Room::default(),
             tokens: Tokens::new(&config.warm_start, metrics.tokens()),
             feed: Arc::clone(&feed),
@@ -89,7 +107,6 @@ impl App {
             told,
             listens: address,
         };
-        let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&dispatcher).keep());
         tasks.spawn(Arc::clone(&feed).keep());
         tasks.spawn(connections.clone().keep());
@@ -97,13 +114,15 @@ impl App {
             tasks.spawn(Arc::clone(tls).keep());
         }
         let handles = Arc::new(handles);
-        let wanted = |part| only.is_none_or(|only| only.contains(&part));
-        let (warm_start, operators) = (wanted(Part::WarmStart), wanted(Part::Dashboard));
-        let apart = control.is_some();
-        let service = Service::new(Arc::clone(&handles), Parts { warm_start, control: operators && !apart });
+        let operators =
+            Parts { control: wanted(Part::Dashboard), jobs_admin: wanted(Part::Jobs), ..Parts::default() };
+        let clients =
+            Parts { warm_start: wanted(Part::WarmStart), jobs: wanted(Part::Jobs), ..Parts::default() };
+        let here = if control.is_some() { clients } else { clients.and(operators) };
+        let service = Service::new(Arc::clone(&handles), here);
         tasks.spawn(connections.clone().accept(main, tls.clone(), service));
         if let Some(control) = control {
-            let service = Service::new(handles, Parts { warm_start: false, control: operators });
+            let service = Service::new(handles, operators);
             tasks.spawn(connections.clone().accept(control, tls.clone(), service));
         }
         let (control, tls) = (control_address, tls.is_some());
@@ -114,6 +133,7 @@ impl App {
             grace: server.grace,
             dispatcher,
             feed,
+            jobs,
             connections,
             tasks,
             watching,
@@ -151,9 +171,15 @@ impl App {
     pub async fn stop(mut self) {
         self.connections.stop();
         self.feed.stop();
-        let closed = self.dispatcher.drain();
+        let closed = self.dispatcher.drain() + self.jobs.as_ref().map_or(0, |jobs| jobs.drain());
         tracing::info!(polls = closed, "stopping");
-        if tokio::time::timeout(self.grace, self.connections.closed()).await.is_err() {
+        let settled = async {
+            self.connections.closed().await;
+            if let Some(jobs) = &self.jobs {
+                jobs.settled().await;
+            }
+        };
+        if tokio::time::timeout(self.grace, settled).await.is_err() {
             tracing::warn!(open = self.connections.open(), "the grace is over, closing what is still open");
         }
         self.tasks.shutdown().await;
@@ -194,10 +220,12 @@ impl Watching {
 }
 
 /// What a process runs of the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
     /// What runners and supervisors call.
     WarmStart,
+    /// Jobs, and their store.
+    Jobs,
     /// What operators call.
     Dashboard,
 }
@@ -268,4 +296,14 @@ fn settings(config: &WarmStart, proof: Proof, connections: usize) -> Settings {
 
 const fn told(config: &WarmStart) -> Told {
     Told { connection_timeout: config.connection_timeout, keepalive: config.keepalive }
+}
+
+const fn sizes(config: &config::Jobs) -> Sizes {
+    let limits = &config.limits;
+    Sizes {
+        input: limits.input_bytes,
+        output: limits.output_bytes,
+        console: limits.console_bytes,
+        error: limits.error_bytes,
+    }
 }

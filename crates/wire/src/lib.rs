@@ -2,10 +2,16 @@
 //! nothing; what a value means is `core`'s business, and turning one into the other is the edge's.
 
 pub mod object;
+pub mod rate_limit;
 
 pub mod warm_start;
+
+pub mod jobs;
+pub mod jobs_admin;
+pub mod runner;
 
 pub mod admin;
 pub mod dashboard;
 pub mod events;
+pub mod hooks;
 pub mod session;

@@ -1,9 +1,10 @@
 //! Decides what each word about a job changes. Whatever comes late, twice or from a stranger is refused and changes
 //! nothing.
 
+use super::fingerprint::Fingerprint;
 use super::id::Lease;
 use super::rules::Rules;
-use super::state::{Executing, Failure, Fingerprint, Hold, Job, Progress, State, ends};
+use super::state::{Executing, Failure, Hold, Job, Progress, State, ends};
 use crate::ids::RunnerId;
 use crate::retry;
 use crate::time::Epoch;

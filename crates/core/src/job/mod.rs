@@ -8,11 +8,14 @@
 mod id;
 pub use id::{BadJobId, JobId, Lease};
 
+mod fingerprint;
+pub use fingerprint::Fingerprint;
+
 mod rules;
 pub use rules::{Options, Rules};
 
 mod state;
-pub use state::{Executing, Failure, Fingerprint, Hold, Job, Progress, State, Status, Submission};
+pub use state::{Executing, Failure, Hold, Job, Progress, State, Status, Submission};
 
 mod admit;
 pub use admit::{Admitted, Freshness, admit};

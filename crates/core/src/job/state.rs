@@ -1,8 +1,8 @@
 //! What is known of a job.
 
-use std::fmt;
 use std::time::Duration;
 
+use super::fingerprint::Fingerprint;
 use super::id::{JobId, Lease};
 use super::rules::{Options, Rules};
 use crate::cache_key::CacheKey;
@@ -107,16 +107,6 @@ pub struct Progress {
     pub current: u64,
     /// Steps in all.
     pub total: u64,
-}
-
-/// A SHA-256 of what a runner reported, to tell a repeated report from another one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint(pub [u8; 32]);
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:02x}{:02x}..", self.0[0], self.0[1])
-    }
 }
 
 /// Why a job failed.

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use super::{config, demo, health, serve};
@@ -25,7 +24,7 @@ enum Command {
         #[command(flatten)]
         settings: Settings,
         /// Run these parts of it only, separated by commas.
-        #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = part())]
+        #[arg(long, value_name = "PART", value_delimiter = ',', value_enum)]
         only: Vec<Part>,
     },
     /// Print the settings in force and where each came from.
@@ -64,14 +63,6 @@ pub(super) struct Settings {
     /// A TOML file; the environment overrides it. PILOTLIGHT_CONFIG names one as well.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-}
-
-/// The parts by the names people give them.
-fn part() -> impl TypedValueParser<Value = Part> {
-    PossibleValuesParser::new(["warm-start", "dashboard"]).map(|name| match name.as_str() {
-        "warm-start" => Part::WarmStart,
-        _ => Part::Dashboard,
-    })
 }
 
 /// How a command can end badly.

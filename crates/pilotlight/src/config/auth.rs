@@ -14,6 +14,8 @@ pub struct Auth {
     pub admin_keys: Vec<Secret>,
     /// For runners of jobs.
     pub runner_keys: Vec<Secret>,
+    /// For callers that submit jobs. With any key at all, `/api/jobs`, `/api/runner` and `/api/admin` need keys.
+    pub submit_keys: Vec<Secret>,
 }
 
 impl Default for Auth {
@@ -35,8 +37,17 @@ pub(super) const KEYS: &[Key] = &[
         "auth.runner_keys",
         "",
         Takes::ListOfSecrets,
-        "keys of runners of jobs; they may also ask what `GET /api/admin` answers",
+        "keys of runners of jobs, for `/api/runner` and what `GET /api/admin` answers",
     )
     .legacy("RUNNER_API_KEY")
+    .secret(),
+    Key::new(
+        "auth.submit_keys",
+        "",
+        Takes::ListOfSecrets,
+        "keys of callers that submit jobs, for `/api/jobs`; with any key of any kind all of `/api/jobs`, `/api/runner` and \
+         `/api/admin` need keys",
+    )
+    .legacy("SUBMIT_API_KEY")
     .secret(),
 ];

@@ -89,14 +89,14 @@ impl Environment {
     fn said_in_file(&self, key: &'static Key, name: &str) -> Option<Said> {
         let name = key.in_file(name)?;
         let path = self.variables.get(&name)?;
-        Some(secret_file::said(key, Path::new(path), Origin::Env(name)))
+        Some(secret_file::said(key.into(), Path::new(path), Origin::Env(name)))
     }
 
     fn said_directly(&self, key: &'static Key, name: String) -> Option<Said> {
         let text = self.variables.get(&name)?.to_str().map(str::to_owned);
         let origin = Origin::Env(name);
         Some(match text {
-            Some(text) => Ok(Entry { key, text, origin }),
+            Some(text) => Ok(Entry { named: key.into(), text, origin }),
             None => Err(Problem::NotText { key: key.name, allowed: key.takes.to_string() }.at(origin)),
         })
     }

@@ -6,11 +6,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use pilotlight_core::ids::JobType;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::key::{SECTIONS, keys};
-use super::load::{Entry, Found};
+use super::job_types;
+use super::key::{Key, Named, SECTIONS, keys};
+use super::load::{Entry, Found, Said};
 use super::mistakes::{Problem, one_line};
 use super::resolved::Origin;
 use super::{secret_file, suggest};
@@ -90,20 +92,63 @@ impl<'a> Document<'a> {
     }
 
     fn visit(&self, name: &str, line: usize, value: &Spanned<DeValue<'_>>, found: &mut Found) {
-        if let Some(key) = keys().find(|key| key.name == name) {
-            let text = if key.takes.is_list() { self.joined(value) } else { self.plain(value) };
-            return found.add(Ok(Entry { key, text, origin: self.origin(line) }));
-        }
-        if let Some(key) = keys().find(|key| key.in_file(key.name).as_deref() == Some(name)) {
-            let path = self.plain(value);
-            return found.add(secret_file::said(key, Path::new(&path), self.origin(line)));
+        if let Some(said) = self.said(name, keys(), Named::from, (line, value)) {
+            return found.add(said);
         }
         let problem = match (is_section(name), value.get_ref().as_table()) {
+            (true, Some(inner)) if name == job_types::SECTION => return self.walk_types(inner, found),
             (true, Some(inner)) => return self.walk(name, inner, found),
             (true, None) => Problem::Section { name: name.to_owned() },
             (false, table) => Problem::Unknown { name: one_line(name), meant: meant(name, table) },
         };
         found.add(Err(problem.at(self.origin(line))));
+    }
+
+    /// What is said under this name for one of these rows, or for the file that holds its secret.
+    fn said(
+        &self,
+        name: &str,
+        mut rows: impl Iterator<Item = &'static Key> + Clone,
+        named: impl Fn(&'static Key) -> Named,
+        (line, value): (usize, &Spanned<DeValue<'_>>),
+    ) -> Option<Said> {
+        if let Some(key) = rows.clone().find(|key| key.name == name) {
+            let text = if key.takes.is_list() { self.joined(value) } else { self.plain(value) };
+            return Some(Ok(Entry { named: named(key), text, origin: self.origin(line) }));
+        }
+        let key = rows.find(|key| key.in_file(key.name).as_deref() == Some(name))?;
+        Some(secret_file::said(named(key), Path::new(&self.plain(value)), self.origin(line)))
+    }
+
+    /// A table for each type of jobs that something is special about.
+    fn walk_types(&self, types: &DeTable<'_>, found: &mut Found) {
+        for (name, value) in types {
+            let (line, name) = (self.line(name.span().start), name.get_ref());
+            let problem = match (JobType::parse(name), value.get_ref().as_table()) {
+                (Ok(_), Some(rows)) => {
+                    self.walk_type(name, rows, found);
+                    continue;
+                }
+                (Err(why), _) => Problem::BadType { name: one_line(name), why: why.to_string() },
+                (Ok(_), None) => {
+                    Problem::Section { name: format!("{}.{}", job_types::SECTION, one_line(name)) }
+                }
+            };
+            found.add(Err(problem.at(self.origin(line))));
+        }
+    }
+
+    fn walk_type(&self, job_type: &str, rows: &DeTable<'_>, found: &mut Found) {
+        let named = |key| Named::of_type(key, job_type.to_owned());
+        for (name, value) in rows {
+            let (line, name) = (self.line(name.span().start), name.get_ref());
+            let said = self.said(name, job_types::KEYS.iter(), named, (line, value));
+            found.add(said.unwrap_or_else(|| {
+                let meant = suggest::of_type(name).map(|key| named(key).to_string());
+                let name = one_line(&format!("{}.{job_type}.{name}", job_types::SECTION));
+                Err(Problem::Unknown { name, meant }.at(self.origin(line)))
+            }));
+        }
     }
 
     /// The value as the environment would say it; what has no such form stays as it stands in the file.
@@ -133,7 +178,7 @@ impl<'a> Document<'a> {
 }
 
 fn is_section(name: &str) -> bool {
-    SECTIONS.into_iter().any(|(section, _)| section == name)
+    name == job_types::SECTION || SECTIONS.into_iter().any(|(section, _)| section == name)
 }
 
 fn meant(name: &str, table: Option<&DeTable<'_>>) -> Option<String> {

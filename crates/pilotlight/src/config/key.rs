@@ -2,11 +2,13 @@
 //!
 //! It never knows where values come from. Truth: the `KEYS` of each section file.
 
+use std::fmt;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use super::takes::{Takes, Value};
-use super::{auth, log, server, telemetry, warm_start};
+use super::{auth, job_types, jobs, log, server, store, telemetry, warm_start};
 
 /// Marks an environment name as ours.
 pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
@@ -15,10 +17,13 @@ pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
 pub(super) const ENV_CONFIG: &str = "PILOTLIGHT_CONFIG";
 
 /// Every section with its rows, in the order in which people read them.
-pub(super) const SECTIONS: [(&str, &[Key]); 5] = [
+pub(super) const SECTIONS: [(&str, &[Key]); 8] = [
     ("server", server::KEYS),
     ("auth", auth::KEYS),
     ("warm_start", warm_start::KEYS),
+    ("jobs", jobs::KEYS),
+    ("jobs.limits", jobs::LIMITS),
+    ("store", store::KEYS),
     ("log", log::KEYS),
     ("telemetry", telemetry::KEYS),
 ];
@@ -37,6 +42,54 @@ pub(super) struct Key {
     /// Shown as dots everywhere.
     pub(super) secret: bool,
 }
+
+/// A key by its full name: a row of the table, or a row of the job types' table with the type that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) key: &'static Key,
+    job_type: Option<String>,
+}
+
+impl Named {
+    pub(super) const fn of_type(key: &'static Key, job_type: String) -> Self {
+        Self { key, job_type: Some(job_type) }
+    }
+
+    pub(super) fn job_type(&self) -> Option<&str> {
+        self.job_type.as_deref()
+    }
+
+    /// Its field in `Config`.
+    pub(super) fn path(&self) -> Vec<&str> {
+        let before = self.job_type().map(|name| ["jobs", "types", name]);
+        before.into_iter().flatten().chain(self.key.name.split('.')).collect()
+    }
+}
+
+impl From<&'static Key> for Named {
+    fn from(key: &'static Key) -> Self {
+        Self { key, job_type: None }
+    }
+}
+
+/// As one would write it in the file.
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(job_type) = self.job_type() else { return f.write_str(self.key.name) };
+        let is_bare = job_type.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        let quote = if is_bare { "" } else { "\"" };
+        write!(f, "{}.{quote}{job_type}{quote}.{}", job_types::SECTION, self.key.name)
+    }
+}
+
+/// Two rows of one name are the same row.
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Key {}
 
 /// An environment name that users know from the source systems.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +133,8 @@ impl Key {
 
     /// The name of the file that holds it, when it may be in one: of a key in the file, or of a variable.
     pub(super) fn in_file(&self, name: &str) -> Option<String> {
-        let suffix = if name.contains('.') { "_file" } else { "_FILE" };
+        let is_variable = name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let suffix = if is_variable { "_FILE" } else { "_file" };
         self.secret.then(|| format!("{name}{suffix}"))
     }
 
@@ -99,22 +153,21 @@ impl Key {
 }
 
 /// Every known key, in the order in which people read them.
-pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+pub(super) fn keys() -> impl Iterator<Item = &'static Key> + Clone {
     SECTIONS.into_iter().flat_map(|(_, rows)| rows)
 }
 
 /// The defaults of a section.
 pub(super) fn defaults<S: DeserializeOwned>(section: &str) -> S {
-    let mut tree = tree(keys().map(|key| (key, key.default_value())));
+    let mut tree = tree(keys().map(|key| (Named::from(key), key.default_value())));
     into_fields(tree[section].take())
 }
 
 /// Nests values by the path of their keys, so that serde finds the field of each.
-pub(super) fn tree(values: impl Iterator<Item = (&'static Key, Value)>) -> Json {
+pub(super) fn tree(values: impl Iterator<Item = (Named, Value)>) -> Json {
     let mut root = json!({});
-    for (key, value) in values {
-        let path = key.name.split('.');
-        *path.fold(&mut root, |node, part| &mut node[part]) = value.field;
+    for (named, value) in values {
+        *named.path().into_iter().fold(&mut root, |node, part| &mut node[part]) = value.field;
     }
     root
 }
@@ -133,15 +186,17 @@ mod tests {
 
     #[test]
     fn whatever_a_row_takes_fills_the_field_of_its_name() {
-        for changed in keys() {
-            let allowed = changed.takes.to_string() + " 127.0.0.1 ::1";
-            let words = allowed.split([' ', ',']).chain([changed.default]);
-            for value in words.filter_map(|word| changed.takes.read(word)) {
-                let value_of = |key: &Key| match key.name == changed.name {
+        let of_type = |key| Named::of_type(key, "a.b".to_owned());
+        let rows = || keys().map(Named::from).chain(job_types::KEYS.iter().map(of_type));
+        for changed in rows() {
+            let allowed = changed.key.takes.to_string() + " 127.0.0.1 ::1";
+            let words = allowed.split([' ', ',']).chain([changed.key.default]);
+            for value in words.filter_map(|word| changed.key.takes.read(word)) {
+                let value_of = |named: &Named| match *named == changed {
                     true => value.clone(),
-                    false => key.default_value(),
+                    false => named.key.default_value(),
                 };
-                let _: Config = into_fields(tree(keys().map(|key| (key, value_of(key)))));
+                let _: Config = into_fields(tree(rows().map(|named| (named.clone(), value_of(&named)))));
             }
         }
     }

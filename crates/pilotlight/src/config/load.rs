@@ -8,11 +8,13 @@ use std::path::Path;
 use super::auth::Auth;
 use super::environment::Environment;
 use super::file;
-use super::key::{ENV_CONFIG, Key, into_fields, tree};
+use super::jobs::Jobs;
+use super::key::{ENV_CONFIG, Named, into_fields, tree};
 use super::log::Log;
 use super::mistakes::{Mistake, Mistakes, Problem};
 use super::resolved::{Origin, Resolved};
 use super::server::Server;
+use super::store::Store;
 use super::takes::Value;
 use super::telemetry::Telemetry;
 use super::warm_start::{Tokens, WarmStart};
@@ -27,6 +29,10 @@ pub struct Config {
     pub auth: Auth,
     /// `warm_start.*`
     pub warm_start: WarmStart,
+    /// `jobs.*`
+    pub jobs: Jobs,
+    /// `store.*`
+    pub store: Store,
     /// `log.*`
     pub log: Log,
     /// `telemetry.*`
@@ -80,7 +86,7 @@ pub(super) type Said = Result<Entry, Mistake>;
 
 /// What one source says about one key, not yet understood.
 pub(super) struct Entry {
-    pub(super) key: &'static Key,
+    pub(super) named: Named,
     pub(super) text: String,
     pub(super) origin: Origin,
 }
@@ -119,9 +125,9 @@ impl Found {
         let mut resolved = Resolved::defaults();
         for entry in self.entries {
             match entry.value() {
-                Some(value) => resolved.set(entry.key, value, entry.origin),
+                Some(value) => resolved.set(entry.named, value, entry.origin),
                 None => {
-                    let allowed = entry.key.takes.to_string();
+                    let allowed = entry.named.key.takes.to_string();
                     self.mistakes.push(entry.not_allowed(allowed));
                 }
             }
@@ -131,7 +137,11 @@ impl Found {
             return Err(Mistakes(self.mistakes));
         }
         let config: Config = into_fields(tree(resolved.values()));
-        let needs: Vec<_> = config.missing_halves().map(|(key, other)| resolved.needs(key, other)).collect();
+        let needs = config.missing_halves().map(|(key, other)| resolved.needs(key, other));
+        let needs_of_types = config.jobs.types.iter().flat_map(|(name, settings)| {
+            settings.missing_halves().map(|(key, other)| resolved.needs_of_type(name.as_str(), key, other))
+        });
+        let needs: Vec<_> = needs.chain(needs_of_types).collect();
         if !needs.is_empty() {
             return Err(Mistakes(needs));
         }
@@ -146,11 +156,11 @@ impl Found {
 impl Entry {
     /// What the text means, or `None` when it is not allowed.
     pub(super) fn value(&self) -> Option<Value> {
-        self.key.takes.read(&self.text)
+        self.named.key.takes.read(&self.text)
     }
 
     /// The mistake of saying this where only `allowed` is.
     pub(super) fn not_allowed(&self, allowed: String) -> Mistake {
-        Problem::value(self.key, &self.text, allowed).at(self.origin.clone())
+        Problem::value(&self.named, &self.text, allowed).at(self.origin.clone())
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::key::Key;
+use super::key::Named;
 use super::resolved::Origin;
 
 /// Longer values are cut, so that one mistake stays one line.
@@ -35,15 +35,17 @@ pub(super) struct Mistake {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum Problem {
     #[error("{key} is `{shown}`; allowed: {allowed}")]
-    Value { key: &'static str, shown: String, allowed: String },
+    Value { key: String, shown: String, allowed: String },
     #[error("{key} is not UTF-8 text; allowed: {allowed}")]
     NotText { key: &'static str, allowed: String },
     #[error("`{name}` is not known{}", did_you_mean(.meant))]
     Unknown { name: String, meant: Option<String> },
     #[error("`{name}` is a section; write its keys below `[{name}]`")]
     Section { name: String },
+    #[error("`{name}` is no type of jobs: it {why}")]
+    BadType { name: String, why: String },
     #[error("{key} needs {other}; set both")]
-    Needs { key: &'static str, other: &'static str },
+    Needs { key: String, other: &'static str },
     #[error(
         "{key} has no effect: this binary was built without the feature `{feature}`; leave it out, or build with it"
     )]
@@ -62,8 +64,8 @@ impl Problem {
     }
 
     /// `key` was said to be `text` where only `allowed` is.
-    pub(super) fn value(key: &Key, text: &str, allowed: String) -> Self {
-        Self::Value { key: key.name, shown: key.veil(one_line(text)), allowed }
+    pub(super) fn value(named: &Named, text: &str, allowed: String) -> Self {
+        Self::Value { key: named.to_string(), shown: named.key.veil(one_line(text)), allowed }
     }
 }
 
@@ -81,16 +83,18 @@ pub(super) fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::Key;
     use super::super::takes::Takes;
     use super::*;
 
     #[test]
     fn a_secret_is_dots_and_a_long_value_is_cut_to_one_line() {
-        let key = Key::new("server.key", "0", Takes::Port, "");
-        let text = Problem::value(&key, &format!("a\n{}", "é".repeat(100)), "b".to_owned()).to_string();
+        const KEY: Key = Key::new("server.key", "0", Takes::Port, "");
+        const SECRET: Key = KEY.secret();
+        let text =
+            Problem::value(&(&KEY).into(), &format!("a\n{}", "é".repeat(100)), "b".to_owned()).to_string();
         assert_eq!(text, format!("server.key is `a {}…`; allowed: b", "é".repeat(58)));
-        let secret = Key { secret: true, ..key };
-        let text = Problem::value(&secret, "hunter2", "b".to_owned()).to_string();
+        let text = Problem::value(&(&SECRET).into(), "hunter2", "b".to_owned()).to_string();
         assert_eq!(text, "server.key is `••••••`; allowed: b");
     }
 }

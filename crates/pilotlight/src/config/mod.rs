@@ -11,8 +11,11 @@
 mod load;
 
 mod auth;
+mod job_types;
+mod jobs;
 mod log;
 mod server;
+mod store;
 mod telemetry;
 mod warm_start;
 
@@ -21,6 +24,7 @@ mod secret;
 
 mod key;
 mod takes;
+mod units;
 
 mod environment;
 mod file;
@@ -36,6 +40,8 @@ mod reference;
 mod tests;
 
 pub use auth::Auth;
+pub use job_types::{JobTypeSettings, WebhookEvent};
+pub use jobs::{JobLimits, Jobs, Preset};
 pub use load::{Config, Loaded, load};
 pub use log::{Log, LogFormat, LogLevel, OfferLog};
 pub use mistakes::Mistakes;
@@ -44,5 +50,6 @@ pub use reference::reference;
 pub use resolved::{Origin, Resolved};
 pub use secret::Secret;
 pub use server::{OnOff, Server};
+pub use store::Store;
 pub use telemetry::Telemetry;
 pub use warm_start::{Ack, Order, Tokens, WarmStart};

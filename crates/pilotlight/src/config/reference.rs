@@ -2,11 +2,12 @@
 //!
 //! It never says what the rows do not say.
 
+use super::job_types;
 use super::key::{Key, SECTIONS};
 
 /// Every key with its environment names, default, what is allowed and what it is: one Markdown table a section.
 pub fn reference() -> String {
-    SECTIONS.map(|(name, rows)| section(name, rows)).join("\n")
+    SECTIONS.map(|(name, rows)| section(name, rows)).join("\n") + &types()
 }
 
 fn section(name: &str, rows: &[Key]) -> String {
@@ -16,10 +17,30 @@ fn section(name: &str, rows: &[Key]) -> String {
     )
 }
 
+/// What the file alone can say.
+fn types() -> String {
+    let rows: String = job_types::KEYS.iter().map(type_row).collect();
+    let section = job_types::SECTION;
+    format!(
+        "\n## `[{section}.NAME]`\n\nFor jobs of the type `NAME`, in the file only; a name with other characters than letters, \
+         digits, `_` and `-` stands in quotes.\n\n| Key | Default | Allowed | What it is |\n|---|---|---|---|\n{rows}"
+    )
+}
+
+fn type_row(key: &Key) -> String {
+    let file =
+        if key.secret { format!("; `{}_file` names a file that holds it", key.name) } else { String::new() };
+    format!("| `{}`{file} | {} | {} | {} |\n", key.name, default(key), key.takes, key.help)
+}
+
+fn default(key: &Key) -> String {
+    if key.default.is_empty() { "(none)".to_owned() } else { format!("`{}`", key.default) }
+}
+
 fn row(key: &Key) -> String {
     let legacy = key.legacy_name().map_or_else(String::new, |legacy| format!(", `{legacy}`"));
     let file = if key.secret { "; either with `_FILE` names a file that holds it" } else { "" };
     let (name, env) = (key.name, key.env_name());
-    let default = if key.default.is_empty() { "(none)".to_owned() } else { format!("`{}`", key.default) };
+    let default = default(key);
     format!("| `{name}` | `{env}`{legacy}{file} | {default} | {} | {} |\n", key.takes, key.help)
 }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use super::key::{Key, keys};
+use super::job_types;
+use super::key::{Named, keys};
 use super::mistakes::{Mistake, Problem};
 use super::takes::Value;
 
@@ -41,30 +42,41 @@ pub struct Resolved(Vec<Setting>);
 
 #[derive(Debug, Clone)]
 struct Setting {
-    key: &'static Key,
+    named: Named,
     value: Value,
     origin: Origin,
 }
 
 impl Resolved {
     pub(super) fn defaults() -> Self {
-        let setting =
-            |key: &'static Key| Setting { key, value: key.default_value(), origin: Origin::Default };
-        Self(keys().map(setting).collect())
+        Self(keys().map(Setting::default).collect())
     }
 
-    pub(super) fn set(&mut self, key: &'static Key, value: Value, origin: Origin) {
-        let setting = self.0.iter_mut().find(|setting| setting.key.name == key.name);
-        *setting.expect("every key has its default") = Setting { key, value, origin };
+    pub(super) fn set(&mut self, named: Named, value: Value, origin: Origin) {
+        if let Some(job_type) = named.job_type()
+            && !self.0.iter().any(|setting| setting.named == named)
+        {
+            let named = |key| Named::of_type(key, job_type.to_owned());
+            self.0.extend(job_types::KEYS.iter().map(named).map(Setting::default));
+        }
+        let setting = self.0.iter_mut().find(|setting| setting.named == named);
+        *setting.expect("every key has its default") = Setting { named, value, origin };
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = (&'static Key, Value)> {
-        self.0.iter().map(|setting| (setting.key, setting.value.clone()))
+    pub(super) fn values(&self) -> impl Iterator<Item = (Named, Value)> {
+        self.0.iter().map(|setting| (setting.named.clone(), setting.value.clone()))
     }
 
     /// The mistake of setting `key` without `other`.
     pub(super) fn needs(&self, key: &'static str, other: &'static str) -> Mistake {
-        Problem::Needs { key, other }.at(self.origin(key))
+        Problem::Needs { key: key.to_owned(), other }.at(self.origin(key))
+    }
+
+    /// The mistake of setting `key` of a type of jobs without `other`.
+    pub(super) fn needs_of_type(&self, job_type: &str, key: &str, other: &'static str) -> Mistake {
+        let is_it = |named: &Named| named.job_type() == Some(job_type) && named.key.name == key;
+        let setting = self.0.iter().find(|setting| is_it(&setting.named)).expect("it was set");
+        Problem::Needs { key: setting.named.to_string(), other }.at(setting.origin.clone())
     }
 
     /// The mistake of setting `key` where `feature` was not built in.
@@ -73,30 +85,36 @@ impl Resolved {
     }
 
     fn origin(&self, key: &str) -> Origin {
-        let setting = self.0.iter().find(|setting| setting.key.name == key);
+        let is_it = |named: &Named| named.job_type().is_none() && named.key.name == key;
+        let setting = self.0.iter().find(|setting| is_it(&setting.named));
         setting.map_or(Origin::Default, |setting| setting.origin.clone())
     }
 
     /// Each key with its printed value (dots for a secret) and its origin.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, String, &Origin)> {
-        self.0.iter().map(|setting| (setting.key.name, setting.printed(), &setting.origin))
+    pub fn iter(&self) -> impl Iterator<Item = (String, String, &Origin)> {
+        self.0.iter().map(|setting| (setting.named.to_string(), setting.printed(), &setting.origin))
     }
 
     /// `{"server.port": {"value": 8080, "from": "default"}}`; durations are text such as `5m`, secrets are dots.
     pub fn to_json(&self) -> Json {
         let entry =
             |setting: &Setting| json!({ "value": setting.json(), "from": setting.origin.to_string() });
-        self.0.iter().map(|setting| (setting.key.name, entry(setting))).collect()
+        self.0.iter().map(|setting| (setting.named.to_string(), entry(setting))).collect()
     }
 }
 
 impl Setting {
+    fn default(named: impl Into<Named>) -> Self {
+        let named = named.into();
+        Self { value: named.key.default_value(), named, origin: Origin::Default }
+    }
+
     fn printed(&self) -> String {
-        self.key.veil(self.value.text.clone())
+        self.named.key.veil(self.value.text.clone())
     }
 
     fn json(&self) -> Json {
-        let is_plain = self.value.field.is_number() && !self.key.secret;
+        let is_plain = self.value.field.is_number() && !self.named.key.secret;
         if is_plain { self.value.field.clone() } else { json!(self.printed()) }
     }
 }

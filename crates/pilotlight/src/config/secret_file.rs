@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::key::Key;
+use super::key::Named;
 use super::load::{Entry, Said};
 use super::mistakes::Problem;
 use super::resolved::Origin;
@@ -14,9 +14,9 @@ use super::resolved::Origin;
 const MAX_BYTES: u64 = 64 * 1024;
 
 /// What the file at `path` says for the key.
-pub(super) fn said(key: &'static Key, path: &Path, origin: Origin) -> Said {
+pub(super) fn said(named: Named, path: &Path, origin: Origin) -> Said {
     match read(path) {
-        Ok(text) => Ok(Entry { key, text, origin }),
+        Ok(text) => Ok(Entry { named, text, origin }),
         Err(reason) => Err(Problem::File { path: path.display().to_string(), reason }.at(origin)),
     }
 }

@@ -34,6 +34,8 @@ pub struct Server {
     pub tls_cert: Option<PathBuf>,
     /// Its private key in PEM.
     pub tls_key: Option<PathBuf>,
+    /// The folder for what outlives the process.
+    pub data_dir: PathBuf,
     /// Time that requests under way get to finish once the process was asked to stop.
     pub grace: Duration,
 }
@@ -107,6 +109,12 @@ pub(super) const KEYS: &[Key] = &[
         "certificate chain (PEM); with it and `server.tls_key` every listener speaks TLS; read again when it changes",
     ),
     Key::new("server.tls_key", "none", Takes::NoneOrPath, "private key (PEM) of that certificate"),
+    Key::new(
+        "server.data_dir",
+        "./pilotlight-data",
+        Takes::Path,
+        "folder for what outlives the process: the jobs, unless `store.url` names a database",
+    ),
     Key::new(
         "server.grace",
         "8s",

@@ -1,5 +1,6 @@
 //! Decides which known name a wrong one was probably meant to be. It only compares; it never corrects.
 
+use super::job_types;
 use super::key::{Key, SECTIONS, keys};
 
 /// More wrong letters than this are another word.
@@ -14,7 +15,13 @@ pub(super) fn key(wrong: &str) -> Option<&'static Key> {
 
 /// The section that `wrong` was probably meant to be.
 pub(super) fn section(wrong: &str) -> Option<&'static str> {
-    nearest(wrong, SECTIONS.into_iter().map(|(name, _)| (name, name.to_owned())))
+    let names = SECTIONS.into_iter().map(|(name, _)| name).chain([job_types::SECTION]);
+    nearest(wrong, names.map(|name| (name, name.to_owned())))
+}
+
+/// The row of a type of jobs that `wrong` was probably meant to be.
+pub(super) fn of_type(wrong: &str) -> Option<&'static Key> {
+    nearest(wrong, job_types::KEYS.iter().map(|key| (key, key.name.to_owned())))
 }
 
 /// `pilotlight_port` and `port` mean `server.port`: its last part is there as a whole.
@@ -63,12 +70,14 @@ mod tests {
             ("WARM_ACK_DEADLINE", "warm_start.ack_deadline"),
             ("log.lvl", "log.level"),
             ("BACKUP", ""),
-            ("jobs.preset", ""),
+            ("jobs.presets", "jobs.preset"),
             ("", ""),
         ] {
             assert_eq!(key(wrong).map_or("", |key| key.name), meant, "{wrong}");
         }
-        for (wrong, meant) in [("serve", "server"), ("warm-start", "warm_start"), ("job", "")] {
+        for (wrong, meant) in
+            [("serve", "server"), ("warm-start", "warm_start"), ("job", "jobs"), ("jub", "")]
+        {
             assert_eq!(section(wrong).unwrap_or_default(), meant, "{wrong}");
         }
     }

@@ -12,8 +12,7 @@ use hyper::header::HeaderName;
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
-/// Units of a duration with their length in milliseconds, longest first; a bare number has none.
-const UNITS: [(&str, u64); 5] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1), ("", 1)];
+use super::units;
 
 /// What a key takes.
 #[derive(Debug)]
@@ -21,19 +20,36 @@ pub(super) enum Takes {
     Address,
     Port,
     AutoOrCount(RangeFrom<usize>),
+    Number(RangeInclusive<u32>),
+    AutoOrNumber(RangeInclusive<u32>),
+    /// Bytes.
+    Size(RangeInclusive<u64>),
+    ZeroOrSize(RangeInclusive<u64>),
     Duration(RangeInclusive<Duration>),
     ZeroOrDuration(RangeInclusive<Duration>),
     Word(&'static [&'static str]),
     /// `none`, or an address with its port.
     NoneOrSocket,
+    /// The path of a folder.
+    Path,
     /// `none`, or the path of a file.
     NoneOrPath,
     /// `none`, `stdout`, or the path of a file.
     NoneOrStdoutOrPath,
     /// `none`, or an `http` URL without user, query and fragment.
     NoneOrHttpUrl,
+    /// `none`, or an `http` or `https` URL without user and fragment.
+    NoneOrUrl,
+    /// `none`, or the URL of a PostgreSQL database, which mostly has a password in it.
+    NoneOrPostgres,
+    /// `none`, or a JSON pointer to something within a document.
+    NoneOrPointer,
     /// `none`, or a text that nobody may see.
     NoneOrSecret,
+    /// Some of these, separated by commas.
+    ListOfWords(&'static [&'static str]),
+    /// Names or addresses, separated by commas.
+    ListOfHosts,
     /// Separated by commas.
     ListOfSecrets,
     /// Separated by commas.
@@ -62,13 +78,25 @@ impl Takes {
                 let count = text.parse().ok().filter(|count| bounds.contains(count));
                 count.map(|count| Value::new(count, count))
             }
+            Self::AutoOrNumber(_) if text.eq_ignore_ascii_case("auto") => {
+                Some(Value::new("auto", Json::Null))
+            }
+            Self::Number(bounds) | Self::AutoOrNumber(bounds) => {
+                let number = text.parse().ok().filter(|number| bounds.contains(number));
+                number.map(|number| Value::new(number, number))
+            }
+            Self::Size(bounds) => units::size(text).filter(|size| bounds.contains(size)).map(size_value),
+            Self::ZeroOrSize(bounds) => {
+                let allowed = |size: &u64| *size == 0 || bounds.contains(size);
+                units::size(text).filter(allowed).map(size_value)
+            }
             Self::Duration(bounds) => {
-                let duration = duration(text).filter(|duration| bounds.contains(duration));
+                let duration = units::duration(text).filter(|duration| bounds.contains(duration));
                 duration.map(duration_value)
             }
             Self::ZeroOrDuration(bounds) => {
                 let allowed = |duration: &Duration| duration.is_zero() || bounds.contains(duration);
-                duration(text).filter(allowed).map(duration_value)
+                units::duration(text).filter(allowed).map(duration_value)
             }
             Self::Word(words) => {
                 let word = words.iter().find(|word| text.eq_ignore_ascii_case(word));
@@ -78,6 +106,9 @@ impl Takes {
             | Self::NoneOrPath
             | Self::NoneOrStdoutOrPath
             | Self::NoneOrHttpUrl
+            | Self::NoneOrUrl
+            | Self::NoneOrPostgres
+            | Self::NoneOrPointer
             | Self::NoneOrSecret
                 if text.eq_ignore_ascii_case("none") =>
             {
@@ -87,8 +118,14 @@ impl Takes {
             Self::NoneOrStdoutOrPath if text.eq_ignore_ascii_case("stdout") => {
                 Some(Value::new("stdout", "stdout"))
             }
-            Self::NoneOrHttpUrl => is_http_url(text).then(|| Value::new(text, text)),
-            Self::NoneOrPath | Self::NoneOrStdoutOrPath | Self::NoneOrSecret => {
+            Self::NoneOrHttpUrl => {
+                let is_fine = is_url(text, &["http"]) && !text.contains('?');
+                is_fine.then(|| Value::new(text, text))
+            }
+            Self::NoneOrUrl => is_url(text, &["http", "https"]).then(|| Value::new(text, text)),
+            Self::NoneOrPostgres => is_postgres(text).then(|| Value::new(text, text)),
+            Self::NoneOrPointer => is_pointer(text).then(|| Value::new(text, text)),
+            Self::Path | Self::NoneOrPath | Self::NoneOrStdoutOrPath | Self::NoneOrSecret => {
                 (!text.is_empty()).then(|| Value::new(text, text))
             }
             Self::ListOfSecrets if text.is_empty() || text.eq_ignore_ascii_case("none") => Some(list([])),
@@ -97,6 +134,13 @@ impl Takes {
                 (!secrets.is_empty()).then(|| list(secrets))
             }
             Self::ListOfNetworks => parts(text).map(network).collect::<Option<Vec<_>>>().map(list),
+            Self::ListOfWords(words) => {
+                let known = |part: &str| words.iter().find(|word| part.eq_ignore_ascii_case(word));
+                let parts: Option<Vec<_>> =
+                    parts(text).map(|part| known(part).map(ToString::to_string)).collect();
+                parts.filter(|parts| !parts.is_empty()).map(list)
+            }
+            Self::ListOfHosts => parts(text).map(host).collect::<Option<Vec<_>>>().map(list),
             Self::HeaderName => {
                 let name = HeaderName::try_from(text).ok()?;
                 Some(Value::new(text, name.as_str()))
@@ -106,7 +150,7 @@ impl Takes {
 
     /// Whether a list in a file means its parts.
     pub(super) const fn is_list(&self) -> bool {
-        matches!(self, Self::ListOfSecrets | Self::ListOfNetworks)
+        matches!(self, Self::ListOfSecrets | Self::ListOfNetworks | Self::ListOfWords(_) | Self::ListOfHosts)
     }
 }
 
@@ -135,10 +179,16 @@ fn network(text: &str) -> Option<String> {
     }
 }
 
-fn is_http_url(text: &str) -> bool {
+fn is_url(text: &str, schemes: &[&str]) -> bool {
     let Ok(url) = text.parse::<Uri>() else { return false };
     let host = url.authority().is_some_and(|host| !host.as_str().contains('@'));
-    url.scheme_str() == Some("http") && host && url.query().is_none() && !text.contains('#')
+    url.scheme_str().is_some_and(|scheme| schemes.contains(&scheme)) && host && !text.contains('#')
+}
+
+/// Its other parts are the driver's to understand.
+fn is_postgres(text: &str) -> bool {
+    let rest = text.strip_prefix("postgres://").or(text.strip_prefix("postgresql://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
 }
 
 fn address(text: &str) -> Option<IpAddr> {
@@ -151,30 +201,28 @@ fn address(text: &str) -> Option<IpAddr> {
     }
 }
 
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let mut units = UNITS.into_iter();
-    let (_, unit_ms) = units.find(|(name, _)| *name == unit.trim_start())?;
-    let number: u64 = number.parse().ok()?;
-    number.checked_mul(unit_ms).map(Duration::from_millis)
+fn size_value(size: u64) -> Value {
+    Value::new(units::of_size(size), size)
 }
 
 fn duration_value(duration: Duration) -> Value {
     let field = json!({ "secs": duration.as_secs(), "nanos": duration.subsec_nanos() });
-    Value::new(in_units(&duration), field)
+    Value::new(units::of_duration(&duration), field)
 }
 
-/// In the largest unit that leaves no rest, so that reading it gives the same duration.
-fn in_units(duration: &Duration) -> String {
-    let whole_ms = duration.as_millis();
-    let mut units = UNITS.into_iter();
-    match units.find(|(_, unit_ms)| whole_ms.is_multiple_of((*unit_ms).into())) {
-        Some((name, unit_ms)) if whole_ms > 0 => {
-            format!("{}{name}", whole_ms / u128::from(unit_ms))
-        }
-        Some(_) | None => "0".to_owned(),
-    }
+/// A name or an address, without a port.
+fn host(text: &str) -> Option<String> {
+    let is_name = |name: &str| {
+        name.split('.')
+            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+    };
+    (text.parse::<IpAddr>().is_ok() || is_name(text)).then(|| text.to_ascii_lowercase())
+}
+
+/// RFC 6901. The whole document, which has the empty pointer, is no place in it.
+fn is_pointer(text: &str) -> bool {
+    let escapes = text.split('~').skip(1);
+    text.starts_with('/') && escapes.into_iter().all(|after| after.starts_with(['0', '1']))
 }
 
 /// What is allowed, for people.
@@ -186,14 +234,26 @@ impl fmt::Display for Takes {
             Self::AutoOrCount(RangeFrom { start }) => {
                 write!(f, "auto, or a whole number from {start} up")
             }
+            Self::Number(bounds) => write!(f, "a whole number {}", from_to(bounds)),
+            Self::AutoOrNumber(bounds) => write!(f, "auto, or a whole number {}", from_to(bounds)),
+            Self::Size(bounds) => f.write_str(&size_between(bounds)),
+            Self::ZeroOrSize(bounds) => write!(f, "0, or {}", size_between(bounds)),
             Self::Duration(bounds) => f.write_str(&between(bounds)),
             Self::ZeroOrDuration(bounds) => write!(f, "0, or {}", between(bounds)),
             Self::Word([rest @ .., last]) => write!(f, "{} or {last}", rest.join(", ")),
             Self::Word([]) => write!(f, "nothing"),
             Self::NoneOrSocket => write!(f, "none, or an IP address with a port, such as 127.0.0.1:8081"),
+            Self::Path => write!(f, "the path of a folder"),
             Self::NoneOrPath => write!(f, "none, or the path of a file"),
             Self::NoneOrStdoutOrPath => write!(f, "none, stdout, or the path of a file"),
             Self::NoneOrHttpUrl => write!(f, "none, or an http URL such as http://127.0.0.1:4318"),
+            Self::NoneOrUrl => write!(f, "none, or an http or https URL such as https://example.org/hook"),
+            Self::NoneOrPostgres => {
+                write!(f, "none, or an URL such as postgres://user:password@host/database")
+            }
+            Self::NoneOrPointer => write!(f, "none, or a JSON pointer such as /files/0/url"),
+            Self::ListOfWords(words) => write!(f, "some of {}, separated by commas", words.join(", ")),
+            Self::ListOfHosts => write!(f, "names or addresses of hosts, separated by commas"),
             Self::NoneOrSecret => write!(f, "none, or a text"),
             Self::ListOfSecrets => write!(f, "none, or texts separated by commas"),
             Self::ListOfNetworks => write!(f, "any, or networks such as 10.0.0.0/8, separated by commas"),
@@ -202,9 +262,18 @@ impl fmt::Display for Takes {
     }
 }
 
+fn from_to<T: fmt::Display>(bounds: &RangeInclusive<T>) -> String {
+    format!("from {} to {}", bounds.start(), bounds.end())
+}
+
+fn size_between(bounds: &RangeInclusive<u64>) -> String {
+    let (least, most) = (units::of_size(*bounds.start()), units::of_size(*bounds.end()));
+    format!("bytes (KB, MB, GB, TB, KiB, MiB, GiB, TiB) from {least} to {most}")
+}
+
 fn between(bounds: &RangeInclusive<Duration>) -> String {
-    let (least, most) = (in_units(bounds.start()), in_units(bounds.end()));
-    format!("a duration (ms, s, m, h) from {least} to {most}")
+    let (least, most) = (units::of_duration(bounds.start()), units::of_duration(bounds.end()));
+    format!("a duration (ms, s, m, h, d) from {least} to {most}")
 }
 
 #[cfg(test)]
@@ -218,8 +287,8 @@ mod tests {
         let zero_or_duration = Takes::ZeroOrDuration(bounds);
         let on_or_off = Takes::Word(&["on", "off"]);
         for (takes, table) in [
-            (&duration, "250ms=250ms 90s=90s 60s=1m 24h=24h 50=50ms 1500=1500ms 30000=30s"),
-            (&duration, "0= 49= 25h= = s= 5d= 1.5s= -1s= 1h30m= 18446744073709551615h="),
+            (&duration, "250ms=250ms 90s=90s 60s=1m 24h=1d 50=50ms 1500=1500ms 30000=30s"),
+            (&duration, "0= 49= 25h= = s= 2d= 1.5s= -1s= 1h30m= 18446744073709551615h="),
             (&zero_or_duration, "0=0 0s=0 49ms= 50=50ms 25h= 99999999999999999999="),
             (&Takes::Address, "localhost=127.0.0.1 0.0.0.0=0.0.0.0 ::1=::1 [::1]=::1"),
             (&Takes::Address, "[127.0.0.1]= [::1= a.b= 1.1.1.1:80= ="),
@@ -235,6 +304,22 @@ mod tests {
             (&Takes::NoneOrStdoutOrPath, "NONE=none StdOut=stdout ./stdout=./stdout ="),
             (&Takes::NoneOrHttpUrl, "none=none http://a:4318=http://a:4318 http://[::1]/x=http://[::1]/x"),
             (&Takes::NoneOrHttpUrl, "https://a= a:4318= http://= http://u:p@a= http://a?b= http://a#b= ="),
+            (&Takes::Number(0..=9), "0=0 9=9 10= -1= ="),
+            (&Takes::AutoOrNumber(0..=9), "Auto=auto 9=9 10="),
+            (&Takes::Size(1..=1 << 30), "1=1 1KB=1000 100KiB=100KiB 1024=1KiB 1GiB=1GiB 2GiB= 0= 1T= ="),
+            (&Takes::ZeroOrSize(1024..=4096), "0=0 1= 1KiB=1KiB 5KiB="),
+            (&Takes::Path, "./a=./a none=none ="),
+            (
+                &Takes::NoneOrUrl,
+                "none=none https://a/x?y=https://a/x?y http://a=http://a ftp://a= https://u@a= a=",
+            ),
+            (
+                &Takes::NoneOrPostgres,
+                "none=none postgres://u:p@h/d=postgres://u:p@h/d mysql://h/d= postgres://= h=",
+            ),
+            (&Takes::NoneOrPointer, "none=none /a/0/~1b=/a/0/~1b a= /a~2= /a~= ="),
+            (&Takes::ListOfWords(&["a", "bc"]), "BC,a=bc,a d= ="),
+            (&Takes::ListOfHosts, "A.example,10.0.0.1,::1=a.example,10.0.0.1,::1 a:1= a/= a..b= ="),
             (&Takes::HeaderName, "X-Real-IP=X-Real-IP a:b= ="),
         ] {
             for (text, meaning) in table.split(' ').filter_map(|pair| pair.split_once('=')) {

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use pilotlight_core::rate::Rates;
+
 use super::*;
 
 /// A file that lives as long as the test.
@@ -40,7 +42,7 @@ fn from_env(env: &str) -> Loaded {
 fn resolved(toml: &str, env: &str, key: &str) -> String {
     let file = TempFile::new(toml);
     let loaded = load(Some(&file.0), vars(env)).expect("neither source has mistakes");
-    let setting = loaded.resolved.iter().find(|(name, ..)| *name == key);
+    let setting = loaded.resolved.iter().find(|(name, ..)| name == key);
     let (_, value, origin) = setting.expect("the key is known");
     format!("{value} {origin}").replace(&file.0.display().to_string(), "p.toml")
 }
@@ -139,8 +141,111 @@ use the configuration: 11 mistakes
   DEBUG_LOGGING: log.level is `yes`; allowed: true, 1, false or 0
   HOST: server.host is `box`; allowed: an IP address or localhost
   PILOTLIGHT_WARM_START_ACK_DEADLINE: warm_start.ack_deadline is `6s`; \
-allowed: a duration (ms, s, m, h) from 50ms to 5s";
+allowed: a duration (ms, s, m, h, d) from 50ms to 5s";
     assert_eq!(mistakes(toml, env), expected);
+}
+
+const JOBS: &str = "[jobs]\nkeep_for = '7d'\nmax_bytes = '500MB'\n[jobs.limits]\ninput_bytes = '1MiB'\n";
+
+#[test]
+fn jobs_have_a_section_with_a_section_in_it_and_sizes_with_units() {
+    for (env, key, expected) in [
+        ("", "jobs.keep_for", "7d p.toml:2"),
+        ("", "jobs.max_bytes", "500000000 p.toml:3"),
+        ("", "jobs.limits.input_bytes", "1MiB p.toml:5"),
+        (
+            "PILOTLIGHT_JOBS_LIMITS_INPUT_BYTES=2KB",
+            "jobs.limits.input_bytes",
+            "2000 PILOTLIGHT_JOBS_LIMITS_INPUT_BYTES",
+        ),
+        ("", "jobs.limits.output_bytes", "500KiB default"),
+        ("", "jobs.lost_retries", "auto default"),
+        ("DATABASE_URL=postgres://u:p@h/d", "store.url", "•••••• DATABASE_URL"),
+    ] {
+        assert_eq!(resolved(JOBS, env, key), expected, "{key} {env}");
+    }
+    let limits = from_env("").config.jobs.limits;
+    let bytes = [limits.input_bytes, limits.output_bytes, limits.console_bytes, limits.error_bytes];
+    assert_eq!(bytes, [100 * 1024, 500 * 1024, 1024 * 1024, 10 * 1024]);
+}
+
+#[test]
+fn a_preset_says_what_is_not_said() {
+    let jobs = |env| from_env(env).config.jobs;
+    let ours = Rates { requests: 6000, submit: 0, check: 0, status: 0, available: 0, heartbeat: 0 };
+    assert_eq!((jobs("").lost_retries(), jobs("").rates()), (3, ours));
+    let runpack = jobs("PILOTLIGHT_JOBS_PRESET=runpack");
+    let theirs = Rates { requests: 6000, submit: 10, check: 10, status: 60, available: 120, heartbeat: 120 };
+    assert_eq!((runpack.lost_retries(), runpack.rates()), (0, theirs));
+    let said = jobs(
+        "PILOTLIGHT_JOBS_PRESET=runpack PILOTLIGHT_JOBS_LOST_RETRIES=2 PILOTLIGHT_JOBS_LIMITS_SUBMIT_PER_MINUTE=0",
+    );
+    assert_eq!((said.lost_retries(), said.rates()), (2, Rates { submit: 0, ..theirs }));
+}
+
+const TYPES: &str = "\
+[jobs.types.fold]
+webhook_url = 'https://example.org/hook'
+webhook_secret = 'hunter2'
+webhook_events = ['completed', 'Failed']
+[jobs.types.'a.b c']
+check_url = '/files/0/url'
+check_hosts = ['Files.example.org']
+";
+
+#[test]
+fn a_type_of_jobs_has_settings_of_its_own() {
+    let file = TempFile::new(TYPES);
+    let loaded = load(Some(&file.0), vars("")).expect("there are no mistakes");
+    let types = &loaded.config.jobs.types;
+    let of = |name: &str| types.iter().find(|(known, _)| known.as_str() == name).expect("it is there").1;
+    let fold = of("fold");
+    assert_eq!(fold.webhook_url.as_deref(), Some("https://example.org/hook"));
+    assert_eq!(fold.webhook_secret.as_ref().map(Secret::reveal), Some("hunter2"));
+    assert_eq!(fold.webhook_events, [WebhookEvent::Completed, WebhookEvent::Failed]);
+    assert_eq!(fold.check_url, None);
+    let other = of("a.b c");
+    assert_eq!(
+        (other.check_url.as_deref(), &other.check_hosts[..]),
+        (Some("/files/0/url"), &["files.example.org".to_owned()][..])
+    );
+    assert_eq!(other.webhook_events.len(), 3);
+    for (key, expected) in [
+        ("jobs.types.fold.webhook_secret", "•••••• p.toml:3"),
+        ("jobs.types.fold.webhook_events", "completed,failed p.toml:4"),
+        ("jobs.types.\"a.b c\".check_url", "/files/0/url p.toml:6"),
+        ("jobs.types.\"a.b c\".webhook_url", "none default"),
+    ] {
+        assert_eq!(resolved(TYPES, "", key), expected);
+    }
+    let secret = TempFile::new("  s3cret\n");
+    let toml = format!(
+        "[jobs.types.fold]\nwebhook_url = 'http://a'\nwebhook_secret_file = '{}'\n",
+        secret.0.display()
+    );
+    assert_eq!(resolved(&toml, "", "jobs.types.fold.webhook_secret"), "•••••• p.toml:3");
+}
+
+#[test]
+fn mistakes_about_a_type_of_jobs_name_it() {
+    let toml = "[jobs.types]\nfold = 1\n' ' = {}\n[jobs.types.'x y']\nwebhok_url = 'http://a'\ncheck_time = 'at'\n\
+                webhook_events = 'ended'\n[jobs.type.fold]\nwebhook_url = 'http://a'\n[jobs.limits]\ninput_bytes = '0'\n";
+    let expected = "\
+use the configuration: 7 mistakes
+  p.toml:2: `jobs.types.fold` is a section; write its keys below `[jobs.types.fold]`
+  p.toml:3: ` ` is no type of jobs: it is empty
+  p.toml:5: `jobs.types.x y.webhok_url` is not known; did you mean jobs.types.\"x y\".webhook_url?
+  p.toml:6: jobs.types.\"x y\".check_time is `at`; allowed: none, or a JSON pointer such as /files/0/url
+  p.toml:7: jobs.types.\"x y\".webhook_events is `ended`; allowed: some of created, completed, failed, separated by commas
+  p.toml:8: `jobs.type` is not known; did you mean [jobs.types]?
+  p.toml:11: jobs.limits.input_bytes is `0`; allowed: bytes (KB, MB, GB, TB, KiB, MiB, GiB, TiB) from 1 to 64MiB";
+    assert_eq!(mistakes(toml, "PILOTLIGHT_JOBS_TYPES_FOLD_WEBHOOK_URL=http://a"), expected);
+    let halves = "[jobs.types.fold]\nwebhook_url = 'http://a'\ncheck_url = '/url'\n";
+    let expected = "\
+use the configuration: 2 mistakes
+  p.toml:2: jobs.types.fold.webhook_url needs webhook_secret; set both
+  p.toml:3: jobs.types.fold.check_url needs check_hosts; set both";
+    assert_eq!(mistakes(halves, ""), expected);
 }
 
 #[cfg(not(feature = "otlp"))]
@@ -198,30 +303,50 @@ fn a_value_that_is_not_text_is_a_mistake_of_a_known_name_only() {
 fn settings_are_printed_for_people_and_for_machines() {
     let resolved = from_env("PORT=0 PILOTLIGHT_WARM_START_KEEPALIVE=90s").resolved;
     let expected = "\
-server.host                    127.0.0.1        default
-server.port                    0                PORT
-server.max_connections         auto             default
-server.allow                   any              default
-server.trusted_proxies                          default
-server.client_ip_header        X-Forwarded-For  default
-server.control                 none             default
-server.reuse_port              off              default
-server.tls_cert                none             default
-server.tls_key                 none             default
-server.grace                   8s               default
-auth.admin_keys                                 default
-auth.runner_keys                                default
-warm_start.connection_timeout  30s              default
-warm_start.keepalive           90s              PILOTLIGHT_WARM_START_KEEPALIVE
-warm_start.order               newest           default
-warm_start.ack                 auto             default
-warm_start.ack_deadline        250ms            default
-warm_start.tokens              disabled         default
-warm_start.token_secret        none             default
-log.level                      info             default
-log.format                     text             default
-log.offers                     none             default
-telemetry.otlp_endpoint        none             default
+server.host                       127.0.0.1          default
+server.port                       0                  PORT
+server.max_connections            auto               default
+server.allow                      any                default
+server.trusted_proxies                               default
+server.client_ip_header           X-Forwarded-For    default
+server.control                    none               default
+server.reuse_port                 off                default
+server.tls_cert                   none               default
+server.tls_key                    none               default
+server.data_dir                   ./pilotlight-data  default
+server.grace                      8s                 default
+auth.admin_keys                                      default
+auth.runner_keys                                     default
+auth.submit_keys                                     default
+warm_start.connection_timeout     30s                default
+warm_start.keepalive              90s                PILOTLIGHT_WARM_START_KEEPALIVE
+warm_start.order                  newest             default
+warm_start.ack                    auto               default
+warm_start.ack_deadline           250ms              default
+warm_start.tokens                 disabled           default
+warm_start.token_secret           none               default
+jobs.preset                       none               default
+jobs.heartbeat_timeout            90s                default
+jobs.dispatch_timeout             2s                 default
+jobs.lost_retries                 auto               default
+jobs.failed_ttl                   10m                default
+jobs.keep_for                     30d                default
+jobs.max_bytes                    10GiB              default
+jobs.limits.input_bytes           100KiB             default
+jobs.limits.output_bytes          500KiB             default
+jobs.limits.console_bytes         1MiB               default
+jobs.limits.error_bytes           10KiB              default
+jobs.limits.requests_per_minute   6000               default
+jobs.limits.submit_per_minute     auto               default
+jobs.limits.check_per_minute      auto               default
+jobs.limits.status_per_minute     auto               default
+jobs.limits.available_per_minute  auto               default
+jobs.limits.heartbeat_per_minute  auto               default
+store.url                         none               default
+log.level                         info               default
+log.format                        text               default
+log.offers                        none               default
+telemetry.otlp_endpoint           none               default
 ";
     assert_eq!(resolved.to_string(), expected);
     let json = resolved.to_json();

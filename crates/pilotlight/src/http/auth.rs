@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use pilotlight_core::access::{Key, Keys, Scope};
+use pilotlight_core::access::{Key, Scope, Scopes};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -20,7 +20,8 @@ pub struct Auth {
     pub sessions: Sessions,
 }
 
-type KeyHash = [u8; 32];
+/// A SHA-256.
+pub(super) type KeyHash = [u8; 32];
 
 #[derive(Debug)]
 struct Networks {
@@ -33,45 +34,43 @@ impl Auth {
     /// As these sections say.
     #[must_use]
     pub fn new(keys: &config::Auth, server: &Server) -> Self {
-        let of = |scope, keys: &[Secret]| keys.iter().map(move |key| (scope, hash(key.reveal()))).collect();
-        let (admin, runner): (Vec<_>, Vec<_>) =
-            (of(Scope::Admin, &keys.admin_keys), of(Scope::Runner, &keys.runner_keys));
+        let of = |scope, keys: &[Secret]| -> Vec<_> {
+            keys.iter().map(|key| (scope, hash(key.reveal()))).collect()
+        };
+        let keys = Scope::ALL.map(|scope| of(scope, configured(keys, scope)));
         let client_ip = HeaderName::try_from(server.client_ip_header.as_str());
         let networks = Networks {
             allowed: server.allow.clone(),
             proxies: server.trusted_proxies.clone(),
             client_ip: client_ip.expect("the configuration takes names of headers only"),
         };
-        Self { keys: [admin, runner].concat(), networks, sessions: Sessions::default() }
+        Self { keys: keys.concat(), networks, sessions: Sessions::default() }
     }
 
-    /// Whether operators have keys; those of others shut nobody out.
+    /// The scopes that keys are configured for.
     #[must_use]
-    pub fn keys(&self) -> Keys {
-        let any = self.keys.iter().any(|(scope, _)| *scope == Scope::Admin);
-        if any { Keys::Some } else { Keys::None }
+    pub fn keys(&self) -> Scopes {
+        self.keys.iter().fold(Scopes::NONE, |scopes, (scope, _)| scopes.and(Scopes::only(*scope)))
     }
 
-    /// Whose key this is. Every key is compared, so that the time tells nothing.
+    /// What this key is for. Every key is compared, so that the time tells nothing.
     #[must_use]
     pub fn key(&self, key: &str) -> Key {
         let shown = hash(key);
-        let ours = self.keys.iter().fold(None, |found, (scope, key)| {
-            if bool::from(key.ct_eq(&shown)) { found.or(Some(*scope)) } else { found }
+        let scopes = self.keys.iter().fold(Scopes::NONE, |scopes, (scope, key)| {
+            if bool::from(key.ct_eq(&shown)) { scopes.and(Scopes::only(*scope)) } else { scopes }
         });
-        ours.map_or(Key::Unknown, Key::Of)
+        if scopes == Scopes::NONE { Key::Unknown } else { Key::Of(scopes) }
     }
 
-    /// The key in `Authorization: Bearer <key>`.
+    /// What the key in `Authorization: Bearer <key>` is for.
     #[must_use]
     pub fn bearer(&self, headers: &HeaderMap) -> Key {
-        let Some(value) = headers.get(AUTHORIZATION) else { return Key::None };
-        let key = value.to_str().ok().and_then(|value| value.split_once(' '));
-        match key {
-            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => self.key(key.trim()),
+        match Authorization::of(headers) {
+            Authorization::Bearer(key) => self.key(key),
             // Another scheme is meant for somebody before us.
-            Some(_) => Key::None,
-            None => Key::Unknown,
+            Authorization::None | Authorization::OtherScheme => Key::None,
+            Authorization::Unreadable => Key::Unknown,
         }
     }
 
@@ -97,6 +96,40 @@ impl Auth {
     #[must_use]
     pub fn is_forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         self.networks.is_proxy(peer) || headers.keys().any(|name| self.networks.is_forwarding(name))
+    }
+}
+
+/// The hash of the key in `Authorization: Bearer <key>`, whoever's it is.
+pub(super) fn shown_key(headers: &HeaderMap) -> Option<KeyHash> {
+    match Authorization::of(headers) {
+        Authorization::Bearer(key) => Some(hash(key)),
+        Authorization::None | Authorization::OtherScheme | Authorization::Unreadable => None,
+    }
+}
+
+enum Authorization<'a> {
+    None,
+    Bearer(&'a str),
+    OtherScheme,
+    Unreadable,
+}
+
+impl<'a> Authorization<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let Some(value) = headers.get(AUTHORIZATION) else { return Self::None };
+        match value.to_str().ok().and_then(|value| value.split_once(' ')) {
+            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => Self::Bearer(key.trim()),
+            Some(_) => Self::OtherScheme,
+            None => Self::Unreadable,
+        }
+    }
+}
+
+fn configured(keys: &config::Auth, scope: Scope) -> &[Secret] {
+    match scope {
+        Scope::Admin => &keys.admin_keys,
+        Scope::Runner => &keys.runner_keys,
+        Scope::Submit => &keys.submit_keys,
     }
 }
 
@@ -138,7 +171,7 @@ fn address(text: &str) -> Option<IpAddr> {
     plain.parse().ok().or_else(|| text.parse().ok().map(|with_port: std::net::SocketAddr| with_port.ip()))
 }
 
-pub(super) fn hash(text: &str) -> [u8; 32] {
+pub(super) fn hash(text: impl AsRef<[u8]>) -> KeyHash {
     Sha256::digest(text).into()
 }
 
@@ -159,12 +192,18 @@ mod tests {
 
     #[test]
     fn a_key_is_known_by_its_scope_and_there_may_be_several() {
-        let auth = auth(&[("ADMIN_API_KEY", "old, new"), ("RUNNER_API_KEY", "runs")]);
-        assert_eq!(auth.keys(), Keys::Some);
+        let auth = auth(&[
+            ("ADMIN_API_KEY", "old, new"),
+            ("RUNNER_API_KEY", "runs, new"),
+            ("SUBMIT_API_KEY", "asks"),
+        ]);
+        let [admin, runner, submit] = Scope::ALL.map(Scopes::only);
+        assert_eq!(auth.keys(), admin.and(runner).and(submit));
         for (value, key) in [
-            ("Bearer old", Key::Of(Scope::Admin)),
-            ("bearer new", Key::Of(Scope::Admin)),
-            ("Bearer runs", Key::Of(Scope::Runner)),
+            ("Bearer old", Key::Of(admin)),
+            ("bearer new", Key::Of(admin.and(runner))),
+            ("Bearer runs", Key::Of(runner)),
+            ("Bearer asks", Key::Of(submit)),
             ("Bearer old, new", Key::Unknown),
             ("Bearer ", Key::Unknown),
             ("Basic old", Key::None),

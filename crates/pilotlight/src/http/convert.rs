@@ -63,11 +63,14 @@ pub fn trace(headers: &impl Headers) -> Option<TraceParent> {
     TraceParent::parse(value)
 }
 
-fn required<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, Refusal> {
+pub(super) fn required<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, Refusal> {
     optional(headers, name)?.ok_or_else(|| bad(name, "is missing"))
 }
 
-fn optional<'a>(headers: &'a impl Headers, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+pub(super) fn optional<'a>(
+    headers: &'a impl Headers,
+    name: &'static str,
+) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.values(name);
     let value = values.next();
     if values.next().is_some() {
@@ -86,7 +89,7 @@ fn amount(headers: &impl Headers, name: &'static str) -> Result<Amount, Refusal>
     Amount::parse(text).map_err(|why| bad(name, why))
 }
 
-fn bad(what: &str, why: impl std::fmt::Display) -> Refusal {
+pub(super) fn bad(what: &str, why: impl std::fmt::Display) -> Refusal {
     Refusal::bad_request(format!("{what} {why}"))
 }
 

@@ -6,8 +6,10 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use pilotlight_core::access::Denied;
+use pilotlight_store::Error;
+use pilotlight_wire::rate_limit::RateLimited;
 use pilotlight_wire::warm_start::Refused;
 use serde::Serialize;
 
@@ -57,6 +59,18 @@ impl Refusal {
         Self { status: StatusCode::FORBIDDEN, text: text.into() }
     }
 
+    /// 404
+    #[must_use]
+    pub fn not_found(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, text: text.into() }
+    }
+
+    /// 409
+    #[must_use]
+    pub fn conflict(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, text: text.into() }
+    }
+
     /// 408
     #[must_use]
     pub fn too_slow(within: Duration) -> Self {
@@ -87,7 +101,9 @@ impl Refusal {
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::NoKey | Denied::UnknownKey => Self::unauthorized(denied.to_string()),
+            Denied::NoKey | Denied::UnknownKey | Denied::WrongKey(_) | Denied::NoneConfigured(_) => {
+                Self::unauthorized(denied.to_string())
+            }
             Denied::Network
             | Denied::FromPage
             | Denied::OtherMachine
@@ -99,13 +115,58 @@ impl From<Denied> for Refusal {
     }
 }
 
+/// A store that does not answer now may later. What its database says stays in the log.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        tracing::warn!("the store failed: {}", chain(&error));
+        match error {
+            Error::Full | Error::ReadOnly | Error::Newer { .. } | Error::InUse => {
+                Self::unavailable(error.to_string())
+            }
+            Error::Unavailable(_) | Error::Damaged(_) | Error::Database(_) => {
+                Self::unavailable("the store does not answer now; ask again")
+            }
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let is_unauthorized = self.status == StatusCode::UNAUTHORIZED;
+        let header = match self.status {
+            StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer")),
+            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "1")),
+            _ => None,
+        };
         let mut response = Reply::from(self).into_response();
-        if is_unauthorized {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
+        response
+    }
+}
+
+/// Somebody asks too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooOften {
+    /// For how long not to ask.
+    pub wait: Duration,
+    /// When to ask again: milliseconds since 1970.
+    pub until: u64,
+}
+
+impl IntoResponse for TooOften {
+    fn into_response(self) -> Response {
+        let seconds = self.wait.as_millis().div_ceil(1000).max(1);
+        let error = format!("too many requests; ask again in {seconds} s");
+        let body = RateLimited { error, reset_time: self.until };
+        let mut response = json(StatusCode::TOO_MANY_REQUESTS, &body);
+        let seconds = HeaderValue::try_from(seconds.to_string()).expect("digits");
+        response.headers_mut().insert(RETRY_AFTER, seconds);
         response
     }
 }
@@ -145,7 +206,7 @@ impl IntoResponse for Reply {
 
 /// A path we do not know.
 pub async fn no_such_path() -> Response {
-    let text = "there is no such path; see /health, /connect, /warm-start, /api/dashboard, /metrics";
+    let text = "there is no such path; see /health, /connect, /warm-start, /api/openapi.json, /api/dashboard, /metrics";
     Refusal { status: StatusCode::NOT_FOUND, text: text.into() }.into_response()
 }
 
@@ -190,3 +251,24 @@ pub enum Keeping {
 
 /// The head and a short body fit.
 const HEAD_CAPACITY: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_too_often_is_told_when_to_ask_again() {
+        for (millis, seconds) in [(1, "1"), (1000, "1"), (1001, "2"), (59_001, "60")] {
+            let wait = Duration::from_millis(millis);
+            let response = TooOften { wait, until: 1_700_000_000_000 }.into_response();
+            assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(response.headers()[RETRY_AFTER], seconds);
+            let body = to_bytes(response.into_body(), 1024).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["resetTime"], 1_700_000_000_000_u64);
+            assert!(body["error"].is_string(), "{body}");
+        }
+    }
+}

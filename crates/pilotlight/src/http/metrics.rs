@@ -20,6 +20,7 @@ pub async fn read(State(handles): State<Arc<Handles>>) -> Response {
     let now = Now {
         waiting,
         executing,
+        job_runners_waiting: handles.jobs.as_ref().map_or(0, |jobs| jobs.waiting()),
         connections: connections.open(),
         connections_at_most: connections.at_most(),
     };

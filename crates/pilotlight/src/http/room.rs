@@ -1,4 +1,4 @@
-//! How many bytes of large offers may be held at once, by everybody together: each offer is bounded, and so must their
+//! How many bytes of large bodies may be held at once, by everybody together: each one is bounded, and so must their
 //! sum be. Small ones are bounded by the number of connections.
 
 use pilotlight_core::limits::{OFFERS_BYTES, SMALL_BODY_BYTES};
@@ -30,7 +30,7 @@ impl Room {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let full = |_| {
             Refusal::unavailable(
-                "too many large offers are on their way; offer this run later, or start it cold",
+                "too many large bodies are on their way; send this one later, or start its run cold",
             )
         };
         self.0.try_acquire_many(units).map(Some).map_err(full)

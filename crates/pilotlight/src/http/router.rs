@@ -13,17 +13,26 @@ use axum::routing::{MethodRouter, delete, get, post};
 use hyper::Request;
 use hyper::body::Incoming;
 use pilotlight_core::access::Asked;
+use pilotlight_core::rate::Kind;
 use tower::Service as _;
 
 use super::access::{Guard, guard};
 use super::auth::Auth;
+use super::cors::cors;
+use super::jobs::events as job_events;
 use super::live::events;
 use super::live::feed::Feed;
+use super::rate_limit::{Limited, RateLimits, limit};
 use super::room::Room;
+use super::sizes::Sizes;
 use super::token::Tokens;
-use super::{admin, dashboard, error, front, health, metrics, page, session, warm_start};
+use super::{
+    admin, dashboard, error, front, health, jobs, jobs_admin, metrics, next, openapi, page, runners, session,
+    warm_start,
+};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
+use crate::jobs::Jobs;
 use crate::net::conn::Conn;
 use crate::net::io::Io;
 use crate::net::listener::{Connections, Ended, Serve};
@@ -34,13 +43,21 @@ use crate::telemetry::metrics::Metrics;
 pub struct Handles {
     /// Matching.
     pub dispatcher: Arc<Dispatcher>,
+    /// Jobs, where they are served.
+    pub jobs: Option<Arc<Jobs>>,
+    /// Who watches single jobs.
+    pub watchers: job_events::Watchers,
+    /// How much may come with a job.
+    pub sizes: Sizes,
     /// Who watches the dashboard.
     pub feed: Arc<Feed>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Who may.
     pub auth: Auth,
-    /// Room for large offers.
+    /// Who asked for jobs lately.
+    pub rate_limits: RateLimits,
+    /// Room for large bodies.
     pub room: Room,
     /// How deployment tokens are read.
     pub tokens: Tokens,
@@ -54,6 +71,17 @@ pub struct Handles {
     pub listens: std::net::SocketAddr,
 }
 
+impl Handles {
+    /// Jobs.
+    ///
+    /// # Panics
+    /// Where they are not served; nothing that asks for them is routed there.
+    #[must_use]
+    pub fn jobs(&self) -> &Arc<Jobs> {
+        self.jobs.as_ref().expect("calls of jobs are routed only where jobs are served")
+    }
+}
+
 /// What runners are told by `GET /connect`.
 #[derive(Debug, Clone, Copy)]
 pub struct Told {
@@ -64,22 +92,45 @@ pub struct Told {
 }
 
 /// What one listener answers, besides `/health`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Parts {
     /// What runners and supervisors call.
     pub warm_start: bool,
+    /// What callers and runners of jobs call.
+    pub jobs: bool,
+    /// What operators ask about jobs.
+    pub jobs_admin: bool,
     /// What operators call.
     pub control: bool,
+}
+
+impl Parts {
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            warm_start: self.warm_start || other.warm_start,
+            jobs: self.jobs || other.jobs,
+            jobs_admin: self.jobs_admin || other.jobs_admin,
+            control: self.control || other.control,
+        }
+    }
 }
 
 /// All paths of these parts.
 fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
     let paths = Paths { handles };
-    let mut router = paths.health();
+    let mut router = paths.health().merge(paths.document());
     if parts.warm_start {
         router = router.merge(paths.warm_start());
     } else {
         router = router.merge(nobody_waits_here());
+    }
+    if parts.jobs {
+        router = router.merge(paths.jobs()).merge(paths.runners());
+    }
+    if parts.jobs_admin {
+        router = router.merge(paths.jobs_admin());
     }
     if parts.control {
         router = router.merge(paths.control()).merge(paths.page());
@@ -88,6 +139,7 @@ fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .with_state(Arc::clone(handles))
+        .layer(middleware::from_fn_with_state(Arc::clone(handles), cors))
 }
 
 /// The table. Each entry says what is asked for; `core::access` says who may.
@@ -102,6 +154,11 @@ impl Paths<'_> {
     fn health(&self) -> Routes {
         let health = || self.asks(Asked::Protocol, get(health::health));
         Router::new().route("/health", health()).route("/api/health", health())
+    }
+
+    /// What can be asked. It tells of no job and no runner.
+    fn document(&self) -> Routes {
+        Router::new().route("/api/openapi.json", self.asks(Asked::Shell, get(openapi::read)))
     }
 
     /// What runners and supervisors call; they bring no credentials, and never come from a web page. A poll that
@@ -119,6 +176,46 @@ impl Paths<'_> {
             .route("/api/connect", connect())
             .route("/warm-start", warm_start())
             .route("/api/warm-start", warm_start())
+    }
+
+    /// What callers of jobs ask.
+    fn jobs(&self) -> Routes {
+        let submit = |kind, methods| self.asks(Asked::Submit, self.at_times(kind, methods));
+        Router::new()
+            .route("/api/jobs/check", submit(Kind::Check, post(jobs::check)))
+            .route("/api/jobs/submit", submit(Kind::Submit, post(jobs::submit)))
+            .route("/api/jobs/{id}", submit(Kind::Status, get(jobs::status)))
+            .route("/api/jobs/{id}/events", submit(Kind::Watch, get(job_events::watch)))
+            .route("/api/jobs/{id}/cancel", submit(Kind::Cancel, post(jobs::cancel)))
+    }
+
+    /// What runners of jobs say.
+    fn runners(&self) -> Routes {
+        let run = |kind, methods| self.asks(Asked::Run, self.at_times(kind, methods));
+        Router::new()
+            .route("/api/runner/register", run(Kind::Register, post(runners::register)))
+            .route("/api/runner/verify", run(Kind::Verify, get(runners::verify)))
+            .route("/api/runner/jobs/available", run(Kind::Available, get(runners::available)))
+            .route("/api/runner/jobs/next", self.asks(Asked::Run, get(next::next)))
+            .route("/api/runner/jobs/{id}/claim", run(Kind::Claim, post(runners::claim)))
+            .route("/api/runner/jobs/{id}/start", run(Kind::Start, post(runners::start)))
+            .route("/api/runner/jobs/{id}/heartbeat", run(Kind::Heartbeat, post(runners::heartbeat)))
+            .route("/api/runner/jobs/{id}/complete", run(Kind::End, post(runners::complete)))
+            .route("/api/runner/jobs/{id}/error", run(Kind::End, post(runners::fail)))
+    }
+
+    /// What operators ask about jobs.
+    fn jobs_admin(&self) -> Routes {
+        let question = |methods| self.asks(Asked::AdminQuestion, self.at_times(Kind::AdminQuestion, methods));
+        let change = |methods| self.asks(Asked::AdminChange, self.at_times(Kind::AdminChange, methods));
+        let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
+        Router::new()
+            .route("/api/admin/jobs", question(get(jobs_admin::list)))
+            .route("/api/admin/jobs/batch-delete", change(post(jobs_admin::batch_delete)))
+            .route("/api/admin/jobs/{id}", job)
+            .route("/api/admin/runners", question(get(jobs_admin::runners)))
+            .route("/api/admin/runners/{id}", question(get(jobs_admin::runner)))
+            .route("/api/admin/stats", question(get(jobs_admin::stats)))
     }
 
     /// What operators call.
@@ -140,6 +237,12 @@ impl Paths<'_> {
             .route("/api/session", self.asks(Asked::Shell, session))
             .route("/", self.asks(Asked::Shell, get(page::page)))
             .route("/assets/{name}", self.asks(Asked::Shell, get(page::asset)))
+    }
+
+    /// What may not be asked for too often.
+    fn at_times(&self, kind: Kind, methods: Methods) -> Methods {
+        let handles = Arc::clone(self.handles);
+        methods.layer(middleware::from_fn_with_state(Limited { handles, kind }, limit))
     }
 
     fn asks(&self, asked: Asked, methods: Methods) -> Methods {

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
-use pilotlight_core::access::{self, Key, Keys, Scope};
+use pilotlight_core::access::{self, Key, Scope};
 use pilotlight_core::limits::{SESSION_FOR, SESSIONS, SIGN_INS_PER_SECOND, SMALL_BODY_BYTES};
 use pilotlight_core::time::Moment;
 use pilotlight_wire::object::Object;
@@ -115,10 +115,10 @@ pub async fn read(
     headers: HeaderMap,
 ) -> Response {
     let (sessions, now) = (&handles.auth.sessions, handles.clock.now());
-    match (sessions.token(&headers, now), handles.auth.keys()) {
-        (Some(token), keys) => told(keys, Some(token)),
-        (None, Keys::None) => opened(Keys::None, sessions.open(now), &conn),
-        (None, Keys::Some) => told(Keys::Some, None),
+    match (sessions.token(&headers, now), need(&handles)) {
+        (Some(token), need) => told(need, Some(token)),
+        (None, KeyNeed::NotNeeded) => opened(KeyNeed::NotNeeded, sessions.open(now), &conn),
+        (None, KeyNeed::Needed) => told(KeyNeed::Needed, None),
     }
 }
 
@@ -136,11 +136,11 @@ pub async fn sign_in(
         return Refusal::bad_request(r#"expected {"key": "..."}"#).into_response();
     };
     match handles.auth.key(&key) {
-        Key::Of(Scope::Admin) => {
+        Key::Of(scopes) if scopes.has(Scope::Admin) => {
             tracing::info!(peer = %conn.peer(), "an operator signed in");
-            opened(Keys::Some, handles.auth.sessions.open(handles.clock.now()), &conn)
+            opened(KeyNeed::Needed, handles.auth.sessions.open(handles.clock.now()), &conn)
         }
-        Key::Of(Scope::Runner) | Key::Unknown | Key::None => {
+        Key::Of(_) | Key::Unknown | Key::None => {
             handles.metrics.refused_sign_ins.inc();
             if handles.auth.sessions.guessed(handles.clock.now()) {
                 return Refusal::too_many("too many wrong keys; try again in a second").into_response();
@@ -154,25 +154,26 @@ pub async fn sign_in(
 /// `DELETE`: signs out.
 pub async fn sign_out(State(handles): State<Arc<Handles>>, headers: HeaderMap) -> Response {
     handles.auth.sessions.close(&headers);
-    told(handles.auth.keys(), None)
+    told(need(&handles), None)
 }
 
-fn told(keys: Keys, token: Option<String>) -> Response {
-    let key = match keys {
-        Keys::None => KeyNeed::NotNeeded,
-        Keys::Some => KeyNeed::Needed,
-    };
+/// Keys of others than operators shut nobody out of the page.
+fn need(handles: &Handles) -> KeyNeed {
+    if handles.auth.keys().has(Scope::Admin) { KeyNeed::Needed } else { KeyNeed::NotNeeded }
+}
+
+fn told(key: KeyNeed, token: Option<String>) -> Response {
     json(StatusCode::OK, &Session { key, signed_in: token.is_some(), csrf: token })
 }
 
-fn opened(keys: Keys, opened: Opened, conn: &Conn) -> Response {
+fn opened(need: KeyNeed, opened: Opened, conn: &Conn) -> Response {
     let secure = if conn.is_tls() { "; Secure" } else { "" };
     let max_age = SESSION_FOR.as_secs();
     let cookie = format!(
         "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age}{secure}",
         opened.cookie
     );
-    let mut response = told(keys, Some(opened.token));
+    let mut response = told(need, Some(opened.token));
     let cookie = HeaderValue::try_from(cookie).expect("hexadecimal digits and constants");
     response.headers_mut().insert(SET_COOKIE, cookie);
     response

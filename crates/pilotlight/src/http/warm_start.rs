@@ -93,6 +93,8 @@ fn denied_poll(denied: Denied) -> Response {
         | Denied::NoKey
         | Denied::UnknownKey
         | Denied::OtherScope
+        | Denied::WrongKey(_)
+        | Denied::NoneConfigured(_)
         | Denied::NoToken => Hangup::response(),
     }
 }

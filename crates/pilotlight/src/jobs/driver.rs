@@ -11,6 +11,7 @@ use pilotlight_core::time::Epoch;
 use pilotlight_store::{Answer, Error, Found, NewJob, Payload, Retention, Runner, Said, Store, Submitted};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use super::heard::Heard;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub ack_deadline: Duration,
     /// What is kept of ended jobs.
     pub retention: Retention,
+    /// How long a runner may be silent before its job is given to another.
+    pub lease: Duration,
 }
 
 /// The jobs.
@@ -45,6 +48,7 @@ pub struct Jobs {
     pub(super) nudge: Notify,
     /// Wakes the one who tells others.
     pub(super) hooks: Notify,
+    pub(super) stopping: CancellationToken,
 }
 
 impl Jobs {
@@ -61,6 +65,7 @@ impl Jobs {
             heard: Heard::default(),
             nudge: Notify::new(),
             hooks: Notify::new(),
+            stopping: CancellationToken::new(),
         })
     }
 
@@ -80,6 +85,24 @@ impl Jobs {
     #[must_use]
     pub const fn proof(&self) -> Proof {
         self.settings.proof
+    }
+
+    /// How long a runner may be silent before its job is given to another.
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
+        self.settings.lease
+    }
+
+    /// A name for a job that is about to be submitted.
+    #[must_use]
+    pub fn new_id(&self) -> JobId {
+        JobId::new(self.now(), random())
+    }
+
+    /// Whether the service stops.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
     }
 
     /// Runners that wait for a job.
@@ -147,17 +170,13 @@ impl Jobs {
         Ok(deleted)
     }
 
-    /// Remembers a new runner.
+    /// Remembers a new runner, under a name that nobody else has.
     ///
     /// # Errors
     /// When the store does not.
-    pub async fn register(
-        &self,
-        id: RunnerId,
-        name: String,
-        capabilities: Vec<String>,
-    ) -> Result<Runner, Error> {
+    pub async fn register(&self, name: String, capabilities: Vec<String>) -> Result<Runner, Error> {
         let now = self.now();
+        let id = RunnerId::parse(&self.new_id().to_string()).expect("36 characters are within the cap");
         let runner = Runner { id, name, capabilities, registered_at: now, seen_at: now };
         self.store.register(runner.clone()).await?;
         Ok(runner)
@@ -176,7 +195,8 @@ impl Jobs {
         }
     }
 
-    /// Waits until a job has ended, at most so long. Returns it as it is then; `None` when there is none.
+    /// Waits until a job has ended, at most so long, and not while the service stops. Returns it as it is then; `None`
+    /// when there is none.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -186,7 +206,7 @@ impl Jobs {
         loop {
             let found = self.store.job(id).await?;
             let goes_on = found.as_ref().is_some_and(|found| !found.job.has_ended());
-            if !goes_on || timeout_at(until, watch.ended()).await.is_err() {
+            if !goes_on || self.is_stopping() || timeout_at(until, watch.ended()).await.is_err() {
                 return Ok(found);
             }
         }
@@ -229,4 +249,10 @@ impl Jobs {
         self.desk.line().ready(job_type, 1);
         self.send_for(std::slice::from_ref(job_type));
     }
+}
+
+fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    bytes
 }

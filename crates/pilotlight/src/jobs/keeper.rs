@@ -93,6 +93,8 @@ impl Jobs {
 
     /// The service stops: whoever waits is closed without a byte, and what is under way is followed to its end.
     pub fn drain(&self) -> usize {
+        self.stopping.cancel();
+        self.watching.tell_all();
         self.desk.tasks.close();
         self.desk.line().drain().len()
     }

@@ -14,3 +14,6 @@ pub use watching::Watch;
 
 mod heard;
 mod keeper;
+
+pub mod checks;
+pub mod hooks;

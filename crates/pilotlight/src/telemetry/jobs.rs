@@ -18,6 +18,12 @@ pub struct JobMetrics {
     pub cached: Count,
     /// Jobs that were acknowledged and never read.
     pub unread: Count,
+    /// Webhooks that were heard.
+    pub hooks_heard: Count,
+    /// Tries of webhooks in vain.
+    pub hooks_failed: Count,
+    /// Webhooks that were never heard.
+    pub hooks_given_up: Count,
     acknowledged: Count,
     unconfirmed: Count,
     void: Count,
@@ -35,6 +41,7 @@ impl JobMetrics {
         let submissions = family(of, "jobs_submitted", "Submissions of jobs, by what they became");
         let dispatches =
             family(of, "jobs_dispatched", "Jobs sent to waiting runners, by what became of that");
+        let hooks = family(of, "webhooks", "Tries of webhooks, by what became of them");
         let ends = family(of, "jobs_ended", "Jobs that ended, and results that are not valid any more");
         Self {
             new: labelled(&submissions, "outcome", "new"),
@@ -46,6 +53,9 @@ impl JobMetrics {
             completed: labelled(&ends, "outcome", "completed"),
             failed: labelled(&ends, "outcome", "failed"),
             expired: labelled(&ends, "outcome", "expired"),
+            hooks_heard: labelled(&hooks, "outcome", "heard"),
+            hooks_failed: labelled(&hooks, "outcome", "failed"),
+            hooks_given_up: labelled(&hooks, "outcome", "given_up"),
             unread: count(
                 of,
                 "jobs_unread",

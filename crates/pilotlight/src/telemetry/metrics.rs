@@ -115,6 +115,7 @@ pub struct DroppedCounts {
 struct Levels {
     waiting: Level,
     executing: Level,
+    job_runners_waiting: Level,
     connections: Level,
     connections_at_most: Level,
 }
@@ -126,6 +127,8 @@ pub struct Now {
     pub waiting: usize,
     /// Runners that have a run.
     pub executing: usize,
+    /// Polls for jobs that wait.
+    pub job_runners_waiting: usize,
     /// Connections open.
     pub connections: usize,
     /// Connections that may be open.
@@ -286,6 +289,8 @@ impl Levels {
         let levels = Self::default();
         registry.register("polls_waiting", "Polls parked", levels.waiting.clone());
         registry.register("runners_executing", "Runners that have a run", levels.executing.clone());
+        let help = "Polls for jobs that wait";
+        registry.register("jobs_runners_waiting", help, levels.job_runners_waiting.clone());
         registry.register("connections_open", "Connections open", levels.connections.clone());
         let help = "Connections that may be open at once; more are refused";
         registry.register("connections_max", help, levels.connections_at_most.clone());
@@ -295,6 +300,7 @@ impl Levels {
     fn set(&self, now: Now) {
         self.waiting.set(now.waiting as u64);
         self.executing.set(now.executing as u64);
+        self.job_runners_waiting.set(now.job_runners_waiting as u64);
         self.connections.set(now.connections as u64);
         self.connections_at_most.set(now.connections_at_most as u64);
     }

@@ -11,8 +11,12 @@ use crate::support::server::Server;
 
 const ADMIN: &str = "an admin's key of good length";
 const RUNNER: &str = "a runner's key of good length";
-const KEYS: [(&str, &str); 2] =
-    [("PILOTLIGHT_AUTH_ADMIN_KEYS", ADMIN), ("PILOTLIGHT_AUTH_RUNNER_KEYS", RUNNER)];
+const SUBMIT: &str = "a caller's key of good length";
+const KEYS: [(&str, &str); 3] = [
+    ("PILOTLIGHT_AUTH_ADMIN_KEYS", ADMIN),
+    ("PILOTLIGHT_AUTH_RUNNER_KEYS", RUNNER),
+    ("PILOTLIGHT_AUTH_SUBMIT_KEYS", SUBMIT),
+];
 
 /// What may be asked for, and a way to ask.
 struct Endpoint {
@@ -143,6 +147,7 @@ fn with_keys_each_scope_opens_what_is_its_own() {
                 (bearer(&format!("{ADMIN}x")), 401),
                 (format!("authorization: Basic {ADMIN}\r\n"), 401),
                 (bearer(RUNNER), 403),
+                (bearer(SUBMIT), 403),
                 (bearer(ADMIN), 200),
                 (bearer(ADMIN) + "x-forwarded-for: 198.51.100.7\r\nhost: pilotlight.example\r\n", 200),
                 (bearer(ADMIN) + "origin: http://page.example\r\n", 403),
@@ -179,7 +184,7 @@ fn a_session_reads_by_its_cookie_and_changes_by_its_token() {
     let server = Server::with(&KEYS);
     let asked: Value = server.connect().get("/api/session").json();
     assert_eq!(asked, json!({ "key": "needed", "signedIn": false, "csrf": null }));
-    for key in ["wrong", RUNNER, ""] {
+    for key in ["wrong", RUNNER, SUBMIT, ""] {
         let answer = server.connect().post("/api/session", json!({ "key": key }).to_string());
         assert_eq!((answer.status, answer.header("set-cookie")), (401, None), "{key}");
     }
@@ -278,4 +283,30 @@ fn a_poll_from_a_page_is_told_that_it_must_not() {
     supervisor.send(offer.replacen("\r\n", "\r\norigin: http://page.example\r\n", 1));
     let answer = supervisor.answer().expect("an answer");
     assert_eq!((answer.status, &answer.json()["didWarmStart"]), (403, &json!(false)));
+}
+
+/// The value of `access-control-allow-origin`, and the status.
+fn from_page(at: SocketAddr, method: &str, path: &str) -> (u16, Option<String>) {
+    let mut connection = Connection::open(at);
+    connection
+        .send(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\norigin: http://page.example\r\n\r\n"));
+    let answer = connection.answer().expect("an answer");
+    (answer.status, answer.header("access-control-allow-origin").map(str::to_owned))
+}
+
+#[test]
+fn pages_of_others_may_call_the_jobs_paths_once_there_are_keys() {
+    let any = || Some("*".to_owned());
+    let with = Server::with(&[("SUBMIT_API_KEY", SUBMIT)]);
+    for path in ["/api/jobs/submit", "/api/runner/register", "/api/admin/stats"] {
+        assert_eq!(from_page(with.address(), "OPTIONS", path), (204, any()), "{path}");
+        assert_eq!(from_page(with.address(), "PUT", path).1, any(), "{path}");
+    }
+    assert_eq!(from_page(with.address(), "GET", "/api/nothing"), (404, any()));
+    assert_eq!(from_page(with.address(), "GET", "/api/dashboard"), (403, None));
+    assert_eq!(from_page(with.address(), "GET", "/nothing"), (404, None));
+    let without = Server::start();
+    for method in ["OPTIONS", "GET"] {
+        assert_eq!(from_page(without.address(), method, "/api/jobs/submit").1, None, "{method}");
+    }
 }

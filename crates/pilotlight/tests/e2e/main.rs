@@ -22,6 +22,8 @@ mod dark;
 
 mod matching;
 
+mod jobs;
+
 mod dashboard;
 mod page;
 
@@ -31,6 +33,8 @@ mod observability;
 mod offer_lines;
 #[cfg(feature = "otlp")]
 mod otlp;
+
+mod jobs_contract;
 
 mod access;
 mod hostile;

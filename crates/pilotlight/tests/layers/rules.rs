@@ -54,7 +54,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "core lists only what computes",
         because: "a crate that decides cannot do I/O if it has nothing to do it with",
         covers: |file| file.path() == "crates/core/Cargo.toml",
-        forbids: Forbids::DependenciesBut(&["slab", "thiserror"]),
+        forbids: Forbids::DependenciesBut(&["ryu-js", "sha2", "slab", "thiserror"]),
         breaks: &[
             ("crates/core/Cargo.toml", "[dependencies]\nslab = \"1\"\ntokio.workspace = true\n"),
             ("crates/core/Cargo.toml", "[dependencies]\npilotlight-wire = { path = \"../wire\" }\n"),
@@ -74,7 +74,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "wire lists only what reads and writes messages",
         because: "message types must not learn to send themselves",
         covers: |file| file.path() == "crates/wire/Cargo.toml",
-        forbids: Forbids::DependenciesBut(&["bytes", "serde", "serde_json", "thiserror"]),
+        forbids: Forbids::DependenciesBut(&["bytes", "serde", "serde_json", "thiserror", "utoipa"]),
         breaks: &[
             ("crates/wire/Cargo.toml", "[dependencies]\nhyper = \"1\"\n"),
             ("crates/wire/Cargo.toml", "[dependencies]\npilotlight-core = \"1\"\n"),

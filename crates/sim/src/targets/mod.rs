@@ -8,6 +8,9 @@ pub mod refusal;
 pub mod json;
 pub mod message;
 
+pub mod cache_key;
+pub mod meaning;
+
 pub mod headers;
 
 pub mod edge;
@@ -17,6 +20,7 @@ pub mod answers;
 pub mod server;
 pub mod visit;
 
+pub use cache_key::cache_key;
 pub use edge::edge;
 pub use headers::headers;
 pub use message::message;

@@ -15,8 +15,8 @@ const PIECE: i64 = 16 * 1024;
 macro_rules! select_found {
     ($rest:literal) => {
         super::jobs::select_jobs!(
-            "output, error, \
-             (SELECT group_concat(text, '' ORDER BY piece) FROM consoles WHERE job = seq AND console_bytes > 0)",
+            "output, error, CASE WHEN console_bytes > 0 \
+             THEN (SELECT group_concat(text, '' ORDER BY piece) FROM consoles WHERE job = seq) END",
             $rest
         )
     };

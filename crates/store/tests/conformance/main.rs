@@ -1,6 +1,8 @@
 //! One suite for every kind of store: each case is a function over a [`stage::Stage`], and becomes one test per kind.
 //! A new kind implements [`backend::Backend`] and gets one line at the end of this file.
 
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests: what cannot be ends them")]
+
 mod backend;
 mod stage;
 

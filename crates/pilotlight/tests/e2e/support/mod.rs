@@ -5,6 +5,7 @@
 pub(crate) mod server;
 
 pub(crate) mod http;
+pub(crate) mod jobs;
 pub(crate) mod message;
 pub(crate) mod parties;
 
@@ -12,6 +13,7 @@ pub(crate) mod browser;
 pub(crate) mod engine;
 pub(crate) mod netns;
 pub(crate) mod node;
+pub(crate) mod python;
 
 pub(crate) mod process;
 pub(crate) mod random;

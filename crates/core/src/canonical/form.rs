@@ -1,0 +1,185 @@
+//! Writes values: no white space, names in the order of their UTF-16 code units, strings with the fewest escapes.
+//!
+//! Truth: RFC 8785, 3.2.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt::Write;
+
+use super::number;
+use super::scan::{BadJson, Scan};
+use crate::limits::JSON_DEPTH;
+
+/// The canonical form of a JSON text.
+///
+/// # Errors
+/// Why it has none.
+pub fn canonical(text: &str) -> Result<String, BadJson> {
+    let mut form = Form {
+        scan: Scan::new(text),
+        out: String::with_capacity(text.len()),
+        depth: 0,
+        members: Vec::new(),
+        sorted: String::new(),
+    };
+    form.value()?;
+    form.scan.end()?;
+    Ok(form.out)
+}
+
+struct Form<'a> {
+    scan: Scan<'a>,
+    out: String,
+    depth: usize,
+    /// Of the objects that are open, the outermost first.
+    members: Vec<Member<'a>>,
+    /// Where members are put in order; empty between uses.
+    sorted: String,
+}
+
+/// A member of an object, as it was written.
+struct Member<'a> {
+    name: Cow<'a, str>,
+    /// Where the name stands in the text.
+    at: usize,
+    /// Where the member stands in `out`, the comma behind it included.
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Form<'a> {
+    fn value(&mut self) -> Result<(), BadJson> {
+        self.scan.skip_space();
+        match self.scan.peek() {
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::list),
+            Some(b'"') => {
+                let meant = self.scan.string()?;
+                write_string(&mut self.out, &meant);
+                Ok(())
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                number::write(&mut self.out, &self.scan.number()?);
+                Ok(())
+            }
+            Some(_) | None => {
+                self.out.push_str(self.scan.word()?);
+                Ok(())
+            }
+        }
+    }
+
+    fn nested(&mut self, write: impl FnOnce(&mut Self) -> Result<(), BadJson>) -> Result<(), BadJson> {
+        if self.depth == JSON_DEPTH {
+            return Err(BadJson::TooDeep);
+        }
+        self.depth += 1;
+        write(self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn list(&mut self) -> Result<(), BadJson> {
+        self.scan.must(b'[')?;
+        self.out.push('[');
+        self.scan.skip_space();
+        let mut is_open = !self.scan.take(b']');
+        while is_open {
+            self.value()?;
+            is_open = self.scan.goes_on(b']')?;
+            if is_open {
+                self.out.push(',');
+            }
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn object(&mut self) -> Result<(), BadJson> {
+        self.scan.must(b'{')?;
+        self.out.push('{');
+        let first = self.members.len();
+        self.scan.skip_space();
+        let mut is_open = !self.scan.take(b'}');
+        while is_open {
+            self.member()?;
+            is_open = self.scan.goes_on(b'}')?;
+        }
+        self.put_in_order(first)?;
+        if self.members.len() > first {
+            self.out.pop();
+        }
+        self.members.truncate(first);
+        self.out.push('}');
+        Ok(())
+    }
+
+    fn member(&mut self) -> Result<(), BadJson> {
+        self.scan.skip_space();
+        let (at, start) = (self.scan.at(), self.out.len());
+        let name = self.scan.string()?;
+        write_string(&mut self.out, &name);
+        self.scan.skip_space();
+        self.scan.must(b':')?;
+        self.out.push(':');
+        self.value()?;
+        self.out.push(',');
+        self.members.push(Member { name, at, start, end: self.out.len() });
+        Ok(())
+    }
+
+    /// Sorts the members from `first` on, the last object's.
+    fn put_in_order(&mut self, first: usize) -> Result<(), BadJson> {
+        let members = &mut self.members[first..];
+        if members.is_sorted_by(|a, b| in_utf16(&a.name, &b.name) == Ordering::Less) {
+            return Ok(());
+        }
+        let from = members[0].start;
+        members.sort_unstable_by(|a, b| in_utf16(&a.name, &b.name));
+        if let Some(twins) = members.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            return Err(BadJson::NameTwice { at: twins[0].at.max(twins[1].at) });
+        }
+        for member in members {
+            self.sorted.push_str(&self.out[member.start..member.end]);
+        }
+        self.out.truncate(from);
+        self.out.push_str(&self.sorted);
+        self.sorted.clear();
+        Ok(())
+    }
+}
+
+/// The order of UTF-16 code units. It is that of bytes, except that what takes two units sorts before U+E000 to U+FFFF.
+fn in_utf16(a: &str, b: &str) -> Ordering {
+    let rank = |byte: &u8| if *byte == 0xee || *byte == 0xef { byte + 0x10 } else { *byte };
+    a.bytes().map(|byte| rank(&byte)).cmp(b.bytes().map(|byte| rank(&byte)))
+}
+
+fn write_string(out: &mut String, meant: &str) {
+    out.push('"');
+    let mut rest = meant;
+    while let Some(at) = rest.bytes().position(is_escaped) {
+        out.push_str(&rest[..at]);
+        write_escaped(out, rest.as_bytes()[at]);
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+const fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn write_escaped(out: &mut String, byte: u8) {
+    match byte {
+        b'"' => out.push_str("\\\""),
+        b'\\' => out.push_str("\\\\"),
+        0x08 => out.push_str("\\b"),
+        b'\t' => out.push_str("\\t"),
+        b'\n' => out.push_str("\\n"),
+        0x0c => out.push_str("\\f"),
+        b'\r' => out.push_str("\\r"),
+        _ => write!(out, "\\u{byte:04x}").expect("a String takes all"),
+    }
+}

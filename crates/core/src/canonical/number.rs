@@ -1,0 +1,118 @@
+//! Writes numbers. A number whose digits are the shortest that its nearest double is written with stands there as RFC 8785
+//! says, which is how `JavaScript` writes it. Any other, such as 2^53 + 1 or 1e400, would become another number that way: it
+//! is written exactly, behind a mark that begins no JSON value. So each number has one form, and no other number has it.
+//!
+//! Truth: RFC 8785, 3.2.2.3; ECMA-262, Number::toString.
+
+use std::fmt::Write;
+
+/// Marks a number that is written as its digits, without leading or trailing zeros, and their power of ten.
+const EXACT: char = '#';
+
+/// Marks a number that is written as it was spelled, for its power of ten is beyond reckoning.
+const AS_SPELLED: char = '~';
+
+/// No two numbers of so many digits have the same nearest double, so each is the shortest form of its own.
+const SHORT: usize = 15;
+
+/// Digits of a double at most (its shortest form).
+const LONGEST: usize = 17;
+
+/// A JSON number by its parts, each as it stands in the text.
+pub(super) struct Spelled<'a> {
+    pub(super) text: &'a str,
+    pub(super) is_negative: bool,
+    /// Digits before the point.
+    pub(super) whole: &'a str,
+    /// Digits behind the point; none without one.
+    pub(super) fraction: &'a str,
+    /// The power of ten with its sign; empty without one.
+    pub(super) exponent: &'a str,
+}
+
+impl Spelled<'_> {
+    /// What most numbers look like, so that they need not be reckoned with: short, without a power of ten, without a zero
+    /// too many, and not so small that `JavaScript` writes a power.
+    fn stands_as_it_is(&self) -> bool {
+        let is_short = self.whole.len() + self.fraction.len() <= SHORT && self.exponent.is_empty();
+        let is_bare =
+            if self.fraction.is_empty() { self.whole != "0" } else { !self.fraction.ends_with('0') };
+        let is_small = self.whole == "0" && self.fraction.starts_with("000000");
+        is_short && is_bare && !is_small
+    }
+}
+
+pub(super) fn write(out: &mut String, number: &Spelled<'_>) {
+    if number.stands_as_it_is() {
+        out.push_str(number.text);
+        return;
+    }
+    match Decimal::of(number) {
+        Some(decimal) => decimal.write(out),
+        None => {
+            out.push(AS_SPELLED);
+            out.push_str(number.text);
+        }
+    }
+}
+
+/// `digits` times ten to the `exponent`.
+#[derive(PartialEq, Eq)]
+struct Decimal {
+    is_negative: bool,
+    /// Neither the first nor the last is 0; empty for 0.
+    digits: String,
+    exponent: i64,
+}
+
+impl Decimal {
+    /// `None` when the power of ten is out of range.
+    fn of(number: &Spelled<'_>) -> Option<Self> {
+        let mut digits = [number.whole, number.fraction].concat();
+        let all = digits.len();
+        digits.truncate(digits.trim_end_matches('0').len());
+        let cut = all - digits.len();
+        digits.drain(..digits.len() - digits.trim_start_matches('0').len());
+        if digits.is_empty() {
+            return Some(Self { is_negative: false, digits, exponent: 0 });
+        }
+        let exponent = if number.exponent.is_empty() { 0 } else { number.exponent.parse::<i64>().ok()? };
+        let exponent = exponent.checked_sub(i64::try_from(number.fraction.len()).ok()?)?;
+        let exponent = exponent.checked_add(i64::try_from(cut).ok()?)?;
+        Some(Self { is_negative: number.is_negative, digits, exponent })
+    }
+
+    fn write(&self, out: &mut String) {
+        let sign = if self.is_negative { "-" } else { "" };
+        let mut buffer = ryu_js::Buffer::new();
+        match self.shortest(&mut buffer) {
+            Some(shortest) => write!(out, "{sign}{shortest}"),
+            None => write!(out, "{EXACT}{sign}{}e{}", self.digits, self.exponent),
+        }
+        .expect("a String takes all");
+    }
+
+    /// How the nearest double is written, without its sign, when that is this very number.
+    fn shortest<'b>(&self, buffer: &'b mut ryu_js::Buffer) -> Option<&'b str> {
+        if self.digits.is_empty() {
+            return Some("0");
+        }
+        if self.digits.len() > LONGEST {
+            return None;
+        }
+        let nearest: f64 = format!("{}e{}", self.digits, self.exponent).parse().ok()?;
+        if !nearest.is_finite() || nearest == 0.0 {
+            return None;
+        }
+        let shortest = buffer.format_finite(nearest);
+        let meant = Self::of(&parts(shortest))?;
+        (meant.digits == self.digits && meant.exponent == self.exponent).then_some(shortest)
+    }
+}
+
+/// The parts of a number that is written as `JavaScript` writes it.
+fn parts(text: &str) -> Spelled<'_> {
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, ""));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    Spelled { text, is_negative: false, whole, fraction, exponent }
+}

@@ -1,0 +1,134 @@
+//! Decides whether a completed job's result is still valid, as its type's check says.
+
+use std::net::IpAddr;
+
+use crate::time::Epoch;
+
+/// What was found where the check looks in a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It is valid.
+    Valid,
+    /// It is not; the next submission computes it anew.
+    Invalid,
+    /// It could not be told; what was known before goes on.
+    Unknown,
+}
+
+/// A result that names the time until which it is valid.
+#[must_use]
+pub fn by_time(until: Option<Epoch>, now: Epoch) -> Verdict {
+    match until {
+        Some(until) if now < until => Verdict::Valid,
+        Some(_) | None => Verdict::Invalid,
+    }
+}
+
+/// A result whose address must still answer, by the status of the answer; `None` when there was none. Whatever may
+/// pass (an overload, a server's own failure, a silence) tells nothing.
+#[must_use]
+pub const fn by_answer(status: Option<u16>) -> Verdict {
+    match status {
+        Some(200..=399) => Verdict::Valid,
+        Some(408 | 425 | 429 | 500..) | None => Verdict::Unknown,
+        Some(_) => Verdict::Invalid,
+    }
+}
+
+/// Whether an address is one that anybody may be asked at: a result, which a runner wrote, must not make the service
+/// call what only the service can reach.
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            let is_shared = a == 100 && (64..128).contains(&b);
+            let is_special = (a, b, c) == (192, 0, 0) || (a, b) == (198, 18) || (a, b) == (198, 19);
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || ip.is_documentation()
+                || is_shared
+                || is_special
+                || a == 0
+                || a >= 224)
+        }
+        IpAddr::V6(ip) => {
+            let [first, second, ..] = ip.segments();
+            // Global unicast, without documentation, Teredo and 6to4, which lead elsewhere.
+            first & 0xe000 == 0x2000
+                && (first, second) != (0x2001, 0x0db8)
+                && (first, second) != (0x2001, 0)
+                && first != 0x2002
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_must_lie_in_the_future() {
+        let now = Epoch::from_millis(1000);
+        for (until, verdict) in [
+            (Some(1001), Verdict::Valid),
+            (Some(1000), Verdict::Invalid),
+            (Some(0), Verdict::Invalid),
+            (None, Verdict::Invalid),
+        ] {
+            assert_eq!(by_time(until.map(Epoch::from_millis), now), verdict, "{until:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_tells_nothing() {
+        for (status, verdict) in [
+            (Some(200), Verdict::Valid),
+            (Some(206), Verdict::Valid),
+            (Some(302), Verdict::Valid),
+            (Some(403), Verdict::Invalid),
+            (Some(404), Verdict::Invalid),
+            (Some(410), Verdict::Invalid),
+            (Some(429), Verdict::Unknown),
+            (Some(500), Verdict::Unknown),
+            (Some(503), Verdict::Unknown),
+            (None, Verdict::Unknown),
+        ] {
+            assert_eq!(by_answer(status), verdict, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn only_public_addresses_are_asked() {
+        for public in ["1.1.1.1", "93.184.215.14", "2606:4700::1111", "::ffff:1.1.1.1"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "192.0.0.8",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::",
+            "2001:db8::1",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Tells a repeated report from another one, without the report.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::canonical::canonical;
+
+/// A SHA-256 of what a runner reported.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// What was hashed, so that nothing of one kind passes for something of another. A change needs other words.
+#[derive(Clone, Copy)]
+enum Kind {
+    Canonical,
+    Raw,
+    Text,
+}
+
+impl Fingerprint {
+    /// Of a result (JSON). However it is spelled, it is the same; one without a canonical form is taken byte for byte.
+    #[must_use]
+    pub fn of_json(text: &str) -> Self {
+        match canonical(text) {
+            Ok(form) => Self::of(Kind::Canonical, &form),
+            Err(_) => Self::of(Kind::Raw, text),
+        }
+    }
+
+    /// Of a message, byte for byte.
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        Self::of(Kind::Text, text)
+    }
+
+    fn of(kind: Kind, text: &str) -> Self {
+        let domain: &[u8] = match kind {
+            Kind::Canonical => b"pilotlight result 1 canonical\0",
+            Kind::Raw => b"pilotlight result 1 raw\0",
+            Kind::Text => b"pilotlight result 1 text\0",
+        };
+        Self(Sha256::new_with_prefix(domain).chain_update(text).finalize().into())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:02x}{:02x}..", self.0[0], self.0[1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_known_however_it_is_spelled() {
+        let known = Fingerprint::of_json(r#"{"a":1,"b":"x"}"#);
+        assert_eq!(Fingerprint::of_json(r#" {"b":"\u0078","a":1.0} "#), known);
+        assert_ne!(Fingerprint::of_json(r#"{"a":2,"b":"x"}"#), known);
+    }
+
+    #[test]
+    fn a_result_without_canonical_form_is_known_by_its_bytes() {
+        let twice = r#"{"a":1,"a":1}"#;
+        assert_eq!(Fingerprint::of_json(twice), Fingerprint::of_json(twice));
+        assert_ne!(Fingerprint::of_json(twice), Fingerprint::of_json(r#"{"a":1, "a":1}"#));
+        assert_ne!(Fingerprint::of_json(twice), Fingerprint::of_text(twice));
+        assert_ne!(Fingerprint::of_json("1"), Fingerprint::of_text("1"));
+    }
+}

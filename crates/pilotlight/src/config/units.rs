@@ -1,0 +1,50 @@
+//! Durations and sizes as people write them: a whole number and its unit.
+
+use std::time::Duration;
+
+/// Units of a duration with their length in milliseconds, longest first; a bare number has none.
+const DURATIONS: [(&str, u64); 6] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1), ("", 1)];
+
+/// Units of a size in bytes that sizes are written in, largest first; a bare number has none.
+const SIZES: [(&str, u64); 5] =
+    [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)];
+
+/// Units that sizes may have besides.
+const OTHER_SIZES: [(&str, u64); 5] =
+    [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000), ("B", 1)];
+
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let units = DURATIONS.into_iter();
+    amount(text, |unit| units.clone().find(|(name, _)| *name == unit)).map(Duration::from_millis)
+}
+
+/// In the largest unit that leaves no rest, so that reading it gives the same duration.
+pub(super) fn of_duration(duration: &Duration) -> String {
+    in_units(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATIONS)
+}
+
+/// In bytes.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let units = SIZES.into_iter().chain(OTHER_SIZES);
+    amount(text, |unit| units.clone().find(|(name, _)| name.eq_ignore_ascii_case(unit)))
+}
+
+/// In the largest unit that leaves no rest.
+pub(super) fn of_size(bytes: u64) -> String {
+    in_units(bytes, &SIZES)
+}
+
+fn amount(text: &str, unit: impl Fn(&str) -> Option<(&'static str, u64)>) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, name) = text.split_at(digits);
+    let (_, length) = unit(name.trim_start())?;
+    number.parse::<u64>().ok()?.checked_mul(length)
+}
+
+fn in_units(amount: u64, units: &[(&str, u64)]) -> String {
+    match units.iter().find(|(_, length)| amount.is_multiple_of(*length)) {
+        Some((name, length)) if amount > 0 => format!("{}{name}", amount / length),
+        Some(_) | None => "0".to_owned(),
+    }
+}

@@ -1,0 +1,86 @@
+//! What a request says besides its body: ids in its path, its runner, its query.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, Query};
+use hyper::http::request::Parts;
+use pilotlight_core::ids::RunnerId;
+use pilotlight_core::job::JobId;
+use pilotlight_core::limits::JOB_WAIT_AT_MOST;
+use pilotlight_wire::runner::RUNNER_ID;
+
+use super::convert;
+use super::error::Refusal;
+use super::router::Handles;
+
+/// The job that a path names; none when its text is no job's id, which no job has.
+#[derive(Debug, Clone, Copy)]
+pub struct Named(pub Option<JobId>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let id: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
+        Ok(Self(id.ok().and_then(|Path(id)| id.parse().ok())))
+    }
+}
+
+/// The runner that speaks. That it does is remembered.
+#[derive(Debug, Clone)]
+pub struct Speaker(pub RunnerId);
+
+impl FromRequestParts<Arc<Handles>> for Speaker {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, handles: &Arc<Handles>) -> Result<Self, Refusal> {
+        let runner = convert::required(&parts.headers, RUNNER_ID)?;
+        let runner = RunnerId::parse(runner).map_err(|why| convert::bad(RUNNER_ID, why))?;
+        handles.jobs().heard(&runner);
+        Ok(Self(runner))
+    }
+}
+
+/// What a query says, in its order.
+#[derive(Debug, Default)]
+pub struct Pairs(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Pairs {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        let pairs = Query::try_from_uri(&parts.uri);
+        pairs.map(|Query(pairs)| Self(pairs)).map_err(|_| Refusal::bad_request("the query cannot be read"))
+    }
+}
+
+impl Pairs {
+    /// All values under a name.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The one value under a name; an empty one is none.
+    ///
+    /// # Errors
+    /// It is there twice.
+    pub fn one(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        let mut values = self.all(name);
+        let value = values.next().filter(|value| !value.is_empty());
+        if values.next().is_some() { Err(convert::bad(name, "is there twice")) } else { Ok(value) }
+    }
+
+    /// How long to wait: `wait_ms`.
+    ///
+    /// # Errors
+    /// It is no time, or longer than anybody may wait.
+    pub fn wait(&self) -> Result<Duration, Refusal> {
+        let Some(text) = self.one("wait_ms")? else { return Ok(Duration::ZERO) };
+        let wait = text.parse().ok().map(Duration::from_millis).filter(|wait| *wait <= JOB_WAIT_AT_MOST);
+        let at_most = JOB_WAIT_AT_MOST.as_millis();
+        wait.ok_or_else(|| convert::bad("wait_ms", format_args!("is not a whole number from 0 to {at_most}")))
+    }
+}

@@ -1,0 +1,82 @@
+//! Lets the pages of others call the jobs' paths once keys are configured: a page then has no more right than the key it
+//! shows. Without keys nothing is said, and browsers keep other pages away.
+//!
+//! Truth: the contract, jobs, first paragraph.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue,
+};
+use hyper::{Method, StatusCode};
+use pilotlight_core::access::Scopes;
+
+use super::router::Handles;
+
+/// What clients of jobs call.
+const JOBS: [&str; 3] = ["jobs", "runner", "admin"];
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
+const HEADERS: HeaderValue = HeaderValue::from_static("Content-Type, Authorization, X-Runner-ID");
+
+/// Answers `OPTIONS`, and marks the answers.
+pub async fn cors(State(handles): State<Arc<Handles>>, request: Request, next: Next) -> Response {
+    let Some(path) = Path::of(request.uri().path()).filter(|_| handles.auth.keys() != Scopes::NONE) else {
+        return next.run(request).await;
+    };
+    if path == Path::Jobs && request.method() == Method::OPTIONS {
+        return preflight();
+    }
+    let mut response = next.run(request).await;
+    if path == Path::Jobs || response.status() == StatusCode::NOT_FOUND {
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    response
+}
+
+/// A path that this is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Path {
+    /// Clients of jobs call it.
+    Jobs,
+    /// They call it when they err.
+    Other,
+}
+
+impl Path {
+    fn of(path: &str) -> Option<Self> {
+        let rest = path.strip_prefix("/api/")?;
+        let first = rest.split('/').next().unwrap_or_default();
+        Some(if JOBS.contains(&first) { Self::Jobs } else { Self::Other })
+    }
+}
+
+fn preflight() -> Response {
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+        (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+        (ACCESS_CONTROL_ALLOW_HEADERS, HEADERS),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_about_what_clients_of_jobs_call() {
+        for path in ["/api/jobs", "/api/jobs/1", "/api/runner/jobs/1/claim", "/api/admin/stats"] {
+            assert_eq!(Path::of(path), Some(Path::Jobs), "{path}");
+        }
+        for path in ["/api/", "/api/jobsx", "/api/nothing"] {
+            assert_eq!(Path::of(path), Some(Path::Other), "{path}");
+        }
+        for path in ["/", "/metrics", "/jobs", "/api"] {
+            assert_eq!(Path::of(path), None, "{path}");
+        }
+    }
+}

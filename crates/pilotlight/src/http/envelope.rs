@@ -1,0 +1,104 @@
+//! Reads a request's body as one JSON object whose fields are still JSON.
+
+use axum::body::Body;
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::body::Body as _;
+use pilotlight_wire::object::Object;
+use serde::Deserialize;
+use serde_json::error::Category;
+use tokio::sync::SemaphorePermit;
+
+use super::body;
+use super::error::Refusal;
+use super::room::Room;
+
+/// A whole body. It keeps its room until it is dropped.
+#[derive(Debug)]
+pub struct Envelope<'a> {
+    body: Bytes,
+    _room: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads it, up to `at_most` bytes.
+    ///
+    /// # Errors
+    /// A refusal that says which limit was passed; 400 where the contract of jobs wants no other.
+    pub async fn read(room: &'a Room, body: Body, at_most: usize) -> Result<Self, Refusal> {
+        // What comes in chunks may become as large as any.
+        let bytes = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+        let room = room.take(bytes.unwrap_or(at_most).min(at_most))?;
+        let body = body::read(body, at_most).await.map_err(as_bad_request)?;
+        Ok(Self { body, _room: room })
+    }
+
+    /// Its fields.
+    ///
+    /// # Errors
+    /// A refusal that says why it has none.
+    pub fn fields<'t, T: Deserialize<'t>>(&'t self) -> Result<T, Refusal> {
+        let text = std::str::from_utf8(&self.body);
+        let text = text.map_err(|_| Refusal::bad_request("the body is not UTF-8"))?;
+        let Object(fields) = serde_json::from_str(text).map_err(|error| refused(&error))?;
+        Ok(fields)
+    }
+}
+
+fn as_bad_request(refusal: Refusal) -> Refusal {
+    if refusal.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Refusal::bad_request(refusal.into_text());
+    }
+    refusal
+}
+
+/// Fields are not looked into, so what is left is that one is there twice, or that it is no object. serde's own words
+/// quote the values that it found.
+fn refused(error: &serde_json::Error) -> Refusal {
+    let at = format!("(line {} column {})", error.line(), error.column());
+    let text = match error.classify() {
+        Category::Data => match twice(&error.to_string()) {
+            Some(field) => format!("{field} is there twice {at}"),
+            None => "the body is not a JSON object".to_owned(),
+        },
+        Category::Eof => format!("the body is not JSON: it ends early {at}"),
+        Category::Syntax | Category::Io => format!("the body is not JSON {at}"),
+    };
+    Refusal::bad_request(text)
+}
+
+fn twice(error: &str) -> Option<String> {
+    let field = error.strip_prefix("duplicate field `")?.split('`').next()?;
+    Some(field.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pilotlight_wire::jobs::Check;
+
+    fn text_of(body: &'static str) -> String {
+        let envelope = Envelope { body: body.into(), _room: None };
+        envelope.fields::<Check<'_>>().map_or_else(Refusal::into_text, |_| "taken".into())
+    }
+
+    #[test]
+    fn a_body_is_one_object_with_each_field_once() {
+        for (body, text) in [
+            ("{}", "taken"),
+            (r#"{"job_type": 1, "else": [], "else": 2, "job_types": {}}"#, "taken"),
+            (r#"{"job_type": "secret", "job_type": "other"}"#, "job_type is there twice"),
+            ("[]", "the body is not a JSON object"),
+            (r#""secret""#, "the body is not a JSON object"),
+            ("null", "the body is not a JSON object"),
+            ("", "ends early"),
+            (r#"{"job_type": "#, "ends early"),
+            ("{} {}", "not JSON (line 1 column 4)"),
+            ("{'a': 1}", "not JSON"),
+            (r#"{"job_type": NaN}"#, "not JSON"),
+        ] {
+            let told = text_of(body);
+            assert!(told.contains(text) && !told.contains("secret"), "{body}: {told}");
+        }
+    }
+}

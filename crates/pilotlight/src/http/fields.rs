@@ -1,0 +1,285 @@
+//! Reads the fields of a request's body, each by its own name, so that a refusal names the one that is wrong. A field
+//! that is `null` is not there.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use pilotlight_core::limits::{ID_BYTES, JSON_DEPTH};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde_json::value::RawValue;
+
+use super::error::Refusal;
+
+/// The largest whole number that every reader of JSON holds exactly.
+pub const EXACT: u64 = (1 << 53) - 1;
+
+/// A field: its name, and what came under it.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'a> {
+    name: &'static str,
+    raw: Option<&'a RawValue>,
+}
+
+impl<'a> Field<'a> {
+    /// What came under this name.
+    #[must_use]
+    pub const fn new(name: &'static str, raw: Option<&'a RawValue>) -> Self {
+        Self { name, raw }
+    }
+
+    /// It must be there, and is not.
+    #[must_use]
+    pub fn missing(self) -> Refusal {
+        self.bad("is missing")
+    }
+
+    /// It is there, but cannot be meant.
+    pub fn bad(self, why: impl fmt::Display) -> Refusal {
+        Refusal::bad_request(format!("{} {why}", self.name))
+    }
+
+    /// A text that is kept as a name.
+    ///
+    /// # Errors
+    /// It is no text, or one that cannot be kept.
+    pub fn text(self) -> Result<Option<String>, Refusal> {
+        self.raw.map(|raw| text(raw).map_err(|why| self.bad(why))).transpose()
+    }
+
+    /// A name: not empty and at most [`ID_BYTES`] long.
+    ///
+    /// # Errors
+    /// It is no name.
+    pub fn name(self) -> Result<Option<String>, Refusal> {
+        let Some(name) = self.text()? else { return Ok(None) };
+        if name.trim().is_empty() {
+            return Err(self.bad("is empty"));
+        }
+        if name.len() > ID_BYTES {
+            return Err(self.bad(format_args!("is longer than {ID_BYTES} bytes")));
+        }
+        Ok(Some(name))
+    }
+
+    /// What a program wrote, of at most so many bytes. What is no character, or cannot be kept, becomes U+FFFD: output
+    /// that is broken must not cost a job its result.
+    ///
+    /// # Errors
+    /// It is no text, or too long.
+    pub fn prose(self, at_most: usize) -> Result<Option<String>, Refusal> {
+        let Some(raw) = self.raw else { return Ok(None) };
+        let Ok(Prose(prose)) = serde_json::from_str(raw.get()) else { return Err(self.bad(NO_TEXT)) };
+        if prose.len() > at_most {
+            return Err(self.too_long(at_most));
+        }
+        Ok(Some(prose))
+    }
+
+    /// A whole number.
+    ///
+    /// # Errors
+    /// It is none within the range.
+    pub fn whole(self, range: RangeInclusive<u64>) -> Result<Option<u64>, Refusal> {
+        let Some(raw) = self.raw else { return Ok(None) };
+        match raw.get().parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            Ok(_) | Err(_) => {
+                let (first, last) = (range.start(), range.end());
+                Err(self.bad(format_args!("is not a whole number from {first} to {last}")))
+            }
+        }
+    }
+
+    /// A whole number that may be negative.
+    ///
+    /// # Errors
+    /// It is none of 32 bits.
+    pub fn signed(self) -> Result<Option<i32>, Refusal> {
+        let Some(raw) = self.raw else { return Ok(None) };
+        let (first, last) = (i32::MIN, i32::MAX);
+        let number = raw.get().parse();
+        number.map(Some).map_err(|_| self.bad(format_args!("is not a whole number from {first} to {last}")))
+    }
+
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn flag(self) -> Result<Option<bool>, Refusal> {
+        match self.raw.map(RawValue::get) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(self.bad("is neither true nor false")),
+        }
+    }
+
+    /// An object or an array of at most so many bytes without white space, as it was written.
+    ///
+    /// # Errors
+    /// It is neither, too long, or too deep for most readers.
+    pub fn object(self, at_most: usize) -> Result<Option<&'a str>, Refusal> {
+        let Some(text) = self.raw.map(RawValue::get) else { return Ok(None) };
+        if !text.starts_with(['{', '[']) {
+            return Err(self.bad("is not an object"));
+        }
+        let Extent { bytes, depth } = Extent::of(text);
+        if bytes > at_most {
+            return Err(self.too_long(at_most));
+        }
+        if depth > JSON_DEPTH {
+            return Err(self.bad(format_args!("is nested deeper than {JSON_DEPTH} levels")));
+        }
+        Ok(Some(text))
+    }
+
+    /// A list of texts, at most so many.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn texts(self, at_most: usize) -> Result<Option<Vec<String>>, Refusal> {
+        let Some(raw) = self.raw else { return Ok(None) };
+        let list: Vec<&RawValue> =
+            serde_json::from_str(raw.get()).map_err(|_| self.bad("is not a list of texts"))?;
+        if list.len() > at_most {
+            return Err(self.bad(format_args!("has more than {at_most} entries")));
+        }
+        let texts: Result<_, _> = list.into_iter().map(text).collect();
+        texts.map(Some).map_err(|why| self.bad(format_args!("has an entry that {why}")))
+    }
+
+    fn too_long(self, at_most: usize) -> Refusal {
+        self.bad(format_args!("is longer than {at_most} bytes"))
+    }
+}
+
+const NO_TEXT: &str = "is not a text";
+
+fn text(raw: &RawValue) -> Result<String, &'static str> {
+    if !raw.get().starts_with('"') {
+        return Err(NO_TEXT);
+    }
+    let text: String = serde_json::from_str(raw.get()).map_err(|_| "has half of a character")?;
+    if text.contains('\0') { Err("has the character U+0000, which cannot be kept") } else { Ok(text) }
+}
+
+/// A text as bytes: serde takes halves of characters for these.
+struct Prose(String);
+
+impl<'de> Deserialize<'de> for Prose {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_bytes(Bytes).map(Self)
+    }
+}
+
+struct Bytes;
+
+impl Visitor<'_> for Bytes {
+    type Value = String;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a text")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<String, E> {
+        let text = String::from_utf8_lossy(bytes);
+        Ok(if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.into_owned() })
+    }
+}
+
+/// How much a JSON value is.
+struct Extent {
+    /// Without white space.
+    bytes: usize,
+    /// Objects and arrays within each other.
+    depth: usize,
+}
+
+impl Extent {
+    /// Of what is JSON.
+    fn of(json: &str) -> Self {
+        let (mut extent, mut depth) = (Self { bytes: 0, depth: 0 }, 0_usize);
+        let (mut in_text, mut is_escaped) = (false, false);
+        for byte in json.bytes() {
+            if in_text {
+                in_text = byte != b'"' || is_escaped;
+                is_escaped = byte == b'\\' && !is_escaped;
+                extent.bytes += 1;
+                continue;
+            }
+            match byte {
+                b' ' | b'\t' | b'\n' | b'\r' => continue,
+                b'"' => in_text = true,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            extent.bytes += 1;
+            extent.depth = extent.depth.max(depth);
+        }
+        extent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.into()).unwrap()
+    }
+
+    fn told<T: fmt::Debug>(got: Result<T, Refusal>) -> String {
+        got.map_or_else(Refusal::into_text, |got| format!("{got:?}"))
+    }
+
+    #[test]
+    fn whole_numbers_are_spelled_as_such_and_within_their_range() {
+        let whole = |json| told(Field::new("steps", Some(&raw(json))).whole(0..=EXACT));
+        assert_eq!(whole("0"), "Some(0)");
+        assert_eq!(whole("9007199254740991"), "Some(9007199254740991)");
+        for json in ["-1", "-0", "1.0", "1e3", "9007199254740992", "1e999", "\"1\"", "true", "[]", "{}"] {
+            assert_eq!(whole(json), "steps is not a whole number from 0 to 9007199254740991", "{json}");
+        }
+    }
+
+    #[test]
+    fn the_sentence_names_the_field_and_never_its_value() {
+        let secret = raw("\"secret\"");
+        let field = Field::new("field", Some(&secret));
+        for (got, sentence) in [
+            (told(field.signed()), "field is not a whole number from -2147483648 to 2147483647"),
+            (told(field.flag()), "field is neither true nor false"),
+            (told(field.object(10)), "field is not an object"),
+            (told(field.texts(10)), "field is not a list of texts"),
+            (told(field.prose(5)), "field is longer than 5 bytes"),
+        ] {
+            assert_eq!(got, sentence);
+        }
+        assert_eq!(told(Field::new("field", Some(&raw("1"))).text()), "field is not a text");
+        assert_eq!(told(Field::new("field", Some(&raw("1"))).prose(9)), "field is not a text");
+        assert_eq!(told(Field::new("field", Some(&raw("[1]"))).prose(9)), "field is not a text");
+        let list = raw(r#"["a", 1]"#);
+        assert_eq!(told(Field::new("field", Some(&list)).texts(9)), "field has an entry that is not a text");
+    }
+
+    #[test]
+    fn names_are_whole_and_prose_may_be_broken() {
+        let half = raw(r#""a\ud800b""#);
+        assert_eq!(told(Field::new("name", Some(&half)).name()), "name has half of a character");
+        assert_eq!(told(Field::new("prose", Some(&half)).prose(99)), "Some(\"a\u{fffd}\u{fffd}\u{fffd}b\")");
+        let null = raw(r#""a\u0000b""#);
+        assert!(told(Field::new("name", Some(&null)).name()).contains("U+0000"));
+        assert_eq!(told(Field::new("prose", Some(&null)).prose(99)), "Some(\"a\u{fffd}b\")");
+        assert_eq!(told(Field::new("name", Some(&raw("\" \""))).name()), "name is empty");
+    }
+
+    #[test]
+    fn white_space_between_tokens_does_not_count() {
+        let Extent { bytes, depth } = Extent::of("{ \"a b\\\" c\" :\n[ 1,\t{} ] }");
+        assert_eq!((bytes, depth), (r#"{"a b\" c":[1,{}]}"#.len(), 3));
+        let deep = |levels| raw(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
+        assert!(Field::new("it", Some(&deep(JSON_DEPTH))).object(1000).is_ok());
+        assert!(Field::new("it", Some(&deep(JSON_DEPTH + 1))).object(1000).is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! `/api/jobs`: what callers ask. A submission with a known end is answered at once; whoever likes may wait for the
+//! end of one under way.
+
+pub mod ask;
+pub mod events;
+pub mod tell;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use hyper::StatusCode;
+use pilotlight_core::job::{Cancel, Change, Event, JobId};
+use pilotlight_store::{Found, Payload, Said, Submitted};
+use pilotlight_wire::jobs;
+use pilotlight_wire::warm_start::Refused;
+
+use super::asked::{Named, Pairs};
+use super::envelope::Envelope;
+use super::error::{Refusal, Reply};
+use super::router::Handles;
+use super::sizes::Sizes;
+
+/// `POST /api/jobs/check`: whether such a job is known. Changes nothing.
+#[utoipa::path(post, path = "/api/jobs/check", tag = "jobs", request_body = jobs::Check,
+    responses((status = OK, description = "Whether it is known.", body = jobs::Checked)))]
+pub async fn check(State(handles): State<Arc<Handles>>, body: Body) -> Result<Reply, Refusal> {
+    let envelope = Envelope::read(&handles.room, body, Sizes::body(handles.sizes.input)).await?;
+    let key = ask::key(&envelope, handles.sizes)?;
+    drop(envelope);
+    let found = handles.jobs().store().lookup(key).await?;
+    let checked = found.map(|found| tell::checked(found, handles.jobs().now())).transpose()?;
+    Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(tell::nothing)))
+}
+
+/// `POST /api/jobs/submit`: the result when it is known, else the job that computes it.
+#[utoipa::path(post, path = "/api/jobs/submit", tag = "jobs", request_body = jobs::Submit,
+    params(("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "Ours: wait so long for the job's end."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 256,
+            description = "Ours: the same submission again, by the same key, changes nothing.")),
+    responses(
+        (status = CREATED, description = "A new job.", body = jobs::Submitted),
+        (status = OK, description = "A known one.", body = jobs::Submitted),
+        (status = CONFLICT, description = "The Idempotency-Key came with another submission.", body = Refused)))]
+pub async fn submit(
+    State(handles): State<Arc<Handles>>,
+    query: Pairs,
+    request: Request,
+) -> Result<Reply, Refusal> {
+    let wait = query.wait()?;
+    let (parts, body) = request.into_parts();
+    let envelope = Envelope::read(&handles.room, body, Sizes::body(handles.sizes.input)).await?;
+    let new = ask::submission(&envelope, &parts.headers, &handles)?;
+    // What is waited for must not hold what came in.
+    drop((envelope, parts));
+    let (status, found) = match handles.jobs().submit(new).await? {
+        Submitted::New(job) => (StatusCode::CREATED, Found { job, end: None }),
+        Submitted::Known(found) => (StatusCode::OK, found),
+        Submitted::Conflict => return Err(conflict()),
+    };
+    let found = waited(&handles, found, wait).await?;
+    Ok(Reply::json(status, &tell::submitted(found, handles.jobs().now())?))
+}
+
+/// `GET /api/jobs/{id}`: where it stands.
+#[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name."), ("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "Ours: wait so long for the job's end.")),
+    responses(
+        (status = OK, description = "Where it stands.", body = jobs::Job),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+pub async fn status(
+    State(handles): State<Arc<Handles>>,
+    Named(id): Named,
+    query: Pairs,
+) -> Result<Reply, Refusal> {
+    let (id, wait) = (known(id)?, query.wait()?);
+    let found = handles.jobs().store().job(id).await?.ok_or_else(unknown)?;
+    let found = waited(&handles, found, wait).await?;
+    Ok(Reply::json(StatusCode::OK, &tell::job(found, handles.jobs().now())?))
+}
+
+/// `POST /api/jobs/{id}/cancel`: one caller does not want it any more.
+#[utoipa::path(post, path = "/api/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = OK, description = "One caller fewer, or the job's end.", body = jobs::Cancelled),
+        (status = CONFLICT, description = "It has ended.", body = jobs::Cancelled),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+pub async fn cancel(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
+    let said = handles.jobs().say(known(id)?, Event::Cancel(Cancel::One), Payload::default()).await?;
+    let (status, job, message) = match said {
+        Said::Taken(answer) if answer.change == Change::Left => {
+            (StatusCode::OK, answer.job, "one caller fewer; others still want the job".to_owned())
+        }
+        Said::Taken(answer) => (StatusCode::OK, answer.job, "the job is cancelled".to_owned()),
+        Said::Refused(why, job) => (StatusCode::CONFLICT, job, why.to_string()),
+        Said::Unknown | Said::ConsoleFull => return Err(unknown()),
+    };
+    let (success, now) = (status == StatusCode::OK, handles.jobs().now());
+    let cancelled = jobs::Cancelled { success, status: tell::status(job.status(now)), message };
+    Ok(Reply::json(status, &cancelled))
+}
+
+/// The job once it has ended, or as it is when the wait is over.
+async fn waited(handles: &Handles, found: Found, wait: Duration) -> Result<Found, Refusal> {
+    if wait.is_zero() || found.job.has_ended() {
+        return Ok(found);
+    }
+    Ok(handles.jobs().ended(found.job.id, wait).await?.unwrap_or(found))
+}
+
+fn known(id: Option<JobId>) -> Result<JobId, Refusal> {
+    id.ok_or_else(unknown)
+}
+
+/// No job has this id.
+#[must_use]
+pub fn unknown() -> Refusal {
+    Refusal::not_found("there is no such job; it may have been deleted, or its time of keeping is over")
+}
+
+fn conflict() -> Refusal {
+    Refusal::conflict("this Idempotency-Key came with another submission before; use a new one")
+}

@@ -1,0 +1,109 @@
+//! Reads submissions.
+
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::JobType;
+use pilotlight_core::job::{Freshness, Options};
+use pilotlight_core::limits::{ID_BYTES, JOB_ATTEMPTS, JOB_BACKOFF_AT_MOST, JOB_TTL_AT_MOST};
+use pilotlight_core::time::Epoch;
+use pilotlight_store::{Idempotency, NewJob};
+use pilotlight_wire::jobs::{Check, Submit};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::super::convert;
+use super::super::envelope::Envelope;
+use super::super::error::Refusal;
+use super::super::fields::{EXACT, Field};
+use super::super::router::Handles;
+use super::super::sizes::Sizes;
+
+/// Makes a submission safe to repeat.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Which job is asked for.
+///
+/// # Errors
+/// A refusal that names the field.
+pub fn key(envelope: &Envelope<'_>, sizes: Sizes) -> Result<CacheKey, Refusal> {
+    let Check { job_type, input_params, code_version } = envelope.fields()?;
+    Ok(Wanted::read(job_type, input_params, code_version, sizes)?.key)
+}
+
+/// What is submitted.
+///
+/// # Errors
+/// A refusal that names the field.
+pub fn submission(
+    envelope: &Envelope<'_>,
+    headers: &HeaderMap,
+    handles: &Handles,
+) -> Result<NewJob, Refusal> {
+    let submit: Submit<'_> = envelope.fields()?;
+    let wanted = Wanted::read(submit.job_type, submit.input_params, submit.code_version, handles.sizes)?;
+    Ok(NewJob {
+        id: handles.jobs().new_id(),
+        job_type: wanted.job_type,
+        key: wanted.key,
+        input: wanted.input.to_owned(),
+        options: options(&submit, handles.jobs().now())?,
+        freshness: match Field::new("fresh", submit.fresh).flag()? {
+            Some(true) => Freshness::Again,
+            Some(false) | None => Freshness::Any,
+        },
+        idempotency: idempotency(headers)?,
+    })
+}
+
+/// What makes a job the same as another.
+struct Wanted<'a> {
+    job_type: JobType,
+    input: &'a str,
+    key: CacheKey,
+}
+
+impl<'a> Wanted<'a> {
+    fn read(
+        job_type: Option<&RawValue>,
+        input: Option<&'a RawValue>,
+        code_version: Option<&RawValue>,
+        sizes: Sizes,
+    ) -> Result<Self, Refusal> {
+        let field = Field::new("job_type", job_type);
+        let text = field.text()?.ok_or_else(|| field.missing())?;
+        let job_type = JobType::parse(&text).map_err(|why| field.bad(why))?;
+        let field = Field::new("input_params", input);
+        let input = field.object(sizes.input)?.ok_or_else(|| field.missing())?;
+        let version = Field::new("code_version", code_version).name()?;
+        let key = CacheKey::of(&job_type, version.as_deref(), input).map_err(|why| field.bad(why))?;
+        Ok(Self { job_type, input, key })
+    }
+}
+
+fn options(submit: &Submit<'_>, now: Epoch) -> Result<Options, Refusal> {
+    let backoff = Field::new("retry_backoff_ms", submit.retry_backoff_ms);
+    let attempts = Field::new("max_attempts", submit.max_attempts).whole(1..=u64::from(JOB_ATTEMPTS))?;
+    let ttl = Field::new("ttl_ms", submit.ttl_ms).whole(1..=millis(JOB_TTL_AT_MOST))?;
+    Ok(Options {
+        priority: Field::new("priority", submit.priority).signed()?.unwrap_or_default(),
+        run_at: Field::new("run_at", submit.run_at).whole(0..=EXACT)?.map_or(now, Epoch::from_millis),
+        max_attempts: attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1),
+        retry_backoff: Duration::from_millis(backoff.whole(0..=millis(JOB_BACKOFF_AT_MOST))?.unwrap_or(0)),
+        ttl: ttl.map(Duration::from_millis),
+    })
+}
+
+fn idempotency(headers: &HeaderMap) -> Result<Option<Idempotency>, Refusal> {
+    let Some(key) = convert::optional(headers, IDEMPOTENCY_KEY)? else { return Ok(None) };
+    if key.is_empty() || key.len() > ID_BYTES {
+        let why = format_args!("is not 1 to {ID_BYTES} bytes long");
+        return Err(convert::bad(IDEMPOTENCY_KEY, why));
+    }
+    Ok(Some(Idempotency(Sha256::digest(key).into())))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,274 @@
+//! `GET /api/jobs/{id}/events`: a job as it goes, as server-sent events. `status` comes first, and again whenever it is
+//! another one; `progress` and `console` come as they grow. After the end, or after a while, the stream is over.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::Frame;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use pilotlight_core::job::{JobId, Status};
+use pilotlight_core::limits::{JOB_WATCHERS, WATCH_FOR};
+use pilotlight_store::Found;
+use pilotlight_wire::jobs::{Console, Progress};
+use pilotlight_wire::warm_start::Refused;
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::super::asked::Named;
+use super::super::error::Refusal;
+use super::super::router::Handles;
+use super::{tell, unknown};
+use crate::jobs::{Jobs, Watch};
+
+/// Whoever watches through something that closes silent connections goes on watching.
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(15);
+
+const SIGN_OF_LIFE: Bytes = Bytes::from_static(b":\n\n");
+
+/// Room for those who watch.
+#[derive(Debug, Clone)]
+pub struct Watchers(Arc<Semaphore>);
+
+impl Default for Watchers {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(JOB_WATCHERS)))
+    }
+}
+
+/// `GET /api/jobs/{id}/events`: a job as it goes.
+#[utoipa::path(get, path = "/api/jobs/{id}/events", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = OK, description = "Events `status` (a Job), `progress` (a Progress) and `console` (a Console), until the job \
+            has ended, or for five minutes.", body = String, content_type = "text/event-stream"),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+pub async fn watch(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Response, Refusal> {
+    let id = id.ok_or_else(unknown)?;
+    let full = |_| Refusal::unavailable("as many watch jobs as may; ask for the job's status instead");
+    let room = handles.watchers.0.clone().try_acquire_owned().map_err(full)?;
+    let watch = handles.jobs().watch(id);
+    let found = handles.jobs().store().job(id).await?.ok_or_else(unknown)?;
+    let watching = Watching {
+        jobs: Arc::clone(handles.jobs()),
+        id,
+        watch,
+        told: Told::default(),
+        last: Instant::now(),
+        _room: room,
+    };
+    Ok(stream(Events {
+        next: Box::pin(std::future::ready(watching.begin(found))),
+        ends: Box::pin(sleep(WATCH_FOR)),
+    }))
+}
+
+fn stream(events: Events) -> Response {
+    let mut response = Response::new(Body::new(events));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Option<Watching>)>> + Send>>;
+
+/// A body that is written as the job goes.
+struct Events {
+    next: Next,
+    ends: Pin<Box<Sleep>>,
+}
+
+impl hyper::body::Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.ends.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        self.next.as_mut().poll(cx).map(|next| {
+            let (bytes, watching) = next?;
+            self.next = match watching {
+                Some(watching) => Box::pin(watching.next()),
+                None => Box::pin(std::future::ready(None)),
+            };
+            Some(Ok(Frame::data(bytes)))
+        })
+    }
+}
+
+/// Somebody who watches a job.
+struct Watching {
+    jobs: Arc<Jobs>,
+    id: JobId,
+    watch: Watch,
+    told: Told,
+    /// When something was sent last.
+    last: Instant,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Watching {
+    fn begin(mut self, found: Found) -> Option<(Bytes, Option<Self>)> {
+        let events = self.tell(found)?;
+        Some(self.sent(events))
+    }
+
+    /// What is sent next, and who goes on watching after it.
+    async fn next(mut self) -> Option<(Bytes, Option<Self>)> {
+        loop {
+            self.watch.changed().await;
+            if self.jobs.is_stopping() {
+                return None;
+            }
+            // A job that was deleted, or a store that fails, ends it: whoever asks again is told why.
+            let found = self.jobs.store().job(self.id).await.ok()??;
+            let events = self.tell(found)?;
+            if !events.is_empty() {
+                return Some(self.sent(events));
+            }
+            if self.last.elapsed() >= SIGN_OF_LIFE_EVERY {
+                return Some(self.sent(SIGN_OF_LIFE));
+            }
+        }
+    }
+
+    fn sent(mut self, events: Bytes) -> (Bytes, Option<Self>) {
+        self.last = Instant::now();
+        let goes_on = !self.told.status.is_some_and(Status::has_ended);
+        (events, goes_on.then_some(self))
+    }
+
+    fn tell(&mut self, found: Found) -> Option<Bytes> {
+        let status = found.job.status(self.jobs.now());
+        let mut events = Vec::new();
+        self.told.console(&found, &mut events);
+        self.told.progress(&found, &mut events);
+        if self.told.status.replace(status) != Some(status) {
+            // Before what follows from it, except that the end comes last.
+            let at = if status.has_ended() { events.len() } else { 0 };
+            let job = tell::job(found, self.jobs.now()).ok()?;
+            events.splice(at..at, event("status", &job));
+        }
+        Some(events.into())
+    }
+}
+
+/// What was told of a job.
+#[derive(Default)]
+struct Told {
+    status: Option<Status>,
+    progress: Option<Progress>,
+    /// Bytes of it, and a hash of them.
+    console: (usize, u64),
+}
+
+impl Told {
+    fn progress(&mut self, found: &Found, events: &mut Vec<u8>) {
+        let Some(progress) = tell::progress(&found.job) else { return };
+        if self.progress.replace(progress) != Some(progress) {
+            events.extend(event("progress", &progress));
+        }
+    }
+
+    fn console(&mut self, found: &Found, events: &mut Vec<u8>) {
+        let Some(end) = &found.end else { return };
+        let (known, hash) = self.console;
+        let is_same = |_: &&str| known == 0 || hash == hash_of(&end.console[..known]);
+        let grown = end.console.get(known..).filter(is_same);
+        let console = match grown {
+            Some("") => return,
+            Some(text) if known > 0 => Console { is_whole: false, text },
+            Some(_) | None => Console { is_whole: true, text: &end.console },
+        };
+        events.extend(event("console", &console));
+        self.console = (end.console.len(), hash_of(&end.console));
+    }
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Parameters and results may have line breaks between their tokens, which would end the line.
+fn event(name: &str, data: &impl Serialize) -> Vec<u8> {
+    let data = serde_json::to_string(data).expect("wire types have string keys and finite numbers");
+    format!("event: {name}\ndata: {}\n\n", data.replace(['\r', '\n'], " ")).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use pilotlight_core::cache_key::CacheKey;
+    use pilotlight_core::ids::JobType;
+    use pilotlight_core::job::{Job, Lease, Options, State};
+    use pilotlight_core::time::Epoch;
+    use pilotlight_store::End;
+
+    fn found(console: &str) -> Found {
+        let options = Options {
+            priority: 0,
+            run_at: Epoch::default(),
+            max_attempts: 1,
+            retry_backoff: Duration::ZERO,
+            ttl: None,
+        };
+        let job = Job {
+            id: JobId::from_bytes([0; 16]),
+            job_type: JobType::parse("t").unwrap(),
+            key: CacheKey::from_bytes([0; 32]),
+            is_current: true,
+            options,
+            callers: 1,
+            created_at: Epoch::default(),
+            updated_at: Epoch::default(),
+            ready_at: Epoch::default(),
+            attempts: 0,
+            losses: 0,
+            lease: Lease::default(),
+            state: State::Pending,
+        };
+        Found { job, end: Some(End { console: console.into(), ..End::default() }) }
+    }
+
+    #[test]
+    fn console_output_is_told_as_it_grows_and_anew_when_it_is_another() {
+        let mut told = Told::default();
+        let mut tell = |console| {
+            let mut events = Vec::new();
+            told.console(&found(console), &mut events);
+            String::from_utf8(events).unwrap()
+        };
+        assert_eq!(tell(""), "");
+        assert_eq!(tell("a\n"), "event: console\ndata: {\"is_whole\":true,\"text\":\"a\\n\"}\n\n");
+        assert_eq!(tell("a\n"), "");
+        assert_eq!(tell("a\n\u{e9}"), "event: console\ndata: {\"is_whole\":false,\"text\":\"\u{e9}\"}\n\n");
+        // Not even a character's border.
+        assert_eq!(
+            tell("a \u{1f600}"),
+            "event: console\ndata: {\"is_whole\":true,\"text\":\"a \u{1f600}\"}\n\n"
+        );
+        assert_eq!(tell("b"), "event: console\ndata: {\"is_whole\":true,\"text\":\"b\"}\n\n");
+    }
+
+    #[test]
+    fn an_event_is_one_line_of_data() {
+        let json = tell::json("{\n\"a\":\r\n1}".into()).unwrap();
+        assert_eq!(event("status", &json), b"event: status\ndata: { \"a\":  1}\n\n");
+    }
+}

@@ -1,0 +1,120 @@
+//! What callers are told of a job.
+
+use pilotlight_core::job::{Failure, Job, State, Status};
+use pilotlight_core::time::Epoch;
+use pilotlight_store::{End, Error, Found};
+use pilotlight_wire::jobs::{self, Checked, Outcome, Progress, Submitted};
+use serde_json::value::RawValue;
+
+use super::super::error::Refusal;
+
+/// A job that is not known.
+#[must_use]
+pub fn nothing() -> Checked {
+    let message = "no such job was submitted, or its end is not remembered".to_owned();
+    Checked { exists: false, job_id: None, status: None, message, result: None, error: None }
+}
+
+/// A job that is.
+///
+/// # Errors
+/// What was stored cannot be told.
+pub fn checked(found: Found, now: Epoch) -> Result<Checked, Refusal> {
+    let Submitted { job_id, status, message, result, error } = submitted(found, now)?;
+    Ok(Checked { exists: true, job_id: Some(job_id), status: Some(status), message, result, error })
+}
+
+/// The job of a submission.
+///
+/// # Errors
+/// What was stored cannot be told.
+pub fn submitted(found: Found, now: Epoch) -> Result<Submitted, Refusal> {
+    let status = found.job.status(now);
+    Ok(Submitted {
+        job_id: found.job.id.to_string(),
+        status: self::status(status),
+        message: message(status).to_owned(),
+        error: error(&found),
+        result: outcome(status, found.end)?,
+    })
+}
+
+/// Where a job stands.
+///
+/// # Errors
+/// What was stored cannot be told.
+pub fn job(found: Found, now: Epoch) -> Result<jobs::Job, Refusal> {
+    let (job, status) = (&found.job, found.job.status(now));
+    Ok(jobs::Job {
+        job_id: job.id.to_string(),
+        status: self::status(status),
+        job_type: job.job_type.to_string(),
+        created_at: job.created_at.as_millis(),
+        updated_at: job.updated_at.as_millis(),
+        progress: progress(job),
+        error: error(&found),
+        result: outcome(status, found.end)?,
+    })
+}
+
+/// As it is spelled on the wire.
+#[must_use]
+pub const fn status(status: Status) -> jobs::Status {
+    match status {
+        Status::Pending => jobs::Status::Pending,
+        Status::Claimed => jobs::Status::Claimed,
+        Status::InProgress => jobs::Status::InProgress,
+        Status::Completed => jobs::Status::Completed,
+        Status::Failed => jobs::Status::Failed,
+        Status::Expired => jobs::Status::Expired,
+    }
+}
+
+const fn message(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "the job waits for a runner",
+        Status::Claimed => "a runner has the job",
+        Status::InProgress => "a runner executes the job",
+        Status::Completed => "the job has its result",
+        Status::Failed => "the job failed",
+        Status::Expired => "the job's result is not valid any more; a submission computes it again",
+    }
+}
+
+/// How far its runner is.
+#[must_use]
+pub fn progress(job: &Job) -> Option<Progress> {
+    let State::Executing(executing) = &job.state else { return None };
+    executing.progress.map(|progress| Progress { current: progress.current, total: progress.total })
+}
+
+/// Why a job failed.
+#[must_use]
+pub fn error(found: &Found) -> Option<String> {
+    let State::Failed { why, .. } = &found.job.state else { return None };
+    let told = found.end.as_ref().and_then(|end| end.error.clone());
+    Some(match why {
+        Failure::Error => told.unwrap_or_else(|| "the runner gave no reason".to_owned()),
+        Failure::Lost => {
+            let losses = found.job.losses;
+            format!("the job was lost: its runner fell silent, for the {losses}. time; submit it again")
+        }
+        Failure::Cancelled => "cancelled".to_owned(),
+    })
+}
+
+/// The result while it is valid.
+fn outcome(status: Status, end: Option<End>) -> Result<Option<Outcome>, Refusal> {
+    let (Status::Completed, Some(End { output: Some(output), error: _, console })) = (status, end) else {
+        return Ok(None);
+    };
+    Ok(Some(Outcome { output_data: json(output)?, console_output: console }))
+}
+
+/// What was stored as JSON.
+///
+/// # Errors
+/// It is none.
+pub fn json(text: String) -> Result<Box<RawValue>, Refusal> {
+    RawValue::from_string(text).map_err(|_| Refusal::from(Error::Damaged("what was JSON is none".into())))
+}

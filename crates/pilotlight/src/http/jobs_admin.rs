@@ -1,0 +1,212 @@
+//! `/api/admin`: what operators ask about jobs and their runners, and what they delete.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use hyper::StatusCode;
+use pilotlight_core::ids::RunnerId;
+use pilotlight_core::job::{Job, JobId, State as JobState, Status};
+use pilotlight_core::limits::{
+    JOBS_LISTED, LISTED_AT_MOST, RUNNER_ACTIVE_FOR, RUNNER_JOBS, SMALL_BODY_BYTES,
+};
+use pilotlight_core::time::Epoch;
+use pilotlight_store::{Counts, Found, Listed, Runner};
+use pilotlight_wire::jobs_admin::{
+    self as wire, BatchDelete, BatchDeleted, Deleted, Details, JobCounts, Row, RunnerCounts, RunnerDetails,
+    Stats,
+};
+use pilotlight_wire::warm_start::Refused;
+
+use super::asked::{Named, Pairs};
+use super::convert;
+use super::envelope::Envelope;
+use super::error::{Refusal, Reply};
+use super::fields::Field;
+use super::jobs::{tell, unknown};
+use super::router::Handles;
+
+/// `GET /api/admin/jobs`: the newest first.
+#[utoipa::path(get, path = "/api/admin/jobs", tag = "admin",
+    params(
+        ("status" = Option<pilotlight_wire::jobs::Status>, Query, description = "Only those."),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "At most so many; 100 when missing.")),
+    responses((status = OK, description = "The newest first.", body = wire::Jobs)))]
+pub async fn list(State(handles): State<Arc<Handles>>, query: Pairs) -> Result<Reply, Refusal> {
+    let (wanted, now) = (listed(&query)?, handles.jobs().now());
+    let (jobs, total) = handles.jobs().store().jobs(wanted, now).await?;
+    let jobs = jobs.iter().map(|job| row(job, now)).collect();
+    Ok(Reply::json(StatusCode::OK, &wire::Jobs { jobs, total }))
+}
+
+fn listed(query: &Pairs) -> Result<Listed, Refusal> {
+    let status = query.one("status")?.map(|text| {
+        let status = Status::ALL.into_iter().find(|status| status.as_str() == text);
+        status.ok_or_else(|| {
+            let known = Status::ALL.map(Status::as_str).join(", ");
+            convert::bad("status", format_args!("is none of {known}"))
+        })
+    });
+    let limit = query.one("limit")?.map_or(Ok(JOBS_LISTED), |text| {
+        let limit = text.parse().ok().filter(|limit| (1..=LISTED_AT_MOST).contains(limit));
+        let why = format_args!("is not a whole number from 1 to {LISTED_AT_MOST}");
+        limit.ok_or_else(|| convert::bad("limit", why))
+    });
+    Ok(Listed { status: status.transpose()?, limit: limit? })
+}
+
+/// `GET /api/admin/jobs/{id}`: all that is known of it.
+#[utoipa::path(get, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = OK, description = "All that is known of it.", body = Details),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+pub async fn job(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
+    let id = id.ok_or_else(unknown)?;
+    let store = handles.jobs().store();
+    let found = store.job(id).await?.ok_or_else(unknown)?;
+    let input = store.input(id).await?.ok_or_else(unknown)?;
+    Ok(Reply::json(StatusCode::OK, &details(found, input, handles.jobs().now())?))
+}
+
+fn details(found: Found, input: String, now: Epoch) -> Result<Details, Refusal> {
+    let (error_message, Found { job, end }) = (tell::error(&found), found);
+    let end = end.unwrap_or_default();
+    Ok(Details {
+        row: row(&job, now),
+        input_params: tell::json(input)?,
+        claimed_at: job.hold().map(|hold| hold.since.as_millis()),
+        last_heartbeat: heard_at(&job).map(Epoch::as_millis),
+        progress: tell::progress(&job),
+        console_output: end.console,
+        output_data: end.output.map(tell::json).transpose()?,
+        error_message,
+        priority: job.options.priority,
+        run_at: job.options.run_at.as_millis(),
+        attempts: job.attempts,
+        max_attempts: job.options.max_attempts,
+        losses: job.losses,
+        callers: job.callers,
+    })
+}
+
+fn row(job: &Job, now: Epoch) -> Row {
+    Row {
+        job_id: job.id.to_string(),
+        job_type: job.job_type.to_string(),
+        status: tell::status(job.status(now)),
+        created_at: job.created_at.as_millis(),
+        updated_at: job.updated_at.as_millis(),
+        claimed_by: job.hold().map(|hold| hold.runner.to_string()),
+    }
+}
+
+const fn heard_at(job: &Job) -> Option<Epoch> {
+    match &job.state {
+        JobState::Executing(executing) if executing.is_in_progress => Some(executing.heard_at),
+        JobState::Executing(_)
+        | JobState::Pending
+        | JobState::Dispatching { .. }
+        | JobState::Completed { .. }
+        | JobState::Failed { .. } => None,
+    }
+}
+
+/// `DELETE /api/admin/jobs/{id}`: forgets it, whatever it is about.
+#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = OK, description = "It is forgotten.", body = Deleted),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+pub async fn delete(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
+    let id = id.ok_or_else(unknown)?;
+    if handles.jobs().delete(&[id]).await?.is_empty() {
+        return Err(unknown());
+    }
+    Ok(Reply::json(StatusCode::OK, &Deleted { success: true, message: "the job is deleted".to_owned() }))
+}
+
+/// `POST /api/admin/jobs/batch-delete`: forgets several.
+#[utoipa::path(post, path = "/api/admin/jobs/batch-delete", tag = "admin", request_body = BatchDelete,
+    responses((status = OK, description = "Those that were there are forgotten.", body = BatchDeleted)))]
+pub async fn batch_delete(State(handles): State<Arc<Handles>>, body: Body) -> Result<Reply, Refusal> {
+    let envelope = Envelope::read(&handles.room, body, SMALL_BODY_BYTES).await?;
+    let texts = ids(&envelope.fields()?)?;
+    drop(envelope);
+    let parsed = |text: &String| text.parse::<JobId>().ok();
+    let ids: Vec<JobId> = texts.iter().filter_map(parsed).collect();
+    let deleted = if ids.is_empty() { Vec::new() } else { handles.jobs().delete(&ids).await? };
+    let is_left = |text: &String| parsed(text).is_none_or(|id| !deleted.contains(&id));
+    let failed: Vec<String> = texts.into_iter().filter(is_left).collect();
+    let message = format!("{} deleted, {} not found", deleted.len(), failed.len());
+    let answer = BatchDeleted { success: failed.is_empty(), deleted: deleted.len(), failed, message };
+    Ok(Reply::json(StatusCode::OK, &answer))
+}
+
+fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, Refusal> {
+    let field = Field::new("job_ids", wanted.job_ids);
+    let texts = field.texts(LISTED_AT_MOST)?.ok_or_else(|| field.missing())?;
+    if texts.is_empty() { Err(field.bad("is empty")) } else { Ok(texts) }
+}
+
+/// `GET /api/admin/runners`: the last seen first.
+#[utoipa::path(get, path = "/api/admin/runners", tag = "admin",
+    responses((status = OK, description = "The last seen first.", body = wire::Runners)))]
+pub async fn runners(State(handles): State<Arc<Handles>>) -> Result<Reply, Refusal> {
+    let (runners, total) = handles.jobs().store().runners(LISTED_AT_MOST).await?;
+    let now = handles.jobs().now();
+    let runners = runners.into_iter().map(|runner| told(runner, now)).collect();
+    Ok(Reply::json(StatusCode::OK, &wire::Runners { runners, total }))
+}
+
+/// `GET /api/admin/runners/{id}`: one of them, and its last jobs.
+#[utoipa::path(get, path = "/api/admin/runners/{id}", tag = "admin",
+    params(("id" = String, Path, description = "The runner's identity.")),
+    responses(
+        (status = OK, description = "It, and its last jobs.", body = RunnerDetails),
+        (status = NOT_FOUND, description = "No such runner.", body = Refused)))]
+pub async fn runner(
+    State(handles): State<Arc<Handles>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Reply, Refusal> {
+    let id = id.ok().and_then(|Path(id)| RunnerId::parse(&id).ok()).ok_or_else(no_runner)?;
+    let (store, now) = (handles.jobs().store(), handles.jobs().now());
+    let runner = store.runner(&id).await?.ok_or_else(no_runner)?;
+    let jobs = store.jobs_of(&id, RUNNER_JOBS).await?;
+    let details = RunnerDetails {
+        registered_at: runner.registered_at.as_millis(),
+        runner: told(runner, now),
+        jobs: jobs.iter().map(|job| row(job, now)).collect(),
+    };
+    Ok(Reply::json(StatusCode::OK, &details))
+}
+
+fn no_runner() -> Refusal {
+    Refusal::not_found("no runner registered by this id")
+}
+
+fn told(runner: Runner, now: Epoch) -> wire::Runner {
+    wire::Runner {
+        runner_id: runner.id.to_string(),
+        name: runner.name,
+        capabilities: runner.capabilities,
+        last_seen: runner.seen_at.as_millis(),
+        is_active: runner.seen_at > now.before(RUNNER_ACTIVE_FOR),
+    }
+}
+
+/// `GET /api/admin/stats`: how many there are.
+#[utoipa::path(get, path = "/api/admin/stats", tag = "admin",
+    responses((status = OK, description = "How many there are.", body = Stats)))]
+pub async fn stats(State(handles): State<Arc<Handles>>) -> Result<Reply, Refusal> {
+    let now = handles.jobs().now();
+    let counts = handles.jobs().store().counts(now.before(RUNNER_ACTIVE_FOR), now).await?;
+    Ok(Reply::json(StatusCode::OK, &counted(counts)))
+}
+
+/// In the order of [`Status::ALL`].
+fn counted(counts: Counts) -> Stats {
+    let [pending, claimed, in_progress, completed, failed, expired] = counts.jobs;
+    let total = counts.jobs.iter().sum();
+    let jobs = JobCounts { pending, claimed, in_progress, completed, failed, expired, total };
+    Stats { jobs, runners: RunnerCounts { total: counts.runners, active: counts.active } }
+}

@@ -1,0 +1,97 @@
+//! `GET /api/runner/jobs/next`: a runner waits for a job. What it is answered is leased to it already, and followed until
+//! the runner's kernel has it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::body::Body as _;
+use pilotlight_core::line::TypeSet;
+use pilotlight_store::Handed;
+use pilotlight_wire::runner::{Next, NextJob};
+use tokio::time::{Instant, sleep_until};
+
+use super::asked::{Pairs, Speaker};
+use super::error::{Refusal, Reply};
+use super::jobs::tell;
+use super::router::{Handles, Hangup};
+use super::runners;
+use crate::dispatch::offer::tell as when;
+use crate::jobs::{Handing, Parked, Verdict};
+use crate::net::conn::Conn;
+
+/// Waits until a job comes or the time is over.
+pub async fn next(
+    State(handles): State<Arc<Handles>>,
+    Extension(conn): Extension<Arc<Conn>>,
+    Speaker(runner): Speaker,
+    pairs: Pairs,
+    request: Request,
+) -> Response {
+    let asked = runners::types(&pairs).and_then(|types| Ok((TypeSet::new(types), pairs.wait()?)));
+    let (types, wait) = match asked {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal.into_response(),
+    };
+    if !request.body().is_end_stream() {
+        // While an unread body is pending, nobody would notice that the client left.
+        return Refusal::bad_request("a poll has no body").into_response();
+    }
+    drop(request);
+    let until = Instant::now() + wait;
+    loop {
+        let mut stay = match handles.jobs().park(&types, &runner, &conn) {
+            Parked::Stay(stay) => stay,
+            Parked::Closed => return Hangup::response(),
+        };
+        let verdict = tokio::select! {
+            verdict = stay.verdict() => verdict,
+            () = conn.peer_left() => None,
+            () = sleep_until(until) => {
+                if stay.leave() {
+                    return StatusCode::NO_CONTENT.into_response();
+                }
+                stay.verdict().await
+            }
+        };
+        return match verdict {
+            Some(Verdict::Job(handing)) => hand_over(&handles, &conn, *handing),
+            Some(Verdict::Again) => continue,
+            Some(Verdict::Unavailable) => {
+                Refusal::unavailable("the store does not answer; ask again").into_response()
+            }
+            None => Hangup::response(),
+        };
+    }
+}
+
+/// Dropping `written` gives the job back.
+fn hand_over(handles: &Handles, conn: &Conn, handing: Handing) -> Response {
+    let Handing { handed, written } = handing;
+    match told(handed, handles.jobs().lease()) {
+        Ok(told) => {
+            let reply = Reply::json(StatusCode::OK, &told);
+            conn.watch_answer(reply.body.len(), when(handles.jobs().proof()), written);
+            reply.into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn told(handed: Handed, lease: Duration) -> Result<Next, Refusal> {
+    let Handed { job, input } = handed;
+    Ok(Next {
+        job: NextJob {
+            job_id: job.id.to_string(),
+            job_type: job.job_type.to_string(),
+            input_params: tell::json(input)?,
+            // The one that begins when the runner says so.
+            attempt: job.attempts + 1,
+            lease: job.lease.number(),
+            lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
+        },
+    })
+}

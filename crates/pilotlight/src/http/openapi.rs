@@ -1,0 +1,192 @@
+//! `GET /api/openapi.json`: what jobs, their runners and their operators can ask, as an OpenAPI document. It is made of
+//! the handlers' own words; what is the same for all of them is added here.
+
+use std::sync::LazyLock;
+
+use axum::response::Response;
+use hyper::StatusCode;
+use pilotlight_wire::jobs::{Console, Progress};
+use pilotlight_wire::runner::Heard;
+use pilotlight_wire::warm_start::Refused;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, HeaderBuilder, Ref, RefOr, Required, ResponseBuilder, Type as OpenApiType};
+use utoipa::{OpenApi, ToSchema};
+
+use super::error::Reply;
+use super::{jobs, jobs_admin, runners};
+
+/// What the handlers say.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Pilotlight",
+        description = "Jobs: never compute the same thing twice. Times are epoch milliseconds. Unknown fields of \
+            requests are not read; a field that is null is not there.",
+    ),
+    paths(
+        jobs::check, jobs::submit, jobs::status, jobs::cancel, jobs::events::watch,
+        runners::register, runners::verify, runners::available, runners::claim, runners::start,
+        runners::heartbeat, runners::complete, runners::fail,
+        jobs_admin::list, jobs_admin::job, jobs_admin::delete, jobs_admin::batch_delete,
+        jobs_admin::runners, jobs_admin::runner, jobs_admin::stats,
+    ),
+    components(schemas(Refused, Console, Progress)),
+    tags(
+        (name = "jobs", description = "What callers ask."),
+        (name = "runner", description = "What runners say."),
+        (name = "admin", description = "What operators ask."),
+    ),
+)]
+struct Handlers;
+
+/// `GET`
+pub async fn read() -> Response {
+    static DOCUMENT: LazyLock<Reply> = LazyLock::new(|| Reply::json(StatusCode::OK, &document()));
+    axum::response::IntoResponse::into_response(DOCUMENT.clone())
+}
+
+/// The whole document.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Handlers::openapi();
+    for (path, item) in &mut document.paths.paths {
+        for (operation, method) in [
+            (&mut item.get, Method::Asks),
+            (&mut item.post, Method::Changes),
+            (&mut item.delete, Method::Changes),
+        ] {
+            if let Some(operation) = operation {
+                complete(path, method, operation);
+            }
+        }
+    }
+    let components = document.components.get_or_insert_default();
+    for scheme in [SUBMIT, RUNNER, ADMIN] {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(scheme.tells));
+        components.add_security_scheme(scheme.name, SecurityScheme::Http(bearer.build()));
+    }
+    document
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Asks,
+    Changes,
+}
+
+/// A kind of key.
+#[derive(Clone, Copy)]
+struct Key {
+    name: &'static str,
+    tells: &'static str,
+}
+
+const SUBMIT: Key = Key { name: "submit_key", tells: "One of auth.submit_keys." };
+const RUNNER: Key = Key { name: "runner_key", tells: "One of auth.runner_keys." };
+const ADMIN: Key = Key { name: "admin_key", tells: "One of auth.admin_keys." };
+
+/// What is the same for all.
+fn complete(path: &str, method: Method, operation: &mut Operation) {
+    name(operation);
+    let keys: &[Key] = match path.split('/').nth(2) {
+        Some("jobs") => &[SUBMIT],
+        Some("runner") => &[RUNNER],
+        Some(_) | None if method == Method::Asks => &[ADMIN, RUNNER],
+        Some(_) | None => &[ADMIN],
+    };
+    // The last one stands for a service without keys.
+    let requirements = keys.iter().map(|key| SecurityRequirement::new(key.name, Vec::<String>::new()));
+    operation.security = Some(requirements.chain([SecurityRequirement::default()]).collect());
+    if path.starts_with("/api/runner/") && !path.ends_with("/register") {
+        operation.parameters.get_or_insert_default().push(RefOr::T(runner_id()));
+    }
+    bad_request(operation);
+    let mut refused = vec![
+        ("401", "No key, or one that is not for this."),
+        ("403", "Without keys: the call comes from elsewhere."),
+        ("429", "Too many of this kind within a minute."),
+        ("503", "The store does not answer now, or there is no room for more."),
+    ];
+    if operation.request_body.is_some() {
+        refused.push(("408", "The body was not complete in time."));
+    }
+    for (status, tells) in refused {
+        operation.responses.responses.insert(status.to_owned(), RefOr::T(refusal(tells, status)));
+    }
+}
+
+/// Handlers are called short within their files, and say their path first.
+fn name(operation: &mut Operation) {
+    let tag = operation.tags.iter().flatten().next();
+    if let (Some(tag), Some(id)) = (tag, &operation.operation_id) {
+        operation.operation_id = Some(format!("{tag}_{id}"));
+    }
+    let summary = operation.summary.take();
+    operation.summary = summary.map(|text| match text.split_once("`: ") {
+        Some((_, rest)) => rest.to_owned(),
+        None => text,
+    });
+}
+
+fn runner_id() -> utoipa::openapi::path::Parameter {
+    let text =
+        ObjectBuilder::new().schema_type(OpenApiType::String).min_length(Some(1)).max_length(Some(256));
+    ParameterBuilder::new()
+        .name("X-Runner-ID")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::True)
+        .description(Some("The runner that speaks; an id that never registered will do."))
+        .schema(Some(text))
+        .build()
+}
+
+/// A refusal says `error`; where the runner's word itself is refused, it is told so in another way.
+fn bad_request(operation: &mut Operation) {
+    let refused = || Ref::from_schema_name(Refused::name());
+    let known = operation.responses.responses.contains_key("400");
+    let schema: RefOr<Schema> = if known {
+        let either = OneOfBuilder::new().item(refused()).item(Ref::from_schema_name(Heard::name()));
+        either.into()
+    } else {
+        refused().into()
+    };
+    let tells = if known { "It is not this runner's job, or a field is wrong." } else { "A field is wrong." };
+    let content = Content::new(Some(schema));
+    let response = ResponseBuilder::new().description(tells).content("application/json", content).build();
+    operation.responses.responses.insert("400".to_owned(), RefOr::T(response));
+}
+
+fn refusal(tells: &str, status: &str) -> utoipa::openapi::Response {
+    let content = Content::new(Some(Ref::from_schema_name(Refused::name())));
+    let response = ResponseBuilder::new().description(tells).content("application/json", content);
+    if !matches!(status, "429" | "503") {
+        return response.build();
+    }
+    let seconds = ObjectBuilder::new().schema_type(OpenApiType::Integer);
+    let retry_after = HeaderBuilder::new()
+        .schema(Some(seconds))
+        .description(Some("Seconds until it is worth asking again."));
+    response.header("Retry-After", retry_after.build()).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::document;
+
+    /// After a change of a call: `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --lib openapi`.
+    #[test]
+    fn the_document_in_the_repository_is_this_one() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+        let made = document().to_pretty_json().unwrap() + "\n";
+        if std::env::var_os("PILOTLIGHT_BLESS").is_some() {
+            std::fs::write(path, made).unwrap();
+        } else {
+            let there = std::fs::read_to_string(path).unwrap_or_default();
+            assert!(there == made, "docs/openapi.json is another one; PILOTLIGHT_BLESS=1 makes it anew");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Refuses who asks too often: finds out for whom a request counts, asks `core::rate`, and says when to ask again.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::header::HeaderMap;
+use pilotlight_core::rate::{By, Kind, Limiter, Rates};
+
+use super::auth::{Auth, KeyHash, hash, shown_key};
+use super::error::TooOften;
+use super::router::Handles;
+use crate::net::conn::Conn;
+
+/// Which runner asks, as its client says it.
+const RUNNER_HEADER: &str = "x-runner-id";
+
+/// Who asked lately.
+#[derive(Debug)]
+pub struct RateLimits(Mutex<Limiter<Asker>>);
+
+impl RateLimits {
+    /// As often as these say.
+    #[must_use]
+    pub fn new(rates: Rates) -> Self {
+        Self(Mutex::new(Limiter::new(rates)))
+    }
+}
+
+/// For whom a request counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Asker {
+    /// A key, by its hash.
+    Key(KeyHash),
+    /// A caller's address; of version 6 the network that one caller is given.
+    Address(IpAddr),
+    /// A runner, by the hash of what it is called.
+    Runner(KeyHash),
+}
+
+/// What a route is for.
+#[derive(Debug, Clone)]
+pub struct Limited {
+    /// Who knows.
+    pub handles: Arc<Handles>,
+    /// What is asked for.
+    pub kind: Kind,
+}
+
+/// Refuses whoever asks too often.
+pub async fn limit(State(limited): State<Limited>, request: Request, next: Next) -> Response {
+    match check(&limited.handles, limited.kind, &request) {
+        Ok(()) => next.run(request).await,
+        Err(too_often) => too_often.into_response(),
+    }
+}
+
+/// Whether whoever sent this may ask again so soon.
+///
+/// # Errors
+/// 429, with the time to ask again.
+pub fn check<B>(handles: &Handles, kind: Kind, request: &hyper::Request<B>) -> Result<(), TooOften> {
+    let peer = request.extensions().get::<Arc<Conn>>().expect("the accept loop put it in").peer().ip();
+    let counted = Counted { auth: &handles.auth, peer, headers: request.headers() };
+    let now = handles.clock.now();
+    let mut limiter = handles.rate_limits.0.lock().expect("nothing panics under this lock");
+    limiter
+        .ask(kind, |by| counted.asker(by), now)
+        .map_err(|again| TooOften { wait: again.since(now), until: handles.clock.epoch_ms(again) + 1 })
+}
+
+/// What is known of who asks.
+struct Counted<'a> {
+    auth: &'a Auth,
+    peer: IpAddr,
+    headers: &'a HeaderMap,
+}
+
+impl Counted<'_> {
+    fn asker(&self, by: By) -> Option<Asker> {
+        match by {
+            By::Key if self.is_this_machine() => None,
+            By::Key => Some(shown_key(self.headers).map_or_else(|| self.address(), Asker::Key)),
+            By::Address => Some(self.address()),
+            By::Runner => {
+                let runner = self.headers.get(RUNNER_HEADER)?;
+                Some(Asker::Runner(hash(runner)))
+            }
+        }
+    }
+
+    /// A proxy on this machine speaks for others.
+    fn is_this_machine(&self) -> bool {
+        self.peer.to_canonical().is_loopback() && !self.auth.is_forwarded(self.peer, self.headers)
+    }
+
+    /// What a proxy says that cannot be read counts for the proxy.
+    fn address(&self) -> Asker {
+        let client = self.auth.client(self.peer, self.headers).unwrap_or(self.peer);
+        Asker::Address(match client.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6(network(address)),
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
+/// The 64 bits that one caller is given; the others are its own to choose.
+const fn network(address: Ipv6Addr) -> Ipv6Addr {
+    Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load;
+    use hyper::header::{HeaderName, HeaderValue};
+
+    fn auth() -> Auth {
+        let env = [("SUBMIT_API_KEY", "a key"), ("PILOTLIGHT_SERVER_TRUSTED_PROXIES", "10.0.0.0/8")];
+        let env = env.map(|(name, value)| (name.into(), value.into()));
+        let config = load(None, env).unwrap().config;
+        Auth::new(&config.auth, &config.server)
+    }
+
+    fn asker(by: By, peer: &str, lines: &[(&'static str, &'static str)]) -> Option<Asker> {
+        let headers = lines
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let headers: HeaderMap = headers.collect();
+        Counted { auth: &auth(), peer: peer.parse().unwrap(), headers: &headers }.asker(by)
+    }
+
+    fn address(text: &str) -> Option<Asker> {
+        Some(Asker::Address(text.parse().unwrap()))
+    }
+
+    #[test]
+    fn a_key_counts_wherever_it_is_shown_and_without_one_the_address() {
+        let key = ("authorization", "Bearer a key");
+        assert_eq!(asker(By::Key, "192.0.2.1", &[key]), asker(By::Key, "192.0.2.2", &[key]));
+        assert_ne!(
+            asker(By::Key, "192.0.2.1", &[key]),
+            asker(By::Key, "192.0.2.1", &[("authorization", "Bearer b")])
+        );
+        assert_eq!(asker(By::Key, "192.0.2.1", &[]), address("192.0.2.1"));
+    }
+
+    #[test]
+    fn this_machine_is_exempt_where_it_speaks_for_itself() {
+        let key = ("authorization", "Bearer a key");
+        for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(asker(By::Key, peer, &[key]), None, "{peer}");
+            assert!(asker(By::Key, peer, &[key, ("x-forwarded-for", "192.0.2.1")]).is_some(), "{peer}");
+        }
+        assert_eq!(asker(By::Address, "127.0.0.1", &[]), address("127.0.0.1"));
+    }
+
+    #[test]
+    fn an_address_is_the_clients_and_of_version_6_its_network() {
+        let told = ("x-forwarded-for", "198.51.100.7");
+        assert_eq!(asker(By::Address, "10.0.0.1", &[told]), address("198.51.100.7"));
+        assert_eq!(asker(By::Address, "192.0.2.1", &[told]), address("192.0.2.1"));
+        assert_eq!(asker(By::Address, "10.0.0.1", &[("x-forwarded-for", "?")]), address("10.0.0.1"));
+        assert_eq!(asker(By::Address, "2001:db8::1:2:3:4", &[]), address("2001:db8::"));
+        assert_eq!(asker(By::Address, "::ffff:192.0.2.1", &[]), address("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_runner_is_counted_by_its_name() {
+        let named = |name| asker(By::Runner, "192.0.2.1", &[("x-runner-id", name)]);
+        assert_ne!(named("a"), named("b"));
+        assert_eq!(named("a"), asker(By::Runner, "192.0.2.2", &[("x-runner-id", "a")]));
+        assert_eq!(asker(By::Runner, "192.0.2.1", &[]), None);
+    }
+}

@@ -1,0 +1,37 @@
+//! How much callers and runners of jobs may send.
+
+use pilotlight_core::limits::{
+    JOB_CONSOLE_BYTES, JOB_ERROR_BYTES, JOB_INPUT_BYTES, JOB_OUTPUT_BYTES, SMALL_BODY_BYTES,
+};
+
+/// Bytes of what comes with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Parameters, as JSON without white space.
+    pub input: usize,
+    /// A result, as JSON without white space.
+    pub output: usize,
+    /// What a command wrote.
+    pub console: usize,
+    /// Why there is no result.
+    pub error: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            input: JOB_INPUT_BYTES,
+            output: JOB_OUTPUT_BYTES,
+            console: JOB_CONSOLE_BYTES,
+            error: JOB_ERROR_BYTES,
+        }
+    }
+}
+
+impl Sizes {
+    /// Bytes of a body with so much in it: with white space between, escapes within, and small fields around.
+    #[must_use]
+    pub const fn body(content: usize) -> usize {
+        content.saturating_mul(2).saturating_add(SMALL_BODY_BYTES)
+    }
+}

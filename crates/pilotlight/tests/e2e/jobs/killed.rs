@@ -1,0 +1,185 @@
+//! The service is killed (SIGKILL) again and again under load. Whatever it answered is true afterwards: every answered
+//! submission exists, every answered result is there, no job ends twice, and none is stuck.
+//!
+//! 40 kills in the usual run, 400 in `cargo xtask soak`.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::store::Store;
+use crate::support::http::{Answer, Connection, NoAnswer};
+use crate::support::jobs::Party;
+use crate::support::random;
+use crate::support::server::Server;
+use crate::support::wait;
+
+/// A dead runner's jobs come back soon, so that the end is not far.
+const SETTINGS: [(&str, &str); 3] = [
+    ("PILOTLIGHT_JOBS_HEARTBEAT_TIMEOUT", "1s"),
+    ("PILOTLIGHT_JOBS_DISPATCH_TIMEOUT", "300ms"),
+    ("PILOTLIGHT_JOBS_LOST_RETRIES", "1000"),
+];
+
+const CALLERS: usize = 4;
+const RUNNERS: usize = 4;
+const TYPE: &str = "killed";
+
+#[test]
+fn over_sqlite_nothing_that_was_answered_is_lost() {
+    play(&Store::sqlite());
+}
+
+fn kills() -> usize {
+    if std::env::var_os("PILOTLIGHT_SOAK").is_some() { 400 } else { 40 }
+}
+
+/// What was answered, and where the service is at this moment.
+#[derive(Default)]
+struct Scene {
+    address: Mutex<Option<SocketAddr>>,
+    submitted: Mutex<Vec<(String, u64)>>,
+    completed: Mutex<HashMap<String, Vec<Value>>>,
+    next: AtomicU64,
+    callers_rest: AtomicBool,
+    is_over: AtomicBool,
+}
+
+fn play(store: &Store) {
+    let scene = Scene::default();
+    std::thread::scope(|scope| {
+        for _ in 0..CALLERS {
+            scope.spawn(|| scene.work("caller", Scene::submit));
+        }
+        for number in 0..RUNNERS {
+            let (scene, runner) = (&scene, format!("runner-{number}"));
+            scope.spawn(move || scene.work(&runner, |scene, party| scene.execute(&runner, party)));
+        }
+        // A failed look ends the others too.
+        let _over = Over(&scene);
+        for _ in 0..kills() {
+            let server = scene.serve(store);
+            wait::pause(Duration::from_millis(20) + random::time(Duration::from_millis(150)));
+            drop(server);
+        }
+        let server = scene.serve(store);
+        scene.callers_rest.store(true, Ordering::Relaxed);
+        scene.settle(&server);
+        scene.look(&server);
+    });
+    let submitted = scene.submitted.lock().unwrap().len();
+    println!("{} kills, {submitted} submissions answered, none lost", kills());
+    assert!(submitted > kills(), "too few to tell anything: {submitted}");
+}
+
+struct Over<'a>(&'a Scene);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Scene {
+    fn serve(&self, store: &Store) -> Server {
+        *self.address.lock().unwrap() = None;
+        let server = store.serve(&SETTINGS);
+        *self.address.lock().unwrap() = Some(server.address());
+        server
+    }
+
+    /// Does it again and again, wherever the service is.
+    fn work(&self, name: &str, mut once: impl FnMut(&Self, &mut Party) -> Option<()>) {
+        while !self.is_over.load(Ordering::Relaxed) {
+            let address = *self.address.lock().unwrap();
+            let connection =
+                address.and_then(|address| Connection::try_open(address, Duration::from_secs(1)));
+            let Some(connection) = connection else {
+                wait::pause(Duration::from_millis(1));
+                continue;
+            };
+            let mut party = Party::on(connection).of_runner(name);
+            while once(self, &mut party).is_some() {
+                if self.is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn submit(&self, caller: &mut Party) -> Option<()> {
+        if self.callers_rest.load(Ordering::Relaxed) {
+            wait::pause(Duration::from_millis(10));
+            return Some(());
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let body = json!({ "job_type": TYPE, "input_params": { "number": number } });
+        let told = ok(caller.try_to_ask("POST", "/api/jobs/submit", body.to_string().as_bytes()))?;
+        let id = told["job_id"].as_str().expect("an id").to_owned();
+        self.submitted.lock().unwrap().push((id, number));
+        Some(())
+    }
+
+    fn execute(&self, runner: &str, party: &mut Party) -> Option<()> {
+        let path = format!("/api/runner/jobs/next?types[]={TYPE}&wait_ms=200");
+        let mut ask = |method: &str, path: &str, body: &Value| {
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            ok(party.try_to_ask(method, path, body.as_bytes()))
+        };
+        let job = ask("GET", &path, &Value::Null)?["job"].clone();
+        let Some(id) = job["job_id"].as_str() else { return Some(()) };
+        let started =
+            ask("POST", &format!("/api/runner/jobs/{id}/start"), &json!({ "lease": job["lease"] }))?;
+        if started["success"] != true {
+            return Some(());
+        }
+        let output = json!({ "number": job["input_params"]["number"], "by": runner, "lease": job["lease"] });
+        let done = json!({ "lease": job["lease"], "output_data": output, "console_output": "" });
+        let done = ask("POST", &format!("/api/runner/jobs/{id}/complete"), &done)?;
+        if done["success"] == true {
+            self.completed.lock().unwrap().entry(id.to_owned()).or_default().push(output);
+        }
+        Some(())
+    }
+
+    /// Every job that was submitted ends, also those whose submission was never answered.
+    fn settle(&self, server: &Server) {
+        let mut operator = Party::at(server.address());
+        wait::until("every job ends", || {
+            let jobs = operator.get("/api/admin/stats").json()["jobs"].clone();
+            ["pending", "claimed", "in_progress"].iter().all(|status| jobs[status] == 0)
+        });
+    }
+
+    fn look(&self, server: &Server) {
+        let mut caller = Party::at(server.address());
+        for (id, number) in self.submitted.lock().unwrap().iter() {
+            let job = caller.job(id);
+            assert_eq!(job["status"], "completed", "{number}: {job}");
+            assert_eq!(job["result"]["output_data"]["number"], *number, "{job}");
+        }
+        for (id, outputs) in self.completed.lock().unwrap().iter() {
+            let job = caller.job(id);
+            assert!(
+                outputs.iter().all(|output| *output == job["result"]["output_data"]),
+                "{outputs:?}: {job}"
+            );
+        }
+        let stats = caller.get("/api/admin/stats").json();
+        assert_eq!(stats["jobs"]["failed"], 0, "{stats}");
+    }
+}
+
+/// The answer's body; `None` when the service is gone, or says that it cannot serve just now.
+fn ok(answer: Result<Answer, NoAnswer>) -> Option<Value> {
+    let answer = answer.ok()?;
+    match answer.status {
+        204 => Some(Value::Null),
+        503 => None,
+        _ => Some(answer.json()),
+    }
+}

@@ -1,0 +1,206 @@
+//! The same thing is never computed twice, and only who holds the lease may say what came of it.
+
+use std::sync::Barrier;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::store::Store;
+use crate::support::jobs::Party;
+use crate::support::server::Server;
+use crate::support::wait;
+
+const TYPE: &str = "once";
+
+fn id(job: &Value) -> &str {
+    job["job_id"].as_str().expect("an id")
+}
+
+fn runner(server: &Server, name: &str) -> Party {
+    Party::at(server.address()).of_runner(name)
+}
+
+/// Executes the next job of the type with this output.
+fn execute(runner: &mut Party, output: &Value) -> Value {
+    let job = runner.next(TYPE, 10_000).expect("a job");
+    assert_eq!(runner.say("start", &job, json!({})).status, 200);
+    let done = runner.say("complete", &job, json!({ "output_data": output, "console_output": "done" }));
+    assert_eq!(done.status, 200, "{done:?}");
+    job
+}
+
+#[test]
+fn a_hundred_equal_submissions_share_one_execution_and_its_result() {
+    let store = Store::sqlite();
+    let servers = [store.serve(&[])];
+    share(&servers.each_ref());
+}
+
+/// A hundred callers at once, spread over these instances.
+pub(super) fn share(servers: &[&Server]) {
+    const CALLERS: usize = 100;
+    let (together, output) = (Barrier::new(CALLERS), json!({ "answer": 42 }));
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|number| {
+                let (server, together) = (servers[number % servers.len()], &together);
+                scope.spawn(move || {
+                    let mut caller = Party::at(server.address());
+                    // The same value, spelt in two ways.
+                    let input = if number % 2 == 0 {
+                        r#"{"a":1,"b":[1e2]}"#
+                    } else {
+                        r#"{ "b": [100.0], "a": 1.0 }"#
+                    };
+                    let body = format!(r#"{{"job_type":"{TYPE}","input_params":{input}}}"#);
+                    together.wait();
+                    let answer = caller.ask("POST", "/api/jobs/submit?wait_ms=20000", body.as_bytes());
+                    (answer.status, answer.json())
+                })
+            })
+            .collect();
+        let mut runner = runner(servers[servers.len() - 1], "runner-1");
+        let job = execute(&mut runner, &output);
+        let answers: Vec<_> =
+            callers.into_iter().map(|caller| caller.join().expect("it is answered")).collect();
+        for (status, told) in &answers {
+            assert!(matches!(status, 200 | 201), "{told}");
+            assert_eq!(told["job_id"], job["job_id"]);
+            assert_eq!(told["status"], "completed", "{told}");
+            assert_eq!(told["result"]["output_data"], output);
+        }
+        assert_eq!(
+            answers.iter().filter(|(status, _)| *status == 201).count(),
+            1,
+            "one of them was the first"
+        );
+        assert_eq!(runner.next(TYPE, 0), None, "there was one execution");
+    });
+}
+
+#[test]
+fn a_job_goes_to_a_runner_that_waits_and_the_answer_to_whoever_waits() {
+    let store = Store::sqlite();
+    let server = store.serve(&[]);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| execute(&mut runner(&server, "runner-1"), &json!({ "is": "done" })));
+        let mut caller = Party::at(server.address());
+        let body = json!({ "job_type": TYPE, "input_params": {} });
+        let told = caller.post("/api/jobs/submit?wait_ms=20000", &body).json();
+        assert_eq!(told["status"], "completed", "{told}");
+        assert_eq!(told["result"]["output_data"], json!({ "is": "done" }));
+        assert_eq!(waiting.join().expect("it executed")["attempt"], 1);
+    });
+    assert!(server.metric(r#"pilotlight_jobs_dispatched_total{delivery="acknowledged"}"#) >= 1.0);
+}
+
+#[test]
+fn a_frozen_runner_that_wakes_late_is_refused_at_its_start() {
+    let store = Store::sqlite();
+    let server = store.serve(&[("PILOTLIGHT_JOBS_DISPATCH_TIMEOUT", "200ms")]);
+    let mut caller = Party::at(server.address());
+    let submitted = caller.submit(TYPE, &json!({}));
+    let (mut frozen, mut healthy) = (runner(&server, "frozen"), runner(&server, "healthy"));
+    let late = frozen.next(TYPE, 10_000).expect("a job");
+    // It does not say that it starts; its job goes to another, and that is no try.
+    let job = healthy.next(TYPE, 10_000).expect("the same job");
+    assert_eq!((&job["job_id"], &job["attempt"]), (&late["job_id"], &json!(1)));
+    assert!(job["lease"].as_u64() > late["lease"].as_u64());
+    for what in ["start", "heartbeat"] {
+        let refused = frozen.say(what, &late, json!({}));
+        assert_eq!((refused.status, &refused.json()["success"]), (409, &json!(false)), "{what}");
+    }
+    assert_eq!(healthy.say("start", &job, json!({})).status, 200);
+    let refused = frozen.say("complete", &late, json!({ "output_data": { "by": "frozen" } }));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let done = healthy.say("complete", &job, json!({ "output_data": { "by": "healthy" } }));
+    assert_eq!(done.status, 200, "{done:?}");
+    assert_eq!(caller.job(id(&submitted))["result"]["output_data"]["by"], "healthy");
+}
+
+#[test]
+fn a_result_may_be_repeated_and_never_replaced() {
+    let store = Store::sqlite();
+    let server = store.serve(&[]);
+    let mut caller = Party::at(server.address());
+    let submitted = caller.submit(TYPE, &json!({}));
+    let (mut first, mut stranger) = (runner(&server, "runner-1"), runner(&server, "stranger"));
+    let job = execute(&mut first, &json!({ "n": 1 }));
+    let say = |party: &mut Party, lease: Value, n: f64| {
+        let path = format!("/api/runner/jobs/{}/complete", id(&submitted));
+        party.post(&path, &json!({ "output_data": { "n": n }, "lease": lease })).status
+    };
+    // Its first answer may have been lost; the same value may be spelt in another way.
+    assert_eq!(say(&mut first, job["lease"].clone(), 1.0), 200);
+    assert_eq!(say(&mut first, Value::Null, 1.0), 200);
+    assert_eq!(say(&mut first, job["lease"].clone(), 2.0), 409);
+    assert_eq!(say(&mut first, Value::Null, 2.0), 400);
+    assert_eq!(say(&mut stranger, Value::Null, 1.0), 400);
+    assert_eq!(say(&mut stranger, job["lease"].clone(), 1.0), 409);
+    assert_eq!(caller.job(id(&submitted))["result"]["output_data"], json!({ "n": 1 }));
+}
+
+#[test]
+fn a_silent_runners_job_is_queued_again_and_fails_when_it_is_lost_too_often() {
+    let store = Store::sqlite();
+    let settings = [("PILOTLIGHT_JOBS_HEARTBEAT_TIMEOUT", "1s"), ("PILOTLIGHT_JOBS_LOST_RETRIES", "1")];
+    let server = store.serve(&settings);
+    let mut caller = Party::at(server.address());
+    let submitted = caller.submit(TYPE, &json!({}));
+    for attempt in [1, 1] {
+        let mut silent = runner(&server, "silent");
+        let job = silent.next(TYPE, 10_000).expect("a job");
+        assert_eq!(job["attempt"], attempt, "a loss uses no try");
+        assert_eq!(silent.say("start", &job, json!({})).status, 200);
+    }
+    wait::until("it fails", || caller.job(id(&submitted))["status"] == "failed");
+    let told = caller.job(id(&submitted));
+    assert!(told["error"].as_str().is_some_and(|error| error.contains("lost")), "{told}");
+    // A loss is never remembered as the job's failure.
+    let again = caller.post("/api/jobs/submit", &json!({ "job_type": TYPE, "input_params": {} }));
+    assert_eq!(again.status, 201);
+    assert_ne!(id(&again.json()), id(&submitted));
+}
+
+#[test]
+fn a_runner_that_leaves_gets_no_job() {
+    let store = Store::sqlite();
+    let server = store.serve(&[]);
+    let mut caller = Party::at(server.address());
+    for number in 0..20 {
+        let mut leaving = runner(&server, "leaving");
+        let path = format!("/api/runner/jobs/next?types[]={TYPE}&wait_ms=10000");
+        leaving.send("GET", &path, b"").expect("it is open");
+        wait::until("it waits", || server.metric("pilotlight_jobs_runners_waiting") >= 1.0);
+        drop(leaving);
+        let submitted = caller.submit(TYPE, &json!({ "number": number }));
+        let mut healthy = runner(&server, "healthy");
+        let began = std::time::Instant::now();
+        let job = healthy.next(TYPE, 10_000).expect("the job");
+        assert_eq!(id(&job), id(&submitted));
+        assert!(began.elapsed() < Duration::from_secs(5), "it was stuck with the one that left");
+        assert_eq!(healthy.say("complete", &job, json!({ "output_data": {} })).status, 200);
+    }
+}
+
+#[test]
+fn cancelling_ends_a_job_for_its_last_caller_and_its_runner_learns_of_it() {
+    let store = Store::sqlite();
+    let server = store.serve(&[]);
+    let mut caller = Party::at(server.address());
+    let submitted = caller.submit(TYPE, &json!({}));
+    assert_eq!(id(&caller.submit(TYPE, &json!({}))), id(&submitted), "it joined");
+    let mut runner = runner(&server, "runner-1");
+    let job = runner.next(TYPE, 10_000).expect("a job");
+    assert_eq!(runner.say("start", &job, json!({})).status, 200);
+    let cancel = format!("/api/jobs/{}/cancel", id(&submitted));
+    assert_eq!(caller.post(&cancel, &json!({})).status, 200);
+    assert_eq!(runner.say("heartbeat", &job, json!({})).json()["cancelled"], Value::Null);
+    assert_eq!(caller.post(&cancel, &json!({})).status, 200);
+    let told = caller.job(id(&submitted));
+    assert_eq!((&told["status"], &told["error"]), (&json!("failed"), &json!("cancelled")));
+    assert_eq!(runner.say("heartbeat", &job, json!({})).json()["cancelled"], true);
+    assert_eq!(runner.say("complete", &job, json!({ "output_data": {} })).status, 409);
+    let again = caller.post("/api/jobs/submit", &json!({ "job_type": TYPE, "input_params": {} }));
+    assert_eq!(again.status, 201, "a cancellation is not remembered");
+}

@@ -1,0 +1,163 @@
+//! Several at once: callers who wait for one execution, and one who watches.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::support::http::{Answer, Connection};
+use crate::support::server::Server;
+use crate::support::wait;
+
+const CALLERS: usize = 8;
+const SUBMISSION: &str = r#"{"job_type": "shared", "input_params": {"by": "all"}}"#;
+
+/// A runner's word.
+fn say(server: &Server, job: &str, call: &str, body: &Value) -> Value {
+    let body = body.to_string();
+    let mut connection = server.connect();
+    connection.send(format!(
+        "POST /api/runner/jobs/{job}/{call} HTTP/1.1\r\nhost: localhost\r\nx-runner-id: r\r\ncontent-length: {}\r\n\
+         \r\n{body}",
+        body.len()
+    ));
+    let answer = connection.answer().unwrap_or_else(|none| panic!("no answer to {call}: {none:?}"));
+    assert_eq!(answer.status, 200, "{call}: {}", answer.text());
+    answer.json()
+}
+
+fn the_job(server: &Server) -> Option<String> {
+    let jobs = server.connect().get("/api/admin/jobs").json();
+    jobs["jobs"][0]["job_id"].as_str().map(str::to_owned)
+}
+
+fn callers_of(server: &Server, job: &str) -> Value {
+    server.connect().get(&format!("/api/admin/jobs/{job}")).json()["callers"].clone()
+}
+
+#[test]
+fn equal_submissions_share_one_execution_and_all_get_its_result() {
+    let server = Server::start();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let submit = || server.connect().post("/api/jobs/submit?wait_ms=30000", SUBMISSION);
+        let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(submit)).collect();
+        let job = wait::until_some("the job is there", || the_job(&server));
+        wait::until("all have joined", || callers_of(&server, &job) == CALLERS);
+        let path = format!("/api/jobs/{job}?wait_ms=30000");
+        let asker = scope.spawn(|| server.connect().get(&{ path }));
+        say(&server, &job, "claim", &json!({}));
+        say(&server, &job, "complete", &json!({ "output_data": { "is": "one" } }));
+        let status = asker.join().expect("an answer").json();
+        assert_eq!(
+            (&status["status"], &status["result"]["output_data"]["is"]),
+            (&json!("completed"), &json!("one"))
+        );
+        callers.into_iter().map(|caller| caller.join().expect("an answer")).collect()
+    });
+    let new = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(new, 1);
+    for answer in &answers {
+        let told = answer.json();
+        assert_eq!(
+            (&told["status"], &told["result"]["output_data"]["is"]),
+            (&json!("completed"), &json!("one"))
+        );
+    }
+    let stats = server.connect().get("/api/admin/stats").json();
+    assert_eq!(stats["jobs"]["total"], 1);
+}
+
+#[test]
+fn whoever_waits_is_answered_when_the_service_stops() {
+    let mut server = Server::start();
+    let mut waiting = server.connect();
+    waiting.send(crate::support::http::post("/api/jobs/submit?wait_ms=600000", SUBMISSION));
+    let job = wait::until_some("the job is there", || the_job(&server));
+    let mut events = Events::of(server.connect(), &job);
+    assert_eq!(events.next().map(|(name, _)| name).as_deref(), Some("status"));
+    server.signal("TERM");
+    let answer = waiting.answer().expect("an answer");
+    assert_eq!((answer.status, &answer.json()["status"]), (201, &json!("pending")));
+    assert_eq!(events.next(), None);
+    assert!(server.ended().success());
+}
+
+#[test]
+fn whoever_watches_a_job_is_told_as_it_goes() {
+    let server = Server::start();
+    let submitted = server.connect().post("/api/jobs/submit", SUBMISSION).json();
+    let job = submitted["job_id"].as_str().expect("an id").to_owned();
+    let mut events = Events::of(server.connect(), &job);
+    let mut next = |name: &str| {
+        let (got, data) = events.next().unwrap_or_else(|| panic!("the stream ended before {name}"));
+        assert_eq!(got, name, "{data}");
+        data
+    };
+    assert_eq!(next("status")["status"], "pending");
+    say(&server, &job, "claim", &json!({}));
+    assert_eq!(next("status")["status"], "claimed");
+    let half = json!({ "progress_current": 1, "progress_total": 2, "console_output": "one\n" });
+    say(&server, &job, "heartbeat", &half);
+    assert_eq!(next("status")["progress"], json!({ "current": 1, "total": 2 }));
+    assert_eq!(next("console"), json!({ "is_whole": true, "text": "one\n" }));
+    assert_eq!(next("progress"), json!({ "current": 1, "total": 2 }));
+    say(&server, &job, "heartbeat", &json!({ "console_append": "two\n" }));
+    assert_eq!(next("console"), json!({ "is_whole": false, "text": "two\n" }));
+    let end = json!({ "console_append": "end", "output_data": { "a": 1 } });
+    say(&server, &job, "complete", &end);
+    assert_eq!(next("console"), json!({ "is_whole": false, "text": "end" }));
+    let ended = next("status");
+    assert_eq!(ended["status"], "completed");
+    assert_eq!(ended["result"], json!({ "output_data": { "a": 1 }, "console_output": "one\ntwo\nend" }));
+    assert_eq!(events.next(), None);
+    // Whoever comes late hears the end at once.
+    let mut late = Events::of(server.connect(), &job);
+    let told: Vec<_> = std::iter::from_fn(|| late.next()).map(|(name, _)| name).collect();
+    assert_eq!(told, ["console", "status"]);
+}
+
+/// A watcher.
+struct Events {
+    from: BufReader<TcpStream>,
+    text: String,
+}
+
+impl Events {
+    fn of(mut connection: Connection, job: &str) -> Self {
+        connection.send(format!("GET /api/jobs/{job}/events HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+        let mut from = BufReader::new(connection.stream().try_clone().expect("an open socket"));
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(from.read_line(&mut head).expect("a head"), 0, "the stream ended: {head}");
+        }
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(head.contains("content-type: text/event-stream\r\n"), "{head}");
+        Self { from, text: String::new() }
+    }
+
+    /// The next event; `None` once the stream has ended in good order.
+    fn next(&mut self) -> Option<(String, Value)> {
+        while !self.text.contains("\n\n") {
+            let chunk = self.chunk();
+            if chunk.is_empty() {
+                return None;
+            }
+            self.text += &chunk;
+        }
+        let (event, rest) = self.text.split_once("\n\n").expect("a whole event");
+        let (name, data) = event.split_once('\n').expect("a name and its data");
+        let name = name.strip_prefix("event: ").expect("a name").to_owned();
+        let data = serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
+        self.text = rest.to_owned();
+        Some((name, data))
+    }
+
+    fn chunk(&mut self) -> String {
+        let mut length = String::new();
+        self.from.read_line(&mut length).expect("a chunk");
+        let length = usize::from_str_radix(length.trim_end(), 16).expect("a chunk's length");
+        let mut chunk = vec![0; length + 2];
+        self.from.read_exact(&mut chunk).expect("a whole chunk");
+        String::from_utf8(chunk[..length].to_vec()).expect("text")
+    }
+}

@@ -1,0 +1,97 @@
+//! Backups, and what is made of them.
+
+use pilotlight_store::Error;
+use pilotlight_store::sqlite::{Existing, backup, restore};
+use tokio::task::JoinSet;
+
+use crate::support::{Folder, at, new, open};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_a_store_in_use_is_whole() {
+    let folder = Folder::new();
+    let store = open(&folder.store()).unwrap();
+    for number in 0..100 {
+        store.submit(new(number, 1000), at(1)).await.unwrap();
+    }
+    let mut callers = JoinSet::new();
+    for caller in 1..5_u64 {
+        let store = store.clone();
+        callers.spawn(async move {
+            for number in 0..100 {
+                store.submit(new(caller * 1000 + number, 1000), at(1)).await.unwrap();
+            }
+        });
+    }
+    let copy = folder.path().join("copy.db");
+    let (from, to) = (folder.store(), copy.clone());
+    tokio::task::spawn_blocking(move || backup(&from, &to)).await.unwrap().unwrap();
+    callers.join_all().await;
+
+    let other = folder.path().join("other");
+    restore(&copy, &other, Existing::Keep).unwrap();
+    let restored = open(&other).unwrap();
+    assert_eq!(restored.check().await.unwrap(), [""; 0]);
+    for number in 0..100 {
+        assert_eq!(restored.input(new(number, 0).id).await.unwrap().map(|it| it.len()), Some(1000));
+    }
+}
+
+#[tokio::test]
+async fn a_backup_overwrites_nothing() {
+    let folder = Folder::new();
+    drop(open(&folder.store()).unwrap());
+    let there = folder.path().join("there");
+    std::fs::write(&there, "precious").unwrap();
+    assert!(backup(&folder.store(), &there).is_err());
+    assert_eq!(std::fs::read(&there).unwrap(), b"precious");
+    assert!(backup(&folder.path().join("nowhere"), &folder.path().join("copy")).is_err());
+    assert!(!folder.path().join("copy").exists());
+}
+
+#[tokio::test]
+async fn a_restore_replaces_a_store_only_when_told_to() {
+    let folder = Folder::new();
+    let copy = folder.path().join("copy.db");
+    let store = open(&folder.store()).unwrap();
+    store.submit(new(1, 10), at(1)).await.unwrap();
+    backup(&folder.store(), &copy).unwrap();
+    store.submit(new(2, 10), at(1)).await.unwrap();
+    assert!(matches!(restore(&copy, &folder.store(), Existing::Replace), Err(Error::InUse)));
+    drop(store);
+    assert!(matches!(restore(&copy, &folder.store(), Existing::Keep), Err(Error::Unavailable(_))));
+    assert!(open(&folder.store()).unwrap().job(new(2, 0).id).await.unwrap().is_some());
+    restore(&copy, &folder.store(), Existing::Replace).unwrap();
+    let store = open(&folder.store()).unwrap();
+    assert!(store.job(new(1, 0).id).await.unwrap().is_some());
+    assert!(store.job(new(2, 0).id).await.unwrap().is_none());
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_no_whole_backup_is_not_restored() {
+    let folder = Folder::new();
+    let other = folder.path().join("other");
+    let store = open(&folder.store()).unwrap();
+    for number in 0..100 {
+        store.submit(new(number, 1000), at(1)).await.unwrap();
+    }
+    let copy = folder.path().join("copy.db");
+    backup(&folder.store(), &copy).unwrap();
+
+    let half = folder.path().join("half.db");
+    let bytes = std::fs::read(&copy).unwrap();
+    std::fs::write(&half, &bytes[..bytes.len() / 2]).unwrap();
+    let text = folder.path().join("text.db");
+    std::fs::write(&text, "x".repeat(5000)).unwrap();
+    let empty = folder.path().join("empty.db");
+    std::fs::write(&empty, "").unwrap();
+    for bad in [half, text, empty] {
+        let error = restore(&bad, &other, Existing::Keep).unwrap_err();
+        assert!(matches!(error, Error::Damaged(_)), "{}: {error:?}", bad.display());
+    }
+    let newer = folder.path().join("newer.db");
+    std::fs::copy(&copy, &newer).unwrap();
+    rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(restore(&newer, &other, Existing::Keep), Err(Error::Newer { .. })));
+    assert!(!other.join("pilotlight.db").exists());
+}

@@ -1,0 +1,113 @@
+//! Who may have the store, and what it refuses to read.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use pilotlight_core::ids::RunnerId;
+use pilotlight_core::job::Event;
+use pilotlight_store::{Error, Payload};
+use tokio::task::JoinSet;
+
+use crate::support::{Folder, at, new, open};
+
+#[tokio::test]
+async fn a_folder_is_one_processes_at_a_time() {
+    let folder = Folder::new();
+    let store = open(&folder.store()).unwrap();
+    assert!(matches!(open(&folder.store()), Err(Error::InUse)));
+    drop(store);
+    open(&folder.store()).unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    drop(open(&folder.store()).unwrap());
+    let db = rusqlite::Connection::open(folder.store().join("pilotlight.db")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    let error = open(&folder.store()).unwrap_err();
+    assert!(matches!(error, Error::Newer { found: 99, known: 1 }), "{error:?}");
+    let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 99);
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_alone() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.store()).unwrap();
+    let file = folder.store().join("pilotlight.db");
+    rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
+    assert!(matches!(open(&folder.store()), Err(Error::Damaged(_))));
+    std::fs::write(&file, "something else altogether, and long enough to be no header of a database")
+        .unwrap();
+    assert!(matches!(open(&folder.store()), Err(Error::Damaged(_))));
+}
+
+#[tokio::test]
+async fn what_is_kept_is_nobody_elses_business() {
+    let folder = Folder::new();
+    let store = open(&folder.store()).unwrap();
+    store.submit(new(1, 10), at(1)).await.unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder.store()), 0o700);
+    for file in std::fs::read_dir(folder.store()).unwrap() {
+        assert_eq!(mode(&file.unwrap().path()), 0o600);
+    }
+}
+
+#[tokio::test]
+async fn a_verb_that_fails_does_not_undo_its_neighbours() {
+    let folder = Folder::new();
+    let store = open(&folder.store()).unwrap();
+    let mut callers = JoinSet::new();
+    for number in 0..200_u64 {
+        let store = store.clone();
+        // Every fourth has the name of another, which the database refuses.
+        let mut job = new(number, 10);
+        job.id = if number % 4 == 3 { new(number - 1, 0).id } else { job.id };
+        callers.spawn(async move { store.submit(job, at(1)).await.is_ok() });
+    }
+    let taken = callers.join_all().await.into_iter().filter(|taken| *taken).count();
+    assert_eq!(taken, 150);
+    assert_eq!(store.counts(at(0), at(1)).await.unwrap().jobs[0], 150);
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_caller_who_does_not_wait_is_served_all_the_same() {
+    let folder = Folder::new();
+    let store = open(&folder.store()).unwrap();
+    for number in 0..50 {
+        let asked = tokio::time::timeout(Duration::ZERO, store.submit(new(number, 10), at(1)));
+        let _ = asked.await;
+    }
+    store.submit(new(99, 10), at(1)).await.unwrap();
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_is_damage_and_is_found() {
+    let folder = Folder::new();
+    let store = open(&folder.store()).unwrap();
+    store.submit(new(1, 10), at(1)).await.unwrap();
+    drop(store);
+    let db = rusqlite::Connection::open(folder.store().join("pilotlight.db")).unwrap();
+    db.execute("UPDATE jobs SET phase = 77", []).unwrap();
+    drop(db);
+    let store = open(&folder.store()).unwrap();
+    assert!(matches!(store.job(new(1, 0).id).await, Err(Error::Damaged(_))));
+    let claim = Event::Claim { runner: RunnerId::parse("r").unwrap() };
+    let said = store.say(new(1, 0).id, claim, Payload::default(), at(2)).await;
+    assert!(matches!(said, Err(Error::Damaged(_))), "{said:?}");
+    let wrong = store.check().await.unwrap();
+    assert!(wrong.iter().any(|sentence| sentence.contains("phase")), "{wrong:?}");
+    store.submit(new(2, 10), at(3)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lone_store_is_told_nothing() {
+    let folder = Folder::new();
+    let store = open(&folder.store()).unwrap();
+    store.submit(new(1, 10), at(1)).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(20), store.told()).await.is_err());
+}

@@ -1,0 +1,111 @@
+//! Folders, small disks, and stores on them.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::JobType;
+use pilotlight_core::job::{Freshness, JobId, Options, Rules};
+use pilotlight_core::time::Epoch;
+use pilotlight_store::{Error, Limits, NewJob, Settings, Store, sqlite};
+
+/// A folder that is gone after the test.
+pub(crate) struct Folder {
+    path: PathBuf,
+    is_disk: bool,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("pilotlight-sqlite-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self { path, is_disk: false }
+    }
+
+    /// A disk of its own, of so many KiB. `None`, with a word about it, where none can be made.
+    pub(crate) fn disk(kib: u32) -> Option<Self> {
+        let mut folder = Self::new();
+        let options = format!("size={kib}k");
+        folder.is_disk = mount(&["-t", "tmpfs", "-o", &options, "pilotlight", folder.text()]);
+        if !folder.is_disk {
+            eprintln!("skipped: no disk can be mounted here");
+            return None;
+        }
+        Some(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The place of the store in it.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_disk {
+            let _ = Command::new("umount").args(["-l", self.text()]).status();
+        }
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Whether that could be mounted.
+pub(crate) fn mount(arguments: &[&str]) -> bool {
+    let output = Command::new("mount").args(arguments).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+pub(crate) fn open(folder: &Path) -> Result<Arc<dyn Store>, Error> {
+    let settings = Settings {
+        rules: Rules {
+            heartbeat_timeout: Duration::from_secs(90),
+            dispatch_within: Duration::from_secs(2),
+            lost_retries: 3,
+            failed_ttl: Duration::from_secs(600),
+        },
+        hooked: Arc::new(HashSet::new()),
+        limits: Limits { console_bytes: 1024 * 1024 },
+    };
+    sqlite::Sqlite::open(folder, settings)
+}
+
+/// A submission, different for each number, with so many bytes of parameters.
+pub(crate) fn new(number: u64, bytes: usize) -> NewJob {
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&number.to_be_bytes());
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&number.to_be_bytes());
+    NewJob {
+        id: JobId::new(at(0), random),
+        job_type: JobType::parse("render").unwrap(),
+        key: CacheKey::from_bytes(key),
+        input: "x".repeat(bytes),
+        options: Options {
+            priority: 0,
+            run_at: at(0),
+            max_attempts: 1,
+            retry_backoff: Duration::ZERO,
+            ttl: None,
+        },
+        freshness: Freshness::Any,
+        idempotency: None,
+    }
+}
+
+pub(crate) fn at(millis: u64) -> Epoch {
+    Epoch::from_millis(millis)
+}

@@ -1,0 +1,13 @@
+//! What somebody hears who asks for jobs too often.
+
+use serde::Serialize;
+
+/// Body of a 429.
+#[derive(Debug, Serialize)]
+pub struct RateLimited {
+    /// What is wrong.
+    pub error: String,
+    /// When to ask again: epoch milliseconds.
+    #[serde(rename = "resetTime")]
+    pub reset_time: u64,
+}
