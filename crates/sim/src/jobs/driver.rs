@@ -209,10 +209,10 @@ impl Weather {
             200..244 => 200,
             244.. => 5000,
         };
-        let weights = KINDS.map(|(kind, most)| match kind {
+        let weights = KINDS.map(|(kind, most)| {
             // Now and then nobody looks after anything for a while.
-            Kind::Sweep | Kind::Prune if rng.u8(..) < 40 => 0,
-            _ => rng.u32(..=most),
+            let is_upkeep = matches!(kind, Kind::Sweep | Kind::Prune);
+            if is_upkeep && rng.u8(..) < 40 { 0 } else { rng.u32(..=most) }
         });
         Self { weights, lasts: rng.u32(1..400), pace }
     }

@@ -141,7 +141,8 @@ impl Row {
     fn is_told(&self, now: u64) -> bool {
         match self.stage {
             Stage::Broke { until, .. } => until.is_some_and(|until| now < until),
-            _ => self.status(now) == Status::Completed,
+            Stage::Done { .. } => self.status(now) == Status::Completed,
+            Stage::Waiting | Stage::Sent { .. } | Stage::Working { .. } => false,
         }
     }
 
