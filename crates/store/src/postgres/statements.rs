@@ -85,14 +85,16 @@ pub(super) const INSERT: &str = concat!(
        INSERT INTO jobs (id, job_type, cache_key, is_current, priority, run_at, max_attempts, retry_backoff_ms, \
                          ttl_ms, callers, created_at, updated_at, ready_at, attempts, losses, lease, phase, \
                          input_bytes) \
-       VALUES ($1::bytea, $2::bytea, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint, $12, $13, $14, $15, $16, $17::smallint, length($18::bytea)) \
+       VALUES ($1::bytea, $2::bytea, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint, $12, $13, $14, \
+               $15, $16, $17::smallint, length($18::bytea)) \
        ON CONFLICT (cache_key) WHERE is_current DO NOTHING RETURNING seq, input_bytes \
      ), given AS ( \
        INSERT INTO inputs (job, input) SELECT seq, $18::bytea FROM made \
      ), named AS ( \
        INSERT INTO idempotency (key, job) SELECT $19::bytea, seq FROM made WHERE $19::bytea IS NOT NULL \
      ), hooked AS ( \
-       INSERT INTO hooks (job, job_type, event, at, due_at) SELECT $1::bytea, $2::bytea, 0, $11::bigint, $11::bigint FROM made WHERE $20::boolean \
+       INSERT INTO hooks (job, job_type, event, at, due_at) \
+       SELECT $1::bytea, $2::bytea, 0, $11::bigint, $11::bigint FROM made WHERE $20::boolean \
      ), counted AS ( \
        INSERT INTO tallies (phase, job_type, share, jobs, bytes) \
        SELECT $17::smallint, $2::bytea, ",
