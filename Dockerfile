@@ -11,11 +11,13 @@ RUN apt-get update \
 WORKDIR /sources
 COPY . .
 RUN cargo build --locked --release --package pilotlight --bin pilotlight --target "$(uname -m)-unknown-linux-musl" \
- && mv "target/$(uname -m)-unknown-linux-musl/release/pilotlight" /pilotlight
+ && mv "target/$(uname -m)-unknown-linux-musl/release/pilotlight" /pilotlight \
+ && mkdir /data
 
 # From here on the same as in deploy/prebuilt.Dockerfile, but for where the binary comes from.
 FROM scratch
 COPY --from=build /pilotlight /pilotlight
+COPY --from=build --chown=65532:65532 /data /data
 LABEL org.opencontainers.image.title="Pilotlight" \
       org.opencontainers.image.description="Keeps work from ever starting cold." \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
@@ -23,6 +25,9 @@ LABEL org.opencontainers.image.title="Pilotlight" \
 USER 65532:65532
 # Inside a container loopback is nobody's: every interface, on a network that is the container's own.
 ENV HOST=0.0.0.0
+# The one place that is written to, by the user above: jobs and their results. Give it a volume with a name to keep them.
+ENV PILOTLIGHT_SERVER_DATA_DIR=/data
+VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 # The command itself ends within 3 s.

@@ -33,10 +33,10 @@ pub(crate) fn run(tag: &str, consent: Consent) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A folder that holds the binary and nothing else: all of it is sent to the engine.
+/// A folder that holds the binary and an empty folder for its data, and nothing else: all of it is sent to the engine.
 fn context(binary: &Path) -> anyhow::Result<PathBuf> {
     let folder = child::target_folder()?.join("image");
-    fs::create_dir_all(&folder)
+    fs::create_dir_all(folder.join("data"))
         .and_then(|()| fs::copy(binary, folder.join("pilotlight")))
         .with_context(|| format!("failed to copy the binary to {}", folder.display()))?;
     Ok(folder)
@@ -57,6 +57,8 @@ mod tests {
     fn both_recipes_make_the_same_image() {
         let prebuilt = final_stage(RECIPE);
         assert_eq!(final_stage("Dockerfile"), prebuilt);
-        assert!(prebuilt.iter().any(|line| line.starts_with("USER ")), "{prebuilt:?}");
+        for instruction in ["USER ", "VOLUME "] {
+            assert!(prebuilt.iter().any(|line| line.starts_with(instruction)), "{prebuilt:?}");
+        }
     }
 }

@@ -41,9 +41,9 @@ enum Task {
     Setup,
     /// Run every test; what this machine cannot run is named and counted as skipped
     Test(TestArgs),
-    /// Build with the release profile and measure: `bench match --help` shows the scene's own options
+    /// Build with the release profile and measure: `bench match --help` and `bench jobs --help` show a scene's own options
     Bench {
-        /// The scene (`match` when left out) and its options
+        /// The scene (`match` when left out, or `jobs`) and its options
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },

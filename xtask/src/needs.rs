@@ -106,6 +106,13 @@ pub(crate) const NEEDS: &[Need] = &[
         without: "tests with a real container engine (their names begin with `container`) are skipped",
     },
     Need {
+        name: "postgresql",
+        wanted_by: WantedBy::Tests,
+        probe: postgresql,
+        source: Source::Debian(&["postgresql"]),
+        without: "tests of the store in PostgreSQL are skipped",
+    },
+    Need {
         name: "musl-target",
         wanted_by: WantedBy::Tests,
         probe: musl_target,
@@ -207,6 +214,20 @@ fn container_engine() -> Result<(), Lack> {
         Ok(_) => Ok(()),
         Err(why) => Err(Lack::Refused(format!("{why} (an engine of one's own takes a privileged root)"))),
     }
+}
+
+/// Its programs, as the tests look for them, and what starts them as somebody else than root.
+fn postgresql() -> Result<(), Lack> {
+    child::ask(child::command("setpriv").arg("--version")).map_err(Lack::Absent)?;
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = debian.map(|version| version.path().join("bin")).chain(std::env::split_paths(&path));
+    let has_all =
+        |place: PathBuf| ["initdb", "postgres", "psql"].iter().all(|tool| place.join(tool).exists());
+    if places.into_iter().any(has_all) {
+        return Ok(());
+    }
+    Err(Lack::Absent("PostgreSQL's server is not installed".to_owned()))
 }
 
 fn musl_target() -> Result<(), Lack> {

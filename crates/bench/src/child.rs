@@ -6,14 +6,15 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+
+use crate::folder::Folder;
 
 /// A server that opens a store and reads its configuration is ready long before.
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -29,11 +30,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a program that prints its loopback address as soon as it listens, and waits for that.
     pub(crate) fn start(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
-        let folder = Folder::create()?;
-        let log = folder.path.join("stderr.log");
+        Self::start_in(Folder::create()?, program, arguments, environment)
+    }
+
+    /// The same, in a folder that is not empty.
+    pub(crate) fn start_in(
+        folder: Folder,
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        let log = folder.path().join("stderr.log");
         let child = Command::new(program)
             .args(arguments)
-            .current_dir(&folder.path)
+            .current_dir(folder.path())
             .env_clear()
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
@@ -113,29 +123,6 @@ fn address_in(line: &str) -> Option<SocketAddr> {
     let rest = &line[line.find("127.0.0.1:")?..];
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(rest.len());
     rest[..end].parse().ok()
-}
-
-/// A folder of the server's own; gone with it.
-struct Folder {
-    path: PathBuf,
-}
-
-impl Folder {
-    fn create() -> Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("pilotlight-bench-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).with_context(|| format!("create {}", path.display()))?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // Left-overs in the temporary folder are no reason to fail a measurement.
-        fs::remove_dir_all(&self.path).ok();
-    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,28 @@
 //! Measures Pilotlight.
 //!
 //! Every figure is a ratio to a floor (the least that could do the same work) taken in the same execution, so that
-//! it means the same on every machine. `floor` is that floor, `load` drives it and the real server alike, `matching`
-//! measures and judges. Nothing here is shipped.
+//! it means the same on every machine. `floor` is that of matches, `null` and `commits` are those of jobs; `load` drives
+//! them and the real server alike; `matching` and `jobs` measure and judge. Nothing here is shipped.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to the person who started it")]
 
 mod child;
+mod commits;
 mod cores;
 mod floor;
+mod folder;
+mod jobs;
+mod listener;
 mod load;
 mod machine;
 mod matching;
 mod message;
+mod null;
 mod open_files;
 mod progress;
 mod report;
+mod scan;
+mod series;
 
 use std::process::ExitCode;
 
@@ -24,6 +31,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::jobs::JobsArgs;
 use crate::matching::MatchArgs;
 
 /// The load generator's threads: while matches are measured it has a core of its own, as the servers have.
@@ -49,6 +57,16 @@ enum Command {
     ///
     /// Exits with 1 when a goal is missed and with 2 when nothing could be measured.
     Match(MatchArgs),
+    /// Serve the floor of jobs: whole requests in, words that were written before out. Prints its address first.
+    Null {
+        /// The port to listen on; 0 takes a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
+    /// Measure jobs: life cycles, cached answers, one job at a time, each with an empty store and with a full one.
+    ///
+    /// Exits with 1 when a goal is missed and with 2 when nothing could be measured.
+    Jobs(JobsArgs),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +86,8 @@ fn run(command: Command) -> Result<bool> {
     match command {
         Command::Floor { port } => floor::serve(port).map(|()| true),
         Command::Match(args) => measure(matching::run(args)),
+        Command::Null { port } => null::serve(port).map(|()| true),
+        Command::Jobs(args) => measure(jobs::run(args)),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Figures, what they should be, and how people and programs get to read them.
 
 use std::fmt::{self, Display, Formatter};
+use std::path::Path;
 
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 /// What a figure must satisfy.
@@ -110,6 +112,13 @@ fn cells(figure: &Figure) -> [String; 7] {
         figure.goal.map(|goal| goal.to_string()).unwrap_or_default(),
         figure.verdict.to_string(),
     ]
+}
+
+/// What programs read.
+pub(crate) fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(record)?;
+    text.push('\n');
+    std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
 }
 
 /// Words to the left of their columns, numbers to the right.

@@ -78,18 +78,6 @@ pub const UPDATES_WAITING: usize = 16;
 /// Entries on one page of the history.
 pub const HISTORY_PAGE: usize = 100;
 
-/// Bytes of a job's parameters, as its caller writes them.
-pub const JOB_INPUT_BYTES: usize = 100 * 1024;
-
-/// Bytes of a job's result, as its runner writes it.
-pub const JOB_OUTPUT_BYTES: usize = 500 * 1024;
-
-/// Bytes of what a job's command writes.
-pub const JOB_CONSOLE_BYTES: usize = 1024 * 1024;
-
-/// Bytes of why a job failed.
-pub const JOB_ERROR_BYTES: usize = 10 * 1024;
-
 /// How long a caller is kept waiting for a job's end, or a runner for a job: below what proxies and clients stand.
 pub const JOB_WAIT_AT_MOST: Duration = Duration::from_secs(10 * 60);
 

@@ -2,6 +2,7 @@
 //! long-lived tasks.
 
 mod jobs;
+pub use jobs::store;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,7 +87,7 @@ impl App {
         let wanted = |part| only.is_none_or(|only| only.contains(&part));
         let mut tasks = JoinSet::new();
         let jobs = if wanted(Part::Jobs) {
-            Some(jobs::start(config, (proof, clock), metrics.jobs(), &mut tasks)?)
+            Some(jobs::start(config, (proof, clock), metrics.jobs(), &mut tasks).await?)
         } else {
             None
         };

@@ -7,6 +7,8 @@
 
 pub mod matching;
 
+pub mod jobs;
+
 pub mod targets;
 
 pub mod corpus;

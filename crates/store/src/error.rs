@@ -23,8 +23,8 @@ pub enum Error {
         /// The newest that this program knows.
         known: u32,
     },
-    /// Another process has it open.
-    #[error("the store is in use by another process")]
+    /// Another process uses it in a way that does not go together with this.
+    #[error("the store is in use by another process: a service, or a backup that is put back")]
     InUse,
     /// What it holds makes no sense.
     #[error("the store is damaged: {0}")]

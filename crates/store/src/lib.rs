@@ -21,4 +21,9 @@ pub use store::Store;
 mod migrations;
 mod row;
 
+pub mod postgres;
 pub mod sqlite;
+
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;

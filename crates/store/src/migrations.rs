@@ -25,6 +25,30 @@ pub(crate) fn missing(known: &'static [Migration], found: u32) -> Result<&'stati
     Ok(&known[first..])
 }
 
+/// What a store that programs of two versions use at a time says of itself. Zeros are an empty store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its schema.
+    pub(crate) schema: u32,
+    /// The oldest schema whose programs may still use it.
+    pub(crate) readable_from: u32,
+}
+
+/// The same for such a store: a newer schema is no obstacle to the programs that it was made for as well.
+///
+/// # Errors
+/// [`Error::Newer`] when this program is too old for it.
+pub(crate) fn missing_among_others(
+    known: &'static [Migration],
+    found: Found,
+) -> Result<&'static [Migration], Error> {
+    let newest = newest(known);
+    if found.schema > newest && found.readable_from <= newest {
+        return Ok(&[]);
+    }
+    missing(known, found.schema)
+}
+
 /// The newest schema there is.
 pub(crate) fn newest(known: &[Migration]) -> u32 {
     known.last().map_or(0, |migration| migration.number)
@@ -47,5 +71,14 @@ mod tests {
     #[test]
     fn a_newer_schema_is_refused() {
         assert!(matches!(missing(KNOWN, 3), Err(Error::Newer { found: 3, known: 2 })));
+    }
+
+    #[test]
+    fn a_newer_schema_that_was_made_for_this_program_too_is_used_as_it_is() {
+        let missing = |schema, readable_from| missing_among_others(KNOWN, Found { schema, readable_from });
+        assert!(missing(3, 2).unwrap().is_empty());
+        assert!(matches!(missing(3, 3), Err(Error::Newer { found: 3, known: 2 })));
+        assert_eq!(missing(1, 1).unwrap().len(), 1);
+        assert_eq!(missing(0, 0).unwrap().len(), 2);
     }
 }

@@ -1,9 +1,10 @@
 //! What somebody hears who asks for jobs too often.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Body of a 429.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RateLimited {
     /// What is wrong.
     pub error: String,

@@ -2,6 +2,8 @@
 
 use memchr::memmem;
 
+use crate::scan::{after, between, content_length};
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request<'a> {
     Poll { deployment: &'a [u8] },
@@ -21,20 +23,6 @@ pub(super) fn find(bytes: &[u8]) -> Option<Request<'_>> {
     let run = &run[..run.len() - 1];
     let deployment = between(after(run, b"\"deployment\":{")?, b"\"friendlyId\":\"", b'"')?;
     Some(Request::Offer { deployment, run })
-}
-
-fn content_length(head: &[u8]) -> Option<usize> {
-    let digits = between(head, b"content-length: ", b'\r')?;
-    Some(digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')))
-}
-
-fn between<'a>(bytes: &'a [u8], start: &[u8], end: u8) -> Option<&'a [u8]> {
-    let rest = after(bytes, start)?;
-    Some(&rest[..memchr::memchr(end, rest)?])
-}
-
-fn after<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
-    Some(&bytes[memmem::find(bytes, mark)? + mark.len()..])
 }
 
 #[cfg(test)]

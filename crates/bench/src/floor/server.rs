@@ -1,21 +1,18 @@
 //! Accepts the floor's connections; every one is its own task.
 
-use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::task::JoinSet;
 
 use super::connection;
 use super::match_maker::MatchMaker;
+use crate::listener::{announce, listen};
 
 /// Two, because the machine the goals are stated for has two cores.
 const WORKERS: usize = 2;
-/// A fleet that connects at once must not wait for SYNs to be sent again.
-const BACKLOG: u32 = 4_096;
 
 /// Serves on the loopback address until the process is killed. The first line on stdout tells the address.
 pub(crate) fn serve(port: u16) -> Result<()> {
@@ -39,18 +36,6 @@ async fn accept(listener: TcpListener) -> Result<()> {
         connections.spawn(connection::serve(stream, match_maker.clone()));
         while connections.try_join_next().is_some() {}
     }
-}
-
-fn listen(port: u16) -> Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    Ok(socket.listen(BACKLOG)?)
-}
-
-fn announce(address: SocketAddr) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "listening on {address}")?;
-    Ok(stdout.flush()?)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! does exactly the same for every server. It judges nothing: it notes every offer and every arrival, and
 //! `tally` counts them afterwards.
 
+pub(crate) mod awake;
 pub(crate) mod connection;
 pub(crate) mod request;
 pub(crate) mod response;

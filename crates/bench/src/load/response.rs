@@ -5,6 +5,8 @@
 use anyhow::{Context, Result, bail};
 use memchr::{memchr_iter, memmem};
 
+const NO_CONTENT: u16 = 204;
+
 /// What a head says; the body is everything from `body_at` on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
@@ -21,12 +23,14 @@ pub(super) fn find(bytes: &[u8]) -> Result<Option<Head>> {
         return Ok(None);
     };
     let (head, body) = bytes.split_at(head_end + 4);
-    let length = content_length(head).context("no content-length in the response")?;
+    let status = status(head)?;
+    let length = if status == NO_CONTENT { Some(0) } else { content_length(head) };
+    let length = length.context("no content-length in the response")?;
     if body.len() > length {
         bail!("{} bytes after the response", body.len() - length);
     }
     let complete = body.len() == length;
-    Ok(complete.then_some(Head { status: status(head)?, body_at: head.len() }))
+    Ok(complete.then_some(Head { status, body_at: head.len() }))
 }
 
 fn status(head: &[u8]) -> Result<u16> {

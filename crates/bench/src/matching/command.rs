@@ -1,7 +1,7 @@
 //! `pilotlight-bench match`: its options, its plan, its result.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,12 +13,12 @@ use super::contender::Contender;
 use super::goals;
 use super::memory;
 use super::one_at_a_time::{self, LatencyPlan, Repoll};
-use super::series::Series;
 use super::throughput::{self, ThroughputPlan};
 use crate::load::tally::Tally;
 use crate::machine::Machine;
 use crate::open_files;
 use crate::report::{self, Figure};
+use crate::series::Series;
 
 #[derive(Debug, Args)]
 pub(crate) struct MatchArgs {
@@ -100,7 +100,7 @@ struct Record {
     ok: bool,
     figures: Vec<Figure>,
     runs: BTreeMap<Contender, Tally>,
-    series: Vec<Series>,
+    series: Vec<Series<Contender>>,
 }
 
 /// Measures, prints the table, writes the record. Returns whether every goal was met, or need not be.
@@ -109,7 +109,7 @@ pub(crate) async fn run(args: MatchArgs) -> Result<bool> {
     println!("{}\n", headline(&record));
     println!("{}", report::table(&record.figures));
     if let Some(path) = &args.json {
-        write_json(path, &record)?;
+        report::write_json(path, &record)?;
     }
     Ok(record.ok || args.no_check)
 }
@@ -133,7 +133,7 @@ async fn measure(args: &MatchArgs) -> Result<Record> {
     Ok(Record { bench: "match", server, quick, machine, parked_polls: polls, ok, figures, runs, series })
 }
 
-async fn measure_parts(bench: &mut Bench, plan: &Plan, parts: &[Part]) -> Result<Vec<Series>> {
+async fn measure_parts(bench: &mut Bench, plan: &Plan, parts: &[Part]) -> Result<Vec<Series<Contender>>> {
     let mut series = Vec::new();
     if parts.contains(&Part::Throughput) {
         series.extend(throughput::measure(bench, plan.throughput).await?);
@@ -154,10 +154,4 @@ fn headline(record: &Record) -> String {
         None => "the floor against itself".to_owned(),
     };
     format!("{what}; {}; memory with {} parked polls", record.machine, record.parked_polls)
-}
-
-fn write_json(path: &Path, record: &Record) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(record)?;
-    text.push('\n');
-    std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
 }

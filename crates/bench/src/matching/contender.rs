@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::child::Server;
+use crate::series::in_turn;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,13 +27,9 @@ impl Contender {
         }
     }
 
-    /// The same, in the order of this round: there and back, so that nobody always follows the same neighbour.
+    /// The same, in the order of this round.
     pub(crate) fn in_turn(server: Option<&Path>, round: usize) -> Vec<Self> {
-        let mut contenders = Self::all(server).to_vec();
-        if round % 2 == 1 {
-            contenders.reverse();
-        }
-        contenders
+        in_turn(Self::all(server), round)
     }
 
     pub(crate) fn name(self) -> &'static str {

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::contender::Contender;
-use super::series::{Series, Unit};
 use crate::load::tally::Tally;
 use crate::report::{Figure, Goal, Reading};
+use crate::series::Series;
 
 /// What two measurements of the floor may differ by before the bench itself is to be doubted.
 const SAME: Goal = Goal::RatioNearOne(0.05);
 
-pub(crate) fn figures(series: &[Series], tallies: &BTreeMap<Contender, Tally>) -> Vec<Figure> {
+pub(crate) fn figures(series: &[Series<Contender>], tallies: &BTreeMap<Contender, Tally>) -> Vec<Figure> {
     let measured = series.iter().flat_map(figures_of);
     measured.chain(tallies.iter().flat_map(|(contender, tally)| counted(*contender, *tally))).collect()
 }
 
-fn figures_of(series: &Series) -> impl Iterator<Item = Figure> {
+fn figures_of(series: &Series<Contender>) -> impl Iterator<Item = Figure> {
     let others = series.contenders().filter(|contender| *contender != Contender::Floor);
     others.filter_map(|contender| {
         let reading = Reading {
@@ -23,7 +23,7 @@ fn figures_of(series: &Series) -> impl Iterator<Item = Figure> {
             unit: series.unit.name(),
             value: series.median(contender)?,
             floor: series.median(Contender::Floor),
-            ratio: series.ratio(contender),
+            ratio: series.ratio(contender, Contender::Floor),
         };
         Some(reading.judge(goal(series.name, contender)))
     })
@@ -55,14 +55,4 @@ fn counted(contender: Contender, tally: Tally) -> Vec<Figure> {
 fn count_reading(name: &str, contender: Contender, count: usize) -> Reading {
     let value = f64::from(u32::try_from(count).expect("fewer than four billion runs"));
     Reading { name: format!("{name}, {}", contender.name()), unit: "runs", value, floor: None, ratio: None }
-}
-
-impl Unit {
-    fn name(self) -> &'static str {
-        match self {
-            Self::MatchesPerSecond => "matches/s",
-            Self::Micros => "us",
-            Self::Kib => "KiB",
-        }
-    }
 }

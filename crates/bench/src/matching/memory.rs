@@ -7,11 +7,11 @@ use tokio::time::sleep;
 
 use super::bench::Bench;
 use super::contender::Contender;
-use super::series::{Series, Unit};
 use crate::child::Server;
 use crate::load::runner::{Fleet, FleetPlan, Origin};
 use crate::load::supervisor::Supervisor;
 use crate::load::tally::Tally;
+use crate::series::{Series, Unit};
 
 const POOLS: usize = 10;
 /// Code pages and caches that a first use brings in are not the price of a poll.
@@ -25,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const LOOKS_ALIKE: usize = 4;
 const ARRIVALS_WITHIN: Duration = Duration::from_secs(2);
 
-pub(crate) async fn measure(bench: &mut Bench, polls: usize) -> Result<Series> {
+pub(crate) async fn measure(bench: &mut Bench, polls: usize) -> Result<Series<Contender>> {
     let mut series = Series::new("memory per parked poll", Unit::Kib);
     for contender in bench.in_turn(0) {
         // A poll costs the same with and without the acknowledgement.

@@ -9,7 +9,6 @@ mod contender;
 mod goals;
 mod memory;
 mod one_at_a_time;
-mod series;
 mod throughput;
 
 pub(crate) use command::{MatchArgs, run};

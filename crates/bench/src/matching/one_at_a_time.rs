@@ -12,12 +12,12 @@ use tokio::time::sleep;
 
 use super::bench::Bench;
 use super::contender::Contender;
-use super::series::{Series, Unit, quantile};
 use crate::child::Server;
 use crate::cores::KeptApart;
 use crate::load::runner::{Fleet, FleetPlan, Origin};
 use crate::load::supervisor::Supervisor;
 use crate::load::tally::{Arrival, Offer, Tally};
+use crate::series::{Series, Unit, quantile};
 
 /// How runners come back, and so how many there must be.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +46,7 @@ const SERVER_AT_REST_AFTER: Duration = Duration::from_micros(100);
 /// Between offers to a pool whose runner is not back yet.
 const PAUSE: Duration = Duration::from_millis(1);
 
-pub(crate) async fn measure(bench: &mut Bench, plan: LatencyPlan) -> Result<[Series; 4]> {
+pub(crate) async fn measure(bench: &mut Bench, plan: LatencyPlan) -> Result<[Series<Contender>; 4]> {
     let (mut lanes, _apart) = KeptApart::from(start_lanes(bench, plan.repoll)).await?;
     let mut series = plan.repoll.series_names().map(|name| Series::new(name, Unit::Micros));
     // The first block of all warms up.
@@ -181,7 +181,7 @@ impl Block {
         Tally::count(&self.offers, &self.arrivals)
     }
 
-    fn add_to(&self, series: &mut [Series; 4], contender: Contender) -> Result<()> {
+    fn add_to(&self, series: &mut [Series<Contender>; 4], contender: Contender) -> Result<()> {
         let waits = [self.answers_us(), self.arrivals_us()];
         let values =
             waits.into_iter().flat_map(|waits| [quantile(waits.clone(), 0.5), quantile(waits, 0.99)]);

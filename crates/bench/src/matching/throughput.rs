@@ -9,15 +9,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 
 use super::bench::Bench;
-use super::series::{Series, Unit};
+use super::contender::Contender;
 use crate::child::Server;
 use crate::cores::KeptApart;
+use crate::load::awake::Awake;
 use crate::load::runner::{Fleet, FleetPlan, Origin};
 use crate::load::supervisor::{RunNumbers, Supervisor};
 use crate::load::tally::{Arrival, Offer, Tally};
+use crate::series::{Series, Unit};
 
 const RUNNERS: usize = 1_000;
 const POOLS: usize = 10;
@@ -32,7 +34,7 @@ pub(crate) struct ThroughputPlan {
     pub(crate) window: Duration,
 }
 
-pub(crate) async fn measure(bench: &mut Bench, plan: ThroughputPlan) -> Result<[Series; 2]> {
+pub(crate) async fn measure(bench: &mut Bench, plan: ThroughputPlan) -> Result<[Series<Contender>; 2]> {
     let mut throughput = Series::new("throughput", Unit::MatchesPerSecond);
     let mut cpu = Series::new("server CPU per match", Unit::Micros);
     for round in 0..plan.rounds {
@@ -78,8 +80,7 @@ fn number(count: usize) -> f64 {
 }
 
 async fn run_load(server: &Server, plan: ThroughputPlan, numbers: &RunNumbers) -> Result<Load> {
-    let mut awake = JoinSet::new();
-    awake.spawn(stay_awake());
+    let _awake = Awake::new();
     let mut fleet = park(server.address()).await?;
     let cpu_before = server.cpu_time()?;
     let start = Instant::now() + plan.warm_up;
@@ -89,13 +90,6 @@ async fn run_load(server: &Server, plan: ThroughputPlan, numbers: &RunNumbers) -
     fleet.arrivals().wait_for(warm, SETTLE_WITHIN).await;
     fleet.check()?;
     Ok(Load { start, server_cpu, offers, arrivals: fleet.arrivals().take() })
-}
-
-/// Keeps the core of the load from going to sleep.
-async fn stay_awake() {
-    loop {
-        yield_now().await;
-    }
 }
 
 async fn park(server: SocketAddr) -> Result<Fleet> {

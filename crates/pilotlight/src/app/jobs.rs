@@ -11,6 +11,7 @@ use pilotlight_core::ids::JobType;
 use pilotlight_core::job::Rules;
 use pilotlight_core::limits::PRUNE_AT_A_TIME;
 use pilotlight_core::pool::Order;
+use pilotlight_store::postgres::Postgres;
 use pilotlight_store::{HookEvent, Limits, Retention, Store, sqlite};
 use reqwest::{Certificate, Client, ClientBuilder};
 use tokio::task::JoinSet;
@@ -27,13 +28,13 @@ use crate::telemetry::jobs::JobMetrics;
 const CHECK_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// Starts the jobs' driver and its tasks.
-pub(super) fn start(
+pub(super) async fn start(
     config: &Config,
     (proof, clock): (Proof, Clock),
     metrics: JobMetrics,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<Jobs>> {
-    let jobs = Jobs::new(settings(config, proof), store(config)?, clock, metrics);
+    let jobs = Jobs::new(settings(config, proof), store(config).await?, clock, metrics);
     tasks.spawn(Arc::clone(&jobs).keep());
     tasks.spawn(Arc::clone(&jobs).prune());
     tasks.spawn(Arc::clone(&jobs).hear());
@@ -61,9 +62,17 @@ fn settings(config: &Config, proof: Proof) -> Settings {
 }
 
 /// Opens the store that is configured.
-pub(crate) fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+///
+/// # Errors
+/// When it cannot be opened.
+pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let remembered = remembered(config);
+    if let Some(url) = &config.store.url {
+        let opened = Postgres::open(url.reveal(), remembered).await;
+        return Ok(opened.context("failed to open the store in PostgreSQL (store.url)")?);
+    }
     let folder = &config.server.data_dir;
-    let opened = sqlite::Sqlite::open(folder, remembered(config));
+    let opened = sqlite::Sqlite::open(folder, remembered);
     opened.with_context(|| {
         format!(
             "failed to open the store in {} (server.data_dir; `serve --only warm-start,dashboard` needs none)",

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{config, demo, health, serve};
+use super::{config, demo, health, serve, store};
 use crate::app::Part;
 
 /// Keeps work from ever starting cold.
@@ -45,6 +45,11 @@ enum Command {
         /// Print what it said, which is JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Look through the jobs that are remembered, copy them, put a copy back.
+    Store {
+        #[command(subcommand)]
+        task: store::Task,
     },
     /// Play a scene with real sockets: runners wait, runs are offered, a runner dies without a word.
     Demo {
@@ -86,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Serve { settings, only } => serve::run(&settings, &only),
         Command::Config { settings, json } => config::run(&settings, json),
         Command::Health { settings, url, json } => health::run(&settings, url, json),
+        Command::Store { task } => store::run(&task),
         Command::Demo { runs, json } => demo::run(runs, json),
     };
     match ended {

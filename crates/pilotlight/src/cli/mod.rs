@@ -6,5 +6,6 @@ pub mod config;
 pub mod demo;
 pub mod health;
 pub mod serve;
+mod store;
 
 pub use command::run;

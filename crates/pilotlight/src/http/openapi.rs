@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use axum::response::Response;
 use hyper::StatusCode;
 use pilotlight_wire::jobs::{Console, Progress};
+use pilotlight_wire::rate_limit::RateLimited;
 use pilotlight_wire::runner::Heard;
 use pilotlight_wire::warm_start::Refused;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
@@ -32,7 +33,7 @@ use super::{jobs, jobs_admin, next, runners};
         jobs_admin::list, jobs_admin::job, jobs_admin::delete, jobs_admin::batch_delete,
         jobs_admin::runners, jobs_admin::runner, jobs_admin::stats,
     ),
-    components(schemas(Refused, Console, Progress)),
+    components(schemas(Refused, RateLimited, Console, Progress)),
     tags(
         (name = "jobs", description = "What callers ask."),
         (name = "runner", description = "What runners say."),
@@ -159,7 +160,8 @@ fn bad_request(operation: &mut Operation) {
 }
 
 fn refusal(tells: &str, status: &str) -> utoipa::openapi::Response {
-    let content = Content::new(Some(Ref::from_schema_name(Refused::name())));
+    let body = if status == "429" { RateLimited::name() } else { Refused::name() };
+    let content = Content::new(Some(Ref::from_schema_name(body)));
     let response = ResponseBuilder::new().description(tells).content("application/json", content);
     if !matches!(status, "429" | "503") {
         return response.build();

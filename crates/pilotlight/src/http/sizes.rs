@@ -1,8 +1,6 @@
 //! How much callers and runners of jobs may send.
 
-use pilotlight_core::limits::{
-    JOB_CONSOLE_BYTES, JOB_ERROR_BYTES, JOB_INPUT_BYTES, JOB_OUTPUT_BYTES, SMALL_BODY_BYTES,
-};
+use pilotlight_core::limits::SMALL_BODY_BYTES;
 
 /// Bytes of what comes with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,17 +13,6 @@ pub struct Sizes {
     pub console: usize,
     /// Why there is no result.
     pub error: usize,
-}
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self {
-            input: JOB_INPUT_BYTES,
-            output: JOB_OUTPUT_BYTES,
-            console: JOB_CONSOLE_BYTES,
-            error: JOB_ERROR_BYTES,
-        }
-    }
 }
 
 impl Sizes {

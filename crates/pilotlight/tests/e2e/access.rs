@@ -1,4 +1,5 @@
-//! Who may do what: DESIGN's table, walked. Every endpoint is asked by every kind of caller on every listener.
+//! Who may do what: DESIGN's table, walked. Every endpoint is asked by every kind of caller on every listener; those of
+//! jobs stand in a file of their own.
 
 mod jobs;
 
@@ -164,6 +165,16 @@ fn with_keys_each_scope_opens_what_is_its_own() {
     assert!(!server.log().contains(ADMIN), "a key is in the log");
 }
 
+#[test]
+fn keys_of_others_shut_nobody_out_of_the_dashboard() {
+    let server = Server::with(&KEYS[1..]);
+    for endpoint in ENDPOINTS {
+        for headers in [String::new(), bearer(SUBMIT)] {
+            assert_eq!(endpoint.ask(server.address(), &headers), 200, "{} {headers}", endpoint.path);
+        }
+    }
+}
+
 /// Signs in; the lines that show the session, and its token.
 fn signed_in(server: &Server) -> (String, String) {
     let mut connection = server.connect();
@@ -267,14 +278,15 @@ fn operators_can_have_an_address_of_their_own_and_parts_can_be_left_out() {
         assert_eq!(endpoint.ask(server.address(), ""), here, "main {}", endpoint.path);
         assert_eq!(endpoint.ask(control, ""), there, "control {}", endpoint.path);
     }
-    for (only, protocol, control) in [("warm-start", 200, 404), ("dashboard", 404, 200)] {
+    for only in ["warm-start", "jobs", "dashboard"] {
         let server = Server::serving(&["--only", only], &[]);
         for endpoint in ENDPOINTS {
-            let expected = match endpoint.kind {
-                _ if is_everywhere(endpoint) => 200,
-                Kind::Protocol => protocol,
-                Kind::Shell | Kind::Look | Kind::Change => control,
+            let part = match endpoint.kind {
+                _ if is_everywhere(endpoint) => only,
+                Kind::Protocol => "warm-start",
+                Kind::Shell | Kind::Look | Kind::Change => "dashboard",
             };
+            let expected = if part == only { 200 } else { 404 };
             assert_eq!(endpoint.ask(server.address(), ""), expected, "--only {only} {}", endpoint.path);
         }
     }

@@ -35,6 +35,16 @@ impl Engine {
         serde_json::from_str(&said).expect("JSON")
     }
 
+    /// A caller of jobs where no key is asked for: on the container's own loopback.
+    fn submit(&self) -> Value {
+        let job = json!({ "job_type": "any", "input_params": { "n": 1 } }).to_string();
+        let script = format!(
+            "const answer = await fetch('http://localhost:8080/api/jobs/submit', {{ method: 'POST', body: '{job}' }});
+             console.log(await answer.text());"
+        );
+        self.ask(Some("container:pilotlight"), &script)
+    }
+
     fn inspect(&self, what: &str) -> Value {
         let found: Value = serde_json::from_str(&self.docker(&["inspect", what])).expect("JSON");
         found[0].clone()
@@ -48,7 +58,7 @@ impl Engine {
 }
 
 #[test]
-fn the_image_holds_the_binary_and_nothing_else() {
+fn the_image_holds_the_binary_and_an_empty_folder_for_its_data() {
     need!("docker", "static-binary");
     let engine = Engine::start();
     engine.docker(&["create", "--name", "unstarted", IMAGE]);
@@ -60,7 +70,7 @@ fn the_image_holds_the_binary_and_nothing_else() {
     let of_the_engine = ["dev/", "etc/", "proc/", "sys/", ".dockerenv"];
     let files: BTreeSet<_> =
         listed.lines().filter(|name| !of_the_engine.iter().any(|place| name.starts_with(place))).collect();
-    assert_eq!(files, BTreeSet::from(["pilotlight"]));
+    assert_eq!(files, BTreeSet::from(["data/", "pilotlight"]));
 
     let image = engine.inspect(IMAGE);
     let config = &image["Config"];
@@ -68,6 +78,7 @@ fn the_image_holds_the_binary_and_nothing_else() {
     assert_eq!(config["Entrypoint"], json!(["/pilotlight"]));
     assert_eq!(config["Cmd"], json!(["serve"]));
     assert_eq!(config["ExposedPorts"], json!({ "8080/tcp": {} }));
+    assert_eq!(config["Volumes"], json!({ "/data": {} }));
     assert_eq!(config["Healthcheck"]["Test"], json!(["CMD", "/pilotlight", "health"]));
     let binary = std::fs::metadata(static_binary()).expect("it was built").len();
     assert_eq!(image["Size"], binary, "the image is as large as the binary");
@@ -95,6 +106,25 @@ fn a_locked_down_container_becomes_healthy_and_stops_within_its_grace() {
     let state = &engine.inspect("pilotlight")["State"];
     assert_eq!((&state["ExitCode"], &state["OOMKilled"]), (&json!(0), &json!(false)));
     runner.kill();
+}
+
+#[test]
+fn jobs_in_a_named_volume_outlive_their_container() {
+    need!("docker", "static-binary", "node");
+    let engine = Engine::start();
+    let volume = ["--volume=jobs:/data"];
+    engine.serve(&volume);
+    engine.wait_for_health("healthy");
+    let submitted = engine.submit();
+    assert_eq!(submitted["status"], "pending", "{submitted}");
+    // As the kernel ends it when there is no memory left: nothing is said before.
+    engine.docker(&["kill", "--signal=KILL", "pilotlight"]);
+    engine.docker(&["rm", "pilotlight"]);
+
+    engine.serve(&volume);
+    engine.wait_for_health("healthy");
+    let again = engine.submit();
+    assert_eq!(again["job_id"], submitted["job_id"], "the job that was submitted before is joined");
 }
 
 #[test]

@@ -61,6 +61,26 @@ fn runners_join_the_network_on_which_the_service_is_known_by_name() {
 }
 
 #[test]
+fn what_is_written_outlives_the_container_and_the_service() {
+    let variable = "PILOTLIGHT_SERVER_DATA_DIR=";
+    for recipe in RECIPES {
+        let folder = value(recipe, &format!("ENV {variable}"));
+        assert_eq!(value(recipe, "VOLUME "), folder, "{recipe}");
+        let user = value(recipe, "USER ");
+        let owned = read(recipe).lines().any(|line| {
+            line.starts_with("COPY ")
+                && line.contains(&format!("--chown={user} "))
+                && line.ends_with(&format!(" {folder}"))
+        });
+        assert!(owned, "{recipe}: {folder} is not its user's");
+        assert!(read(COMPOSE).contains(&format!("volumes: [\"pilotlight-data:{folder}\"]")), "{COMPOSE}");
+    }
+    assert!(read(COMPOSE).contains("\nvolumes:\n"), "the volume has no name of its own");
+    let folder = value(SERVICE, "StateDirectory=");
+    assert_eq!(value(SERVICE, &format!("Environment={variable}")), format!("%S/{folder}"));
+}
+
+#[test]
 fn a_wrong_setting_is_not_tried_again() {
     assert_eq!(value(SERVICE, "RestartPreventExitStatus="), "2");
 }

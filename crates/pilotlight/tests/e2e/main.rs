@@ -11,6 +11,7 @@
     reason = "tests: what they measure is printed, and what cannot be ends them"
 )]
 
+mod store_command;
 mod support;
 
 mod real_client;

@@ -54,7 +54,7 @@ fn jobs() -> Vec<(Phase, Job)> {
         (Phase::Ready, job(&[])),
         (Phase::Delayed, delayed),
         (Phase::Dispatching, job(&[Event::Dispatch { runner: runner() }])),
-        (Phase::Claimed, job(&[claim.clone()])),
+        (Phase::Claimed, job(std::slice::from_ref(&claim))),
         (Phase::InProgress, job(&[claim.clone(), Event::Heartbeat { word: word(), progress }])),
         (Phase::InProgress, job(&[claim.clone(), Event::Heartbeat { word: word(), progress: None }])),
         (Phase::Completed, job(&[claim.clone(), complete.clone()])),

@@ -1,11 +1,13 @@
-//! The embedded store: one SQLite file, one process. One thread writes, and makes one transaction of whatever waits
+//! The embedded store: one SQLite file. One thread writes, and makes one transaction of whatever waits
 //! (`writer`); reading goes past it (`readers`). Each other file holds some verbs.
 //!
 //! In reading order:
 
 mod error;
 mod open;
+pub use open::file_in;
 
+mod log;
 mod readers;
 mod tx;
 mod writer;

@@ -1,4 +1,5 @@
-//! Opens the file, and brings its schema up to date. The folder is locked for one process at a time.
+//! Opens the file, and brings its schema up to date. Who serves shares the folder with others who do, because one
+//! process hands over to the next; who replaces the file has it alone.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
@@ -6,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{of_disk, of_kind};
@@ -22,7 +24,7 @@ pub(super) const APPLICATION: i64 = 0x504c_4954;
 /// Older ones can damage a file when its log is reset (sqlite.org/wal.html).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// The only other process is a backup, which never holds the lock for writing.
+/// Another process writes only while one hands over to the next, and never for long.
 const BUSY_FOR: Duration = Duration::from_secs(5);
 
 /// Statements kept ready by each connection: more than there are.
@@ -34,32 +36,48 @@ const WRITER_KIB: i32 = 32 * 1024;
 /// Pages kept by each connection that reads, in KiB; the system's own cache stands behind it.
 const READER_KIB: i32 = 8 * 1024;
 
-/// Pages of the log that are carried over into the file at once: 16 MiB.
-const LOG_PAGES: i32 = 4096;
+/// Pages of the log at which the writer stops to carry it over into the file: 64 MiB. Before that it is done beside it.
+const LOG_PAGES: i32 = 16 * 1024;
 
 /// What is left of a log that had to grow, in bytes.
 const LOG_BYTES: i32 = 64 * 1024 * 1024;
 
 /// The store's file in its folder.
-pub(super) fn file_in(folder: &Path) -> PathBuf {
+#[must_use]
+pub fn file_in(folder: &Path) -> PathBuf {
     folder.join("pilotlight.db")
 }
 
-/// The folder, for one process at a time.
+/// A claim to the folder.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Makes the folder where there is none, and takes it.
+    /// Makes the folder where there is none, and shares it with whoever else serves it.
+    pub(super) fn share(folder: &Path) -> Result<Self, Error> {
+        let file = Self::file(folder)?;
+        let locked = file.try_lock_shared();
+        Self::claimed(file, locked, folder)
+    }
+
+    /// The same, with nobody else.
     pub(super) fn take(folder: &Path) -> Result<Self, Error> {
+        let file = Self::file(folder)?;
+        let locked = file.try_lock();
+        Self::claimed(file, locked, folder)
+    }
+
+    fn file(folder: &Path) -> Result<File, Error> {
         let disk = |error: std::io::Error| of_disk(&error, folder);
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(disk)?;
-        let file =
-            private().create(true).truncate(false).open(folder.join("pilotlight.lock")).map_err(disk)?;
-        match file.try_lock() {
+        private().create(true).truncate(false).open(folder.join("pilotlight.lock")).map_err(disk)
+    }
+
+    fn claimed(file: File, locked: Result<(), TryLockError>, folder: &Path) -> Result<Self, Error> {
+        match locked {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(Error::InUse),
-            Err(TryLockError::Error(error)) => Err(disk(error)),
+            Err(TryLockError::Error(error)) => Err(of_disk(&error, folder)),
         }
     }
 
@@ -97,6 +115,13 @@ pub(super) fn writer(folder: &Path) -> Result<Connection, Error> {
     Ok(db)
 }
 
+/// A connection that carries the log over.
+pub(super) fn carrier(folder: &Path) -> Result<Connection, Error> {
+    let db = connect(&file_in(folder), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    Ok(db)
+}
+
 /// A connection that reads what was committed.
 pub(super) fn reader(folder: &Path) -> Result<Connection, Error> {
     let db = connect(&file_in(folder), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -109,6 +134,9 @@ pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Erro
     let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_FOR)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Plans do not depend on what is bound. Otherwise a statement beside a partial index is planned anew each time,
+    // which takes three times as long as what it does.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.execute_batch("PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;")?;
     Ok(db)
 }

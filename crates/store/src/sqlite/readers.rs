@@ -1,7 +1,7 @@
 //! Connections that only read. Each sees what was committed, without waiting for who writes.
 //!
-//! Short reads run where they are asked for: a cached answer is two descents of a tree in memory, 10 us, and handing
-//! that to another thread and back costs more than it takes. Long reads (lists, looking through everything) go to a
+//! Short reads run where they are asked for: a cached answer is two descents of a tree in memory. Measured: 3 us of
+//! processor time there, and 7 to 29 us when it is handed to another thread and back (`spawn_blocking`). Long reads (lists, looking through everything) go to a
 //! thread that may wait, and have connections of their own, so that a short read never waits for one.
 
 use std::path::Path;

@@ -12,6 +12,7 @@ use pilotlight_core::time::Epoch;
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 
+use super::log::Carrier;
 use super::open::{self, Lock};
 use super::readers::Readers;
 use super::writer::Writer;
@@ -29,8 +30,8 @@ const SHORT_READERS: usize = 4;
 /// Connections for long reads; more of them at once only slow each other down.
 const LONG_READERS: usize = 2;
 
-/// A store in a folder of this machine. The folder is this process's as long as the store is open; dropping it waits
-/// until what was asked for is written.
+/// A store in a folder of this machine. Several processes may have it open, as when one hands over to the next; they
+/// do not tell each other what they do. Dropping it waits until what was asked for is written.
 #[derive(Debug)]
 pub struct Sqlite {
     writer: Writer,
@@ -43,15 +44,15 @@ impl Sqlite {
     /// Opens the store in this folder, or makes an empty one there.
     ///
     /// # Errors
-    /// [`Error::InUse`] when another process has it, [`Error::Newer`] when a newer program has written it,
+    /// [`Error::InUse`] while a backup is put back, [`Error::Newer`] when a newer program has written it,
     /// [`Error::ReadOnly`] or [`Error::Full`] when nothing can be written there.
     pub fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, Error> {
-        let lock = Lock::take(folder)?;
+        let lock = Lock::share(folder)?;
         let db = open::writer(folder)?;
         Ok(Arc::new(Self {
             short: Readers::open(folder, SHORT_READERS)?,
             long: Arc::new(Readers::open(folder, LONG_READERS)?),
-            writer: Writer::start(db, settings, lock)?,
+            writer: Writer::start(db, Carrier::start(open::carrier(folder)?)?, settings, lock)?,
             folder: folder.to_owned(),
         }))
     }

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::again;
+use super::log::Carrier;
 use super::open::Lock;
 use super::tally::Delta;
 use super::tx::Tx;
@@ -28,9 +29,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(db: Connection, settings: Settings, lock: Lock) -> Result<Self, Error> {
+    pub(super) fn start(
+        db: Connection,
+        carrier: Carrier,
+        settings: Settings,
+        lock: Lock,
+    ) -> Result<Self, Error> {
         let (queue, waiting) = mpsc::channel(WAITING);
-        let desk = Desk { db, settings, lock };
+        let desk = Desk { db, carrier, settings, lock };
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || desk.work(waiting))
@@ -112,13 +118,14 @@ where
 /// What the thread has.
 struct Desk {
     db: Connection,
+    carrier: Carrier,
     settings: Settings,
     /// Held as long as anything is written.
     lock: Lock,
 }
 
 impl Desk {
-    fn work(self, mut waiting: mpsc::Receiver<Box<dyn Verb>>) {
+    fn work(mut self, mut waiting: mpsc::Receiver<Box<dyn Verb>>) {
         let mut batch = Vec::with_capacity(TOGETHER);
         while waiting.blocking_recv_many(&mut batch, TOGETHER) > 0 {
             if let Err(error) = self.transact(&mut batch) {
@@ -126,8 +133,10 @@ impl Desk {
                 self.roll_back();
                 batch.iter_mut().for_each(|verb| verb.lose(&why));
             }
+            self.carrier.committed(batch.len());
             batch.drain(..).for_each(|mut verb| verb.answer());
         }
+        drop(self.carrier);
         // Not needed for what was answered: it is on disk. It makes the next start quicker.
         let _ = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }

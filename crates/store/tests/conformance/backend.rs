@@ -1,5 +1,6 @@
 //! The seam: what the suite needs of a kind of store.
 
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 use std::sync::Arc;
@@ -10,6 +11,14 @@ use pilotlight_store::{Settings, Store};
 /// A kind of store.
 #[async_trait]
 pub(crate) trait Backend: Send {
+    /// What a machine must have, by the names of `xtask/src/needs.rs`.
+    fn needs() -> &'static [&'static str]
+    where
+        Self: Sized,
+    {
+        &[]
+    }
+
     /// An empty store of its own.
     async fn fresh(settings: &Settings) -> Self
     where

@@ -5,6 +5,8 @@
 
 mod backend;
 mod stage;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod due;
 mod hooks;
@@ -152,10 +154,17 @@ macro_rules! tests {
         $(mod $module {
             $(#[test]
             fn $case() {
+                if crate::support::skip::is_skipped(<$backend as crate::backend::Backend>::needs(), &|| ()) {
+                    return;
+                }
                 crate::stage::play::<$backend, _>(crate::$module::$case);
             })*
         })*
     };
+}
+
+mod postgres {
+    every_case!(tests, crate::backend::postgres::Postgres);
 }
 
 mod sqlite {

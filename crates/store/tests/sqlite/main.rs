@@ -6,7 +6,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
+    clippy::disallowed_methods,
     reason = "tests: what a machine cannot run is said, and what cannot be ends them"
 )]
 

@@ -1,6 +1,7 @@
 //! Who may have the store, and what it refuses to read.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pilotlight_core::ids::RunnerId;
@@ -11,12 +12,23 @@ use tokio::task::JoinSet;
 use crate::support::{Folder, at, new, open};
 
 #[tokio::test]
-async fn a_folder_is_one_processes_at_a_time() {
+async fn one_may_hand_over_to_the_next_while_both_have_it() {
     let folder = Folder::new();
-    let store = open(&folder.store()).unwrap();
-    assert!(matches!(open(&folder.store()), Err(Error::InUse)));
-    drop(store);
-    open(&folder.store()).unwrap();
+    let (old, next) = (open(&folder.store()).unwrap(), open(&folder.store()).unwrap());
+    let runner = RunnerId::parse("runner").unwrap();
+    let mut jobs = JoinSet::new();
+    for number in 0..100 {
+        let store = if number % 2 == 0 { Arc::clone(&old) } else { Arc::clone(&next) };
+        jobs.spawn(async move { store.submit(new(number, 10), at(0)).await.unwrap() });
+    }
+    assert_eq!(jobs.join_all().await.len(), 100);
+    for number in 0..100 {
+        let store = if number % 2 == 0 { &next } else { &old };
+        let types = [new(0, 0).job_type];
+        assert!(store.dispatch(&types, &runner, at(1)).await.unwrap().is_some(), "{number}");
+    }
+    drop(old);
+    assert_eq!(next.check().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -6,11 +6,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::store::Store;
+use super::store::{Store, over_each_store};
 use crate::support::jobs::Party;
 use crate::support::server::Server;
 use crate::support::settings::File;
 use crate::support::wait;
+
+over_each_store! {
+    a_result_expires_when_the_time_in_it_comes
+    an_address_of_this_machine_is_never_asked_and_tells_nothing
+}
 
 fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
@@ -36,10 +41,8 @@ fn again(server: &Server, job_type: &str, output: &Value) -> (u16, Value) {
     Party::at(server.address()).submit_with(job_type, &json!({ "with": output }), &json!({}))
 }
 
-#[test]
-fn a_result_expires_when_the_time_in_it_comes() {
+fn a_result_expires_when_the_time_in_it_comes(store: &Store) {
     let file = File::with("[jobs.types.timed]\ncheck_time = '/is/0/valid_until'\n");
-    let store = Store::sqlite();
     let server = store.serve(&[file.named()]);
     let until = now_ms() + 3000;
     let with = |until: Value| json!({ "is": [{ "valid_until": until }] });
@@ -71,14 +74,13 @@ fn a_result_expires_when_the_time_in_it_comes() {
     assert_eq!(again(&server, "timed", &with((until + 3_600_000).into())).0, 200);
 }
 
-#[test]
-fn an_address_of_this_machine_is_never_asked_and_tells_nothing() {
+fn an_address_of_this_machine_is_never_asked_and_tells_nothing(store: &Store) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("an open socket");
     let port = listener.local_addr().expect("it is bound").port();
     let file =
         File::with("[jobs.types.linked]\ncheck_url = '/url'\ncheck_hosts = 'localhost,127.0.0.1,::1'\n");
-    let server = Store::sqlite().serve(&[file.named()]);
+    let server = store.serve(&[file.named()]);
     let allowed = ["localhost", "LOCALHOST", "127.0.0.1", "2130706433", "0x7f.1", "[::1]"];
     let unknown: Vec<_> = allowed
         .iter()

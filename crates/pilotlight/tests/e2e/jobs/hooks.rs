@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use pilotlight_core::limits::{HOOK_FIRST_PAUSE, HOOK_LEASE, HOOK_WITHIN};
 use serde_json::{Value, json};
 
-use super::store::Store;
+use super::store::{Store, over_each_store};
 use crate::support::hearer::{Heard, Hearer, Says};
 use crate::support::http::Connection;
 use crate::support::jobs::Party;
@@ -18,6 +18,14 @@ use crate::support::wait;
 const SECRET: &str = "what signs webhooks";
 /// Within an address of a webhook, where some receivers want it.
 const IN_URL: &str = "token-within-the-address";
+
+over_each_store! {
+    each_event_that_is_wanted_is_told_signed_and_no_other
+    what_signs_them_is_told_nobody
+    what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting
+    what_was_on_its_way_when_the_process_ended_is_told_by_the_next
+    every_job_whose_submission_was_answered_is_told_of_at_least_once
+}
 
 fn target(job_type: &str, hearer: &Hearer, more: &str) -> String {
     let url = hearer.url(&format!("/hook?token={IN_URL}"));
@@ -70,9 +78,7 @@ fn is_signed(heard: &Heard) {
     );
 }
 
-#[test]
-fn each_event_that_is_wanted_is_told_signed_and_no_other() {
-    let store = Store::sqlite();
+fn each_event_that_is_wanted_is_told_signed_and_no_other(store: &Store) {
     let (all, ends) = (Hearer::listening(|_| Says::Status(200)), Hearer::listening(|_| Says::Status(204)));
     let file = target("all", &all, "") + &target("ends", &ends, "webhook_events = 'completed'");
     let file = File::with(&file);
@@ -106,9 +112,7 @@ fn each_event_that_is_wanted_is_told_signed_and_no_other() {
     assert!((server.metric(r#"pilotlight_webhooks_total{outcome="heard"}"#) - 5.0).abs() < 0.5);
 }
 
-#[test]
-fn what_signs_them_is_told_nobody() {
-    let store = Store::sqlite();
+fn what_signs_them_is_told_nobody(store: &Store) {
     let hearer = Hearer::listening(|_| Says::Status(500));
     let file = File::with(&target("secret", &hearer, ""));
     let server = store.serve(&[file.named(), ("PILOTLIGHT_LOG_LEVEL", "debug")]);
@@ -143,9 +147,7 @@ fn what_signs_them_is_told_nobody() {
     assert!(shown.contains("webhook_secret") && !shown.contains(SECRET), "{shown}");
 }
 
-#[test]
-fn what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting() {
-    let store = Store::sqlite();
+fn what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting(store: &Store) {
     let fails = Hearer::listening(|number| if number == 0 { Says::Status(500) } else { Says::Status(200) });
     let leads = Hearer::listening(|number| if number == 0 { Says::Elsewhere } else { Says::Status(200) });
     let hangs = Hearer::listening(|number| if number < 2 { Says::Nothing } else { Says::Status(200) });
@@ -192,17 +194,15 @@ fn what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting() {
     );
 }
 
-#[test]
-fn what_was_on_its_way_when_the_process_ended_is_told_by_the_next() {
+fn what_was_on_its_way_when_the_process_ended_is_told_by_the_next(store: &Store) {
     for signal in ["KILL", "TERM"] {
-        let store = Store::sqlite();
         let fails =
             Hearer::listening(|number| if number == 0 { Says::Status(503) } else { Says::Status(200) });
         let hangs = Hearer::listening(|number| if number == 0 { Says::Nothing } else { Says::Status(200) });
         let file = File::with(&(target("fails", &fails, "") + &target("hangs", &hangs, "")));
         let mut server = store.serve(&[file.named()]);
         for job_type in ["fails", "hangs"] {
-            Party::at(server.address()).submit(job_type, &json!({}));
+            Party::at(server.address()).submit(job_type, &json!({ "before": signal }));
         }
         wait::until("they are on their way", || fails.heard().len() == 1 && hangs.heard().len() == 1);
         server.signal(signal);
@@ -218,10 +218,8 @@ fn what_was_on_its_way_when_the_process_ended_is_told_by_the_next() {
     }
 }
 
-#[test]
-fn every_job_whose_submission_was_answered_is_told_of_at_least_once() {
+fn every_job_whose_submission_was_answered_is_told_of_at_least_once(store: &Store) {
     const KILLS: usize = 8;
-    let store = Store::sqlite();
     let hearer = Hearer::listening(|_| Says::Status(200));
     let file = File::with(&target("killed", &hearer, "webhook_events = 'created'"));
     let mut submitted = HashSet::new();

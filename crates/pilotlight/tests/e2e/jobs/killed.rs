@@ -16,6 +16,7 @@ use crate::support::http::{Answer, Connection, NoAnswer};
 use crate::support::jobs::Party;
 use crate::support::random;
 use crate::support::server::Server;
+use crate::support::skip::need;
 use crate::support::wait;
 
 /// A dead runner's jobs come back soon, so that the end is not far.
@@ -25,6 +26,10 @@ const SETTINGS: [(&str, &str); 3] = [
     ("PILOTLIGHT_JOBS_LOST_RETRIES", "1000"),
 ];
 
+/// Ends every connection but the one that says so.
+const END_ALL: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                       WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+
 const CALLERS: usize = 4;
 const RUNNERS: usize = 4;
 const TYPE: &str = "killed";
@@ -32,6 +37,29 @@ const TYPE: &str = "killed";
 #[test]
 fn over_sqlite_nothing_that_was_answered_is_lost() {
     play(&Store::sqlite());
+}
+
+#[test]
+fn over_postgres_nothing_that_was_answered_is_lost() {
+    need!("postgresql");
+    play(&Store::postgres());
+}
+
+/// All of its connections at once, again and again.
+#[test]
+fn nothing_that_was_answered_is_lost_when_postgres_ends_its_connections() {
+    need!("postgresql");
+    let store = Store::postgres();
+    let Store::Postgres { server: database, url } = &store else { unreachable!("it was asked for") };
+    let scene = Scene::default();
+    scene.play(|scene| {
+        let server = scene.serve(&store);
+        for _ in 0..kills() / 2 {
+            wait::pause(Duration::from_millis(20) + random::time(Duration::from_millis(100)));
+            database.sql(url, END_ALL);
+        }
+        server
+    });
 }
 
 fn kills() -> usize {
@@ -51,25 +79,13 @@ struct Scene {
 
 fn play(store: &Store) {
     let scene = Scene::default();
-    std::thread::scope(|scope| {
-        for _ in 0..CALLERS {
-            scope.spawn(|| scene.work("caller", Scene::submit));
-        }
-        for number in 0..RUNNERS {
-            let (scene, runner) = (&scene, format!("runner-{number}"));
-            scope.spawn(move || scene.work(&runner, |scene, party| scene.execute(&runner, party)));
-        }
-        // A failed look ends the others too.
-        let _over = Over(&scene);
+    scene.play(|scene| {
         for _ in 0..kills() {
             let server = scene.serve(store);
             wait::pause(Duration::from_millis(20) + random::time(Duration::from_millis(150)));
             drop(server);
         }
-        let server = scene.serve(store);
-        scene.callers_rest.store(true, Ordering::Relaxed);
-        scene.settle(&server);
-        scene.look(&server);
+        scene.serve(store)
     });
     let submitted = scene.submitted.lock().unwrap().len();
     println!("{} kills, {submitted} submissions answered, none lost", kills());
@@ -85,6 +101,25 @@ impl Drop for Over<'_> {
 }
 
 impl Scene {
+    /// Under load, does what is bad for the service, and looks what is left in the one that it leaves.
+    fn play(&self, fault: impl FnOnce(&Self) -> Server) {
+        std::thread::scope(|scope| {
+            for _ in 0..CALLERS {
+                scope.spawn(|| self.work("caller", Self::submit));
+            }
+            for number in 0..RUNNERS {
+                let runner = format!("runner-{number}");
+                scope.spawn(move || self.work(&runner, |scene, party| scene.execute(&runner, party)));
+            }
+            // A failed look ends the others too.
+            let _over = Over(self);
+            let server = fault(self);
+            self.callers_rest.store(true, Ordering::Relaxed);
+            self.settle(&server);
+            self.look(&server);
+        });
+    }
+
     fn serve(&self, store: &Store) -> Server {
         *self.address.lock().unwrap() = None;
         let server = store.serve(&SETTINGS);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::store::Store;
 use crate::support::jobs::Party;
 use crate::support::server::Server;
+use crate::support::skip::need;
 use crate::support::wait;
 
 const TYPE: &str = "once";
@@ -36,8 +37,16 @@ fn a_hundred_equal_submissions_share_one_execution_and_its_result() {
     share(&servers.each_ref());
 }
 
+#[test]
+fn a_hundred_equal_submissions_to_two_instances_share_one_execution_and_its_result() {
+    need!("postgresql");
+    let store = Store::postgres();
+    let servers = [store.serve(&[]), store.serve(&[])];
+    share(&servers.each_ref());
+}
+
 /// A hundred callers at once, spread over these instances.
-pub(super) fn share(servers: &[&Server]) {
+fn share(servers: &[&Server]) {
     const CALLERS: usize = 100;
     let (together, output) = (Barrier::new(CALLERS), json!({ "answer": 42 }));
     std::thread::scope(|scope| {

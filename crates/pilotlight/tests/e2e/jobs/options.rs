@@ -4,12 +4,22 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::store::Store;
+use super::store::{Store, over_each_store};
 use crate::support::jobs::Party;
 use crate::support::server::Server;
 use crate::support::wait;
 
 const TYPE: &str = "options";
+
+over_each_store! {
+    a_result_is_valid_for_as_long_as_its_caller_said
+    a_failure_is_remembered_for_a_while_and_then_tried_again
+    a_fresh_submission_is_computed_again_and_replaces_what_is_known
+    an_idempotency_key_makes_a_fresh_submission_safe_to_repeat_over_a_restart
+    the_most_urgent_job_whose_time_has_come_goes_first
+    a_job_is_tried_as_often_as_its_caller_said_with_longer_and_longer_pauses
+    another_version_of_the_code_is_another_job
+}
 
 fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
@@ -24,9 +34,8 @@ fn id(told: &Value) -> String {
     told["job_id"].as_str().expect("an id").to_owned()
 }
 
-#[test]
-fn a_result_is_valid_for_as_long_as_its_caller_said() {
-    let server = Store::sqlite().serve(&[]);
+fn a_result_is_valid_for_as_long_as_its_caller_said(store: &Store) {
+    let server = store.serve(&[]);
     let mut caller = Party::at(server.address());
     let wish = json!({ "ttl_ms": 1500 });
     let first = id(&caller.submit_with(TYPE, &json!({}), &wish).1);
@@ -51,9 +60,7 @@ fn a_result_is_valid_for_as_long_as_its_caller_said() {
     });
 }
 
-#[test]
-fn a_failure_is_remembered_for_a_while_and_then_tried_again() {
-    let store = Store::sqlite();
+fn a_failure_is_remembered_for_a_while_and_then_tried_again(store: &Store) {
     for (failed_ttl, is_remembered) in [("2s", true), ("0s", false)] {
         let server = store.serve(&[("PILOTLIGHT_JOBS_FAILED_TTL", failed_ttl)]);
         let (mut caller, input) = (Party::at(server.address()), json!({ "ttl": failed_ttl }));
@@ -86,9 +93,7 @@ fn a_failure_is_remembered_for_a_while_and_then_tried_again() {
     }
 }
 
-#[test]
-fn a_fresh_submission_is_computed_again_and_replaces_what_is_known() {
-    let store = Store::sqlite();
+fn a_fresh_submission_is_computed_again_and_replaces_what_is_known(store: &Store) {
     let server = store.serve(&[]);
     let mut caller = Party::at(server.address());
     let fresh = json!({ "fresh": true });
@@ -112,9 +117,7 @@ fn a_fresh_submission_is_computed_again_and_replaces_what_is_known() {
     assert_eq!((code, id(&caller.submit("another", &json!({})))), (201, id(&told)));
 }
 
-#[test]
-fn an_idempotency_key_makes_a_fresh_submission_safe_to_repeat_over_a_restart() {
-    let store = Store::sqlite();
+fn an_idempotency_key_makes_a_fresh_submission_safe_to_repeat_over_a_restart(store: &Store) {
     let mut submitted = None;
     for round in 0..3 {
         let server = store.serve(&[]);
@@ -134,9 +137,8 @@ fn an_idempotency_key_makes_a_fresh_submission_safe_to_repeat_over_a_restart() {
     }
 }
 
-#[test]
-fn the_most_urgent_job_whose_time_has_come_goes_first() {
-    let server = Store::sqlite().serve(&[]);
+fn the_most_urgent_job_whose_time_has_come_goes_first(store: &Store) {
+    let server = store.serve(&[]);
     let mut caller = Party::at(server.address());
     let soon = now_ms() + 2000;
     for (name, wish) in [
@@ -180,9 +182,8 @@ fn the_most_urgent_job_whose_time_has_come_goes_first() {
     });
 }
 
-#[test]
-fn a_job_is_tried_as_often_as_its_caller_said_with_longer_and_longer_pauses() {
-    let server = Store::sqlite().serve(&[]);
+fn a_job_is_tried_as_often_as_its_caller_said_with_longer_and_longer_pauses(store: &Store) {
+    let server = store.serve(&[]);
     let mut caller = Party::at(server.address());
     let wish = json!({ "max_attempts": 3, "retry_backoff_ms": 300 });
     let submitted = id(&caller.submit_with(TYPE, &json!({}), &wish).1);
@@ -211,9 +212,8 @@ fn a_job_is_tried_as_often_as_its_caller_said_with_longer_and_longer_pauses() {
     assert_eq!((&details["attempts"], &details["console_output"]), (&json!(3), &json!("c3")));
 }
 
-#[test]
-fn another_version_of_the_code_is_another_job() {
-    let server = Store::sqlite().serve(&[]);
+fn another_version_of_the_code_is_another_job(store: &Store) {
+    let server = store.serve(&[]);
     let mut caller = Party::at(server.address());
     let versions = [json!({}), json!({ "code_version": "1" }), json!({ "code_version": "2" })];
     let ids: Vec<_> = versions

@@ -2,12 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::store::Store;
+use super::store::{Store, over_each_store};
 use crate::support::jobs::Party;
 use crate::support::server::Server;
 use crate::support::wait;
 
 const TYPE: &str = "kept";
+
+over_each_store! {
+    an_ended_job_is_forgotten_after_a_while_and_others_are_not
+    within_its_size_the_oldest_ends_are_forgotten_first
+}
 
 fn submit(server: &Server, number: usize) -> String {
     let told = Party::at(server.address()).submit(TYPE, &json!({ "number": number }));
@@ -22,9 +27,8 @@ fn execute(server: &Server, output: &Value) {
     Party::at(server.address()).of_runner("runner-1").execute(TYPE, output);
 }
 
-#[test]
-fn an_ended_job_is_forgotten_after_a_while_and_others_are_not() {
-    let server = Store::sqlite().serve(&[("PILOTLIGHT_JOBS_KEEP_FOR", "2s")]);
+fn an_ended_job_is_forgotten_after_a_while_and_others_are_not(store: &Store) {
+    let server = store.serve(&[("PILOTLIGHT_JOBS_KEEP_FOR", "2s")]);
     let ended = submit(&server, 0);
     execute(&server, &json!({ "n": 0 }));
     let (running, waiting) = (submit(&server, 1), submit(&server, 2));
@@ -43,11 +47,10 @@ fn an_ended_job_is_forgotten_after_a_while_and_others_are_not() {
     assert!((server.metric("pilotlight_jobs_pruned_bytes_total") - bytes as f64).abs() < 0.5);
 }
 
-#[test]
-fn within_its_size_the_oldest_ends_are_forgotten_first() {
+fn within_its_size_the_oldest_ends_are_forgotten_first(store: &Store) {
     const KIB: usize = 1024;
     let settings = [("PILOTLIGHT_JOBS_MAX_BYTES", "1MiB"), ("PILOTLIGHT_JOBS_KEEP_FOR", "1m")];
-    let server = Store::sqlite().serve(&settings);
+    let server = store.serve(&settings);
     let waiting = submit(&server, 100);
     let mut runner = Party::at(server.address()).of_runner("runner-1");
     let held = runner.next(TYPE, 10_000).expect("the first");

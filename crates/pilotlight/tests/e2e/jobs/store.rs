@@ -1,26 +1,64 @@
 //! The stores that jobs are tested over: a folder, or a database of a real PostgreSQL. Each outlives the service.
 
+use std::sync::Arc;
+
+use crate::support::postgres;
 use crate::support::process::Folder;
 use crate::support::server::Server;
 
 /// Where jobs are remembered.
+#[derive(Clone)]
 pub(crate) enum Store {
-    Sqlite(Folder),
+    Sqlite(Arc<Folder>),
+    Postgres { server: Arc<postgres::Server>, url: String },
 }
 
 impl Store {
     /// A folder of its own.
     pub(crate) fn sqlite() -> Self {
-        Self::Sqlite(Folder::new())
+        Self::Sqlite(Arc::new(Folder::new()))
+    }
+
+    /// A database of its own. The caller needs `postgresql`.
+    pub(crate) fn postgres() -> Self {
+        let server = postgres::Server::start();
+        let url = server.database_over_tcp();
+        Self::Postgres { server: Arc::new(server), url }
     }
 
     /// The service over it, with these settings too.
     pub(crate) fn serve(&self, settings: &[(&str, &str)]) -> Server {
-        match self {
+        let place = match self {
             Self::Sqlite(folder) => {
-                let folder = folder.path().to_str().expect("a plain path");
-                Server::with(&[settings, &[("PILOTLIGHT_SERVER_DATA_DIR", folder)]].concat())
+                ("PILOTLIGHT_SERVER_DATA_DIR", folder.path().to_str().expect("a plain path"))
             }
-        }
+            Self::Postgres { url, .. } => ("DATABASE_URL", url.as_str()),
+        };
+        Server::with(&[settings, &[place]].concat())
     }
 }
+
+/// Makes a test over each kind of store of each of these functions.
+macro_rules! over_each_store {
+    ($($name:ident)+) => {
+        mod sqlite {
+            $(
+                #[test]
+                fn $name() {
+                    super::$name(&super::Store::sqlite());
+                }
+            )+
+        }
+
+        mod postgres {
+            $(
+                #[test]
+                fn $name() {
+                    crate::support::skip::need!("postgresql");
+                    super::$name(&super::Store::postgres());
+                }
+            )+
+        }
+    };
+}
+pub(super) use over_each_store;

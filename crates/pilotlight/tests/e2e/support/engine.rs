@@ -62,6 +62,7 @@ impl Engine {
         std::fs::write(&nothing, NOTHING).expect("our own folder");
         self.build(EMPTY, &nothing, &context);
         std::fs::copy(static_binary(), context.join("pilotlight")).expect("the static binary was built");
+        std::fs::create_dir(context.join("data")).expect("our own folder");
         let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/prebuilt.Dockerfile");
         self.build(IMAGE, Path::new(recipe), &context);
     }
@@ -90,8 +91,8 @@ impl Engine {
         Process::start(self.command(arguments).stdout(Stdio::piped()))
     }
 
-    /// Runs the image as `docker-compose.yml` does: nothing may be written, nothing is allowed. The container has
-    /// the name `pilotlight`.
+    /// Runs the image as `docker-compose.yml` does: nothing may be written but its data, nothing is allowed. The
+    /// container has the name `pilotlight`.
     pub(crate) fn serve(&self, options: &[&str]) {
         let locked = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"];
         let place = ["--network", NETWORK, "--name", "pilotlight", "--health-interval=1s"];

@@ -17,6 +17,10 @@ pub(crate) mod netns;
 pub(crate) mod node;
 pub(crate) mod python;
 
+#[allow(dead_code, clippy::disallowed_methods, reason = "the store's tests use what these do not")]
+#[path = "../../../../store/tests/support/postgres.rs"]
+pub(crate) mod postgres;
+
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod settings;

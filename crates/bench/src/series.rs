@@ -7,47 +7,74 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::contender::Contender;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Unit {
     #[serde(rename = "matches/s")]
     MatchesPerSecond,
+    #[serde(rename = "cycles/s")]
+    CyclesPerSecond,
+    #[serde(rename = "answers/s")]
+    AnswersPerSecond,
+    #[serde(rename = "commits/s")]
+    CommitsPerSecond,
     #[serde(rename = "us")]
     Micros,
     #[serde(rename = "KiB")]
     Kib,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Series {
-    pub(crate) name: &'static str,
-    pub(crate) unit: Unit,
-    samples: BTreeMap<Contender, Vec<f64>>,
+impl Unit {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::MatchesPerSecond => "matches/s",
+            Self::CyclesPerSecond => "cycles/s",
+            Self::AnswersPerSecond => "answers/s",
+            Self::CommitsPerSecond => "commits/s",
+            Self::Micros => "us",
+            Self::Kib => "KiB",
+        }
+    }
 }
 
-impl Series {
+/// Everybody in the order of this round: there and back, so that nobody always follows the same neighbour.
+pub(crate) fn in_turn<C: Copy>(all: &[C], round: usize) -> Vec<C> {
+    let mut contenders = all.to_vec();
+    if round % 2 == 1 {
+        contenders.reverse();
+    }
+    contenders
+}
+
+/// `C` names who is compared.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Series<C: Ord> {
+    pub(crate) name: &'static str,
+    pub(crate) unit: Unit,
+    samples: BTreeMap<C, Vec<f64>>,
+}
+
+impl<C: Copy + Ord> Series<C> {
     pub(crate) fn new(name: &'static str, unit: Unit) -> Self {
         Self { name, unit, samples: BTreeMap::new() }
     }
 
     /// Adds the contender's sample of its next round.
-    pub(crate) fn add(&mut self, contender: Contender, sample: f64) {
+    pub(crate) fn add(&mut self, contender: C, sample: f64) {
         self.samples.entry(contender).or_default().push(sample);
     }
 
-    pub(crate) fn contenders(&self) -> impl Iterator<Item = Contender> {
+    pub(crate) fn contenders(&self) -> impl Iterator<Item = C> {
         self.samples.keys().copied()
     }
 
-    pub(crate) fn median(&self, contender: Contender) -> Option<f64> {
+    pub(crate) fn median(&self, contender: C) -> Option<f64> {
         median(self.samples.get(&contender)?.clone())
     }
 
     /// The median of the ratios contender / floor, each within one round.
-    pub(crate) fn ratio(&self, contender: Contender) -> Option<f64> {
+    pub(crate) fn ratio(&self, contender: C, floor: C) -> Option<f64> {
         let own = self.samples.get(&contender)?;
-        let floor = self.samples.get(&Contender::Floor)?;
+        let floor = self.samples.get(&floor)?;
         median(own.iter().zip(floor).map(|(own, floor)| own / floor).collect())
     }
 }
@@ -99,13 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn rounds_go_there_and_back() {
+        assert_eq!([in_turn(&[1, 2, 3], 0), in_turn(&[1, 2, 3], 1)], [vec![1, 2, 3], vec![3, 2, 1]]);
+    }
+
+    #[test]
     fn a_ratio_compares_within_a_round() {
         let mut series = Series::new("x", Unit::Micros);
         for (floor, own) in [(10.0, 20.0), (100.0, 200.0), (50.0, 500.0)] {
-            series.add(Contender::Floor, floor);
-            series.add(Contender::AckOn, own);
+            series.add("floor", floor);
+            series.add("own", own);
         }
-        assert_eq!(series.ratio(Contender::AckOn), Some(2.0));
-        assert_eq!(series.median(Contender::AckOn), Some(200.0));
+        assert_eq!(series.ratio("own", "floor"), Some(2.0));
+        assert_eq!(series.median("own"), Some(200.0));
     }
 }

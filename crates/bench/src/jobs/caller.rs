@@ -1,0 +1,109 @@
+//! A caller that is a runner too, over one kept-alive connection: whoever holds only one of the two parts just does
+//! not use the other.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, bail};
+
+use super::calls::{Calls, KNOWN, Leased, Numbers, TYPE};
+use crate::load::connection::{Connection, Response, Route};
+use crate::scan::{after, between};
+
+pub(crate) struct Caller {
+    connection: Connection,
+    calls: Calls,
+    runner: String,
+    numbers: Numbers,
+}
+
+impl Caller {
+    /// Connects, and registers as a runner.
+    pub(crate) async fn connect(server: SocketAddr, numbers: Numbers) -> Result<Self> {
+        let connection = Connection::open(Route { source: None, server }).await?;
+        let (calls, runner) = (Calls::to(server), String::new());
+        let mut caller = Self { connection, calls, runner, numbers };
+        caller.connection.send(caller.calls.register()).await?;
+        let answer = expect(caller.connection.receive().await?, 201, "a registration")?;
+        caller.runner = text(answer, b"\"runner_id\":\"").context("no runner_id in the answer")?;
+        Ok(caller)
+    }
+
+    /// One job from its submission to its end. Where many do this at once, each may end the job of another.
+    pub(crate) async fn life_cycle(&mut self) -> Result<()> {
+        self.submit().await?;
+        self.ask_for_next(TYPE).await?;
+        let leased = self.leased().await?;
+        self.start_and_complete(&leased).await
+    }
+
+    /// A job that nobody asked for before.
+    pub(crate) async fn submit(&mut self) -> Result<()> {
+        self.send_submission().await?;
+        self.submitted().await
+    }
+
+    pub(crate) async fn send_submission(&mut self) -> Result<()> {
+        self.connection.send(self.calls.submit(TYPE, self.numbers.next())).await
+    }
+
+    pub(crate) async fn submitted(&mut self) -> Result<()> {
+        expect(self.connection.receive().await?, 201, "a new submission").map(drop)
+    }
+
+    pub(crate) async fn ask_for_next(&mut self, job_type: &str) -> Result<()> {
+        self.connection.send(self.calls.next(job_type, &self.runner)).await
+    }
+
+    /// The answer to that.
+    pub(crate) async fn leased(&mut self) -> Result<Leased> {
+        let answer = expect(self.connection.receive().await?, 200, "a runner's wait for a job")?;
+        let job = text(answer, b"\"job_id\":\"").context("no job_id in the answer")?;
+        let lease = after(answer, b"\"lease\":").and_then(number).context("no lease in the answer")?;
+        Ok(Leased { job, lease })
+    }
+
+    pub(crate) async fn start_and_complete(&mut self, leased: &Leased) -> Result<()> {
+        self.connection.send(self.calls.start(&self.runner, leased)).await?;
+        expect(self.connection.receive().await?, 200, "a start")?;
+        self.connection.send(self.calls.complete(&self.runner, leased)).await?;
+        expect(self.connection.receive().await?, 200, "a completion").map(drop)
+    }
+
+    /// Computes one of the jobs that will be asked for again.
+    pub(crate) async fn compute_known(&mut self, number: u64) -> Result<()> {
+        self.connection.send(self.calls.submit(KNOWN, number)).await?;
+        let response = self.connection.receive().await?;
+        if response.as_ref().is_some_and(|response| response.status == 200) {
+            return Ok(());
+        }
+        expect(response, 201, "a new submission")?;
+        self.ask_for_next(KNOWN).await?;
+        let leased = self.leased().await?;
+        self.start_and_complete(&leased).await
+    }
+
+    /// Asks for one of them; the answer must be there at once.
+    pub(crate) async fn ask_known(&mut self, number: u64) -> Result<()> {
+        self.connection.send(self.calls.submit(KNOWN, number)).await?;
+        let answer = expect(self.connection.receive().await?, 200, "a known submission")?;
+        after(answer, b"\"segments\":").map(drop).context("no result in the answer to a known submission")
+    }
+}
+
+fn expect<'a>(response: Option<Response<'a>>, status: u16, what: &str) -> Result<&'a [u8]> {
+    let response = response.with_context(|| format!("closed instead of an answer to {what}"))?;
+    if response.status != status {
+        let body = String::from_utf8_lossy(response.body);
+        bail!("{what} was answered {}: {body:.300}", response.status);
+    }
+    Ok(response.body)
+}
+
+fn text(answer: &[u8], mark: &[u8]) -> Option<String> {
+    Some(String::from_utf8_lossy(between(answer, mark, b'"')?).into_owned())
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&digits[..length]).ok()?.parse().ok()
+}

@@ -1,0 +1,257 @@
+//! `pilotlight-bench jobs`: its options, its plan, its result.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::calls::Numbers;
+use super::contender::Contender;
+use super::goals::{self, ANSWER_CPU, COMMITS, CYCLE_CPU, KNOWN_ANSWERS, LIFE_CYCLES, ONE_COMMIT, TO_RUNNER};
+use super::lane::Lane;
+use super::one_at_a_time::{submit_to_runner_us, two_round_trips_us};
+use super::stored;
+use super::throughput::{self, CALLERS, ThroughputPlan, Work};
+use crate::commits::Commits;
+use crate::cores::KeptApart;
+use crate::folder::Folder;
+use crate::machine::Machine;
+use crate::progress::Progress;
+use crate::report::{self, Figure};
+use crate::series::{Series, Unit, in_turn};
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsArgs {
+    /// The `pilotlight` binary to measure. Without it the null server is measured against itself.
+    #[arg(long, value_name = "PATH")]
+    server: Option<PathBuf>,
+    /// Write figures and samples to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Fewer and shorter rounds, and a smaller store: good enough to see a mistake, not to judge a change.
+    #[arg(long)]
+    quick: bool,
+    /// Exit with 0 even when a goal is missed.
+    #[arg(long)]
+    no_check: bool,
+    /// How many jobs the full store holds [default: 1,000,000, or 20,000 with --quick].
+    #[arg(long, value_name = "JOBS")]
+    stored: Option<u64>,
+}
+
+/// How much of everything is measured.
+struct Plan {
+    rounds: usize,
+    throughput: ThroughputPlan,
+    /// In one block of one at a time.
+    jobs: usize,
+    /// Of bare commits, with one caller and with all of them.
+    commits: Duration,
+    stored: u64,
+}
+
+impl Plan {
+    const FULL: Self = Self {
+        rounds: 9,
+        throughput: ThroughputPlan {
+            warm_up: Duration::from_millis(300),
+            window: Duration::from_millis(1_500),
+        },
+        jobs: 200,
+        commits: Duration::from_millis(500),
+        stored: 1_000_000,
+    };
+
+    const QUICK: Self = Self {
+        rounds: 3,
+        throughput: ThroughputPlan {
+            warm_up: Duration::from_millis(200),
+            window: Duration::from_millis(700),
+        },
+        jobs: 60,
+        commits: Duration::from_millis(300),
+        stored: 20_000,
+    };
+
+    /// How many measurements there are.
+    const fn steps(&self, servers: usize) -> usize {
+        self.rounds * (1 + 3 * servers) + 1
+    }
+}
+
+/// A server that does not answer must not hold up the bench for ever.
+const STEP_AT_MOST: Duration = Duration::from_secs(60);
+
+/// What a program reads.
+#[derive(Serialize)]
+struct Record {
+    bench: &'static str,
+    server: Option<PathBuf>,
+    quick: bool,
+    machine: Machine,
+    stored: u64,
+    ok: bool,
+    figures: Vec<Figure>,
+    series: Vec<Series<Contender>>,
+}
+
+/// Measures, prints the table, writes the record. Returns whether every goal was met, or need not be.
+pub(crate) async fn run(args: JobsArgs) -> Result<bool> {
+    let record = measure(&args).await?;
+    println!("{}\n", headline(&record));
+    println!("{}", report::table(&record.figures));
+    if let Some(path) = &args.json {
+        report::write_json(path, &record)?;
+    }
+    Ok(record.ok || args.no_check)
+}
+
+async fn measure(args: &JobsArgs) -> Result<Record> {
+    let machine = Machine::look()?;
+    let plan = if args.quick { Plan::QUICK } else { Plan::FULL };
+    let plan = Plan { stored: args.stored.unwrap_or(plan.stored), ..plan };
+    // An absolute path: every server is started in a folder of its own.
+    let server =
+        args.server.as_ref().map(|path| path.canonicalize().with_context(|| path.display().to_string()));
+    let server = server.transpose()?;
+    let series = Bench::start(&plan, server.clone()).await?.measure().await?;
+    let figures = goals::figures(&series);
+    let (ok, quick, stored) = (report::all_met(&figures), args.quick, plan.stored);
+    Ok(Record { bench: "jobs", server, quick, machine, stored, ok, figures, series })
+}
+
+/// The lanes, the bare loop, and what was measured of them so far.
+struct Bench<'a> {
+    plan: &'a Plan,
+    lanes: Vec<Lane>,
+    commits: Commits,
+    numbers: Numbers,
+    progress: Progress,
+    series: [Series<Contender>; 7],
+}
+
+impl<'a> Bench<'a> {
+    async fn start(plan: &'a Plan, product: Option<PathBuf>) -> Result<Self> {
+        let servers = Contender::servers(product.as_deref());
+        let progress = Progress::new(plan.steps(servers.len()));
+        let mut folders = Vec::new();
+        for contender in servers {
+            let folder = Folder::create()?;
+            if *contender == Contender::Stored {
+                progress.next(format!("storing {} jobs", plan.stored));
+                stored::fill(folder.path(), plan.stored).await.context("fill a store")?;
+            }
+            folders.push((*contender, folder));
+        }
+        let start = async {
+            let lanes = folders.into_iter();
+            lanes.map(|(contender, folder)| Lane::start(contender, folder, product.as_deref())).collect()
+        };
+        let (lanes, _apart): (Vec<_>, _) = KeptApart::from(start).await?;
+        let numbers = Numbers::default();
+        for lane in &lanes {
+            lane.compute_known(&numbers).await.with_context(|| lane.contender.name())?;
+        }
+        Ok(Self { plan, lanes, commits: Commits::open()?, numbers, progress, series: empty_series() })
+    }
+
+    async fn measure(mut self) -> Result<Vec<Series<Contender>>> {
+        for round in 0..self.plan.rounds {
+            let commit_us = self.bare_commits(round).await?;
+            // The servers have stayed on their core; the load goes back to its own.
+            let ((), _apart) = KeptApart::from(async { Ok(()) }).await?;
+            self.throughput(round, Work::LifeCycles).await?;
+            self.throughput(round, Work::KnownAnswers).await?;
+            self.one_at_a_time(round, commit_us).await?;
+        }
+        Ok(self.series.into())
+    }
+
+    /// With all cores, which the loop and its callers share. Returns how long one commit takes.
+    async fn bare_commits(&mut self, round: usize) -> Result<f64> {
+        self.announce(round, "bare commits", Contender::Commits);
+        let one = self.commits.one_us(self.plan.commits).await?;
+        let all = self.commits.per_second(CALLERS, self.plan.commits).await?;
+        self.add(ONE_COMMIT, Contender::Commits, one);
+        self.add(COMMITS, Contender::Commits, all);
+        Ok(one)
+    }
+
+    async fn throughput(&mut self, round: usize, work: Work) -> Result<()> {
+        let (name, cpu) = match work {
+            Work::LifeCycles => (LIFE_CYCLES, CYCLE_CPU),
+            Work::KnownAnswers => (KNOWN_ANSWERS, ANSWER_CPU),
+        };
+        for lane in self.in_turn(round) {
+            let contender = self.lanes[lane].contender;
+            self.announce(round, name, contender);
+            let measured = throughput::round(&self.lanes[lane], work, self.plan.throughput, &self.numbers);
+            let measured = timeout(STEP_AT_MOST, measured).await;
+            let measured = measured.context("took too long")?.with_context(|| contender.name())?;
+            self.add(name, contender, measured.per_second);
+            self.add(cpu, contender, measured.cpu_us);
+        }
+        Ok(())
+    }
+
+    async fn one_at_a_time(&mut self, round: usize, commit_us: f64) -> Result<()> {
+        for lane in self.in_turn(round) {
+            let lane = &self.lanes[lane];
+            let contender = lane.contender;
+            self.announce(round, TO_RUNNER, contender);
+            let (jobs, numbers) = (self.plan.jobs, &self.numbers);
+            let measured = async {
+                match contender {
+                    Contender::Null | Contender::NullAgain | Contender::Commits => {
+                        Ok(2.0 * commit_us + two_round_trips_us(lane, jobs, numbers).await?)
+                    }
+                    Contender::Empty | Contender::Stored => submit_to_runner_us(lane, jobs, numbers).await,
+                }
+            };
+            let measured = timeout(STEP_AT_MOST, measured).await;
+            let measured = measured.context("took too long")?.with_context(|| contender.name())?;
+            self.add(TO_RUNNER, contender, measured);
+        }
+        Ok(())
+    }
+
+    /// Places of the lanes in the order of this round.
+    fn in_turn(&self, round: usize) -> Vec<usize> {
+        let places: Vec<usize> = (0..self.lanes.len()).collect();
+        in_turn(&places, round)
+    }
+
+    fn announce(&self, round: usize, what: &str, contender: Contender) {
+        let (round, rounds) = (round + 1, self.plan.rounds);
+        self.progress.next(format!("{what}, round {round} of {rounds}: {}", contender.name()));
+    }
+
+    fn add(&mut self, name: &str, contender: Contender, sample: f64) {
+        let series = self.series.iter_mut().find(|series| series.name == name);
+        series.expect("every measurement has its series").add(contender, sample);
+    }
+}
+
+fn empty_series() -> [Series<Contender>; 7] {
+    [
+        (LIFE_CYCLES, Unit::CyclesPerSecond),
+        (CYCLE_CPU, Unit::Micros),
+        (KNOWN_ANSWERS, Unit::AnswersPerSecond),
+        (ANSWER_CPU, Unit::Micros),
+        (TO_RUNNER, Unit::Micros),
+        (ONE_COMMIT, Unit::Micros),
+        (COMMITS, Unit::CommitsPerSecond),
+    ]
+    .map(|(name, unit)| Series::new(name, unit))
+}
+
+fn headline(record: &Record) -> String {
+    let what = match &record.server {
+        Some(server) => format!("{} against the floors", server.display()),
+        None => "the null server against itself".to_owned(),
+    };
+    format!("{what}; {}; {} stored jobs", record.machine, record.stored)
+}

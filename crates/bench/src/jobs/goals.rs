@@ -1,0 +1,85 @@
+//! What jobs have promised, figure by figure.
+
+use super::contender::Contender;
+use crate::report::{Figure, Goal, Reading};
+use crate::series::Series;
+
+pub(super) const LIFE_CYCLES: &str = "life cycles";
+pub(super) const CYCLE_CPU: &str = "server CPU per life cycle";
+pub(super) const KNOWN_ANSWERS: &str = "cached answers";
+pub(super) const ANSWER_CPU: &str = "server CPU per cached answer";
+pub(super) const TO_RUNNER: &str = "submit to runner p50";
+pub(super) const ONE_COMMIT: &str = "one commit p50";
+pub(super) const COMMITS: &str = "commits of 64 callers";
+
+/// What two measurements of the floor may differ by before the bench itself is to be doubted.
+const SAME: Goal = Goal::RatioNearOne(0.1);
+
+/// Commits of a life cycle: taken, leased, started, completed.
+const COMMITS_PER_CYCLE: f64 = 4.0;
+
+pub(super) fn figures(series: &[Series<Contender>]) -> Vec<Figure> {
+    let against_floor = series.iter().flat_map(|series| against(Contender::Null, series));
+    let against_empty = series.iter().flat_map(|series| against(Contender::Empty, series));
+    against_floor.chain(against_empty).chain(bare(series)).collect()
+}
+
+/// Everybody that this one is the measure of.
+fn against(floor: Contender, series: &Series<Contender>) -> impl Iterator<Item = Figure> {
+    let measured = series.contenders().filter(move |contender| is_measure_of(floor, *contender));
+    measured.filter_map(move |contender| {
+        let reading = Reading {
+            name: name(series.name, contender, floor),
+            unit: series.unit.name(),
+            value: series.median(contender)?,
+            floor: series.median(floor),
+            ratio: series.ratio(contender, floor),
+        };
+        Some(reading.judge(goal(series.name, contender, floor)))
+    })
+}
+
+fn is_measure_of(floor: Contender, contender: Contender) -> bool {
+    match contender {
+        Contender::Empty | Contender::NullAgain => floor == Contender::Null,
+        Contender::Stored => true,
+        Contender::Null | Contender::Commits => false,
+    }
+}
+
+fn name(series: &str, contender: Contender, floor: Contender) -> String {
+    match floor {
+        Contender::Empty => format!("{series}, {} beside {}", contender.name(), floor.name()),
+        Contender::Null | Contender::Commits | Contender::Stored | Contender::NullAgain => {
+            format!("{series}, {}", contender.name())
+        }
+    }
+}
+
+fn goal(series: &str, contender: Contender, floor: Contender) -> Option<Goal> {
+    match (series, contender, floor) {
+        (LIFE_CYCLES, Contender::Empty, _) => Some(Goal::RatioAtLeast(0.30)),
+        (KNOWN_ANSWERS, Contender::Empty, _) => Some(Goal::RatioAtLeast(0.5)),
+        (TO_RUNNER, Contender::Empty, _) => Some(Goal::RatioAtMost(4.0)),
+        (LIFE_CYCLES | KNOWN_ANSWERS, Contender::Stored, Contender::Empty) => Some(Goal::RatioAtLeast(0.8)),
+        (TO_RUNNER, Contender::Stored, Contender::Empty) => Some(Goal::RatioAtMost(1.2)),
+        (LIFE_CYCLES | KNOWN_ANSWERS, Contender::NullAgain, _) => Some(SAME),
+        _ => None,
+    }
+}
+
+/// The other floor, and how near to it the commits of life cycles come.
+fn bare(series: &[Series<Contender>]) -> Vec<Figure> {
+    let median = |name, contender| series.iter().find(|series| series.name == name)?.median(contender);
+    let commits = median(COMMITS, Contender::Commits);
+    let row = |name: &str, unit, value, floor: Option<f64>| {
+        let ratio = floor.map(|floor| value / floor);
+        Reading { name: name.to_owned(), unit, value, floor, ratio }.judge(None)
+    };
+    let of_cycles = [Contender::Empty, Contender::Stored].into_iter().filter_map(|contender| {
+        let value = median(LIFE_CYCLES, contender)? * COMMITS_PER_CYCLE;
+        Some(row(&format!("commits in life cycles, {}", contender.name()), "commits/s", value, commits))
+    });
+    let one = median(ONE_COMMIT, Contender::Commits).map(|value| row(ONE_COMMIT, "us", value, None));
+    of_cycles.chain(one).collect()
+}

@@ -1,0 +1,58 @@
+//! One contender's server, from the beginning of the bench to its end: a store is not filled anew for every round.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::caller::Caller;
+use super::calls::Numbers;
+use super::contender::Contender;
+use crate::child::Server;
+use crate::folder::Folder;
+
+/// Jobs that are computed beforehand, to be asked for again.
+pub(super) const KNOWN_JOBS: u64 = 1_000;
+/// The first of their numbers; those of new jobs are higher than all of them.
+pub(super) const FIRST_KNOWN: u64 = 100_000;
+
+pub(super) struct Lane {
+    pub(super) contender: Contender,
+    pub(super) server: Server,
+}
+
+impl Lane {
+    /// Starts the server in this folder, where its store may be already.
+    pub(super) fn start(contender: Contender, folder: Folder, product: Option<&Path>) -> Result<Self> {
+        let server = match contender {
+            Contender::Null | Contender::NullAgain | Contender::Commits => {
+                Server::start_in(folder, &std::env::current_exe()?, &["null"], &[])
+            }
+            Contender::Empty | Contender::Stored => start_product(folder, product),
+        };
+        let server = server.with_context(|| format!("start the server \"{}\"", contender.name()))?;
+        Ok(Self { contender, server })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Computes the jobs that are asked for again.
+    pub(super) async fn compute_known(&self, numbers: &Numbers) -> Result<()> {
+        let mut caller = Caller::connect(self.address(), numbers.clone()).await?;
+        for number in 0..KNOWN_JOBS {
+            caller.compute_known(FIRST_KNOWN + number).await?;
+        }
+        Ok(())
+    }
+}
+
+fn start_product(folder: Folder, product: Option<&Path>) -> Result<Server> {
+    let environment = [
+        ("PILOTLIGHT_SERVER_HOST", "127.0.0.1"),
+        ("PILOTLIGHT_SERVER_PORT", "0"),
+        ("PILOTLIGHT_LOG_LEVEL", "warn"),
+    ];
+    Server::start_in(folder, product.context("no server was given")?, &["serve"], &environment)
+}

@@ -1,0 +1,70 @@
+//! How long one job takes from its submission to "the runner has it", when nothing else is going on and the runner
+//! waits already.
+//!
+//! Nobody can do it with less than two commits (the job is taken; the lease is given) and two round trips (the
+//! caller's, the runner's), so that is the floor: bare commits of one caller, and calls to the null server one at a
+//! time, measured in the same round.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::time::sleep;
+
+use super::caller::Caller;
+use super::calls::{Numbers, TYPE};
+use super::lane::Lane;
+use crate::series::quantile;
+
+/// A runner's poll is parked long before.
+const PARKED_AFTER: Duration = Duration::from_millis(2);
+
+/// The median wait of so many jobs, in microseconds.
+pub(super) async fn submit_to_runner_us(lane: &Lane, jobs: usize, numbers: &Numbers) -> Result<f64> {
+    let (mut caller, mut runner) = (connect(lane, numbers).await?, connect(lane, numbers).await?);
+    let mut waits = Vec::with_capacity(jobs);
+    for _ in 0..jobs {
+        waits.push(submit_to_runner(&mut caller, &mut runner).await?);
+    }
+    median_us(waits)
+}
+
+async fn submit_to_runner(caller: &mut Caller, runner: &mut Caller) -> Result<Duration> {
+    runner.ask_for_next(TYPE).await?;
+    sleep(PARKED_AFTER).await;
+    let submitted_at = Instant::now();
+    caller.send_submission().await?;
+    let at_runner = async { runner.leased().await.map(|leased| (leased, submitted_at.elapsed())) };
+    let (answered, at_runner) = tokio::join!(caller.submitted(), at_runner);
+    answered?;
+    let (leased, wait) = at_runner?;
+    runner.start_and_complete(&leased).await?;
+    Ok(wait)
+}
+
+/// Of a server that answers at once: the median round trip of a submission and that of a `next`, together, in
+/// microseconds.
+pub(super) async fn two_round_trips_us(lane: &Lane, jobs: usize, numbers: &Numbers) -> Result<f64> {
+    let mut caller = connect(lane, numbers).await?;
+    let (mut submissions, mut nexts) = (Vec::with_capacity(jobs), Vec::with_capacity(jobs));
+    for _ in 0..jobs {
+        sleep(PARKED_AFTER).await;
+        let asked = Instant::now();
+        caller.submit().await?;
+        submissions.push(asked.elapsed());
+        sleep(PARKED_AFTER).await;
+        let asked = Instant::now();
+        caller.ask_for_next(TYPE).await?;
+        caller.leased().await?;
+        nexts.push(asked.elapsed());
+    }
+    Ok(median_us(submissions)? + median_us(nexts)?)
+}
+
+async fn connect(lane: &Lane, numbers: &Numbers) -> Result<Caller> {
+    Caller::connect(lane.address(), numbers.clone()).await
+}
+
+fn median_us(waits: Vec<Duration>) -> Result<f64> {
+    let waits = waits.into_iter().map(|wait| wait.as_secs_f64() * 1e6).collect();
+    quantile(waits, 0.5).context("no job in a whole block")
+}

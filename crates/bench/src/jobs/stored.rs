@@ -1,0 +1,150 @@
+//! Fills a store before its server starts, by the store's own verbs: through HTTP a million jobs would take an hour
+//! of measuring nothing.
+//!
+//! Nine of ten are completed; the tenth waits for runners that nobody has. They came over the last ten days.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, bail};
+use fastrand::Rng;
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::{Event, Fingerprint, Freshness, JobId, Lease, Options, Rules, Word};
+use pilotlight_core::time::Epoch;
+use pilotlight_store::sqlite::Sqlite;
+use pilotlight_store::{Console, Limits, NewJob, Payload, Said, Settings, Store, Submitted};
+use tokio::task::JoinSet;
+
+use super::calls::{CONSOLE, INPUT, KNOWN, OUTPUT};
+
+/// The product's own default, seen from where it is started.
+const STORE: &str = "pilotlight-data";
+/// Enough for every commit to be shared by many.
+const CALLERS: u64 = 256;
+/// One in so many waits for runners of another type than the bench's.
+const WAITING: u64 = 10;
+const NOBODY_DOES: &str = "bench_nobody";
+
+const OVER: Duration = Duration::from_secs(10 * 24 * 60 * 60);
+
+/// Makes a store with so many jobs in it.
+pub(super) async fn fill(folder: &Path, jobs: u64) -> Result<()> {
+    let store = Sqlite::open(&folder.join(STORE), settings())?;
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        callers.spawn(store_each(store.clone(), caller, jobs));
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+fn settings() -> Settings {
+    Settings {
+        rules: Rules {
+            heartbeat_timeout: Duration::from_secs(90),
+            dispatch_within: Duration::from_secs(2),
+            lost_retries: 3,
+            failed_ttl: Duration::from_secs(600),
+        },
+        hooked: Arc::new(HashSet::new()),
+        limits: Limits { console_bytes: 1 << 20 },
+    }
+}
+
+async fn store_each(store: Arc<dyn Store>, caller: u64, jobs: u64) -> Result<()> {
+    let mut rng = Rng::with_seed(caller);
+    let began = now()?.before(OVER);
+    for number in (caller..jobs).step_by(usize::try_from(CALLERS)?) {
+        let at = began.after(OVER.mul_f64(share(number, jobs)));
+        if number % WAITING == 0 {
+            submit(&*store, &mut rng, NOBODY_DOES, at).await?;
+        } else {
+            let job = submit(&*store, &mut rng, KNOWN, at).await?;
+            complete(&*store, job, at).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Epoch) -> Result<JobId> {
+    let (mut random, mut key) = ([0; 10], [0; 32]);
+    rng.fill(&mut random);
+    rng.fill(&mut key);
+    let new = NewJob {
+        id: JobId::new(at, random),
+        job_type: JobType::parse(job_type)?,
+        key: CacheKey::from_bytes(key),
+        input: INPUT.to_owned(),
+        options: Options {
+            priority: 0,
+            run_at: at,
+            max_attempts: 1,
+            retry_backoff: Duration::ZERO,
+            ttl: None,
+        },
+        freshness: Freshness::Any,
+        idempotency: None,
+    };
+    match store.submit(new, at).await? {
+        Submitted::New(job) => Ok(job.id),
+        known @ (Submitted::Known(_) | Submitted::Conflict) => {
+            bail!("a job that nobody knows is known: {known:?}")
+        }
+    }
+}
+
+async fn complete(store: &dyn Store, job: JobId, at: Epoch) -> Result<()> {
+    let runner = RunnerId::parse("bench")?;
+    said(store.say(job, Event::Claim { runner: runner.clone() }, Payload::default(), at).await?)?;
+    let word = Word { runner, lease: Some(Lease::new(1)) };
+    let result = Fingerprint([7; 32]);
+    let payload = Payload {
+        console: Some(Console::Whole(CONSOLE.to_owned())),
+        output: Some(OUTPUT.to_owned()),
+        error: None,
+    };
+    said(store.say(job, Event::Complete { word, result }, payload, at).await?)
+}
+
+fn said(said: Said) -> Result<()> {
+    match said {
+        Said::Taken(_) => Ok(()),
+        Said::Refused(..) | Said::ConsoleFull | Said::Unknown => bail!("a word was not taken: {said:?}"),
+    }
+}
+
+fn now() -> Result<Epoch> {
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    Ok(Epoch::from_millis(u64::try_from(millis)?))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share of ten days")]
+fn share(number: u64, jobs: u64) -> f64 {
+    number as f64 / jobs as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use pilotlight_core::job::Status;
+    use pilotlight_store::Listed;
+
+    use super::*;
+    use crate::folder::Folder;
+
+    #[tokio::test]
+    async fn a_full_store_holds_so_many_jobs_most_of_them_completed() -> Result<()> {
+        let folder = Folder::create()?;
+        fill(folder.path(), 200).await?;
+        let store = Sqlite::open(&folder.path().join(STORE), settings())?;
+        for (status, count) in [(Status::Completed, 180), (Status::Pending, 20)] {
+            let wanted = Listed { status: Some(status), limit: 1 };
+            assert_eq!(store.jobs(wanted, now()?).await?.1, count, "{status:?}");
+        }
+        Ok(())
+    }
+}

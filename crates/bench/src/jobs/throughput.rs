@@ -1,0 +1,99 @@
+//! How much is done in a second by a server that has one core to itself.
+//!
+//! Each of 64 callers has one connection and does one thing after the other on it: a whole life cycle (submit a job
+//! that is new, ask for the next job, start it, complete it: four calls, all of them durable), or one submission of a
+//! job that is known. In a life cycle whoever asks for a job has submitted one, so there always is one; mostly it is
+//! another caller's. The load has the other core and never sleeps, as in the bench of matches.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::task::JoinSet;
+
+use super::caller::Caller;
+use super::calls::Numbers;
+use super::lane::{FIRST_KNOWN, KNOWN_JOBS, Lane};
+use crate::load::awake::Awake;
+
+pub(super) const CALLERS: u64 = 64;
+
+/// What every caller does again and again.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Work {
+    LifeCycles,
+    KnownAnswers,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ThroughputPlan {
+    pub(super) warm_up: Duration,
+    pub(super) window: Duration,
+}
+
+/// One round of one lane.
+pub(super) struct Round {
+    pub(super) per_second: f64,
+    /// Steadier than throughput on a machine that others use too.
+    pub(super) cpu_us: f64,
+}
+
+pub(super) async fn round(lane: &Lane, work: Work, plan: ThroughputPlan, numbers: &Numbers) -> Result<Round> {
+    let callers = connect(lane, numbers).await?;
+    let _awake = Awake::new();
+    let cpu_before = lane.server.cpu_time()?;
+    let start = Instant::now() + plan.warm_up;
+    let done = work_until(callers, work, start + plan.window).await?;
+    let cpu = lane.server.cpu_time()?.saturating_sub(cpu_before);
+    let counted = start..start + plan.window;
+    let in_window = done.iter().filter(|at| counted.contains(at)).count();
+    Ok(Round {
+        per_second: number(in_window) / plan.window.as_secs_f64(),
+        cpu_us: cpu.as_secs_f64() * 1e6 / number(done.len()),
+    })
+}
+
+async fn connect(lane: &Lane, numbers: &Numbers) -> Result<Vec<Caller>> {
+    let mut callers = Vec::new();
+    for _ in 0..CALLERS {
+        callers.push(Caller::connect(lane.address(), numbers.clone()).await?);
+    }
+    Ok(callers)
+}
+
+/// When each piece of work was done.
+async fn work_until(callers: Vec<Caller>, work: Work, end: Instant) -> Result<Vec<Instant>> {
+    let mut all = JoinSet::new();
+    for (first, caller) in (0..).zip(callers) {
+        all.spawn(work_alone_until(caller, work, end, first));
+    }
+    let mut done = Vec::new();
+    while let Some(ended) = all.join_next().await {
+        done.extend(ended?.context("a caller gave up")?);
+    }
+    Ok(done)
+}
+
+async fn work_alone_until(
+    mut caller: Caller,
+    work: Work,
+    end: Instant,
+    mut known: u64,
+) -> Result<Vec<Instant>> {
+    let mut done = Vec::new();
+    loop {
+        match work {
+            Work::LifeCycles => caller.life_cycle().await?,
+            Work::KnownAnswers => caller.ask_known(FIRST_KNOWN + known % KNOWN_JOBS).await?,
+        }
+        known += CALLERS - 1;
+        let now = Instant::now();
+        done.push(now);
+        if now >= end {
+            return Ok(done);
+        }
+    }
+}
+
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).expect("a round has fewer than four billion pieces of work"))
+}

@@ -1,0 +1,234 @@
+//! Draws what happens next from a seed and from what is there. The weather changes: crowds of callers, busy runners,
+//! silence, jumps of the clock. It prefers the moments at which something ends, and those right beside them.
+
+use fastrand::Rng;
+use pilotlight_core::job::{Cancel, Freshness};
+
+use super::event::{Event, Settings, Timed, What, Wish, Wrote};
+use super::model::Stage;
+use super::world::{Given, World};
+
+/// Draws one history.
+#[derive(Debug)]
+pub struct Driver {
+    rng: Rng,
+    settings: Settings,
+    now: u64,
+    keys: u8,
+    runners: u8,
+    submissions: u32,
+    weather: Weather,
+}
+
+/// How likely each kind of event is at the moment, and how fast time passes.
+#[derive(Debug)]
+struct Weather {
+    weights: [u32; KINDS.len()],
+    lasts: u32,
+    pace: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Submit,
+    Dispatch,
+    Claim,
+    Say,
+    Void,
+    Cancel,
+    Invalid,
+    Sweep,
+    Prune,
+    Delete,
+    Restart,
+}
+
+/// Each kind and how likely it is at most.
+const KINDS: [(Kind, u32); 11] = [
+    (Kind::Submit, 300),
+    (Kind::Dispatch, 250),
+    (Kind::Claim, 60),
+    (Kind::Say, 600),
+    (Kind::Void, 40),
+    (Kind::Cancel, 40),
+    (Kind::Invalid, 15),
+    (Kind::Sweep, 60),
+    (Kind::Prune, 6),
+    (Kind::Delete, 10),
+    (Kind::Restart, 2),
+];
+
+/// With so many jobs under way callers wait, so that the model stays quick.
+const JOBS_AT_ONCE: usize = 150;
+
+impl Driver {
+    /// A driver with settings of its own choice.
+    #[must_use]
+    pub fn new(mut rng: Rng) -> Self {
+        let settings = Settings {
+            heartbeat_timeout: one_of(&mut rng, &[50, 1000, 1000, 30_000]),
+            dispatch_within: one_of(&mut rng, &[20, 200, 2000]),
+            lost_retries: rng.u32(..4),
+            failed_ttl: one_of(&mut rng, &[0, 500, 5000]),
+            keep_for: one_of(&mut rng, &[3000, 30_000, 3_000_000]),
+            console_bytes: one_of(&mut rng, &[100, 1000]),
+        };
+        let (keys, runners) = (one_of(&mut rng, &[3, 12, 40, 200]), one_of(&mut rng, &[1, 4, 12]));
+        let weather = Weather::draw(&mut rng);
+        Self { rng, settings, now: 0, keys, runners, submissions: 0, weather }
+    }
+
+    /// What holds for the whole history.
+    #[must_use]
+    pub const fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// What happens next, and when.
+    pub fn draw(&mut self, world: &World) -> Timed {
+        self.weather.lasts -= 1;
+        if self.weather.lasts == 0 {
+            self.weather = Weather::draw(&mut self.rng);
+        }
+        self.pass_time(world);
+        let event = match self.weather.kind(&mut self.rng) {
+            Kind::Submit if world.model().jobs().count() < JOBS_AT_ONCE => self.submit(),
+            Kind::Submit => Event::Prune,
+            Kind::Dispatch => Event::Dispatch { runner: self.runner(), types: self.rng.u8(1..8) },
+            Kind::Claim => Event::Claim { job: self.some_job(world), runner: self.runner() },
+            Kind::Say => self.say(world),
+            Kind::Void => {
+                let Given { job, lease, .. } = self.some_lease(world);
+                Event::Void { job, lease }
+            }
+            Kind::Cancel => {
+                let whose = one_of(&mut self.rng, &[Cancel::One, Cancel::One, Cancel::All]);
+                Event::Cancel { job: self.some_job(world), whose }
+            }
+            Kind::Invalid => Event::Invalid { job: self.some_job(world) },
+            Kind::Sweep => Event::Sweep,
+            Kind::Prune => Event::Prune,
+            Kind::Delete => Event::Delete { job: self.some_job(world), other: self.some_job(world) },
+            Kind::Restart => Event::Restart,
+        };
+        (self.now, event)
+    }
+
+    fn pass_time(&mut self, world: &World) {
+        self.now += self.rng.u64(..=self.weather.pace);
+        if self.rng.u8(..) < 20
+            && let Some(end) = self.some_end(world)
+            && end > self.now
+        {
+            self.now = (end + self.rng.u64(..=2)).saturating_sub(1).max(self.now);
+        }
+    }
+
+    /// A moment at which something ends for some job.
+    fn some_end(&mut self, world: &World) -> Option<u64> {
+        let job = self.some_job(world);
+        let (row, _) = world.model().job(job)?;
+        match row.stage {
+            Stage::Waiting => Some(row.ready),
+            Stage::Sent { until, .. } => Some(until),
+            Stage::Working { heard, .. } => Some(heard + self.settings.heartbeat_timeout),
+            Stage::Done { until, .. } | Stage::Broke { until, .. } => until,
+        }
+    }
+
+    fn submit(&mut self) -> Event {
+        self.submissions += 1;
+        let rng = &mut self.rng;
+        Event::Submit(Wish {
+            number: self.submissions,
+            key: rng.u8(..self.keys),
+            freshness: if rng.u8(..) < 30 { Freshness::Again } else { Freshness::Any },
+            priority: one_of(rng, &[0, 0, 0, 0, 5, -5, i32::MAX, i32::MIN]),
+            delay: one_of(rng, &[0, 0, 0, 0, 1, 100, 3000]),
+            ttl: one_of(rng, &[None, None, Some(1), Some(500), Some(20_000)]),
+            max_attempts: one_of(rng, &[1, 1, 1, 2, 5]),
+            backoff: one_of(rng, &[0, 0, 1, 100, 3000]),
+            idempotency: (rng.u8(..) < 30).then(|| rng.u8(..8)),
+        })
+    }
+
+    /// Mostly whoever was given a lease says what follows; some are late, some are strangers, some say it twice.
+    fn say(&mut self, world: &World) -> Event {
+        let Given { job, runner, lease } = self.some_lease(world);
+        let runner = if self.rng.u8(..) < 16 { self.runner() } else { runner };
+        let lease = match self.rng.u8(..) {
+            0..40 => None,
+            40..50 => Some(lease + 1),
+            50..60 => Some(self.rng.u64(..4)),
+            60.. => Some(lease),
+        };
+        let console = match self.rng.u8(..) {
+            0..30 => Some(Wrote::Whole(self.rng.u8(..))),
+            30..60 => Some(Wrote::Piece(self.rng.u8(..60))),
+            60.. => None,
+        };
+        Event::Say { job, runner, lease, what: self.what(), console }
+    }
+
+    fn what(&mut self) -> What {
+        match self.rng.u8(..100) {
+            0..35 => What::Start,
+            35..55 => What::Heartbeat(self.rng.bool().then(|| self.rng.u8(..=100))),
+            55..85 => What::Complete(self.rng.u8(..3)),
+            _ => What::Fail(self.rng.u8(..3)),
+        }
+    }
+
+    fn runner(&mut self) -> u8 {
+        self.rng.u8(..self.runners)
+    }
+
+    /// Mostly the last ones.
+    fn some_lease(&mut self, world: &World) -> Given {
+        let given = world.given();
+        let back = if self.rng.u8(..) < 200 { 12 } else { given.len().max(1) };
+        let place = self.rng.usize(..back);
+        given.iter().rev().nth(place).copied().unwrap_or(Given { job: self.submissions, runner: 0, lease: 1 })
+    }
+
+    /// One that is there, or that was there.
+    fn some_job(&mut self, world: &World) -> u32 {
+        if self.rng.u8(..) < 16 {
+            return self.rng.u32(..=self.submissions);
+        }
+        let place = self.rng.usize(..world.model().jobs().count().max(1));
+        world.model().jobs().nth(place).map_or(0, |(number, _)| number)
+    }
+}
+
+impl Weather {
+    fn draw(rng: &mut Rng) -> Self {
+        let pace = match rng.u8(..) {
+            0..120 => 2,
+            120..200 => 20,
+            200..244 => 200,
+            244.. => 5000,
+        };
+        let weights = KINDS.map(|(kind, most)| {
+            // Now and then nobody looks after anything for a while.
+            let is_upkeep = matches!(kind, Kind::Sweep | Kind::Prune);
+            if is_upkeep && rng.u8(..) < 40 { 0 } else { rng.u32(..=most) }
+        });
+        Self { weights, lasts: rng.u32(1..400), pace }
+    }
+
+    fn kind(&self, rng: &mut Rng) -> Kind {
+        let mut at = rng.u32(..self.weights.iter().sum::<u32>().max(1));
+        for ((kind, _), weight) in KINDS.iter().zip(self.weights) {
+            match at.checked_sub(weight) {
+                Some(rest) => at = rest,
+                None => return *kind,
+            }
+        }
+        Kind::Say
+    }
+}
+
+fn one_of<T: Copy>(rng: &mut Rng, choice: &[T]) -> T {
+    choice[rng.usize(..choice.len())]
+}

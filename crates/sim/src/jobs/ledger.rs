@@ -1,0 +1,196 @@
+//! What must always hold, held against what the store answered, without a model. Its truth is DESIGN.md, "What must
+//! always hold".
+
+use std::collections::HashMap;
+use std::ops::AddAssign;
+
+use pilotlight_core::job::Change;
+
+use super::model::{Row, Stage};
+use super::world::Broken;
+
+/// What was answered about every job so far.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    books: HashMap<u32, Book>,
+    tally: Tally,
+}
+
+/// What was answered about one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Book {
+    lease: u64,
+    /// Whether somebody holds that lease.
+    is_held: bool,
+    end: Option<End>,
+}
+
+/// An end, without what may still change of it: whether it is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Result(u8),
+    Failure(pilotlight_core::job::Failure, Option<u8>),
+}
+
+/// How much came about: a history in which nothing happens proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "each counts what it says")]
+pub struct Tally {
+    pub new: u64,
+    pub joined: u64,
+    pub known: u64,
+    pub conflicts: u64,
+    pub leases: u64,
+    pub completed: u64,
+    pub failed: u64,
+    pub queued_again: u64,
+    pub expired: u64,
+    pub repeated: u64,
+    pub refused: u64,
+    pub forgotten: u64,
+    pub restarts: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.new += other.new;
+        self.joined += other.joined;
+        self.known += other.known;
+        self.conflicts += other.conflicts;
+        self.leases += other.leases;
+        self.completed += other.completed;
+        self.failed += other.failed;
+        self.queued_again += other.queued_again;
+        self.expired += other.expired;
+        self.repeated += other.repeated;
+        self.refused += other.refused;
+        self.forgotten += other.forgotten;
+        self.restarts += other.restarts;
+    }
+}
+
+impl Ledger {
+    /// What came about so far.
+    #[must_use]
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The same, to be counted on.
+    pub const fn count(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    /// A submission became a job of its own.
+    ///
+    /// # Errors
+    /// When there was such a job.
+    pub fn accepted(&mut self, job: u32) -> Result<(), Broken> {
+        self.tally.new += 1;
+        let before = self.books.insert(job, Book::default());
+        Broken::unless(before.is_none(), || format!("job {job} is accepted again"))
+    }
+
+    /// The store took a word that changed a job, which is now like this.
+    ///
+    /// # Errors
+    /// When that must not be: a lease that does not grow, two that are held at once, a change after the end.
+    pub fn changed(&mut self, job: u32, change: Change, row: &Row) -> Result<(), Broken> {
+        let book = self.books.entry(job).or_default();
+        let ended = book.end.is_some();
+        let only_forgotten = change == Change::Expired || change == Change::Nothing;
+        Broken::unless(!ended || only_forgotten, || format!("job {job} ended, and then {change:?}"))?;
+        match change {
+            Change::Dispatched => book.given(job, row)?,
+            // A dispatched job that starts keeps its lease.
+            Change::Claimed if row.lease > book.lease => book.given(job, row)?,
+            Change::Claimed | Change::Heard => book.must_be_held(job)?,
+            Change::Queued => {
+                book.must_be_held(job)?;
+                book.is_held = false;
+                self.tally.queued_again += 1;
+            }
+            Change::Completed => {
+                book.must_be_held(job)?;
+                book.is_held = false;
+                self.tally.completed += 1;
+            }
+            Change::Failed => {
+                book.is_held = false;
+                self.tally.failed += 1;
+            }
+            Change::Expired => self.tally.expired += 1,
+            Change::Nothing => self.tally.repeated += 1,
+            Change::Left => {}
+        }
+        if matches!(change, Change::Dispatched) || (change == Change::Claimed && row.attempts > 0) {
+            self.tally.leases += 1;
+        }
+        self.seen(job, row)
+    }
+
+    /// A job was read.
+    ///
+    /// # Errors
+    /// When it is not as it was left.
+    pub fn seen(&mut self, job: u32, row: &Row) -> Result<(), Broken> {
+        let Some(book) = self.books.get_mut(&job) else {
+            return Err(Broken(format!("job {job} is nobody's")));
+        };
+        let same = row.lease == book.lease;
+        Broken::unless(same, || format!("job {job} has lease {}, and was given {}", row.lease, book.lease))?;
+        let end = end_of(row);
+        Broken::unless(book.end.is_none() || book.end == end, || {
+            format!("job {job} ended as {:?}, and again as {end:?}", book.end)
+        })?;
+        book.end = end;
+        Ok(())
+    }
+
+    /// Somebody deleted it, or it was pruned.
+    ///
+    /// # Errors
+    /// When it was not there.
+    pub fn forgotten(&mut self, job: u32) -> Result<(), Broken> {
+        self.tally.forgotten += 1;
+        let before = self.books.remove(&job);
+        Broken::unless(before.is_some(), || format!("job {job} is forgotten, and was never there"))
+    }
+
+    /// An equal submission became a job of its own: no other one may be under way.
+    ///
+    /// # Errors
+    /// When this one is.
+    pub fn shares_nothing_with(&self, twin: u32) -> Result<(), Broken> {
+        let ended = self.books.get(&twin).is_none_or(|book| book.end.is_some());
+        Broken::unless(ended, || format!("an equal submission runs beside job {twin}, which is under way"))
+    }
+
+    /// Jobs that are there.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        self.books.len()
+    }
+}
+
+impl Book {
+    fn given(&mut self, job: u32, row: &Row) -> Result<(), Broken> {
+        Broken::unless(!self.is_held, || format!("job {job} is given while lease {} is held", self.lease))?;
+        let grows = row.lease > self.lease;
+        Broken::unless(grows, || format!("job {job}: lease {} after {}", row.lease, self.lease))?;
+        (self.lease, self.is_held) = (row.lease, true);
+        Ok(())
+    }
+
+    fn must_be_held(&self, job: u32) -> Result<(), Broken> {
+        Broken::unless(self.is_held, || format!("job {job}: a word counts though nobody holds a lease"))
+    }
+}
+
+const fn end_of(row: &Row) -> Option<End> {
+    match row.stage {
+        Stage::Done { result, .. } => Some(End::Result(result)),
+        Stage::Broke { why, report, .. } => Some(End::Failure(why, report)),
+        Stage::Waiting | Stage::Sent { .. } | Stage::Working { .. } => None,
+    }
+}

@@ -1,0 +1,17 @@
+//! Attacks jobs: random callers, runners, clocks and restarts, played to a real store and to a reference model at once.
+//! After every event both must say the same, and the ledger must have nothing against it.
+//!
+//! In reading order:
+
+pub mod cast;
+pub mod event;
+
+pub mod model;
+
+pub mod ledger;
+
+pub mod world;
+
+pub mod driver;
+
+pub mod attack;

@@ -1,0 +1,94 @@
+//! Where the store lives: a folder in memory where the machine has such a place, for what is on trial is what is kept, and
+//! not how a disk keeps it.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pilotlight_core::job::JobId;
+use pilotlight_core::time::Epoch;
+use pilotlight_store::sqlite::Sqlite;
+use pilotlight_store::{Limits, Store};
+
+use super::Broken;
+use crate::jobs::event::Settings;
+
+/// When every history begins; `u64` so that nothing of the product sees moments before 1970.
+const BEGAN: u64 = 1_700_000_000_000;
+
+const MEMORY: &str = "/dev/shm";
+
+/// That moment of a history, by the wall clock.
+pub(super) const fn epoch(at: u64) -> Epoch {
+    Epoch::from_millis(BEGAN + at)
+}
+
+/// The moment in a history.
+pub(super) const fn since_began(at: Epoch) -> u64 {
+    at.as_millis() - BEGAN
+}
+
+#[derive(Debug)]
+pub(super) struct House {
+    settings: Settings,
+    store: Option<Arc<dyn Store>>,
+    folder: PathBuf,
+    ids: HashMap<u32, JobId>,
+}
+
+impl House {
+    pub(super) fn new(settings: Settings) -> Self {
+        let folder = new_folder();
+        let store = open(&folder, settings).expect("an empty store opens");
+        Self { settings, store: Some(store), folder, ids: HashMap::new() }
+    }
+
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(self.store.as_ref().expect("it is open between two events"))
+    }
+
+    /// The job's name, if it was ever answered.
+    pub(super) fn id_of(&self, job: u32) -> Option<JobId> {
+        self.ids.get(&job).copied()
+    }
+
+    pub(super) fn note(&mut self, job: u32, id: JobId) {
+        self.ids.insert(job, id);
+    }
+
+    /// Lets go of the store, and opens what it left.
+    pub(super) fn restart(&mut self) -> Result<(), Broken> {
+        self.store = None;
+        self.store = Some(open(&self.folder, self.settings)?);
+        Ok(())
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.store = None;
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, pilotlight_store::Error> {
+    let settings = pilotlight_store::Settings {
+        rules: settings.rules(),
+        hooked: Arc::new(HashSet::new()),
+        limits: Limits { console_bytes: settings.console_bytes },
+    };
+    Sqlite::open(folder, settings)
+}
+
+fn new_folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let memory = Path::new(MEMORY);
+    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let folder = place.join(format!("pilotlight-sim-{}-{count}", std::process::id()));
+    fs::remove_dir_all(&folder).ok();
+    folder
+}

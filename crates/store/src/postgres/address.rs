@@ -1,0 +1,219 @@
+//! Reads a database's address, once. What of it may be shown stands here: never the user, never the password.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+use super::tls::Trust;
+use crate::error::Error;
+
+/// For each of the server's addresses. Longer is for machines that do not exist.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// What was sent and not acknowledged for so long goes to nobody.
+const UNHEARD_FOR: Duration = Duration::from_secs(10);
+/// A silent connection is asked after this.
+const SILENT_FOR: Duration = Duration::from_secs(30);
+
+/// Where a database is, and how it is reached.
+#[derive(Clone)]
+pub(super) struct Address {
+    /// For the client.
+    pub(super) config: tokio_postgres::Config,
+    /// What makes a sealed connection the right one.
+    pub(super) trust: Trust,
+    /// For people.
+    pub(super) shown: String,
+}
+
+impl Address {
+    /// Reads `postgres://user:password@host:port/database?option=value`.
+    pub(super) fn parse(url: &str) -> Result<Self, Error> {
+        let (rest, ours) = Ours::take_from(url)?;
+        let mut config: tokio_postgres::Config = rest.parse().map_err(|_| refused(NOT_UNDERSTOOD))?;
+        if config.get_hosts().is_empty() {
+            config.host("localhost");
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("pilotlight");
+        }
+        config.ssl_mode(ours.mode.on_the_wire());
+        config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT_WITHIN));
+        config.tcp_user_timeout(UNHEARD_FOR).keepalives_idle(SILENT_FOR).keepalives_interval(CONNECT_WITHIN);
+        if config.get_hosts().len() > 1 {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        let shown = shown(&config);
+        Ok(Self { config, trust: ours.trust()?, shown })
+    }
+}
+
+const NOT_UNDERSTOOD: &str = "it is not understood; it looks like postgres://user:password@host:5432/database, with \
+                              special characters escaped (`@` is `%40`), and its options are those of the library libpq";
+
+/// Texts of the address are never repeated: a part of the password may be among them.
+fn refused(why: &str) -> Error {
+    Error::Unavailable(format!("failed to read the database's address: {why}"))
+}
+
+fn shown(config: &tokio_postgres::Config) -> String {
+    let ports = config.get_ports();
+    let places: Vec<_> = config
+        .get_hosts()
+        .iter()
+        .enumerate()
+        .map(|(at, host)| {
+            let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+            match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                Host::Unix(folder) => format!("{}:{port}", folder.display()),
+            }
+        })
+        .collect();
+    let database = config.get_dbname().map(|name| format!("/{name}")).unwrap_or_default();
+    format!("PostgreSQL at {}{database}", places.join(","))
+}
+
+/// The options that the client's library does not know.
+#[derive(Default)]
+struct Ours {
+    mode: Mode,
+    roots: Option<String>,
+}
+
+/// How sealed a connection must be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Mode {
+    Disable,
+    /// Where the server can.
+    #[default]
+    Prefer,
+    /// By whomever.
+    Require,
+    /// By the server that the address names.
+    Verify,
+}
+
+impl Ours {
+    /// The address without them, and them.
+    fn take_from(url: &str) -> Result<(String, Self), Error> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(refused(NOT_UNDERSTOOD));
+        }
+        // The password goes up to the first `@`, whatever stands in it.
+        let place_at = url.find('@').map_or(0, |at| at + 1);
+        let Some(options_at) = url[place_at..].find('?').map(|at| place_at + at) else {
+            return one_place(&url[place_at..]).map(|()| (url.to_owned(), Self::default()));
+        };
+        one_place(&url[place_at..options_at])?;
+        let mut ours = Self::default();
+        let mut theirs = Vec::new();
+        for option in url[options_at + 1..].split('&') {
+            match option.split_once('=') {
+                Some(("sslmode", mode)) => ours.mode = Mode::parse(mode)?,
+                Some(("sslrootcert", roots)) => ours.roots = Some(unescaped(roots)?),
+                Some(("sslcert" | "sslkey", _)) => return Err(refused(NO_CLIENT_CERTIFICATE)),
+                Some(_) | None => theirs.push(option),
+            }
+        }
+        Ok((format!("{}?{}", &url[..options_at], theirs.join("&")), ours))
+    }
+
+    fn trust(&self) -> Result<Trust, Error> {
+        match (self.mode, self.roots.as_deref()) {
+            (Mode::Disable, _) | (Mode::Prefer | Mode::Require, None) => Ok(Trust::Anybody),
+            (Mode::Verify, None) | (_, Some("system")) => Ok(Trust::PublicRoots),
+            (Mode::Prefer | Mode::Require | Mode::Verify, Some(path)) => {
+                Trust::roots_in(&PathBuf::from(path))
+            }
+        }
+    }
+}
+
+const NO_CLIENT_CERTIFICATE: &str = "`sslcert` and `sslkey` are not supported: sign in with a password";
+
+/// A second `@` is one in the password that was not escaped: the rest would be taken for a host and shown.
+fn one_place(place: &str) -> Result<(), Error> {
+    if place.contains('@') { Err(refused(NOT_UNDERSTOOD)) } else { Ok(()) }
+}
+
+fn unescaped(value: &str) -> Result<String, Error> {
+    let text = percent_encoding::percent_decode_str(value).decode_utf8();
+    text.map(std::borrow::Cow::into_owned).map_err(|_| refused(NOT_UNDERSTOOD))
+}
+
+impl Mode {
+    fn parse(text: &str) -> Result<Self, Error> {
+        match text {
+            "disable" => Ok(Self::Disable),
+            "allow" | "prefer" => Ok(Self::Prefer),
+            "require" => Ok(Self::Require),
+            "verify-ca" | "verify-full" => Ok(Self::Verify),
+            _ => Err(refused("`sslmode` is disable, prefer, require or verify-full")),
+        }
+    }
+
+    const fn on_the_wire(self) -> SslMode {
+        match self {
+            Self::Disable => SslMode::Disable,
+            Self::Prefer => SslMode::Prefer,
+            Self::Require | Self::Verify => SslMode::Require,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why_not(url: &str) -> String {
+        Address::parse(url).map(|address| address.shown).expect_err("it is refused").to_string()
+    }
+
+    #[test]
+    fn what_is_shown_of_an_address_is_its_place() {
+        for (url, shown) in [
+            ("postgres://u:secret@db.example:6543/jobs", "PostgreSQL at db.example:6543/jobs"),
+            ("postgresql://u:se/cr?et@db.example/jobs?sslmode=disable", "PostgreSQL at db.example:5432/jobs"),
+            ("postgres://u:secret@a,b:6543/jobs", "PostgreSQL at a:5432,b:6543/jobs"),
+            ("postgres:///jobs?password=secret&host=/run/pg", "PostgreSQL at /run/pg:5432/jobs"),
+            ("postgres://", "PostgreSQL at localhost:5432"),
+        ] {
+            assert_eq!(Address::parse(url).unwrap().shown, shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_refused_address_shows_nothing_of_its_password() {
+        for url in [
+            "postgres://u:secret@x@db.example/jobs",
+            "postgres://u:secret@db.example:port/jobs",
+            "postgres://u:secret@db.example/jobs?secret=1",
+            "postgres://u:secret@db.example/jobs?password=secret&secret",
+            "postgres://u:secret@db.example/jobs?sslmode=secret",
+            "postgres://u:secret@db.example/jobs?sslcert=secret",
+            "mysql://u:secret@db.example/jobs",
+            "u:secret@db.example/jobs",
+            "",
+        ] {
+            let why = why_not(url);
+            assert!(!why.contains("secret") && why.contains("address"), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_address_says_how_sealed_a_connection_must_be() {
+        for (option, mode) in [
+            ("", SslMode::Prefer),
+            ("?sslmode=disable", SslMode::Disable),
+            ("?sslmode=prefer&connect_timeout=2", SslMode::Prefer),
+            ("?connect_timeout=2&sslmode=require", SslMode::Require),
+            ("?sslmode=verify-full", SslMode::Require),
+        ] {
+            let address = Address::parse(&format!("postgres://u:p@h/d{option}")).unwrap();
+            assert_eq!(address.config.get_ssl_mode(), mode, "{option}");
+        }
+        let strict = Address::parse("postgres://h/d?sslmode=verify-full").unwrap();
+        assert!(matches!(strict.trust, Trust::PublicRoots));
+    }
+}

@@ -1,0 +1,100 @@
+//! What others are still to be told. A telling is written in the transaction of what it tells.
+
+use std::time::Duration;
+
+use pilotlight_core::ids::JobType;
+use pilotlight_core::job::{Job, JobId};
+use pilotlight_core::time::Epoch;
+use tokio_postgres::Row as Columns;
+
+use super::failure::Failure;
+use super::jobs::{column, text};
+use super::link::Link;
+use super::statements;
+use super::tx::{Tx, Write, given};
+use super::verb::{Done, Verb};
+use crate::error::Error;
+use crate::records::{HookCall, HookEvent, HookId, Settings};
+use crate::row::{damaged, epoch, number, time};
+
+/// Notes that this is to be told, where somebody wants to know.
+pub(super) fn note(tx: &mut Tx, job: &Job, event: HookEvent, settings: &Settings, now: Epoch) {
+    if settings.hooked.contains(&job.job_type) {
+        let (id, job_type) = (job.id.as_bytes().to_vec(), job.job_type.as_str().as_bytes().to_vec());
+        tx.write(statements::ADD_HOOK, given![id, job_type, event_number(event), time(now)]);
+    }
+}
+
+/// See [`crate::Store::hook_calls`].
+pub(super) struct HookCalls {
+    pub(super) at_most: i64,
+    pub(super) lease: Duration,
+    pub(super) now: Epoch,
+}
+
+impl Verb for HookCalls {
+    type Answer = Vec<HookCall>;
+
+    async fn run(&self, link: Link) -> Result<Done<Vec<HookCall>>, Failure> {
+        let until = time(self.now.after(self.lease));
+        let rows = link.ask(statements::LEASE_HOOKS, &[&time(self.now), &until, &self.at_most]).await?;
+        link.done();
+        let calls = rows.iter().map(call).collect::<Result<Vec<_>, _>>();
+        calls.map(Done::nothing_new).map_err(Failure::for_good)
+    }
+}
+
+fn call(row: &Columns) -> Result<HookCall, Error> {
+    let id: Vec<u8> = column(row, 1)?;
+    Ok(HookCall {
+        id: HookId(column(row, 0)?),
+        job: JobId::from_bytes(id.try_into().map_err(|_| damaged("job"))?),
+        job_type: JobType::parse(&text(row, 2)?).map_err(|_| damaged("job_type"))?,
+        event: event(column(row, 3)?)?,
+        at: epoch(column(row, 4)?, "at")?,
+        failures: number(column(row, 5)?, "failures")?,
+    })
+}
+
+/// See [`crate::Store::hook_done`].
+pub(super) struct HookDone {
+    pub(super) id: HookId,
+}
+
+impl Verb for HookDone {
+    type Answer = ();
+
+    async fn run(&self, link: Link) -> Result<Done<()>, Failure> {
+        link.write(&Write { statement: statements::END_HOOK, given: given![self.id.0] }).await?;
+        Ok(Done::nothing_new(()))
+    }
+}
+
+/// See [`crate::Store::hook_failed`].
+pub(super) struct HookFailed {
+    pub(super) id: HookId,
+    pub(super) again_at: Epoch,
+}
+
+impl Verb for HookFailed {
+    type Answer = ();
+
+    async fn run(&self, link: Link) -> Result<Done<()>, Failure> {
+        let given = given![self.id.0, time(self.again_at)];
+        link.write(&Write { statement: statements::DELAY_HOOK, given }).await?;
+        Ok(Done::nothing_new(()))
+    }
+}
+
+const fn event_number(event: HookEvent) -> i16 {
+    match event {
+        HookEvent::Created => 0,
+        HookEvent::Completed => 1,
+        HookEvent::Failed => 2,
+    }
+}
+
+fn event(number: i16) -> Result<HookEvent, Error> {
+    let known = [HookEvent::Created, HookEvent::Completed, HookEvent::Failed];
+    known.into_iter().find(|event| event_number(*event) == number).ok_or_else(|| damaged("event"))
+}

@@ -1,0 +1,398 @@
+//! Every statement, so that one test prepares them all on a real server. Those of jobs read the columns of
+//! [`crate::row::Row`] in their order, then what the store keeps beside them.
+
+use crate::row::columns;
+
+/// How each connection is set up. Nothing waits for ever, and a commit is on disk when it is answered.
+pub(super) const SESSION: &str = "SET search_path = pilotlight; SET client_min_messages = warning; \
+     SET statement_timeout = '10s'; SET lock_timeout = '8s'; SET idle_in_transaction_session_timeout = '20s'; \
+     SET jit = off; \
+     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// A row is read as it is, not as it was when the transaction began.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+pub(super) const COMMIT: &str = "COMMIT";
+pub(super) const ROLLBACK: &str = "ROLLBACK";
+
+/// The number is any, and the same in all versions.
+pub(super) const BEGIN_TO_MIGRATE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; \
+     SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '5min'; \
+     SET LOCAL idle_in_transaction_session_timeout = '10min'; \
+     SELECT pg_advisory_xact_lock(7164210597); \
+     DO $$ BEGIN \
+       IF to_regnamespace('pilotlight') IS NULL THEN CREATE SCHEMA pilotlight; END IF; \
+     END $$; \
+     CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BIGINT NOT NULL)";
+pub(super) const SCHEMA: &str = "SELECT value FROM meta WHERE name = 'schema'";
+pub(super) const READABLE_FROM: &str = "SELECT value FROM meta WHERE name = 'readable_from'";
+pub(super) const SET_META: &str = "INSERT INTO meta (name, value) VALUES ($1, $2) \
+     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+/// A notification that is lost with the server is made up for: nobody waits for the disk.
+pub(super) const LISTEN: &str =
+    "SET synchronous_commit = off; SET statement_timeout = '5s'; LISTEN pilotlight";
+pub(super) const NOTIFY: &str = "SELECT pg_notify('pilotlight', $1)";
+pub(super) const STILL_THERE: &str = "SELECT 1";
+
+/// The columns of a job, and those that only the store knows.
+macro_rules! kept {
+    () => {
+        concat!(columns!(), ", seq, ended_at, input_bytes, output_bytes, console_bytes")
+    };
+}
+
+/// A job's console so far.
+macro_rules! console {
+    () => {
+        "(SELECT string_agg(text, ''::bytea ORDER BY piece) FROM consoles WHERE consoles.job = seq)"
+    };
+}
+
+/// A job with what it ended with.
+macro_rules! found {
+    () => {
+        concat!(
+            "SELECT ",
+            kept!(),
+            ", output, error, ",
+            console!(),
+            " FROM jobs LEFT JOIN outputs ON job = seq "
+        )
+    };
+}
+
+pub(super) const FIND: &str = concat!(found!(), "WHERE id = $1");
+pub(super) const FIND_CURRENT: &str = concat!(found!(), "WHERE cache_key = $1 AND is_current");
+pub(super) const INPUT: &str = "SELECT input FROM inputs JOIN jobs ON job = seq WHERE id = $1";
+
+pub(super) const LOCK: &str = concat!("SELECT ", kept!(), " FROM jobs WHERE id = $1 FOR UPDATE");
+pub(super) const LOCK_CURRENT: &str =
+    concat!("SELECT ", kept!(), " FROM jobs WHERE cache_key = $1 AND is_current FOR UPDATE");
+pub(super) const LOCK_SEVERAL: &str =
+    concat!("SELECT ", kept!(), " FROM jobs WHERE id = ANY($1) ORDER BY seq FOR UPDATE");
+
+/// A connection's own share of the sums.
+macro_rules! share {
+    () => {
+        "(pg_backend_pid() % 16)::smallint"
+    };
+}
+
+/// A new job with all that belongs to it, unless its key has a current one. By itself it is a transaction. Its one
+/// row is what was made.
+pub(super) const INSERT: &str = concat!(
+    "WITH made AS ( \
+       INSERT INTO jobs (id, job_type, cache_key, is_current, priority, run_at, max_attempts, retry_backoff_ms, \
+                         ttl_ms, callers, created_at, updated_at, ready_at, attempts, losses, lease, phase, \
+                         input_bytes) \
+       VALUES ($1::bytea, $2::bytea, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint, $12, $13, $14, \
+               $15, $16, $17::smallint, length($18::bytea)) \
+       ON CONFLICT (cache_key) WHERE is_current DO NOTHING RETURNING seq, input_bytes \
+     ), given AS ( \
+       INSERT INTO inputs (job, input) SELECT seq, $18::bytea FROM made \
+     ), named AS ( \
+       INSERT INTO idempotency (key, job) SELECT $19::bytea, seq FROM made WHERE $19::bytea IS NOT NULL \
+     ), hooked AS ( \
+       INSERT INTO hooks (job, job_type, event, at, due_at) \
+       SELECT $1::bytea, $2::bytea, 0, $11::bigint, $11::bigint FROM made WHERE $20::boolean \
+     ), counted AS ( \
+       INSERT INTO tallies (phase, job_type, share, jobs, bytes) \
+       SELECT $17::smallint, $2::bytea, ",
+    share!(),
+    ", 1, input_bytes FROM made \
+       ON CONFLICT (phase, job_type, share) DO UPDATE \
+       SET jobs = tallies.jobs + excluded.jobs, bytes = tallies.bytes + excluded.bytes \
+     ) SELECT seq FROM made"
+);
+
+pub(super) const UPDATE: &str = "UPDATE jobs SET is_current = $2, priority = $3, run_at = $4, callers = $5, \
+     updated_at = $6, ready_at = $7, attempts = $8, losses = $9, lease = $10, phase = $11, runner = $12, \
+     held_at = $13, heard_at = $14, progress_current = $15, progress_total = $16, until_at = $17, \
+     fingerprint = $18, failure = $19, ended_at = $20, output_bytes = $21, console_bytes = $22 WHERE seq = $1";
+/// Whoever else equal submissions find is not found any more.
+pub(super) const STEP_DOWN: &str = "UPDATE jobs SET is_current = false WHERE cache_key = $1 AND is_current";
+
+pub(super) const FIND_BY_IDEMPOTENCY: &str =
+    concat!(found!(), "WHERE seq = (SELECT job FROM idempotency WHERE key = $1)");
+/// Another caller's key stands for a job that it joined.
+pub(super) const SET_IDEMPOTENCY: &str = "INSERT INTO idempotency (key, job) VALUES ($1, $2)";
+
+pub(super) const END: &str =
+    concat!("SELECT output, error, ", console!(), " FROM jobs LEFT JOIN outputs ON job = seq WHERE seq = $1");
+pub(super) const SET_OUTPUT: &str = "INSERT INTO outputs (job, output, error) VALUES ($1, $2, $3) \
+     ON CONFLICT (job) DO UPDATE SET output = excluded.output, error = excluded.error";
+pub(super) const CLEAR_CONSOLE: &str = "DELETE FROM consoles WHERE job = $1";
+/// A piece that is still small grows.
+pub(super) const ADD_TO_CONSOLE: &str = "WITH grown AS ( \
+       UPDATE consoles SET text = text || $2 \
+       WHERE piece = (SELECT max(piece) FROM consoles WHERE job = $1) AND length(text) < 16384 RETURNING piece \
+     ) INSERT INTO consoles (job, text) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM grown)";
+
+/// In the order of their keys, so that two connections with one share never wait for each other in a circle.
+pub(super) const ADD_TO_TALLIES: &str = concat!(
+    "INSERT INTO tallies (phase, job_type, share, jobs, bytes) SELECT p, t, ",
+    share!(),
+    ", j, b FROM unnest($1::smallint[], $2::bytea[], $3::bigint[], $4::bigint[]) AS delta (p, t, j, b) \
+     ORDER BY p, t \
+     ON CONFLICT (phase, job_type, share) DO UPDATE \
+     SET jobs = tallies.jobs + excluded.jobs, bytes = tallies.bytes + excluded.bytes"
+);
+pub(super) const TALLIES: &str =
+    "SELECT phase, sum(jobs)::bigint, sum(bytes)::bigint FROM tallies GROUP BY phase";
+pub(super) const TALLIES_OF_PHASE: &str = "SELECT job_type, sum(jobs)::bigint FROM tallies WHERE phase = $1 \
+     GROUP BY job_type HAVING sum(jobs) > 0 ORDER BY job_type";
+
+/// The first of these types that nobody else is taking. Of each type the first few come into question; their number
+/// only has to be more than what others take at this moment.
+pub(super) const LOCK_NEXT: &str = concat!(
+    "SELECT ",
+    kept!(),
+    ", (SELECT input FROM inputs WHERE job = seq) FROM jobs \
+     WHERE phase = 0 AND seq IN ( \
+       SELECT first.seq FROM unnest($1::bytea[]) AS wanted (job_type) CROSS JOIN LATERAL ( \
+         SELECT seq FROM jobs WHERE job_type = wanted.job_type AND phase = 0 AND ready_at <= $2 \
+         ORDER BY priority DESC, seq LIMIT $3 \
+       ) AS first \
+     ) ORDER BY priority DESC, seq LIMIT 1 FOR UPDATE SKIP LOCKED"
+);
+pub(super) const AVAILABLE: &str = concat!(
+    "SELECT ",
+    kept!(),
+    ", (SELECT input FROM inputs WHERE job = seq) FROM jobs \
+     WHERE seq IN ( \
+       SELECT first.seq FROM unnest($1::bytea[]) AS wanted (job_type) CROSS JOIN LATERAL ( \
+         SELECT seq FROM jobs WHERE job_type = wanted.job_type AND phase = 0 AND ready_at <= $2 \
+         ORDER BY seq LIMIT $3 \
+       ) AS first \
+     ) ORDER BY seq LIMIT $3"
+);
+/// Delayed jobs whose time has come become ready, and the sums follow. What is left over has its time in the past, so
+/// it is asked for again. Returns the types in phase 0.
+pub(super) const PROMOTE: &str = concat!(
+    "WITH ripe AS ( \
+       SELECT seq FROM jobs WHERE phase = 1 AND ready_at <= $1 ORDER BY ready_at LIMIT 10000 \
+       FOR UPDATE SKIP LOCKED \
+     ), promoted AS ( \
+       UPDATE jobs SET phase = 0 FROM ripe WHERE jobs.seq = ripe.seq \
+       RETURNING job_type, input_bytes + output_bytes + console_bytes AS bytes \
+     ) INSERT INTO tallies (phase, job_type, share, jobs, bytes) SELECT p, job_type, ",
+    share!(),
+    ", sign * count(*), sign * sum(bytes)::bigint \
+     FROM promoted CROSS JOIN (VALUES (0::smallint, 1), (1::smallint, -1)) AS move (p, sign) \
+     GROUP BY p, sign, job_type ORDER BY p, job_type \
+     ON CONFLICT (phase, job_type, share) DO UPDATE \
+     SET jobs = tallies.jobs + excluded.jobs, bytes = tallies.bytes + excluded.bytes \
+     RETURNING job_type, phase"
+);
+pub(super) const NEXT_RIPE: &str = "SELECT min(ready_at) FROM jobs WHERE phase = 1";
+
+/// Dispatched and not started, or not heard of; then those whose result is only to be marked.
+pub(super) const LOCK_DUE: &str = concat!(
+    "SELECT ",
+    kept!(),
+    " FROM jobs WHERE seq IN ( \
+       (SELECT seq FROM jobs WHERE phase = 2 AND until_at <= $1 ORDER BY until_at LIMIT $3) UNION ALL \
+       (SELECT seq FROM jobs WHERE phase = 3 AND heard_at <= $2 LIMIT $3) UNION ALL \
+       (SELECT seq FROM jobs WHERE phase = 4 AND heard_at <= $2 LIMIT $3) UNION ALL \
+       (SELECT seq FROM jobs WHERE phase = 5 AND until_at <= $1 ORDER BY until_at LIMIT $3) \
+     ) ORDER BY phase = 5, seq LIMIT $3 FOR UPDATE SKIP LOCKED"
+);
+
+pub(super) const LIST: &str = concat!("SELECT ", kept!(), " FROM jobs ORDER BY seq DESC LIMIT $1");
+pub(super) const LIST_PHASES: &str = concat!(
+    "SELECT ",
+    kept!(),
+    " FROM jobs WHERE seq IN ( \
+       SELECT newest.seq FROM unnest($1::smallint[]) AS wanted (phase) CROSS JOIN LATERAL ( \
+         SELECT seq FROM jobs WHERE phase = wanted.phase ORDER BY seq DESC LIMIT $2 \
+       ) AS newest \
+     ) ORDER BY seq DESC LIMIT $2"
+);
+/// Those whose time is over stay out before anybody has marked them.
+pub(super) const LIST_COMPLETED: &str = concat!(
+    "SELECT ",
+    kept!(),
+    " FROM jobs WHERE phase = 5 AND (until_at IS NULL OR until_at > $2) ORDER BY seq DESC LIMIT $1"
+);
+/// Those whose time is over count before anybody has marked them.
+pub(super) const LIST_EXPIRED: &str = concat!(
+    "SELECT ",
+    kept!(),
+    " FROM jobs WHERE seq IN ( \
+       (SELECT seq FROM jobs WHERE phase = 6 ORDER BY seq DESC LIMIT $1) UNION ALL \
+       (SELECT seq FROM jobs WHERE phase = 5 AND until_at <= $2) \
+     ) ORDER BY seq DESC LIMIT $1"
+);
+pub(super) const COUNT_OVER: &str = "SELECT count(*) FROM jobs WHERE phase = 5 AND until_at <= $1";
+pub(super) const LIST_OF_RUNNER: &str =
+    concat!("SELECT ", kept!(), " FROM jobs WHERE runner = $1 ORDER BY seq DESC LIMIT $2");
+
+pub(super) const UNCHECKED: &str = concat!(
+    found!(),
+    "WHERE seq IN ( \
+       SELECT oldest.seq FROM unnest($1::bytea[]) AS wanted (job_type) CROSS JOIN LATERAL ( \
+         SELECT seq FROM jobs WHERE job_type = wanted.job_type AND phase = 5 AND is_current AND checked_at < $2 \
+         ORDER BY checked_at LIMIT $3 \
+       ) AS oldest \
+     ) ORDER BY checked_at, seq LIMIT $3"
+);
+pub(super) const CHECKED: &str = "UPDATE jobs SET checked_at = $2 WHERE id = $1";
+
+pub(super) const LOCK_OLDEST: &str = concat!(
+    "SELECT ",
+    kept!(),
+    " FROM jobs WHERE ended_at IS NOT NULL ORDER BY ended_at, seq LIMIT $1 FOR UPDATE SKIP LOCKED"
+);
+/// Shares of types that are gone, as far as nobody is changing them.
+pub(super) const FOLD_TALLIES: &str = "WITH idle AS ( \
+       SELECT phase, job_type FROM tallies GROUP BY phase, job_type HAVING sum(jobs) = 0 AND sum(bytes) = 0 LIMIT 100 \
+     ), locked AS ( \
+       SELECT phase, job_type, share, jobs, bytes FROM tallies JOIN idle USING (phase, job_type) \
+       ORDER BY phase, job_type, share FOR UPDATE OF tallies SKIP LOCKED \
+     ), empty AS ( \
+       SELECT phase, job_type FROM locked GROUP BY phase, job_type HAVING sum(jobs) = 0 AND sum(bytes) = 0 \
+     ) DELETE FROM tallies USING locked JOIN empty USING (phase, job_type) \
+     WHERE tallies.phase = locked.phase AND tallies.job_type = locked.job_type AND tallies.share = locked.share";
+pub(super) const DELETE: &str = "DELETE FROM jobs WHERE seq = ANY($1)";
+pub(super) const BYTES: &str = "SELECT coalesce(sum(bytes), 0)::bigint FROM tallies";
+
+pub(super) const REGISTER: &str = "INSERT INTO runners (id, name, capabilities, registered_at, seen_at) \
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
+     capabilities = excluded.capabilities, registered_at = excluded.registered_at, seen_at = excluded.seen_at";
+pub(super) const SEEN: &str =
+    "UPDATE runners SET seen_at = greatest(seen_at, $2) WHERE id = $1 RETURNING seen_at";
+pub(super) const RUNNER: &str =
+    "SELECT id, name, capabilities, registered_at, seen_at FROM runners WHERE id = $1";
+pub(super) const RUNNERS: &str =
+    "SELECT id, name, capabilities, registered_at, seen_at FROM runners ORDER BY seen_at DESC, id LIMIT $1";
+pub(super) const COUNT_RUNNERS: &str = "SELECT count(*), count(*) FILTER (WHERE seen_at > $1) FROM runners";
+
+pub(super) const ADD_HOOK: &str =
+    "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES ($1, $2, $3, $4, $4)";
+pub(super) const LEASE_HOOKS: &str = "WITH due AS ( \
+       SELECT id FROM hooks WHERE due_at <= $1 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED \
+     ), leased AS ( \
+       UPDATE hooks SET due_at = $2 FROM due WHERE hooks.id = due.id \
+       RETURNING hooks.id, job, job_type, event, at, failures \
+     ) SELECT id, job, job_type, event, at, failures FROM leased ORDER BY id";
+pub(super) const END_HOOK: &str = "DELETE FROM hooks WHERE id = $1";
+pub(super) const DELAY_HOOK: &str = "UPDATE hooks SET failures = failures + 1, due_at = $2 WHERE id = $1";
+
+/// What [`super::check`] reads is as it was at one moment.
+pub(super) const BEGIN_TO_CHECK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
+     SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '10min'";
+pub(super) const TWO_CURRENT: &str = "SELECT max(encode(id, 'hex')) FROM jobs WHERE is_current \
+     GROUP BY cache_key HAVING count(*) > 1 LIMIT 20";
+pub(super) const WRONG_END: &str =
+    "SELECT encode(id, 'hex') FROM jobs WHERE (phase >= 5) <> (ended_at IS NOT NULL) LIMIT 20";
+pub(super) const NO_INPUT: &str =
+    "SELECT encode(id, 'hex') FROM jobs WHERE NOT EXISTS (SELECT 1 FROM inputs WHERE job = seq) LIMIT 20";
+pub(super) const NO_OUTPUT: &str = "SELECT encode(id, 'hex') FROM jobs LEFT JOIN outputs ON job = seq \
+     WHERE phase IN (5, 6) AND output IS NULL LIMIT 20";
+pub(super) const WRONG_SIZE: &str = "SELECT encode(id, 'hex') FROM jobs LEFT JOIN outputs ON job = seq \
+     WHERE input_bytes <> (SELECT length(input) FROM inputs WHERE job = seq) \
+     OR output_bytes <> coalesce(length(output), 0) + coalesce(length(error), 0) \
+     OR console_bytes <> (SELECT coalesce(sum(length(text)), 0) FROM consoles WHERE job = seq) LIMIT 20";
+pub(super) const WRONG_BYTES: &str = "SELECT wrong::text FROM ( \
+       SELECT (SELECT coalesce(sum(bytes), 0) FROM tallies) \
+         - (SELECT coalesce(sum(input_bytes + output_bytes + console_bytes), 0) FROM jobs) AS wrong \
+     ) AS sums WHERE wrong <> 0";
+pub(super) const WRONG_COUNT: &str = "SELECT phase::text FROM ( \
+       SELECT phase, job_type, jobs FROM tallies \
+       UNION ALL SELECT phase, job_type, -count(*) FROM jobs GROUP BY phase, job_type \
+     ) AS counts GROUP BY phase, job_type HAVING sum(jobs) <> 0 LIMIT 20";
+pub(super) const PAGE: &str = concat!("SELECT ", kept!(), " FROM jobs WHERE seq > $1 ORDER BY seq LIMIT $2");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::postgres::Server;
+    use crate::support::skip;
+
+    /// Those that are prepared; the others are sent as they are, when a connection is made or lent.
+    const PREPARED: &[&str] = &[
+        SCHEMA,
+        READABLE_FROM,
+        SET_META,
+        NOTIFY,
+        STILL_THERE,
+        FIND,
+        FIND_CURRENT,
+        INPUT,
+        LOCK,
+        LOCK_CURRENT,
+        LOCK_SEVERAL,
+        INSERT,
+        UPDATE,
+        STEP_DOWN,
+        FIND_BY_IDEMPOTENCY,
+        SET_IDEMPOTENCY,
+        END,
+        SET_OUTPUT,
+        CLEAR_CONSOLE,
+        ADD_TO_CONSOLE,
+        ADD_TO_TALLIES,
+        TALLIES,
+        TALLIES_OF_PHASE,
+        LOCK_NEXT,
+        AVAILABLE,
+        PROMOTE,
+        NEXT_RIPE,
+        LOCK_DUE,
+        LIST,
+        LIST_PHASES,
+        LIST_COMPLETED,
+        LIST_EXPIRED,
+        COUNT_OVER,
+        LIST_OF_RUNNER,
+        UNCHECKED,
+        CHECKED,
+        LOCK_OLDEST,
+        FOLD_TALLIES,
+        DELETE,
+        BYTES,
+        REGISTER,
+        SEEN,
+        RUNNER,
+        RUNNERS,
+        COUNT_RUNNERS,
+        ADD_HOOK,
+        LEASE_HOOKS,
+        END_HOOK,
+        DELAY_HOOK,
+        TWO_CURRENT,
+        WRONG_END,
+        NO_INPUT,
+        NO_OUTPUT,
+        WRONG_SIZE,
+        WRONG_BYTES,
+        WRONG_COUNT,
+        PAGE,
+    ];
+    const SENT: &[&str] = &[SESSION, BEGIN_TO_MIGRATE, LISTEN, BEGIN_TO_CHECK, BEGIN, COMMIT, ROLLBACK];
+
+    #[test]
+    fn no_statement_is_left_out() {
+        let all = include_str!("statements.rs").matches("\npub(super) const ").count();
+        assert_eq!(PREPARED.len() + SENT.len(), all);
+    }
+
+    #[tokio::test]
+    async fn a_real_server_understands_every_statement() {
+        if skip::is_skipped(&["postgresql"], &|| ()) {
+            return;
+        }
+        let server = Server::start();
+        let url = server.database();
+        crate::postgres::tests::open(&url).await;
+        let config: tokio_postgres::Config = url.parse().unwrap();
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(connection);
+        client.batch_execute(SESSION).await.unwrap();
+        for statement in PREPARED {
+            let prepared = client.prepare(statement).await;
+            assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());
+        }
+    }
+}

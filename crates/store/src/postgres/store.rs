@@ -1,0 +1,203 @@
+//! PostgreSQL as a [`Store`]: its connections, and the one on which instances hear of each other.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::{Change, Event, Job, JobId};
+use pilotlight_core::time::Epoch;
+use tokio::task::JoinSet;
+
+use super::address::Address;
+use super::check::Check;
+use super::hooks::{HookCalls, HookDone, HookFailed};
+use super::line::{self, Line, News};
+use super::link::Pool;
+use super::lists::{Count, Jobs, JobsOf, limit};
+use super::look::{FindJob, Input, Lookup};
+use super::migrate::migrate;
+use super::prune::{Delete, Prune, SumOfBytes};
+use super::ready::{Available, Dispatch, LookAtBacklog, names};
+use super::runners::{FindRunner, Register, Runners, Seen};
+use super::say::Say;
+use super::submit::Submit;
+use super::sweep::Sweep;
+use super::tidings::{Speaker, Tidings};
+use super::unchecked::{Checked, Unchecked};
+use super::verb::{self, Verb};
+use crate::error::Error;
+use crate::records::{
+    Backlog, Counts, Found, Handed, HookCall, HookId, Listed, NewJob, Payload, Pruned, Retention, Runner,
+    Said, Settings, Submitted, Told,
+};
+use crate::store::Store;
+
+/// Connections besides the one that hears. PostgreSQL allows 100 to all, if nobody says otherwise.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("it is not zero");
+
+/// Looking through everything takes its time.
+const CHECK_WITHIN: Duration = Duration::from_mins(30);
+
+/// A store in a database that several instances use. What an instance was not told of its last verb, because its
+/// connection broke, may have come about or not: [`Error::Unavailable`] says so, and it may be said again. A word of a
+/// runner that was taken is then taken as a repetition, a submission joins itself, a claim is refused to who has it.
+#[derive(Debug)]
+pub struct Postgres {
+    pool: Pool,
+    settings: Settings,
+    news: Arc<News>,
+    /// Ends with the store.
+    _line: JoinSet<()>,
+}
+
+impl Postgres {
+    /// Opens the store in the database at this address, `postgres://user:password@host:port/database?sslmode=..`, or
+    /// makes an empty one there, in a schema of its own.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be reached, and says why; [`Error::Newer`] when a newer program has
+    /// written it and left nothing that this one understands. Neither shows the user or the password.
+    pub async fn open(url: &str, settings: Settings) -> Result<Arc<Self>, Error> {
+        let address = Address::parse(url)?;
+        let pool = Pool::new(&address, CONNECTIONS)?;
+        migrate(&pool).await?;
+        let news = Arc::new(News::new(Speaker::new(random()?)));
+        let first = Line::open(&address).await?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(line::keep(first, address, Arc::clone(&news)));
+        Ok(Arc::new(Self { pool, settings, news, _line: tasks }))
+    }
+
+    async fn perform<V: Verb>(&self, verb: V) -> Result<V::Answer, Error> {
+        match verb::perform(&self.pool, verb).await {
+            Ok(done) => {
+                self.news.to_say.put(|to_say| to_say.add(done.tidings));
+                Ok(done.answer)
+            }
+            Err(error) => {
+                // It may have come about nevertheless.
+                self.news.to_say.put(Tidings::anything);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn random() -> Result<u64, Error> {
+    getrandom::u64().map_err(|error| Error::Unavailable(format!("there is no randomness: {error}")))
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
+        self.perform(Submit { new: &new, settings: &self.settings, now }).await
+    }
+
+    async fn lookup(&self, key: CacheKey) -> Result<Option<Found>, Error> {
+        self.perform(Lookup { key }).await
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Found>, Error> {
+        self.perform(FindJob { id }).await
+    }
+
+    async fn input(&self, id: JobId) -> Result<Option<String>, Error> {
+        self.perform(Input { id }).await
+    }
+
+    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> Result<Said, Error> {
+        self.perform(Say { id, event: &event, payload: &payload, settings: &self.settings, now }).await
+    }
+
+    async fn dispatch(
+        &self,
+        types: &[JobType],
+        runner: &RunnerId,
+        now: Epoch,
+    ) -> Result<Option<Handed>, Error> {
+        self.perform(Dispatch { types: names(types), runner, settings: &self.settings, now }).await
+    }
+
+    async fn available(&self, types: &[JobType], at_most: usize, now: Epoch) -> Result<Vec<Handed>, Error> {
+        self.perform(Available { types: names(types), at_most: limit(at_most), now }).await
+    }
+
+    async fn backlog(&self, now: Epoch) -> Result<Backlog, Error> {
+        self.perform(LookAtBacklog { now }).await
+    }
+
+    async fn sweep(&self, at_most: usize, now: Epoch) -> Result<Vec<(Job, Change)>, Error> {
+        self.perform(Sweep { at_most: limit(at_most), settings: &self.settings, now }).await
+    }
+
+    async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error> {
+        self.perform(Prune { retention, now }).await
+    }
+
+    async fn unchecked(&self, types: &[JobType], before: Epoch, at_most: usize) -> Result<Vec<Found>, Error> {
+        self.perform(Unchecked { types: names(types), before, at_most: limit(at_most) }).await
+    }
+
+    async fn checked(&self, id: JobId, now: Epoch) -> Result<(), Error> {
+        self.perform(Checked { id, now }).await
+    }
+
+    async fn jobs(&self, wanted: Listed, now: Epoch) -> Result<(Vec<Job>, u64), Error> {
+        self.perform(Jobs { wanted, now }).await
+    }
+
+    async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+        self.perform(Delete { ids }).await
+    }
+
+    async fn counts(&self, active_since: Epoch, now: Epoch) -> Result<Counts, Error> {
+        self.perform(Count { active_since, now }).await
+    }
+
+    async fn register(&self, runner: Runner) -> Result<(), Error> {
+        self.perform(Register { runner: &runner }).await
+    }
+
+    async fn seen(&self, runner: &RunnerId, now: Epoch) -> Result<bool, Error> {
+        self.perform(Seen { runner, now }).await
+    }
+
+    async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error> {
+        self.perform(FindRunner { runner }).await
+    }
+
+    async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
+        self.perform(Runners { at_most: limit(at_most) }).await
+    }
+
+    async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
+        self.perform(JobsOf { runner, at_most: limit(at_most) }).await
+    }
+
+    async fn hook_calls(&self, at_most: usize, lease: Duration, now: Epoch) -> Result<Vec<HookCall>, Error> {
+        self.perform(HookCalls { at_most: limit(at_most), lease, now }).await
+    }
+
+    async fn hook_done(&self, id: HookId) -> Result<(), Error> {
+        self.perform(HookDone { id }).await
+    }
+
+    async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error> {
+        self.perform(HookFailed { id, again_at }).await
+    }
+
+    async fn bytes(&self) -> Result<u64, Error> {
+        self.perform(SumOfBytes).await
+    }
+
+    async fn check(&self) -> Result<Vec<String>, Error> {
+        verb::perform_within(&self.pool, Check, CHECK_WITHIN).await.map(|done| done.answer)
+    }
+
+    async fn told(&self) -> Told {
+        self.news.heard.next().await
+    }
+}

@@ -1,0 +1,104 @@
+//! A submission, and what equal ones find. A known result is found without a lock, and a new job is made by one
+//! statement; only what changes a twin waits for its row.
+
+use pilotlight_core::job::{Admitted, Job, Submission, admit};
+use pilotlight_core::time::Epoch;
+
+use super::failure::Failure;
+use super::jobs::{self, Hooked, Stored};
+use super::link::Link;
+use super::payloads::{self, ended};
+use super::statements;
+use super::tx::{Tx, given};
+use super::verb::{Done, Verb};
+use crate::records::{Found, NewJob, Settings, Submitted};
+
+/// See [`crate::Store::submit`].
+pub(super) struct Submit<'a> {
+    pub(super) new: &'a NewJob,
+    pub(super) settings: &'a Settings,
+    pub(super) now: Epoch,
+}
+
+impl Verb for Submit<'_> {
+    type Answer = Submitted;
+
+    async fn run(&self, link: Link) -> Result<Done<Submitted>, Failure> {
+        if let Some(known) = self.known_by_idempotency(&link).await? {
+            link.done();
+            return Ok(Done::nothing_new(known));
+        }
+        let twin = payloads::found(&link.ask(statements::FIND_CURRENT, &[&self.key()]).await?)?;
+        let admitted = self.admit(twin.as_ref().map(|twin| &twin.job));
+        match (admitted, twin) {
+            (Admitted::Known, Some(twin)) => {
+                link.done();
+                Ok(Done::nothing_new(Submitted::Known(ended(twin))))
+            }
+            (Admitted::New { is_current: true }, None) => self.create(Tx::alone(link), true).await,
+            _ => self.beside_a_twin(link).await,
+        }
+    }
+}
+
+impl Submit<'_> {
+    fn key(&self) -> &[u8] {
+        self.new.key.as_bytes()
+    }
+
+    fn admit(&self, twin: Option<&Job>) -> Admitted {
+        admit(twin, self.new.freshness, &self.new.options, self.now)
+    }
+
+    /// What this caller's key stands for, if it was seen before.
+    async fn known_by_idempotency(&self, link: &Link) -> Result<Option<Submitted>, Failure> {
+        let Some(idempotency) = self.new.idempotency else { return Ok(None) };
+        let rows = link.ask(statements::FIND_BY_IDEMPOTENCY, &[&idempotency.0.as_slice()]).await?;
+        let found = payloads::found(&rows)?;
+        Ok(found.map(|found| {
+            if found.job.key == self.new.key { Submitted::Known(ended(found)) } else { Submitted::Conflict }
+        }))
+    }
+
+    async fn beside_a_twin(&self, link: Link) -> Result<Done<Submitted>, Failure> {
+        let (mut tx, rows) = Tx::begin(link, statements::LOCK_CURRENT, &[&self.key()]).await?;
+        let twin = jobs::one(&rows)?;
+        match (self.admit(twin.as_ref().map(|twin| &twin.job)), twin) {
+            (Admitted::Joined(job), Some(twin)) => self.join(tx, &twin, *job).await,
+            (Admitted::Known, Some(twin)) => known(tx, twin).await,
+            (Admitted::New { is_current }, twin) => {
+                if let Some(twin) = twin.filter(|_| is_current) {
+                    jobs::step_down(&mut tx, &twin.job);
+                }
+                self.create(tx, is_current).await
+            }
+            (Admitted::Joined(_) | Admitted::Known, None) => Err(Failure::overtaken()),
+        }
+    }
+
+    async fn create(&self, mut tx: Tx, is_current: bool) -> Result<Done<Submitted>, Failure> {
+        let NewJob { id, job_type, key, options, .. } = self.new.clone();
+        let job = Job::new(Submission { id, job_type, key, options, is_current }, self.now);
+        let is_hooked = self.settings.hooked.contains(&job.job_type);
+        let hooked = if is_hooked { Hooked::Yes } else { Hooked::No };
+        jobs::insert(&mut tx, &job, self.new, hooked, self.now);
+        Ok(Done { tidings: tx.end().await?, answer: Submitted::New(job) })
+    }
+
+    async fn join(&self, mut tx: Tx, twin: &Stored, job: Job) -> Result<Done<Submitted>, Failure> {
+        jobs::update(&mut tx, twin, &job, twin.bytes, self.now);
+        if let Some(idempotency) = self.new.idempotency {
+            tx.write(statements::SET_IDEMPOTENCY, given![idempotency.0.to_vec(), twin.seq]);
+        }
+        let known = Submitted::Known(Found { job, end: None });
+        Ok(Done { tidings: tx.end().await?, answer: known })
+    }
+}
+
+/// The twin ended while its row was waited for.
+async fn known(tx: Tx, twin: Stored) -> Result<Done<Submitted>, Failure> {
+    let rows = tx.ask(statements::END, &[&twin.seq]).await?;
+    let end = rows.first().map(|row| payloads::end(row, 0)).transpose()?;
+    tx.leave().await?;
+    Ok(Done::nothing_new(Submitted::Known(Found { job: twin.job, end })))
+}

@@ -1,0 +1,41 @@
+//! Jobs that are due: each is told that time has passed.
+
+use pilotlight_core::job::{Change, Event, Job};
+use pilotlight_core::time::Epoch;
+
+use super::failure::Failure;
+use super::link::Link;
+use super::say::say_of;
+use super::tx::Tx;
+use super::verb::{Done, Verb};
+use super::{jobs, statements};
+use crate::records::{Payload, Said, Settings};
+use crate::row::time;
+
+/// See [`crate::Store::sweep`].
+pub(super) struct Sweep<'a> {
+    pub(super) at_most: i64,
+    pub(super) settings: &'a Settings,
+    pub(super) now: Epoch,
+}
+
+impl Verb for Sweep<'_> {
+    type Answer = Vec<(Job, Change)>;
+
+    async fn run(&self, link: Link) -> Result<Done<Self::Answer>, Failure> {
+        let silent_since = time(self.now.before(self.settings.rules.heartbeat_timeout));
+        let given: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+            [&time(self.now), &silent_since, &self.at_most];
+        let (mut tx, rows) = Tx::begin(link, statements::LOCK_DUE, &given).await?;
+        let mut changed = Vec::new();
+        for before in jobs::all(&rows)? {
+            let tick = (&Event::Tick, &Payload::default());
+            if let Said::Taken(answer) = say_of(&mut tx, &before, tick, self.settings, self.now)
+                && answer.change != Change::Nothing
+            {
+                changed.push((answer.job, answer.change));
+            }
+        }
+        Ok(Done { tidings: tx.end().await?, answer: changed })
+    }
+}

@@ -1,0 +1,188 @@
+//! Seals a connection to the database, with the one implementation of TLS there is. Who must be at the other end is
+//! said by the address: with `sslmode=verify-full`, or with roots of one's own, the server that it names; else
+//! anybody, as the library libpq has it.
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::Socket;
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+};
+
+use crate::error::Error;
+
+/// Who may be at the other end.
+#[derive(Clone)]
+pub(super) enum Trust {
+    /// Whoever answers there. The connection is sealed against those who only listen.
+    Anybody,
+    /// The named server, by a public authority.
+    PublicRoots,
+    /// The named server, by one of these.
+    Roots(Arc<RootCertStore>),
+}
+
+impl Trust {
+    /// The authorities in a PEM file.
+    pub(super) fn roots_in(path: &Path) -> Result<Self, Error> {
+        let refused = || {
+            let path = path.display();
+            Error::Unavailable(format!("failed to read certificates from {path}, which `sslrootcert` names"))
+        };
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|_| refused())? {
+            certificate.map_err(|_| refused()).and_then(|it| roots.add(it).map_err(|_| refused()))?;
+        }
+        if roots.is_empty() { Err(refused()) } else { Ok(Self::Roots(Arc::new(roots))) }
+    }
+
+    fn config(&self) -> ClientConfig {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("the provider knows the default versions");
+        let mut config = match self {
+            Self::Anybody => config
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Unverified(provider)))
+                .with_no_client_auth(),
+            Self::PublicRoots => {
+                let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+                config.with_root_certificates(roots).with_no_client_auth()
+            }
+            Self::Roots(roots) => config.with_root_certificates(Arc::clone(roots)).with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+        config
+    }
+}
+
+/// Seals connections for the client's library.
+#[derive(Clone)]
+pub(super) struct Sealing(Arc<ClientConfig>);
+
+impl Sealing {
+    pub(super) fn new(trust: &Trust) -> Self {
+        Self(Arc::new(trust.config()))
+    }
+}
+
+impl MakeTlsConnect<Socket> for Sealing {
+    type Stream = Sealed;
+    type TlsConnect = SealingFor;
+    type Error = io::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> io::Result<SealingFor> {
+        // A socket of this machine has no name, and is not sealed.
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other);
+        Ok(SealingFor { connector: TlsConnector::from(Arc::clone(&self.0)), name })
+    }
+}
+
+/// Seals one connection to that server.
+pub(super) struct SealingFor {
+    connector: TlsConnector,
+    name: io::Result<ServerName<'static>>,
+}
+
+impl TlsConnect<Socket> for SealingFor {
+    type Stream = Sealed;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Sealed>> + Send>>;
+
+    fn connect(self, socket: Socket) -> Self::Future {
+        Box::pin(async move { self.connector.connect(self.name?, socket).await.map(Sealed) })
+    }
+}
+
+/// A sealed connection.
+pub(super) struct Sealed(tokio_rustls::client::TlsStream<Socket>);
+
+impl TlsStream for Sealed {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
+impl AsyncRead for Sealed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, into)
+    }
+}
+
+impl AsyncWrite for Sealed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+/// Takes any certificate; that the other end holds its key is still proven.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _chain: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _stapled: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

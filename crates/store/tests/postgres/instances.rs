@@ -1,0 +1,130 @@
+//! Several instances on one database.
+
+use std::sync::Arc;
+
+use pilotlight_core::job::Status;
+use pilotlight_store::{Store, Submitted, Told};
+use tokio::task::JoinSet;
+
+use crate::support::postgres::Server;
+use crate::world::{
+    at, claim, complete, job_type, need_postgresql, new, open, output, runner, submit, taken, told,
+    told_until,
+};
+
+#[tokio::test]
+async fn an_instance_is_told_what_another_does() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    let [here, there] = [open(&address).await, open(&address).await];
+
+    let job = submit(&*there, new("render", 1)).await;
+    assert_eq!(told(&*here).await, Told::Ready(vec![job_type("render")]));
+    let claimed = taken(&*there, job.id, claim("r"), output("")).await.job;
+    told_until(&*here, |told| *told == Told::Changed(vec![job.id])).await;
+    taken(&*there, job.id, complete(&claimed), output("1")).await;
+    told_until(&*here, |told| *told == Told::Changed(vec![job.id])).await;
+    assert_eq!(here.job(job.id).await.unwrap().unwrap().job.status(at(3)), Status::Completed);
+}
+
+#[tokio::test]
+async fn an_instance_is_not_told_what_it_does_itself() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    let [here, there] = [open(&address).await, open(&address).await];
+
+    submit(&*here, new("own", 1)).await;
+    // What comes after it is told, and it was not.
+    told_until(&*there, |told| *told == Told::Ready(vec![job_type("own")])).await;
+    submit(&*there, new("other", 2)).await;
+    assert_eq!(told(&*here).await, Told::Ready(vec![job_type("other")]));
+}
+
+#[tokio::test]
+async fn many_changes_at_once_are_told_together() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    let [here, there] = [open(&address).await, open(&address).await];
+
+    let mut tasks = JoinSet::new();
+    for number in 0..600 {
+        let there = Arc::clone(&there);
+        tasks.spawn(async move { submit(&*there, new(&format!("type {number}"), number)).await.job_type });
+    }
+    let mut missing: std::collections::HashSet<_> = tasks.join_all().await.into_iter().collect();
+    while !missing.is_empty() {
+        match told(&*here).await {
+            Told::Ready(types) => types.iter().for_each(|it| _ = missing.remove(it)),
+            Told::Changed(_) => {}
+            Told::Anything => missing.clear(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_submissions_to_two_instances_are_one_job() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    let stores = [open(&address).await, open(&address).await];
+
+    for round in 0..5 {
+        let mut tasks = JoinSet::new();
+        for number in 0..100 {
+            let store = Arc::clone(&stores[number % 2]);
+            tasks.spawn(async move { store.submit(new("render", round), at(1)).await.unwrap() });
+        }
+        let answers = tasks.join_all().await;
+        let made = answers.iter().filter(|it| matches!(it, Submitted::New(_))).count();
+        assert_eq!(made, 1);
+        let key = new("render", round).key;
+        assert_eq!(stores[0].lookup(key).await.unwrap().unwrap().job.callers, 100);
+    }
+    assert_eq!(stores[0].check().await.unwrap(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_instances_never_hand_out_one_job_twice() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    let stores = [open(&address).await, open(&address).await];
+    for number in 0..200 {
+        submit(&*stores[0], new(["a", "b"][number as usize % 2], number)).await;
+    }
+    let mut tasks = JoinSet::new();
+    for number in 0..40 {
+        let store = Arc::clone(&stores[number % 2]);
+        tasks.spawn(async move {
+            let types = [job_type("a"), job_type("b")];
+            let mut had = Vec::new();
+            while let Some(handed) = store.dispatch(&types, &runner("r"), at(2)).await.unwrap() {
+                had.push(handed.job.id);
+            }
+            had
+        });
+    }
+    let mut had: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    had.sort_unstable();
+    had.dedup();
+    assert_eq!(had.len(), 200);
+    assert_eq!(stores[0].check().await.unwrap(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_start_together_make_the_schema_once() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
+        let address = address.clone();
+        tasks.spawn(async move { open(&address).await });
+    }
+    let stores = tasks.join_all().await;
+    submit(&*stores[0], new("render", 1)).await;
+    assert!(stores[3].lookup(new("render", 1).key).await.unwrap().is_some());
+}

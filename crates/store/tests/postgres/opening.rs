@@ -1,0 +1,87 @@
+//! Opening a store: the schema, addresses, and servers that do not want.
+
+use pilotlight_store::{Error, Store};
+
+use crate::support::postgres::Server;
+use crate::world::{at, need_postgresql, new, open, submit, try_open};
+
+#[tokio::test]
+async fn the_schema_is_made_once_and_has_a_place_of_its_own() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    server.sql(&address, "CREATE TABLE jobs (somebody_elses INT)");
+    let job = submit(&*open(&address).await, new("render", 1)).await;
+    let again = open(&address).await;
+    assert!(again.job(job.id).await.unwrap().is_some());
+    assert_eq!(
+        server.sql(&address, "SELECT name, value FROM pilotlight.meta ORDER BY name"),
+        "readable_from|1\nschema|1"
+    );
+}
+
+#[tokio::test]
+async fn a_schema_that_is_too_new_is_refused_and_a_neighbours_is_used() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    open(&address).await;
+
+    server.sql(&address, "UPDATE pilotlight.meta SET value = 2 WHERE name = 'schema'");
+    open(&address).await;
+    server.sql(&address, "UPDATE pilotlight.meta SET value = 2 WHERE name = 'readable_from'");
+    let why = try_open(&address).await.unwrap_err();
+    assert!(matches!(why, Error::Newer { found: 2, known: 1 }), "{why:?}");
+}
+
+#[tokio::test]
+async fn a_commit_is_on_disk_even_where_the_database_says_otherwise() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    server.sql(&address, "ALTER ROLE pilotlight SET synchronous_commit = off");
+    let store = open(&address).await;
+    submit(&*store, new("render", 1)).await;
+    let flushed = "SELECT pg_current_wal_insert_lsn() = pg_current_wal_flush_lsn()";
+    assert_eq!(server.sql(&address, "SHOW synchronous_commit"), "off");
+    assert_eq!(server.sql(&address, flushed), "t");
+}
+
+#[tokio::test]
+async fn a_password_is_used_and_never_shown() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database_over_tcp();
+    let store = open(&address).await;
+    assert!(!format!("{store:?}").contains("s3cret"));
+
+    for (from, to, word) in [
+        ("s3cret", "s3cret-other", "password is wrong"),
+        ("/postgres", "/elsewhere", "no such database"),
+        ("127.0.0.1", "127.0.0.1:1@x", "address"),
+    ] {
+        let why = try_open(&address.replace(from, to)).await.unwrap_err();
+        let shown = format!("{why} {why:?}");
+        assert!(shown.contains(word) && !shown.contains("s3cret"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_said_at_once() {
+    need_postgresql!();
+    let address = "postgres://u:s3cret@127.0.0.1:1/jobs";
+    let why = try_open(address).await.unwrap_err().to_string();
+    assert!(why.contains("PostgreSQL at 127.0.0.1:1/jobs") && why.contains("refused"), "{why}");
+}
+
+#[tokio::test]
+async fn a_dropped_store_leaves_no_connection() {
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    let store = open(&address).await;
+    store.counts(at(0), at(1)).await.unwrap();
+    drop(store);
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pilotlight'";
+    crate::world::until("its connections end", async || server.sql(&address, others) == "0").await;
+}

@@ -1,0 +1,126 @@
+//! Short words for what callers and runners do, and patience.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::{Event, Fingerprint, Freshness, Job, JobId, Options, Rules, Word};
+use pilotlight_core::time::Epoch;
+use pilotlight_store::postgres::Postgres;
+use pilotlight_store::{Answer, Error, Limits, NewJob, Payload, Said, Settings, Store, Submitted, Told};
+
+/// Returns from the test when the machine has no PostgreSQL.
+macro_rules! need_postgresql {
+    () => {
+        if crate::support::skip::is_skipped(&["postgresql"], &|| ()) {
+            return;
+        }
+    };
+}
+pub(crate) use need_postgresql;
+
+/// After this a test hangs. A loaded machine needs a small part of it.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn open(address: &str) -> Arc<Postgres> {
+    try_open(address).await.unwrap()
+}
+
+pub(crate) async fn try_open(address: &str) -> Result<Arc<Postgres>, Error> {
+    let rules = Rules {
+        heartbeat_timeout: Duration::from_secs(90),
+        dispatch_within: Duration::from_secs(2),
+        lost_retries: 1,
+        failed_ttl: Duration::from_mins(10),
+    };
+    let limits = Limits { console_bytes: 1_000 };
+    Postgres::open(address, Settings { rules, hooked: Arc::new(HashSet::new()), limits }).await
+}
+
+pub(crate) fn at(millis: u64) -> Epoch {
+    Epoch::from_millis(millis)
+}
+
+pub(crate) fn job_type(name: &str) -> JobType {
+    JobType::parse(name).unwrap()
+}
+
+pub(crate) fn runner(name: &str) -> RunnerId {
+    RunnerId::parse(name).unwrap()
+}
+
+/// A submission of this type; equal numbers are equal submissions.
+pub(crate) fn new(of: &str, number: u64) -> NewJob {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&number.to_be_bytes());
+    NewJob {
+        id: JobId::new(at(0), random),
+        job_type: job_type(of),
+        key: CacheKey::from_bytes(key),
+        input: format!("{{\"number\":{number}}}"),
+        options: Options {
+            priority: 0,
+            run_at: at(0),
+            max_attempts: 1,
+            retry_backoff: Duration::ZERO,
+            ttl: None,
+        },
+        freshness: Freshness::Any,
+        idempotency: None,
+    }
+}
+
+pub(crate) async fn submit(store: &dyn Store, new: NewJob) -> Job {
+    match store.submit(new, at(1)).await.unwrap() {
+        Submitted::New(job) => job,
+        other @ (Submitted::Known(_) | Submitted::Conflict) => panic!("is not new: {other:?}"),
+    }
+}
+
+/// Its holder's result.
+pub(crate) fn complete(job: &Job) -> Event {
+    let holder = job.hold().expect("somebody holds it");
+    let word = Word { runner: holder.runner.clone(), lease: Some(job.lease) };
+    Event::Complete { word, result: Fingerprint([7; 32]) }
+}
+
+pub(crate) fn output(text: &str) -> Payload {
+    Payload { output: Some(text.to_owned()), ..Payload::default() }
+}
+
+pub(crate) fn claim(name: &str) -> Event {
+    Event::Claim { runner: runner(name) }
+}
+
+pub(crate) async fn taken(store: &dyn Store, id: JobId, event: Event, payload: Payload) -> Answer {
+    match store.say(id, event, payload, at(2)).await.unwrap() {
+        Said::Taken(answer) => answer,
+        other @ (Said::Refused(..) | Said::ConsoleFull | Said::Unknown) => panic!("is not taken: {other:?}"),
+    }
+}
+
+/// The next thing that others did.
+pub(crate) async fn told(store: &dyn Store) -> Told {
+    tokio::time::timeout(DEADLINE, store.told()).await.expect("something is told")
+}
+
+/// Everything that is told until it is what is waited for.
+pub(crate) async fn told_until(store: &dyn Store, is_it: impl Fn(&Told) -> bool) {
+    while !is_it(&told(store).await) {}
+}
+
+/// Asks until it is so.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
