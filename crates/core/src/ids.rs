@@ -1,5 +1,5 @@
-//! The names things go by, checked once at the edge: not empty, not longer than their cap, without what databases do not
-//! keep. Whoever holds one need not check again. Cloning is cheap.
+//! The names things go by, checked once at the edge: not empty, not longer than their cap, and those that stores keep
+//! without what databases do not. Whoever holds one need not check again. Cloning is cheap.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,18 +24,18 @@ pub enum BadId {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $limit:expr) => {
+    ($(#[$doc:meta])* $name:ident, $limit:expr $(, $also:ident)?) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes `text` when it is not empty, within its cap, and can be kept.
+            /// Takes `text` when it is not empty, within its cap, and can be kept where it is to be.
             ///
             /// # Errors
             /// [`BadId`] says which of these it is not.
             pub fn parse(text: &str) -> Result<Self, BadId> {
-                checked(text, $limit).map(|text| Self(text.into()))
+                checked(text, $limit)$(.and_then($also))?.map(|text| Self(text.into()))
             }
 
             /// The id as it was given.
@@ -66,10 +66,11 @@ fn checked(text: &str, limit: usize) -> Result<&str, BadId> {
     if text.len() > limit {
         return Err(BadId::TooLong { limit });
     }
-    if text.contains('\0') {
-        return Err(BadId::Null);
-    }
     Ok(text)
+}
+
+fn kept(text: &str) -> Result<&str, BadId> {
+    if text.contains('\0') { Err(BadId::Null) } else { Ok(text) }
 }
 
 text_id! {
@@ -82,7 +83,7 @@ text_id! {
 }
 text_id! {
     /// A runner, by the identity it gives itself.
-    RunnerId, ID_BYTES
+    RunnerId, ID_BYTES, kept
 }
 text_id! {
     /// A run, by the id people know it by.
@@ -90,7 +91,7 @@ text_id! {
 }
 text_id! {
     /// What kind of work a job is.
-    JobType, ID_BYTES
+    JobType, ID_BYTES, kept
 }
 text_id! {
     /// The node a runner lives on; for people, never for matching.
@@ -167,6 +168,8 @@ mod tests {
         assert_eq!(RunnerId::parse(" "), Err(BadId::Empty));
         assert_eq!(RunnerId::parse(&"x".repeat(257)), Err(BadId::TooLong { limit: 256 }));
         assert_eq!(RunnerId::parse("a\0b"), Err(BadId::Null));
+        assert_eq!(JobType::parse("a\0b"), Err(BadId::Null));
+        assert!(DeploymentId::parse("a\0b").is_ok());
         assert_eq!(RunnerId::parse("runner").map(|id| id.to_string()), Ok("runner".into()));
     }
 
