@@ -1,6 +1,6 @@
 //! Decides whether a completed job's result is still valid, as its type's check says.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use crate::time::Epoch;
 
