@@ -1,6 +1,7 @@
 //! Decides whether a completed job's result is still valid, as its type's check says.
 
 use core::net::IpAddr;
+use std::time::Duration;
 
 use crate::time::Epoch;
 
@@ -22,6 +23,14 @@ pub fn by_time(until: Option<Epoch>, now: Epoch) -> Verdict {
         Some(until) if now < until => Verdict::Valid,
         Some(_) | None => Verdict::Invalid,
     }
+}
+
+/// When a verdict that is not the end is too old: when it is as old as it may become, or when the result's own time
+/// comes.
+#[must_use]
+pub fn looked_at_again(now: Epoch, every: Duration, until: Option<Epoch>) -> Epoch {
+    let too_old = now.after(every);
+    until.filter(|until| now < *until).map_or(too_old, |until| until.min(too_old))
 }
 
 /// A result whose address must still answer, by the status of the answer; `None` when there was none. Whatever may
@@ -79,6 +88,15 @@ mod tests {
             (None, Verdict::Invalid),
         ] {
             assert_eq!(by_time(until.map(Epoch::from_millis), now), verdict, "{until:?}");
+        }
+    }
+
+    #[test]
+    fn a_result_is_looked_at_again_when_its_time_comes() {
+        let (now, every) = (Epoch::from_millis(1000), Duration::from_millis(500));
+        for (until, again) in [(None, 1500), (Some(1499), 1499), (Some(1501), 1500), (Some(1000), 1500)] {
+            let got = looked_at_again(now, every, until.map(Epoch::from_millis));
+            assert_eq!(got, Epoch::from_millis(again), "{until:?}");
         }
     }
 

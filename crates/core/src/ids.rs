@@ -1,5 +1,5 @@
-//! The names things go by, checked once at the edge: not empty, not longer than their cap. Whoever holds one
-//! need not check again. Cloning is cheap.
+//! The names things go by, checked once at the edge: not empty, not longer than their cap, without what databases do not
+//! keep. Whoever holds one need not check again. Cloning is cheap.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +18,9 @@ pub enum BadId {
         /// The cap in bytes.
         limit: usize,
     },
+    /// It has a character that databases do not keep.
+    #[error("has the character U+0000, which cannot be kept")]
+    Null,
 }
 
 macro_rules! text_id {
@@ -27,10 +30,10 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes `text` when it is not empty and within its cap.
+            /// Takes `text` when it is not empty, within its cap, and can be kept.
             ///
             /// # Errors
-            /// [`BadId`] says which of the two it is not.
+            /// [`BadId`] says which of these it is not.
             pub fn parse(text: &str) -> Result<Self, BadId> {
                 checked(text, $limit).map(|text| Self(text.into()))
             }
@@ -62,6 +65,9 @@ fn checked(text: &str, limit: usize) -> Result<&str, BadId> {
     }
     if text.len() > limit {
         return Err(BadId::TooLong { limit });
+    }
+    if text.contains('\0') {
+        return Err(BadId::Null);
     }
     Ok(text)
 }
@@ -157,9 +163,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_not_empty_and_not_too_long() {
+    fn an_id_is_not_empty_and_not_too_long_and_can_be_kept() {
         assert_eq!(RunnerId::parse(" "), Err(BadId::Empty));
         assert_eq!(RunnerId::parse(&"x".repeat(257)), Err(BadId::TooLong { limit: 256 }));
+        assert_eq!(RunnerId::parse("a\0b"), Err(BadId::Null));
         assert_eq!(RunnerId::parse("runner").map(|id| id.to_string()), Ok("runner".into()));
     }
 

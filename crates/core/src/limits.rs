@@ -177,6 +177,12 @@ pub const HOOKS_AT_A_TIME: usize = 32;
 /// A webhook that is not answered by then has failed.
 pub const HOOK_WITHIN: Duration = Duration::from_secs(10);
 
+/// A webhook whose try was not settled by then is tried again: its process is gone. A try and some more.
+pub const HOOK_LEASE: Duration = Duration::from_secs(15);
+
+/// The pause after a webhook's first try in vain; each further one doubles it.
+pub const HOOK_FIRST_PAUSE: Duration = Duration::from_secs(5);
+
 /// Tries of a webhook before it is given up: with pauses from 5 s to an hour, that is most of a day.
 pub const HOOK_TRIES: u32 = 30;
 
@@ -185,6 +191,9 @@ pub const CHECKS_AT_A_TIME: usize = 16;
 
 /// An address that has not answered by then tells nothing.
 pub const CHECK_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often retention is looked after, at most: jobs go beyond it by what ends in that time.
+pub const PRUNE_EVERY: Duration = Duration::from_secs(10);
 
 /// Old jobs that are forgotten in one transaction.
 pub const PRUNE_AT_A_TIME: usize = 500;

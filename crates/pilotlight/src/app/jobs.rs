@@ -15,6 +15,7 @@ use pilotlight_store::postgres::Postgres;
 use pilotlight_store::{HookEvent, Limits, Retention, Store, sqlite};
 use reqwest::{Certificate, Client, ClientBuilder};
 use tokio::task::JoinSet;
+use tokio_rustls::rustls::crypto;
 
 use crate::clock::Clock;
 use crate::config::{Config, JobTypeSettings, WebhookEvent};
@@ -106,7 +107,7 @@ fn hooks(config: &Config) -> anyhow::Result<Option<Hooks>> {
     if targets.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Hooks::new(client()?.build()?, targets)))
+    Ok(Some(Hooks::new(client()?, targets)?))
 }
 
 fn target(settings: &JobTypeSettings) -> anyhow::Result<Target> {
@@ -144,6 +145,8 @@ fn checks(config: &Config) -> anyhow::Result<Option<Checks>> {
 
 /// A client that believes in the certificates of the public web; small images bring none of their own.
 fn client() -> anyhow::Result<ClientBuilder> {
+    // It was built without a choice of its own. Whoever chose before chose the same.
+    _ = crypto::aws_lc_rs::default_provider().install_default();
     let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root));
     Ok(Client::builder().tls_certs_merge(roots.collect::<Result<Vec<_>, _>>()?))
 }

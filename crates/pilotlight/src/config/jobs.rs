@@ -151,7 +151,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new(
         "jobs.keep_for",
         "30d",
-        Takes::Duration(Duration::from_mins(1)..=YEARS),
+        Takes::Duration(Duration::from_secs(1)..=YEARS),
         "how long ended jobs and their results are kept",
     ),
     Key::new(

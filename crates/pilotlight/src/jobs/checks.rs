@@ -2,11 +2,11 @@
 //! served by the last verdict.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotlight_core::check::{Verdict, by_answer, by_time, is_public};
+use pilotlight_core::check::{Verdict, by_answer, by_time, is_public, looked_at_again};
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, JobId};
 use pilotlight_core::limits::{CHECK_WITHIN, CHECKS_AT_A_TIME};
@@ -49,7 +49,14 @@ pub struct Checks {
 }
 
 /// How often is looked for results whose verdict is too old.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a look at a result found.
+struct Looked {
+    verdict: Verdict,
+    /// The result's own time.
+    until: Option<Epoch>,
+}
 
 impl Checks {
     /// These checks, asked by a client that `base` leads to, which goes nowhere but to public addresses.
@@ -63,21 +70,22 @@ impl Checks {
         Ok(Self { client, by_type })
     }
 
-    async fn verdict(&self, found: &Found, now: Epoch) -> Verdict {
-        let Some(check) = self.by_type.get(&found.job.job_type) else { return Verdict::Unknown };
+    async fn look(&self, found: &Found, now: Epoch) -> Looked {
+        let unknown = Looked { verdict: Verdict::Unknown, until: None };
+        let Some(check) = self.by_type.get(&found.job.job_type) else { return unknown };
         let output = found.end.as_ref().and_then(|end| end.output.as_deref());
         let Some(output) = output.and_then(|output| serde_json::from_str::<Value>(output).ok()) else {
-            return Verdict::Unknown;
+            return unknown;
         };
-        let time = check.time.as_ref().map(|pointer| {
-            let until = output.pointer(pointer).and_then(Value::as_u64);
-            by_time(until.map(Epoch::from_millis), now)
-        });
-        match (time, &check.address) {
+        let until = |pointer| output.pointer(pointer).and_then(Value::as_u64).map(Epoch::from_millis);
+        let until = check.time.as_deref().map(until);
+        let in_time = until.map(|until| by_time(until, now));
+        let verdict = match (in_time, &check.address) {
             (Some(Verdict::Invalid), _) => Verdict::Invalid,
             (_, Some(address)) => self.answers(address, &output).await,
-            (time, None) => time.unwrap_or(Verdict::Unknown),
-        }
+            (in_time, None) => in_time.unwrap_or(Verdict::Unknown),
+        };
+        Looked { verdict, until: until.flatten() }
     }
 
     async fn answers(&self, address: &Address, output: &Value) -> Verdict {
@@ -90,16 +98,28 @@ impl Checks {
 
     /// The status of the answer; the body is not read.
     async fn ask(&self, url: Url) -> Option<u16> {
+        // A number asks nobody for its address.
+        if number(&url).is_some_and(|number| !is_public(number)) {
+            return None;
+        }
         let answer = self.client.get(url).header("range", "bytes=0-0").send().await.ok()?;
         Some(answer.status().as_u16())
     }
 }
 
-/// The address, when it is one at a host that is allowed. A number is no name: it could be anybody's.
+/// The address, when it is one at a host that is allowed.
 fn allowed(text: &str, hosts: &[String]) -> Option<Url> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-    let is_allowed = url.domain().is_some_and(|name| hosts.iter().any(|host| host == name));
-    (is_allowed && url.username().is_empty() && url.password().is_none()).then_some(url)
+    let number = number(&url);
+    let is = |host: &String| match number {
+        Some(number) => host.parse() == Ok(number),
+        None => url.host_str() == Some(host),
+    };
+    (hosts.iter().any(is) && url.username().is_empty() && url.password().is_none()).then_some(url)
+}
+
+fn number(url: &Url) -> Option<IpAddr> {
+    url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
 
 /// Finds names' addresses, and only those that anybody may be asked at.
@@ -120,38 +140,56 @@ impl Resolve for PublicOnly {
 }
 
 impl Jobs {
-    /// Looks after results until dropped.
+    /// Looks after results until dropped. What is slow with one type keeps no other waiting.
     pub async fn check(self: Arc<Self>, checks: Checks) {
         let checks = Arc::new(checks);
-        loop {
-            if let Err(error) = self.check_some(&checks).await {
-                tracing::warn!(%error, "failed to look whether results are still valid; trying on");
-            }
-            sleep(LOOK_EVERY).await;
+        let mut types = JoinSet::new();
+        for job_type in checks.by_type.keys() {
+            types.spawn(Arc::clone(&self).check_type(Arc::clone(&checks), job_type.clone()));
+        }
+        while let Some(ended) = types.join_next().await {
+            ended.expect("a check does not panic");
         }
     }
 
-    async fn check_some(self: &Arc<Self>, checks: &Arc<Checks>) -> Result<(), Error> {
-        let mut looks = JoinSet::new();
-        for (job_type, check) in &checks.by_type {
-            let before = self.now().before(check.every);
-            let types = std::slice::from_ref(job_type);
-            for found in self.store.unchecked(types, before, CHECKS_AT_A_TIME).await? {
-                looks.spawn(Arc::clone(self).look_at(Arc::clone(checks), found));
+    async fn check_type(self: Arc<Self>, checks: Arc<Checks>, job_type: JobType) {
+        let mut is_well = true;
+        loop {
+            let looked = self.check_some(&checks, &job_type).await;
+            if let (Err(error), true) = (&looked, is_well) {
+                tracing::warn!(%error, %job_type, "failed to look whether results are still valid; trying on");
+            }
+            is_well = looked.is_ok();
+            if !looked.is_ok_and(|looked| looked == CHECKS_AT_A_TIME) {
+                sleep(LOOK_EVERY).await;
             }
         }
+    }
+
+    async fn check_some(self: &Arc<Self>, checks: &Arc<Checks>, job_type: &JobType) -> Result<usize, Error> {
+        let before = self.now().before(checks.by_type[job_type].every);
+        let unchecked =
+            self.store.unchecked(std::slice::from_ref(job_type), before, CHECKS_AT_A_TIME).await?;
+        let count = unchecked.len();
+        let looks = unchecked.into_iter().map(|found| Arc::clone(self).look_at(Arc::clone(checks), found));
+        let mut looks: JoinSet<_> = looks.collect();
         while let Some(looked) = looks.join_next().await {
             looked.expect("a look does not panic")?;
         }
-        Ok(())
+        Ok(count)
     }
 
     async fn look_at(self: Arc<Self>, checks: Arc<Checks>, found: Found) -> Result<(), Error> {
         let id: JobId = found.job.id;
-        match checks.verdict(&found, self.now()).await {
+        let Looked { verdict, until } = checks.look(&found, self.now()).await;
+        match verdict {
             Verdict::Invalid => self.say(id, Event::Invalid, Payload::default()).await.map(drop),
             // The next look is due as if it had been told.
-            Verdict::Valid | Verdict::Unknown => self.store.checked(id, self.now()).await,
+            Verdict::Valid | Verdict::Unknown => {
+                let every = checks.by_type[&found.job.job_type].every;
+                let again = looked_at_again(self.now(), every, until);
+                self.store.checked(id, again.before(every)).await
+            }
         }
     }
 }
@@ -178,5 +216,23 @@ mod tests {
         ] {
             assert!(allowed(bad, &hosts).is_none(), "{bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_number_is_asked_when_it_is_allowed_and_anybodys() {
+        let hosts = ["1.1.1.1", "127.0.0.1", "::1"].map(str::to_owned);
+        let url = |text: &str| allowed(text, &hosts);
+        assert!(url("https://1.1.1.1/").is_some());
+        assert!(url("https://1.0.0.1/").is_none());
+        _ = tokio_rustls::rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let checks = Checks::new(Client::builder(), HashMap::new()).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for private in ["127.0.0.1", "2130706433", "[::1]", "[0::1]"] {
+            let private = format!("http://{private}:{port}/");
+            assert_eq!(checks.ask(url(&private).unwrap()).await, None, "{private}");
+        }
+        assert!(listener.accept().is_err(), "somebody called");
     }
 }

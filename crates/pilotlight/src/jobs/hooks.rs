@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::limits::{HOOK_TRIES, HOOK_WITHIN, HOOKS_AT_A_TIME};
+use pilotlight_core::limits::{HOOK_FIRST_PAUSE, HOOK_LEASE, HOOK_TRIES, HOOK_WITHIN, HOOKS_AT_A_TIME};
 use pilotlight_core::retry;
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{Error, HookCall, HookEvent};
 use pilotlight_wire::hooks::{DELIVERY, Hook, SIGNATURE, TIMESTAMP};
-use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -38,41 +39,58 @@ pub struct Hooks {
     targets: HashMap<JobType, Target>,
 }
 
-/// The pause after the first try in vain.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// Looked for without a nudge: tellings whose pause is over, and what other instances left.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Looked for without a nudge, for what other instances left.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-/// A telling is nobody else's for this long; longer than a try.
-const LEASE: Duration = Duration::from_secs(60);
+/// What became of a try.
+#[derive(Debug)]
+enum Tried {
+    /// It was heard.
+    Heard,
+    /// Nobody wants to know.
+    Unwanted,
+    /// It was not heard, for this reason.
+    InVain(String),
+}
 
 impl Hooks {
-    /// Tells these.
-    #[must_use]
-    pub const fn new(client: Client, targets: HashMap<JobType, Target>) -> Self {
-        Self { client, targets }
+    /// Tells these, by a client that `base` leads to.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn new(base: ClientBuilder, targets: HashMap<JobType, Target>) -> reqwest::Result<Self> {
+        // Whoever is led elsewhere mostly arrives without the body, and what is there says yes all the same.
+        let client = base.redirect(Policy::none()).timeout(HOOK_WITHIN).build()?;
+        Ok(Self { client, targets })
     }
 
-    async fn call(&self, call: &HookCall, now: Epoch) -> Result<(), String> {
-        let Some(target) =
-            self.targets.get(&call.job_type).filter(|target| target.events.contains(&call.event))
-        else {
-            // Nobody wants to know any more.
-            return Ok(());
-        };
+    async fn call(&self, call: &HookCall, now: Epoch) -> Tried {
+        let target = self.targets.get(&call.job_type).filter(|target| target.events.contains(&call.event));
+        match target {
+            Some(target) => self.post(target, call, now).await.map_or_else(Tried::InVain, |()| Tried::Heard),
+            None => Tried::Unwanted,
+        }
+    }
+
+    async fn post(&self, target: &Target, call: &HookCall, now: Epoch) -> Result<(), String> {
         let body = body(call);
         let request = self
             .client
             .post(target.url.clone())
-            .timeout(HOOK_WITHIN)
             .header(CONTENT_TYPE, "application/json")
             .header(TIMESTAMP, now.as_millis())
             .header(DELIVERY, call.id.0)
             .header(SIGNATURE, signature(&target.key, now, &body));
-        let answer = request.body(body).send().await.map_err(|error| error.without_url().to_string())?;
+        let answer = request.body(body).send().await.map_err(|error| reason(&error.without_url()))?;
         if answer.status().is_success() { Ok(()) } else { Err(format!("it answered {}", answer.status())) }
     }
+}
+
+/// What was behind it: the error itself says only that there was one.
+fn reason(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .last()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 fn body(call: &HookCall) -> String {
@@ -102,47 +120,56 @@ impl Jobs {
     /// Tells others what stands in the store to be told, until dropped.
     pub async fn tell(self: Arc<Self>, hooks: Hooks) {
         let hooks = Arc::new(hooks);
+        // Those who hear slowly keep nobody else waiting, until they are as many as are told at a time.
+        let mut tries = JoinSet::new();
+        let mut is_well = true;
         loop {
-            match self.tell_some(&hooks).await {
-                Ok(told) if told == HOOKS_AT_A_TIME => {}
-                Ok(_) => _ = timeout(LOOK_EVERY, self.hooks.notified()).await,
-                Err(error) => {
-                    tracing::warn!(%error, "failed to look for webhooks to send; trying on");
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
+            while tries.try_join_next().is_some() {}
+            let told = self.tell_some(&hooks, &mut tries).await;
+            if let (Err(error), true) = (&told, is_well) {
+                tracing::warn!(%error, "failed to look for webhooks to send; trying on");
+            }
+            is_well = told.is_ok();
+            if tries.len() < HOOKS_AT_A_TIME {
+                _ = timeout(LOOK_EVERY, self.hooks.notified()).await;
+            } else {
+                tries.join_next().await;
             }
         }
     }
 
-    async fn tell_some(self: &Arc<Self>, hooks: &Arc<Hooks>) -> Result<usize, Error> {
-        let calls = self.store.hook_calls(HOOKS_AT_A_TIME, LEASE, self.now()).await?;
-        let count = calls.len();
-        let mut tries = JoinSet::new();
-        for call in calls {
+    async fn tell_some(self: &Arc<Self>, hooks: &Arc<Hooks>, tries: &mut JoinSet<()>) -> Result<(), Error> {
+        let room = HOOKS_AT_A_TIME - tries.len();
+        for call in self.store.hook_calls(room, HOOK_LEASE, self.now()).await? {
             tries.spawn(Arc::clone(self).try_to_tell(Arc::clone(hooks), call));
         }
-        while let Some(tried) = tries.join_next().await {
-            tried.expect("a try does not panic")?;
-        }
-        Ok(count)
+        Ok(())
     }
 
-    async fn try_to_tell(self: Arc<Self>, hooks: Arc<Hooks>, call: HookCall) -> Result<(), Error> {
+    async fn try_to_tell(self: Arc<Self>, hooks: Arc<Hooks>, call: HookCall) {
+        let tried = hooks.call(&call, self.now()).await;
+        if let Err(error) = self.remember(&call, tried).await {
+            tracing::warn!(%error, job = %call.job, "failed to remember what became of a webhook; it is sent again");
+        }
+    }
+
+    async fn remember(&self, call: &HookCall, tried: Tried) -> Result<(), Error> {
         let failures = call.failures + 1;
-        match hooks.call(&call, self.now()).await {
-            Ok(()) => {
+        match tried {
+            Tried::Heard => {
                 self.metrics.hooks_heard.inc();
                 self.store.hook_done(call.id).await
             }
-            Err(why) if failures >= HOOK_TRIES => {
+            Tried::Unwanted => self.store.hook_done(call.id).await,
+            Tried::InVain(why) if failures >= HOOK_TRIES => {
                 self.metrics.hooks_given_up.inc();
                 tracing::warn!(job = %call.job, why, "gave up on a webhook");
                 self.store.hook_done(call.id).await
             }
-            Err(why) => {
+            Tried::InVain(why) => {
                 self.metrics.hooks_failed.inc();
                 tracing::debug!(job = %call.job, why, "failed to send a webhook; trying again later");
-                let again_at = self.now().after(retry::pause(FIRST_PAUSE, failures));
+                let again_at = self.now().after(retry::pause(HOOK_FIRST_PAUSE, failures));
                 self.store.hook_failed(call.id, again_at).await
             }
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotlight_core::limits::{SWEEP_AT_A_TIME, SWEEP_EVERY};
+use pilotlight_core::limits::{PRUNE_EVERY, SWEEP_AT_A_TIME, SWEEP_EVERY};
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{Error, Told};
 use tokio::time::{sleep, timeout};
@@ -12,8 +12,8 @@ use tokio::time::{sleep, timeout};
 use super::driver::Jobs;
 use super::watching::Seen;
 
-/// How often retention is looked after.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// What is kept for a short while only is looked after so often in that while.
+const LOOKS_WHILE_KEPT: u32 = 10;
 
 /// After a nudge, others that come soon after are waited for.
 const NUDGES_WITHIN: Duration = Duration::from_millis(5);
@@ -60,7 +60,7 @@ impl Jobs {
     /// Forgets what need not be kept, until dropped.
     pub async fn prune(self: Arc<Self>) {
         loop {
-            sleep(PRUNE_EVERY).await;
+            sleep(PRUNE_EVERY.min(self.settings.retention.keep_for / LOOKS_WHILE_KEPT)).await;
             if let Err(error) = self.prune_all().await {
                 tracing::warn!(%error, "failed to forget old jobs; trying on");
             }

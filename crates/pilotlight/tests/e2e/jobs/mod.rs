@@ -2,7 +2,16 @@
 
 mod store;
 
+mod checks;
 mod document;
+mod frames;
+mod hooks;
+mod hostile;
 mod killed;
+mod leaving;
+mod often;
 mod once;
+mod options;
+mod retention;
 mod runpack;
+mod watched;

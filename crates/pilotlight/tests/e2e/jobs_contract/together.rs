@@ -1,11 +1,9 @@
 //! Several at once: callers who wait for one execution, and one who watches.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpStream;
-
 use serde_json::{Value, json};
 
-use crate::support::http::{Answer, Connection};
+use crate::support::events::Events;
+use crate::support::http::Answer;
 use crate::support::server::Server;
 use crate::support::wait;
 
@@ -114,50 +112,4 @@ fn whoever_watches_a_job_is_told_as_it_goes() {
     let mut late = Events::of(server.connect(), &job);
     let told: Vec<_> = std::iter::from_fn(|| late.next()).map(|(name, _)| name).collect();
     assert_eq!(told, ["console", "status"]);
-}
-
-/// A watcher.
-struct Events {
-    from: BufReader<TcpStream>,
-    text: String,
-}
-
-impl Events {
-    fn of(mut connection: Connection, job: &str) -> Self {
-        connection.send(format!("GET /api/jobs/{job}/events HTTP/1.1\r\nhost: localhost\r\n\r\n"));
-        let mut from = BufReader::new(connection.stream().try_clone().expect("an open socket"));
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert_ne!(from.read_line(&mut head).expect("a head"), 0, "the stream ended: {head}");
-        }
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        assert!(head.contains("content-type: text/event-stream\r\n"), "{head}");
-        Self { from, text: String::new() }
-    }
-
-    /// The next event; `None` once the stream has ended in good order.
-    fn next(&mut self) -> Option<(String, Value)> {
-        while !self.text.contains("\n\n") {
-            let chunk = self.chunk();
-            if chunk.is_empty() {
-                return None;
-            }
-            self.text += &chunk;
-        }
-        let (event, rest) = self.text.split_once("\n\n").expect("a whole event");
-        let (name, data) = event.split_once('\n').expect("a name and its data");
-        let name = name.strip_prefix("event: ").expect("a name").to_owned();
-        let data = serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
-        self.text = rest.to_owned();
-        Some((name, data))
-    }
-
-    fn chunk(&mut self) -> String {
-        let mut length = String::new();
-        self.from.read_line(&mut length).expect("a chunk");
-        let length = usize::from_str_radix(length.trim_end(), 16).expect("a chunk's length");
-        let mut chunk = vec![0; length + 2];
-        self.from.read_exact(&mut chunk).expect("a whole chunk");
-        String::from_utf8(chunk[..length].to_vec()).expect("text")
-    }
 }

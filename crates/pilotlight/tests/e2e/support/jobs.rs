@@ -70,11 +70,35 @@ impl Party {
         connection.try_send([head.as_bytes(), body].concat())
     }
 
+    /// Its connection, with what was sent on it.
+    pub(crate) fn into_connection(self) -> Connection {
+        self.connection
+    }
+
+    /// Waits for the first byte of an answer, and leaves it where it is.
+    pub(crate) fn answer_is_there(&self) {
+        self.connection.wait_for_a_byte();
+    }
+
+    /// Reads the answer to what was sent.
+    pub(crate) fn answer(&mut self) -> Result<Answer, NoAnswer> {
+        self.connection.answer()
+    }
+
     /// Submits a job and returns what it is told.
     pub(crate) fn submit(&mut self, job_type: &str, input: &Value) -> Value {
         let answer = self.post("/api/jobs/submit", &json!({ "job_type": job_type, "input_params": input }));
         assert!(matches!(answer.status, 200 | 201), "{answer:?}");
         answer.json()
+    }
+
+    /// Submits a job with these fields besides its type and parameters; the status, and what it is told.
+    pub(crate) fn submit_with(&mut self, job_type: &str, input: &Value, more: &Value) -> (u16, Value) {
+        let mut body = json!({ "job_type": job_type, "input_params": input });
+        let fields = body.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        let answer = self.post("/api/jobs/submit", &body);
+        (answer.status, answer.json())
     }
 
     /// What is told of a job.
@@ -97,5 +121,14 @@ impl Party {
         body["lease"] = job["lease"].clone();
         let id = job["job_id"].as_str().expect("an id");
         self.post(&format!("/api/runner/jobs/{id}/{what}"), &body)
+    }
+
+    /// Executes the next job of this type with this output, and returns the job.
+    pub(crate) fn execute(&mut self, job_type: &str, output: &Value) -> Value {
+        let job = self.next(job_type, 10_000).expect("a job");
+        assert_eq!(self.say("start", &job, json!({})).status, 200);
+        let done = self.say("complete", &job, json!({ "output_data": output }));
+        assert_eq!(done.status, 200, "{done:?}");
+        job
     }
 }

@@ -4,6 +4,8 @@
 
 pub(crate) mod server;
 
+pub(crate) mod events;
+pub(crate) mod hearer;
 pub(crate) mod http;
 pub(crate) mod jobs;
 pub(crate) mod message;
@@ -21,5 +23,6 @@ pub(crate) mod postgres;
 
 pub(crate) mod process;
 pub(crate) mod random;
+pub(crate) mod settings;
 pub(crate) mod skip;
 pub(crate) mod wait;
