@@ -378,10 +378,10 @@ fn operators_can_have_an_address_of_their_own_and_parts_can_be_left_out() {
     let server = Server::with(&[("PILOTLIGHT_SERVER_CONTROL", "127.0.0.1:0")]);
     let control = server.control_address();
     for endpoint in ENDPOINTS {
-        let is_health = endpoint.path.ends_with("health");
+        let is_everywhere = is_everywhere(endpoint);
         let is_for_clients = matches!(endpoint.kind, Kind::Protocol | Kind::Submit | Kind::Run);
-        let here = if is_for_clients { endpoint.answered() } else { 404 };
-        let there = if is_for_clients && !is_health { 404 } else { endpoint.answered() };
+        let here = if is_for_clients || is_everywhere { endpoint.answered() } else { 404 };
+        let there = if is_for_clients && !is_everywhere { 404 } else { endpoint.answered() };
         assert_eq!(endpoint.ask(server.address(), ""), here, "main {}", endpoint.path);
         assert_eq!(endpoint.ask(control, ""), there, "control {}", endpoint.path);
     }
@@ -389,7 +389,7 @@ fn operators_can_have_an_address_of_their_own_and_parts_can_be_left_out() {
         let server = Server::serving(&["--only", only], &[]);
         for endpoint in ENDPOINTS {
             let part = match endpoint.kind {
-                Kind::Protocol if endpoint.path.ends_with("health") => only,
+                _ if is_everywhere(endpoint) => only,
                 Kind::Protocol => "warm-start",
                 Kind::Shell | Kind::Look | Kind::Change => "dashboard",
                 Kind::Submit | Kind::Run | Kind::AdminQuestion | Kind::AdminChange => "jobs",
