@@ -16,7 +16,6 @@ use super::one_at_a_time::{submit_to_runner_us, two_round_trips_us};
 use super::stored;
 use super::throughput::{self, CALLERS, ThroughputPlan, Work};
 use crate::commits::Commits;
-use crate::cores::KeptApart;
 use crate::folder::Folder;
 use crate::machine::Machine;
 use crate::progress::Progress;
@@ -146,11 +145,9 @@ impl<'a> Bench<'a> {
             }
             folders.push((*contender, folder));
         }
-        let start = async {
-            let lanes = folders.into_iter();
-            lanes.map(|(contender, folder)| Lane::start(contender, folder, product.as_deref())).collect()
-        };
-        let (lanes, _apart): (Vec<_>, _) = KeptApart::from(start).await?;
+        let lanes = folders.into_iter();
+        let lanes = lanes.map(|(contender, folder)| Lane::start(contender, folder, product.as_deref()));
+        let lanes: Vec<_> = lanes.collect::<Result<_>>()?;
         let numbers = Numbers::default();
         for lane in &lanes {
             lane.compute_known(&numbers).await.with_context(|| lane.contender.name())?;
@@ -161,8 +158,6 @@ impl<'a> Bench<'a> {
     async fn measure(mut self) -> Result<Vec<Series<Contender>>> {
         for round in 0..self.plan.rounds {
             let commit_us = self.bare_commits(round).await?;
-            // The servers have stayed on their core; the load goes back to its own.
-            let ((), _apart) = KeptApart::from(async { Ok(()) }).await?;
             self.throughput(round, Work::LifeCycles).await?;
             self.throughput(round, Work::KnownAnswers).await?;
             self.one_at_a_time(round, commit_us).await?;

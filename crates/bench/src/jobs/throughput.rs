@@ -1,9 +1,10 @@
-//! How much is done in a second by a server that has one core to itself.
+//! How much is done in a second by a server and its callers, on all cores of the machine.
 //!
 //! Each of 64 callers has one connection and does one thing after the other on it: a whole life cycle (submit a job
 //! that is new, ask for the next job, start it, complete it: four calls, all of them durable), or one submission of a
 //! job that is known. In a life cycle whoever asks for a job has submitted one, so there always is one; mostly it is
-//! another caller's. The load has the other core and never sleeps, as in the bench of matches.
+//! another caller's. Other than in the bench of matches, nobody is kept to a core: a store writes on a thread of its
+//! own, and a server that may not use a second core would be measured as one that nobody runs.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,6 @@ use tokio::task::JoinSet;
 use super::caller::Caller;
 use super::calls::Numbers;
 use super::lane::{FIRST_KNOWN, KNOWN_JOBS, Lane};
-use crate::load::awake::Awake;
 
 pub(super) const CALLERS: u64 = 64;
 
@@ -39,7 +39,6 @@ pub(super) struct Round {
 
 pub(super) async fn round(lane: &Lane, work: Work, plan: ThroughputPlan, numbers: &Numbers) -> Result<Round> {
     let callers = connect(lane, numbers).await?;
-    let _awake = Awake::new();
     let cpu_before = lane.server.cpu_time()?;
     let start = Instant::now() + plan.warm_up;
     let done = work_until(callers, work, start + plan.window).await?;

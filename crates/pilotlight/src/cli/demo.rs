@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 
 use super::command::Failure;
-use crate::app::App;
+use crate::app::{App, Part};
 use crate::config::{Config, Server};
 use crate::demo::{report::Report, scene};
 
@@ -26,7 +26,8 @@ pub(super) fn run(runs: u32, json: bool) -> Result<(), Failure> {
 
 async fn play(runs: u32) -> anyhow::Result<Report> {
     let server = Server { host: Ipv4Addr::LOCALHOST.into(), port: 0, ..Server::default() };
-    let app = App::start(&Config { server, ..Config::default() }, None).await?;
+    let app = App::start(&Config { server, ..Config::default() }, Some(&[Part::WarmStart, Part::Dashboard]))
+        .await?;
     let played = scene::play(app.address(), runs).await;
     app.stop().await;
     played.context("failed to play the scene")

@@ -1,6 +1,6 @@
 //! `pilotlight store`: looks through what is remembered, copies it, puts a copy back. Exit codes: 0 done, and the store is
 //! sound; 1 it failed, or the store is not sound; 2 the command line or the configuration is wrong, or it is another
-//! program's task. A backup may be made while the service runs; the others need the store for themselves.
+//! program's task. Only putting a backup back needs the store for itself.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -26,7 +26,7 @@ use crate::config::Config;
 /// What is done with a store.
 #[derive(Debug, Subcommand)]
 pub(super) enum Task {
-    /// Look through all of it: exit code 0 when it is sound. The service must not run.
+    /// Look through all of it: exit code 0 when it is sound. The service may run.
     Check {
         #[command(flatten)]
         told: Told,
@@ -114,6 +114,7 @@ async fn look_through(config: &Config) -> anyhow::Result<Vec<String>> {
 }
 
 fn backup(folder: &Path, file: &Path, told: &Told) -> anyhow::Result<()> {
+    ensure!(!file.exists(), "{} is there already; a backup replaces nothing", file.display());
     let all = bytes(&sqlite::file_in(folder));
     let (from, to) = (folder.to_owned(), file.to_owned());
     let copying = aside(move || sqlite::backup(&from, &to));

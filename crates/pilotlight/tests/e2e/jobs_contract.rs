@@ -15,11 +15,11 @@ mod together;
 
 use play::{Line, Stage};
 
+use crate::jobs::store::Store;
+use crate::support::skip::need;
+
 /// What is different between two services that keep the contract.
 type Settings = &'static [(&'static str, &'static str)];
-
-/// The stores. The one that needs no settings comes first.
-const STORES: &[Settings] = &[&[]];
 
 const KEYS: Settings = &[
     ("SUBMIT_API_KEY", play::SUBMIT_KEY),
@@ -37,43 +37,46 @@ const PRESET: Settings = &[
     ("PILOTLIGHT_JOBS_LIMITS_HEARTBEAT_PER_MINUTE", "0"),
 ];
 
-/// Plays a script on each stage.
-fn on_all_stages(script: fn() -> Vec<Line>) {
-    for store in STORES {
-        for settings in [&[][..], PRESET, KEYS] {
-            Stage::new(&[*store, settings].concat()).play(script());
-        }
+/// Plays a script on each stage, over an empty store each.
+fn on_all_stages(script: fn() -> Vec<Line>, store: impl Fn() -> Store) {
+    for settings in [&[][..], PRESET, KEYS] {
+        let store = store();
+        Stage::new(&store, settings).play(script());
     }
 }
 
-#[test]
-fn callers_hear_what_the_contract_says() {
-    on_all_stages(callers::script);
+/// Each script is a test over each kind of store.
+macro_rules! plays {
+    ($($name:ident: $script:path,)+) => {
+        mod over_sqlite {
+            use super::*;
+
+            $(#[test]
+            fn $name() {
+                on_all_stages($script, Store::sqlite);
+            })+
+        }
+
+        mod over_postgres {
+            use super::*;
+
+            $(#[test]
+            fn $name() {
+                need!("postgresql");
+                let store = Store::postgres();
+                on_all_stages($script, || store.another());
+            })+
+        }
+    };
 }
 
-#[test]
-fn runners_hear_what_the_contract_says() {
-    on_all_stages(runners::script);
-}
-
-#[test]
-fn operators_hear_what_the_contract_says() {
-    on_all_stages(admin::script);
-}
-
-#[test]
-fn what_is_wrong_is_refused_with_a_sentence_that_names_it() {
-    on_all_stages(refusals::script);
-}
-
-#[test]
-fn what_is_too_large_is_refused_and_what_just_fits_is_taken() {
-    on_all_stages(limits::script);
-}
-
-#[test]
-fn what_is_ours_changes_nothing_of_the_rest() {
-    on_all_stages(ours::script);
+plays! {
+    callers_hear_what_the_contract_says: callers::script,
+    runners_hear_what_the_contract_says: runners::script,
+    operators_hear_what_the_contract_says: admin::script,
+    what_is_wrong_is_refused_with_a_sentence_that_names_it: refusals::script,
+    what_is_too_large_is_refused_and_what_just_fits_is_taken: limits::script,
+    what_is_ours_changes_nothing_of_the_rest: ours::script,
 }
 
 #[test]

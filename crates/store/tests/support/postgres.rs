@@ -83,6 +83,11 @@ impl Server {
         self.psql(database_of(address), sql)
     }
 
+    /// Whether it answers just now.
+    pub(crate) fn answers(&self, address: &str) -> bool {
+        self.try_psql(database_of(address), "SELECT 1").status.success()
+    }
+
     /// Runs SQL that begins a transaction and finds something, and stays in it.
     pub(crate) fn hold(&self, address: &str, sql: &str) -> Holder {
         let mut command = self.psql_command(database_of(address));

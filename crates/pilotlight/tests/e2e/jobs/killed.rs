@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -29,6 +30,10 @@ const SETTINGS: [(&str, &str); 3] = [
 /// Ends every connection but the one that says so.
 const END_ALL: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+
+/// One of the service's.
+const ONE: &str = "SELECT max(pid) FROM pg_stat_activity \
+                   WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
 
 const CALLERS: usize = 4;
 const RUNNERS: usize = 4;
@@ -57,6 +62,27 @@ fn nothing_that_was_answered_is_lost_when_postgres_ends_its_connections() {
         for _ in 0..kills() / 2 {
             wait::pause(Duration::from_millis(20) + random::time(Duration::from_millis(100)));
             database.sql(url, END_ALL);
+        }
+        server
+    });
+}
+
+/// One of its processes at a time, as the kernel does when memory is short: the others end themselves, and the
+/// database repairs what was left.
+#[test]
+fn nothing_that_was_answered_is_lost_when_processes_of_postgres_are_killed() {
+    need!("postgresql");
+    let store = Store::postgres();
+    let Store::Postgres { server: database, url } = &store else { unreachable!("it was asked for") };
+    let scene = Scene::default();
+    scene.play(|scene| {
+        let server = scene.serve(&store);
+        for _ in 0..kills() / 10 {
+            wait::pause(Duration::from_millis(20) + random::time(Duration::from_millis(100)));
+            let process = database.sql(url, ONE);
+            let killed = Command::new("kill").args(["-s", "KILL", &process]).status();
+            assert!(killed.expect("kill is everywhere").success());
+            wait::until("the database is back", || database.answers(url));
         }
         server
     });

@@ -1,6 +1,6 @@
 //! Jobs: submitted, executed, remembered.
 
-mod store;
+pub(crate) mod store;
 
 mod checks;
 mod document;

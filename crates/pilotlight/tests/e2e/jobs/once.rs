@@ -87,6 +87,32 @@ fn share(servers: &[&Server]) {
     });
 }
 
+/// What the program after this one does to the schema: more, and nothing else.
+const NEXT: &str = "BEGIN; ALTER TABLE pilotlight.jobs ADD COLUMN of_the_next TEXT NOT NULL DEFAULT ''; \
+                    CREATE INDEX jobs_of_the_next ON pilotlight.jobs (of_the_next); \
+                    CREATE TABLE pilotlight.of_the_next (a BIGINT); \
+                    UPDATE pilotlight.meta SET value = 2 WHERE name = 'schema'; COMMIT";
+
+#[test]
+fn two_neighbouring_versions_share_a_database_without_an_error() {
+    need!("postgresql");
+    let store = Store::postgres();
+    let Store::Postgres { server: database, url } = &store else { unreachable!("it was asked for") };
+    let servers = [store.serve(&[]), store.serve(&[])];
+    share(&servers.each_ref());
+    // The next version starts beside them, and brings the schema up to date while they serve.
+    database.sql(url, NEXT);
+    let next = store.serve(&[]);
+    for server in servers.iter().chain([&next]) {
+        let mut caller = Party::at(server.address());
+        let submitted = caller.submit(TYPE, &json!({ "on": server.address().port() }));
+        let job = execute(&mut runner(&next, "runner-2"), &json!({ "is": "done" }));
+        assert_eq!(id(&job), id(&submitted));
+        assert_eq!(caller.job(id(&submitted))["status"], "completed");
+        assert_eq!(caller.get("/api/admin/stats").status, 200);
+    }
+}
+
 #[test]
 fn a_job_goes_to_a_runner_that_waits_and_the_answer_to_whoever_waits() {
     let store = Store::sqlite();

@@ -26,6 +26,16 @@ impl Store {
         Self::Postgres { server: Arc::new(server), url }
     }
 
+    /// An empty one of the same kind.
+    pub(crate) fn another(&self) -> Self {
+        match self {
+            Self::Sqlite(_) => Self::sqlite(),
+            Self::Postgres { server, .. } => {
+                Self::Postgres { server: Arc::clone(server), url: server.database_over_tcp() }
+            }
+        }
+    }
+
     /// The service over it, with these settings too.
     pub(crate) fn serve(&self, settings: &[(&str, &str)]) -> Server {
         let place = match self {

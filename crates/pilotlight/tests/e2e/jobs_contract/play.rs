@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
+use crate::jobs::store::Store;
 use crate::support::http::{Answer, Connection};
 use crate::support::server::Server;
 
@@ -89,8 +90,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(settings: &[(&str, &str)]) -> Self {
-        let server = Server::with(settings);
+    pub(super) fn new(store: &Store, settings: &[(&str, &str)]) -> Self {
+        let server = store.serve(settings);
         let connection = server.connect();
         let with_keys = settings.iter().any(|(name, _)| name.ends_with("_API_KEY"));
         Self { server, connection, names: HashMap::new(), with_keys }
