@@ -47,6 +47,12 @@ pub struct Errand {
     told: u64,
 }
 
+/// That the store was asked, and when, counted in words heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asking {
+    told: u64,
+}
+
 /// Who waits for jobs, and of which types there may be some.
 #[derive(Debug)]
 pub struct Line<H> {
@@ -124,15 +130,23 @@ impl<H> Line<H> {
         *ready = Ready { jobs: ready.jobs.saturating_add(jobs), told: self.told };
     }
 
-    /// The store was asked how many jobs are ready, counting up to [`BACKLOG_COUNTED`]. That replaces what was
-    /// believed.
-    pub fn backlog(&mut self, ready: Vec<(JobType, u64)>) {
+    /// The store is about to be asked how many jobs are ready. To be given back with its answer.
+    #[must_use]
+    pub const fn asking(&self) -> Asking {
+        Asking { told: self.told }
+    }
+
+    /// How many jobs are ready, counted up to [`BACKLOG_COUNTED`]. That replaces what was believed, but for what was
+    /// heard of since the store was asked.
+    pub fn backlog(&mut self, asking: Asking, ready: Vec<(JobType, u64)>) {
+        self.ready.retain(|_, ready| ready.told > asking.told);
+        // A poll that was sent before may have found nothing of what is told now.
         self.told += 1;
-        let told = self.told;
-        let believed = |jobs| if jobs < BACKLOG_COUNTED { jobs } else { u64::MAX };
-        let ready =
-            ready.into_iter().map(|(job_type, jobs)| (job_type, Ready { jobs: believed(jobs), told }));
-        self.ready = ready.collect();
+        for (job_type, jobs) in ready {
+            let jobs = if jobs < BACKLOG_COUNTED { jobs } else { u64::MAX };
+            let known = self.ready.entry(job_type).or_insert(Ready { jobs: 0, told: self.told });
+            *known = Ready { jobs: known.jobs.max(jobs), told: self.told };
+        }
     }
 
     /// The next poll to send for a job of one of these types; ask until there is none.
@@ -298,11 +312,25 @@ mod tests {
     fn a_poll_that_found_nothing_corrects_the_belief() {
         let mut line = line();
         park(&mut line, "a", &["x", "y"]);
-        line.backlog(vec![(job_type("x"), 9), (job_type("y"), 9)]);
+        let asking = line.asking();
+        line.backlog(asking, vec![(job_type("x"), 9), (job_type("y"), 9)]);
         let (_, errand) = sent(&mut line, &["x"]).unwrap();
         line.found_nothing(&errand, &set(&["x", "y"]));
         park(&mut line, "a", &["x", "y"]);
         assert_eq!(runner(&mut line, &["x", "y"]), None);
+    }
+
+    #[test]
+    fn what_is_heard_while_the_store_is_asked_is_not_forgotten() {
+        let mut line = line();
+        line.ready(&job_type("gone"), 1);
+        let asking = line.asking();
+        line.ready(&job_type("x"), 1);
+        line.backlog(asking, vec![(job_type("y"), 1)]);
+        for (name, is_sent) in [("x", true), ("y", true), ("gone", false)] {
+            park(&mut line, "a", &[name]);
+            assert_eq!(runner(&mut line, &[name]).is_some(), is_sent, "{name}");
+        }
     }
 
     #[test]

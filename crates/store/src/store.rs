@@ -46,7 +46,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn backlog(&self, now: Epoch) -> Result<Backlog, Error>;
 
     /// Tells jobs that are due (`Job::due_at`) that time has passed, at most so many, and returns those that changed.
-    async fn sweep(&self, at_most: usize, now: Epoch) -> Result<Vec<(Job, Change)>, Error>;
+    /// Nobody could be heard before `listening_since`, so no runner counts as silent until a whole heartbeat's
+    /// time-out after it.
+    async fn sweep(
+        &self,
+        at_most: usize,
+        listening_since: Epoch,
+        now: Epoch,
+    ) -> Result<Vec<(Job, Change)>, Error>;
 
     /// Forgets ended jobs as retention says.
     async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error>;

@@ -32,19 +32,22 @@ pub enum Admitted {
 pub fn admit(twin: Option<&Job>, freshness: Freshness, wish: &Options, now: Epoch) -> Admitted {
     let Some(twin) = twin else { return Admitted::New { is_current: true } };
     match freshness {
-        Freshness::Again => Admitted::New { is_current: !is_worth_keeping(twin, now) },
+        Freshness::Again => Admitted::New { is_current: !twin.is_told(now) },
         Freshness::Any if !twin.has_ended() => Admitted::Joined(Box::new(join(twin, wish, now))),
-        Freshness::Any if is_worth_keeping(twin, now) => Admitted::Known,
+        Freshness::Any if twin.is_told(now) => Admitted::Known,
         Freshness::Any => Admitted::New { is_current: true },
     }
 }
 
-/// Whether equal submissions are served by this job: it is under way, or its end is still told.
-fn is_worth_keeping(twin: &Job, now: Epoch) -> bool {
-    match &twin.state {
-        State::Pending | State::Dispatching { .. } | State::Executing(_) => true,
-        State::Completed { .. } => twin.status(now) == Status::Completed,
-        State::Failed { until, .. } => until.is_some() && !is_over(*until, now),
+impl Job {
+    /// Whether equal submissions are served by this job: it is under way, or its end is still told.
+    #[must_use]
+    pub fn is_told(&self, now: Epoch) -> bool {
+        match &self.state {
+            State::Pending | State::Dispatching { .. } | State::Executing(_) => true,
+            State::Completed { .. } => self.status(now) == Status::Completed,
+            State::Failed { until, .. } => until.is_some() && !is_over(*until, now),
+        }
     }
 }
 

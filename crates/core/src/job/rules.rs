@@ -17,6 +17,16 @@ pub struct Rules {
     pub failed_ttl: Duration,
 }
 
+impl Rules {
+    /// Runners that were not heard of since then are silent for too long, when nobody could be heard before
+    /// `listening_since`: the beginning of time when none is.
+    #[must_use]
+    pub fn silent_since(&self, listening_since: Epoch, now: Epoch) -> Epoch {
+        let since = now.before(self.heartbeat_timeout);
+        if listening_since <= since { since } else { Epoch::default() }
+    }
+}
+
 /// The caller's wishes, for one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {

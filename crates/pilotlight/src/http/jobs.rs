@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use hyper::StatusCode;
-use pilotlight_core::job::{Cancel, Change, Event, JobId};
+use pilotlight_core::job::{Cancel, Change, Event, JobId, Status};
 use pilotlight_store::{Found, Payload, Said, Submitted};
 use pilotlight_wire::jobs;
 use pilotlight_wire::warm_start::Refused;
@@ -29,8 +29,10 @@ pub async fn check(State(handles): State<Arc<Handles>>, body: Body) -> Result<Re
     let envelope = Envelope::read(&handles.room, body, Sizes::body(handles.sizes.input)).await?;
     let key = ask::key(&envelope, handles.sizes)?;
     drop(envelope);
-    let found = handles.jobs().store().lookup(key).await?;
-    let checked = found.map(|found| tell::checked(found, handles.jobs().now())).transpose()?;
+    let (found, now) = (handles.jobs().store().lookup(key).await?, handles.jobs().now());
+    // A failure that is not remembered is none to whoever wants to submit.
+    let found = found.filter(|found| found.job.is_told(now) || found.job.status(now) == Status::Expired);
+    let checked = found.map(|found| tell::checked(found, now)).transpose()?;
     Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(tell::nothing)))
 }
 
@@ -52,9 +54,10 @@ pub async fn submit(
     let (parts, body) = request.into_parts();
     let envelope = Envelope::read(&handles.room, body, Sizes::body(handles.sizes.input)).await?;
     let new = ask::submission(&envelope, &parts.headers, &handles)?;
-    // What is waited for must not hold what came in.
+    let submitted = handles.jobs().submit(new).await?;
+    // Its room is taken until the store has it; what is waited for must not hold it.
     drop((envelope, parts));
-    let (status, found) = match handles.jobs().submit(new).await? {
+    let (status, found) = match submitted {
         Submitted::New(job) => (StatusCode::CREATED, Found { job, end: None }),
         Submitted::Known(found) => (StatusCode::OK, found),
         Submitted::Conflict => return Err(conflict()),
@@ -105,7 +108,9 @@ async fn waited(handles: &Handles, found: Found, wait: Duration) -> Result<Found
     if wait.is_zero() || found.job.has_ended() {
         return Ok(found);
     }
-    Ok(handles.jobs().ended(found.job.id, wait).await?.unwrap_or(found))
+    let id = found.job.id;
+    drop(found);
+    handles.jobs().ended(id, wait).await?.ok_or_else(unknown)
 }
 
 fn known(id: Option<JobId>) -> Result<JobId, Refusal> {

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::body::Body as _;
+use pilotlight_core::limits::TYPES_PER_POLL;
 use pilotlight_core::line::TypeSet;
 use pilotlight_store::Handed;
 use pilotlight_wire::runner::{Next, NextJob};
@@ -38,7 +39,8 @@ pub async fn next(
     pairs: Pairs,
     request: Request,
 ) -> Response {
-    let asked = runners::types(&pairs).and_then(|types| Ok((TypeSet::new(types), pairs.wait()?)));
+    let asked =
+        runners::types(&pairs, TYPES_PER_POLL).and_then(|types| Ok((TypeSet::new(types), pairs.wait()?)));
     let (types, wait) = match asked {
         Ok(asked) => asked,
         Err(refusal) => return refusal.into_response(),

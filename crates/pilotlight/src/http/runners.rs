@@ -68,7 +68,7 @@ pub async fn available(
     _: Speaker,
     query: Pairs,
 ) -> Result<Reply, Refusal> {
-    let types = types(&query)?;
+    let types = types(&query, RUNNER_TYPES)?;
     let jobs = handles.jobs().store().available(&types, JOBS_AVAILABLE, handles.jobs().now()).await?;
     let jobs: Result<_, Refusal> = jobs.into_iter().map(on_offer).collect();
     Ok(Reply::json(StatusCode::OK, &Available { jobs: jobs? }))
@@ -78,11 +78,11 @@ pub async fn available(
 ///
 /// # Errors
 /// One of them cannot be a type, or they are too many.
-pub fn types(query: &Pairs) -> Result<Vec<JobType>, Refusal> {
+pub fn types(query: &Pairs, at_most: usize) -> Result<Vec<JobType>, Refusal> {
     let parse = |text| JobType::parse(text).map_err(|why| convert::bad("types[]", why));
     let types: Vec<_> = query.all("types[]").map(parse).collect::<Result<_, _>>()?;
-    if types.len() > RUNNER_TYPES {
-        return Err(convert::bad("types[]", format_args!("is there more than {RUNNER_TYPES} times")));
+    if types.len() > at_most {
+        return Err(convert::bad("types[]", format_args!("is there more than {at_most} times")));
     }
     Ok(types)
 }
@@ -144,7 +144,6 @@ pub async fn start(
     if fence == Fence::None {
         return Err(Field::new("lease", lease).missing());
     }
-    drop(envelope);
     word::say(&handles, Spoken { id, event: Event::Start(word), payload: Payload::default(), fence }).await
 }
 
@@ -167,7 +166,6 @@ pub async fn heartbeat(
     let (word, fence) = word::of(runner, heartbeat.lease)?;
     let progress = word::progress(heartbeat.progress_current, heartbeat.progress_total)?;
     let console = word::console(heartbeat.console_output, heartbeat.console_append, sizes)?;
-    drop(envelope);
     let payload = Payload { console, ..Payload::default() };
     word::say(&handles, Spoken { id, event: Event::Heartbeat { word, progress }, payload, fence }).await
 }
@@ -195,7 +193,6 @@ pub async fn complete(
     let console = word::console(complete.console_output, complete.console_append, sizes)?;
     let result = Fingerprint::of_json(output);
     let payload = Payload { console, output: Some(output.to_owned()), error: None };
-    drop(envelope);
     word::say(&handles, Spoken { id, event: Event::Complete { word, result }, payload, fence }).await
 }
 
@@ -220,7 +217,6 @@ pub async fn fail(
     let field = Field::new("error_message", fail.error_message);
     let error = field.prose(sizes.error)?.ok_or_else(|| field.missing())?;
     let console = word::console(fail.console_output, fail.console_append, sizes)?;
-    drop(envelope);
     let report = Fingerprint::of_text(&error);
     let payload = Payload { console, output: None, error: Some(error) };
     word::say(&handles, Spoken { id, event: Event::Fail { word, report }, payload, fence }).await

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pilotlight_core::delivery::Proof;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Admitted, Change, Event, Freshness, Job, JobId, admit};
+use pilotlight_core::job::{Admitted, Change, Event, Freshness, Job, JobId, State, admit};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{Answer, Error, Found, NewJob, Payload, Retention, Runner, Said, Store, Submitted};
@@ -137,7 +137,7 @@ impl Jobs {
             Submitted::Known(found) => {
                 self.metrics.joined.inc();
                 // Its time may have come sooner than it was to.
-                if found.job.attempts == 0 && !found.job.is_ready(now) {
+                if found.job.state == State::Pending {
                     self.nudge.notify_one();
                 }
             }
@@ -206,9 +206,12 @@ impl Jobs {
         loop {
             let found = self.store.job(id).await?;
             let goes_on = found.as_ref().is_some_and(|found| !found.job.has_ended());
-            if !goes_on || self.is_stopping() || timeout_at(until, watch.ended()).await.is_err() {
+            if !goes_on || self.is_stopping() || Instant::now() >= until {
                 return Ok(found);
             }
+            // Whoever waits holds nothing of the job meanwhile.
+            drop(found);
+            _ = timeout_at(until, watch.ended()).await;
         }
     }
 

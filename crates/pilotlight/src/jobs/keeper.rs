@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pilotlight_core::limits::{PRUNE_EVERY, SWEEP_AT_A_TIME, SWEEP_EVERY};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::{Epoch, Moment};
 use pilotlight_store::{Error, Told};
 use tokio::time::{sleep, timeout};
 
@@ -18,18 +18,46 @@ const LOOKS_WHILE_KEPT: u32 = 10;
 /// After a nudge, others that come soon after are waited for.
 const NUDGES_WITHIN: Duration = Duration::from_millis(5);
 
+/// A wall clock that runs ahead of the other by so much was set, or the machine slept.
+const LEAP: Duration = Duration::from_secs(5);
+
+/// Since when runners can be heard without a break.
+struct Listening {
+    since: Epoch,
+    looked_at: (Moment, Epoch),
+}
+
+impl Listening {
+    fn from_now(jobs: &Jobs) -> Self {
+        let now = jobs.now();
+        Self { since: now, looked_at: (jobs.clock.now(), now) }
+    }
+
+    /// Nobody is silent who was not listened to: while the store did not take what was heard, or the machine slept.
+    fn go_on(&mut self, jobs: &Jobs, is_well: bool) {
+        let (clock, wall) = self.looked_at;
+        let now = (jobs.clock.now(), jobs.now());
+        if !is_well || now.1.since(wall) > now.0.since(clock) + LEAP {
+            self.since = now.1;
+        }
+        self.looked_at = now;
+    }
+}
+
 impl Jobs {
     /// Looks for jobs that are due, and for those whose time has come, until dropped.
     pub async fn keep(self: Arc<Self>) {
+        let mut listening = Listening::from_now(&self);
         let mut is_well = true;
         loop {
-            let looked = self.look().await;
+            listening.go_on(&self, is_well);
+            let looked = self.look(listening.since).await;
             if let (Err(error), true) = (&looked, is_well) {
                 tracing::warn!(%error, "failed to look after jobs; trying on");
             }
             is_well = looked.is_ok();
-            let wait =
-                looked.ok().flatten().map_or(SWEEP_EVERY, |next| next.since(self.now()).min(SWEEP_EVERY));
+            let next = looked.ok().flatten().map(|next| next.since(self.now()));
+            let wait = next.unwrap_or(SWEEP_EVERY).clamp(NUDGES_WITHIN, SWEEP_EVERY);
             if timeout(wait, self.nudge.notified()).await.is_ok() {
                 sleep(NUDGES_WITHIN).await;
             }
@@ -37,19 +65,23 @@ impl Jobs {
     }
 
     /// Returns when the next delayed job's time comes.
-    async fn look(self: &Arc<Self>) -> Result<Option<Epoch>, Error> {
-        while self.sweep().await? {}
+    async fn look(self: &Arc<Self>, listening_since: Epoch) -> Result<Option<Epoch>, Error> {
+        while self.sweep(listening_since).await? {}
+        let asking = self.desk.line().asking();
         let backlog = self.store.backlog(self.now()).await?;
-        self.desk.line().backlog(backlog.ready);
-        let types = self.desk.line().ready_types();
+        let types = {
+            let mut line = self.desk.line();
+            line.backlog(asking, backlog.ready);
+            line.ready_types()
+        };
         self.send_for(&types);
         self.heard.keep(self.now());
         Ok(backlog.next_at)
     }
 
     /// Says whether there may be more.
-    async fn sweep(self: &Arc<Self>) -> Result<bool, Error> {
-        let changed = self.store.sweep(SWEEP_AT_A_TIME, self.now()).await?;
+    async fn sweep(self: &Arc<Self>, listening_since: Epoch) -> Result<bool, Error> {
+        let changed = self.store.sweep(SWEEP_AT_A_TIME, listening_since, self.now()).await?;
         for (job, change) in &changed {
             self.metrics.swept(*change);
             self.after(*change, job);
@@ -81,7 +113,11 @@ impl Jobs {
     pub async fn hear(self: Arc<Self>) {
         loop {
             match self.store.told().await {
-                Told::Ready(types) => types.iter().for_each(|job_type| self.ready(job_type)),
+                Told::Ready(types) => {
+                    types.iter().for_each(|job_type| self.ready(job_type));
+                    // There may be more than one of each.
+                    self.nudge.notify_one();
+                }
                 Told::Changed(ids) => ids.into_iter().for_each(|id| self.watching.tell(id, Seen::Ended)),
                 Told::Anything => {
                     self.watching.tell_all();

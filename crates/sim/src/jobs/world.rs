@@ -240,7 +240,8 @@ impl World {
         let expected = self.model.sweep(self.now);
         let mut changed = Vec::new();
         loop {
-            let some = self.runtime.block_on(self.store().sweep(AT_A_TIME, self.epoch()))?;
+            let some =
+                self.runtime.block_on(self.store().sweep(AT_A_TIME, Epoch::default(), self.epoch()))?;
             let is_all = some.len() < AT_A_TIME;
             for (job, change) in some {
                 let number = cast::submission_of(job.id);

@@ -31,6 +31,7 @@ pub(super) struct Check;
 
 impl Verb for Check {
     type Answer = Vec<String>;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Vec<String>>, Failure> {
         link.run(statements::BEGIN_TO_CHECK).await?;

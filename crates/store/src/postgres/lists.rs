@@ -26,6 +26,7 @@ pub(super) struct Jobs {
 
 impl Verb for Jobs {
     type Answer = (Vec<Job>, u64);
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Self::Answer>, Failure> {
         let counts = by_status(&link, self.now).await?;
@@ -67,6 +68,7 @@ pub(super) struct Count {
 
 impl Verb for Count {
     type Answer = Counts;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Counts>, Failure> {
         let jobs = by_status(&link, self.now).await?;
@@ -109,6 +111,7 @@ pub(super) struct JobsOf<'a> {
 
 impl Verb for JobsOf<'_> {
     type Answer = Vec<Job>;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Vec<Job>>, Failure> {
         let runner = self.runner.as_str().as_bytes();

@@ -18,6 +18,7 @@ pub(super) struct Lookup {
 
 impl Verb for Lookup {
     type Answer = Option<Found>;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Option<Found>>, Failure> {
         let rows = link.ask(statements::FIND_CURRENT, &[&self.key.as_bytes().as_slice()]).await?;
@@ -33,6 +34,7 @@ pub(super) struct FindJob {
 
 impl Verb for FindJob {
     type Answer = Option<Found>;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Option<Found>>, Failure> {
         let rows = link.ask(statements::FIND, &[&self.id.as_bytes().as_slice()]).await?;
@@ -48,6 +50,7 @@ pub(super) struct Input {
 
 impl Verb for Input {
     type Answer = Option<String>;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Option<String>>, Failure> {
         let rows = link.ask(statements::INPUT, &[&self.id.as_bytes().as_slice()]).await?;

@@ -64,6 +64,7 @@ pub(super) struct SumOfBytes;
 
 impl Verb for SumOfBytes {
     type Answer = u64;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<u64>, Failure> {
         let rows = link.ask(statements::BYTES, &[]).await?;

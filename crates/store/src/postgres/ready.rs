@@ -66,6 +66,7 @@ pub(super) struct Available<'a> {
 
 impl Verb for Available<'_> {
     type Answer = Vec<Handed>;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Vec<Handed>>, Failure> {
         let rows = link.ask(statements::AVAILABLE, &[&self.types, &time(self.now), &self.at_most]).await?;

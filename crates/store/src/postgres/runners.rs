@@ -63,6 +63,7 @@ pub(super) struct FindRunner<'a> {
 
 impl Verb for FindRunner<'_> {
     type Answer = Option<Runner>;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Option<Runner>>, Failure> {
         let rows = link.ask(statements::RUNNER, &[&self.runner.as_str().as_bytes()]).await?;
@@ -79,6 +80,7 @@ pub(super) struct Runners {
 
 impl Verb for Runners {
     type Answer = (Vec<Runner>, u64);
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Self::Answer>, Failure> {
         let rows = link.ask(statements::RUNNERS, &[&self.at_most]).await?;

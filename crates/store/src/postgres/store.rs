@@ -78,8 +78,10 @@ impl Postgres {
                 Ok(done.answer)
             }
             Err(error) => {
-                // It may have come about nevertheless.
-                self.news.to_say.put(Tidings::anything);
+                if V::WRITES {
+                    // It may have come about nevertheless.
+                    self.news.to_say.put(Tidings::anything);
+                }
                 Err(error)
             }
         }
@@ -129,8 +131,14 @@ impl Store for Postgres {
         self.perform(LookAtBacklog { now }).await
     }
 
-    async fn sweep(&self, at_most: usize, now: Epoch) -> Result<Vec<(Job, Change)>, Error> {
-        self.perform(Sweep { at_most: limit(at_most), settings: &self.settings, now }).await
+    async fn sweep(
+        &self,
+        at_most: usize,
+        listening_since: Epoch,
+        now: Epoch,
+    ) -> Result<Vec<(Job, Change)>, Error> {
+        let settings = &self.settings;
+        self.perform(Sweep { at_most: limit(at_most), settings, listening_since, now }).await
     }
 
     async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error> {

@@ -16,6 +16,7 @@ use crate::row::time;
 pub(super) struct Sweep<'a> {
     pub(super) at_most: i64,
     pub(super) settings: &'a Settings,
+    pub(super) listening_since: Epoch,
     pub(super) now: Epoch,
 }
 
@@ -23,7 +24,7 @@ impl Verb for Sweep<'_> {
     type Answer = Vec<(Job, Change)>;
 
     async fn run(&self, link: Link) -> Result<Done<Self::Answer>, Failure> {
-        let silent_since = time(self.now.before(self.settings.rules.heartbeat_timeout));
+        let silent_since = time(self.settings.rules.silent_since(self.listening_since, self.now));
         let given: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
             [&time(self.now), &silent_since, &self.at_most];
         let (mut tx, rows) = Tx::begin(link, statements::LOCK_DUE, &given).await?;

@@ -20,6 +20,7 @@ pub(super) struct Unchecked<'a> {
 
 impl Verb for Unchecked<'_> {
     type Answer = Vec<Found>;
+    const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Vec<Found>>, Failure> {
         let before = time(self.before);

@@ -21,6 +21,9 @@ pub(super) trait Verb: Sync {
     /// What the caller gets.
     type Answer: Send;
 
+    /// Whether it writes: then nobody knows what became of it when it fails.
+    const WRITES: bool = true;
+
     /// Does it once, on a connection of its own.
     fn run(&self, link: Link) -> impl Future<Output = Result<Done<Self::Answer>, Failure>> + Send;
 }

@@ -169,6 +169,10 @@ fn migrate(db: &mut Connection) -> Result<(), Error> {
     keep_a_log(db)?;
     for migration in missing {
         let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if schema(&step)? >= migration.number {
+            // Another process that began at the same time was here before.
+            continue;
+        }
         step.execute_batch(migration.sql)?;
         step.pragma_update(None, "user_version", migration.number)?;
         step.pragma_update(None, "application_id", APPLICATION)?;

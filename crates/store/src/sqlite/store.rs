@@ -117,8 +117,13 @@ impl Store for Sqlite {
         self.short.read_at_once(ready::backlog)
     }
 
-    async fn sweep(&self, at_most: usize, now: Epoch) -> Result<Vec<(Job, Change)>, Error> {
-        self.writer.write(move |tx| sweep::sweep(tx, at_most, now)).await
+    async fn sweep(
+        &self,
+        at_most: usize,
+        listening_since: Epoch,
+        now: Epoch,
+    ) -> Result<Vec<(Job, Change)>, Error> {
+        self.writer.write(move |tx| sweep::sweep(tx, at_most, listening_since, now)).await
     }
 
     async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error> {
@@ -192,7 +197,7 @@ impl Store for Sqlite {
     }
 
     async fn told(&self) -> Told {
-        // There is no other instance: the folder is locked.
+        // Another process has it only while one hands over to the next, and is found out by looking.
         std::future::pending().await
     }
 }

@@ -12,9 +12,14 @@ use crate::records::{Payload, Said};
 use crate::row::{damaged, time};
 
 /// See [`crate::Store::sweep`].
-pub(super) fn sweep(tx: &mut Tx<'_>, at_most: usize, now: Epoch) -> Result<Vec<(Job, Change)>, Error> {
+pub(super) fn sweep(
+    tx: &mut Tx<'_>,
+    at_most: usize,
+    listening_since: Epoch,
+    now: Epoch,
+) -> Result<Vec<(Job, Change)>, Error> {
     let mut changed = Vec::new();
-    for seq in due(tx, at_most, now)? {
+    for seq in due(tx, at_most, listening_since, now)? {
         let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| damaged("seq"))?;
         let said = say::say_of(tx, &before, &Event::Tick, &Payload::default(), now)?;
         if let Said::Taken(answer) = said
@@ -27,8 +32,8 @@ pub(super) fn sweep(tx: &mut Tx<'_>, at_most: usize, now: Epoch) -> Result<Vec<(
 }
 
 /// Those that wait for somebody go before those whose result is only to be marked.
-fn due(tx: &Tx<'_>, at_most: usize, now: Epoch) -> Result<Vec<i64>, Error> {
-    let silent_since = now.before(tx.settings.rules.heartbeat_timeout);
+fn due(tx: &Tx<'_>, at_most: usize, listening_since: Epoch, now: Epoch) -> Result<Vec<i64>, Error> {
+    let silent_since = tx.settings.rules.silent_since(listening_since, now);
     let mut due = Vec::new();
     for (sql, until) in [
         (

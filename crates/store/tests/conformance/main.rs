@@ -80,6 +80,7 @@ macro_rules! every_case {
             }
             due {
                 a_silent_runners_job_is_queued_again_without_using_a_try
+                nobody_is_silent_who_could_not_be_heard
                 a_heartbeat_keeps_a_job
                 a_job_that_is_lost_too_often_fails_and_is_not_remembered
                 a_dispatch_without_a_start_is_over

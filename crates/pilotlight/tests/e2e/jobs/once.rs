@@ -236,6 +236,7 @@ fn cancelling_ends_a_job_for_its_last_caller_and_its_runner_learns_of_it() {
     assert_eq!((&told["status"], &told["error"]), (&json!("failed"), &json!("cancelled")));
     assert_eq!(runner.say("heartbeat", &job, json!({})).json()["cancelled"], true);
     assert_eq!(runner.say("complete", &job, json!({ "output_data": {} })).status, 409);
-    let again = caller.post("/api/jobs/submit", &json!({ "job_type": TYPE, "input_params": {} }));
-    assert_eq!(again.status, 201, "a cancellation is not remembered");
+    let same = json!({ "job_type": TYPE, "input_params": {} });
+    assert_eq!(caller.post("/api/jobs/check", &same).json()["exists"], false);
+    assert_eq!(caller.post("/api/jobs/submit", &same).status, 201, "a cancellation is not remembered");
 }
