@@ -18,6 +18,18 @@ pub enum Delivery {
     Unconfirmed,
 }
 
+impl Delivery {
+    /// As people and programs are told.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Unread => "unread",
+            Self::Unconfirmed => "unconfirmed",
+        }
+    }
+}
+
 /// What the supervisor is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
@@ -34,6 +46,17 @@ pub enum Proof {
     Kernel,
     /// Written is enough, because the platform cannot tell more or the operator does not want to wait.
     Written,
+}
+
+impl Proof {
+    /// As people and programs are told.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Written => Delivery::Unconfirmed.as_str(),
+        }
+    }
 }
 
 /// What the acting code saw.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pilotlight_core::time::{Epoch, Moment};
+use pilotlight_core::time::{Epoch, Moment, micros, millis};
 
 /// The time line that began when the service started.
 #[derive(Debug, Clone, Copy)]
@@ -26,22 +26,20 @@ impl Clock {
     /// A moment as the time since 1970, by the wall clock as it is set now.
     #[must_use]
     pub fn epoch(self, moment: Moment) -> Duration {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = self.now();
-        (wall + moment.since(now)).saturating_sub(now.since(moment))
+        (since_1970() + moment.since(now)).saturating_sub(now.since(moment))
     }
 
     /// The same in milliseconds.
     #[must_use]
     pub fn epoch_ms(self, moment: Moment) -> u64 {
-        u64::try_from(self.epoch(moment).as_millis()).unwrap_or(u64::MAX)
+        millis(self.epoch(moment))
     }
 
     /// The wall clock as it is set now.
     #[must_use]
     pub fn wall(self) -> Epoch {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Epoch::from_millis(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX))
+        Epoch::from_millis(millis(since_1970()))
     }
 
     /// Waits until that moment.
@@ -51,6 +49,7 @@ impl Clock {
     }
 }
 
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+/// By the wall clock as it is set now.
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

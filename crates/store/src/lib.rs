@@ -20,6 +20,7 @@ pub use store::Store;
 
 mod migrations;
 mod row;
+mod stored;
 
 pub mod postgres;
 pub mod sqlite;

@@ -78,8 +78,7 @@ impl Environment {
 
     /// A sentence when a secret is said both directly and in a file.
     fn about_both_ways(&self, key: &Key) -> Option<String> {
-        let names = [Some(key.env_name()), key.legacy_name().map(str::to_owned)];
-        names.into_iter().flatten().find_map(|name| {
+        key.env_names().find_map(|name| {
             let file = key.in_file(&name)?;
             let both = self.variables.contains_key(&name) && self.variables.contains_key(&file);
             both.then(|| format!("{file} has no effect: {name} is set too and wins"))
@@ -111,13 +110,9 @@ impl Environment {
 }
 
 fn known_names() -> BTreeSet<String> {
-    let legacy = keys().filter_map(Key::legacy_name).map(str::to_owned);
-    let plain: Vec<_> = keys().map(Key::env_name).chain(legacy).collect();
-    let files = keys().flat_map(|key| {
-        let names = [Some(key.env_name()), key.legacy_name().map(str::to_owned)];
-        names.into_iter().flatten().filter_map(|name| key.in_file(&name))
-    });
-    plain.into_iter().chain(files).chain([ENV_CONFIG.to_owned()]).collect()
+    let plain = keys().flat_map(Key::env_names);
+    let files = keys().flat_map(|key| key.env_names().filter_map(|name| key.in_file(&name)));
+    plain.chain(files).chain([ENV_CONFIG.to_owned()]).collect()
 }
 
 /// Compose files pass a blank for a variable that the user did not set.

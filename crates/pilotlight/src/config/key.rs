@@ -142,6 +142,11 @@ impl Key {
         self.legacy.map(|legacy| legacy.name)
     }
 
+    /// The variables that say it: ours, and an older one.
+    pub(super) fn env_names(&self) -> impl Iterator<Item = String> {
+        [Some(self.env_name()), self.legacy_name().map(str::to_owned)].into_iter().flatten()
+    }
+
     pub(super) fn default_value(&self) -> Value {
         self.takes.read(self.default).expect("a test reads the default of every row")
     }
@@ -203,9 +208,7 @@ mod tests {
 
     #[test]
     fn no_name_is_used_twice_and_each_belongs_to_its_section() {
-        let env_names = keys().map(Key::env_name);
-        let legacy_names = keys().filter_map(Key::legacy_name).map(str::to_owned);
-        let names: Vec<_> = env_names.chain(legacy_names).chain([ENV_CONFIG.to_owned()]).collect();
+        let names: Vec<_> = keys().flat_map(Key::env_names).chain([ENV_CONFIG.to_owned()]).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
         for (section, rows) in SECTIONS {
             let sections = rows.iter().map(|key| key.name.rsplit_once('.'));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pilotlight_core::time::millis;
+
 /// Units of a duration with their length in milliseconds, longest first; a bare number has none.
 const DURATIONS: [(&str, u64); 6] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1), ("", 1)];
@@ -21,7 +23,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 
 /// In the largest unit that leaves no rest, so that reading it gives the same duration.
 pub(super) fn of_duration(duration: &Duration) -> String {
-    in_units(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATIONS)
+    in_units(millis(*duration), &DURATIONS)
 }
 
 /// In bytes.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use pilotlight_core::time::micros;
 use serde::Serialize;
 
 use super::supervisor::Told;
@@ -121,8 +122,7 @@ impl fmt::Display for Report {
 }
 
 fn sorted(times: impl Iterator<Item = Duration>) -> Vec<u64> {
-    let mut micros: Vec<u64> =
-        times.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)).collect();
+    let mut micros: Vec<u64> = times.map(micros).collect();
     micros.sort_unstable();
     micros
 }

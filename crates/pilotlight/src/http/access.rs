@@ -80,11 +80,9 @@ fn page(host: Option<&str>, headers: &HeaderMap) -> Page {
 /// Browsers leave `Origin` out where they only ask; newer ones say in another way that a foreign page does. A person
 /// who follows a link from there is no page.
 fn page_without_origin(headers: &HeaderMap) -> Page {
-    let is = |name, values: [&str; 2]| {
-        headers.get(name).is_some_and(|value| values.iter().any(|other| value == other))
-    };
-    let follows = is("sec-fetch-mode", ["navigate", "navigate"]);
-    if is("sec-fetch-site", ["cross-site", "same-site"]) && !follows { Page::Foreign } else { Page::None }
+    let is = |name, wanted| headers.get(name).is_some_and(|value| value == wanted);
+    let is_foreign = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
+    if is_foreign && !is("sec-fetch-mode", "navigate") { Page::Foreign } else { Page::None }
 }
 
 /// By which name the service was called: the target's own when it has one (RFC 9112, 3.2.2), else the one header's.

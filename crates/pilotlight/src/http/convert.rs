@@ -11,7 +11,7 @@ use pilotlight_core::history::Offered;
 use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
 use pilotlight_core::limits::RUN_BYTES;
 use pilotlight_core::pool::PoolKey;
-use pilotlight_core::time::Moment;
+use pilotlight_core::time::{Moment, micros, millis};
 use pilotlight_core::trace::{self, TraceParent};
 use pilotlight_wire::dashboard;
 use pilotlight_wire::object::Object;
@@ -197,16 +197,14 @@ pub fn offered(offered: &Offered, clock: Clock) -> dashboard::Match {
         wait_duration_ms: taker.map_or(0, |taker| millis(taker.waited)),
         success: matches!(offered.answer, Answer::Warm(Delivery::Acknowledged | Delivery::Unconfirmed)),
         delivery: delivery(offered.answer),
-        answered_in_us: u64::try_from(offered.took.as_micros()).unwrap_or(u64::MAX),
+        answered_in_us: micros(offered.took),
         dispatches: offered.dispatches,
     }
 }
 
 pub(super) const fn delivery(answer: Answer) -> &'static str {
     match answer {
-        Answer::Warm(Delivery::Acknowledged) => "acknowledged",
-        Answer::Warm(Delivery::Unread) => "unread",
-        Answer::Warm(Delivery::Unconfirmed) => "unconfirmed",
+        Answer::Warm(delivery) => delivery.as_str(),
         Answer::Cold => "cold",
     }
 }
@@ -226,6 +224,7 @@ pub(super) fn text(text: &str) -> Arc<str> {
     text.into()
 }
 
-fn millis(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// A count that memory may not hold is as much as it may.
+pub(super) fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

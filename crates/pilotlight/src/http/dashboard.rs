@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use pilotlight_core::limits::HISTORY_PAGE;
-use pilotlight_core::time::Moment;
+use pilotlight_core::time::{Moment, millis};
 use pilotlight_wire::dashboard::{Cleared, Config, Dashboard, Page, Pagination, Stats};
 
 use super::convert;
@@ -40,7 +40,7 @@ fn dashboard(handles: &Handles, view: &View<'_>, page: Page, now: Moment) -> Das
     let history = view.history();
     let pagination = pagination(page, history.len() as u64);
     let skip = (pagination.page - 1).saturating_mul(pagination.limit);
-    let shown = history.newest_first().skip(index(skip)).take(index(pagination.limit));
+    let shown = history.newest_first().skip(convert::index(skip)).take(convert::index(pagination.limit));
     Dashboard {
         runners: view.polls().map(|poll| convert::waiting(&poll, now, clock)).collect(),
         executing_runners: view.executing().iter().map(|run| convert::executing(run, now, clock)).collect(),
@@ -69,8 +69,8 @@ fn pagination(page: Page, total: u64) -> Pagination {
 /// Settings in force.
 pub(super) fn config(told: Told, listens: SocketAddr) -> Config {
     Config {
-        connection_timeout_ms: u64::try_from(told.connection_timeout.as_millis()).unwrap_or(u64::MAX),
-        keepalive_ms: u64::try_from(told.keepalive.as_millis()).unwrap_or(u64::MAX),
+        connection_timeout_ms: millis(told.connection_timeout),
+        keepalive_ms: millis(told.keepalive),
         port: listens.port(),
         host: listens.ip().to_string(),
     }
@@ -88,10 +88,6 @@ pub(super) fn stats(view: &View<'_>) -> Stats {
         cold_starts: totals.cold,
         total_matches: totals.warm + totals.cold,
     }
-}
-
-fn index(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
-use pilotlight_core::delivery::Proof;
+use pilotlight_core::time::millis;
 use pilotlight_wire::warm_start::{Connect, Health};
 
 use super::error::{Reply, json};
@@ -38,16 +38,9 @@ pub async fn health(State(handles): State<Arc<Handles>>) -> Response {
         deployments,
         executing_runners: executing,
         connections: handles.connections.open(),
-        ack: Cow::Borrowed(match handles.dispatcher.proof() {
-            Proof::Kernel => "kernel",
-            Proof::Written => "unconfirmed",
-        }),
+        ack: Cow::Borrowed(handles.dispatcher.proof().as_str()),
         version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
         uptime_ms: handles.clock.now().as_micros() / 1000,
     };
     json(StatusCode::OK, &health)
-}
-
-fn millis(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

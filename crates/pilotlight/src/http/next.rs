@@ -11,6 +11,7 @@ use hyper::StatusCode;
 use hyper::body::Body as _;
 use pilotlight_core::limits::TYPES_PER_POLL;
 use pilotlight_core::line::TypeSet;
+use pilotlight_core::time::millis;
 use pilotlight_store::Handed;
 use pilotlight_wire::runner::{Next, NextJob};
 use tokio::time::{Instant, sleep_until};
@@ -100,7 +101,7 @@ fn told(handed: Handed, lease: Duration) -> Result<Next, Refusal> {
             // The one that begins when the runner says so.
             attempt: job.attempts + 1,
             lease: job.lease.number(),
-            lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
+            lease_ms: millis(lease),
         },
     })
 }

@@ -8,14 +8,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::header::HeaderMap;
 use pilotlight_core::rate::{By, Kind, Limiter, Rates};
+use pilotlight_wire::runner::RUNNER_ID;
 
 use super::auth::{Auth, KeyHash, hash, shown_key};
 use super::error::TooOften;
 use super::router::Handles;
 use crate::net::conn::Conn;
-
-/// Which runner asks, as its client says it.
-const RUNNER_HEADER: &str = "x-runner-id";
 
 /// Who asked lately.
 #[derive(Debug)]
@@ -85,7 +83,7 @@ impl Counted<'_> {
             By::Key => Some(shown_key(self.headers).map_or_else(|| self.address(), Asker::Key)),
             By::Address => Some(self.address()),
             By::Runner => {
-                let runner = self.headers.get(RUNNER_HEADER)?;
+                let runner = self.headers.get(RUNNER_ID)?;
                 Some(Asker::Runner(hash(runner)))
             }
         }

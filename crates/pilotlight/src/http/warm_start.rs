@@ -114,7 +114,11 @@ pub async fn offer(State(handles): State<Arc<Handles>>, request: Request) -> Res
     let trace = convert::trace(request.headers());
     let may = access::may(&handles, Asked::Protocol, &request).map_err(Refusal::from);
     // What comes in chunks may become as large as any.
-    let bytes = request.body().size_hint().exact().map_or(OFFER_BYTES, |bytes| index(bytes).min(OFFER_BYTES));
+    let bytes = request
+        .body()
+        .size_hint()
+        .exact()
+        .map_or(OFFER_BYTES, |bytes| convert::index(bytes).min(OFFER_BYTES));
     let (body, _room) = match may.and_then(|()| handles.room.take(bytes)) {
         Ok(room) => (body::read(request.into_body(), OFFER_BYTES).await, room),
         Err(refusal) => (Err(refusal), None),
@@ -129,10 +133,6 @@ pub async fn offered(handles: &Handles, body: Result<Bytes, Refusal>, trace: Opt
         Ok(Wish::Undeployed) => told(Answer::Cold),
         Err(refusal) => refused(refusal),
     }
-}
-
-fn index(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 fn told(answer: Answer) -> Reply {

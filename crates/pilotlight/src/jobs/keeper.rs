@@ -75,7 +75,6 @@ impl Jobs {
             line.ready_types()
         };
         self.send_for(&types);
-        self.heard.keep(self.now());
         Ok(backlog.next_at)
     }
 
@@ -93,6 +92,7 @@ impl Jobs {
     pub async fn prune(self: Arc<Self>) {
         loop {
             sleep(PRUNE_EVERY.min(self.settings.retention.keep_for / LOOKS_WHILE_KEPT)).await;
+            self.heard.keep(self.now());
             if let Err(error) = self.prune_all().await {
                 tracing::warn!(%error, "failed to forget old jobs; trying on");
             }

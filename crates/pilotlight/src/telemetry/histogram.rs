@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pilotlight_core::time::micros;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
@@ -45,7 +46,7 @@ impl Histogram {
 
     /// Counts one.
     pub(super) fn observe(&self, time: Duration) {
-        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let us = micros(time);
         let Counts { bounds, shards } = &*self.0;
         let shard = &shards[SHARD.with(|shard| *shard)];
         shard[SUM].fetch_add(us, Ordering::Relaxed);

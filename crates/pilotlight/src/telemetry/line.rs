@@ -1,6 +1,7 @@
 //! One flat JSON line about one thing seen. Every line has every field, so that a table can be made of them.
 
-use pilotlight_core::delivery::{Answer, Delivery};
+use pilotlight_core::delivery::Answer;
+use pilotlight_core::time::{micros, millis};
 use serde::Serialize;
 
 use super::seen::{Offer, Outcome, Seen};
@@ -54,8 +55,8 @@ impl<'a> Line<'a> {
             outcome,
             delivery,
             dispatches: offer.dispatches.len(),
-            took_us: u64::try_from(offer.ended.since(offer.began).as_micros()).unwrap_or(u64::MAX),
-            waited_ms: taker.map(|taker| u64::try_from(taker.waited.as_millis()).unwrap_or(u64::MAX)),
+            took_us: micros(offer.ended.since(offer.began)),
+            waited_ms: taker.map(|taker| millis(taker.waited)),
             runner: taker.map(|taker| taker.runner.id.as_str()),
             worker: taker.map(|taker| taker.runner.worker.as_str()),
             bytes: offer.bytes,
@@ -67,9 +68,7 @@ impl<'a> Line<'a> {
 /// The outcome, and the delivery when there was one, as logs and traces call them.
 pub(super) const fn words(outcome: Outcome) -> (&'static str, Option<&'static str>) {
     match outcome {
-        Outcome::Answered(Answer::Warm(Delivery::Acknowledged)) => ("warm", Some("acknowledged")),
-        Outcome::Answered(Answer::Warm(Delivery::Unconfirmed)) => ("warm", Some("unconfirmed")),
-        Outcome::Answered(Answer::Warm(Delivery::Unread)) => ("warm", Some("unread")),
+        Outcome::Answered(Answer::Warm(delivery)) => ("warm", Some(delivery.as_str())),
         Outcome::Answered(Answer::Cold) => ("cold", None),
         Outcome::Unanswered => ("unanswered", None),
     }
@@ -80,6 +79,7 @@ pub(super) mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use pilotlight_core::delivery::Delivery;
     use pilotlight_core::history::Taker;
     use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
     use pilotlight_core::pool::PoolKey;

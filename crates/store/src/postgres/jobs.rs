@@ -10,40 +10,7 @@ use super::tx::{Tx, given};
 use crate::error::Error;
 use crate::records::NewJob;
 use crate::row::{Phase, Row, damaged, time};
-
-/// Where the columns begin that follow those of a [`Stored`].
-pub(super) const MORE: usize = 30;
-
-/// A job, and what only the store knows of it.
-#[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) job: Job,
-    /// Its place in the order of submission.
-    pub(super) seq: i64,
-    pub(super) phase: Phase,
-    pub(super) ended_at: Option<i64>,
-    pub(super) bytes: Bytes,
-}
-
-/// What a job's large things come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Bytes {
-    pub(super) input: i64,
-    /// Result and error message.
-    pub(super) output: i64,
-    pub(super) console: i64,
-}
-
-impl Bytes {
-    pub(super) const fn sum(self) -> i64 {
-        self.input + self.output + self.console
-    }
-}
-
-/// A text's length as it is stored.
-pub(super) fn length(text: &str) -> i64 {
-    i64::try_from(text.len()).unwrap_or(i64::MAX)
-}
+use crate::stored::{Bytes, Stored};
 
 /// The only one of these.
 pub(super) fn one(rows: &[Columns]) -> Result<Option<Stored>, Failure> {

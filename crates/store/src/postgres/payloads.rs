@@ -4,11 +4,12 @@ use pilotlight_core::job::{Change, Job};
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
-use super::jobs::{Bytes, MORE, Stored, length, maybe_text, stored, text};
+use super::jobs::{maybe_text, stored, text};
 use super::statements;
 use super::tx::{Tx, given};
 use crate::error::Error;
 use crate::records::{Console, End, Found, Handed, Limits, Payload};
+use crate::stored::{Bytes, MORE, Stored, length};
 
 /// The only one of these.
 pub(super) fn found(rows: &[Columns]) -> Result<Option<Found>, Failure> {

@@ -5,7 +5,7 @@ use pilotlight_core::time::Epoch;
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
-use super::jobs::{self, Stored, column};
+use super::jobs::{self, column};
 use super::link::Link;
 use super::lists::limit;
 use super::statements;
@@ -13,6 +13,7 @@ use super::tx::Tx;
 use super::verb::{Done, Verb};
 use crate::records::{Pruned, Retention};
 use crate::row::{damaged, epoch, number};
+use crate::stored::Stored;
 
 /// See [`crate::Store::prune`].
 pub(super) struct Prune {

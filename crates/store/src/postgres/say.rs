@@ -4,13 +4,14 @@ use pilotlight_core::job::{Change, Event, JobId};
 use pilotlight_core::time::Epoch;
 
 use super::failure::Failure;
-use super::jobs::{self, Stored};
+use super::jobs;
 use super::link::Link;
 use super::payloads::{self, Kept};
 use super::tx::Tx;
 use super::verb::{Done, Verb};
 use super::{hooks, statements};
 use crate::records::{Answer, HookEvent, Payload, Said, Settings};
+use crate::stored::Stored;
 
 /// See [`crate::Store::say`].
 pub(super) struct Say<'a> {

@@ -5,13 +5,14 @@ use pilotlight_core::job::{Admitted, Job, Submission, admit};
 use pilotlight_core::time::Epoch;
 
 use super::failure::Failure;
-use super::jobs::{self, Hooked, Stored};
+use super::jobs::{self, Hooked};
 use super::link::Link;
 use super::payloads::{self, ended};
 use super::statements;
 use super::tx::{Tx, given};
 use super::verb::{Done, Verb};
 use crate::records::{Found, NewJob, Settings, Submitted};
+use crate::stored::Stored;
 
 /// See [`crate::Store::submit`].
 pub(super) struct Submit<'a> {

@@ -7,11 +7,12 @@ use pilotlight_core::ids::JobType;
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
-use super::jobs::{Bytes, column, small, text};
+use super::jobs::{column, small, text};
 use super::statements;
 use super::tx::{Write, given};
 use crate::error::Error;
 use crate::row::{Phase, damaged, number};
+use crate::stored::Bytes;
 
 /// Changes of the sums.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use super::tx::Tx;
 use crate::error::Error;
 use crate::row::{Phase, Row, columns, number, time};
+use crate::stored::{Bytes, Stored, length};
 
 /// `SELECT`s a [`Stored`], and what follows its columns.
 macro_rules! select_jobs {
@@ -31,40 +32,6 @@ macro_rules! select_jobs {
     };
 }
 pub(super) use select_jobs;
-
-/// Where the columns begin that follow those of a [`Stored`].
-pub(super) const MORE: usize = 30;
-
-/// A job, and what only the store knows of it.
-#[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) job: Job,
-    /// Its place in the order of submission.
-    pub(super) seq: i64,
-    pub(super) phase: Phase,
-    pub(super) ended_at: Option<i64>,
-    pub(super) bytes: Bytes,
-}
-
-/// What a job's large things come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Bytes {
-    pub(super) input: i64,
-    /// Result and error message.
-    pub(super) output: i64,
-    pub(super) console: i64,
-}
-
-impl Bytes {
-    pub(super) const fn sum(self) -> i64 {
-        self.input + self.output + self.console
-    }
-}
-
-/// A text's length as it is stored.
-pub(super) fn length(text: &str) -> i64 {
-    i64::try_from(text.len()).unwrap_or(i64::MAX)
-}
 
 pub(super) fn by_id(db: &Connection, id: JobId) -> Result<Option<Stored>, Error> {
     one(db, select_jobs!("WHERE id = ?1"), [id.as_bytes()])

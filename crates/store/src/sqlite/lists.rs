@@ -5,11 +5,12 @@ use pilotlight_core::job::{Job, Status};
 use pilotlight_core::time::Epoch;
 use rusqlite::{Connection, params};
 
-use super::jobs::{self, Stored, select_jobs};
+use super::jobs::{self, select_jobs};
 use super::tally;
 use crate::error::Error;
 use crate::records::{Counts, Listed};
 use crate::row::{Phase, time};
+use crate::stored::Stored;
 
 /// See [`crate::Store::jobs`].
 pub(super) fn jobs(db: &Connection, wanted: Listed, now: Epoch) -> Result<(Vec<Job>, u64), Error> {

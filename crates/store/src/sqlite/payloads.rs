@@ -3,10 +3,11 @@
 use pilotlight_core::job::{Change, Job, JobId};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::jobs::{Bytes, MORE, Stored, length, stored};
+use super::jobs::stored;
 use super::tx::Tx;
 use crate::error::Error;
 use crate::records::{Console, End, Found, Payload};
+use crate::stored::{Bytes, MORE, Stored, length};
 
 /// Adding to a console rewrites its last piece up to this size, in bytes, and begins a new one beyond it.
 const PIECE: i64 = 16 * 1024;

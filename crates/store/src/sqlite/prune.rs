@@ -4,11 +4,12 @@ use pilotlight_core::job::JobId;
 use pilotlight_core::time::Epoch;
 use rusqlite::Connection;
 
-use super::jobs::{self, Stored, select_jobs};
+use super::jobs::{self, select_jobs};
 use super::tx::Tx;
 use crate::error::Error;
 use crate::records::{Pruned, Retention};
 use crate::row::{damaged, epoch, number};
+use crate::stored::Stored;
 
 /// See [`crate::Store::prune`].
 pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Epoch) -> Result<Pruned, Error> {

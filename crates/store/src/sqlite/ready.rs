@@ -5,12 +5,13 @@ use pilotlight_core::job::Event;
 use pilotlight_core::time::Epoch;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::jobs::{self, MORE, select_jobs, stored};
+use super::jobs::{self, select_jobs, stored};
 use super::tx::Tx;
 use super::{payloads, say, tally};
 use crate::error::Error;
 use crate::records::{Backlog, Handed, Payload, Said};
 use crate::row::{Phase, damaged, epoch, time};
+use crate::stored::MORE;
 
 /// Delayed jobs that become ready in one transaction. What is left has its time in the past, so it is asked for again.
 const AT_ONCE: i64 = 10_000;

@@ -4,11 +4,12 @@ use pilotlight_core::job::{Change, Event, Job, JobId};
 use pilotlight_core::time::Epoch;
 
 use super::hooks;
-use super::jobs::{self, Stored};
+use super::jobs;
 use super::payloads::{self, Kept};
 use super::tx::Tx;
 use crate::error::Error;
 use crate::records::{Answer, HookEvent, Payload, Said};
+use crate::stored::Stored;
 
 /// See [`crate::Store::say`].
 pub(super) fn say(

@@ -6,11 +6,12 @@ use pilotlight_core::time::Epoch;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::hooks;
-use super::jobs::{self, Stored};
+use super::jobs;
 use super::payloads::{self, select_found};
 use super::tx::Tx;
 use crate::error::Error;
 use crate::records::{Found, HookEvent, Idempotency, NewJob, Submitted};
+use crate::stored::Stored;
 
 /// See [`crate::Store::submit`].
 pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Epoch) -> Result<Submitted, Error> {

@@ -7,7 +7,7 @@ use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Freshness, Options};
 use pilotlight_core::limits::{ID_BYTES, JOB_ATTEMPTS, JOB_BACKOFF_AT_MOST, JOB_TTL_AT_MOST};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::{Epoch, millis};
 use pilotlight_store::{Idempotency, NewJob};
 use pilotlight_wire::jobs::{Check, Submit};
 use serde_json::value::RawValue;
@@ -102,8 +102,4 @@ fn idempotency(headers: &HeaderMap) -> Result<Option<Idempotency>, Refusal> {
         return Err(convert::bad(IDEMPOTENCY_KEY, why));
     }
     Ok(Some(Idempotency(Sha256::digest(key).into())))
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -11,7 +11,7 @@ use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::{OFFERS_SHOWN, SERIES_BUCKET, SERIES_BUCKETS};
 use pilotlight_core::pool::{PollId, PoolKey};
 use pilotlight_core::series;
-use pilotlight_core::time::Moment;
+use pilotlight_core::time::{Moment, micros};
 use pilotlight_wire::dashboard::{Config, Stats};
 use pilotlight_wire::events::{
     self, Bucket, Changes, Executing, Offer, Pool, Snapshot, Update, Waiting, Who,
@@ -34,11 +34,7 @@ impl About {
     /// Of a service that is set up so.
     #[must_use]
     pub fn new(proof: Proof, told: Told, listens: SocketAddr) -> Self {
-        let ack = match proof {
-            Proof::Kernel => "kernel",
-            Proof::Written => "unconfirmed",
-        };
-        Self { ack, config: dashboard::config(told, listens) }
+        Self { ack: proof.as_str(), config: dashboard::config(told, listens) }
     }
 
     fn tell(&self, clock: Clock) -> events::About {
@@ -216,15 +212,13 @@ fn offer(id: u64, offered: &Offered, clock: Clock) -> Offer {
         worker: text(taker.map_or("", |runner| runner.worker.as_str())),
         outcome: delivery(offered.answer),
         at: clock.epoch_ms(offered.at),
-        answered_in_us: u64::try_from(offered.took.as_micros()).unwrap_or(u64::MAX),
+        answered_in_us: micros(offered.took),
         dispatches: offered.dispatches,
     }
 }
 
 fn bucket(bucket: &series::Bucket) -> Bucket {
-    let within = |per_mille| {
-        bucket.within(per_mille).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
-    };
+    let within = |per_mille| bucket.within(per_mille).map_or(0, micros);
     Bucket {
         number: bucket.number(),
         warm: bucket.warm(),

@@ -1,84 +1,31 @@
 //! What the page is told as it happens, read from a raw socket.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpStream;
-
 use serde_json::{Value, json};
 
+use crate::support::events::Events;
 use crate::support::http::Connection;
 use crate::support::message::{DEPLOYMENT, VERSION, run};
 use crate::support::parties::Poll;
 use crate::support::server::Server;
 use crate::support::wait;
 
-const REQUEST: &str = "GET /api/dashboard/events HTTP/1.1\r\nhost: localhost\r\n\r\n";
+const PATH: &str = "/api/dashboard/events";
 
-/// A watcher.
-struct Events {
-    from: BufReader<TcpStream>,
-    text: String,
-}
+/// Somebody who watches the page's events.
+struct Page(Events);
 
-/// One event: its name and its data.
-type Event = (String, Value);
-
-impl Events {
+impl Page {
     fn of(server: &Server) -> Self {
-        let mut connection = server.connect();
-        connection.send(REQUEST);
-        let mut from = BufReader::new(connection.stream().try_clone().expect("an open socket"));
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert_ne!(from.read_line(&mut head).expect("a head"), 0, "the stream ended: {head}");
-        }
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        assert!(head.contains("content-type: text/event-stream\r\n"), "{head}");
-        Self { from, text: String::new() }
-    }
-
-    /// The next event; `None` once the stream has ended in good order.
-    fn next(&mut self) -> Option<Event> {
-        while !self.text.contains("\n\n") {
-            let chunk = self.chunk();
-            if chunk.is_empty() {
-                return None;
-            }
-            self.text += &chunk;
-        }
-        let (event, rest) = self.text.split_once("\n\n").expect("a whole event");
-        let (name, data) = event.split_once('\n').expect("a name and its data");
-        let name = name.strip_prefix("event: ").expect("a name").to_owned();
-        let data = serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
-        self.text = rest.to_owned();
-        Some((name, data))
-    }
-
-    fn chunk(&mut self) -> String {
-        let mut length = String::new();
-        self.from.read_line(&mut length).expect("a chunk");
-        let length = usize::from_str_radix(length.trim_end(), 16).expect("a chunk's length");
-        let mut chunk = vec![0; length + 2];
-        self.from.read_exact(&mut chunk).expect("a whole chunk");
-        String::from_utf8(chunk[..length].to_vec()).expect("text")
-    }
-
-    /// The first event of which this finds something.
-    fn until<T>(&mut self, find: impl Fn(&Event) -> Option<T>) -> T {
-        loop {
-            let event = self.next().expect("the stream goes on");
-            if let Some(found) = find(&event) {
-                return found;
-            }
-        }
+        Self(Events::at(server.connect(), PATH))
     }
 
     fn snapshot(&mut self) -> Value {
-        self.until(|(name, data)| (name == "snapshot").then(|| data.clone()))
+        self.0.until(|(name, data)| (name == "snapshot").then(|| data.clone()))
     }
 
     /// The first row that came, or any other thing that an update tells at this place.
     fn update(&mut self, pointer: &str) -> Value {
-        self.until(|(name, data)| (name == "update").then(|| data.pointer(pointer).cloned())?)
+        self.0.until(|(name, data)| (name == "update").then(|| data.pointer(pointer).cloned())?)
     }
 }
 
@@ -90,7 +37,7 @@ fn the_first_event_tells_everything() {
     assert!(server.supervisor().offer(&run("run_warm")));
     executing.answer().expect("the run");
 
-    let snapshot = Events::of(&server).snapshot();
+    let snapshot = Page::of(&server).snapshot();
     assert_eq!(snapshot["stats"], server.dashboard("")["stats"]);
     assert_eq!(snapshot["config"], server.dashboard("")["config"]);
     assert_eq!(
@@ -107,7 +54,7 @@ fn the_first_event_tells_everything() {
 #[test]
 fn what_happens_is_told() {
     let server = Server::start();
-    let mut events = Events::of(&server);
+    let mut events = Page::of(&server);
     assert_eq!(events.snapshot()["waiting"], json!([]));
 
     let mut runner = server.park(&Poll::by("runner"));
@@ -145,7 +92,7 @@ fn an_offer_that_turns_out_unread_is_told_again() {
     let server = Server::start();
     let runner = server.park(&Poll::by("runner"));
     assert!(server.supervisor().offer(&run("run_1")));
-    let mut events = Events::of(&server);
+    let mut events = Page::of(&server);
     let offer = events.snapshot()["offers"][0].clone();
     assert_eq!(offer["outcome"], "acknowledged");
     // Closed with the run unread in its socket: the kernel resets the connection.
@@ -159,7 +106,7 @@ fn an_offer_that_turns_out_unread_is_told_again() {
 fn a_cleared_history_is_told_anew() {
     let server = Server::start();
     assert!(!server.supervisor().offer(&run("run_cold")));
-    let mut events = Events::of(&server);
+    let mut events = Page::of(&server);
     assert_eq!(events.snapshot()["offers"][0]["outcome"], "cold");
     let mut caller = server.connect();
     caller.send("DELETE /api/dashboard HTTP/1.1\r\nhost: localhost\r\n\r\n");
@@ -172,9 +119,9 @@ fn a_cleared_history_is_told_anew() {
 #[test]
 fn one_more_than_may_watch_is_refused_until_somebody_leaves() {
     let server = Server::start();
-    let mut watchers: Vec<_> = (0..32).map(|_| Events::of(&server)).collect();
+    let mut watchers: Vec<_> = (0..32).map(|_| Page::of(&server)).collect();
     let ask = |connection: &mut Connection| {
-        connection.send(REQUEST);
+        connection.send(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         connection.answer().expect("a refusal")
     };
     let refusal = ask(&mut server.connect());
@@ -183,7 +130,7 @@ fn one_more_than_may_watch_is_refused_until_somebody_leaves() {
     watchers.pop();
     wait::until("a place is free", || {
         let mut connection = server.connect();
-        connection.send(REQUEST);
+        connection.send(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         connection.wait_for_a_byte();
         let mut first = [0; 12];
         connection.stream().peek(&mut first).expect("bytes");
@@ -194,10 +141,10 @@ fn one_more_than_may_watch_is_refused_until_somebody_leaves() {
 #[test]
 fn watching_does_not_hold_up_a_stop() {
     let mut server = Server::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);
-    let mut events = Events::of(&server);
+    let mut events = Page::of(&server);
     events.snapshot();
     server.signal("TERM");
-    while events.next().is_some() {}
+    while events.0.next().is_some() {}
     assert!(server.ended().success());
 }
 

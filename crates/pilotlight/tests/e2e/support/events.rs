@@ -1,4 +1,4 @@
-//! Somebody who watches a job, on a raw socket: server-sent events in chunks, one after the other.
+//! Somebody who watches, on a raw socket: server-sent events in chunks, one after the other.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
@@ -15,8 +15,13 @@ pub(crate) struct Events {
 
 impl Events {
     /// Watches this job, on a connection that is open.
-    pub(crate) fn of(mut connection: Connection, job: &str) -> Self {
-        connection.send(format!("GET /api/jobs/{job}/events HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+    pub(crate) fn of(connection: Connection, job: &str) -> Self {
+        Self::at(connection, &format!("/api/jobs/{job}/events"))
+    }
+
+    /// Watches what is told at this path.
+    pub(crate) fn at(mut connection: Connection, path: &str) -> Self {
+        connection.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         let mut from = BufReader::new(connection.stream().try_clone().expect("an open socket"));
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -42,6 +47,16 @@ impl Events {
         let data = serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
         self.text = rest.to_owned();
         Some((name, data))
+    }
+
+    /// The first event of which this finds something.
+    pub(crate) fn until<T>(&mut self, find: impl Fn(&(String, Value)) -> Option<T>) -> T {
+        loop {
+            let event = self.next().expect("the stream goes on");
+            if let Some(found) = find(&event) {
+                return found;
+            }
+        }
     }
 
     fn chunk(&mut self) -> String {

@@ -1,0 +1,39 @@
+//! A job as both stores read it: with what only a store knows of it.
+
+use pilotlight_core::job::Job;
+
+use crate::row::Phase;
+
+/// Where the columns begin that follow those of a [`Stored`].
+pub(crate) const MORE: usize = 30;
+
+/// A job, and what only the store knows of it.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) job: Job,
+    /// Its place in the order of submission.
+    pub(crate) seq: i64,
+    pub(crate) phase: Phase,
+    pub(crate) ended_at: Option<i64>,
+    pub(crate) bytes: Bytes,
+}
+
+/// What a job's large things come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bytes {
+    pub(crate) input: i64,
+    /// Result and error message.
+    pub(crate) output: i64,
+    pub(crate) console: i64,
+}
+
+impl Bytes {
+    pub(crate) const fn sum(self) -> i64 {
+        self.input + self.output + self.console
+    }
+}
+
+/// A text's length as it is stored.
+pub(crate) fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(i64::MAX)
+}
