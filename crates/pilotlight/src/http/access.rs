@@ -1,4 +1,4 @@
-//! Lets in whom `core::access` lets in: finds out what is known of a caller, asks, and refuses.
+//! Lets in whom `core::access` lets in, as often as they may: finds out what is known of a caller, asks, and refuses.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,8 +9,10 @@ use axum::response::{IntoResponse, Response};
 use hyper::Uri;
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 use pilotlight_core::access::{Asked, Caller, Denied, Page, Place, decide};
+use pilotlight_core::rate::Kind;
 
 use super::error::Refusal;
+use super::rate_limit;
 use super::router::Handles;
 use crate::net::conn::Conn;
 
@@ -21,15 +23,22 @@ pub struct Guard {
     pub handles: Arc<Handles>,
     /// What is asked for.
     pub asked: Asked,
+    /// What it counts as, where it may not be asked for too often.
+    pub kind: Option<Kind>,
 }
 
-/// Refuses whoever may not.
+/// Refuses whoever may not, or asks too often.
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let Guard { handles, asked } = guard;
-    match may(&handles, asked, &request) {
-        Ok(()) => next.run(request).await,
-        Err(denied) => Refusal::from(denied).into_response(),
+    let Guard { handles, asked, kind } = guard;
+    if let Err(denied) = may(&handles, asked, &request) {
+        return Refusal::from(denied).into_response();
     }
+    if let Some(kind) = kind
+        && let Err(too_often) = rate_limit::check(&handles, kind, &request)
+    {
+        return too_often.into_response();
+    }
+    next.run(request).await
 }
 
 /// Whether whoever sent this may.

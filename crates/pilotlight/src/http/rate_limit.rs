@@ -3,9 +3,6 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use hyper::header::HeaderMap;
 use pilotlight_core::rate::{By, Kind, Limiter, Rates};
 use pilotlight_wire::runner::RUNNER_ID;
@@ -36,23 +33,6 @@ enum Asker {
     Address(IpAddr),
     /// A runner, by the hash of what it is called.
     Runner(KeyHash),
-}
-
-/// What a route is for.
-#[derive(Debug, Clone)]
-pub struct Limited {
-    /// Who knows.
-    pub handles: Arc<Handles>,
-    /// What is asked for.
-    pub kind: Kind,
-}
-
-/// Refuses whoever asks too often.
-pub async fn limit(State(limited): State<Limited>, request: Request, next: Next) -> Response {
-    match check(&limited.handles, limited.kind, &request) {
-        Ok(()) => next.run(request).await,
-        Err(too_often) => too_often.into_response(),
-    }
 }
 
 /// Whether whoever sent this may ask again so soon.

@@ -12,7 +12,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post};
 use hyper::Request;
 use hyper::body::Incoming;
-use pilotlight_core::access::Asked;
+use pilotlight_core::access::{Asked, Scopes};
 use pilotlight_core::rate::Kind;
 use tower::Service as _;
 
@@ -22,7 +22,7 @@ use super::cors::cors;
 use super::jobs::events as job_events;
 use super::live::events;
 use super::live::feed::Feed;
-use super::rate_limit::{Limited, RateLimits, limit};
+use super::rate_limit::RateLimits;
 use super::room::Room;
 use super::sizes::Sizes;
 use super::token::Tokens;
@@ -135,11 +135,11 @@ fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
     if parts.control {
         router = router.merge(paths.control()).merge(paths.page());
     }
-    router
+    let router = router
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
-        .with_state(Arc::clone(handles))
-        .layer(middleware::from_fn_with_state(Arc::clone(handles), cors))
+        .with_state(Arc::clone(handles));
+    if handles.auth.keys() == Scopes::NONE { router } else { router.layer(middleware::from_fn(cors)) }
 }
 
 /// The table. Each entry says what is asked for; `core::access` says who may.
@@ -180,7 +180,7 @@ impl Paths<'_> {
 
     /// What callers of jobs ask.
     fn jobs(&self) -> Routes {
-        let submit = |kind, methods| self.asks(Asked::Submit, self.at_times(kind, methods));
+        let submit = |kind, methods| self.asks_at_times(Asked::Submit, kind, methods);
         Router::new()
             .route("/api/jobs/check", submit(Kind::Check, post(jobs::check)))
             .route("/api/jobs/submit", submit(Kind::Submit, post(jobs::submit)))
@@ -191,7 +191,7 @@ impl Paths<'_> {
 
     /// What runners of jobs say.
     fn runners(&self) -> Routes {
-        let run = |kind, methods| self.asks(Asked::Run, self.at_times(kind, methods));
+        let run = |kind, methods| self.asks_at_times(Asked::Run, kind, methods);
         Router::new()
             .route("/api/runner/register", run(Kind::Register, post(runners::register)))
             .route("/api/runner/verify", run(Kind::Verify, get(runners::verify)))
@@ -206,8 +206,8 @@ impl Paths<'_> {
 
     /// What operators ask about jobs.
     fn jobs_admin(&self) -> Routes {
-        let question = |methods| self.asks(Asked::AdminQuestion, self.at_times(Kind::AdminQuestion, methods));
-        let change = |methods| self.asks(Asked::AdminChange, self.at_times(Kind::AdminChange, methods));
+        let question = |methods| self.asks_at_times(Asked::AdminQuestion, Kind::AdminQuestion, methods);
+        let change = |methods| self.asks_at_times(Asked::AdminChange, Kind::AdminChange, methods);
         let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
         Router::new()
             .route("/api/admin/jobs", question(get(jobs_admin::list)))
@@ -239,15 +239,18 @@ impl Paths<'_> {
             .route("/assets/{name}", self.asks(Asked::Shell, get(page::asset)))
     }
 
-    /// What may not be asked for too often.
-    fn at_times(&self, kind: Kind, methods: Methods) -> Methods {
-        let handles = Arc::clone(self.handles);
-        methods.layer(middleware::from_fn_with_state(Limited { handles, kind }, limit))
+    fn asks(&self, asked: Asked, methods: Methods) -> Methods {
+        self.guarded(asked, None, methods)
     }
 
-    fn asks(&self, asked: Asked, methods: Methods) -> Methods {
+    /// What may not be asked for too often.
+    fn asks_at_times(&self, asked: Asked, kind: Kind, methods: Methods) -> Methods {
+        self.guarded(asked, Some(kind), methods)
+    }
+
+    fn guarded(&self, asked: Asked, kind: Option<Kind>, methods: Methods) -> Methods {
         let handles = Arc::clone(self.handles);
-        methods.layer(middleware::from_fn_with_state(Guard { handles, asked }, guard))
+        methods.layer(middleware::from_fn_with_state(Guard { handles, asked, kind }, guard))
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use super::heard::Heard;
+use super::random;
 use super::watching::{Seen, Watch, Watching};
 use crate::clock::Clock;
 use crate::telemetry::jobs::JobMetrics;
@@ -96,7 +97,7 @@ impl Jobs {
     /// A name for a job that is about to be submitted.
     #[must_use]
     pub fn new_id(&self) -> JobId {
-        JobId::new(self.now(), random())
+        JobId::new(self.now(), random::bytes())
     }
 
     /// Whether the service stops.
@@ -252,10 +253,4 @@ impl Jobs {
         self.desk.line().ready(job_type, 1);
         self.send_for(std::slice::from_ref(job_type));
     }
-}
-
-fn random<const BYTES: usize>() -> [u8; BYTES] {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).expect("the system has randomness");
-    bytes
 }

@@ -14,6 +14,7 @@ pub use watching::Watch;
 
 mod heard;
 mod keeper;
+mod random;
 
 pub mod checks;
 pub mod hooks;

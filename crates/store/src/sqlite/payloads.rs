@@ -12,12 +12,14 @@ use crate::stored::{Bytes, MORE, Stored, length};
 /// Adding to a console rewrites its last piece up to this size, in bytes, and begins a new one beyond it.
 const PIECE: i64 = 16 * 1024;
 
-/// What follows a [`Stored`] to make it a [`Found`].
+/// What follows a [`Stored`] to make it a [`Found`]. A console of at most [`PIECE`] bytes is in one piece, and is read
+/// without the table that sorts several.
 macro_rules! select_found {
     ($rest:literal) => {
         super::jobs::select_jobs!(
-            "output, error, CASE WHEN console_bytes > 0 \
-             THEN (SELECT group_concat(text, '' ORDER BY piece) FROM consoles WHERE job = seq) END",
+            "output, error, CASE WHEN console_bytes = 0 THEN NULL WHEN console_bytes <= 16384 \
+             THEN (SELECT text FROM consoles WHERE job = seq) \
+             ELSE (SELECT group_concat(text, '' ORDER BY piece) FROM consoles WHERE job = seq) END",
             $rest
         )
     };
