@@ -171,8 +171,9 @@ pub const BACKLOG_COUNTED: u64 = 1000;
 /// Runners of which is remembered when they were last heard of; about 20 MB. The others are written each time.
 pub const RUNNERS_HEARD: usize = 100_000;
 
-/// Webhooks on their way at once.
-pub const HOOKS_AT_A_TIME: usize = 32;
+/// Webhooks of one type on their way at once. Each type has its own, so that one whose target hangs keeps no other
+/// waiting; a target that answers in 50 ms hears 160 a second.
+pub const HOOKS_PER_TYPE: usize = 8;
 
 /// A webhook that is not answered by then has failed.
 pub const HOOK_WITHIN: Duration = Duration::from_secs(10);
@@ -185,6 +186,13 @@ pub const HOOK_FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Tries of a webhook before it is given up: with pauses from 5 s to an hour, that is most of a day.
 pub const HOOK_TRIES: u32 = 30;
+
+/// A webhook of a type that has none configured waits so long for an instance that is configured otherwise, as there are
+/// while one version or configuration takes the place of another; then it is dropped.
+pub const HOOK_UNWANTED_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// Webhooks that are dropped in one transaction.
+pub const HOOKS_DROPPED_AT_A_TIME: usize = 1000;
 
 /// Results of one type that are looked at at once.
 pub const CHECKS_AT_A_TIME: usize = 16;

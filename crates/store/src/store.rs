@@ -89,10 +89,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The last jobs that a runner has or had, the newest first, at most so many.
     async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error>;
 
-    /// Tellings whose time has come, at most so many. They are nobody else's for `lease` from now on.
+    /// Tellings of these types whose time has come, of each type at most so many. They are nobody else's for `lease`
+    /// from now on.
     async fn hook_calls(
         &self,
-        at_most: usize,
+        room: &[(JobType, usize)],
         lease: std::time::Duration,
         now: Epoch,
     ) -> Result<Vec<HookCall>, Error>;
@@ -102,6 +103,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// A telling failed; it is tried again at that time.
     async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error>;
+
+    /// Forgets tellings of types of which nobody is told (`Settings::hooked`) that were due before `before`, at most so
+    /// many. Returns how many.
+    async fn drop_hooks(&self, before: Epoch, at_most: usize) -> Result<u64, Error>;
 
     /// Bytes of parameters, results and consoles of all jobs.
     async fn bytes(&self) -> Result<u64, Error>;

@@ -1,5 +1,6 @@
 //! What can be asked of jobs.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::clock::Clock;
 use crate::telemetry::jobs::JobMetrics;
 
 /// Settings of the driver.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Which of the polls that wait is next.
     pub order: Order,
@@ -32,6 +33,8 @@ pub struct Settings {
     pub retention: Retention,
     /// How long a runner may be silent before its job is given to another.
     pub lease: Duration,
+    /// Types of whose jobs others are told.
+    pub hooked: Arc<HashSet<JobType>>,
 }
 
 /// The jobs.
@@ -130,7 +133,7 @@ impl Jobs {
         match &submitted {
             Submitted::New(job) => {
                 self.metrics.new.inc();
-                self.hooks.notify_one();
+                self.noted(job);
                 self.queued(job);
             }
             Submitted::Known(found) if found.job.has_ended() => _ = self.metrics.cached.inc(),
@@ -232,11 +235,23 @@ impl Jobs {
                 self.watching.tell(job.id, Seen::Changed);
                 self.queued(job);
             }
-            Change::Completed | Change::Failed | Change::Expired => {
-                self.metrics.ended(change);
-                self.watching.tell(job.id, Seen::Ended);
-                self.hooks.notify_one();
+            Change::Completed | Change::Failed => {
+                self.has_ended(change, job);
+                self.noted(job);
             }
+            Change::Expired => self.has_ended(change, job),
+        }
+    }
+
+    fn has_ended(&self, change: Change, job: &Job) {
+        self.metrics.ended(change);
+        self.watching.tell(job.id, Seen::Ended);
+    }
+
+    /// The store noted what is to be told of this job, where its type is one of which others are told.
+    fn noted(&self, job: &Job) {
+        if self.settings.hooked.contains(&job.job_type) {
+            self.hooks.notify_one();
         }
     }
 

@@ -24,6 +24,8 @@ pub struct JobMetrics {
     pub hooks_failed: Count,
     /// Webhooks that were never heard.
     pub hooks_given_up: Count,
+    /// Webhooks of types that have none configured any more.
+    pub hooks_dropped: Count,
     acknowledged: Count,
     unconfirmed: Count,
     void: Count,
@@ -56,6 +58,7 @@ impl JobMetrics {
             hooks_heard: labelled(&hooks, "outcome", "heard"),
             hooks_failed: labelled(&hooks, "outcome", "failed"),
             hooks_given_up: labelled(&hooks, "outcome", "given_up"),
+            hooks_dropped: labelled(&hooks, "outcome", "dropped"),
             unread: count(
                 of,
                 "jobs_unread",

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::address::Address;
 use super::check::Check;
-use super::hooks::{HookCalls, HookDone, HookFailed};
+use super::hooks::{DropHooks, HookCalls, HookDone, HookFailed};
 use super::line::{self, Line, News};
 use super::link::Pool;
 use super::lists::{Count, Jobs, JobsOf, limit};
@@ -185,8 +185,13 @@ impl Store for Postgres {
         self.perform(JobsOf { runner, at_most: limit(at_most) }).await
     }
 
-    async fn hook_calls(&self, at_most: usize, lease: Duration, now: Epoch) -> Result<Vec<HookCall>, Error> {
-        self.perform(HookCalls { at_most: limit(at_most), lease, now }).await
+    async fn hook_calls(
+        &self,
+        room: &[(JobType, usize)],
+        lease: Duration,
+        now: Epoch,
+    ) -> Result<Vec<HookCall>, Error> {
+        self.perform(HookCalls { room, lease, now }).await
     }
 
     async fn hook_done(&self, id: HookId) -> Result<(), Error> {
@@ -195,6 +200,10 @@ impl Store for Postgres {
 
     async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error> {
         self.perform(HookFailed { id, again_at }).await
+    }
+
+    async fn drop_hooks(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+        self.perform(DropHooks { settings: &self.settings, before, at_most: limit(at_most) }).await
     }
 
     async fn bytes(&self) -> Result<u64, Error> {

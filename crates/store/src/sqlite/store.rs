@@ -174,8 +174,14 @@ impl Store for Sqlite {
         self.read_long(move |db| lists::jobs_of(db, &runner, at_most)).await
     }
 
-    async fn hook_calls(&self, at_most: usize, lease: Duration, now: Epoch) -> Result<Vec<HookCall>, Error> {
-        self.writer.write(move |tx| hooks::hook_calls(tx, at_most, lease, now)).await
+    async fn hook_calls(
+        &self,
+        room: &[(JobType, usize)],
+        lease: Duration,
+        now: Epoch,
+    ) -> Result<Vec<HookCall>, Error> {
+        let room = room.to_vec();
+        self.writer.write(move |tx| hooks::hook_calls(tx, &room, lease, now)).await
     }
 
     async fn hook_done(&self, id: HookId) -> Result<(), Error> {
@@ -184,6 +190,10 @@ impl Store for Sqlite {
 
     async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error> {
         self.writer.write(move |tx| hooks::hook_failed(tx, id, again_at)).await
+    }
+
+    async fn drop_hooks(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+        self.writer.write(move |tx| hooks::drop_hooks(tx, before, at_most)).await
     }
 
     async fn bytes(&self) -> Result<u64, Error> {

@@ -135,6 +135,8 @@ macro_rules! every_case {
                 a_telling_that_failed_comes_again_at_its_time
                 tellings_are_taken_at_most_so_many_the_first_first
                 a_telling_outlives_its_job
+                what_one_type_has_due_keeps_no_other_waiting
+                what_nobody_is_told_of_any_more_is_dropped
             }
             together {
                 a_hundred_equal_submissions_at_once_are_one_job
