@@ -203,5 +203,9 @@ pub const CHECK_WITHIN: Duration = Duration::from_secs(10);
 /// How often retention is looked after, at most: jobs go beyond it by what ends in that time.
 pub const PRUNE_EVERY: Duration = Duration::from_secs(10);
 
-/// Old jobs that are forgotten in one transaction.
+/// How long a registered runner is remembered after it was last seen, however short ended jobs are kept: one that waits
+/// for a job is seen once in ten minutes.
+pub const RUNNER_KEPT_AT_LEAST: Duration = Duration::from_secs(60 * 60);
+
+/// Old jobs, and old runners, that are forgotten in one transaction.
 pub const PRUNE_AT_A_TIME: usize = 500;

@@ -86,6 +86,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Runners, the last seen first, at most so many, and how many there are.
     async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error>;
 
+    /// Forgets runners that were last seen before `before` and that no job names, the longest unseen first, at most so
+    /// many. Returns how many.
+    async fn forget_runners(&self, before: Epoch, at_most: usize) -> Result<u64, Error>;
+
     /// The last jobs that a runner has or had, the newest first, at most so many.
     async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error>;
 

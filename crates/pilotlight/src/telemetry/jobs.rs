@@ -35,6 +35,7 @@ pub struct JobMetrics {
     requeued: Count,
     pruned_jobs: Count,
     pruned_bytes: Count,
+    pruned_runners: Count,
 }
 
 impl JobMetrics {
@@ -71,6 +72,7 @@ impl JobMetrics {
             ),
             pruned_jobs: count(of, "jobs_pruned", "Ended jobs that retention forgot"),
             pruned_bytes: count(of, "jobs_pruned_bytes", "Bytes that retention freed"),
+            pruned_runners: count(of, "jobs_runners_pruned", "Registered runners that retention forgot"),
         }
     }
 
@@ -109,5 +111,10 @@ impl JobMetrics {
     pub fn pruned(&self, pruned: Pruned) {
         self.pruned_jobs.inc_by(pruned.jobs);
         self.pruned_bytes.inc_by(pruned.bytes);
+    }
+
+    /// The same of runners.
+    pub fn runners_pruned(&self, runners: u64) {
+        self.pruned_runners.inc_by(runners);
     }
 }

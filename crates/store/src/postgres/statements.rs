@@ -267,6 +267,12 @@ pub(super) const RUNNERS: &str =
     "SELECT id, name, capabilities, registered_at, seen_at FROM runners ORDER BY seen_at DESC, id LIMIT $1";
 pub(super) const COUNT_RUNNERS: &str = "SELECT count(*), count(*) FILTER (WHERE seen_at > $1) FROM runners";
 
+/// One that is heard of meanwhile is not old any more when its row is locked.
+pub(super) const FORGET_RUNNERS: &str = "DELETE FROM runners WHERE id IN ( \
+       SELECT id FROM runners WHERE seen_at < $1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE runner = runners.id) \
+       ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED \
+     )";
+
 pub(super) const ADD_HOOK: &str =
     "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES ($1, $2, $3, $4, $4)";
 /// Of each type as many as there is room for: what one type has due stands before no other.
@@ -363,6 +369,7 @@ mod tests {
         RUNNER,
         RUNNERS,
         COUNT_RUNNERS,
+        FORGET_RUNNERS,
         ADD_HOOK,
         LEASE_HOOKS,
         END_HOOK,

@@ -21,7 +21,7 @@ use super::look::{FindJob, Input, Lookup};
 use super::migrate::migrate;
 use super::prune::{Delete, Prune, SumOfBytes};
 use super::ready::{Available, Dispatch, LookAtBacklog, names};
-use super::runners::{FindRunner, Register, Runners, Seen};
+use super::runners::{FindRunner, ForgetRunners, Register, Runners, Seen};
 use super::say::Say;
 use super::submit::Submit;
 use super::sweep::Sweep;
@@ -179,6 +179,10 @@ impl Store for Postgres {
 
     async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
         self.perform(Runners { at_most: limit(at_most) }).await
+    }
+
+    async fn forget_runners(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+        self.perform(ForgetRunners { before, at_most: limit(at_most) }).await
     }
 
     async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {

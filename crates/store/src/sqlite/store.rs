@@ -169,6 +169,10 @@ impl Store for Sqlite {
         self.read_long(move |db| runners::runners(db, at_most)).await
     }
 
+    async fn forget_runners(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+        self.writer.write(move |tx| runners::forget(tx, before, at_most)).await
+    }
+
     async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
         let runner = runner.clone();
         self.read_long(move |db| lists::jobs_of(db, &runner, at_most)).await

@@ -123,6 +123,8 @@ macro_rules! every_case {
                 a_runner_that_was_heard_of_is_seen
                 the_last_seen_runners_are_listed_first
                 a_runners_last_jobs_are_listed
+                a_runner_that_is_not_seen_any_more_is_forgotten
+                a_runner_that_a_job_names_is_not_forgotten
             }
             hooks {
                 a_life_is_told
