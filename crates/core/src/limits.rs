@@ -165,6 +165,16 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Jobs that are told in one transaction that time has passed.
 pub const SWEEP_AT_A_TIME: usize = 500;
 
+/// How often the clock of a database that several instances share is looked at: clocks drift apart by less than a
+/// millisecond in that time, and one that is set is followed within it.
+pub const SKEW_LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A look at a clock that took longer tells too little: it may be wrong by half of it, and a dispatch has 2 s.
+pub const SKEW_LOOK_WITHIN: Duration = Duration::from_millis(250);
+
+/// A difference of two clocks of which people are told, in milliseconds: more than one that is set by NTP ever has.
+pub const SKEW_SAID: u64 = 1000;
+
 /// Ready jobs of one type that are counted; more are as good as without end.
 pub const BACKLOG_COUNTED: u64 = 1000;
 

@@ -15,6 +15,9 @@ use crate::records::{
 /// A store. Every verb is one transaction: it has happened when it returns, or it has not.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
+    /// The time by the store's own clock; `None` when it goes by that of this machine.
+    async fn clock(&self) -> Result<Option<Epoch>, Error>;
+
     /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
     /// was seen before decides first: the job that it stands for is known, with no further caller.
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error>;

@@ -35,6 +35,10 @@ pub(super) async fn start(
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<Jobs>> {
     let jobs = Jobs::new(settings(config, proof), store(config).await?, clock, metrics);
+    let known = jobs.look_at_clock(None).await.context("failed to ask the store for its time")?;
+    if known.is_some() {
+        tasks.spawn(Arc::clone(&jobs).keep_time(known));
+    }
     tasks.spawn(Arc::clone(&jobs).keep());
     tasks.spawn(Arc::clone(&jobs).prune());
     tasks.spawn(Arc::clone(&jobs).hear());

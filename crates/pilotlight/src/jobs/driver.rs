@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use super::heard::Heard;
+use super::time::Ahead;
 use super::watching::{Seen, Watch, Watching};
 use crate::clock::Clock;
 use crate::telemetry::jobs::JobMetrics;
@@ -43,6 +44,8 @@ pub struct Jobs {
     pub(super) settings: Settings,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Clock,
+    /// Where the store has a clock of its own, jobs go by that.
+    pub(super) ahead: Ahead,
     pub(super) metrics: JobMetrics,
     pub(super) desk: Desk,
     pub(super) watching: Arc<Watching>,
@@ -63,6 +66,7 @@ impl Jobs {
             settings,
             store,
             clock,
+            ahead: Ahead::default(),
             metrics,
             watching: Arc::default(),
             heard: Heard::default(),
@@ -72,10 +76,10 @@ impl Jobs {
         })
     }
 
-    /// The wall clock.
+    /// The time of jobs: the wall clock of the store, or ours where it has none.
     #[must_use]
     pub fn now(&self) -> Epoch {
-        self.clock.wall()
+        self.ahead.theirs(self.clock.wall())
     }
 
     /// The store, to be read.

@@ -14,6 +14,10 @@ pub use watching::Watch;
 
 mod heard;
 mod keeper;
+mod time;
 
 pub mod checks;
 pub mod hooks;
+
+#[cfg(test)]
+mod tests;

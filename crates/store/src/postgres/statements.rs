@@ -34,6 +34,9 @@ pub(super) const LISTEN: &str =
 pub(super) const NOTIFY: &str = "SELECT pg_notify('pilotlight', $1)";
 pub(super) const STILL_THERE: &str = "SELECT 1";
 
+/// Now, not when a transaction began.
+pub(super) const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
 /// The columns of a job, and those that only the store knows.
 macro_rules! kept {
     () => {
@@ -329,6 +332,7 @@ mod tests {
         SET_META,
         NOTIFY,
         STILL_THERE,
+        CLOCK,
         FIND,
         FIND_CURRENT,
         INPUT,

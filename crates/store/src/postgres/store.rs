@@ -17,7 +17,7 @@ use super::hooks::{DropHooks, HookCalls, HookDone, HookFailed};
 use super::line::{self, Line, News};
 use super::link::Pool;
 use super::lists::{Count, Jobs, JobsOf, limit};
-use super::look::{FindJob, Input, Lookup};
+use super::look::{FindJob, Input, LookAtClock, Lookup};
 use super::migrate::migrate;
 use super::prune::{Delete, Prune, SumOfBytes};
 use super::ready::{Available, Dispatch, LookAtBacklog, names};
@@ -94,6 +94,10 @@ fn random() -> Result<u64, Error> {
 
 #[async_trait]
 impl Store for Postgres {
+    async fn clock(&self) -> Result<Option<Epoch>, Error> {
+        self.perform(LookAtClock).await.map(Some)
+    }
+
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
         self.perform(Submit { new: &new, settings: &self.settings, now }).await
     }

@@ -75,6 +75,10 @@ async fn aside<T: Send + 'static>(
 
 #[async_trait]
 impl Store for Sqlite {
+    async fn clock(&self) -> Result<Option<Epoch>, Error> {
+        Ok(None)
+    }
+
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
         self.writer.write(move |tx| submit::submit(tx, new, now)).await
     }
