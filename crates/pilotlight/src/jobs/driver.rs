@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use super::heard::Heard;
+use super::sight::Onlookers;
 use super::time::Ahead;
-use super::watching::{Seen, Watch, Watching};
+use super::watching::{Seen, Watching};
 use crate::clock::Clock;
 use crate::telemetry::jobs::JobMetrics;
 
@@ -49,6 +50,7 @@ pub struct Jobs {
     pub(super) metrics: JobMetrics,
     pub(super) desk: Desk,
     pub(super) watching: Arc<Watching>,
+    pub(super) onlookers: Onlookers,
     pub(super) heard: Heard,
     /// Wakes the keeper.
     pub(super) nudge: Notify,
@@ -69,6 +71,7 @@ impl Jobs {
             ahead: Ahead::default(),
             metrics,
             watching: Arc::default(),
+            onlookers: Onlookers::default(),
             heard: Heard::default(),
             nudge: Notify::new(),
             hooks: Notify::new(),
@@ -209,7 +212,7 @@ impl Jobs {
     /// When the store cannot be read.
     pub async fn ended(&self, id: JobId, within: Duration) -> Result<Option<Found>, Error> {
         let until = Instant::now() + within;
-        let mut watch = self.watch(id);
+        let mut watch = self.watching.watch(id);
         loop {
             let found = self.store.job(id).await?;
             let goes_on = found.as_ref().is_some_and(|found| !found.job.has_ended());
@@ -220,12 +223,6 @@ impl Jobs {
             drop(found);
             _ = timeout_at(until, watch.ended()).await;
         }
-    }
-
-    /// Watches a job from now on.
-    #[must_use]
-    pub fn watch(&self, id: JobId) -> Watch {
-        self.watching.watch(id)
     }
 
     /// What follows from a change that is on disk.

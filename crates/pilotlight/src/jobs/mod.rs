@@ -9,8 +9,9 @@ mod desk;
 mod stay;
 pub use stay::{Handing, Parked, Stay, Verdict};
 
+mod sight;
 mod watching;
-pub use watching::Watch;
+pub use sight::{Onlooker, Sight};
 
 mod heard;
 mod keeper;

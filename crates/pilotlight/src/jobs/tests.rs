@@ -24,13 +24,13 @@ use crate::telemetry::metrics::Metrics;
 const HOOKED: &str = "hooked";
 
 /// Jobs, in a folder that goes with them.
-struct House {
-    jobs: Arc<Jobs>,
+pub(super) struct House {
+    pub(super) jobs: Arc<Jobs>,
     folder: PathBuf,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Relaxed));
         let folder = std::env::temp_dir().join(format!("pilotlight-driver-{process}-{count}"));
@@ -56,7 +56,7 @@ impl House {
         Self { jobs, folder }
     }
 
-    async fn submit(&self, of: &str) -> Job {
+    pub(super) async fn submit(&self, of: &str) -> Job {
         let options = Options {
             priority: 0,
             run_at: Epoch::default(),
