@@ -4,6 +4,7 @@
 //! In reading order:
 
 pub mod limits;
+pub mod skew;
 pub mod time;
 
 pub mod ids;

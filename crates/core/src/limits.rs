@@ -165,14 +165,25 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Jobs that are told in one transaction that time has passed.
 pub const SWEEP_AT_A_TIME: usize = 500;
 
+/// How often the clock of a database that several instances share is looked at: clocks drift apart by less than a
+/// millisecond in that time, and one that is set is followed within it.
+pub const SKEW_LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A look at a clock that took longer tells too little: it may be wrong by half of it, and a dispatch has 2 s.
+pub const SKEW_LOOK_WITHIN: Duration = Duration::from_millis(250);
+
+/// A difference of two clocks of which people are told, in milliseconds: more than one that is set by NTP ever has.
+pub const SKEW_SAID: u64 = 1000;
+
 /// Ready jobs of one type that are counted; more are as good as without end.
 pub const BACKLOG_COUNTED: u64 = 1000;
 
 /// Runners of which is remembered when they were last heard of; about 20 MB. The others are written each time.
 pub const RUNNERS_HEARD: usize = 100_000;
 
-/// Webhooks on their way at once.
-pub const HOOKS_AT_A_TIME: usize = 32;
+/// Webhooks of one type on their way at once. Each type has its own, so that one whose target hangs keeps no other
+/// waiting; a target that answers in 50 ms hears 160 a second.
+pub const HOOKS_PER_TYPE: usize = 8;
 
 /// A webhook that is not answered by then has failed.
 pub const HOOK_WITHIN: Duration = Duration::from_secs(10);
@@ -186,6 +197,13 @@ pub const HOOK_FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// Tries of a webhook before it is given up: with pauses from 5 s to an hour, that is most of a day.
 pub const HOOK_TRIES: u32 = 30;
 
+/// A webhook of a type that has none configured waits so long for an instance that is configured otherwise, as there are
+/// while one version or configuration takes the place of another; then it is dropped.
+pub const HOOK_UNWANTED_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// Webhooks that are dropped in one transaction.
+pub const HOOKS_DROPPED_AT_A_TIME: usize = 1000;
+
 /// Results of one type that are looked at at once.
 pub const CHECKS_AT_A_TIME: usize = 16;
 
@@ -195,5 +213,9 @@ pub const CHECK_WITHIN: Duration = Duration::from_secs(10);
 /// How often retention is looked after, at most: jobs go beyond it by what ends in that time.
 pub const PRUNE_EVERY: Duration = Duration::from_secs(10);
 
-/// Old jobs that are forgotten in one transaction.
+/// How long a registered runner is remembered after it was last seen, however short ended jobs are kept: one that waits
+/// for a job is seen once in ten minutes.
+pub const RUNNER_KEPT_AT_LEAST: Duration = Duration::from_secs(60 * 60);
+
+/// Old jobs, and old runners, that are forgotten in one transaction.
 pub const PRUNE_AT_A_TIME: usize = 500;

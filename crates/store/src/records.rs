@@ -160,7 +160,7 @@ pub struct Listed {
 pub struct Counts {
     /// Jobs by status, in the order of [`Status::ALL`].
     pub jobs: [u64; 6],
-    /// Runners that ever registered.
+    /// Registered runners.
     pub runners: u64,
     /// Those that were seen since the moment asked for.
     pub active: u64,

@@ -15,6 +15,9 @@ use crate::records::{
 /// A store. Every verb is one transaction: it has happened when it returns, or it has not.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
+    /// The time by the store's own clock; `None` when it goes by that of this machine.
+    async fn clock(&self) -> Result<Option<Epoch>, Error>;
+
     /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
     /// was seen before decides first: the job that it stands for is known, with no further caller.
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error>;
@@ -86,13 +89,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Runners, the last seen first, at most so many, and how many there are.
     async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error>;
 
+    /// Forgets runners that were last seen before `before` and that no job names, the longest unseen first, at most so
+    /// many. Returns how many.
+    async fn forget_runners(&self, before: Epoch, at_most: usize) -> Result<u64, Error>;
+
     /// The last jobs that a runner has or had, the newest first, at most so many.
     async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error>;
 
-    /// Tellings whose time has come, at most so many. They are nobody else's for `lease` from now on.
+    /// Tellings of these types whose time has come, of each type at most so many. They are nobody else's for `lease`
+    /// from now on.
     async fn hook_calls(
         &self,
-        at_most: usize,
+        room: &[(JobType, usize)],
         lease: std::time::Duration,
         now: Epoch,
     ) -> Result<Vec<HookCall>, Error>;
@@ -102,6 +110,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// A telling failed; it is tried again at that time.
     async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error>;
+
+    /// Forgets tellings of types of which nobody is told (`Settings::hooked`) that were due before `before`, at most so
+    /// many. Returns how many.
+    async fn drop_hooks(&self, before: Epoch, at_most: usize) -> Result<u64, Error>;
 
     /// Bytes of parameters, results and consoles of all jobs.
     async fn bytes(&self) -> Result<u64, Error>;

@@ -1,6 +1,6 @@
 //! Opens the store and puts the jobs' driver over it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,9 +35,14 @@ pub(super) async fn start(
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<Jobs>> {
     let jobs = Jobs::new(settings(config, proof), store(config).await?, clock, metrics);
+    let known = jobs.look_at_clock(None).await.context("failed to ask the store for its time")?;
+    if known.is_some() {
+        tasks.spawn(Arc::clone(&jobs).keep_time(known));
+    }
     tasks.spawn(Arc::clone(&jobs).keep());
     tasks.spawn(Arc::clone(&jobs).prune());
     tasks.spawn(Arc::clone(&jobs).hear());
+    tasks.spawn(Arc::clone(&jobs).drop_unwanted());
     if let Some(hooks) = hooks(config)? {
         tasks.spawn(Arc::clone(&jobs).tell(hooks));
     }
@@ -58,6 +63,7 @@ fn settings(config: &Config, proof: Proof) -> Settings {
             at_most: PRUNE_AT_A_TIME,
         },
         lease: config.jobs.heartbeat_timeout,
+        hooked: hooked(config),
     }
 }
 
@@ -83,7 +89,6 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 
 fn remembered(config: &Config) -> pilotlight_store::Settings {
     let jobs = &config.jobs;
-    let hooked = with_hooks(config).map(|(job_type, _)| job_type.clone());
     pilotlight_store::Settings {
         rules: Rules {
             heartbeat_timeout: jobs.heartbeat_timeout,
@@ -91,9 +96,13 @@ fn remembered(config: &Config) -> pilotlight_store::Settings {
             lost_retries: jobs.lost_retries(),
             failed_ttl: jobs.failed_ttl,
         },
-        hooked: Arc::new(hooked.collect()),
+        hooked: hooked(config),
         limits: Limits { console_bytes: jobs.limits.console_bytes },
     }
+}
+
+fn hooked(config: &Config) -> Arc<HashSet<JobType>> {
+    Arc::new(with_hooks(config).map(|(job_type, _)| job_type.clone()).collect())
 }
 
 fn with_hooks(config: &Config) -> impl Iterator<Item = (&JobType, &JobTypeSettings)> {

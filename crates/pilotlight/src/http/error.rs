@@ -14,6 +14,7 @@ use pilotlight_wire::warm_start::Refused;
 use serde::Serialize;
 
 use super::date::Date;
+use crate::telemetry::seldom::Seldom;
 
 /// A request that is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,10 +116,15 @@ impl From<Denied> for Refusal {
     }
 }
 
+/// Each call that comes while the store does not answer fails.
+static STORE_FAILED: Seldom = Seldom::new();
+
 /// A store that does not answer now may later. What its database says stays in the log.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        tracing::warn!(error = chain(&error), "the store failed");
+        if let Some(unsaid) = STORE_FAILED.now() {
+            tracing::warn!(error = chain(&error), unsaid, "the store failed");
+        }
         match error {
             Error::Full | Error::ReadOnly | Error::Newer { .. } | Error::InUse => {
                 Self::unavailable(error.to_string())

@@ -18,12 +18,15 @@ use crate::clock::Clock;
 use crate::dispatch::on_its_way::OnItsWay;
 use crate::dispatch::slot::Tell;
 use crate::net::conn::Conn;
+use crate::telemetry::seldom::Seldom;
 
 /// Who waits, and the dispatches under way.
 #[derive(Debug)]
 pub(super) struct Desk {
     line: Mutex<Line<Waiter>>,
     pub(super) tasks: TaskTracker,
+    /// Each poll goes to a store that does not answer.
+    failed: Seldom,
 }
 
 /// How to reach a poll that waits. Dropping it closes the poll's connection without a byte.
@@ -35,7 +38,7 @@ pub(super) struct Waiter {
 
 impl Desk {
     pub(super) fn new(order: Order) -> Self {
-        Self { line: Mutex::new(Line::new(order)), tasks: TaskTracker::new() }
+        Self { line: Mutex::new(Line::new(order)), tasks: TaskTracker::new(), failed: Seldom::new() }
     }
 
     pub(super) fn line(&self) -> MutexGuard<'_, Line<Waiter>> {
@@ -75,7 +78,9 @@ impl Jobs {
                 _ = tell.say(Verdict::Again);
             }
             Err(error) => {
-                tracing::warn!(%error, "failed to look for a job");
+                if let Some(unsaid) = self.desk.failed.now() {
+                    tracing::warn!(%error, unsaid, "failed to look for a job");
+                }
                 self.desk.line().not_asked(&errand);
                 _ = tell.say(Verdict::Unavailable);
             }

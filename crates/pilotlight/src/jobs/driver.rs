@@ -1,5 +1,6 @@
 //! What can be asked of jobs.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +17,14 @@ use tokio_util::sync::CancellationToken;
 use super::desk::Desk;
 use super::heard::Heard;
 use super::random;
-use super::watching::{Seen, Watch, Watching};
+use super::sight::Onlookers;
+use super::time::Ahead;
+use super::watching::{Seen, Watching};
 use crate::clock::Clock;
 use crate::telemetry::jobs::JobMetrics;
 
 /// Settings of the driver.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Which of the polls that wait is next.
     pub order: Order,
@@ -33,6 +36,8 @@ pub struct Settings {
     pub retention: Retention,
     /// How long a runner may be silent before its job is given to another.
     pub lease: Duration,
+    /// Types of whose jobs others are told.
+    pub hooked: Arc<HashSet<JobType>>,
 }
 
 /// The jobs.
@@ -41,9 +46,12 @@ pub struct Jobs {
     pub(super) settings: Settings,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Clock,
+    /// Where the store has a clock of its own, jobs go by that.
+    pub(super) ahead: Ahead,
     pub(super) metrics: JobMetrics,
     pub(super) desk: Desk,
     pub(super) watching: Arc<Watching>,
+    pub(super) onlookers: Onlookers,
     pub(super) heard: Heard,
     /// Wakes the keeper.
     pub(super) nudge: Notify,
@@ -61,8 +69,10 @@ impl Jobs {
             settings,
             store,
             clock,
+            ahead: Ahead::default(),
             metrics,
             watching: Arc::default(),
+            onlookers: Onlookers::default(),
             heard: Heard::default(),
             nudge: Notify::new(),
             hooks: Notify::new(),
@@ -70,10 +80,10 @@ impl Jobs {
         })
     }
 
-    /// The wall clock.
+    /// The time of jobs: the wall clock of the store, or ours where it has none.
     #[must_use]
     pub fn now(&self) -> Epoch {
-        self.clock.wall()
+        self.ahead.theirs(self.clock.wall())
     }
 
     /// The store, to be read.
@@ -131,7 +141,7 @@ impl Jobs {
         match &submitted {
             Submitted::New(job) => {
                 self.metrics.new.inc();
-                self.hooks.notify_one();
+                self.noted(job);
                 self.queued(job);
             }
             Submitted::Known(found) if found.job.has_ended() => _ = self.metrics.cached.inc(),
@@ -203,7 +213,7 @@ impl Jobs {
     /// When the store cannot be read.
     pub async fn ended(&self, id: JobId, within: Duration) -> Result<Option<Found>, Error> {
         let until = Instant::now() + within;
-        let mut watch = self.watch(id);
+        let mut watch = self.watching.watch(id);
         loop {
             let found = self.store.job(id).await?;
             let goes_on = found.as_ref().is_some_and(|found| !found.job.has_ended());
@@ -214,12 +224,6 @@ impl Jobs {
             drop(found);
             _ = timeout_at(until, watch.ended()).await;
         }
-    }
-
-    /// Watches a job from now on.
-    #[must_use]
-    pub fn watch(&self, id: JobId) -> Watch {
-        self.watching.watch(id)
     }
 
     /// What follows from a change that is on disk.
@@ -233,11 +237,23 @@ impl Jobs {
                 self.watching.tell(job.id, Seen::Changed);
                 self.queued(job);
             }
-            Change::Completed | Change::Failed | Change::Expired => {
-                self.metrics.ended(change);
-                self.watching.tell(job.id, Seen::Ended);
-                self.hooks.notify_one();
+            Change::Completed | Change::Failed => {
+                self.has_ended(change, job);
+                self.noted(job);
             }
+            Change::Expired => self.has_ended(change, job),
+        }
+    }
+
+    fn has_ended(&self, change: Change, job: &Job) {
+        self.metrics.ended(change);
+        self.watching.tell(job.id, Seen::Ended);
+    }
+
+    /// The store noted what is to be told of this job, where its type is one of which others are told.
+    fn noted(&self, job: &Job) {
+        if self.settings.hooked.contains(&job.job_type) {
+            self.hooks.notify_one();
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tells others of jobs, as their types are configured. What is to be told stands in the store beside the job; it is
-//! struck out once it was heard, and tried again with a growing pause until then. So it is told at least once.
+//! struck out once it was heard, and tried again with a growing pause until then. So it is told at least once. Each type
+//! has a share of its own of what is on its way: a target that hangs keeps no other waiting.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -8,7 +9,10 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::limits::{HOOK_FIRST_PAUSE, HOOK_LEASE, HOOK_TRIES, HOOK_WITHIN, HOOKS_AT_A_TIME};
+use pilotlight_core::limits::{
+    HOOK_FIRST_PAUSE, HOOK_LEASE, HOOK_TRIES, HOOK_UNWANTED_FOR, HOOK_WITHIN, HOOKS_DROPPED_AT_A_TIME,
+    HOOKS_PER_TYPE,
+};
 use pilotlight_core::retry;
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{Error, HookCall, HookEvent};
@@ -16,8 +20,9 @@ use pilotlight_wire::hooks::{DELIVERY, Hook, SIGNATURE, TIMESTAMP};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::driver::Jobs;
 
@@ -37,6 +42,8 @@ pub struct Target {
 pub struct Hooks {
     client: Client,
     targets: HashMap<JobType, Target>,
+    /// Of each type, room for more on their way.
+    room: HashMap<JobType, Arc<Semaphore>>,
 }
 
 /// Looked for without a nudge: tellings whose pause is over, and what other instances left.
@@ -61,7 +68,22 @@ impl Hooks {
     pub fn new(base: ClientBuilder, targets: HashMap<JobType, Target>) -> reqwest::Result<Self> {
         // Whoever is led elsewhere mostly arrives without the body, and what is there says yes all the same.
         let client = base.redirect(Policy::none()).timeout(HOOK_WITHIN).build()?;
-        Ok(Self { client, targets })
+        let room = |job_type: &JobType| (job_type.clone(), Arc::new(Semaphore::new(HOOKS_PER_TYPE)));
+        Ok(Self { client, room: targets.keys().map(room).collect(), targets })
+    }
+
+    /// The types with room, and how much.
+    fn room(&self) -> Vec<(JobType, usize)> {
+        let room = self.room.iter().map(|(job_type, room)| (job_type.clone(), room.available_permits()));
+        room.filter(|(_, room)| *room > 0).collect()
+    }
+
+    fn is_full_somewhere(&self) -> bool {
+        self.room.values().any(|room| room.available_permits() == 0)
+    }
+
+    fn take_room(&self, job_type: &JobType) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(self.room.get(job_type)?).try_acquire_owned().ok()
     }
 
     async fn call(&self, call: &HookCall, now: Epoch) -> Tried {
@@ -120,7 +142,6 @@ impl Jobs {
     /// Tells others what stands in the store to be told, until dropped.
     pub async fn tell(self: Arc<Self>, hooks: Hooks) {
         let hooks = Arc::new(hooks);
-        // Those who hear slowly keep nobody else waiting, until they are as many as are told at a time.
         let mut tries = JoinSet::new();
         let mut is_well = true;
         loop {
@@ -130,26 +151,66 @@ impl Jobs {
                 tracing::warn!(%error, "failed to look for webhooks to send; trying on");
             }
             is_well = told.is_ok();
-            if tries.len() < HOOKS_AT_A_TIME {
-                _ = timeout(LOOK_EVERY, self.hooks.notified()).await;
-            } else {
-                tries.join_next().await;
+            let is_full = hooks.is_full_somewhere();
+            tokio::select! {
+                () = self.hooks.notified() => {}
+                // Of a type that had no room there may be more.
+                Some(_) = tries.join_next(), if is_full => {}
+                () = sleep(LOOK_EVERY) => {}
             }
         }
     }
 
     async fn tell_some(self: &Arc<Self>, hooks: &Arc<Hooks>, tries: &mut JoinSet<()>) -> Result<(), Error> {
-        let room = HOOKS_AT_A_TIME - tries.len();
-        for call in self.store.hook_calls(room, HOOK_LEASE, self.now()).await? {
-            tries.spawn(Arc::clone(self).try_to_tell(Arc::clone(hooks), call));
+        let room = hooks.room();
+        if room.is_empty() {
+            return Ok(());
+        }
+        for call in self.store.hook_calls(&room, HOOK_LEASE, self.now()).await? {
+            let room = hooks.take_room(&call.job_type);
+            tries.spawn(Arc::clone(self).try_to_tell(Arc::clone(hooks), call, room));
         }
         Ok(())
     }
 
-    async fn try_to_tell(self: Arc<Self>, hooks: Arc<Hooks>, call: HookCall) {
+    async fn try_to_tell(
+        self: Arc<Self>,
+        hooks: Arc<Hooks>,
+        call: HookCall,
+        _room: Option<OwnedSemaphorePermit>,
+    ) {
         let tried = hooks.call(&call, self.now()).await;
         if let Err(error) = self.remember(&call, tried).await {
             tracing::warn!(%error, job = %call.job, "failed to remember what became of a webhook; it is sent again");
+        }
+    }
+
+    /// Forgets what nobody is told of any more, as types lose their webhooks, until dropped.
+    pub async fn drop_unwanted(self: Arc<Self>) {
+        loop {
+            match self.drop_all_unwanted().await {
+                Ok(0) => {}
+                Ok(count) => {
+                    self.metrics.hooks_dropped.inc_by(count);
+                    tracing::warn!(count, "dropped webhooks of types that have none configured any more");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "failed to look for webhooks that nobody wants; trying on")
+                }
+            }
+            sleep(HOOK_UNWANTED_FOR).await;
+        }
+    }
+
+    async fn drop_all_unwanted(&self) -> Result<u64, Error> {
+        let before = self.now().before(HOOK_UNWANTED_FOR);
+        let mut all = 0;
+        loop {
+            let dropped = self.store.drop_hooks(before, HOOKS_DROPPED_AT_A_TIME).await?;
+            all += dropped;
+            if dropped < HOOKS_DROPPED_AT_A_TIME as u64 {
+                return Ok(all);
+            }
         }
     }
 

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotlight_core::limits::{PRUNE_EVERY, SWEEP_AT_A_TIME, SWEEP_EVERY};
+use pilotlight_core::limits::{
+    PRUNE_AT_A_TIME, PRUNE_EVERY, RUNNER_KEPT_AT_LEAST, SWEEP_AT_A_TIME, SWEEP_EVERY,
+};
 use pilotlight_core::time::{Epoch, Moment};
 use pilotlight_store::{Error, Told};
 use tokio::time::{sleep, timeout};
@@ -96,6 +98,9 @@ impl Jobs {
             if let Err(error) = self.prune_all().await {
                 tracing::warn!(%error, "failed to forget old jobs; trying on");
             }
+            if let Err(error) = self.forget_runners().await {
+                tracing::warn!(%error, "failed to forget old runners; trying on");
+            }
         }
     }
 
@@ -104,6 +109,18 @@ impl Jobs {
             let pruned = self.store.prune(self.settings.retention, self.now()).await?;
             self.metrics.pruned(pruned);
             if pruned.jobs < self.settings.retention.at_most as u64 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A runner that a job names is kept as long as the job.
+    async fn forget_runners(&self) -> Result<(), Error> {
+        let before = self.now().before(self.settings.retention.keep_for.max(RUNNER_KEPT_AT_LEAST));
+        loop {
+            let forgotten = self.store.forget_runners(before, PRUNE_AT_A_TIME).await?;
+            self.metrics.runners_pruned(forgotten);
+            if forgotten < PRUNE_AT_A_TIME as u64 {
                 return Ok(());
             }
         }

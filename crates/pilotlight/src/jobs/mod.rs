@@ -9,12 +9,17 @@ mod desk;
 mod stay;
 pub use stay::{Handing, Parked, Stay, Verdict};
 
+mod sight;
 mod watching;
-pub use watching::Watch;
+pub use sight::{Onlooker, Sight};
 
 mod heard;
 mod keeper;
 mod random;
+mod time;
 
 pub mod checks;
 pub mod hooks;
+
+#[cfg(test)]
+mod tests;

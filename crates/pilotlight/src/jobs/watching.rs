@@ -14,7 +14,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The jobs that are watched.
 #[derive(Debug, Default)]
 pub(super) struct Watching {
-    jobs: Mutex<HashMap<JobId, watch::Sender<Seen>>>,
+    jobs: Mutex<HashMap<JobId, watch::Sender<Word>>>,
 }
 
 /// What happened to a watched job.
@@ -26,51 +26,69 @@ pub(super) enum Seen {
     Ended,
 }
 
+/// What those who watch a job are told.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    seen: Seen,
+    /// Counts the changes.
+    change: u64,
+}
+
 /// Somebody who watches a job.
 #[derive(Debug)]
-pub struct Watch {
+pub(super) struct Watch {
     watching: Arc<Watching>,
     id: JobId,
-    seen: watch::Receiver<Seen>,
+    words: watch::Receiver<Word>,
 }
 
 impl Watching {
     /// Watches a job from now on. What changes after this is not missed.
     pub(super) fn watch(self: &Arc<Self>, id: JobId) -> Watch {
-        let seen = self.jobs().entry(id).or_insert_with(|| watch::Sender::new(Seen::Changed)).subscribe();
-        Watch { watching: Arc::clone(self), id, seen }
+        let first = || watch::Sender::new(Word { seen: Seen::Changed, change: 0 });
+        let words = self.jobs().entry(id).or_insert_with(first).subscribe();
+        Watch { watching: Arc::clone(self), id, words }
     }
 
     /// Wakes whoever watches this job.
     pub(super) fn tell(&self, id: JobId, seen: Seen) {
         if let Some(sender) = self.jobs().get(&id) {
-            sender.send_replace(seen);
+            tell(sender, seen);
         }
     }
 
     /// Wakes everybody.
     pub(super) fn tell_all(&self) {
         for sender in self.jobs().values() {
-            sender.send_replace(Seen::Ended);
+            tell(sender, Seen::Ended);
         }
     }
 
-    fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<Seen>>> {
+    fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<Word>>> {
         self.jobs.lock().expect("nothing panics under this lock")
     }
 }
 
+fn tell(sender: &watch::Sender<Word>, seen: Seen) {
+    sender.send_modify(|word| *word = Word { seen, change: word.change + 1 });
+}
+
 impl Watch {
+    /// How many changes of the job there were.
+    pub(super) fn change(&self) -> u64 {
+        self.words.borrow().change
+    }
+
     /// Waits until something of the job may have changed.
-    pub async fn changed(&mut self) {
+    pub(super) async fn changed(&mut self) {
         // Its sender lives as long as this does.
-        _ = timeout(LOOK_EVERY, self.seen.changed()).await;
+        _ = timeout(LOOK_EVERY, self.words.changed()).await;
     }
 
     /// Waits until the job may have ended.
     pub(super) async fn ended(&mut self) {
         let ended =
-            async { while self.seen.changed().await.is_ok() && *self.seen.borrow() != Seen::Ended {} };
+            async { while self.words.changed().await.is_ok() && self.words.borrow().seen != Seen::Ended {} };
         _ = timeout(LOOK_EVERY, ended).await;
     }
 }

@@ -24,6 +24,8 @@ pub struct JobMetrics {
     pub hooks_failed: Count,
     /// Webhooks that were never heard.
     pub hooks_given_up: Count,
+    /// Webhooks of types that have none configured any more.
+    pub hooks_dropped: Count,
     acknowledged: Count,
     unconfirmed: Count,
     void: Count,
@@ -33,6 +35,7 @@ pub struct JobMetrics {
     requeued: Count,
     pruned_jobs: Count,
     pruned_bytes: Count,
+    pruned_runners: Count,
 }
 
 impl JobMetrics {
@@ -56,6 +59,7 @@ impl JobMetrics {
             hooks_heard: labelled(&hooks, "outcome", "heard"),
             hooks_failed: labelled(&hooks, "outcome", "failed"),
             hooks_given_up: labelled(&hooks, "outcome", "given_up"),
+            hooks_dropped: labelled(&hooks, "outcome", "dropped"),
             unread: count(
                 of,
                 "jobs_unread",
@@ -68,6 +72,7 @@ impl JobMetrics {
             ),
             pruned_jobs: count(of, "jobs_pruned", "Ended jobs that retention forgot"),
             pruned_bytes: count(of, "jobs_pruned_bytes", "Bytes that retention freed"),
+            pruned_runners: count(of, "jobs_runners_pruned", "Registered runners that retention forgot"),
         }
     }
 
@@ -106,5 +111,10 @@ impl JobMetrics {
     pub fn pruned(&self, pruned: Pruned) {
         self.pruned_jobs.inc_by(pruned.jobs);
         self.pruned_bytes.inc_by(pruned.bytes);
+    }
+
+    /// The same of runners.
+    pub fn runners_pruned(&self, runners: u64) {
+        self.pruned_runners.inc_by(runners);
     }
 }

@@ -1,6 +1,7 @@
 //! What operators see: metrics, logs, a line and a span for each offer. It watches, it never decides.
 
 pub mod logs;
+pub mod seldom;
 
 mod histogram;
 pub mod jobs;

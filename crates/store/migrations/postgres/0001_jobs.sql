@@ -95,7 +95,7 @@ CREATE TABLE hooks (
     failures BIGINT NOT NULL DEFAULT 0,
     due_at BIGINT NOT NULL
 );
-CREATE INDEX hooks_due ON hooks (due_at, id);
+CREATE INDEX hooks_due ON hooks (job_type, due_at, id);
 
 -- How many jobs of a type are in a phase, and how many bytes of parameters, results and consoles they have. Kept in
 -- step with `jobs`, so that nobody has to count a million rows. In shares, of which each connection has one: a single

@@ -94,7 +94,7 @@ CREATE TABLE hooks (
     failures INTEGER NOT NULL DEFAULT 0,
     due_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX hooks_due ON hooks (due_at);
+CREATE INDEX hooks_due ON hooks (job_type, due_at);
 
 -- How many jobs of a type are in a phase. Kept in step with `jobs`, so that nobody has to count a million rows.
 CREATE TABLE tallies (

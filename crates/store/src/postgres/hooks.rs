@@ -10,6 +10,7 @@ use tokio_postgres::Row as Columns;
 use super::failure::Failure;
 use super::jobs::{column, text};
 use super::link::Link;
+use super::lists::limit;
 use super::statements;
 use super::tx::{Tx, Write, given};
 use super::verb::{Done, Verb};
@@ -26,18 +27,20 @@ pub(super) fn note(tx: &mut Tx, job: &Job, event: HookEvent, settings: &Settings
 }
 
 /// See [`crate::Store::hook_calls`].
-pub(super) struct HookCalls {
-    pub(super) at_most: i64,
+pub(super) struct HookCalls<'a> {
+    pub(super) room: &'a [(JobType, usize)],
     pub(super) lease: Duration,
     pub(super) now: Epoch,
 }
 
-impl Verb for HookCalls {
+impl Verb for HookCalls<'_> {
     type Answer = Vec<HookCall>;
 
     async fn run(&self, link: Link) -> Result<Done<Vec<HookCall>>, Failure> {
+        let types: Vec<_> = self.room.iter().map(|(job_type, _)| job_type.as_str().as_bytes()).collect();
+        let room: Vec<_> = self.room.iter().map(|(_, at_most)| limit(*at_most)).collect();
         let until = time(self.now.after(self.lease));
-        let rows = link.ask(statements::LEASE_HOOKS, &[&time(self.now), &until, &self.at_most]).await?;
+        let rows = link.ask(statements::LEASE_HOOKS, &[&time(self.now), &until, &types, &room]).await?;
         link.done();
         let calls = rows.iter().map(call).collect::<Result<Vec<_>, _>>();
         calls.map(Done::nothing_new).map_err(Failure::for_good)
@@ -83,6 +86,24 @@ impl Verb for HookFailed {
         let given = given![self.id.0, time(self.again_at)];
         link.write(&Write { statement: statements::DELAY_HOOK, given }).await?;
         Ok(Done::nothing_new(()))
+    }
+}
+
+/// See [`crate::Store::drop_hooks`].
+pub(super) struct DropHooks<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) before: Epoch,
+    pub(super) at_most: i64,
+}
+
+impl Verb for DropHooks<'_> {
+    type Answer = u64;
+
+    async fn run(&self, link: Link) -> Result<Done<u64>, Failure> {
+        let hooked: Vec<_> = self.settings.hooked.iter().map(|it| it.as_str().as_bytes().to_vec()).collect();
+        let given = given![hooked, time(self.before), self.at_most];
+        let dropped = link.write(&Write { statement: statements::DROP_HOOKS, given }).await?;
+        Ok(Done::nothing_new(dropped))
     }
 }
 

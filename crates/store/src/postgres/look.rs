@@ -1,15 +1,33 @@
-//! One job, for who asks.
+//! One job, for who asks; and the time.
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::job::JobId;
+use pilotlight_core::time::Epoch;
 
 use super::failure::Failure;
-use super::jobs::text;
+use super::jobs::{column, text};
 use super::link::Link;
 use super::payloads::{self, ended};
 use super::statements;
 use super::verb::{Done, Verb};
 use crate::records::Found;
+use crate::row::{damaged, epoch};
+
+/// See [`crate::Store::clock`].
+pub(super) struct LookAtClock;
+
+impl Verb for LookAtClock {
+    type Answer = Epoch;
+    const WRITES: bool = false;
+
+    async fn run(&self, link: Link) -> Result<Done<Epoch>, Failure> {
+        let rows = link.ask(statements::CLOCK, &[]).await?;
+        link.done();
+        let row = rows.first().ok_or_else(|| Failure::for_good(damaged("clock")))?;
+        let now = column(row, 0).and_then(|now: i64| epoch(now, "clock"));
+        now.map(Done::nothing_new).map_err(Failure::for_good)
+    }
+}
 
 /// See [`crate::Store::lookup`].
 pub(super) struct Lookup {

@@ -91,6 +91,22 @@ impl Verb for Runners {
     }
 }
 
+/// See [`crate::Store::forget_runners`].
+pub(super) struct ForgetRunners {
+    pub(super) before: Epoch,
+    pub(super) at_most: i64,
+}
+
+impl Verb for ForgetRunners {
+    type Answer = u64;
+
+    async fn run(&self, link: Link) -> Result<Done<u64>, Failure> {
+        let given = given![time(self.before), self.at_most];
+        let forgotten = link.write(&Write { statement: statements::FORGET_RUNNERS, given }).await?;
+        Ok(Done::nothing_new(forgotten))
+    }
+}
+
 fn read(row: &Columns) -> Result<Runner, Error> {
     Ok(Runner {
         id: RunnerId::parse(&text(row, 0)?).map_err(|_| damaged("id"))?,

@@ -34,6 +34,9 @@ pub(super) const LISTEN: &str =
 pub(super) const NOTIFY: &str = "SELECT pg_notify('pilotlight', $1)";
 pub(super) const STILL_THERE: &str = "SELECT 1";
 
+/// Now, not when a transaction began.
+pub(super) const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
 /// The columns of a job, and those that only the store knows.
 macro_rules! kept {
     () => {
@@ -267,16 +270,29 @@ pub(super) const RUNNERS: &str =
     "SELECT id, name, capabilities, registered_at, seen_at FROM runners ORDER BY seen_at DESC, id LIMIT $1";
 pub(super) const COUNT_RUNNERS: &str = "SELECT count(*), count(*) FILTER (WHERE seen_at > $1) FROM runners";
 
+/// One that is heard of meanwhile is not old any more when its row is locked.
+pub(super) const FORGET_RUNNERS: &str = "DELETE FROM runners WHERE id IN ( \
+       SELECT id FROM runners WHERE seen_at < $1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE runner = runners.id) \
+       ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED \
+     )";
+
 pub(super) const ADD_HOOK: &str =
     "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES ($1, $2, $3, $4, $4)";
+/// Of each type as many as there is room for: what one type has due stands before no other.
 pub(super) const LEASE_HOOKS: &str = "WITH due AS ( \
-       SELECT id FROM hooks WHERE due_at <= $1 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED \
+       SELECT first.id FROM unnest($3::bytea[], $4::bigint[]) AS wanted (job_type, room) CROSS JOIN LATERAL ( \
+         SELECT id FROM hooks WHERE job_type = wanted.job_type AND due_at <= $1 \
+         ORDER BY due_at, id LIMIT wanted.room FOR UPDATE SKIP LOCKED \
+       ) AS first \
      ), leased AS ( \
        UPDATE hooks SET due_at = $2 FROM due WHERE hooks.id = due.id \
        RETURNING hooks.id, job, job_type, event, at, failures \
      ) SELECT id, job, job_type, event, at, failures FROM leased ORDER BY id";
 pub(super) const END_HOOK: &str = "DELETE FROM hooks WHERE id = $1";
 pub(super) const DELAY_HOOK: &str = "UPDATE hooks SET failures = failures + 1, due_at = $2 WHERE id = $1";
+pub(super) const DROP_HOOKS: &str = "DELETE FROM hooks WHERE id IN ( \
+       SELECT id FROM hooks WHERE job_type <> ALL($1::bytea[]) AND due_at < $2 LIMIT $3 FOR UPDATE SKIP LOCKED \
+     )";
 
 /// What [`super::check`] reads is as it was at one moment.
 pub(super) const BEGIN_TO_CHECK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
@@ -316,6 +332,7 @@ mod tests {
         SET_META,
         NOTIFY,
         STILL_THERE,
+        CLOCK,
         FIND,
         FIND_CURRENT,
         INPUT,
@@ -356,10 +373,12 @@ mod tests {
         RUNNER,
         RUNNERS,
         COUNT_RUNNERS,
+        FORGET_RUNNERS,
         ADD_HOOK,
         LEASE_HOOKS,
         END_HOOK,
         DELAY_HOOK,
+        DROP_HOOKS,
         TWO_CURRENT,
         WRONG_END,
         NO_INPUT,

@@ -13,15 +13,15 @@ use tokio::task::JoinSet;
 
 use super::address::Address;
 use super::check::Check;
-use super::hooks::{HookCalls, HookDone, HookFailed};
+use super::hooks::{DropHooks, HookCalls, HookDone, HookFailed};
 use super::line::{self, Line, News};
 use super::link::Pool;
 use super::lists::{Count, Jobs, JobsOf, limit};
-use super::look::{FindJob, Input, Lookup};
+use super::look::{FindJob, Input, LookAtClock, Lookup};
 use super::migrate::migrate;
 use super::prune::{Delete, Prune, SumOfBytes};
 use super::ready::{Available, Dispatch, LookAtBacklog, names};
-use super::runners::{FindRunner, Register, Runners, Seen};
+use super::runners::{FindRunner, ForgetRunners, Register, Runners, Seen};
 use super::say::Say;
 use super::submit::Submit;
 use super::sweep::Sweep;
@@ -94,6 +94,10 @@ fn random() -> Result<u64, Error> {
 
 #[async_trait]
 impl Store for Postgres {
+    async fn clock(&self) -> Result<Option<Epoch>, Error> {
+        self.perform(LookAtClock).await.map(Some)
+    }
+
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
         self.perform(Submit { new: &new, settings: &self.settings, now }).await
     }
@@ -181,12 +185,21 @@ impl Store for Postgres {
         self.perform(Runners { at_most: limit(at_most) }).await
     }
 
+    async fn forget_runners(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+        self.perform(ForgetRunners { before, at_most: limit(at_most) }).await
+    }
+
     async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
         self.perform(JobsOf { runner, at_most: limit(at_most) }).await
     }
 
-    async fn hook_calls(&self, at_most: usize, lease: Duration, now: Epoch) -> Result<Vec<HookCall>, Error> {
-        self.perform(HookCalls { at_most: limit(at_most), lease, now }).await
+    async fn hook_calls(
+        &self,
+        room: &[(JobType, usize)],
+        lease: Duration,
+        now: Epoch,
+    ) -> Result<Vec<HookCall>, Error> {
+        self.perform(HookCalls { room, lease, now }).await
     }
 
     async fn hook_done(&self, id: HookId) -> Result<(), Error> {
@@ -195,6 +208,10 @@ impl Store for Postgres {
 
     async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error> {
         self.perform(HookFailed { id, again_at }).await
+    }
+
+    async fn drop_hooks(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+        self.perform(DropHooks { settings: &self.settings, before, at_most: limit(at_most) }).await
     }
 
     async fn bytes(&self) -> Result<u64, Error> {

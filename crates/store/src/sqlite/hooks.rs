@@ -5,7 +5,7 @@ use std::time::Duration;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Job, JobId};
 use pilotlight_core::time::Epoch;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::tx::Tx;
 use crate::error::Error;
@@ -27,19 +27,27 @@ pub(super) fn note(tx: &Tx<'_>, job: &Job, event: HookEvent, now: Epoch) -> Resu
 /// See [`crate::Store::hook_calls`].
 pub(super) fn hook_calls(
     tx: &Tx<'_>,
-    at_most: usize,
+    room: &[(JobType, usize)],
     lease: Duration,
     now: Epoch,
 ) -> Result<Vec<HookCall>, Error> {
     let mut take = tx.db.prepare_cached(
-        "UPDATE hooks SET due_at = ?2 WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due WHERE due_at <= ?1 \
-         ORDER BY due_at, id LIMIT ?3) RETURNING id, job, job_type, event, at, failures",
+        "UPDATE hooks SET due_at = ?2 WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
+         WHERE job_type = ?4 AND due_at <= ?1 ORDER BY due_at, id LIMIT ?3) \
+         RETURNING id, job, job_type, event, at, failures",
     )?;
-    let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
-    let rows = take.query_and_then(params![time(now), time(now.after(lease)), at_most], call)?;
-    let mut calls = rows.collect::<Result<Vec<_>, _>>()?;
+    let (now, until) = (time(now), time(now.after(lease)));
+    let mut calls = Vec::new();
+    for (job_type, at_most) in room {
+        let rows = take.query_and_then(params![now, until, limit(*at_most), job_type.as_str()], call)?;
+        calls.extend(rows.collect::<Result<Vec<_>, _>>()?);
+    }
     calls.sort_by_key(|call| call.id);
     Ok(calls)
+}
+
+fn limit(at_most: usize) -> i64 {
+    i64::try_from(at_most).unwrap_or(i64::MAX)
 }
 
 fn call(row: &rusqlite::Row<'_>) -> Result<HookCall, Error> {
@@ -66,6 +74,31 @@ pub(super) fn hook_failed(tx: &Tx<'_>, id: HookId, again_at: Epoch) -> Result<()
         .prepare_cached("UPDATE hooks SET failures = failures + 1, due_at = ?2 WHERE id = ?1")?
         .execute(params![id.0, time(again_at)])?;
     Ok(())
+}
+
+/// See [`crate::Store::drop_hooks`].
+pub(super) fn drop_hooks(tx: &Tx<'_>, before: Epoch, at_most: usize) -> Result<u64, Error> {
+    let mut forget = tx.db.prepare_cached(
+        "DELETE FROM hooks WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
+         WHERE job_type = ?1 AND due_at < ?2 LIMIT ?3)",
+    )?;
+    let mut dropped = 0;
+    let mut job_type = next_type(tx, "")?;
+    while let Some(found) = job_type {
+        if dropped < at_most && !JobType::parse(&found).is_ok_and(|it| tx.settings.hooked.contains(&it)) {
+            dropped += forget.execute(params![found, time(before), limit(at_most - dropped)])?;
+        }
+        job_type = next_type(tx, &found)?;
+    }
+    Ok(u64::try_from(dropped).unwrap_or(u64::MAX))
+}
+
+/// The types there are, one after the other: by the index that is a look each, however many tellings they have.
+fn next_type(tx: &Tx<'_>, after: &str) -> Result<Option<String>, Error> {
+    let mut find = tx.db.prepare_cached(
+        "SELECT job_type FROM hooks INDEXED BY hooks_due WHERE job_type > ?1 ORDER BY job_type LIMIT 1",
+    )?;
+    Ok(find.query_row([after], |row| row.get(0)).optional()?)
 }
 
 const fn event_number(event: HookEvent) -> i64 {

@@ -55,6 +55,17 @@ pub(super) fn runners(db: &Connection, at_most: usize) -> Result<(Vec<Runner>, u
     Ok((last_seen, total))
 }
 
+/// See [`crate::Store::forget_runners`].
+pub(super) fn forget(tx: &Tx<'_>, before: Epoch, at_most: usize) -> Result<u64, Error> {
+    let mut forget = tx.db.prepare_cached(
+        "DELETE FROM runners WHERE id IN (SELECT id FROM runners INDEXED BY runners_by_seen WHERE seen_at < ?1 \
+         AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_by_runner WHERE runner = runners.id) \
+         ORDER BY seen_at LIMIT ?2)",
+    )?;
+    let forgotten = forget.execute(params![time(before), i64::try_from(at_most).unwrap_or(i64::MAX)])?;
+    Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
+}
+
 fn read(row: &rusqlite::Row<'_>) -> Result<Runner, Error> {
     let id: String = row.get(0)?;
     let capabilities: String = row.get(2)?;

@@ -75,6 +75,10 @@ async fn aside<T: Send + 'static>(
 
 #[async_trait]
 impl Store for Sqlite {
+    async fn clock(&self) -> Result<Option<Epoch>, Error> {
+        Ok(None)
+    }
+
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
         self.writer.write(move |tx| submit::submit(tx, new, now)).await
     }
@@ -169,13 +173,23 @@ impl Store for Sqlite {
         self.read_long(move |db| runners::runners(db, at_most)).await
     }
 
+    async fn forget_runners(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+        self.writer.write(move |tx| runners::forget(tx, before, at_most)).await
+    }
+
     async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
         let runner = runner.clone();
         self.read_long(move |db| lists::jobs_of(db, &runner, at_most)).await
     }
 
-    async fn hook_calls(&self, at_most: usize, lease: Duration, now: Epoch) -> Result<Vec<HookCall>, Error> {
-        self.writer.write(move |tx| hooks::hook_calls(tx, at_most, lease, now)).await
+    async fn hook_calls(
+        &self,
+        room: &[(JobType, usize)],
+        lease: Duration,
+        now: Epoch,
+    ) -> Result<Vec<HookCall>, Error> {
+        let room = room.to_vec();
+        self.writer.write(move |tx| hooks::hook_calls(tx, &room, lease, now)).await
     }
 
     async fn hook_done(&self, id: HookId) -> Result<(), Error> {
@@ -184,6 +198,10 @@ impl Store for Sqlite {
 
     async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error> {
         self.writer.write(move |tx| hooks::hook_failed(tx, id, again_at)).await
+    }
+
+    async fn drop_hooks(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+        self.writer.write(move |tx| hooks::drop_hooks(tx, before, at_most)).await
     }
 
     async fn bytes(&self) -> Result<u64, Error> {

@@ -6,13 +6,13 @@ use pilotlight_core::job::Cancel;
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{HookCall, HookEvent};
 
-use crate::stage::{HOOKED, Stage, again, at, new, new_of, with};
+use crate::stage::{HOOKED, HOOKED_TOO, Stage, again, at, job_type, new, new_of, settings, with};
 
 const LEASE: Duration = Duration::from_millis(100);
 
 /// What is to be told at this time, and to nobody else for a while.
 async fn told(stage: &Stage, now: u64) -> Vec<HookCall> {
-    stage.hook_calls(10, LEASE, at(now)).await.unwrap()
+    stage.hook_calls(&[(job_type(HOOKED), 10)], LEASE, at(now)).await.unwrap()
 }
 
 fn events(calls: &[HookCall]) -> Vec<HookEvent> {
@@ -96,8 +96,9 @@ pub(crate) async fn tellings_are_taken_at_most_so_many_the_first_first(stage: St
     for (name, now) in [("a", 5), ("b", 6), ("c", 7)] {
         stage.new_job(new_of(HOOKED, name), at(now)).await;
     }
-    let first = stage.hook_calls(2, LEASE, at(8)).await.unwrap();
-    let second = stage.hook_calls(2, LEASE, at(8)).await.unwrap();
+    let room = [(job_type(HOOKED), 2)];
+    let first = stage.hook_calls(&room, LEASE, at(8)).await.unwrap();
+    let second = stage.hook_calls(&room, LEASE, at(8)).await.unwrap();
     assert_eq!(first.iter().chain(&second).map(|call| call.at).collect::<Vec<_>>(), [at(5), at(6), at(7)]);
     assert!(first.is_sorted_by_key(|call| call.id) && first[1].id < second[0].id);
 }
@@ -108,4 +109,40 @@ pub(crate) async fn a_telling_outlives_its_job(stage: Stage) {
     assert_eq!(told(&stage, 6).await.len(), 2);
     stage.new_job(new("b"), at(7)).await;
     assert_eq!(stage.check().await.unwrap(), [""; 0]);
+}
+
+pub(crate) async fn what_one_type_has_due_keeps_no_other_waiting(stage: Stage) {
+    for name in ["a", "b", "c"] {
+        stage.new_job(new_of(HOOKED, name), at(5)).await;
+    }
+    stage.new_job(new_of(HOOKED_TOO, "d"), at(6)).await;
+    let [one, other] = [HOOKED, HOOKED_TOO].map(job_type);
+    let types = async |room: &[_]| {
+        let calls = stage.hook_calls(room, LEASE, at(8)).await.unwrap();
+        calls.into_iter().map(|call| call.job_type).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        types(&[(one.clone(), 2), (other.clone(), 1)]).await,
+        [one.clone(), one.clone(), other.clone()]
+    );
+    assert!(types(&[(other, 1)]).await.is_empty());
+    assert_eq!(types(&[(one.clone(), 9)]).await, [one]);
+    assert!(types(&[]).await.is_empty());
+}
+
+pub(crate) async fn what_nobody_is_told_of_any_more_is_dropped(mut stage: Stage) {
+    for (of, name) in [(HOOKED, "a"), (HOOKED_TOO, "b"), (HOOKED_TOO, "c"), (HOOKED_TOO, "d")] {
+        stage.new_job(new_of(of, name), at(if name == "d" { 9 } else { 5 })).await;
+    }
+    assert_eq!(stage.drop_hooks(at(100), 10).await.unwrap(), 0, "all are wanted");
+    let mut fewer = settings();
+    fewer.hooked = [job_type(HOOKED)].into_iter().collect::<std::collections::HashSet<_>>().into();
+    stage.open_again_with(&fewer).await;
+    assert_eq!(stage.drop_hooks(at(5), 10).await.unwrap(), 0, "not yet");
+    assert_eq!(stage.drop_hooks(at(6), 1).await.unwrap(), 1);
+    assert_eq!(stage.drop_hooks(at(6), 10).await.unwrap(), 1);
+    stage.open_again().await;
+    let room = [HOOKED, HOOKED_TOO].map(|it| (job_type(it), 10));
+    let left = stage.hook_calls(&room, LEASE, at(10)).await.unwrap();
+    assert_eq!(left.iter().map(|call| call.at).collect::<Vec<_>>(), [at(5), at(9)]);
 }

@@ -123,6 +123,8 @@ macro_rules! every_case {
                 a_runner_that_was_heard_of_is_seen
                 the_last_seen_runners_are_listed_first
                 a_runners_last_jobs_are_listed
+                a_runner_that_is_not_seen_any_more_is_forgotten
+                a_runner_that_a_job_names_is_not_forgotten
             }
             hooks {
                 a_life_is_told
@@ -135,6 +137,8 @@ macro_rules! every_case {
                 a_telling_that_failed_comes_again_at_its_time
                 tellings_are_taken_at_most_so_many_the_first_first
                 a_telling_outlives_its_job
+                what_one_type_has_due_keeps_no_other_waiting
+                what_nobody_is_told_of_any_more_is_dropped
             }
             together {
                 a_hundred_equal_submissions_at_once_are_one_job

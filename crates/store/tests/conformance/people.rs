@@ -124,3 +124,34 @@ pub(crate) async fn a_runners_last_jobs_are_listed(stage: Stage) {
     assert_eq!(stage.jobs_of(&runner("r"), 1).await.unwrap()[0].id, second.id);
     assert!(stage.jobs_of(&runner("nobody"), 10).await.unwrap().is_empty());
 }
+
+pub(crate) async fn a_runner_that_is_not_seen_any_more_is_forgotten(stage: Stage) {
+    for (name, seen) in [("b", 6), ("a", 5), ("c", 7), ("d", 7)] {
+        stage.register(registered(name, at(seen))).await.unwrap();
+    }
+    stage.seen(&runner("d"), at(9)).await.unwrap();
+    assert_eq!(stage.forget_runners(at(5), 10).await.unwrap(), 0);
+    assert_eq!(stage.forget_runners(at(8), 1).await.unwrap(), 1);
+    assert_eq!(stage.runner(&runner("a")).await.unwrap(), None, "the longest unseen goes first");
+    assert_eq!(stage.forget_runners(at(8), 10).await.unwrap(), 2);
+    assert_eq!(stage.forget_runners(at(8), 10).await.unwrap(), 0);
+    let (left, total) = stage.runners(10).await.unwrap();
+    assert_eq!((left[0].id.clone(), total), (runner("d"), 1));
+    assert!(!stage.seen(&runner("a"), at(10)).await.unwrap());
+    assert_eq!(stage.counts(at(0), at(10)).await.unwrap().runners, 1);
+}
+
+pub(crate) async fn a_runner_that_a_job_names_is_not_forgotten(stage: Stage) {
+    for name in ["r", "s", "t"] {
+        stage.register(registered(name, at(5))).await.unwrap();
+    }
+    let ended = stage.ended("a", "42", at(5)).await;
+    let held = stage.new_job(new("b"), at(5)).await;
+    stage.claim(held.id, "s", at(5)).await;
+    assert_eq!(stage.forget_runners(at(500), 10).await.unwrap(), 1);
+    assert_eq!(stage.runner(&runner("t")).await.unwrap(), None);
+    stage.delete(&[ended.id]).await.unwrap();
+    assert_eq!(stage.forget_runners(at(500), 10).await.unwrap(), 1);
+    assert_eq!(stage.runner(&runner("r")).await.unwrap(), None);
+    assert_eq!(stage.runner(&runner("s")).await.unwrap(), Some(registered("s", at(5))));
+}

@@ -18,8 +18,9 @@ use pilotlight_store::{
 
 use crate::backend::Backend;
 
-/// The type of whose jobs others are told.
+/// The types of whose jobs others are told.
 pub(crate) const HOOKED: &str = "hooked";
+pub(crate) const HOOKED_TOO: &str = "hooked too";
 
 /// Bytes of console that are kept.
 pub(crate) const CONSOLE_BYTES: usize = 100;
@@ -48,10 +49,11 @@ pub(crate) fn play<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOn
     });
 }
 
-fn settings() -> Settings {
+/// As cases play.
+pub(crate) fn settings() -> Settings {
     Settings {
         rules: RULES,
-        hooked: Arc::new(HashSet::from([job_type(HOOKED)])),
+        hooked: Arc::new(HashSet::from([HOOKED, HOOKED_TOO].map(job_type))),
         limits: Limits { console_bytes: CONSOLE_BYTES },
     }
 }
@@ -72,8 +74,13 @@ impl Stage {
 
     /// Closes the store and opens what it left.
     pub(crate) async fn open_again(&mut self) {
+        self.open_again_with(&settings()).await;
+    }
+
+    /// The same as it is configured then.
+    pub(crate) async fn open_again_with(&mut self, settings: &Settings) {
         self.store = None;
-        self.backend.open_again(&settings()).await;
+        self.backend.open_again(settings).await;
         self.store = Some(self.backend.store());
     }
 

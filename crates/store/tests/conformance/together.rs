@@ -131,7 +131,10 @@ pub(crate) async fn a_store_opened_again_has_everything(mut stage: Stage) {
     assert_eq!(stage.runner(&runner("r")).await.unwrap(), Some(known));
     assert_eq!(stage.counts(at(0), at(9)).await.unwrap(), counts);
     assert_eq!(stage.bytes().await.unwrap(), bytes);
-    assert_eq!(stage.hook_calls(10, Duration::from_secs(1), at(10)).await.unwrap().len(), 1);
+    assert_eq!(
+        stage.hook_calls(&[(job_type(HOOKED), 10)], Duration::from_secs(1), at(10)).await.unwrap().len(),
+        1
+    );
     assert_eq!(stage.sweep(10, Epoch::default(), at(500)).await.unwrap().len(), 1);
     assert_eq!(stage.check().await.unwrap(), [""; 0]);
 }

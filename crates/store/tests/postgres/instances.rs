@@ -1,8 +1,11 @@
 //! Several instances on one database.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pilotlight_core::job::Status;
+use pilotlight_core::skew::{Look, Skew};
+use pilotlight_core::time::Epoch;
 use pilotlight_store::{Store, Submitted, Told};
 use tokio::task::JoinSet;
 
@@ -127,4 +130,47 @@ async fn instances_that_start_together_make_the_schema_once() {
     let stores = tasks.join_all().await;
     submit(&*stores[0], new("render", 1)).await;
     assert!(stores[3].lookup(new("render", 1).key).await.unwrap().is_some());
+}
+
+/// What an instance says whose own clock is so far ahead, and that goes by the database's.
+async fn now_of(store: &dyn Store, own_ahead_ms: i64) -> Epoch {
+    let own = || Skew::from_millis(own_ahead_ms).theirs(wall());
+    let (asked_at, began) = (own(), Instant::now());
+    let theirs = store.clock().await.unwrap().expect("a database has a clock");
+    let look = Look { asked_at, took: began.elapsed(), theirs };
+    Skew::after(None, &look).theirs(own())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test plays the caller, who has a clock")]
+fn wall() -> Epoch {
+    Epoch::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64)
+}
+
+#[tokio::test]
+async fn the_databases_clock_is_that_of_its_machine() {
+    need_postgresql!();
+    let server = Server::start();
+    let store = open(&server.database()).await;
+    let before = wall();
+    let theirs = store.clock().await.unwrap().expect("a database has a clock");
+    assert!(before.before(Duration::from_millis(2)) <= theirs && theirs <= wall(), "{before:?} {theirs:?}");
+}
+
+#[tokio::test]
+async fn a_lease_is_judged_alike_by_instances_whose_clocks_are_hours_apart() {
+    const HOUR: i64 = 60 * 60 * 1000;
+    need_postgresql!();
+    let server = Server::start();
+    let address = server.database();
+    let [slow, fast] = [open(&address).await, open(&address).await];
+    let job = match slow.submit(new("render", 1), now_of(&*slow, -HOUR).await).await.unwrap() {
+        Submitted::New(job) => job,
+        other @ (Submitted::Known(_) | Submitted::Conflict) => panic!("is not new: {other:?}"),
+    };
+    let handed =
+        slow.dispatch(&[job_type("render")], &runner("r"), now_of(&*slow, -HOUR).await).await.unwrap();
+    assert_eq!(handed.expect("it is ready").job.id, job.id);
+    let sweep = async |now| fast.sweep(10, Epoch::default(), now).await.unwrap().len();
+    assert_eq!(sweep(now_of(&*fast, HOUR).await).await, 0, "its time is not over");
+    assert_eq!(sweep(now_of(&*fast, HOUR).await.after(Duration::from_secs(3))).await, 1);
 }

@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,7 +14,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use pilotlight_core::job::{JobId, Status};
+use pilotlight_core::job::Status;
 use pilotlight_core::limits::{JOB_WATCHERS, WATCH_FOR};
 use pilotlight_store::Found;
 use pilotlight_wire::jobs::{Console, Progress};
@@ -28,7 +27,7 @@ use super::super::asked::Named;
 use super::super::error::Refusal;
 use super::super::router::Handles;
 use super::{tell, unknown};
-use crate::jobs::{Jobs, Watch};
+use crate::jobs::{Jobs, Onlooker, Sight};
 
 /// Whoever watches through something that closes silent connections goes on watching.
 const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(15);
@@ -55,18 +54,17 @@ pub async fn watch(State(handles): State<Arc<Handles>>, Named(id): Named) -> Res
     let id = id.ok_or_else(unknown)?;
     let full = |_| Refusal::unavailable("as many watch jobs as may; ask for the job's status instead");
     let room = handles.watchers.0.clone().try_acquire_owned().map_err(full)?;
-    let watch = handles.jobs().watch(id);
-    let found = handles.jobs().store().job(id).await?.ok_or_else(unknown)?;
+    let mut onlooker = handles.jobs().look_on(id);
+    let sight = onlooker.look().await?.ok_or_else(unknown)?;
     let watching = Watching {
         jobs: Arc::clone(handles.jobs()),
-        id,
-        watch,
+        onlooker,
         told: Told::default(),
         last: Instant::now(),
         _room: room,
     };
     Ok(stream(Events {
-        next: Box::pin(std::future::ready(watching.begin(found))),
+        next: Box::pin(std::future::ready(watching.begin(&sight))),
         ends: Box::pin(sleep(WATCH_FOR)),
     }))
 }
@@ -112,8 +110,7 @@ impl hyper::body::Body for Events {
 /// Somebody who watches a job.
 struct Watching {
     jobs: Arc<Jobs>,
-    id: JobId,
-    watch: Watch,
+    onlooker: Onlooker,
     told: Told,
     /// When something was sent last.
     last: Instant,
@@ -121,21 +118,22 @@ struct Watching {
 }
 
 impl Watching {
-    fn begin(mut self, found: Found) -> Option<(Bytes, Option<Self>)> {
-        let events = self.tell(found)?;
+    fn begin(mut self, sight: &Sight) -> Option<(Bytes, Option<Self>)> {
+        let events = self.tell(sight)?;
         Some(self.sent(events))
     }
 
     /// What is sent next, and who goes on watching after it.
     async fn next(mut self) -> Option<(Bytes, Option<Self>)> {
         loop {
-            self.watch.changed().await;
+            self.onlooker.changed().await;
             if self.jobs.is_stopping() {
                 return None;
             }
             // A job that was deleted, or a store that fails, ends it: whoever asks again is told why.
-            let found = self.jobs.store().job(self.id).await.ok()??;
-            let events = self.tell(found)?;
+            let sight = self.onlooker.look().await.ok()??;
+            let events = self.tell(&sight)?;
+            drop(sight);
             if !events.is_empty() {
                 return Some(self.sent(events));
             }
@@ -151,15 +149,16 @@ impl Watching {
         (events, goes_on.then_some(self))
     }
 
-    fn tell(&mut self, found: Found) -> Option<Bytes> {
+    fn tell(&mut self, sight: &Sight) -> Option<Bytes> {
+        let found = &sight.found;
         let status = found.job.status(self.jobs.now());
         let mut events = Vec::new();
-        self.told.console(&found, &mut events);
-        self.told.progress(&found, &mut events);
+        self.told.console(sight, &mut events);
+        self.told.progress(found, &mut events);
         if self.told.status.replace(status) != Some(status) {
             // Before what follows from it, except that the end comes last.
             let at = if status.has_ended() { events.len() } else { 0 };
-            let job = tell::job(found, self.jobs.now()).ok()?;
+            let job = tell::job(found.clone(), self.jobs.now()).ok()?;
             events.splice(at..at, event("status", &job));
         }
         Some(events.into())
@@ -171,7 +170,7 @@ impl Watching {
 struct Told {
     status: Option<Status>,
     progress: Option<Progress>,
-    /// Bytes of it, and a hash of them.
+    /// Bytes of it, and which one it was.
     console: (usize, u64),
 }
 
@@ -183,25 +182,19 @@ impl Told {
         }
     }
 
-    fn console(&mut self, found: &Found, events: &mut Vec<u8>) {
-        let Some(end) = &found.end else { return };
-        let (known, hash) = self.console;
-        let is_same = |_: &&str| known == 0 || hash == hash_of(&end.console[..known]);
-        let grown = end.console.get(known..).filter(is_same);
+    fn console(&mut self, sight: &Sight, events: &mut Vec<u8>) {
+        let Some(end) = &sight.found.end else { return };
+        let (known, number) = self.console;
+        let is_same = known == 0 || number == sight.console;
+        let grown = end.console.get(known..).filter(|_| is_same);
         let console = match grown {
             Some("") => return,
             Some(text) if known > 0 => Console { is_whole: false, text },
             Some(_) | None => Console { is_whole: true, text: &end.console },
         };
         events.extend(event("console", &console));
-        self.console = (end.console.len(), hash_of(&end.console));
+        self.console = (end.console.len(), sight.console);
     }
-}
-
-fn hash_of(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Parameters and results may have line breaks between their tokens, which would end the line.
@@ -216,11 +209,11 @@ mod tests {
 
     use pilotlight_core::cache_key::CacheKey;
     use pilotlight_core::ids::JobType;
-    use pilotlight_core::job::{Job, Lease, Options, State};
+    use pilotlight_core::job::{Job, JobId, Lease, Options, State};
     use pilotlight_core::time::Epoch;
     use pilotlight_store::End;
 
-    fn found(console: &str) -> Found {
+    fn sight(console: &str, number: u64) -> Sight {
         let options = Options {
             priority: 0,
             run_at: Epoch::default(),
@@ -243,27 +236,30 @@ mod tests {
             lease: Lease::default(),
             state: State::Pending,
         };
-        Found { job, end: Some(End { console: console.into(), ..End::default() }) }
+        let end = Some(End { console: console.into(), ..End::default() });
+        Sight { found: Found { job, end }, console: number }
     }
 
     #[test]
     fn console_output_is_told_as_it_grows_and_anew_when_it_is_another() {
         let mut told = Told::default();
-        let mut tell = |console| {
+        let mut tell = |console, number| {
             let mut events = Vec::new();
-            told.console(&found(console), &mut events);
+            told.console(&sight(console, number), &mut events);
             String::from_utf8(events).unwrap()
         };
-        assert_eq!(tell(""), "");
-        assert_eq!(tell("a\n"), "event: console\ndata: {\"is_whole\":true,\"text\":\"a\\n\"}\n\n");
-        assert_eq!(tell("a\n"), "");
-        assert_eq!(tell("a\n\u{e9}"), "event: console\ndata: {\"is_whole\":false,\"text\":\"\u{e9}\"}\n\n");
-        // Not even a character's border.
+        assert_eq!(tell("", 0), "");
+        assert_eq!(tell("a\n", 0), "event: console\ndata: {\"is_whole\":true,\"text\":\"a\\n\"}\n\n");
+        assert_eq!(tell("a\n", 0), "");
         assert_eq!(
-            tell("a \u{1f600}"),
+            tell("a\n\u{e9}", 0),
+            "event: console\ndata: {\"is_whole\":false,\"text\":\"\u{e9}\"}\n\n"
+        );
+        assert_eq!(
+            tell("a \u{1f600}", 1),
             "event: console\ndata: {\"is_whole\":true,\"text\":\"a \u{1f600}\"}\n\n"
         );
-        assert_eq!(tell("b"), "event: console\ndata: {\"is_whole\":true,\"text\":\"b\"}\n\n");
+        assert_eq!(tell("b", 2), "event: console\ndata: {\"is_whole\":true,\"text\":\"b\"}\n\n");
     }
 
     #[test]

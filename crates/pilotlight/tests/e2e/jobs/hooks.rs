@@ -1,10 +1,15 @@
 //! Webhooks: signed, told again until they are heard, and never lost with the process.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
-use pilotlight_core::limits::{HOOK_FIRST_PAUSE, HOOK_LEASE, HOOK_WITHIN};
+use pilotlight_core::cache_key::CacheKey;
+use pilotlight_core::ids::JobType;
+use pilotlight_core::job::{Freshness, JobId, Options};
+use pilotlight_core::limits::{HOOK_FIRST_PAUSE, HOOK_LEASE, HOOK_UNWANTED_FOR, HOOK_WITHIN, HOOKS_PER_TYPE};
+use pilotlight_core::time::Epoch;
+use pilotlight_store::NewJob;
 use serde_json::{Value, json};
 
 use super::store::{Store, over_each_store};
@@ -23,6 +28,8 @@ over_each_store! {
     each_event_that_is_wanted_is_told_signed_and_no_other
     what_signs_them_is_told_nobody
     what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting
+    a_target_that_hangs_has_its_share_and_no_more
+    what_nobody_is_told_of_any_more_is_dropped
     what_was_on_its_way_when_the_process_ended_is_told_by_the_next
     every_job_whose_submission_was_answered_is_told_of_at_least_once
 }
@@ -192,6 +199,67 @@ fn what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting(store: &Store) 
         (2, 2, 1),
         "and then no more"
     );
+}
+
+fn a_target_that_hangs_has_its_share_and_no_more(store: &Store) {
+    let hangs = Hearer::listening(|_| Says::Nothing);
+    let prompt = Hearer::listening(|_| Says::Status(200));
+    let file = target("hangs", &hangs, "webhook_events = 'created'")
+        + &target("prompt", &prompt, "webhook_events = 'created'");
+    let file = File::with(&file);
+    let server = store.serve(&[file.named()]);
+    let mut caller = Party::at(server.address());
+    for number in 0..HOOKS_PER_TYPE * 6 {
+        caller.submit("hangs", &json!({ "number": number }));
+    }
+    wait::until("its share is on its way", || hangs.heard().len() == HOOKS_PER_TYPE);
+    let began = Instant::now();
+    for number in 0..HOOKS_PER_TYPE * 6 {
+        caller.submit("prompt", &json!({ "number": number }));
+    }
+    wait::until("the others are told", || prompt.heard().len() == HOOKS_PER_TYPE * 6);
+    assert!(began.elapsed() < HOOK_WITHIN / 2, "they waited for those that hang: {:?}", began.elapsed());
+    assert_eq!(hangs.heard().len(), HOOKS_PER_TYPE, "no more than its share");
+}
+
+fn what_nobody_is_told_of_any_more_is_dropped(store: &Store) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    let now = Epoch::from_millis(now.as_millis() as u64);
+    let long_ago = now.before(HOOK_UNWANTED_FOR * 2);
+    store.visit("gone", async |store| {
+        for (number, at) in [(1, long_ago), (2, now)] {
+            store.submit(new_of("gone", number, at), at).await.expect("it is taken");
+        }
+    });
+    let server = store.serve(&[]);
+    wait::until("it is dropped", || server.metric(r#"pilotlight_webhooks_total{outcome="dropped"}"#) >= 1.0);
+    assert_eq!(server.log().matches("dropped webhooks of types that have none configured").count(), 1);
+    drop(server);
+    // The other one may be somebody's who is configured otherwise.
+    let hearer = Hearer::listening(|_| Says::Status(200));
+    let file = File::with(&target("gone", &hearer, ""));
+    let server = store.serve(&[file.named()]);
+    wait::until("it is told", || server.metric(r#"pilotlight_webhooks_total{outcome="heard"}"#) >= 1.0);
+    assert_eq!(hearer.heard().len(), 1);
+    assert_eq!(hearer.heard()[0].json()["at"], now.as_millis());
+}
+
+fn new_of(job_type: &str, number: u8, at: Epoch) -> NewJob {
+    NewJob {
+        id: JobId::new(at, [number; 10]),
+        job_type: JobType::parse(job_type).expect("a name"),
+        key: CacheKey::from_bytes([number; 32]),
+        input: "{}".into(),
+        options: Options {
+            priority: 0,
+            run_at: at,
+            max_attempts: 1,
+            retry_backoff: Duration::ZERO,
+            ttl: None,
+        },
+        freshness: Freshness::Any,
+        idempotency: None,
+    }
 }
 
 fn what_was_on_its_way_when_the_process_ended_is_told_by_the_next(store: &Store) {

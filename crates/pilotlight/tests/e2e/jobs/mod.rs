@@ -12,6 +12,7 @@ mod leaving;
 mod often;
 mod once;
 mod options;
+mod outage;
 mod retention;
 mod runpack;
 mod watched;

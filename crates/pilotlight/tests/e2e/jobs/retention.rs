@@ -1,5 +1,8 @@
 //! Ended jobs are kept for a while and within a size; what is forgotten is counted.
 
+use pilotlight_core::ids::RunnerId;
+use pilotlight_core::time::Epoch;
+use pilotlight_store::Runner;
 use serde_json::{Value, json};
 
 use super::store::{Store, over_each_store};
@@ -11,6 +14,7 @@ const TYPE: &str = "kept";
 
 over_each_store! {
     an_ended_job_is_forgotten_after_a_while_and_others_are_not
+    a_runner_that_nobody_heard_of_for_long_is_forgotten
     within_its_size_the_oldest_ends_are_forgotten_first
 }
 
@@ -45,6 +49,39 @@ fn an_ended_job_is_forgotten_after_a_while_and_others_are_not(store: &Store) {
     // Its parameters and its result.
     let bytes = r#"{"number":0}{"n":0}"#.len();
     assert!((server.metric("pilotlight_jobs_pruned_bytes_total") - bytes as f64).abs() < 0.5);
+}
+
+fn a_runner_that_nobody_heard_of_for_long_is_forgotten(store: &Store) {
+    let names = ["gone", "names-a-job", "lives"];
+    let is_known = |server: &Server| {
+        let mut operator = Party::at(server.address());
+        names.map(|name| operator.get(&format!("/api/admin/runners/{name}")).status == 200)
+    };
+    {
+        let server = store.serve(&[]);
+        submit(&server, 1);
+        let mut runner = Party::at(server.address()).of_runner("names-a-job");
+        let job = runner.next(TYPE, 10_000).expect("the job");
+        assert_eq!(runner.say("start", &job, json!({})).status, 200);
+    }
+    let long_ago = Epoch::from_millis(1);
+    store.visit("nothing", async |store| {
+        for name in names {
+            let id = RunnerId::parse(name).expect("a name");
+            let capabilities = vec![TYPE.to_owned()];
+            let (registered_at, seen_at) = (long_ago, long_ago);
+            let runner = Runner { id, name: name.into(), capabilities, registered_at, seen_at };
+            store.register(runner).await.expect("it is taken");
+        }
+    });
+    let server = store.serve(&[("PILOTLIGHT_JOBS_KEEP_FOR", "20s")]);
+    Party::at(server.address()).of_runner("lives").get("/api/runner/verify");
+    assert_eq!(is_known(&server), [true; 3]);
+    wait::until("it is forgotten", || is_known(&server) != [true; 3]);
+    assert_eq!(is_known(&server), [false, true, true]);
+    let listed = Party::at(server.address()).get("/api/admin/runners").json();
+    assert_eq!(listed["total"], 2);
+    assert!((server.metric("pilotlight_jobs_runners_pruned_total") - 1.0).abs() < 0.5);
 }
 
 fn within_its_size_the_oldest_ends_are_forgotten_first(store: &Store) {

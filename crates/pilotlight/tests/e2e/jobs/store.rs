@@ -1,6 +1,14 @@
 //! The stores that jobs are tested over: a folder, or a database of a real PostgreSQL. Each outlives the service.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+use pilotlight_core::ids::JobType;
+use pilotlight_core::job::Rules;
+use pilotlight_store::postgres::Postgres;
+use pilotlight_store::sqlite::Sqlite;
+use pilotlight_store::{Limits, Settings};
 
 use crate::support::postgres;
 use crate::support::process::Folder;
@@ -36,6 +44,23 @@ impl Store {
         }
     }
 
+    /// Does something in it that a service would have done at another time, of whose jobs of this type others are told.
+    pub(crate) fn visit<T>(
+        &self,
+        hooked: &str,
+        visit: impl AsyncFnOnce(&dyn pilotlight_store::Store) -> T,
+    ) -> T {
+        let runtime = tokio::runtime::Runtime::new().expect("threads");
+        runtime.block_on(async {
+            let settings = settings(hooked);
+            let opened: Arc<dyn pilotlight_store::Store> = match self {
+                Self::Sqlite(folder) => Sqlite::open(folder.path(), settings).expect("it opens"),
+                Self::Postgres { url, .. } => Postgres::open(url, settings).await.expect("it opens"),
+            };
+            visit(&*opened).await
+        })
+    }
+
     /// The service over it, with these settings too.
     pub(crate) fn serve(&self, settings: &[(&str, &str)]) -> Server {
         let place = match self {
@@ -46,6 +71,17 @@ impl Store {
         };
         Server::with(&[settings, &[place]].concat())
     }
+}
+
+fn settings(hooked: &str) -> Settings {
+    let rules = Rules {
+        heartbeat_timeout: Duration::from_secs(90),
+        dispatch_within: Duration::from_secs(2),
+        lost_retries: 3,
+        failed_ttl: Duration::from_mins(10),
+    };
+    let hooked = HashSet::from([JobType::parse(hooked).expect("a name")]);
+    Settings { rules, hooked: Arc::new(hooked), limits: Limits { console_bytes: 1024 } }
 }
 
 /// Makes a test over each kind of store of each of these functions.

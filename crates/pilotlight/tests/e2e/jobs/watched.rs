@@ -16,6 +16,7 @@ use crate::support::wait;
 
 const TYPE: &str = "watched";
 const KIB: usize = 1024;
+const WATCHERS: usize = 100;
 /// What is kept of a console by default.
 const CONSOLE: usize = 1024 * KIB;
 
@@ -63,7 +64,7 @@ fn all_who_watch_put_together_the_console_that_was_sent_in_pieces() {
     assert!(whole.len() < CONSOLE);
     std::thread::scope(|scope| {
         let watch = || watched(Events::of(server.connect(), &id));
-        let watchers: Vec<_> = (0..8).map(|_| scope.spawn(watch)).collect();
+        let watchers: Vec<_> = (0..WATCHERS).map(|_| scope.spawn(watch)).collect();
         for (number, piece) in pieces.iter().enumerate() {
             let said = json!({ "console_append": piece, "progress_current": number, "progress_total": 64 });
             assert_eq!(runner.say("heartbeat", &job, said).status, 200);

@@ -1,0 +1,60 @@
+//! The time by which jobs are judged: the database's, where several instances share one, however their own clocks are set.
+//! It is looked at again and again; in between our own clock goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use pilotlight_core::limits::{SKEW_LOOK_EVERY, SKEW_SAID};
+use pilotlight_core::skew::{Look, Skew};
+use pilotlight_core::time::Epoch;
+use pilotlight_store::Error;
+use tokio::time::sleep;
+
+use super::driver::Jobs;
+
+/// How far the store's clock is ahead of ours, as far as it is known.
+#[derive(Debug, Default)]
+pub(super) struct Ahead(AtomicI64);
+
+impl Ahead {
+    /// The store's time when our clock says this.
+    pub(super) fn theirs(&self, ours: Epoch) -> Epoch {
+        Skew::from_millis(self.0.load(Relaxed)).theirs(ours)
+    }
+
+    /// This is known now.
+    pub(super) fn set(&self, skew: Skew) {
+        self.0.store(skew.as_millis(), Relaxed);
+    }
+}
+
+impl Jobs {
+    /// Goes by the store's clock from now on. Returns how far that is ahead; `None` when it has none of its own.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    pub async fn look_at_clock(&self, known: Option<Skew>) -> Result<Option<Skew>, Error> {
+        let (asked_at, began) = (self.clock.wall(), self.clock.now());
+        let Some(theirs) = self.store.clock().await? else { return Ok(None) };
+        let took = self.clock.now().since(began);
+        let skew = Skew::after(known, &Look { asked_at, took, theirs });
+        self.ahead.set(skew);
+        if skew.as_millis().abs_diff(known.unwrap_or_default().as_millis()) >= SKEW_SAID {
+            let ahead_ms = skew.as_millis();
+            tracing::info!(ahead_ms, "the database's clock is not ours; jobs go by the database's");
+        }
+        Ok(Some(skew))
+    }
+
+    /// Goes on doing so, until dropped.
+    pub async fn keep_time(self: Arc<Self>, mut known: Option<Skew>) {
+        loop {
+            sleep(SKEW_LOOK_EVERY).await;
+            match self.look_at_clock(known).await {
+                Ok(looked) => known = looked,
+                // What is known holds on; who needs the store now says that it does not answer.
+                Err(error) => tracing::debug!(%error, "failed to look at the database's clock"),
+            }
+        }
+    }
+}
