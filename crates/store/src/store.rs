@@ -16,7 +16,8 @@ use crate::records::{
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
-    /// was seen before decides first: the job that it stands for is known, with no further caller.
+    /// was seen before decides first: the job that it stands for is known, with no further caller. A new job needs room:
+    /// `core::job::Room` says whether there is.
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error>;
 
     /// The current job of a key, with its end if it has one. Changes nothing.
@@ -28,7 +29,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// A job's parameters.
     async fn input(&self, id: JobId) -> Result<Option<String>, Error>;
 
-    /// Says something about a job; `core::job` decides what it changes. What the payload brings is kept with it.
+    /// Says something about a job; `core::job` decides what it changes. What the payload brings is kept with it. A job
+    /// that completes and is not the current one of its key is held against that one (`Job::settle`).
     async fn say(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> Result<Said, Error>;
 
     /// Dispatches the next ready job of these types to a runner: the highest priority, then the first submitted.

@@ -142,6 +142,7 @@ impl Jobs {
                 }
             }
             Submitted::Conflict => {}
+            Submitted::Full(_) => _ = self.metrics.refused.inc(),
         }
         Ok(submitted)
     }

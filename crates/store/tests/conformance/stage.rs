@@ -9,7 +9,8 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
-    Cancel, Change, Event, Fingerprint, Freshness, Job, JobId, Lease, Options, Refused, Rules, Word,
+    Cancel, Change, Event, Fingerprint, Freshness, Full, Job, JobId, Lease, Options, Refused, Room, Rules,
+    Word,
 };
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{
@@ -42,17 +43,18 @@ pub(crate) struct Stage {
 pub(crate) fn play<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOnce(Stage) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let backend = B::fresh(&settings()).await;
+        let backend = B::fresh(&settings(Room::default())).await;
         let store = Some(backend.store());
         case(Stage { backend: Box::new(backend), store }).await;
     });
 }
 
-fn settings() -> Settings {
+fn settings(room: Room) -> Settings {
     Settings {
         rules: RULES,
         hooked: Arc::new(HashSet::from([job_type(HOOKED)])),
         limits: Limits { console_bytes: CONSOLE_BYTES },
+        room,
     }
 }
 
@@ -72,8 +74,18 @@ impl Stage {
 
     /// Closes the store and opens what it left.
     pub(crate) async fn open_again(&mut self) {
+        self.open_again_with(Room::default()).await;
+    }
+
+    /// The same with only so much room for jobs that wait.
+    pub(crate) async fn with_room(mut self, room: Room) -> Self {
+        self.open_again_with(room).await;
+        self
+    }
+
+    async fn open_again_with(&mut self, room: Room) {
         self.store = None;
-        self.backend.open_again(&settings()).await;
+        self.backend.open_again(&settings(room)).await;
         self.store = Some(self.backend.store());
     }
 
@@ -90,6 +102,18 @@ impl Stage {
         match self.submit(new, now).await.unwrap() {
             Submitted::Known(found) => found,
             other => panic!("is not known: {other:?}"),
+        }
+    }
+
+    /// Submits what there must be no room for.
+    pub(crate) async fn full(&self, new: NewJob, now: Epoch) -> Full {
+        let id = new.id;
+        match self.submit(new, now).await.unwrap() {
+            Submitted::Full(full) => {
+                assert!(self.job(id).await.unwrap().is_none());
+                full
+            }
+            other => panic!("there is room: {other:?}"),
         }
     }
 
