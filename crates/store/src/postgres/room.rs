@@ -1,6 +1,7 @@
 //! Whether another job may wait, mostly without asking: what waited a moment ago is remembered, and what this instance
-//! took since comes to it. Nothing is refused by that memory: before a refusal the database is asked. Several instances
-//! together go beyond the bound by what the others took within that moment.
+//! took since comes to it. Nothing is refused by that memory: before a refusal the database is asked. What is on its way
+//! to the database at that moment is not seen, so a bound may be exceeded by a few for each connection, and by what other
+//! instances took within the moment.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,43 +15,71 @@ const KNOWN_FOR: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Known {
     room: Room,
-    last: Mutex<Option<(Instant, Waiting)>>,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// All that this instance ever took.
+    taken: Waiting,
+    /// The last answer.
+    last: Option<(Asked, Waiting)>,
+}
+
+/// A question about what waits: when it was asked, and what this instance had taken until then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    at: Instant,
+    taken: Waiting,
 }
 
 impl Known {
     /// Nothing yet.
-    pub(super) const fn new(room: Room) -> Self {
-        Self { room, last: Mutex::new(None) }
+    pub(super) fn new(room: Room) -> Self {
+        Self { room, memory: Mutex::default() }
     }
 
-    /// Whether a job of this size surely may wait, which then does.
-    pub(super) fn has_some_for(&self, bytes: u64, now: Instant) -> bool {
+    /// Takes a job of this size if it surely may wait; otherwise the database is to be asked.
+    pub(super) fn take(&self, bytes: u64, now: Instant) -> Result<(), Asked> {
         if !self.room.is_bounded() {
-            return true;
+            return Ok(());
         }
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match last.as_mut() {
-            Some((asked_at, waiting)) if now.duration_since(*asked_at) < KNOWN_FOR => {
-                self.room.take(*waiting).is_ok_and(|()| {
-                    *waiting = with(*waiting, bytes);
-                    true
-                })
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        match memory.waiting(now).map(|waiting| self.room.take(waiting)) {
+            Some(Ok(())) => {
+                memory.take(bytes);
+                Ok(())
             }
-            Some(_) | None => false,
+            Some(Err(_)) | None => Err(Asked { at: now, taken: memory.taken }),
         }
     }
 
-    /// What waits now, and whether a job of this size may as well, which then does.
-    pub(super) fn learn(&self, waiting: Waiting, bytes: u64, now: Instant) -> Result<(), Full> {
-        let taken = self.room.take(waiting);
-        let waiting = if taken.is_ok() { with(waiting, bytes) } else { waiting };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, waiting));
-        taken
+    /// The database said that so much waits. Takes the job of this size if it may.
+    pub(super) fn learn(&self, asked: Asked, waiting: Waiting, bytes: u64) -> Result<(), Full> {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        // An answer that was long on its way does not displace a younger one.
+        if memory.last.is_none_or(|(last, _)| last.at <= asked.at) {
+            memory.last = Some((asked, waiting));
+        }
+        self.room.take(waiting)?;
+        memory.take(bytes);
+        Ok(())
     }
 }
 
-const fn with(waiting: Waiting, bytes: u64) -> Waiting {
-    Waiting { jobs: waiting.jobs + 1, bytes: waiting.bytes + bytes }
+impl Memory {
+    /// What waits at most, as far as this instance knows: what it took and what was counted may be the same.
+    fn waiting(&self, now: Instant) -> Option<Waiting> {
+        let (asked, waiting) = self.last.filter(|(asked, _)| now.duration_since(asked.at) < KNOWN_FOR)?;
+        Some(Waiting {
+            jobs: waiting.jobs + (self.taken.jobs - asked.taken.jobs),
+            bytes: waiting.bytes + (self.taken.bytes - asked.taken.bytes),
+        })
+    }
+
+    fn take(&mut self, bytes: u64) {
+        self.taken = Waiting { jobs: self.taken.jobs + 1, bytes: self.taken.bytes + bytes };
+    }
 }
 
 #[cfg(test)]
@@ -59,26 +88,40 @@ mod tests {
 
     const TWO: Room = Room { jobs: 2, bytes: 0 };
 
+    fn waiting(jobs: u64) -> Waiting {
+        Waiting { jobs, bytes: jobs }
+    }
+
     #[test]
     fn what_is_remembered_lets_in_and_never_refuses() {
         let (known, now) = (Known::new(TWO), Instant::now());
-        assert!(!known.has_some_for(1, now), "nothing is known");
-        assert_eq!(known.learn(Waiting::default(), 1, now), Ok(()));
-        assert!(known.has_some_for(1, now), "the second");
-        assert!(!known.has_some_for(1, now), "it has to ask");
-        assert_eq!(known.learn(Waiting { jobs: 2, bytes: 2 }, 1, now), Err(Full::Jobs(2)));
-        assert_eq!(known.learn(Waiting { jobs: 1, bytes: 1 }, 1, now), Ok(()));
+        let asked = known.take(1, now).expect_err("nothing is known");
+        assert_eq!(known.learn(asked, waiting(0), 1), Ok(()));
+        assert!(known.take(1, now).is_ok(), "the second");
+        let asked = known.take(1, now).expect_err("it has to ask");
+        assert_eq!(known.learn(asked, waiting(2), 1), Err(Full::Jobs(2)));
+        assert_eq!(known.learn(asked, waiting(1), 1), Ok(()));
     }
 
     #[test]
     fn what_was_known_a_while_ago_is_asked_again() {
         let (known, now) = (Known::new(TWO), Instant::now());
-        assert_eq!(known.learn(Waiting::default(), 1, now), Ok(()));
-        assert!(!known.has_some_for(1, now + KNOWN_FOR));
+        let asked = known.take(1, now).unwrap_err();
+        assert_eq!(known.learn(asked, waiting(0), 1), Ok(()));
+        assert!(known.take(1, now + KNOWN_FOR).is_err());
+    }
+
+    #[test]
+    fn what_was_taken_while_an_answer_was_on_its_way_is_not_forgotten() {
+        let (known, now) = (Known::new(TWO), Instant::now());
+        let (slow, quick) = (known.take(1, now).unwrap_err(), known.take(1, now).unwrap_err());
+        assert_eq!(known.learn(quick, waiting(0), 1), Ok(()));
+        assert_eq!(known.learn(slow, waiting(0), 1), Ok(()));
+        assert!(known.take(1, now).is_err(), "two were taken since it asked");
     }
 
     #[test]
     fn without_a_bound_nobody_asks() {
-        assert!(Known::new(Room::default()).has_some_for(u64::MAX, Instant::now()));
+        assert!(Known::new(Room::default()).take(u64::MAX, Instant::now()).is_ok());
     }
 }

@@ -97,11 +97,9 @@ impl Submit<'_> {
     /// Why another job may not wait, if it may not.
     async fn full(&self, tx: &Tx) -> Result<Option<Full>, Failure> {
         let bytes = self.new.input.len() as u64;
-        if self.room.has_some_for(bytes, Instant::now()) {
-            return Ok(None);
-        }
+        let Err(asked) = self.room.take(bytes, Instant::now()) else { return Ok(None) };
         let waiting = tally::waiting(&tx.ask(statements::WAITING, &[]).await?)?;
-        Ok(self.room.learn(waiting, bytes, Instant::now()).err())
+        Ok(self.room.learn(asked, waiting, bytes).err())
     }
 
     async fn join(&self, mut tx: Tx, twin: &Stored, job: Job) -> Result<Done<Submitted>, Failure> {

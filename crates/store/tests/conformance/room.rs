@@ -110,8 +110,8 @@ pub(crate) async fn a_job_that_waits_again_needs_no_room(stage: Stage) {
     assert_eq!(stage.full(new("d"), at(101)).await, Full::Jobs(2));
 }
 
-/// As many may be on their way at once to a database as there are connections to it.
-const AT_ONCE: usize = 16;
+/// For each of the connections to a database a question and a job may be on their way at once.
+const AT_ONCE: usize = 2 * 16;
 
 pub(crate) async fn a_hundred_at_once_do_not_go_far_beyond_the_bound(stage: Stage) {
     let stage = stage.with_room(Room { jobs: 50, bytes: 0 }).await;
