@@ -36,6 +36,7 @@ const fn is_an_attack(tally: &Tally, steps: u64) -> bool {
         && tally.joined > steps / 200
         && tally.known > steps / 1000
         && tally.conflicts > steps / 2000
+        && tally.full > steps / 2000
         && tally.leases > steps / 50
         && tally.completed > steps / 100
         && tally.failed > steps / 200

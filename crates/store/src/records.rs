@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Change, Freshness, Job, JobId, Options, Refused, Rules, Status};
+use pilotlight_core::job::{
+    Change, Freshness, Full, Job, JobId, Options, Refused, Room, Rules, Status, Waiting,
+};
 use pilotlight_core::time::Epoch;
 
 /// What the store must know to decide as configured.
@@ -18,6 +20,8 @@ pub struct Settings {
     pub hooked: Arc<HashSet<JobType>>,
     /// Caps on what is kept of one job.
     pub limits: Limits,
+    /// How much may wait for runners. Several instances on one store may exceed it by what they take within a moment.
+    pub room: Room,
 }
 
 /// Caps on what is kept of one job.
@@ -60,6 +64,8 @@ pub enum Submitted {
     Known(Found),
     /// The same `Idempotency-Key` came with another submission before. Nothing has changed.
     Conflict,
+    /// It would be a job of its own, and there is no room for one. Nothing has changed.
+    Full(Full),
 }
 
 /// A job and its end.
@@ -141,6 +147,8 @@ pub struct Backlog {
     /// Types with jobs that a runner may have now, and how many of them, counted up to
     /// `pilotlight_core::limits::BACKLOG_COUNTED`.
     pub ready: Vec<(JobType, u64)>,
+    /// All that waits, whether its time has come or not.
+    pub waiting: Waiting,
     /// When the next job's time comes, if one is delayed. In the past when there were too many to make ready at once:
     /// ask again.
     pub next_at: Option<Epoch>,
@@ -186,8 +194,8 @@ pub struct Runner {
 pub struct Retention {
     /// For so long after they ended.
     pub keep_for: Duration,
-    /// Within so many bytes of parameters, results and consoles of all jobs; 0 is without bound. The ones that ended
-    /// first go first.
+    /// Within so many bytes of their parameters, results and consoles; 0 is without bound. The ones that ended first go
+    /// first. What has not ended does not count: forgetting others would not make room for it.
     pub max_bytes: u64,
     /// At most so many in one transaction.
     pub at_most: usize,

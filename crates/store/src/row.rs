@@ -83,6 +83,17 @@ pub(crate) enum Phase {
     Failed,
 }
 
+/// Phases that are bounded together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Stand {
+    /// It waits for a runner, or for its time.
+    Waiting,
+    /// A runner has it.
+    UnderWay,
+    /// Nothing more becomes of it.
+    Ended,
+}
+
 impl Phase {
     /// All of them, by their numbers.
     pub(crate) const ALL: [Self; 8] = [
@@ -133,6 +144,15 @@ impl Phase {
             Self::Completed => Status::Completed,
             Self::Expired => Status::Expired,
             Self::Failed => Status::Failed,
+        }
+    }
+
+    /// What it is in the eyes of whoever counts.
+    pub(crate) const fn stand(self) -> Stand {
+        match self {
+            Self::Ready | Self::Delayed => Stand::Waiting,
+            Self::Dispatching | Self::Claimed | Self::InProgress => Stand::UnderWay,
+            Self::Completed | Self::Expired | Self::Failed => Stand::Ended,
         }
     }
 

@@ -19,7 +19,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn clock(&self) -> Result<Option<Epoch>, Error>;
 
     /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
-    /// was seen before decides first: the job that it stands for is known, with no further caller.
+    /// was seen before decides first: the job that it stands for is known, with no further caller. A new job needs room:
+    /// `core::job::Room` says whether there is.
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error>;
 
     /// The current job of a key, with its end if it has one. Changes nothing.
@@ -31,7 +32,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// A job's parameters.
     async fn input(&self, id: JobId) -> Result<Option<String>, Error>;
 
-    /// Says something about a job; `core::job` decides what it changes. What the payload brings is kept with it.
+    /// Says something about a job; `core::job` decides what it changes. What the payload brings is kept with it. A job
+    /// that completes and is not the current one of its key is held against that one (`Job::settle`).
     async fn say(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> Result<Said, Error>;
 
     /// Dispatches the next ready job of these types to a runner: the highest priority, then the first submitted.

@@ -1,6 +1,6 @@
 //! A job as both stores read it: with what only a store knows of it.
 
-use pilotlight_core::job::Job;
+use pilotlight_core::job::{Came, Job};
 
 use crate::row::Phase;
 
@@ -16,6 +16,13 @@ pub(crate) struct Stored {
     pub(crate) phase: Phase,
     pub(crate) ended_at: Option<i64>,
     pub(crate) bytes: Bytes,
+}
+
+impl Stored {
+    /// When it was submitted, beside this one.
+    pub(crate) const fn came(&self, beside: &Self) -> Came {
+        if self.seq < beside.seq { Came::Before } else { Came::After }
+    }
 }
 
 /// What a job's large things come to.

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use fastrand::Rng;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Event, Fingerprint, Freshness, JobId, Lease, Options, Rules, Word};
+use pilotlight_core::job::{Event, Fingerprint, Freshness, JobId, Lease, Options, Room, Rules, Word};
 use pilotlight_core::time::Epoch;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Console, Limits, NewJob, Payload, Said, Settings, Store, Submitted};
@@ -53,6 +53,7 @@ fn settings() -> Settings {
         },
         hooked: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: 1 << 20 },
+        room: Room { jobs: 1_000_000, bytes: 4 << 30 },
     }
 }
 
@@ -92,8 +93,8 @@ async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Epoch) -> 
     };
     match store.submit(new, at).await? {
         Submitted::New(job) => Ok(job.id),
-        known @ (Submitted::Known(_) | Submitted::Conflict) => {
-            bail!("a job that nobody knows is known: {known:?}")
+        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::Full(_)) => {
+            bail!("a job that nobody knows is not new: {other:?}")
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Decides what a submission becomes when an equal one may be known already.
+//! Decides what a submission becomes when an equal one may be known already, and whose result is the known one when
+//! several jobs of a key were executed side by side.
 
 use super::rules::Options;
 use super::state::{Job, State, Status, is_over};
@@ -18,7 +19,8 @@ pub enum Freshness {
 pub enum Admitted {
     /// A new job.
     New {
-        /// Whether equal submissions find it from now on. If not, a twin keeps its place until this one completes.
+        /// Whether equal submissions find it from now on. If not, a twin keeps its place until this one completes: see
+        /// [`Job::settle`].
         is_current: bool,
     },
     /// One more caller of a twin under way, which is now this.
@@ -48,6 +50,32 @@ impl Job {
             State::Completed { .. } => self.status(now) == Status::Completed,
             State::Failed { until, .. } => until.is_some() && !is_over(*until, now),
         }
+    }
+}
+
+/// When a job was submitted, beside another one. The store knows: the names of one millisecond have no order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Came {
+    /// Before the other.
+    Before,
+    /// After it.
+    After,
+}
+
+impl Job {
+    /// Says of a job that has just completed whether equal submissions find it from now on, instead of the `current` job
+    /// of its key, which came before or after it.
+    ///
+    /// Of several results the one of the job that was submitted last is the known one, whichever came first: only a
+    /// valid result of a later submission keeps its place. Anything else gives way to a result that is there. An earlier
+    /// job that is still under way goes on for who joined it; a later one takes the place back when it completes, and
+    /// should it fail instead, the result stays known; a failure, and a result that is not valid any more, are no
+    /// answer as long as there is one.
+    pub fn settle(&mut self, current: Option<(&Self, Came)>, now: Epoch) {
+        self.is_current = current.is_none_or(|(current, came)| match came {
+            Came::Before => true,
+            Came::After => current.status(now) != Status::Completed,
+        });
     }
 }
 

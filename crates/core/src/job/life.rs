@@ -91,7 +91,8 @@ pub enum Change {
     Queued,
     /// One caller fewer.
     Left,
-    /// It has its result. When it was not the one that equal submissions find, it is now.
+    /// It has its result. A job that equal submissions do not find then takes its place among them: see
+    /// [`Job::settle`].
     Completed,
     /// It failed for good.
     Failed,
@@ -219,7 +220,6 @@ impl Job {
         }
         let by = self.end(word, now)?;
         let until = ends(now, self.options.ttl);
-        self.is_current = true;
         self.state = State::Completed { by, result, until, is_stale: false };
         Ok(Change::Completed)
     }

@@ -18,7 +18,10 @@ mod state;
 pub use state::{Executing, Failure, Hold, Job, Progress, State, Status, Submission};
 
 mod admit;
-pub use admit::{Admitted, Freshness, admit};
+pub use admit::{Admitted, Came, Freshness, admit};
+
+mod room;
+pub use room::{Full, Room, Waiting};
 
 mod life;
 pub use life::{Cancel, Change, Event, Refused, Word};

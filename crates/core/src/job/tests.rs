@@ -7,6 +7,9 @@ use crate::cache_key::CacheKey;
 use crate::ids::{JobType, RunnerId};
 use crate::time::Epoch;
 
+mod admit;
+use admit::joined;
+
 /// A dispatch lasts 20 ms, a silence 90 ms, a failure is remembered for 600 ms; a lost job is queued again twice.
 const RULES: Rules = Rules {
     heartbeat_timeout: Duration::from_millis(90),
@@ -507,79 +510,14 @@ fn progress_is_the_last_that_was_said() {
 }
 
 #[test]
-fn a_fresh_result_becomes_the_known_one_and_a_fresh_failure_does_not() {
-    for (event, change, is_current) in
-        [(complete(word("r", 1), 1), Change::Completed, true), (fail(word("r", 1), 1), Change::Failed, false)]
+fn an_end_alone_does_not_make_a_job_the_one_that_is_found() {
+    for (event, change) in
+        [(complete(word("r", 1), 1), Change::Completed), (fail(word("r", 1), 1), Change::Failed)]
     {
         let mut job = claimed();
         job.is_current = false;
-        assert_eq!(live(job, &[(1, event, Ok(change))]).is_current, is_current);
+        assert!(!live(job, &[(1, event, Ok(change))]).is_current);
     }
-}
-
-#[test]
-fn a_submission_is_held_against_the_current_job() {
-    let valid = live(
-        claimed_with(|options| options.ttl = Some(Duration::from_millis(30))),
-        &[(10, complete(word("r", 1), 1), Ok(Change::Completed))],
-    );
-    let failed = live(claimed(), &[(10, fail(word("r", 1), 1), Ok(Change::Failed))]);
-    let invalid = live(valid.clone(), &[(11, Event::Invalid, Ok(Change::Expired))]);
-    let cancelled = live(job(), &[(10, ALL, Ok(Change::Failed))]);
-    let (current, beside) = (Admitted::New { is_current: true }, Admitted::New { is_current: false });
-    for (name, twin, now, any, again) in [
-        ("none", None, 1, &current, &current),
-        ("valid", Some(&valid), 39, &Admitted::Known, &beside),
-        ("over", Some(&valid), 40, &current, &current),
-        ("invalid", Some(&invalid), 12, &current, &current),
-        ("failed", Some(&failed), 609, &Admitted::Known, &beside),
-        ("failed long ago", Some(&failed), 610, &current, &current),
-        ("cancelled", Some(&cancelled), 11, &current, &current),
-    ] {
-        assert_eq!(&admit(twin, Freshness::Any, &options(), at(now)), any, "{name}");
-        assert_eq!(&admit(twin, Freshness::Again, &options(), at(now)), again, "{name}");
-    }
-    for under_way in [job(), claimed(), live(job(), &[(1, dispatch("r"), Ok(Change::Dispatched))])] {
-        assert!(matches!(admit(Some(&under_way), Freshness::Any, &options(), at(2)), Admitted::Joined(_)));
-        assert_eq!(admit(Some(&under_way), Freshness::Again, &options(), at(2)), beside);
-    }
-}
-
-fn joined(twin: &Job, wish: &Options, now: u64) -> Job {
-    match admit(Some(twin), Freshness::Any, wish, at(now)) {
-        Admitted::Joined(job) => *job,
-        Admitted::New { .. } | Admitted::Known => panic!("does not join"),
-    }
-}
-
-#[test]
-fn who_joins_brings_the_more_urgent_wish() {
-    let twin = job_with(|options| {
-        options.run_at = at(50);
-        options.priority = 1;
-    });
-    for (run_at, priority, ready_at, higher) in [(60, 0, 50, 1), (40, 2, 40, 2), (40, i32::MIN, 40, 1)] {
-        let wish = Options { run_at: at(run_at), priority, max_attempts: 9, ..options() };
-        let job = joined(&twin, &wish, 5);
-        assert_eq!((job.ready_at, job.options.priority), (at(ready_at), higher));
-        assert_eq!((job.callers, job.options.max_attempts, job.updated_at), (2, 1, at(5)));
-        assert_eq!((job.id, job.created_at, &job.state), (twin.id, twin.created_at, &twin.state));
-    }
-}
-
-#[test]
-fn who_joins_does_not_shorten_a_pause_after_a_failure() {
-    let paused = live(
-        claimed_with(|options| options.max_attempts = 2),
-        &[(1, fail(word("r", 1), 1), Ok(Change::Queued))],
-    );
-    assert_eq!(joined(&paused, &options(), 2).ready_at, at(11));
-}
-
-#[test]
-fn who_joins_can_leave_again() {
-    let twice = joined(&job(), &options(), 1);
-    live(twice, &[(2, ONE, Ok(Change::Left)), (3, ONE, Ok(Change::Failed))]);
 }
 
 #[test]

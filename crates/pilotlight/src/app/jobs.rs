@@ -8,7 +8,7 @@ use anyhow::Context;
 use aws_lc_rs::hmac;
 use pilotlight_core::delivery::Proof;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::Rules;
+use pilotlight_core::job::{Room, Rules};
 use pilotlight_core::limits::PRUNE_AT_A_TIME;
 use pilotlight_core::pool::Order;
 use pilotlight_store::postgres::Postgres;
@@ -98,6 +98,7 @@ fn remembered(config: &Config) -> pilotlight_store::Settings {
         },
         hooked: hooked(config),
         limits: Limits { console_bytes: jobs.limits.console_bytes },
+        room: Room { jobs: jobs.max_waiting, bytes: jobs.max_waiting_bytes },
     }
 }
 

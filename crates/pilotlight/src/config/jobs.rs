@@ -27,8 +27,12 @@ pub struct Jobs {
     pub failed_ttl: Duration,
     /// How long ended jobs are kept.
     pub keep_for: Duration,
-    /// Bytes of all jobs that are kept; 0 is without bound.
+    /// Bytes of ended jobs that are kept; 0 is without bound.
     pub max_bytes: u64,
+    /// Jobs that may wait for runners; 0 is without bound.
+    pub max_waiting: u64,
+    /// Bytes that they may have together; 0 is without bound.
+    pub max_waiting_bytes: u64,
     /// How much one may bring along, and how often one may ask.
     pub limits: JobLimits,
     /// What is special about jobs of one type.
@@ -158,7 +162,19 @@ pub(super) const KEYS: &[Key] = &[
         "jobs.max_bytes",
         "10GiB",
         Takes::ZeroOrSize(1 << 20..=1 << 50),
-        "bytes of parameters, results and consoles that are kept of all jobs; those that ended first go first; 0 is without bound",
+        "bytes of parameters, results and consoles that are kept of ended jobs; those that ended first go first; 0 is without bound",
+    ),
+    Key::new(
+        "jobs.max_waiting",
+        "1000000",
+        Takes::Number(0..=1_000_000_000),
+        "jobs that may wait for runners, of all types; at that, new ones are refused with 503; 0 is without bound",
+    ),
+    Key::new(
+        "jobs.max_waiting_bytes",
+        "4GiB",
+        Takes::ZeroOrSize(1 << 20..=1 << 50),
+        "bytes of jobs that may wait for runners; at that, new ones are refused with 503; 0 is without bound",
     ),
 ];
 

@@ -332,6 +332,8 @@ jobs.lost_retries                 auto               default
 jobs.failed_ttl                   10m                default
 jobs.keep_for                     30d                default
 jobs.max_bytes                    10GiB              default
+jobs.max_waiting                  1000000            default
+jobs.max_waiting_bytes            4GiB               default
 jobs.limits.input_bytes           100KiB             default
 jobs.limits.output_bytes          500KiB             default
 jobs.limits.console_bytes         1MiB               default

@@ -61,6 +61,7 @@ pub async fn submit(
         Submitted::New(job) => (StatusCode::CREATED, Found { job, end: None }),
         Submitted::Known(found) => (StatusCode::OK, found),
         Submitted::Conflict => return Err(conflict()),
+        Submitted::Full(full) => return Err(Refusal::unavailable(full.to_string())),
     };
     let found = waited(&handles, found, wait).await?;
     Ok(Reply::json(status, &tell::submitted(found, handles.jobs().now())?))

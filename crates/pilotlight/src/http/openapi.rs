@@ -108,7 +108,10 @@ fn complete(path: &str, method: Method, operation: &mut Operation) {
         ("401", "No key, or one that is not for this."),
         ("403", "Without keys: the call comes from elsewhere."),
         ("429", "Too many of this kind within a minute."),
-        ("503", "The store does not answer now, or there is no room for more."),
+        (
+            "503",
+            "The store does not answer now, or there is no room for more: for bodies, for watchers, for jobs that wait.",
+        ),
     ];
     if operation.request_body.is_some() {
         refused.push(("408", "The body was not complete in time."));

@@ -153,6 +153,7 @@ impl Jobs {
                 }
             }
             Submitted::Conflict => {}
+            Submitted::Full(_) => _ = self.metrics.refused.inc(),
         }
         Ok(submitted)
     }

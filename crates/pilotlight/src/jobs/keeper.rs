@@ -71,6 +71,7 @@ impl Jobs {
         while self.sweep(listening_since).await? {}
         let asking = self.desk.line().asking();
         let backlog = self.store.backlog(self.now()).await?;
+        self.metrics.waits(backlog.waiting);
         let types = {
             let mut line = self.desk.line();
             line.backlog(asking, backlog.ready);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::delivery::Proof;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::{Cancel, Event, Freshness, Job, Options, Rules};
+use pilotlight_core::job::{Cancel, Event, Freshness, Job, Options, Room, Rules};
 use pilotlight_core::pool::Order;
 use pilotlight_core::skew::Skew;
 use pilotlight_core::time::Epoch;
@@ -42,7 +42,8 @@ impl House {
             failed_ttl: Duration::from_mins(10),
         };
         let limits = Limits { console_bytes: 1024 };
-        let stored = pilotlight_store::Settings { rules, hooked: Arc::clone(&hooked), limits };
+        let stored =
+            pilotlight_store::Settings { rules, hooked: Arc::clone(&hooked), limits, room: Room::default() };
         let settings = Settings {
             order: Order::Newest,
             proof: Proof::Written,
@@ -75,7 +76,9 @@ impl House {
         };
         match self.jobs.submit(new).await.unwrap() {
             Submitted::New(job) => job,
-            other @ (Submitted::Known(_) | Submitted::Conflict) => panic!("is not new: {other:?}"),
+            other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::Full(_)) => {
+                panic!("is not new: {other:?}")
+            }
         }
     }
 

@@ -1,13 +1,13 @@
-//! What is counted of jobs.
+//! What is counted of jobs, and how many wait.
 
 use pilotlight_core::delivery::{Answer, Delivery};
-use pilotlight_core::job::Change;
+use pilotlight_core::job::{Change, Waiting};
 use pilotlight_store::Pruned;
 use prometheus_client::registry::Registry;
 
-use super::metrics::{Count, count, family, labelled};
+use super::metrics::{Count, Level, count, family, labelled, level};
 
-/// Counters of jobs; clones share them.
+/// Counters and levels of jobs; clones share them.
 #[derive(Debug, Clone)]
 pub struct JobMetrics {
     /// Submissions that became a job.
@@ -16,6 +16,8 @@ pub struct JobMetrics {
     pub joined: Count,
     /// Submissions that a known end answered.
     pub cached: Count,
+    /// Submissions that there was no room for.
+    pub refused: Count,
     /// Jobs that were acknowledged and never read.
     pub unread: Count,
     /// Webhooks that were heard.
@@ -26,6 +28,8 @@ pub struct JobMetrics {
     pub hooks_given_up: Count,
     /// Webhooks of types that have none configured any more.
     pub hooks_dropped: Count,
+    waiting: Level,
+    waiting_bytes: Level,
     acknowledged: Count,
     unconfirmed: Count,
     void: Count,
@@ -50,6 +54,13 @@ impl JobMetrics {
             new: labelled(&submissions, "outcome", "new"),
             joined: labelled(&submissions, "outcome", "joined"),
             cached: labelled(&submissions, "outcome", "cached"),
+            refused: labelled(&submissions, "outcome", "refused"),
+            waiting: level(of, "jobs_waiting", "Jobs that wait for runners, of all instances on the store"),
+            waiting_bytes: level(
+                of,
+                "jobs_waiting_bytes",
+                "Bytes of parameters and consoles of jobs that wait, of all instances on the store",
+            ),
             acknowledged: labelled(&dispatches, "delivery", "acknowledged"),
             unconfirmed: labelled(&dispatches, "delivery", "unconfirmed"),
             void: labelled(&dispatches, "delivery", "void"),
@@ -74,6 +85,12 @@ impl JobMetrics {
             pruned_bytes: count(of, "jobs_pruned_bytes", "Bytes that retention freed"),
             pruned_runners: count(of, "jobs_runners_pruned", "Registered runners that retention forgot"),
         }
+    }
+
+    /// So much waits now.
+    pub fn waits(&self, waiting: Waiting) {
+        self.waiting.set(waiting.jobs);
+        self.waiting_bytes.set(waiting.bytes);
     }
 
     /// A dispatch ended.

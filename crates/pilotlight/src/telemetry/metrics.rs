@@ -17,7 +17,8 @@ use super::jobs::JobMetrics;
 
 /// A counter of events.
 pub type Count = Counter<u64, AtomicU64>;
-type Level = Gauge<u64, AtomicU64>;
+/// A number that goes up and down.
+pub(super) type Level = Gauge<u64, AtomicU64>;
 pub(super) type Labels = [(&'static str, &'static str); 1];
 
 /// From the fastest answer over loopback to three polls given up, in microseconds.
@@ -323,6 +324,12 @@ pub(super) fn count(registry: &mut Registry, name: &str, help: &str) -> Count {
     let counter = Count::default();
     registry.register(name, help, counter.clone());
     counter
+}
+
+pub(super) fn level(registry: &mut Registry, name: &str, help: &str) -> Level {
+    let level = Level::default();
+    registry.register(name, help, level.clone());
+    level
 }
 
 fn histogram(registry: &mut Registry, name: &str, help: &str, bounds: &'static [u64]) -> Histogram {

@@ -2,7 +2,7 @@
 //! silence, jumps of the clock. It prefers the moments at which something ends, and those right beside them.
 
 use fastrand::Rng;
-use pilotlight_core::job::{Cancel, Freshness};
+use pilotlight_core::job::{Cancel, Freshness, Room};
 
 use super::event::{Event, Settings, Timed, What, Wish, Wrote};
 use super::model::Stage;
@@ -71,6 +71,11 @@ impl Driver {
             lost_retries: rng.u32(..4),
             failed_ttl: one_of(&mut rng, &[0, 500, 5000]),
             keep_for: one_of(&mut rng, &[3000, 30_000, 3_000_000]),
+            max_bytes: one_of(&mut rng, &[0, 0, 500, 5000]),
+            room: Room {
+                jobs: one_of(&mut rng, &[0, 0, 5, 40]),
+                bytes: one_of(&mut rng, &[0, 0, 100, 1000]),
+            },
             console_bytes: one_of(&mut rng, &[100, 1000]),
         };
         let (keys, runners) = (one_of(&mut rng, &[3, 12, 40, 200]), one_of(&mut rng, &[1, 4, 12]));

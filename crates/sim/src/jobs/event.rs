@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pilotlight_core::job::{Cancel, Freshness, Rules};
+use pilotlight_core::job::{Cancel, Freshness, Room, Rules};
 
 /// What holds for a whole history, in milliseconds where it is a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub struct Settings {
     pub failed_ttl: u64,
     /// How long ended jobs are kept.
     pub keep_for: u64,
+    /// Bytes of ended jobs that are kept; 0 is without bound.
+    pub max_bytes: u64,
+    /// How much may wait.
+    pub room: Room,
     /// Bytes of console that are kept of a job.
     pub console_bytes: usize,
 }

@@ -40,6 +40,7 @@ pub struct Tally {
     pub joined: u64,
     pub known: u64,
     pub conflicts: u64,
+    pub full: u64,
     pub leases: u64,
     pub completed: u64,
     pub failed: u64,
@@ -57,6 +58,7 @@ impl AddAssign for Tally {
         self.joined += other.joined;
         self.known += other.known;
         self.conflicts += other.conflicts;
+        self.full += other.full;
         self.leases += other.leases;
         self.completed += other.completed;
         self.failed += other.failed;

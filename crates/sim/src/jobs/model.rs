@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use pilotlight_core::job::{Cancel, Change, Failure, Freshness, Refused, Status};
+use pilotlight_core::job::{Cancel, Change, Failure, Freshness, Full, Refused, Status, Waiting};
 
 use super::cast;
 use super::event::{Settings, What, Wish, Wrote};
@@ -70,6 +70,8 @@ pub enum Took {
     Known(u32),
     /// Its idempotency key means another.
     Conflict,
+    /// There is no room for it.
+    Full(Full),
 }
 
 /// What becomes of a word.
@@ -191,6 +193,14 @@ impl Model {
         waiting.map(|(_, row)| row.ready).min()
     }
 
+    /// What waits.
+    #[must_use]
+    pub fn waiting(&self) -> Waiting {
+        let waiting = self.jobs.values().filter(|(row, _)| row.stage == Stage::Waiting);
+        let bytes: Vec<u64> = waiting.map(|(row, kept)| bytes_of(row, kept)).collect();
+        Waiting { jobs: bytes.len() as u64, bytes: bytes.iter().sum() }
+    }
+
     /// A caller submits.
     pub fn submit(&mut self, wish: &Wish, now: u64) -> Took {
         if let Some((known, key)) = self.known_by_idempotency(wish.idempotency) {
@@ -217,6 +227,13 @@ impl Model {
     }
 
     fn add(&mut self, wish: &Wish, current: bool, now: u64) -> Took {
+        let (room, waiting) = (self.settings.room, self.waiting());
+        if room.jobs > 0 && waiting.jobs >= room.jobs {
+            return Took::Full(Full::Jobs(room.jobs));
+        }
+        if room.bytes > 0 && waiting.bytes >= room.bytes {
+            return Took::Full(Full::Bytes(room.bytes));
+        }
         if current {
             self.none_is_current(wish.key);
         }
@@ -314,12 +331,18 @@ impl Model {
         }
         self.end_as_said(&mut row, &mut kept, word.what, now);
         row.updated = now;
-        if change == Change::Completed {
+        if change == Change::Completed && !self.is_outdone(job, row.key, now) {
             self.none_is_current(row.key);
             row.current = true;
         }
         self.jobs.insert(job, (row, kept));
         Heard::Taken(change)
+    }
+
+    /// Whether a later submission has a result already, which is known and valid.
+    fn is_outdone(&self, job: u32, key: u8, now: u64) -> bool {
+        let mut later = self.jobs().filter(|(number, row)| *number > job && row.key == key && row.current);
+        later.any(|(_, row)| row.status(now) == Status::Completed)
     }
 
     /// What a word does to a row.
@@ -471,16 +494,34 @@ impl Model {
 
     /// Old jobs are forgotten. Returns how many.
     pub fn prune(&mut self, now: u64) -> u64 {
-        let before = self.jobs.len();
-        let keep_for = self.settings.keep_for;
-        self.jobs.retain(|_, (row, kept)| !row.stage.is_end() || now - kept.ended < keep_for);
-        (before - self.jobs.len()) as u64
+        let Settings { keep_for, max_bytes, .. } = self.settings;
+        let ended = self.jobs.iter().filter(|(_, (row, _))| row.stage.is_end());
+        let mut ended: Vec<_> =
+            ended.map(|(number, (row, kept))| (kept.ended, *number, bytes_of(row, kept))).collect();
+        ended.sort_unstable();
+        let mut left: u64 = ended.iter().map(|(_, _, bytes)| bytes).sum();
+        let mut pruned = 0;
+        for (at, number, bytes) in ended {
+            if now - at < keep_for && (max_bytes == 0 || left <= max_bytes) {
+                break;
+            }
+            self.jobs.remove(&number);
+            left -= bytes;
+            pruned += 1;
+        }
+        pruned
     }
 
     /// Somebody deletes a job. Says whether it was there.
     pub fn delete(&mut self, job: u32) -> bool {
         self.jobs.remove(&job).is_some()
     }
+}
+
+/// What its parameters, its end and its console come to.
+fn bytes_of(row: &Row, kept: &Kept) -> u64 {
+    let texts = [Some(row.key), kept.output, kept.error].into_iter().flatten();
+    (texts.map(|number| cast::text(number).len()).sum::<usize>() + kept.console) as u64
 }
 
 /// The same report again, or another one of the same kind, about a job that has ended.

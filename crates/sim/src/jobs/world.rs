@@ -161,6 +161,7 @@ impl World {
             Submitted::New(job) => (Took::New, Some(job)),
             Submitted::Known(found) => (Took::Known(cast::submission_of(found.job.id)), Some(&found.job)),
             Submitted::Conflict => (Took::Conflict, None),
+            Submitted::Full(full) => (Took::Full(*full), None),
         };
         Broken::unless_same("a submission", &got, &expected)?;
         match (got, twin) {
@@ -172,6 +173,7 @@ impl World {
             (Took::Known(_), _) if job.is_some_and(Job::has_ended) => self.ledger.count().known += 1,
             (Took::Known(_), _) => self.ledger.count().joined += 1,
             (Took::Conflict, _) => self.ledger.count().conflicts += 1,
+            (Took::Full(_), _) => self.ledger.count().full += 1,
         }
         job.map_or(Ok(()), |job| self.check(job))?;
         self.compare_current(wish.key)
@@ -261,7 +263,7 @@ impl World {
         let before: Vec<u32> = self.model.jobs().map(|(number, _)| number).collect();
         let expected = self.model.prune(self.now);
         let keep_for = std::time::Duration::from_millis(self.settings.keep_for);
-        let retention = Retention { keep_for, max_bytes: 0, at_most: AT_A_TIME };
+        let retention = Retention { keep_for, max_bytes: self.settings.max_bytes, at_most: AT_A_TIME };
         let mut pruned = 0;
         loop {
             let some = self.runtime.block_on(self.store().prune(retention, self.epoch()))?.jobs;

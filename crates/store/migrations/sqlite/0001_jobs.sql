@@ -104,9 +104,12 @@ CREATE TABLE tallies (
     PRIMARY KEY (phase, job_type)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE meta (
-    name TEXT PRIMARY KEY,
-    value INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
--- Bytes of parameters, results and consoles of all jobs.
-INSERT INTO meta (name, value) VALUES ('bytes', 0);
+-- What bounds are held against, in one row: how many jobs wait (phases 0 and 1), and the bytes of parameters, results and
+-- consoles of those that wait, are under way (2 to 4), and have ended (5 to 7).
+CREATE TABLE sums (
+    waiting_jobs INTEGER NOT NULL,
+    waiting_bytes INTEGER NOT NULL,
+    under_way_bytes INTEGER NOT NULL,
+    ended_bytes INTEGER NOT NULL
+) STRICT;
+INSERT INTO sums VALUES (0, 0, 0, 0);

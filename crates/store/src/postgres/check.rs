@@ -23,7 +23,7 @@ const NEVER: &[(&str, &str)] = &[
     ("no result for completed job", statements::NO_OUTPUT),
     ("a wrong size of the things of job", statements::WRONG_SIZE),
     ("the sum of all sizes is wrong by", statements::WRONG_BYTES),
-    ("a wrong count of jobs in phase", statements::WRONG_COUNT),
+    ("a wrong count or size of jobs in phase", statements::WRONG_COUNT),
 ];
 
 /// See [`crate::Store::check`].

@@ -133,9 +133,6 @@ pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, hooked: Hooked, now: 
 
 /// Writes back what became of a job.
 pub(super) fn update(tx: &mut Tx, before: &Stored, after: &Job, bytes: Bytes, now: Epoch) {
-    if after.is_current && !before.job.is_current {
-        step_down(tx, after);
-    }
     let row = Row::of(after, now);
     let phase = Phase::of(after, now);
     let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| time(now)));
@@ -173,9 +170,9 @@ pub(super) fn update(tx: &mut Tx, before: &Stored, after: &Job, bytes: Bytes, no
     }
 }
 
-/// Whoever is the current job of this one's key is not any more.
-pub(super) fn step_down(tx: &mut Tx, job: &Job) {
-    tx.write(statements::STEP_DOWN, given![job.key.as_bytes().to_vec()]);
+/// The current job of its key, which was read and locked, is not any more.
+pub(super) fn step_down(tx: &mut Tx, current: &Stored) {
+    tx.write(statements::STEP_DOWN, given![current.seq]);
 }
 
 /// Forgets jobs and all that belongs to them.

@@ -29,6 +29,7 @@ mod tally;
 
 mod look;
 mod ready;
+mod room;
 mod say;
 mod submit;
 mod sweep;

@@ -28,7 +28,7 @@ impl Verb for Prune {
         link.ask(statements::FOLD_TALLIES, &[]).await?;
         let (mut tx, oldest) =
             Tx::begin(link, statements::LOCK_OLDEST, &[&limit(self.retention.at_most)]).await?;
-        let bytes = sum(&tx.ask(statements::BYTES, &[]).await?)?;
+        let bytes = sum(&tx.ask(statements::ENDED_BYTES, &[]).await?)?;
         let too_many = self.chosen(jobs::all(&oldest)?, bytes).map_err(Failure::for_good)?;
         let pruned_bytes: i64 = too_many.iter().map(|job| job.bytes.sum()).sum();
         jobs::delete(&mut tx, &too_many);
@@ -40,8 +40,8 @@ impl Verb for Prune {
 
 impl Prune {
     /// Of those that ended first, the ones that are to be forgotten.
-    fn chosen(&self, oldest: Vec<Stored>, all_bytes: u64) -> Result<Vec<Stored>, crate::error::Error> {
-        let mut left = all_bytes;
+    fn chosen(&self, oldest: Vec<Stored>, ended_bytes: u64) -> Result<Vec<Stored>, crate::error::Error> {
+        let mut left = ended_bytes;
         let mut chosen = Vec::new();
         for job in oldest {
             let is_too_much = self.retention.max_bytes > 0 && left > self.retention.max_bytes;

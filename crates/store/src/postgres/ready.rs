@@ -7,7 +7,7 @@ use pilotlight_core::time::Epoch;
 use super::failure::Failure;
 use super::jobs::{self, column};
 use super::link::Link;
-use super::say::say_of;
+use super::say::{Read, say_of};
 use super::tidings::Tidings;
 use super::tx::Tx;
 use super::verb::{Done, Verb};
@@ -48,7 +48,8 @@ impl Verb for Dispatch<'_> {
         };
         let (before, handed) = (jobs::stored(next)?, payloads::handed(next)?);
         let event = Event::Dispatch { runner: self.runner.clone() };
-        let said = say_of(&mut tx, &before, (&event, &Payload::default()), self.settings, self.now);
+        let read = Read::only(&before);
+        let said = say_of(&mut tx, read, (&event, &Payload::default()), self.settings, self.now);
         let answer = match said {
             Said::Taken(answer) => Some(Handed { job: answer.job, ..handed }),
             Said::Refused(..) | Said::ConsoleFull | Said::Unknown => None,
@@ -87,6 +88,7 @@ impl Verb for LookAtBacklog {
         let tidings = promote(&link, self.now).await?;
         let phase = jobs::small(Phase::Ready.number());
         let ready = tally::by_type(&link.ask(statements::TALLIES_OF_PHASE, &[&phase]).await?)?;
+        let waiting = tally::waiting(&link.ask(statements::WAITING, &[]).await?)?;
         let next = link.ask(statements::NEXT_RIPE, &[]).await?;
         link.done();
         let next: Option<i64> = match next.first() {
@@ -94,7 +96,7 @@ impl Verb for LookAtBacklog {
             None => None,
         };
         let next_at = next.map(|at| epoch(at, "ready_at")).transpose().map_err(Failure::for_good)?;
-        Ok(Done { answer: Backlog { ready, next_at }, tidings })
+        Ok(Done { answer: Backlog { ready, waiting, next_at }, tidings })
     }
 }
 

@@ -28,7 +28,11 @@ impl Verb for Say<'_> {
     async fn run(&self, link: Link) -> Result<Done<Said>, Failure> {
         let (mut tx, rows) = Tx::begin(link, statements::LOCK, &[&self.id.as_bytes().as_slice()]).await?;
         let said = match jobs::one(&rows)? {
-            Some(before) => say_of(&mut tx, &before, (self.event, self.payload), self.settings, self.now),
+            Some(before) => {
+                let current = self.current_beside(&tx, &before).await?;
+                let read = Read { before: &before, current: current.as_ref() };
+                say_of(&mut tx, read, (self.event, self.payload), self.settings, self.now)
+            }
             None => Said::Unknown,
         };
         // What was prepared before a console turned out to be full is not written.
@@ -40,10 +44,46 @@ impl Verb for Say<'_> {
     }
 }
 
-/// The same of a job whose row is locked by this transaction.
+impl Say<'_> {
+    /// The current job of this one's key, locked, when this one may be about to take its place. Most jobs are that
+    /// themselves.
+    async fn current_beside(&self, tx: &Tx, before: &Stored) -> Result<Option<Stored>, Failure> {
+        if before.job.is_current || before.job.has_ended() || !matches!(self.event, Event::Complete { .. }) {
+            return Ok(None);
+        }
+        let key = before.job.key.as_bytes().as_slice();
+        for _ in 0..LOOKS {
+            if let Some(current) = jobs::one(&tx.ask(statements::LOCK_CURRENT, &[&key]).await?)? {
+                return Ok(Some(current));
+            }
+        }
+        // There is none, or another one comes up this very moment: then the index refuses two, and all is tried again.
+        Ok(None)
+    }
+}
+
+/// Whoever steps down while it is waited for is not found, and has a successor: it is looked for again.
+const LOOKS: u32 = 2;
+
+/// What was read of a job, and is locked by this transaction.
+#[derive(Clone, Copy)]
+pub(super) struct Read<'a> {
+    pub(super) before: &'a Stored,
+    /// The current job of its key, when it may be about to take its place.
+    pub(super) current: Option<&'a Stored>,
+}
+
+impl<'a> Read<'a> {
+    /// A job that is not about to complete.
+    pub(super) const fn only(before: &'a Stored) -> Self {
+        Self { before, current: None }
+    }
+}
+
+/// The same of a job that was read in this transaction.
 pub(super) fn say_of(
     tx: &mut Tx,
-    before: &Stored,
+    Read { before, current }: Read<'_>,
     (event, payload): (&Event, &Payload),
     settings: &Settings,
     now: Epoch,
@@ -60,6 +100,12 @@ pub(super) fn say_of(
         Kept::Yes(bytes) => bytes,
         Kept::ConsoleFull => return Said::ConsoleFull,
     };
+    if change == Change::Completed && !before.job.is_current {
+        job.settle(current.map(|current| (&current.job, current.came(before))), now);
+        if let Some(current) = current.filter(|_| job.is_current) {
+            jobs::step_down(tx, current);
+        }
+    }
     jobs::update(tx, before, &job, bytes, now);
     if let Some(event) = told(change) {
         hooks::note(tx, &job, event, settings, now);

@@ -112,8 +112,9 @@ pub(super) const UPDATE: &str = "UPDATE jobs SET is_current = $2, priority = $3,
      updated_at = $6, ready_at = $7, attempts = $8, losses = $9, lease = $10, phase = $11, runner = $12, \
      held_at = $13, heard_at = $14, progress_current = $15, progress_total = $16, until_at = $17, \
      fingerprint = $18, failure = $19, ended_at = $20, output_bytes = $21, console_bytes = $22 WHERE seq = $1";
-/// Whoever else equal submissions find is not found any more.
-pub(super) const STEP_DOWN: &str = "UPDATE jobs SET is_current = false WHERE cache_key = $1 AND is_current";
+/// This one, which was read, is not found by equal submissions any more. Should another one have taken its place since,
+/// the next one that wants it is refused: there is one for a key.
+pub(super) const STEP_DOWN: &str = "UPDATE jobs SET is_current = false WHERE seq = $1";
 
 pub(super) const FIND_BY_IDEMPOTENCY: &str =
     concat!(found!(), "WHERE seq = (SELECT job FROM idempotency WHERE key = $1)");
@@ -258,6 +259,10 @@ pub(super) const FOLD_TALLIES: &str = "WITH idle AS ( \
      WHERE tallies.phase = locked.phase AND tallies.job_type = locked.job_type AND tallies.share = locked.share";
 pub(super) const DELETE: &str = "DELETE FROM jobs WHERE seq = ANY($1)";
 pub(super) const BYTES: &str = "SELECT coalesce(sum(bytes), 0)::bigint FROM tallies";
+pub(super) const ENDED_BYTES: &str =
+    "SELECT coalesce(sum(bytes), 0)::bigint FROM tallies WHERE phase IN (5, 6, 7)";
+pub(super) const WAITING: &str = "SELECT coalesce(sum(jobs), 0)::bigint, coalesce(sum(bytes), 0)::bigint \
+     FROM tallies WHERE phase IN (0, 1)";
 
 pub(super) const REGISTER: &str = "INSERT INTO runners (id, name, capabilities, registered_at, seen_at) \
      VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
@@ -314,9 +319,10 @@ pub(super) const WRONG_BYTES: &str = "SELECT wrong::text FROM ( \
          - (SELECT coalesce(sum(input_bytes + output_bytes + console_bytes), 0) FROM jobs) AS wrong \
      ) AS sums WHERE wrong <> 0";
 pub(super) const WRONG_COUNT: &str = "SELECT phase::text FROM ( \
-       SELECT phase, job_type, jobs FROM tallies \
-       UNION ALL SELECT phase, job_type, -count(*) FROM jobs GROUP BY phase, job_type \
-     ) AS counts GROUP BY phase, job_type HAVING sum(jobs) <> 0 LIMIT 20";
+       SELECT phase, job_type, jobs, bytes FROM tallies \
+       UNION ALL SELECT phase, job_type, -count(*), -sum(input_bytes + output_bytes + console_bytes) \
+       FROM jobs GROUP BY phase, job_type \
+     ) AS counts GROUP BY phase, job_type HAVING sum(jobs) <> 0 OR sum(bytes) <> 0 LIMIT 20";
 pub(super) const PAGE: &str = concat!("SELECT ", kept!(), " FROM jobs WHERE seq > $1 ORDER BY seq LIMIT $2");
 
 #[cfg(test)]
@@ -368,6 +374,8 @@ mod tests {
         FOLD_TALLIES,
         DELETE,
         BYTES,
+        ENDED_BYTES,
+        WAITING,
         REGISTER,
         SEEN,
         RUNNER,

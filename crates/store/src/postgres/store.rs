@@ -21,6 +21,7 @@ use super::look::{FindJob, Input, LookAtClock, Lookup};
 use super::migrate::migrate;
 use super::prune::{Delete, Prune, SumOfBytes};
 use super::ready::{Available, Dispatch, LookAtBacklog, names};
+use super::room::Known;
 use super::runners::{FindRunner, ForgetRunners, Register, Runners, Seen};
 use super::say::Say;
 use super::submit::Submit;
@@ -48,6 +49,7 @@ const CHECK_WITHIN: Duration = Duration::from_mins(30);
 pub struct Postgres {
     pool: Pool,
     settings: Settings,
+    room: Known,
     news: Arc<News>,
     /// Ends with the store.
     _line: JoinSet<()>,
@@ -68,7 +70,8 @@ impl Postgres {
         let first = Line::open(&address).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(line::keep(first, address, Arc::clone(&news)));
-        Ok(Arc::new(Self { pool, settings, news, _line: tasks }))
+        let room = Known::new(settings.room);
+        Ok(Arc::new(Self { pool, settings, room, news, _line: tasks }))
     }
 
     async fn perform<V: Verb>(&self, verb: V) -> Result<V::Answer, Error> {
@@ -99,7 +102,7 @@ impl Store for Postgres {
     }
 
     async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
-        self.perform(Submit { new: &new, settings: &self.settings, now }).await
+        self.perform(Submit { new: &new, settings: &self.settings, room: &self.room, now }).await
     }
 
     async fn lookup(&self, key: CacheKey) -> Result<Option<Found>, Error> {

@@ -1,16 +1,19 @@
 //! A submission, and what equal ones find. A known result is found without a lock, and a new job is made by one
 //! statement; only what changes a twin waits for its row.
 
-use pilotlight_core::job::{Admitted, Job, Submission, admit};
+use std::time::Instant;
+
+use pilotlight_core::job::{Admitted, Full, Job, Submission, admit};
 use pilotlight_core::time::Epoch;
 
 use super::failure::Failure;
 use super::jobs::{self, Hooked};
 use super::link::Link;
 use super::payloads::{self, ended};
-use super::statements;
+use super::room::Known;
 use super::tx::{Tx, given};
 use super::verb::{Done, Verb};
+use super::{statements, tally};
 use crate::records::{Found, NewJob, Settings, Submitted};
 use crate::stored::Stored;
 
@@ -18,6 +21,7 @@ use crate::stored::Stored;
 pub(super) struct Submit<'a> {
     pub(super) new: &'a NewJob,
     pub(super) settings: &'a Settings,
+    pub(super) room: &'a Known,
     pub(super) now: Epoch,
 }
 
@@ -69,7 +73,7 @@ impl Submit<'_> {
             (Admitted::Known, Some(twin)) => known(tx, twin).await,
             (Admitted::New { is_current }, twin) => {
                 if let Some(twin) = twin.filter(|_| is_current) {
-                    jobs::step_down(&mut tx, &twin.job);
+                    jobs::step_down(&mut tx, &twin);
                 }
                 self.create(tx, is_current).await
             }
@@ -78,12 +82,24 @@ impl Submit<'_> {
     }
 
     async fn create(&self, mut tx: Tx, is_current: bool) -> Result<Done<Submitted>, Failure> {
+        if let Some(full) = self.full(&tx).await? {
+            tx.leave().await?;
+            return Ok(Done::nothing_new(Submitted::Full(full)));
+        }
         let NewJob { id, job_type, key, options, .. } = self.new.clone();
         let job = Job::new(Submission { id, job_type, key, options, is_current }, self.now);
         let is_hooked = self.settings.hooked.contains(&job.job_type);
         let hooked = if is_hooked { Hooked::Yes } else { Hooked::No };
         jobs::insert(&mut tx, &job, self.new, hooked, self.now);
         Ok(Done { tidings: tx.end().await?, answer: Submitted::New(job) })
+    }
+
+    /// Why another job may not wait, if it may not.
+    async fn full(&self, tx: &Tx) -> Result<Option<Full>, Failure> {
+        let bytes = self.new.input.len() as u64;
+        let Err(asked) = self.room.take(bytes, Instant::now()) else { return Ok(None) };
+        let waiting = tally::waiting(&tx.ask(statements::WAITING, &[]).await?)?;
+        Ok(self.room.learn(asked, waiting, bytes).err())
     }
 
     async fn join(&self, mut tx: Tx, twin: &Stored, job: Job) -> Result<Done<Submitted>, Failure> {

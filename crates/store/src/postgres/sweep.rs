@@ -5,7 +5,7 @@ use pilotlight_core::time::Epoch;
 
 use super::failure::Failure;
 use super::link::Link;
-use super::say::say_of;
+use super::say::{Read, say_of};
 use super::tx::Tx;
 use super::verb::{Done, Verb};
 use super::{jobs, statements};
@@ -31,7 +31,7 @@ impl Verb for Sweep<'_> {
         let mut changed = Vec::new();
         for before in jobs::all(&rows)? {
             let tick = (&Event::Tick, &Payload::default());
-            if let Said::Taken(answer) = say_of(&mut tx, &before, tick, self.settings, self.now)
+            if let Said::Taken(answer) = say_of(&mut tx, Read::only(&before), tick, self.settings, self.now)
                 && answer.change != Change::Nothing
             {
                 changed.push((answer.job, answer.change));

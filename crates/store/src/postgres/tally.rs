@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use pilotlight_core::ids::JobType;
+use pilotlight_core::job::Waiting;
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
@@ -69,6 +70,15 @@ fn in_phase(row: &Columns) -> Result<(Phase, u64), Error> {
 /// Where this phase stands among all.
 pub(super) fn index(phase: Phase) -> usize {
     Phase::ALL.iter().position(|it| *it == phase).expect("`ALL` has every phase")
+}
+
+/// What waits.
+pub(super) fn waiting(rows: &[Columns]) -> Result<Waiting, Failure> {
+    rows.first().map_or(Ok(Waiting::default()), |row| all_of(row).map_err(Failure::for_good))
+}
+
+fn all_of(row: &Columns) -> Result<Waiting, Error> {
+    Ok(Waiting { jobs: number(column(row, 0)?, "jobs")?, bytes: number(column(row, 1)?, "bytes")? })
 }
 
 /// Types with jobs in a phase, and how many.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotlight_core::job::Rules;
+use pilotlight_core::job::{Room, Rules};
 
 use super::Postgres;
 use crate::records::{Limits, Settings};
@@ -18,5 +18,6 @@ pub(super) async fn open(url: &str) -> Arc<Postgres> {
         failed_ttl: Duration::from_mins(10),
     };
     let limits = Limits { console_bytes: 1_000 };
-    Postgres::open(url, Settings { rules, hooked: Arc::new(HashSet::new()), limits }).await.unwrap()
+    let (hooked, room) = (Arc::new(HashSet::new()), Room::default());
+    Postgres::open(url, Settings { rules, hooked, limits, room }).await.unwrap()
 }

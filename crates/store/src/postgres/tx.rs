@@ -82,7 +82,13 @@ impl Tx {
 
     /// Leaves everything as it was.
     pub(super) async fn leave(self) -> Result<(), Failure> {
-        self.link.leave().await
+        match self.begun {
+            Begun::Yes => self.link.leave().await,
+            Begun::No => {
+                self.link.done();
+                Ok(())
+            }
+        }
     }
 
     /// Writes what there is to write, if anything. Returns what others are to be told.

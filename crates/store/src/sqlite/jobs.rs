@@ -134,8 +134,8 @@ pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Epoch) -> Res
         ])?;
     let seq = tx.db.last_insert_rowid();
     tx.db.prepare_cached("INSERT INTO inputs (job, input) VALUES (?1, ?2)")?.execute(params![seq, input])?;
-    tx.delta.enters(Phase::of(job, now), &job.job_type);
-    tx.delta.bytes += length(input);
+    let bytes = Bytes { input: length(input), ..Bytes::default() };
+    tx.delta.enters(&job.job_type, Phase::of(job, now), bytes);
     Ok(seq)
 }
 
@@ -158,11 +158,7 @@ pub(super) fn update(
         let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| time(now)));
         rewrite(tx, before.seq, &row, ended_at, bytes)?;
     }
-    if phase != before.phase {
-        tx.delta.leaves(before.phase, &after.job_type);
-        tx.delta.enters(phase, &after.job_type);
-    }
-    tx.delta.bytes += bytes.sum() - before.bytes.sum();
+    tx.delta.moves(&after.job_type, (before.phase, before.bytes), (phase, bytes));
     Ok(())
 }
 
@@ -232,8 +228,7 @@ fn demote(tx: &Tx<'_>, key: CacheKey) -> Result<(), Error> {
 /// Forgets a job and all that belongs to it.
 pub(super) fn delete(tx: &mut Tx<'_>, stored: &Stored) -> Result<(), Error> {
     tx.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([stored.seq])?;
-    tx.delta.leaves(stored.phase, &stored.job.job_type);
-    tx.delta.bytes -= stored.bytes.sum();
+    tx.delta.leaves(&stored.job.job_type, stored.phase, stored.bytes);
     Ok(())
 }
 

@@ -37,7 +37,7 @@ fn is_old(job: &Stored, retention: Retention, now: Epoch) -> Result<bool, Error>
 }
 
 fn is_too_much(tx: &Tx<'_>, retention: Retention) -> Result<bool, Error> {
-    Ok(retention.max_bytes > 0 && number::<u64>(tx.bytes()?, "bytes")? > retention.max_bytes)
+    Ok(retention.max_bytes > 0 && number::<u64>(tx.sums()?.ended_bytes, "bytes")? > retention.max_bytes)
 }
 
 /// See [`crate::Store::delete`].

@@ -11,7 +11,7 @@ use super::{payloads, say, tally};
 use crate::error::Error;
 use crate::records::{Backlog, Handed, Payload, Said};
 use crate::row::{Phase, damaged, epoch, time};
-use crate::stored::MORE;
+use crate::stored::{Bytes, MORE};
 
 /// Delayed jobs that become ready in one transaction. What is left has its time in the past, so it is asked for again.
 const AT_ONCE: i64 = 10_000;
@@ -104,8 +104,9 @@ pub(super) fn promote(tx: &mut Tx<'_>, now: Epoch) -> Result<(), Error> {
     while let Some(row) = promoted.next()? {
         let job_type = JobType::parse(row.get_ref(0)?.as_str().map_err(|_| damaged("job_type"))?);
         let job_type = job_type.map_err(|_| damaged("job_type"))?;
-        tx.delta.leaves(Phase::Delayed, &job_type);
-        tx.delta.enters(Phase::Ready, &job_type);
+        // Both wait, so its size is the same to all sums.
+        let bytes = Bytes::default();
+        tx.delta.moves(&job_type, (Phase::Delayed, bytes), (Phase::Ready, bytes));
     }
     Ok(())
 }
@@ -117,7 +118,7 @@ pub(super) fn backlog(db: &Connection) -> Result<Backlog, Error> {
         let job_type = JobType::parse(&job_type).map_err(|_| damaged("job_type"))?;
         ready.push((job_type, u64::try_from(jobs).map_err(|_| damaged("jobs"))?));
     }
-    Ok(Backlog { ready, next_at: next_at(db)? })
+    Ok(Backlog { ready, waiting: tally::sums(db)?.waiting()?, next_at: next_at(db)? })
 }
 
 fn next_at(db: &Connection) -> Result<Option<Epoch>, Error> {

@@ -41,6 +41,10 @@ pub(super) fn say_of(
     if change == Change::Nothing {
         return Ok(Said::Taken(Answer { change, job }));
     }
+    if change == Change::Completed && !job.is_current {
+        let current = jobs::current(tx.db, job.key)?;
+        job.settle(current.as_ref().map(|current| (&current.job, current.came(before))), now);
+    }
     let bytes = match payloads::keep(tx, before, &job, change, payload)? {
         Kept::Yes(bytes) => bytes,
         Kept::ConsoleFull => return Ok(Said::ConsoleFull),

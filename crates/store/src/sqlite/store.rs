@@ -205,8 +205,8 @@ impl Store for Sqlite {
     }
 
     async fn bytes(&self) -> Result<u64, Error> {
-        let bytes = self.short.read(tally::bytes)?;
-        crate::row::number(bytes, "bytes")
+        let sums = self.short.read(tally::sums)?;
+        crate::row::number(sums.bytes(), "bytes")
     }
 
     async fn check(&self) -> Result<Vec<String>, Error> {

@@ -30,6 +30,11 @@ pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Epoch) -> Result<Submitt
 }
 
 fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Epoch) -> Result<Submitted, Error> {
+    if tx.settings.room.is_bounded()
+        && let Err(full) = tx.settings.room.take(tx.sums()?.waiting()?)
+    {
+        return Ok(Submitted::Full(full));
+    }
     let submission =
         Submission { id: new.id, job_type: new.job_type, key: new.key, options: new.options, is_current };
     let job = Job::new(submission, now);

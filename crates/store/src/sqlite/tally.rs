@@ -1,43 +1,117 @@
-//! Sums that are kept in step with the jobs: how many of a type are in a phase, and how many bytes there are. Each
-//! transaction adds its changes once, at its end.
+//! Sums that are kept in step with the jobs: how many of a type are in a phase, how many wait, and how many bytes those
+//! have that wait, are under way, and have ended. Each transaction adds its changes once, at its end.
 
 use std::collections::HashMap;
 
 use pilotlight_core::ids::JobType;
+use pilotlight_core::job::Waiting;
 use rusqlite::{Connection, params};
 
 use crate::error::Error;
-use crate::row::{Phase, number};
+use crate::row::{Phase, Stand, number};
+use crate::stored::Bytes;
+
+/// What bounds are held against, or a change of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    /// Jobs that wait.
+    waiting_jobs: i64,
+    /// Their bytes.
+    waiting_bytes: i64,
+    /// Bytes of jobs that runners have.
+    under_way_bytes: i64,
+    /// Bytes of jobs that have ended.
+    pub(super) ended_bytes: i64,
+}
+
+impl Sums {
+    fn of(phase: Phase, bytes: i64) -> Self {
+        match phase.stand() {
+            Stand::Waiting => Self { waiting_jobs: 1, waiting_bytes: bytes, ..Self::default() },
+            Stand::UnderWay => Self { under_way_bytes: bytes, ..Self::default() },
+            Stand::Ended => Self { ended_bytes: bytes, ..Self::default() },
+        }
+    }
+
+    pub(super) const fn plus(self, other: Self) -> Self {
+        Self {
+            waiting_jobs: self.waiting_jobs + other.waiting_jobs,
+            waiting_bytes: self.waiting_bytes + other.waiting_bytes,
+            under_way_bytes: self.under_way_bytes + other.under_way_bytes,
+            ended_bytes: self.ended_bytes + other.ended_bytes,
+        }
+    }
+
+    const fn minus(self, other: Self) -> Self {
+        Self {
+            waiting_jobs: self.waiting_jobs - other.waiting_jobs,
+            waiting_bytes: self.waiting_bytes - other.waiting_bytes,
+            under_way_bytes: self.under_way_bytes - other.under_way_bytes,
+            ended_bytes: self.ended_bytes - other.ended_bytes,
+        }
+    }
+
+    /// What waits.
+    pub(super) fn waiting(self) -> Result<Waiting, Error> {
+        let jobs = number(self.waiting_jobs, "waiting_jobs")?;
+        Ok(Waiting { jobs, bytes: number(self.waiting_bytes, "waiting_bytes")? })
+    }
+
+    /// Bytes of parameters, results and consoles of all jobs.
+    pub(super) const fn bytes(self) -> i64 {
+        self.waiting_bytes + self.under_way_bytes + self.ended_bytes
+    }
+
+    fn write(self, db: &Connection) -> Result<(), Error> {
+        if self == Self::default() {
+            return Ok(());
+        }
+        let mut write = db.prepare_cached(
+            "UPDATE sums SET waiting_jobs = waiting_jobs + ?1, waiting_bytes = waiting_bytes + ?2, \
+             under_way_bytes = under_way_bytes + ?3, ended_bytes = ended_bytes + ?4",
+        )?;
+        write.execute([self.waiting_jobs, self.waiting_bytes, self.under_way_bytes, self.ended_bytes])?;
+        Ok(())
+    }
+}
 
 /// Changes of the sums.
 #[derive(Debug, Default)]
 pub(super) struct Delta {
-    pub(super) bytes: i64,
+    pub(super) sums: Sums,
     jobs: Vec<(Phase, JobType, i64)>,
 }
 
 impl Delta {
-    /// A job of this type came into a phase.
-    pub(super) fn enters(&mut self, phase: Phase, job_type: &JobType) {
+    /// There is one more job of this type.
+    pub(super) fn enters(&mut self, job_type: &JobType, phase: Phase, bytes: Bytes) {
         self.jobs.push((phase, job_type.clone(), 1));
+        self.sums = self.sums.plus(Sums::of(phase, bytes.sum()));
     }
 
-    /// A job of this type left a phase.
-    pub(super) fn leaves(&mut self, phase: Phase, job_type: &JobType) {
+    /// A job of this type is forgotten.
+    pub(super) fn leaves(&mut self, job_type: &JobType, phase: Phase, bytes: Bytes) {
         self.jobs.push((phase, job_type.clone(), -1));
+        self.sums = self.sums.minus(Sums::of(phase, bytes.sum()));
+    }
+
+    /// A job of this type went from one phase to another, or changed in size.
+    pub(super) fn moves(&mut self, job_type: &JobType, from: (Phase, Bytes), to: (Phase, Bytes)) {
+        if from.0 != to.0 {
+            self.jobs.extend([(from.0, job_type.clone(), -1), (to.0, job_type.clone(), 1)]);
+        }
+        let (before, after) = (Sums::of(from.0, from.1.sum()), Sums::of(to.0, to.1.sum()));
+        self.sums = self.sums.minus(before).plus(after);
     }
 
     /// The changes of another verb come to these.
     pub(super) fn add(&mut self, other: Self) {
-        self.bytes += other.bytes;
+        self.sums = self.sums.plus(other.sums);
         self.jobs.extend(other.jobs);
     }
 
     pub(super) fn write(self, db: &Connection) -> Result<(), Error> {
-        if self.bytes != 0 {
-            db.prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'bytes'")?
-                .execute([self.bytes])?;
-        }
+        self.sums.write(db)?;
         let mut sums = HashMap::new();
         for (phase, job_type, by) in self.jobs {
             *sums.entry((phase, job_type)).or_insert(0) += by;
@@ -62,10 +136,19 @@ fn add_jobs(db: &Connection, phase: Phase, job_type: &JobType, by: i64) -> Resul
     Ok(())
 }
 
-/// Bytes of parameters, results and consoles of all jobs.
-pub(super) fn bytes(db: &Connection) -> Result<i64, Error> {
-    let mut read = db.prepare_cached("SELECT value FROM meta WHERE name = 'bytes'")?;
-    Ok(read.query_row([], |row| row.get(0))?)
+/// What bounds are held against.
+pub(super) fn sums(db: &Connection) -> Result<Sums, Error> {
+    let mut read =
+        db.prepare_cached("SELECT waiting_jobs, waiting_bytes, under_way_bytes, ended_bytes FROM sums")?;
+    let sums = read.query_row([], |row| {
+        Ok(Sums {
+            waiting_jobs: row.get(0)?,
+            waiting_bytes: row.get(1)?,
+            under_way_bytes: row.get(2)?,
+            ended_bytes: row.get(3)?,
+        })
+    })?;
+    Ok(sums)
 }
 
 /// How many jobs are in each phase, in the order of [`Phase::ALL`].

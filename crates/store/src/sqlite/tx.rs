@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::tally::Delta;
+use super::tally::{Delta, Sums};
 use crate::error::Error;
 use crate::records::Settings;
 
@@ -11,13 +11,13 @@ pub(super) struct Tx<'a> {
     pub(super) settings: &'a Settings,
     /// What this verb changes in the sums; dropped with it when it fails.
     pub(super) delta: Delta,
-    /// What the verbs before it in the same transaction changed in the sum of bytes.
-    pub(super) bytes_before: i64,
+    /// What the verbs before it in the same transaction changed in the sums.
+    pub(super) sums_before: Sums,
 }
 
 impl Tx<'_> {
-    /// Bytes of parameters, results and consoles of all jobs, as this verb sees them.
-    pub(super) fn bytes(&self) -> Result<i64, Error> {
-        Ok(super::tally::bytes(self.db)? + self.bytes_before + self.delta.bytes)
+    /// What bounds are held against, as this verb sees it.
+    pub(super) fn sums(&self) -> Result<Sums, Error> {
+        Ok(super::tally::sums(self.db)?.plus(self.sums_before).plus(self.delta.sums))
     }
 }

@@ -146,12 +146,8 @@ impl Desk {
         let mut sum = Delta::default();
         for verb in batch {
             self.say("SAVEPOINT verb")?;
-            let mut tx = Tx {
-                db: &self.db,
-                settings: &self.settings,
-                delta: Delta::default(),
-                bytes_before: sum.bytes,
-            };
+            let mut tx =
+                Tx { db: &self.db, settings: &self.settings, delta: Delta::default(), sums_before: sum.sums };
             match verb.run(&mut tx) {
                 Ok(()) => sum.add(tx.delta),
                 Err(error) => self.undo(error)?,

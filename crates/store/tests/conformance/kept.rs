@@ -49,13 +49,29 @@ pub(crate) async fn beyond_the_bytes_the_first_ended_goes_first(stage: Stage) {
     let early = stage.ended("b", "42", at(6)).await;
     stage.complete(&late, "42", at(7)).await;
     stage.new_job(new("c"), at(8)).await;
-    let bytes = stage.bytes().await.unwrap();
+    let bytes = stage.bytes().await.unwrap() - 12;
     let within = |max_bytes| Retention { max_bytes, ..FOR_EVER };
     assert_eq!(stage.prune(within(bytes), at(9)).await.unwrap(), Pruned::default());
     assert_eq!(stage.prune(within(bytes - 1), at(9)).await.unwrap(), Pruned { jobs: 1, bytes: 14 });
     assert!(stage.job(early.id).await.unwrap().is_none());
     assert_eq!(stage.prune(within(1), at(9)).await.unwrap(), Pruned { jobs: 1, bytes: 14 });
     assert_eq!(stage.bytes().await.unwrap(), 12, "the pending one's parameters");
+}
+
+pub(crate) async fn what_has_not_ended_takes_no_result_away(stage: Stage) {
+    let ended = stage.ended("a", "42", at(5)).await;
+    for name in ["b", "c", "d"] {
+        stage.new_job(new(name), at(6)).await;
+    }
+    let running = stage.claimed("e", at(6)).await;
+    stage.next("render", "r", at(7)).await.unwrap();
+    let within = |max_bytes| Retention { max_bytes, ..FOR_EVER };
+    assert_eq!(stage.prune(within(14), at(8)).await.unwrap(), Pruned::default());
+    stage.complete(&running, "42", at(9)).await;
+    assert_eq!(stage.prune(within(28), at(10)).await.unwrap(), Pruned::default());
+    assert_eq!(stage.prune(within(27), at(10)).await.unwrap(), Pruned { jobs: 1, bytes: 14 });
+    assert!(stage.job(ended.id).await.unwrap().is_none());
+    assert_eq!(stage.check().await.unwrap(), [""; 0]);
 }
 
 pub(crate) async fn a_prune_takes_at_most_so_many(stage: Stage) {

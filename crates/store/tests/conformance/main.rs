@@ -13,6 +13,7 @@ mod hooks;
 mod kept;
 mod payload;
 mod people;
+mod room;
 mod submit;
 mod together;
 mod waiting;
@@ -40,6 +41,9 @@ macro_rules! every_case {
                 a_fresh_result_replaces_the_known_one
                 a_fresh_failure_leaves_the_known_result
                 a_fresh_submission_of_the_unknown_is_current
+                a_slow_older_twin_leaves_the_newer_result
+                a_result_replaces_a_later_submission_without_a_valid_one
+                a_result_replaces_a_later_submission_under_way_until_that_one_completes
                 a_repeated_submission_is_the_same_job
                 a_repeated_submission_joins_once
                 one_idempotency_key_for_two_submissions_is_a_conflict
@@ -107,11 +111,22 @@ macro_rules! every_case {
                 jobs_that_have_not_ended_are_never_pruned
                 failed_and_cancelled_jobs_are_pruned_too
                 beyond_the_bytes_the_first_ended_goes_first
+                what_has_not_ended_takes_no_result_away
                 a_prune_takes_at_most_so_many
                 what_is_deleted_is_gone
                 a_deleted_key_is_unknown_again
                 bytes_are_those_of_all_that_is_large
                 a_store_in_use_is_sound
+            }
+            room {
+                what_waits_is_told_with_its_bytes
+                a_new_job_is_refused_when_as_many_wait_as_may
+                a_new_job_is_refused_when_what_waits_is_as_large_as_may_be
+                what_is_no_new_job_needs_no_room
+                a_refused_submission_changes_nothing
+                there_is_room_again_when_fewer_wait
+                a_job_that_waits_again_needs_no_room
+                a_hundred_at_once_do_not_go_far_beyond_the_bound
             }
             people {
                 jobs_are_listed_by_status
@@ -146,6 +161,7 @@ macro_rules! every_case {
                 no_job_is_handed_out_twice
                 of_many_claims_at_once_one_is_taken
                 sums_are_right_after_many_at_once
+                of_many_results_at_once_the_last_submissions_is_known
                 a_store_opened_again_has_everything
                 leases_go_on_growing_in_a_store_opened_again
             }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
-    Cancel, Change, Event, Fingerprint, Freshness, Job, JobId, Lease, Options, Refused, Rules, Word,
+    Cancel, Change, Event, Fingerprint, Freshness, Full, Job, JobId, Lease, Options, Refused, Room, Rules,
+    Word,
 };
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{
@@ -51,10 +52,15 @@ pub(crate) fn play<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOn
 
 /// As cases play.
 pub(crate) fn settings() -> Settings {
+    with_room(Room::default())
+}
+
+fn with_room(room: Room) -> Settings {
     Settings {
         rules: RULES,
         hooked: Arc::new(HashSet::from([HOOKED, HOOKED_TOO].map(job_type))),
         limits: Limits { console_bytes: CONSOLE_BYTES },
+        room,
     }
 }
 
@@ -77,6 +83,12 @@ impl Stage {
         self.open_again_with(&settings()).await;
     }
 
+    /// The same with only so much room for jobs that wait.
+    pub(crate) async fn with_room(mut self, room: Room) -> Self {
+        self.open_again_with(&with_room(room)).await;
+        self
+    }
+
     /// The same as it is configured then.
     pub(crate) async fn open_again_with(&mut self, settings: &Settings) {
         self.store = None;
@@ -97,6 +109,18 @@ impl Stage {
         match self.submit(new, now).await.unwrap() {
             Submitted::Known(found) => found,
             other => panic!("is not known: {other:?}"),
+        }
+    }
+
+    /// Submits what there must be no room for.
+    pub(crate) async fn full(&self, new: NewJob, now: Epoch) -> Full {
+        let id = new.id;
+        match self.submit(new, now).await.unwrap() {
+            Submitted::Full(full) => {
+                assert!(self.job(id).await.unwrap().is_none());
+                full
+            }
+            other => panic!("there is room: {other:?}"),
         }
     }
 

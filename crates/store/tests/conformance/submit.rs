@@ -158,6 +158,63 @@ pub(crate) async fn a_fresh_submission_of_the_unknown_is_current(stage: Stage) {
     assert!(stage.new_job(again(new("a")), at(6)).await.is_current);
 }
 
+pub(crate) async fn a_slow_older_twin_leaves_the_newer_result(stage: Stage) {
+    let old = stage.claimed("a", at(5)).await;
+    let slow = stage.new_job(again(new("a")), at(6)).await;
+    let slow = stage.claim(slow.id, "r", at(6)).await;
+    let young = stage.new_job(again(new("a")), at(6)).await;
+    let young = stage.claim(young.id, "r", at(7)).await;
+    assert!(stage.complete(&young, "3", at(8)).await.is_current);
+    for (older, result) in [(&slow, "2"), (&old, "1")] {
+        let ended = stage.complete(older, result, at(9)).await;
+        assert_eq!((ended.status(at(9)), ended.is_current), (Status::Completed, false));
+        let found = stage.found(older.id).await;
+        assert_eq!((&found.job, found.end.unwrap().output.as_deref()), (&ended, Some(result)));
+    }
+    let known = stage.known(new("a"), at(10)).await;
+    assert_eq!((known.job.id, known.end.unwrap().output.as_deref()), (young.id, Some("3")));
+    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+}
+
+pub(crate) async fn a_result_replaces_a_later_submission_without_a_valid_one(stage: Stage) {
+    for name in ["failed", "cancelled", "expired", "invalid", "deleted"] {
+        // Nothing is known of the key when the later one is submitted, so that is the one that is found.
+        let old = stage.claimed(name, at(5)).await;
+        let slow = stage.new_job(again(new(name)), at(6)).await;
+        let slow = stage.claim(slow.id, "r", at(6)).await;
+        stage.cancel(old.id, Cancel::All, at(7)).await;
+        let ttl = with(new(name), |options| options.ttl = Some(Duration::from_millis(2)));
+        let young = stage.new_job(ttl, at(8)).await;
+        let young = stage.claim(young.id, "r", at(8)).await;
+        assert!(young.is_current);
+        match name {
+            "failed" => _ = stage.fail(&young, "no", at(9)).await,
+            "cancelled" => _ = stage.cancel(young.id, Cancel::All, at(9)).await,
+            "invalid" => {
+                stage.complete(&young, "2", at(9)).await;
+                stage.taken(young.id, Event::Invalid, nothing(), at(9)).await;
+            }
+            "expired" => _ = stage.complete(&young, "2", at(9)).await,
+            _ => _ = stage.delete(&[young.id]).await.unwrap(),
+        }
+        assert!(stage.complete(&slow, "1", at(11)).await.is_current, "{name}");
+        assert_eq!(stage.known(new(name), at(12)).await.job.id, slow.id, "{name}");
+    }
+    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+}
+
+pub(crate) async fn a_result_replaces_a_later_submission_under_way_until_that_one_completes(stage: Stage) {
+    let old = stage.claimed("a", at(5)).await;
+    let slow = stage.new_job(again(new("a")), at(6)).await;
+    let slow = stage.claim(slow.id, "r", at(6)).await;
+    stage.cancel(old.id, Cancel::All, at(7)).await;
+    let young = stage.claimed("a", at(8)).await;
+    stage.complete(&slow, "1", at(9)).await;
+    assert_eq!(stage.known(new("a"), at(10)).await.job.id, slow.id);
+    assert!(stage.complete(&young, "2", at(11)).await.is_current);
+    assert_eq!(stage.known(new("a"), at(12)).await.job.id, young.id);
+}
+
 pub(crate) async fn a_repeated_submission_is_the_same_job(stage: Stage) {
     let job = stage.new_job(once(again(new("a")), "k"), at(5)).await;
     let found = stage.known(once(again(new("a")), "k"), at(6)).await;

@@ -32,7 +32,7 @@ pub(crate) async fn a_hundred_repeated_submissions_at_once_are_one_job(stage: St
             match store.submit(once(crate::stage::again(new("a")), "k"), at(5)).await.unwrap() {
                 Submitted::New(job) => job.id,
                 Submitted::Known(found) => found.job.id,
-                Submitted::Conflict => panic!("they are equal"),
+                Submitted::Conflict | Submitted::Full(_) => panic!("they are equal, and there is room"),
             }
         });
     }
@@ -101,6 +101,32 @@ pub(crate) async fn sums_are_right_after_many_at_once(stage: Stage) {
         });
     }
     callers.join_all().await;
+    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+}
+
+pub(crate) async fn of_many_results_at_once_the_last_submissions_is_known(stage: Stage) {
+    for round in 0..4_u64 {
+        let name = round.to_string();
+        let mut claimed = Vec::new();
+        for _ in 0..40 {
+            let job = stage.new_job(crate::stage::again(new(&name)), at(5)).await;
+            claimed.push(stage.claim(job.id, "r", at(6)).await);
+        }
+        let last = claimed.last().unwrap().id;
+        let mut runners = JoinSet::new();
+        for job in claimed {
+            let store = stage.shared();
+            runners.spawn(async move {
+                let word = crate::stage::word_of(&job);
+                let event =
+                    pilotlight_core::job::Event::Complete { word, result: crate::stage::fingerprint("42") };
+                let said = store.say(job.id, event, crate::stage::output("42"), at(7)).await.unwrap();
+                assert!(matches!(said, pilotlight_store::Said::Taken(_)), "{said:?}");
+            });
+        }
+        runners.join_all().await;
+        assert_eq!(stage.known(new(&name), at(8)).await.job.id, last);
+    }
     assert_eq!(stage.check().await.unwrap(), [""; 0]);
 }
 

@@ -71,7 +71,7 @@ pub(crate) async fn the_backlog_says_what_waits_and_until_when(stage: Stage) {
         let mut backlog = stage.backlog(at(now)).await.unwrap();
         backlog.ready.sort();
         let ready: Vec<_> = ready.into_iter().map(|(of, jobs)| (job_type(of), jobs)).collect();
-        assert_eq!(backlog, Backlog { ready, next_at: next_at.map(at) }, "{now}");
+        assert_eq!((backlog.ready, backlog.next_at), (ready, next_at.map(at)), "{now}");
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn a_joined_job_whose_time_came_earlier_is_in_the_backlog(stage
     stage.new_job(with(new("a"), |options| options.run_at = at(50)), at(5)).await;
     stage.known(new("a"), at(6)).await;
     let backlog = stage.backlog(at(6)).await.unwrap();
-    assert_eq!(backlog, Backlog { ready: vec![(job_type("render"), 1)], next_at: None });
+    assert_eq!((backlog.ready, backlog.next_at), (vec![(job_type("render"), 1)], None));
 }
 
 pub(crate) async fn available_jobs_are_listed_in_the_order_of_submission(stage: Stage) {

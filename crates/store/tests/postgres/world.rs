@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Event, Fingerprint, Freshness, Job, JobId, Options, Rules, Word};
+use pilotlight_core::job::{Event, Fingerprint, Freshness, Job, JobId, Options, Room, Rules, Word};
 use pilotlight_core::time::Epoch;
 use pilotlight_store::postgres::Postgres;
 use pilotlight_store::{Answer, Error, Limits, NewJob, Payload, Said, Settings, Store, Submitted, Told};
@@ -37,7 +37,8 @@ pub(crate) async fn try_open(address: &str) -> Result<Arc<Postgres>, Error> {
         failed_ttl: Duration::from_mins(10),
     };
     let limits = Limits { console_bytes: 1_000 };
-    Postgres::open(address, Settings { rules, hooked: Arc::new(HashSet::new()), limits }).await
+    let (hooked, room) = (Arc::new(HashSet::new()), Room::default());
+    Postgres::open(address, Settings { rules, hooked, limits, room }).await
 }
 
 pub(crate) fn at(millis: u64) -> Epoch {
@@ -79,7 +80,9 @@ pub(crate) fn new(of: &str, number: u64) -> NewJob {
 pub(crate) async fn submit(store: &dyn Store, new: NewJob) -> Job {
     match store.submit(new, at(1)).await.unwrap() {
         Submitted::New(job) => job,
-        other @ (Submitted::Known(_) | Submitted::Conflict) => panic!("is not new: {other:?}"),
+        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::Full(_)) => {
+            panic!("is not new: {other:?}")
+        }
     }
 }
 

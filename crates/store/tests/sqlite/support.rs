@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::{Freshness, JobId, Options, Rules};
+use pilotlight_core::job::{Freshness, JobId, Options, Room, Rules};
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{Error, Limits, NewJob, Settings, Store, sqlite};
 
@@ -79,6 +79,7 @@ pub(crate) fn open(folder: &Path) -> Result<Arc<dyn Store>, Error> {
         },
         hooked: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: 1024 * 1024 },
+        room: Room::default(),
     };
     sqlite::Sqlite::open(folder, settings)
 }

@@ -5,6 +5,7 @@ pub(crate) mod store;
 mod checks;
 mod document;
 mod frames;
+mod full;
 mod hooks;
 mod hostile;
 mod killed;

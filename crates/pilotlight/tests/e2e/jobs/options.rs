@@ -15,6 +15,7 @@ over_each_store! {
     a_result_is_valid_for_as_long_as_its_caller_said
     a_failure_is_remembered_for_a_while_and_then_tried_again
     a_fresh_submission_is_computed_again_and_replaces_what_is_known
+    a_slow_older_twin_does_not_take_the_known_result_back
     an_idempotency_key_makes_a_fresh_submission_safe_to_repeat_over_a_restart
     the_most_urgent_job_whose_time_has_come_goes_first
     a_job_is_tried_as_often_as_its_caller_said_with_longer_and_longer_pauses
@@ -115,6 +116,23 @@ fn a_fresh_submission_is_computed_again_and_replaces_what_is_known(store: &Store
     // While nothing is known, the others join it.
     let (code, told) = caller.submit_with("another", &json!({}), &fresh);
     assert_eq!((code, id(&caller.submit("another", &json!({})))), (201, id(&told)));
+}
+
+fn a_slow_older_twin_does_not_take_the_known_result_back(store: &Store) {
+    let server = store.serve(&[]);
+    let mut caller = Party::at(server.address());
+    let old = id(&caller.submit(TYPE, &json!({})));
+    let mut slow = Party::at(server.address()).of_runner("slow");
+    let held = slow.next(TYPE, 10_000).expect("the old one");
+    assert_eq!(slow.say("start", &held, json!({})).status, 200);
+    let (_, young) = caller.submit_with(TYPE, &json!({}), &json!({ "fresh": true }));
+    runner(&server).execute(TYPE, &json!({ "n": 2 }));
+    let done = slow.say("complete", &held, json!({ "output_data": { "n": 1 } }));
+    assert_eq!(done.status, 200, "{done:?}");
+    let told = caller.submit(TYPE, &json!({}));
+    assert_eq!((id(&told), &told["result"]["output_data"]["n"]), (id(&young), &json!(2)));
+    let told = caller.job(&old);
+    assert_eq!((&told["status"], &told["result"]["output_data"]["n"]), (&json!("completed"), &json!(1)));
 }
 
 fn an_idempotency_key_makes_a_fresh_submission_safe_to_repeat_over_a_restart(store: &Store) {

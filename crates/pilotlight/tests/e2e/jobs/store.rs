@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::Rules;
+use pilotlight_core::job::{Room, Rules};
 use pilotlight_store::postgres::Postgres;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, Settings};
@@ -81,7 +81,12 @@ fn settings(hooked: &str) -> Settings {
         failed_ttl: Duration::from_mins(10),
     };
     let hooked = HashSet::from([JobType::parse(hooked).expect("a name")]);
-    Settings { rules, hooked: Arc::new(hooked), limits: Limits { console_bytes: 1024 } }
+    Settings {
+        rules,
+        hooked: Arc::new(hooked),
+        limits: Limits { console_bytes: 1024 },
+        room: Room::default(),
+    }
 }
 
 /// Makes a test over each kind of store of each of these functions.

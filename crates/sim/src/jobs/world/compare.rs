@@ -70,6 +70,7 @@ impl World {
         });
         let expected: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
         Broken::unless_same("the backlog", &got, &expected)?;
+        Broken::unless_same("what waits", &backlog.waiting, &self.model.waiting())?;
         Broken::unless_same(
             "when the next job's time comes",
             &backlog.next_at.map(since_began),

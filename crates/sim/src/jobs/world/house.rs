@@ -79,6 +79,7 @@ fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, pilotlight_
         rules: settings.rules(),
         hooked: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: settings.console_bytes },
+        room: settings.room,
     };
     Sqlite::open(folder, settings)
 }
