@@ -2,6 +2,7 @@
 //! commits, and only then answers: with many callers one sync of the disk serves them all. When the transaction does
 //! not come about, nothing of it has happened, everybody in it is told so, and the next one is tried afresh.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 
@@ -143,11 +144,16 @@ impl Desk {
 
     fn transact(&self, batch: &mut [Box<dyn Verb>]) -> Result<(), Error> {
         self.say("BEGIN IMMEDIATE")?;
-        let mut sum = Delta::default();
+        let (mut sum, sums_at_first) = (Delta::default(), Cell::new(None));
         for verb in batch {
             self.say("SAVEPOINT verb")?;
-            let mut tx =
-                Tx { db: &self.db, settings: &self.settings, delta: Delta::default(), sums_before: sum.sums };
+            let mut tx = Tx {
+                db: &self.db,
+                settings: &self.settings,
+                delta: Delta::default(),
+                sums_at_first: &sums_at_first,
+                sums_before: sum.sums,
+            };
             match verb.run(&mut tx) {
                 Ok(()) => sum.add(tx.delta),
                 Err(error) => self.undo(error)?,
