@@ -116,11 +116,11 @@ fn a_client_asks_again_over_many_time_outs_and_then_receives() {
 #[test]
 fn a_client_that_gives_up_after_its_keepalive_leaves_nothing_behind() {
     need!("node", "clients");
-    let server = Server::with(&[("CONNECTION_TIMEOUT_MS", "100"), ("KEEPALIVE_MS", "500")]);
+    let server = Server::with(&[("CONNECTION_TIMEOUT_MS", "100"), ("KEEPALIVE_MS", "2000")]);
     let mut runner = Runners::start(&one(&server));
     assert_eq!(runner.hear("ended")["why"], "no run");
     assert!(runner.ended().success());
-    assert!(runner.said("timed-out").len() >= 4, "it polled again and again until then");
+    assert!(runner.said("timed-out").len() >= 2, "it polled again and again until then");
     server.is_well();
 }
 

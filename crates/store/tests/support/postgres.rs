@@ -83,9 +83,10 @@ impl Server {
         self.psql(database_of(address), sql)
     }
 
-    /// Whether it answers just now.
-    pub(crate) fn answers(&self, address: &str) -> bool {
-        self.try_psql(database_of(address), "SELECT 1").status.success()
+    /// The same of a server that may not answer just now, as while it repairs itself.
+    pub(crate) fn ask(&self, address: &str, sql: &str) -> Option<String> {
+        let output = self.try_psql(database_of(address), sql);
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// Runs SQL that begins a transaction and finds something, and stays in it.
