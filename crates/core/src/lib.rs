@@ -28,4 +28,6 @@ pub mod line;
 pub mod rate;
 pub mod retry;
 
+pub mod command;
+
 pub mod access;

@@ -206,3 +206,18 @@ pub const CLIENT_CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long our own clients wait for an answer, beyond what they asked the service to wait.
 pub const CLIENT_ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Bytes of a job's console that our own runner tells: what the contract allows.
+pub const CONSOLE_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a long console's end that are told; the rest is its beginning.
+pub const CONSOLE_TAIL_BYTES: usize = 256 * 1024;
+
+/// Bytes of console in one word: were all of it escapes, the word would still be taken.
+pub const CONSOLE_PIECE_BYTES: usize = 256 * 1024;
+
+/// Bytes of a line that tells progress; longer ones are console.
+pub const PROGRESS_LINE_BYTES: usize = 64;
+
+/// Bytes of a command's last line that go into its error.
+pub const LAST_WORDS_BYTES: usize = 1000;
