@@ -221,3 +221,15 @@ pub const PROGRESS_LINE_BYTES: usize = 64;
 
 /// Bytes of a command's last line that go into its error.
 pub const LAST_WORDS_BYTES: usize = 1000;
+
+/// How often our own runner tells what is new of a command, at most.
+pub const RUNNER_BEATS_EVERY: Duration = Duration::from_secs(1);
+
+/// How long our own runner waits for a job in one poll: below what proxies stand.
+pub const RUNNER_POLLS_FOR: Duration = Duration::from_secs(30);
+
+/// The longest pause of our own runner before it tries again to reach the service.
+pub const RUNNER_PAUSE_AT_MOST: Duration = Duration::from_secs(5);
+
+/// How long our own runner goes on reporting when it should have ended.
+pub const RUNNER_REPORTS_FOR: Duration = Duration::from_secs(5);

@@ -20,5 +20,6 @@ pub mod memory;
 pub mod telemetry;
 
 pub mod client;
+pub mod runner;
 
 pub mod demo;

@@ -62,6 +62,17 @@ impl Console {
         !self.is_full && (self.is_unsure || self.told < self.head.len())
     }
 
+    /// Words that it takes to tell what is left.
+    #[must_use]
+    pub const fn pieces_left(&self) -> usize {
+        match (self.is_behind(), self.is_unsure) {
+            (false, _) => 0,
+            (true, true) => 1,
+            // A character at the border may take a word more; then there is one more in the next round.
+            (true, false) => (self.head.len() - self.told).div_ceil(CONSOLE_PIECE_BYTES),
+        }
+    }
+
     /// The command wrote all it will.
     pub fn end(&mut self) {
         self.shorten();
@@ -75,6 +86,8 @@ impl Console {
 
     /// What the next word carries. What became of it is to be said before the next.
     pub fn tell(&mut self) -> Tell<'_> {
+        // Whoever sent the last word was interrupted.
+        self.unheard();
         if !self.is_behind() {
             return Tell::Nothing;
         }

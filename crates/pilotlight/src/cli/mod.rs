@@ -6,6 +6,7 @@ mod connect;
 pub mod config;
 pub mod demo;
 pub mod health;
+mod runner;
 pub mod serve;
 mod store;
 
