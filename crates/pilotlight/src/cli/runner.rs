@@ -114,12 +114,18 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 async fn work(settings: Settings, client: Client, grace: Duration) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let (types, slots, address) = (settings.kinds.len(), settings.slots, client.address());
+    let types: Vec<_> = settings.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    let line = format!(
+        "pilotlight takes {} from {}, {} at a time",
+        types.join(", "),
+        client.address(),
+        settings.slots
+    );
     let crew = tokio::select! {
         crew = Crew::start(settings, client) => crew.map_err(|failure| anyhow::anyhow!("failed to {failure}"))?,
         () = signals.next() => return Ok(()),
     };
-    println!("pilotlight takes jobs of {types} types from {address}, {slots} at a time");
+    println!("{line}");
     signals.next().await;
     tracing::info!("finishing what is under way");
     tokio::select! {

@@ -24,6 +24,7 @@ mod dark;
 mod matching;
 
 mod jobs;
+mod runner;
 
 mod dashboard;
 mod page;
