@@ -69,7 +69,11 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<bool> {
     let machine = Machine::look()?;
     let product = args.server.canonicalize().with_context(|| args.server.display().to_string())?;
     let (python, scripts) = (python()?, Folder::create()?);
-    let server = Server::start(&product, &["serve"], &[("PILOTLIGHT_SERVER_PORT", "0")])?;
+    // What a commit costs is the other bench's question.
+    let data = Folder::create_in_memory()?;
+    let data_dir = data.path().to_str().context("a plain path")?;
+    let settings = [("PILOTLIGHT_SERVER_PORT", "0"), ("PILOTLIGHT_SERVER_DATA_DIR", data_dir)];
+    let server = Server::start(&product, &["serve"], &settings)?;
     let start = |job_type, jobs, script, keep| {
         Lane::start(
             &product,

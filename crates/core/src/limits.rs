@@ -204,6 +204,10 @@ pub const CLIENT_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// A service that has not taken our own client's connection by then is not there.
 pub const CLIENT_CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long our own clients keep a connection that they do not use: less than the service does, so that a request never
+/// meets a connection that is just being closed.
+pub const CLIENT_IDLES_FOR: Duration = Duration::from_secs(10);
+
 /// How long our own clients wait for an answer, beyond what they asked the service to wait.
 pub const CLIENT_ANSWER_WITHIN: Duration = Duration::from_secs(30);
 

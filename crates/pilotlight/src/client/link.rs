@@ -4,7 +4,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use pilotlight_core::limits::{CLIENT_ANSWER_BYTES, CLIENT_ANSWER_WITHIN, CLIENT_CONNECT_WITHIN};
+use pilotlight_core::limits::{
+    CLIENT_ANSWER_BYTES, CLIENT_ANSWER_WITHIN, CLIENT_CONNECT_WITHIN, CLIENT_IDLES_FOR,
+};
 use pilotlight_core::retry;
 use pilotlight_wire::warm_start::Refused;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -87,6 +89,7 @@ impl Client {
         let headers = key.map(|key| HeaderMap::from_iter([(AUTHORIZATION, key.0)])).unwrap_or_default();
         // A redirection would carry the key to somebody else.
         let http = http.redirect(Policy::none()).connect_timeout(CLIENT_CONNECT_WITHIN);
+        let http = http.pool_idle_timeout(CLIENT_IDLES_FOR);
         let http = if is_here(&base) { http.no_proxy() } else { http };
         let http = http.default_headers(headers).build()?;
         Ok(Self { http, base, patience: Duration::ZERO })

@@ -1,6 +1,7 @@
 //! Speaks to the service about one job: that it lives, what its command writes, and how it ended, until that is taken.
 //! A word that was refused for its lease is the last one.
 
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::crew::Stop;
-use crate::client::{Client, Failure, Job, Verdict};
+use crate::client::{Client, Failure, Job, Reason, Verdict};
 
 /// The pause after the first report that did not arrive; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -156,6 +157,7 @@ impl<'a> Voice<'a> {
 
     /// Tells how it ended, until that is taken or refused, or there is no more time.
     pub(super) async fn report(&self, mut done: Done, stop: &Stop) {
+        let mut over = pin!(stop.over(RUNNER_REPORTS_FOR));
         let mut failures = 0;
         while let Err(failure) = self.try_to_report(&mut done).await {
             failures += 1;
@@ -163,7 +165,7 @@ impl<'a> Voice<'a> {
                 tracing::warn!(job = self.job.job_id, "failed to {failure}; trying on");
             }
             let pause = retry::pause(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
-            if !failure.is_passing() || timeout(pause, stop.over(RUNNER_REPORTS_FOR)).await.is_ok() {
+            if !failure.is_passing() || timeout(pause, over.as_mut()).await.is_ok() {
                 tracing::warn!(job = self.job.job_id, "gave up on telling how a job ended; its lease ends");
                 return;
             }
@@ -176,8 +178,11 @@ impl<'a> Voice<'a> {
                 return Ok(());
             }
             while self.heard().console.pieces_left() > 1 {
-                if self.is_stale(self.heartbeat().await?) {
-                    return Ok(());
+                match self.heartbeat().await {
+                    Ok(verdict) if self.is_stale(verdict.clone()) => return Ok(()),
+                    // It takes no more of the console; the rest is left out.
+                    Ok(_) | Err(Failure { reason: Reason::Refused(400, _), .. }) => {}
+                    Err(failure) => return Err(failure),
                 }
             }
             let told = self.next_piece();

@@ -44,6 +44,7 @@ mod soak;
 mod tls;
 mod tokens;
 
+mod client;
 mod command_line;
 mod handover;
 mod health;

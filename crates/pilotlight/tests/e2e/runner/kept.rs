@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::jobs::Party;
+use crate::support::process::Folder;
 use crate::support::python;
 use crate::support::runner::{Runner, Scripts};
 use crate::support::server::Server;
@@ -130,7 +131,9 @@ fn a_line_too_many_is_nobodys_result() {
 #[test]
 fn a_kept_process_is_much_faster_than_a_fresh_one() {
     need!("clients");
-    let server = Server::start();
+    let data = Folder::in_memory();
+    let data = data.path().to_str().expect("a plain path");
+    let server = Server::with(&[("PILOTLIGHT_SERVER_DATA_DIR", data)]);
     let interpreter = python::interpreter();
     let interpreter = interpreter.to_str().expect("a plain path");
     let fresh = "import json, decimal, sys\nprint(json.dumps(json.load(sys.stdin)))";
