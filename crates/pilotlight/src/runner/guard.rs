@@ -33,28 +33,36 @@ type Group = Arc<Mutex<Option<i32>>>;
 /// Starts the command and watches over it until nothing of it is left.
 ///
 /// # Errors
-/// The descriptor is no socket, or the kernel refuses what a guard needs.
+/// The descriptor is no socket, or the kernel refuses what a guard needs; then there is no command.
 pub fn run(control: RawFd, command: &[OsString]) -> io::Result<()> {
     let mut runner = sys::inherited(control)?;
+    let orders = runner.try_clone()?;
     sys::adopt_orphans()?;
-    let child = match start(command) {
-        Ok(child) => child,
-        Err(error) => return writeln!(runner, "failed {error}"),
-    };
+    match start(command) {
+        Ok(child) => {
+            watch(&child, &mut runner, orders);
+            Ok(())
+        }
+        Err(error) => writeln!(runner, "failed {error}"),
+    }
+}
+
+/// From here on nothing is a reason to leave: a runner that is gone hears nothing, and is heard of by its silence.
+fn watch(child: &Child, runner: &mut UnixStream, orders: UnixStream) {
     // While we hold its ends of the pipes, nobody sees that it closed them.
-    sys::let_go_of_stdio()?;
-    let leader = i32::try_from(child.id()).map_err(io::Error::other)?;
+    _ = sys::let_go_of_stdio();
+    let leader = child.id().cast_signed();
     let group = Arc::new(Mutex::new(Some(leader)));
-    writeln!(runner, "started {leader}")?;
-    let (orders, ordered) = (runner.try_clone()?, Arc::clone(&group));
+    let ordered = Arc::clone(&group);
     thread::spawn(move || obey(orders, &ordered));
-    let exit = sys::wait_for(leader)?;
+    _ = writeln!(runner, "started {leader}");
+    let exit = sys::wait_for(leader).unwrap_or(Exit::Unseen);
     clear(leader, &group);
-    match exit {
+    _ = match exit {
         Exit::Code(code) => writeln!(runner, "exited {code}"),
         Exit::Signal(number) => writeln!(runner, "killed {number}"),
         Exit::Unseen => Ok(()),
-    }
+    };
 }
 
 fn start(command: &[OsString]) -> io::Result<Child> {

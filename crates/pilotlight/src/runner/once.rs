@@ -35,7 +35,8 @@ pub(super) enum Why {
 /// What a command wrote, and how it ended.
 struct Ran {
     exit: Exit,
-    stdout: Vec<u8>,
+    /// None when it is too long.
+    stdout: Option<Vec<u8>>,
 }
 
 impl Slot {
@@ -57,13 +58,15 @@ impl Slot {
             Ok(ran) => (Some(ran), None),
             Err(why) => (self.end(&mut orders, running).await, Some(why)),
         };
+        let Ran { exit, stdout } = ran.unwrap_or(Ran { exit: Exit::Unseen, stdout: None });
         let killed = match why {
             Some(Why::Gone) => return Done::Gone,
             Some(Why::Killed(killed)) => Some(killed),
+            // It ended before it could be killed.
+            None if stdout.is_none() => Some(Killed::TooLong(self.settings.output_bytes)),
             None => None,
         };
-        let Ran { exit, stdout } = ran.unwrap_or(Ran { exit: Exit::Unseen, stdout: Vec::new() });
-        let (stdout, output) = result::read(&stdout);
+        let (stdout, output) = result::read(&stdout.unwrap_or_default());
         let last_words = voice.last_words();
         match judged(&Ending { exit, killed, stdout, last_words: &last_words }) {
             Ok(()) => output.map_or(Done::Gone, Done::Result),
@@ -138,18 +141,18 @@ async fn feed(mut stdin: ChildStdin, input: &str) {
     _ = stdin.write_all(input.as_bytes()).await;
 }
 
-/// All of it, up to so many bytes.
-async fn collect(mut stdout: impl AsyncRead + Unpin, at_most: usize, too_long: &Notify) -> Vec<u8> {
+/// All of it, up to so many bytes; none when there are more.
+async fn collect(mut stdout: impl AsyncRead + Unpin, at_most: usize, too_long: &Notify) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut chunk = vec![0; CHUNK];
     while let Ok(read @ 1..) = stdout.read(&mut chunk).await {
         if bytes.len() + read > at_most {
             too_long.notify_one();
-            break;
+            return None;
         }
         bytes.extend_from_slice(&chunk[..read]);
     }
-    bytes
+    Some(bytes)
 }
 
 async fn listen(mut stderr: ChildStderr, voice: &Voice<'_>) {
