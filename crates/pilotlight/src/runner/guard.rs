@@ -54,7 +54,10 @@ fn watch(child: &Child, runner: &mut UnixStream, orders: UnixStream) {
     let leader = child.id().cast_signed();
     let group = Arc::new(Mutex::new(Some(leader)));
     let ordered = Arc::clone(&group);
-    thread::spawn(move || obey(orders, &ordered));
+    if thread::Builder::new().spawn(move || obey(orders, &ordered)).is_err() {
+        // Nobody would hear the runner.
+        kill(leader);
+    }
     _ = writeln!(runner, "started {leader}");
     let exit = sys::wait_for(leader).unwrap_or(Exit::Unseen);
     clear(leader, &group);
