@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_program_is_found_as_a_shell_would() {
         assert!(found(Path::new("sh")).unwrap().is_absolute());
-        for wrong in ["./no-such-program", "no-such-program-anywhere", "/etc/hostname"] {
+        for wrong in ["./no-such-program", "no-such-program-anywhere", "/"] {
             assert!(found(Path::new(wrong)).is_err(), "{wrong}");
         }
     }

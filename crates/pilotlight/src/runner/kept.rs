@@ -6,12 +6,13 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pilotlight_core::command::{Exit, Kept as Used, cannot_start, ended_kept, said_error};
 use pilotlight_wire::runner::NextJob;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStderr, ChildStdout};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -21,6 +22,7 @@ use super::processes::resident_bytes;
 use super::result;
 use super::settings::{Keeping, Kind};
 use super::slot::Slot;
+use super::sys::unread;
 use super::voice::{Done, Voice};
 
 /// Bytes read at a time.
@@ -45,6 +47,8 @@ enum Turn {
     OutOfStep(Vec<u8>),
     /// It closed its stdout.
     Closed,
+    /// It did so without having read a byte of the job.
+    Left,
 }
 
 impl Slot {
@@ -73,17 +77,42 @@ impl Slot {
 
     /// Executes the job by the process that is kept for its type.
     pub(super) async fn by_kept(&mut self, kind: &Kind, job: &NextJob, voice: &Voice<'_>) -> Done {
-        let mut kept = match self.fit(kind).await {
+        let there = match self.fit(kind).await {
             Ok(kept) => kept,
             Err(error) => return Done::Failed(cannot_start(&error.to_string())),
         };
+        match self.take_turn(there, kind, job, voice).await {
+            Some(done) => done,
+            // It was about to end when the job came.
+            None => match self.keep(kind).await {
+                Ok(kept) => self
+                    .take_turn(kept, kind, job, voice)
+                    .await
+                    .unwrap_or_else(|| Done::Failed(ended_kept(Exit::Code(0), None, &voice.last_words()))),
+                Err(error) => Done::Failed(cannot_start(&error.to_string())),
+            },
+        }
+    }
+
+    /// None when the process ended and knew nothing of the job.
+    async fn take_turn(
+        &mut self,
+        mut kept: Kept,
+        kind: &Kind,
+        job: &NextJob,
+        voice: &Voice<'_>,
+    ) -> Option<Done> {
         let input = one_line(job.input_params.get());
         let too_long = Notify::new();
         let turn = tokio::select! {
             turn = kept.turn(&input, self.settings.output_bytes, &too_long, voice) => Ok(turn),
             why = self.ends(voice, &too_long) => Err(why),
         };
-        match turn {
+        Some(match turn {
+            Ok(Turn::Left) => {
+                self.let_go(kept, voice).await;
+                return None;
+            }
             Ok(Turn::Line(line)) => {
                 kept.drain(voice);
                 kept.used.did(resident_bytes(kept.child.id));
@@ -110,7 +139,7 @@ impl Slot {
                     Why::Killed(killed) => Done::Failed(ended_kept(exit, Some(killed), "")),
                 }
             }
-        }
+        })
     }
 
     async fn fit(&mut self, kind: &Kind) -> std::io::Result<Kept> {
@@ -191,22 +220,25 @@ impl Kept {
 
     async fn turn(&mut self, input: &str, at_most: usize, too_long: &Notify, voice: &Voice<'_>) -> Turn {
         let Pipes { stdin, stdout, stderr } = &mut self.child.pipes;
-        let mut feeding = pin!(async {
-            _ = stdin.write_all(input.as_bytes()).await;
-        });
-        let mut answering = pin!(line(stdout, at_most, too_long));
-        let mut listening = pin!(listen(stderr, voice));
-        let (mut is_fed, mut is_silent) = (false, false);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut feeding, if !is_fed => is_fed = true,
-                turn = &mut answering => return match turn {
-                    Turn::Line(line) if !is_fed => Turn::OutOfStep(line),
-                    Turn::Line(_) | Turn::OutOfStep(_) | Turn::Closed => turn,
-                },
-                () = &mut listening, if !is_silent => is_silent = true,
+        let written = AtomicUsize::new(0);
+        let turn = {
+            let mut feeding = pin!(feed(stdin, input.as_bytes(), &written));
+            let mut answering = pin!(line(stdout, at_most, too_long));
+            let mut listening = pin!(listen(stderr, voice));
+            let mut is_silent = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut feeding, if written.load(Ordering::Relaxed) < input.len() => {}
+                    turn = &mut answering => break turn,
+                    () = &mut listening, if !is_silent => is_silent = true,
+                }
             }
+        };
+        match turn {
+            Turn::Line(line) if written.load(Ordering::Relaxed) < input.len() => Turn::OutOfStep(line),
+            Turn::Closed if unread(stdin) >= written.load(Ordering::Relaxed) => Turn::Left,
+            Turn::Line(_) | Turn::OutOfStep(_) | Turn::Closed | Turn::Left => turn,
         }
     }
 
@@ -219,6 +251,18 @@ impl Kept {
                 Ok(read @ 1..) => voice.hear(&chunk[..read]),
                 Ok(_) | Err(_) => return,
             }
+        }
+    }
+}
+
+/// Writes all of it, and counts what the pipe took. One that reads no more is waited for no more.
+async fn feed(stdin: &mut ChildStdin, input: &[u8], written: &AtomicUsize) {
+    while written.load(Ordering::Relaxed) < input.len() {
+        match stdin.write(&input[written.load(Ordering::Relaxed)..]).await {
+            Ok(bytes) => {
+                written.fetch_add(bytes, Ordering::Relaxed);
+            }
+            Err(_) => return std::future::pending().await,
         }
     }
 }

@@ -49,6 +49,14 @@ pub(super) fn inherited(descriptor: RawFd) -> io::Result<UnixStream> {
     Ok(unsafe { UnixStream::from_raw_fd(descriptor) })
 }
 
+/// Bytes in a pipe that nobody has read; 0 when nobody knows.
+pub(super) fn unread(pipe: &impl AsRawFd) -> usize {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open as long as `pipe` is borrowed, and the pointer is to `bytes`, which outlives the call.
+    let asked = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    if asked == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+}
+
 /// Descendants whose parents are gone become children of this process. Without effect where there is no such thing.
 pub(super) fn adopt_orphans() -> io::Result<()> {
     #[cfg(target_os = "linux")]
