@@ -1,4 +1,4 @@
-//! Folders of the bench's own, on the disk that is measured; gone with their owner.
+//! Folders of the bench's own, on the disk that is measured, or in memory; gone with their owner.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,20 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn create() -> Result<Self> {
+        Self::create_in(&std::env::temp_dir())
+    }
+
+    /// In memory, where there is such a place: for what is not about the disk.
+    pub(crate) fn create_in_memory() -> Result<Self> {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::create_in(memory) } else { Self::create() }
+    }
+
+    fn create_in(parent: &Path) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("pilotlight-bench-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         fs::create_dir(&path).with_context(|| format!("create {}", path.display()))?;
         Ok(Self { path })
     }

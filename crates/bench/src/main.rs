@@ -2,7 +2,7 @@
 //!
 //! Every figure is a ratio to a floor (the least that could do the same work) taken in the same execution, so that
 //! it means the same on every machine. `floor` is that of matches, `null` and `commits` are those of jobs; `load` drives
-//! them and the real server alike; `matching` and `jobs` measure and judge. Nothing here is shipped.
+//! them and the real server alike; `matching`, `jobs` and `runner` measure and judge. Nothing here is shipped.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to the person who started it")]
 
@@ -21,6 +21,7 @@ mod null;
 mod open_files;
 mod progress;
 mod report;
+mod runner;
 mod scan;
 mod series;
 
@@ -33,6 +34,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::jobs::JobsArgs;
 use crate::matching::MatchArgs;
+use crate::runner::RunnerArgs;
 
 /// The load generator's threads: while matches are measured it has a core of its own, as the servers have.
 const LOAD_THREADS: usize = 1;
@@ -67,6 +69,10 @@ enum Command {
     ///
     /// Exits with 1 when a goal is missed and with 2 when nothing could be measured.
     Jobs(JobsArgs),
+    /// Measure `pilotlight runner`: a job by a command of its own, and by one that is kept.
+    ///
+    /// Exits with 1 when a goal is missed and with 2 when nothing could be measured.
+    Runner(RunnerArgs),
 }
 
 fn main() -> ExitCode {
@@ -88,6 +94,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Match(args) => measure(matching::run(args)),
         Command::Null { port } => null::serve(port).map(|()| true),
         Command::Jobs(args) => measure(jobs::run(args)),
+        Command::Runner(args) => measure(runner::run(args)),
     }
 }
 

@@ -29,4 +29,6 @@ pub mod line;
 pub mod rate;
 pub mod retry;
 
+pub mod command;
+
 pub mod access;

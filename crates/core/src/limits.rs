@@ -219,3 +219,43 @@ pub const RUNNER_KEPT_AT_LEAST: Duration = Duration::from_secs(60 * 60);
 
 /// Old jobs, and old runners, that are forgotten in one transaction.
 pub const PRUNE_AT_A_TIME: usize = 500;
+
+/// Bytes of an answer that our own clients read: 1,000 jobs in a list, or a result and a console that are all escapes.
+pub const CLIENT_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// A service that has not taken our own client's connection by then is not there.
+pub const CLIENT_CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long our own clients keep a connection that they do not use: less than the service does, so that a request never
+/// meets a connection that is just being closed.
+pub const CLIENT_IDLES_FOR: Duration = Duration::from_secs(10);
+
+/// How long our own clients wait for an answer, beyond what they asked the service to wait.
+pub const CLIENT_ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Bytes of a job's console that our own runner tells: what the contract allows.
+pub const CONSOLE_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a long console's end that are told; the rest is its beginning.
+pub const CONSOLE_TAIL_BYTES: usize = 256 * 1024;
+
+/// Bytes of console in one word: were all of it escapes, the word would still be taken.
+pub const CONSOLE_PIECE_BYTES: usize = 256 * 1024;
+
+/// Bytes of a line that tells progress; longer ones are console.
+pub const PROGRESS_LINE_BYTES: usize = 64;
+
+/// Bytes of a command's last line that go into its error.
+pub const LAST_WORDS_BYTES: usize = 1000;
+
+/// How often our own runner tells what is new of a command, at most.
+pub const RUNNER_BEATS_EVERY: Duration = Duration::from_secs(1);
+
+/// How long our own runner waits for a job in one poll: below what proxies stand.
+pub const RUNNER_POLLS_FOR: Duration = Duration::from_secs(30);
+
+/// The longest pause of our own runner before it tries again to reach the service.
+pub const RUNNER_PAUSE_AT_MOST: Duration = Duration::from_secs(5);
+
+/// How long our own runner goes on reporting when it should have ended.
+pub const RUNNER_REPORTS_FOR: Duration = Duration::from_secs(5);

@@ -19,4 +19,7 @@ pub mod clock;
 pub mod memory;
 pub mod telemetry;
 
+pub mod client;
+pub mod runner;
+
 pub mod demo;

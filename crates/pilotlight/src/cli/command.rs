@@ -1,13 +1,15 @@
 //! Reads the command line, runs the command, and turns its end into an exit code: 0 done, 1 failed, 2 the command
 //! line or the configuration is wrong.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{config, demo, health, serve, store};
+use super::{config, demo, health, runner, serve, store};
 use crate::app::Part;
+use crate::runner::guard;
 
 /// Keeps work from ever starting cold.
 #[derive(Debug, Parser)]
@@ -45,6 +47,19 @@ enum Command {
         /// Print what it said, which is JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Execute jobs: one command for each type of them.
+    #[command(long_about = runner::ABOUT, after_long_help = runner::EXAMPLES)]
+    Runner(Box<runner::Args>),
+    /// Watch over one command of a runner; the runner starts it.
+    #[command(hide = true)]
+    Guard {
+        /// The descriptor of the runner's socket.
+        #[arg(long)]
+        control: i32,
+        /// The command.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
     },
     /// Look through the jobs that are remembered, copy them, put a copy back.
     Store {
@@ -91,6 +106,8 @@ pub fn run() -> ExitCode {
         Command::Serve { settings, only } => serve::run(&settings, &only),
         Command::Config { settings, json } => config::run(&settings, json),
         Command::Health { settings, url, json } => health::run(&settings, url, json),
+        Command::Runner(args) => runner::run(&args),
+        Command::Guard { control, command } => guard::run(control, &command).map_err(Failure::from),
         Command::Store { task } => store::run(&task),
         Command::Demo { runs, json } => demo::run(runs, json),
     };

@@ -1,10 +1,12 @@
 //! The command line: one file per command, exit codes in one place.
 
 mod command;
+mod connect;
 
 pub mod config;
 pub mod demo;
 pub mod health;
+mod runner;
 pub mod serve;
 mod store;
 

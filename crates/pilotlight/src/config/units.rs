@@ -16,7 +16,9 @@ const SIZES: [(&str, u64); 5] =
 const OTHER_SIZES: [(&str, u64); 5] =
     [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000), ("B", 1)];
 
-pub(super) fn duration(text: &str) -> Option<Duration> {
+/// A duration, such as `90s` or `5m`; a bare number is in milliseconds.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let units = DURATIONS.into_iter();
     amount(text, |unit| units.clone().find(|(name, _)| *name == unit)).map(Duration::from_millis)
 }
@@ -26,8 +28,9 @@ pub(super) fn of_duration(duration: &Duration) -> String {
     in_units(millis(*duration), &DURATIONS)
 }
 
-/// In bytes.
-pub(super) fn size(text: &str) -> Option<u64> {
+/// A size in bytes, such as `1MiB`.
+#[must_use]
+pub fn size(text: &str) -> Option<u64> {
     let units = SIZES.into_iter().chain(OTHER_SIZES);
     amount(text, |unit| units.clone().find(|(name, _)| name.eq_ignore_ascii_case(unit)))
 }

@@ -24,6 +24,7 @@ mod dark;
 mod matching;
 
 mod jobs;
+mod runner;
 
 mod dashboard;
 mod page;
@@ -43,6 +44,7 @@ mod soak;
 mod tls;
 mod tokens;
 
+mod client;
 mod command_line;
 mod handover;
 mod health;

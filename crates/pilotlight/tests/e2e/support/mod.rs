@@ -23,6 +23,7 @@ pub(crate) mod postgres;
 
 pub(crate) mod process;
 pub(crate) mod random;
+pub(crate) mod runner;
 pub(crate) mod settings;
 pub(crate) mod skip;
 pub(crate) mod wait;

@@ -1,7 +1,7 @@
 //! The real Python clients, unchanged, in the virtual environment of `tests/python`.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -68,9 +68,14 @@ impl RunpackRunner {
     }
 }
 
+/// Where the interpreter lies.
+pub(crate) fn interpreter() -> PathBuf {
+    Path::new(VENV).join("bin/python")
+}
+
 /// The interpreter, with nothing in its environment.
 pub(crate) fn python() -> Command {
-    let mut command = Command::new(Path::new(VENV).join("bin/python"));
+    let mut command = Command::new(interpreter());
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command
 }

@@ -1,0 +1,253 @@
+//! `pilotlight runner`: executes jobs as commands until a signal. The first signal lets it finish what it has within its
+//! grace, the second ends it at once.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "people and scripts read what it does and what is wrong"
+)]
+
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use pilotlight_core::command::Wear;
+use pilotlight_core::ids::JobType;
+use pilotlight_core::limits::TYPES_PER_POLL;
+use tokio::runtime::Runtime;
+
+use super::command::Failure;
+use super::connect::Connect;
+use crate::client::Client;
+use crate::config::{Log, duration, size};
+use crate::runner::{Crew, Keeping, Kind, Settings};
+use crate::shutdown::Signals;
+use crate::telemetry::logs;
+
+/// What is in the environment of a command without being asked for: what programs need to find each other and to write
+/// text.
+const USUAL: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];
+
+pub(super) const ABOUT: &str = "\
+Execute jobs: one command for each type of them.
+
+A command reads the job's parameters from stdin (JSON) and writes its result to stdout: one JSON object or list. What it \
+writes to stderr is the job's console, as it is written; a line `::progress 3/10` tells how far it is. It succeeds with exit \
+code 0; any other end is the job's error, with the last line of stderr. No shell is involved: quotes group words, and \
+nothing else is special.
+
+Nothing of a command remains when it has ended, is cancelled, takes too long or loses its lease: all that it started is \
+killed with it, also when the runner itself is killed.";
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pilotlight runner --type hello=./hello.sh
+  pilotlight runner --type resize='python3 resize.py --fast' --type count=./count --slots 8 --timeout 10m
+  pilotlight runner --type embed='python3 -u embed.py' --keep --env CUDA_VISIBLE_DEVICES --env MODE=fast
+
+With --keep a command is started once and reads one line of JSON for each job, which it answers with one line: the result, or \
+`::error` and why there is none:
+
+  import json, sys, numpy          # loaded once
+  for line in sys.stdin:
+      print(json.dumps(work(json.loads(line))), flush=True)";
+
+/// What the runner does.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    connect: Connect,
+    /// A type of jobs and the command that does them; may be repeated.
+    #[arg(long = "type", value_name = "NAME=COMMAND", required = true, value_parser = kind)]
+    kinds: Vec<Kind>,
+    /// Jobs at the same time.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    slots: u16,
+    /// What operators see the runner as; the machine's name when missing.
+    #[arg(long)]
+    name: Option<String>,
+    /// A variable for commands: taken over from here, or set. They get PATH, HOME, LANG, LC_ALL, TZ and these; may be
+    /// repeated.
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    environment: Vec<String>,
+    /// A command that takes longer is ended, and its job fails.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    timeout: Option<Duration>,
+    /// How long a command that is to end may take after SIGTERM before it is killed.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
+    kill_after: Duration,
+    /// How long the runner goes on with what it has after SIGTERM; what is not done by then is killed and fails.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    grace: Duration,
+    /// How much of a result is read; the service has a limit of its own.
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = bytes)]
+    max_output: u64,
+    /// Keep a process per type and slot, which takes one line of JSON for each job.
+    #[arg(long)]
+    keep: bool,
+    /// Jobs that a kept process does before it is replaced; 0 is without bound.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000, requires = "keep")]
+    keep_jobs: u64,
+    /// How old a kept process becomes before it is replaced; 0 is without bound.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time, requires = "keep")]
+    keep_for: Duration,
+    /// How much a kept process may grow after its first job before it is replaced; 0 is without bound.
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = bytes, requires = "keep")]
+    keep_growth: u64,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let client = args.connect.client()?;
+    let settings = args.settings().map_err(|error| {
+        eprintln!("pilotlight: {error:#}");
+        Failure::Config
+    })?;
+    logs::start(&Log::default());
+    let runtime = Runtime::new()?;
+    let ended = runtime.block_on(work(settings, client, args.grace));
+    // What still runs is killed by its guard once we are gone.
+    runtime.shutdown_background();
+    Ok(ended?)
+}
+
+async fn work(settings: Settings, client: Client, grace: Duration) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let types: Vec<_> = settings.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    let line = format!(
+        "pilotlight takes {} from {}, {} at a time",
+        types.join(", "),
+        client.address(),
+        settings.slots
+    );
+    let crew = tokio::select! {
+        crew = Crew::start(settings, client) => crew.map_err(|failure| anyhow::anyhow!("failed to {failure}"))?,
+        () = signals.next() => return Ok(()),
+    };
+    println!("{line}");
+    signals.next().await;
+    tracing::info!("finishing what is under way");
+    tokio::select! {
+        () = crew.stop(grace) => {}
+        () = signals.next() => tracing::warn!("a second signal: exiting at once"),
+    }
+    Ok(())
+}
+
+impl Args {
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let many = self.kinds.len();
+        ensure!(
+            many <= TYPES_PER_POLL,
+            "--type is there {many} times; a runner has at most {TYPES_PER_POLL}"
+        );
+        for (number, kind) in self.kinds.iter().enumerate() {
+            let is_twice = self.kinds[..number].iter().any(|other| other.name == kind.name);
+            ensure!(!is_twice, "--type {} is there twice", kind.name);
+        }
+        let found = |kind: &Kind| Ok(Kind { program: found(&kind.program)?, ..kind.clone() });
+        Ok(Settings {
+            name: self.name.clone().unwrap_or_else(machine),
+            kinds: self.kinds.iter().map(found).collect::<anyhow::Result<_>>()?,
+            slots: self.slots.into(),
+            time_out: self.timeout.filter(|time| !time.is_zero()),
+            kill_after: self.kill_after,
+            output_bytes: usize::try_from(self.max_output).unwrap_or(usize::MAX),
+            environment: self.environment()?,
+            keeping: self.keeping(),
+        })
+    }
+
+    fn keeping(&self) -> Keeping {
+        if !self.keep {
+            return Keeping::Fresh;
+        }
+        let bounded = |count: u64| Some(count).filter(|count| *count > 0);
+        let age = Some(self.keep_for).filter(|age| !age.is_zero());
+        Keeping::Kept(Wear { jobs: bounded(self.keep_jobs), age, growth: bounded(self.keep_growth) })
+    }
+
+    fn environment(&self) -> anyhow::Result<Vec<(OsString, OsString)>> {
+        let usual = USUAL.iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?)));
+        let mut variables: Vec<_> = usual.collect();
+        for said in &self.environment {
+            let (name, value) = match said.split_once('=') {
+                Some((name, value)) => (name, OsString::from(value)),
+                None => (
+                    said.as_str(),
+                    env::var_os(said).with_context(|| format!("--env {said} is not set here"))?,
+                ),
+            };
+            ensure!(!name.is_empty(), "--env has no name before its =");
+            variables.push((name.into(), value));
+        }
+        Ok(variables)
+    }
+}
+
+/// `name=command`
+fn kind(text: &str) -> Result<Kind, String> {
+    let (name, command) = text.split_once('=').ok_or("expected NAME=COMMAND")?;
+    JobType::parse(name).map_err(|why| format!("the name {why}"))?;
+    let mut words = shlex::split(command).ok_or("a quote is not closed")?.into_iter();
+    let program = words.next().ok_or("the command is empty")?;
+    Ok(Kind { name: name.to_owned(), program: program.into(), arguments: words.collect() })
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "expected a time such as 90s or 5m".to_owned())
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    size(text).ok_or_else(|| "expected a size such as 1MiB".to_owned())
+}
+
+/// Where the program lies: as a path, or in PATH.
+fn found(program: &Path) -> anyhow::Result<PathBuf> {
+    let shown = program.display();
+    if program.components().count() > 1 {
+        ensure!(program.exists(), "there is no {shown}");
+        ensure!(is_program(program), "{shown} cannot be executed; `chmod +x` lets it");
+        return Ok(std::path::absolute(program)?);
+    }
+    let folders = env::var_os("PATH").unwrap_or_default();
+    match env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| is_program(path)) {
+        Some(path) => Ok(path),
+        None => bail!("{shown} is not in PATH; a program of this folder is ./{shown}"),
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+}
+
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+    name.or_else(|| env::var("HOSTNAME").ok()).unwrap_or_else(|| "runner".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_a_name_and_words_without_a_shell() {
+        let parsed = kind("a=python3 -c 'print(1)' $HOME *").unwrap();
+        assert_eq!((parsed.name.as_str(), parsed.program.to_str()), ("a", Some("python3")));
+        assert_eq!(parsed.arguments, ["-c", "print(1)", "$HOME", "*"]);
+        assert_eq!(kind("a=b=c d").unwrap().program.to_str(), Some("b=c"));
+        for wrong in ["", "a", "=b", "a=", "a='b"] {
+            assert!(kind(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_program_is_found_as_a_shell_would() {
+        assert!(found(Path::new("sh")).unwrap().is_absolute());
+        for wrong in ["./no-such-program", "no-such-program-anywhere", "/"] {
+            assert!(found(Path::new(wrong)).is_err(), "{wrong}");
+        }
+    }
+}

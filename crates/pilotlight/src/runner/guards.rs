@@ -1,0 +1,77 @@
+//! The runner's guards: starts them one at a time, so that none inherits what belongs to another, and knows them, so that
+//! what is no guard is known to be left over.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use super::processes::children;
+use super::settings::Kind;
+use super::sys::{self, Patience};
+
+/// Rounds of looking for what is left over; each finds at least the children of what was killed in the one before.
+const ROUNDS: usize = 100;
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Guards {
+    binary: PathBuf,
+    known: Mutex<HashSet<i32>>,
+}
+
+impl Guards {
+    /// Takes in what dead guards leave from now on.
+    pub(super) fn new() -> io::Result<Self> {
+        sys::adopt_orphans()?;
+        // Stays the same program when the file is replaced.
+        let running = Path::new("/proc/self/exe");
+        let binary = if running.exists() { running.to_owned() } else { std::env::current_exe()? };
+        Ok(Self { binary, known: Mutex::default() })
+    }
+
+    /// Starts one over this command.
+    pub(super) fn start(
+        &self,
+        kind: &Kind,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> io::Result<(tokio::process::Child, UnixStream)> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ours, theirs) = UnixStream::pair()?;
+        sys::inherit(&theirs)?;
+        let mut command = Command::new(&self.binary);
+        command.arg0("pilotlight").arg("guard").arg("--control").arg(theirs.as_raw_fd().to_string());
+        command.arg("--").arg(&kind.program).args(&kind.arguments);
+        command.env_clear().envs(environment).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let guard = tokio::process::Command::from(command).spawn()?;
+        known.extend(guard.id().and_then(|id| i32::try_from(id).ok()));
+        ours.set_nonblocking(true)?;
+        Ok((guard, ours))
+    }
+
+    /// This one has ended, and was seen to.
+    pub(super) fn forget(&self, guard: i32) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&guard);
+    }
+
+    /// Kills what a dead guard left over: children of ours that are no guards.
+    pub(super) fn sweep(&self) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..ROUNDS {
+            let left: Vec<_> = children().into_iter().filter(|child| !known.contains(child)).collect();
+            if left.is_empty() {
+                return;
+            }
+            left.iter().for_each(|child| sys::signal(*child, libc::SIGKILL));
+            for child in left {
+                sys::reap(child, Patience::Wait);
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What the kernel tells of processes, read from `/proc`. Where there is none, nothing is told.
+
+use std::fs;
+
+/// The children of this process.
+pub(super) fn children() -> Vec<i32> {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let lists =
+        threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let numbers = |list: String| list.split_whitespace().filter_map(|it| it.parse().ok()).collect::<Vec<_>>();
+    lists.flat_map(numbers).collect()
+}
+
+/// Resident memory of a process in bytes; 0 when nobody knows.
+pub(super) fn resident_bytes(process: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kib.unwrap_or(0).saturating_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_kernel_tells_of_children_and_memory() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let id = i32::try_from(child.id()).unwrap();
+        assert!(children().contains(&id));
+        assert!(resident_bytes(i32::try_from(std::process::id()).unwrap()) > 100_000);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(resident_bytes(id), 0);
+    }
+}

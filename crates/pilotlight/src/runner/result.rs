@@ -1,0 +1,65 @@
+//! What stands on a command's stdout, looked at as JSON. What it means is `core::command`'s to say.
+
+use pilotlight_core::command::Stdout;
+use serde_json::value::RawValue;
+use serde_json::{Deserializer, error::Category};
+
+/// What it is, and the result if it is one.
+pub(super) fn read(bytes: &[u8]) -> (Stdout, Option<Box<RawValue>>) {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => return (Stdout::Binary { at: error.valid_up_to() }, None),
+    };
+    let mut values = Deserializer::from_str(text).into_iter::<Box<RawValue>>();
+    let value = match values.next() {
+        None => return (Stdout::Nothing, None),
+        Some(Err(error)) if error.classify() == Category::Eof => {
+            return (Stdout::Half { bytes: text.trim_end().len() }, None);
+        }
+        Some(Err(error)) => return (Stdout::NotJson { at: place(text, &error) }, None),
+        Some(Ok(value)) => value,
+    };
+    let end = values.byte_offset();
+    let rest = &text[end..];
+    if !rest.trim_ascii().is_empty() {
+        return (Stdout::Several { at: end + rest.len() - rest.trim_ascii_start().len() }, None);
+    }
+    if !value.get().starts_with(['{', '[']) {
+        return (Stdout::Scalar, None);
+    }
+    (Stdout::Result, Some(value))
+}
+
+/// serde counts lines and columns from 1.
+fn place(text: &str, error: &serde_json::Error) -> usize {
+    let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    before + error.column().saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_object_or_list_is_a_result() {
+        for (bytes, stdout) in [
+            (&b" {\"a\": 1.0}\n"[..], Stdout::Result),
+            (b"[]", Stdout::Result),
+            (b"", Stdout::Nothing),
+            (b" \n", Stdout::Nothing),
+            (b"1", Stdout::Scalar),
+            (b"null\n", Stdout::Scalar),
+            (b"{\"a\": ", Stdout::Half { bytes: 5 }),
+            (b"[\"abc", Stdout::Half { bytes: 5 }),
+            (b"hello", Stdout::NotJson { at: 0 }),
+            (b"\n hello", Stdout::NotJson { at: 2 }),
+            (b"{} {}", Stdout::Several { at: 3 }),
+            (b"{}\ndone\n", Stdout::Several { at: 3 }),
+            (b"{}\xff", Stdout::Binary { at: 2 }),
+        ] {
+            assert_eq!(read(bytes).0, stdout, "{:?}", String::from_utf8_lossy(bytes));
+        }
+        let (_, result) = read(b" {\"a\": 1.0}\n");
+        assert_eq!(result.unwrap().get(), "{\"a\": 1.0}", "byte for byte");
+    }
+}

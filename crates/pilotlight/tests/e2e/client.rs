@@ -1,0 +1,128 @@
+//! The client that our own commands use, against the real service: every call, and every answer read.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use pilotlight::client::{Client, Job, Key, News, Reason, Submit, Verdict};
+use pilotlight_wire::jobs::Status;
+use pilotlight_wire::requests::{Question, Submission, Wishes, Word};
+use serde_json::value::RawValue;
+use tokio::runtime::Runtime;
+
+use crate::support::server::Server;
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn client(url: &str, key: Option<&str>) -> Client {
+    let key = key.map(|key| Key::parse(key).expect("a line of text"));
+    let base = pilotlight::app::web().expect("certificates of our own");
+    Client::new(base, url.parse().expect("an address"), key).expect("a client")
+}
+
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).expect("JSON")
+}
+
+#[test]
+fn a_job_is_submitted_executed_watched_and_found_again() {
+    let server = Server::start();
+    let client = client(&server.url(), None);
+    Runtime::new().unwrap().block_on(async {
+        let input = raw("{ \"a\": 1.0 }");
+        let job = Submission { job_type: "t", input_params: &input, wishes: Wishes::default() };
+        let question = Question { job_type: "t", input_params: &input, code_version: None };
+        assert!(!client.check(&question).await.unwrap().exists);
+        let submitted = client.submit(&job, Submit::default()).await.unwrap();
+        let id = submitted.job_id.as_str();
+        assert_eq!(submitted.status, Status::Pending);
+
+        let types = ["t".to_owned()];
+        let runner = client.register("a runner", &types).await.unwrap().runner_id;
+        let next = client.next(&runner, &types, SOON).await.unwrap().expect("a job");
+        assert_eq!((next.job_id.as_str(), next.input_params.get(), next.attempt), (id, "{ \"a\": 1.0 }", 1));
+        assert!(client.next(&runner, &types, Duration::ZERO).await.unwrap().is_none());
+        let mine = Job { runner: &runner, id };
+        assert_eq!(client.start(mine, next.lease).await.unwrap(), Verdict::Taken);
+        let word = Word { lease: next.lease, ..Word::default() };
+        let beat = Word { progress_current: Some(1), progress_total: Some(2), console_append: Some("a\n\"b\""), ..word };
+        assert_eq!(client.heartbeat(mine, &beat).await.unwrap(), Verdict::Taken);
+        let late = client.heartbeat(mine, &Word { lease: next.lease + 1, ..word }).await.unwrap();
+        assert!(matches!(late, Verdict::Stale(_)), "{late:?}");
+
+        let mut events = client.events(id).await.unwrap();
+        assert!(matches!(events.next().await.unwrap(), Some(News::Status(job)) if job.status == Status::InProgress));
+        let output = raw("{\"b\": [2]}");
+        let done = client.complete(mine, &Word { output_data: Some(&output), ..word }).await.unwrap();
+        assert_eq!(done, Verdict::Taken);
+        let (mut console, mut progress, mut last) = (String::new(), None, None);
+        while let Some(news) = events.next().await.unwrap() {
+            match news {
+                News::Status(job) => last = Some(job),
+                News::Progress(at) => progress = Some((at.current, at.total)),
+                News::Console(told) => console.push_str(&told.text),
+            }
+        }
+        assert_eq!((console.as_str(), progress), ("a\n\"b\"", Some((1, 2))));
+        let result = last.expect("its end").result.expect("a result");
+        assert_eq!(result.output_data.get(), "{\"b\": [2]}");
+
+        let known = client.submit(&job, Submit { wait: SOON, ..Submit::default() }).await.unwrap();
+        assert_eq!(known.result.expect("it is known").output_data.get(), "{\"b\": [2]}");
+        assert!(client.check(&question).await.unwrap().result.is_some());
+        assert_eq!(client.status(id, SOON).await.unwrap().status, Status::Completed);
+        assert!(!client.cancel(id).await.unwrap().success, "it has ended");
+    });
+}
+
+#[test]
+fn operators_list_show_count_and_delete() {
+    let server = Server::start();
+    let client = client(&server.url(), None);
+    Runtime::new().unwrap().block_on(async {
+        let input = raw("[1]");
+        let wishes =
+            Wishes { fresh: Some(true), priority: Some(3), max_attempts: Some(2), ..Wishes::default() };
+        let job = Submission { job_type: "t", input_params: &input, wishes };
+        let first = client.submit(&job, Submit::default()).await.unwrap().job_id;
+        let key = Submit { idempotency_key: Some("mine"), ..Submit::default() };
+        let second = client.submit(&job, key).await.unwrap().job_id;
+        assert_eq!(client.submit(&job, key).await.unwrap().job_id, second);
+        assert!(client.cancel(&first).await.unwrap().success);
+        let failed = client.jobs(Some(Status::Failed), Some(10)).await.unwrap();
+        assert_eq!(failed.jobs[0].job_id, first);
+        let details = client.job(&second).await.unwrap();
+        assert_eq!(
+            (details.row.status, details.priority, details.input_params.get()),
+            (Status::Pending, 3, "[1]")
+        );
+        let runner = client.register("a runner", &["t".to_owned()]).await.unwrap().runner_id;
+        assert_eq!(client.runners().await.unwrap().runners[0].runner_id, runner);
+        assert_eq!(client.runner(&runner).await.unwrap().runner.name, "a runner");
+        assert_eq!(client.stats().await.unwrap().jobs.total, 2);
+        assert!(client.delete(&first).await.unwrap().success);
+        assert_eq!(client.delete(&first).await.unwrap_err().status(), Some(404));
+        let deleted = client.delete_all(&[&first, &second]).await.unwrap();
+        assert_eq!((deleted.deleted, deleted.failed.len()), (1, 1));
+    });
+}
+
+#[test]
+fn a_refusal_and_a_service_that_is_not_there_are_sentences() {
+    let server = Server::with(&[("SUBMIT_API_KEY", "right")]);
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an open socket");
+    Runtime::new().unwrap().block_on(async {
+        let refused = client(&server.url(), Some("wrong-key")).status("x", Duration::ZERO).await.unwrap_err();
+        let text = refused.to_string();
+        assert!(
+            text.contains("(401)") && text.contains(&server.url()) && !text.contains("wrong-key"),
+            "{text}"
+        );
+        let unknown = client(&server.url(), Some("right")).status("x", Duration::ZERO).await.unwrap_err();
+        assert_eq!(unknown.status(), Some(404), "{unknown}");
+        let patient = client(&format!("http://{free}"), None).with_patience(Duration::from_millis(500));
+        let started = Instant::now();
+        let gone = patient.status("x", Duration::ZERO).await.unwrap_err();
+        assert!(matches!(gone.reason, Reason::Unreachable(_)), "{gone:?}");
+        assert!(started.elapsed() >= Duration::from_millis(200), "it was not asked again");
+    });
+}

@@ -1,0 +1,112 @@
+//! Runners and services that stop: what is under way is finished where it can be, and reported.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::support::jobs::Party;
+use crate::support::process::Folder;
+use crate::support::runner::{Runner, Scripts};
+use crate::support::server::Server;
+use crate::support::wait;
+
+fn submit(server: &Server, input: &Value) -> String {
+    Party::at(server.address()).submit("t", input)["job_id"].as_str().expect("an id").to_owned()
+}
+
+fn ended(server: &Server, id: &str) -> Value {
+    Party::at(server.address()).get(&format!("/api/jobs/{id}?wait_ms=25000")).json()
+}
+
+#[test]
+fn a_runner_that_is_stopped_finishes_what_it_has_and_takes_no_more() {
+    let server = Server::start();
+    let scripts = Scripts::of_shell(&[("t", "sleep 1; echo '{}'")]);
+    let mut runner = Runner::start(&server.url(), &scripts, &[]);
+    let first = submit(&server, &json!([1]));
+    wait::until("the command runs", || scripts.running().len() > 1);
+    let second = submit(&server, &json!([2]));
+    runner.signal("TERM");
+    assert!(runner.ended().success());
+    assert_eq!(ended(&server, &first)["status"], "completed");
+    assert_eq!(Party::at(server.address()).job(&second)["status"], "pending");
+}
+
+#[test]
+fn what_is_not_done_within_the_grace_is_killed_and_its_job_says_so() {
+    let server = Server::start();
+    let scripts = Scripts::of_shell(&[("t", "trap '' TERM; sleep 1000; sleep 1000")]);
+    let mut runner = Runner::start(&server.url(), &scripts, &["--grace", "200ms", "--kill-after", "200ms"]);
+    let id = submit(&server, &json!({}));
+    wait::until("the command runs", || scripts.running().len() > 1);
+    runner.signal("TERM");
+    assert!(runner.ended().success());
+    scripts.are_gone();
+    let told = ended(&server, &id);
+    assert_eq!(told["error"], "the runner was stopped before the command ended, and killed it", "{told}");
+}
+
+#[test]
+fn a_second_signal_ends_a_runner_at_once() {
+    let server = Server::start();
+    let scripts = Scripts::of_shell(&[("t", "trap '' TERM; sleep 1000; sleep 1000")]);
+    let mut runner = Runner::start(&server.url(), &scripts, &[]);
+    submit(&server, &json!({}));
+    wait::until("the command runs", || scripts.running().len() > 1);
+    runner.signal("INT");
+    wait::until("it was heard", || runner.log().contains("finishing"));
+    runner.signal("INT");
+    assert!(runner.ended().success());
+    scripts.are_gone();
+}
+
+/// A service that is always found at the same place.
+pub(super) struct Place {
+    host: String,
+    data: Arc<Folder>,
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        // Addresses of this machine's own, so that nobody else takes the port.
+        let id = std::process::id();
+        let host = format!("127.{}.{}.{}", 100 + id / 65_536 % 100, id / 256 % 256, id % 254 + 1);
+        Self { host, data: Folder::new().into() }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}:18080", self.host)
+    }
+
+    pub(super) fn serve(&self, settings: &[(&str, &str)]) -> Server {
+        let folder = self.data.path().to_str().expect("a plain path");
+        let place = [
+            ("PILOTLIGHT_SERVER_HOST", self.host.as_str()),
+            ("PILOTLIGHT_SERVER_PORT", "18080"),
+            ("PILOTLIGHT_SERVER_DATA_DIR", folder),
+        ];
+        Server::with(&[settings, &place].concat())
+    }
+}
+
+#[test]
+fn a_job_outlives_the_service_that_gave_it() {
+    let place = Place::new();
+    let scripts = Scripts::of_shell(&[(
+        "t",
+        "echo before >&2; while [ ! -e \"$MARK/go\" ]; do sleep 0.05; done; echo '{\"a\": 1}'",
+    )]);
+    let server = place.serve(&[]);
+    let _runner = Runner::start(&place.url(), &scripts, &[]);
+    let id = submit(&server, &json!({}));
+    wait::until("the command runs", || scripts.running().len() > 1);
+    drop(server);
+    std::fs::write(scripts.path("go"), "").unwrap();
+    // It has ended while nobody was there to hear it.
+    scripts.are_gone();
+    let server = place.serve(&[]);
+    let told = ended(&server, &id);
+    assert_eq!(told["result"], json!({ "output_data": { "a": 1 }, "console_output": "before\n" }), "{told}");
+    let next = submit(&server, &json!([2]));
+    assert_eq!(ended(&server, &next)["status"], "completed", "it came back for the next");
+}
