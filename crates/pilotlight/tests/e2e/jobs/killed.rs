@@ -209,13 +209,18 @@ impl Scene {
         Some(())
     }
 
-    /// Every job that was submitted ends, also those whose submission was never answered.
+    /// Every job that was submitted ends, also those whose submission was never answered. There may be many: the time is
+    /// for one of them.
     fn settle(&self, server: &Server) {
         let mut operator = Party::at(server.address());
-        wait::until("every job ends", || {
-            let jobs = operator.get("/api/admin/stats").json()["jobs"].clone();
-            ["pending", "claimed", "in_progress"].iter().all(|status| jobs[status] == 0)
-        });
+        let mut left = u64::MAX;
+        while left > 0 {
+            left = wait::until_some("another job ends", || {
+                let jobs = operator.get("/api/admin/stats").json()["jobs"].clone();
+                let open = ["pending", "claimed", "in_progress"].map(|status| jobs[status].as_u64());
+                Some(open.into_iter().flatten().sum()).filter(|open| *open < left)
+            });
+        }
     }
 
     fn look(&self, server: &Server) {
