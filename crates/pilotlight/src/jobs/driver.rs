@@ -6,6 +6,7 @@ use std::time::Duration;
 use pilotlight_core::delivery::Proof;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Admitted, Change, Event, Freshness, Job, JobId, State, admit};
+use pilotlight_core::job_series::{Happened, JobSeries};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{Answer, Error, Found, NewJob, Payload, Retention, Runner, Said, Store, Submitted};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::desk::Desk;
 use super::heard::Heard;
 use super::random;
+use super::tally::Tally;
 use super::watching::{Seen, Watch, Watching};
 use crate::clock::Clock;
 use crate::telemetry::jobs::JobMetrics;
@@ -42,6 +44,7 @@ pub struct Jobs {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Clock,
     pub(super) metrics: JobMetrics,
+    pub(super) tally: Tally,
     pub(super) desk: Desk,
     pub(super) watching: Arc<Watching>,
     pub(super) heard: Heard,
@@ -62,6 +65,7 @@ impl Jobs {
             store,
             clock,
             metrics,
+            tally: Tally::default(),
             watching: Arc::default(),
             heard: Heard::default(),
             nudge: Notify::new(),
@@ -112,6 +116,17 @@ impl Jobs {
         self.desk.line().len()
     }
 
+    /// Reads what became of submissions and jobs; `read` must be short.
+    pub fn series<T>(&self, read: impl FnOnce(&JobSeries) -> T) -> T {
+        self.tally.series(read)
+    }
+
+    /// A number that grows with every change that this instance knows of.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.tally.revision()
+    }
+
     /// Takes a submission.
     ///
     /// # Errors
@@ -124,19 +139,19 @@ impl Jobs {
             && let Some(found) = self.store.lookup(new.key).await?
             && admit(Some(&found.job), new.freshness, &new.options, now) == Admitted::Known
         {
-            self.metrics.cached.inc();
+            self.happened(Happened::cached(&found.job));
             return Ok(Submitted::Known(found));
         }
         let submitted = self.store.submit(new, now).await?;
         match &submitted {
             Submitted::New(job) => {
-                self.metrics.new.inc();
+                self.happened(Happened::New);
                 self.hooks.notify_one();
                 self.queued(job);
             }
-            Submitted::Known(found) if found.job.has_ended() => _ = self.metrics.cached.inc(),
+            Submitted::Known(found) if found.job.has_ended() => self.happened(Happened::cached(&found.job)),
             Submitted::Known(found) => {
-                self.metrics.joined.inc();
+                self.happened(Happened::Joined);
                 // Its time may have come sooner than it was to.
                 if found.job.state == State::Pending {
                     self.nudge.notify_one();
@@ -168,6 +183,7 @@ impl Jobs {
         for id in &deleted {
             self.watching.tell(*id, Seen::Ended);
         }
+        self.tally.changed();
         Ok(deleted)
     }
 
@@ -224,6 +240,7 @@ impl Jobs {
 
     /// What follows from a change that is on disk.
     pub(super) fn after(self: &Arc<Self>, change: Change, job: &Job) {
+        self.tally.changed();
         match change {
             Change::Nothing => {}
             Change::Dispatched | Change::Claimed | Change::Heard | Change::Left => {
@@ -233,12 +250,26 @@ impl Jobs {
                 self.watching.tell(job.id, Seen::Changed);
                 self.queued(job);
             }
-            Change::Completed | Change::Failed | Change::Expired => {
-                self.metrics.ended(change);
-                self.watching.tell(job.id, Seen::Ended);
-                self.hooks.notify_one();
+            Change::Completed => self.after_end(job, Some(Happened::completed(job))),
+            Change::Failed => self.after_end(job, Some(Happened::Failed)),
+            Change::Expired => {
+                self.metrics.expired.inc();
+                self.after_end(job, None);
             }
         }
+    }
+
+    fn after_end(&self, job: &Job, happened: Option<Happened>) {
+        if let Some(happened) = happened {
+            self.happened(happened);
+        }
+        self.watching.tell(job.id, Seen::Ended);
+        self.hooks.notify_one();
+    }
+
+    fn happened(&self, happened: Happened) {
+        self.metrics.happened(happened);
+        self.tally.add(self.clock.now(), happened);
     }
 
     fn queued(self: &Arc<Self>, job: &Job) {

@@ -15,6 +15,7 @@ pub use watching::Watch;
 mod heard;
 mod keeper;
 mod random;
+mod tally;
 
 pub mod checks;
 pub mod hooks;
