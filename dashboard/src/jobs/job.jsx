@@ -15,7 +15,7 @@ export function Job({ id }) {
   const { details, progress, console, error, again } = useJob(id);
   return (
     <>
-      <p class="crumbs"><a href="#/jobs">Jobs</a> <span aria-hidden="true">/</span> <span class="mono">{id}</span></p>
+      <p class="crumbs"><a href="#/jobs">All jobs</a> <span aria-hidden="true">/</span> <span class="mono">{id}</span></p>
       {error && <p class="error" role="alert">{error.status === 404 ? "There is no such job. It may have been deleted, or its time of keeping is over." : `That failed: ${error.message}.`}</p>}
       {details && <Found job={details} progress={progress} console={console} again={again} />}
     </>

@@ -11,7 +11,7 @@ export function JobRunner({ id }) {
   const { value, error } = useAnswer(() => askRunner(id), id);
   return (
     <>
-      <p class="crumbs"><a href="#/jobs">Jobs</a> <span aria-hidden="true">/</span> Runner</p>
+      <p class="crumbs"><a href="#/jobs">All jobs</a> <span aria-hidden="true">/</span> Runner</p>
       {error && <p class="error" role="alert">{error.status === 404 ? `Nobody registered as ${id}. A runner may execute jobs without.` : `That failed: ${error.message}.`}</p>}
       {value && <Found runner={value} />}
     </>

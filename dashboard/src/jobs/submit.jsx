@@ -27,7 +27,7 @@ export function Submit() {
   };
   return (
     <>
-      <p class="crumbs"><a href="#/jobs">Jobs</a> <span aria-hidden="true">/</span> Submit</p>
+      <p class="crumbs"><a href="#/jobs">All jobs</a> <span aria-hidden="true">/</span> Submit</p>
       <form class="card submit" onSubmit={submit} aria-labelledby="submit-title">
         <h2 id="submit-title">Submit a job</h2>
         <p class="note">Equal parameters are one job, in whatever order they are written: what is known is answered at once.</p>

@@ -3,7 +3,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { askJob, jobEvents } from "../api.js";
-import { hasEnded } from "./words.jsx";
+import { arrival, hasEnded } from "./words.jsx";
 
 const COMES_BACK_AFTER_MS = 3000;
 
@@ -21,7 +21,9 @@ export function useJob(id) {
       console: ({ is_whole, text }) => setJob((before) => ({ ...before, console: is_whole ? text : before.console + text })),
     });
   }, [id, round]);
-  return { ...job, again: () => setRound(round + 1) };
+  // Whoever comes back to it later did not submit it then.
+  useEffect(() => () => arrival.value?.id === id && (arrival.value = null), [id]);
+  return { ...job, again: () => setRound((before) => before + 1) };
 }
 
 /** Follows its events until it has ended; returns what ends that sooner. */
@@ -34,12 +36,13 @@ function watch(id, { status, progress, console }) {
     source = null;
   };
   const open = () => {
+    close();
     source = jobEvents(id);
     source.addEventListener("progress", (event) => progress(JSON.parse(event.data)));
     source.addEventListener("console", (event) => console(JSON.parse(event.data)));
     source.addEventListener("status", (event) => {
       status();
-      if (hasEnded(JSON.parse(event.data).status)) close();
+      if (hasEnded(JSON.parse(event.data).status)) over();
     });
     // Refused: too many watch, or it is gone, which its details say.
     source.addEventListener("error", () => {
@@ -49,6 +52,13 @@ function watch(id, { status, progress, console }) {
       timer = setTimeout(open, COMES_BACK_AFTER_MS);
     });
   };
-  open();
-  return close;
+  // A browser has few connections for one service: a page that nobody sees leaves its own to others.
+  const seen = () => (document.hidden ? close() : open());
+  const over = () => {
+    document.removeEventListener("visibilitychange", seen);
+    close();
+  };
+  document.addEventListener("visibilitychange", seen);
+  seen();
+  return over;
 }

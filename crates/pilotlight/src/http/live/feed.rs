@@ -124,7 +124,7 @@ impl Feed {
     pub async fn count(self: Arc<Self>, jobs: Arc<Jobs>) {
         let (mut counted, mut unchanged) = (None, 0);
         loop {
-            if self.audience().watchers.is_empty() {
+            if self.nobody_reads_counts() {
                 self.someone_counts.notified().await;
                 counted = None;
             }
@@ -137,6 +137,16 @@ impl Feed {
             }
             tokio::time::sleep(COUNTED_EVERY).await;
         }
+    }
+
+    /// Then what was counted is out of date soon.
+    fn nobody_reads_counts(&self) -> bool {
+        let mut audience = self.audience();
+        audience.count();
+        if audience.watchers.is_empty() {
+            audience.counts = None;
+        }
+        audience.watchers.is_empty()
     }
 
     /// What was counted before stays when the store cannot tell.
@@ -158,7 +168,7 @@ impl Feed {
         let mut audience = self.audience();
         audience.count();
         if audience.watchers.is_empty() {
-            (audience.board, audience.counts) = (Board::default(), None);
+            audience.board = Board::default();
         }
         !audience.watchers.is_empty()
     }
