@@ -90,10 +90,27 @@ function savedChart({ at, found }) {
       { name: "Saved", colour: "accent", fill: "accent-soft", scale: "y", show: lasting },
     ],
     scale: { range: (_, low, high) => [0, Math.max(1000, 1.05 * (high ?? 0))] },
-    show: lasting,
+    ticks: (_, __, low, high) => steps(high),
+    show: step,
     when: (value) => time(value * 1000),
     isEmpty: nothing,
   };
+}
+
+const STEPS_MS = [200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000];
+
+/** Whole steps of time up to this, five at most; beyond hours as many hours as it takes. */
+function steps(high) {
+  const fits = STEPS_MS.find((step) => high / step <= 5) ?? Math.ceil(high / 5 / 3_600_000) * 3_600_000;
+  return Array.from({ length: Math.floor(high / fits) + 1 }, (_, index) => index * fits);
+}
+
+/** 500 ms, 15 s, 2 min, 1.5 h */
+function step(ms) {
+  if (ms === 0) return "0";
+  if (ms < 1000) return `${ms} ms`;
+  if (ms < 60_000) return `${ms / 1000} s`;
+  return ms < 3_600_000 ? `${ms / 60_000} min` : `${ms / 3_600_000} h`;
 }
 
 /** Of which status jobs are listed; "" is of all. */

@@ -63,11 +63,11 @@ function offer() {
     .end(body);
 }
 
-async function shoot(state, place = "") {
+async function shoot(state, place = () => "") {
   for (const scheme of ["light", "dark"]) {
     const context = await launch(join(scratch, `${state}-${scheme}`), { scheme, height: 860 });
     const page = context.pages()[0] ?? (await context.newPage());
-    await page.goto(`${BASE}/${place}`);
+    await page.goto(`${BASE}/${await place()}`);
     await page.waitForSelector(".connection.live");
     await sleep(1500);
     await page.screenshot({ path: join(out, `${state}-${scheme}.png`), fullPage: true, animations: "disabled" });
@@ -80,14 +80,14 @@ try {
   mkdirSync(out, { recursive: true });
   await sleep(1000);
   await shoot("empty");
-  await shoot("jobs-empty", "#/jobs");
+  await shoot("jobs-empty", () => "#/jobs");
   playJobs(BASE);
   for (let number = 0; number < RUNNERS; number += 1) setTimeout(() => poll(number), some(0, 20_000));
   const offers = setInterval(() => Math.random() < 0.9 && offer(), 1000 / OFFERS_PER_S);
   await sleep(Number(minutes) * 60_000);
   await shoot("busy");
-  await shoot("jobs", "#/jobs");
-  await shoot("job", `#/jobs/${await jobUnderWay(BASE)}`);
+  await shoot("jobs", () => "#/jobs");
+  await shoot("job", async () => `#/jobs/${await jobUnderWay(BASE)}`);
   clearInterval(offers);
 } finally {
   service.kill();

@@ -55,14 +55,18 @@ export async function playJobs(base) {
     for (;;) await deed().catch(() => sleep(500));
   };
   RUNNERS.forEach((runner) => forEver(() => run(runner)));
-  forEver(async () => (await submit(), await sleep(some(100, 900))));
+  forEver(async () => (await submit(), await sleep(some(300, 1300))));
 }
 
-/** A job that is under way. */
+/** A job that is under way and will be for some seconds. */
 export async function jobUnderWay(base) {
+  const ask = async (path) => (await fetch(base + path)).json();
   for (;;) {
-    const { jobs } = await (await fetch(`${base}/api/admin/jobs?status=in_progress&limit=1`)).json();
-    if (jobs.length > 0) return jobs[0].job_id;
-    await sleep(200);
+    const { jobs } = await ask("/api/admin/jobs?status=in_progress");
+    for (const { job_id } of jobs) {
+      const { progress } = await ask(`/api/admin/jobs/${job_id}`);
+      if (progress && progress.total - progress.current > 20) return job_id;
+    }
+    await sleep(100);
   }
 }
