@@ -13,15 +13,17 @@ async function failure(response) {
   return new Error(said?.error ?? `the service answered ${response.status}`);
 }
 
-async function ask(path, { method = "GET", body, headers = {} } = {}) {
-  const told = body === undefined ? {} : { body: JSON.stringify(body) };
-  const type = body === undefined ? {} : { "content-type": "application/json" };
-  const response = await fetch(path, { method, headers: { ...type, ...headers }, ...told }).catch(() => {
+/** What is answered as it is written; `text` is the body, JSON. */
+async function request(path, { method = "GET", text, headers = {} } = {}) {
+  const type = text === undefined ? {} : { "content-type": "application/json" };
+  const response = await fetch(path, { method, headers: { ...type, ...headers }, body: text }).catch(() => {
     throw new Error("the service cannot be reached");
   });
   if (!response.ok) throw Object.assign(await failure(response), { status: response.status });
-  return response.json();
+  return { status: response.status, text: await response.text() };
 }
+
+const ask = async (path, wish) => JSON.parse((await request(path, wish)).text);
 
 /** A service without sessions has no such path: whoever reaches it may do everything. */
 export async function askSession() {
@@ -34,7 +36,7 @@ export async function askSession() {
 }
 
 export async function signIn(key) {
-  session.value = await ask("/api/session", { method: "POST", body: { key } });
+  session.value = await ask("/api/session", { method: "POST", text: JSON.stringify({ key }) });
 }
 
 export async function signOut() {
@@ -43,22 +45,48 @@ export async function signOut() {
 }
 
 export const clearHistory = () => write("DELETE", "/api/dashboard");
-export const retire = (who) => write("POST", "/api/admin/retire", who);
+export const retire = async (who) => JSON.parse((await write("POST", "/api/admin/retire", JSON.stringify(who))).text);
+
+const job = (id) => `/api/admin/jobs/${encodeURIComponent(id)}`;
+
+/** The newest jobs, of that status or of all. */
+export const askJobs = (status) => ask(`/api/admin/jobs?limit=200${status ? `&status=${status}` : ""}`);
+export const askRunners = () => ask("/api/admin/runners");
+export const askRunner = (id) => ask(`/api/admin/runners/${encodeURIComponent(id)}`);
+/** A job's details, as text too: what others wrote into it is shown as it is. */
+export async function askJob(id) {
+  const { text } = await request(job(id));
+  return { ...JSON.parse(text), text };
+}
+
+export const jobEvents = (id) => new EventSource(`/api/jobs/${encodeURIComponent(id)}/events`);
+
+/** A submission: { isNew, job_id, status }. The parameters are sent as they were written. */
+export const submitJob = ({ jobType, input, priority, fresh }) =>
+  submitted("/api/jobs/submit", `{"job_type":${JSON.stringify(jobType)},"input_params":${input},"priority":${priority},"fresh":${fresh}}`);
+export const runAgain = (id) => submitted(`${job(id)}/again`);
+export const cancelJob = async (id) => JSON.parse((await write("POST", `/api/jobs/${encodeURIComponent(id)}/cancel`)).text);
+export const deleteJob = (id) => write("DELETE", job(id));
+
+async function submitted(path, body) {
+  const { status, text } = await write("POST", path, body);
+  return { ...JSON.parse(text), isNew: status === 201 };
+}
 
 /** A token that is too old, as after a restart, is replaced and the write tried once more. */
-async function write(method, path, body) {
+async function write(method, path, text) {
   const token = session.value?.csrf;
   try {
-    return await writeOnce(method, path, body);
+    return await writeOnce(method, path, text);
   } catch (error) {
     if (error.status !== 401 && error.status !== 403) throw error;
     await askSession();
     if (session.value.csrf === token || !session.value.signedIn) throw error;
-    return writeOnce(method, path, body);
+    return writeOnce(method, path, text);
   }
 }
 
-function writeOnce(method, path, body) {
+function writeOnce(method, path, text) {
   const csrf = session.value?.csrf;
-  return ask(path, { method, body, headers: csrf ? { "x-csrf-token": csrf } : {} });
+  return request(path, { method, text, headers: csrf ? { "x-csrf-token": csrf } : {} });
 }

@@ -3,6 +3,8 @@
 const whole = new Intl.NumberFormat("en");
 const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
+const dateAndClock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
 export const count = (number) => whole.format(number);
 
 /** "1 runner", "2 runners" */
@@ -34,6 +36,18 @@ export function ago(ms) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+/** How long something took: 12 ms, 3.2 s, 3 min 20 s */
+export function lasting(ms) {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : ago(ms);
+}
+
+/** 512 bytes, 12.3 KB, 1.0 MB */
+export function size(bytes) {
+  if (bytes < 1000) return plural(bytes, "byte");
+  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
 /** A setting: 30 s, 5 min, 1.5 s */
 export function setting(ms) {
   if (ms === 0) return "0";
@@ -43,5 +57,11 @@ export function setting(ms) {
 }
 
 export const time = (at) => clock.format(at);
+
+/** 23 Nov 2026, 03:41:07 */
+export const date = (at) => dateAndClock.format(at);
+
+/** Just now, 7 s ago */
+export const before = (ms) => (ms < 1000 ? "just now" : `${ago(ms)} ago`);
 
 export const machine = ({ cpu, memory }) => `${cpu} vCPU · ${memory} GB`;

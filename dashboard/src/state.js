@@ -10,9 +10,13 @@ export const about = signal(null);
 export const stats = signal(null);
 export const offers = signal([]);
 
-/** Buckets of the last hour by number. Changed in place; `seriesVersion` says when. */
-export const series = new Map();
-export const seriesVersion = signal(0);
+/** Offers of the last hour. */
+export const series = lastHour();
+
+/** Counts of jobs; null where they are not served. */
+export const jobs = signal(null);
+/** Submissions and jobs of the last hour. */
+export const jobSeries = lastHour();
 
 export const waiting = table();
 export const executing = table();
@@ -35,16 +39,16 @@ export const hitRate = computed(() => {
 
 export function takeSnapshot(snapshot) {
   batch(() => {
-    const { version, ack, config, startedAt, bucketMs, buckets, offersShown } = snapshot;
-    about.value = { version, ack, config, startedAt, bucketMs, buckets, offersShown };
+    const { version, ack, serves, config, startedAt, bucketMs, buckets, offersShown } = snapshot;
+    about.value = { version, ack, serves, config, startedAt, bucketMs, buckets, offersShown };
     setClock(snapshot.now);
     stats.value = snapshot.stats;
     waiting.replace(snapshot.waiting);
     executing.replace(snapshot.executing);
     offers.value = snapshot.offers;
-    series.clear();
-    takeBuckets(snapshot.series);
-    seriesVersion.value += 1;
+    series.replace(snapshot.series);
+    jobSeries.replace(snapshot.jobs?.series ?? []);
+    jobs.value = snapshot.jobs;
   });
 }
 
@@ -55,9 +59,10 @@ export function takeUpdate(update) {
     waiting.change(update.waiting);
     executing.change(update.executing);
     takeOffers(update.offers);
-    if (update.series.length > 0) {
-      takeBuckets(update.series);
-      seriesVersion.value += 1;
+    series.change(update.series);
+    if (update.jobs) {
+      jobSeries.change(update.jobs.series);
+      jobs.value = update.jobs;
     }
   });
 }
@@ -76,13 +81,26 @@ function takeOffers(changed) {
   offers.value = all.slice(0, about.value.offersShown);
 }
 
-function takeBuckets(changed) {
-  for (const bucket of changed) series.set(bucket.number, bucket);
-  const oldest = currentBucket() - about.value.buckets;
-  for (const number of series.keys()) if (number <= oldest) series.delete(number);
+/** Buckets by number. Changed in place; `version` says when. */
+function lastHour() {
+  const byNumber = new Map();
+  const version = signal(0);
+  const change = (changed) => {
+    if (changed.length === 0) return;
+    for (const bucket of changed) byNumber.set(bucket.number, bucket);
+    const oldest = currentBucket() - about.value.buckets;
+    for (const number of byNumber.keys()) if (number <= oldest) byNumber.delete(number);
+    version.value += 1;
+  };
+  const replace = (all) => {
+    byNumber.clear();
+    version.value += 1;
+    change(all);
+  };
+  return { byNumber, version, change, replace };
 }
 
-/** The number of the bucket that offers are counted in now. */
+/** The number of the bucket that is counted in now. */
 export const currentBucket = () => Math.floor((serverNow() - about.value.startedAt) / about.value.bucketMs);
 
 /** Rows by id, in the order they came. */

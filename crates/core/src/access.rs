@@ -12,8 +12,10 @@ pub enum Asked {
     Look,
     /// What operators change of runs: clearing the history, retiring.
     Change,
-    /// `/api/jobs`: submitting jobs, asking for their results.
+    /// `/api/jobs`: submitting jobs, cancelling them.
     Submit,
+    /// `/api/jobs`: asking about a job, watching it. Changes nothing.
+    SubmitQuestion,
     /// `/api/runner`: executing jobs.
     Run,
     /// `/api/admin`: asking about all jobs and runners.
@@ -191,7 +193,9 @@ pub fn decide(asked: Asked, keys: Scopes, caller: Caller) -> Result<(), Denied> 
     match asked {
         Asked::Protocol => protocol(caller),
         Asked::Shell | Asked::Look | Asked::Change => operator(asked, keys, caller),
-        Asked::Submit | Asked::Run | Asked::AdminQuestion | Asked::AdminChange => client(asked, keys, caller),
+        Asked::Submit | Asked::SubmitQuestion | Asked::Run | Asked::AdminQuestion | Asked::AdminChange => {
+            client(asked, keys, caller)
+        }
     }
 }
 
@@ -261,7 +265,7 @@ fn client(asked: Asked, keys: Scopes, caller: Caller) -> Result<(), Denied> {
 /// Whose keys open it; the first is the one to ask for.
 const fn opened_by(asked: Asked) -> (Scope, Scopes) {
     let scope = match asked {
-        Asked::Submit => Scope::Submit,
+        Asked::Submit | Asked::SubmitQuestion => Scope::Submit,
         Asked::Run => Scope::Runner,
         Asked::AdminQuestion => {
             return (Scope::Admin, Scopes::only(Scope::Admin).and(Scopes::only(Scope::Runner)));
@@ -277,9 +281,11 @@ fn is_operators(keys: Scopes, caller: Caller) -> bool {
     !is_from_elsewhere && (keys.has(Scope::Admin) || caller.place == Place::Here)
 }
 
-/// Operators may do on the page what callers and admins may; executing jobs is for runners.
+/// Operators may do on the page what callers and admins may; executing jobs is for runners. A question needs no token:
+/// browsers name no page with it, and another page could not read the answer.
 fn by_session(asked: Asked, caller: Caller) -> Result<(), Denied> {
-    let only_asks = asked == Asked::AdminQuestion && caller.page == Page::None;
+    let is_question = matches!(asked, Asked::SubmitQuestion | Asked::AdminQuestion);
+    let only_asks = is_question && caller.page == Page::None;
     match caller.session {
         _ if asked == Asked::Run => Err(Denied::NoKey),
         Session::WithToken => Ok(()),

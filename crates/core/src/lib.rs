@@ -16,6 +16,7 @@ pub mod pool;
 pub mod executing;
 pub mod history;
 pub mod retire;
+pub mod ring;
 pub mod series;
 
 pub mod matching;
@@ -25,6 +26,7 @@ pub mod canonical;
 pub mod cache_key;
 pub mod check;
 pub mod job;
+pub mod job_series;
 pub mod line;
 pub mod rate;
 pub mod retry;

@@ -4,55 +4,35 @@
 use std::time::Duration;
 
 use crate::delivery::Answer;
-use crate::limits::{SERIES_BUCKET, SERIES_BUCKETS};
+use crate::ring::Ring;
+pub use crate::ring::{Number, number};
 use crate::time::Moment;
 
-/// Which stretch of time, counted in [`SERIES_BUCKET`] from the start.
-pub type Number = u64;
-
 /// The last hour.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Series {
-    // A number's bucket has one place; an older number there is out of date.
-    ring: Box<[Bucket]>,
+    hour: Ring<Bucket>,
 }
 
 /// What became of the offers that ended within one stretch of time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Bucket {
-    number: Number,
     warm: u32,
     cold: u32,
     took: Times,
 }
 
-impl Default for Series {
-    fn default() -> Self {
-        Self { ring: vec![Bucket::empty(0); SERIES_BUCKETS].into() }
-    }
-}
-
 impl Series {
     /// An offer has ended at that moment, so long after it came.
     pub fn add(&mut self, at: Moment, took: Duration, answer: Answer) {
-        let number = number(at);
-        let bucket = &mut self.ring[place(number)];
-        if bucket.number < number {
-            *bucket = Bucket::empty(number);
-        }
-        if bucket.number == number {
+        if let Some(bucket) = self.hour.at(at) {
             bucket.add(took, answer);
         }
     }
 
     /// The buckets of the last hour in which an offer ended, the oldest first.
-    pub fn until(&self, now: Moment) -> impl Iterator<Item = &Bucket> {
-        let last = number(now);
-        let first = (last + 1).saturating_sub(SERIES_BUCKETS as u64);
-        (first..=last)
-            .map(|number| (number, &self.ring[place(number)]))
-            .filter(|(number, bucket)| bucket.number == *number && !bucket.is_empty())
-            .map(|(_, bucket)| bucket)
+    pub fn until(&self, now: Moment) -> impl Iterator<Item = (Number, &Bucket)> {
+        self.hour.until(now)
     }
 
     /// Forgets all.
@@ -61,21 +41,7 @@ impl Series {
     }
 }
 
-/// The stretch of time that this moment is in.
-#[must_use]
-pub fn number(at: Moment) -> Number {
-    at.as_micros() / SERIES_BUCKET.as_micros() as u64
-}
-
-fn place(number: Number) -> usize {
-    usize::try_from(number % SERIES_BUCKETS as u64).expect("a remainder is smaller than its divisor")
-}
-
 impl Bucket {
-    fn empty(number: Number) -> Self {
-        Self { number, warm: 0, cold: 0, took: Times::default() }
-    }
-
     fn add(&mut self, took: Duration, answer: Answer) {
         match answer {
             Answer::Warm(_) => {
@@ -84,12 +50,6 @@ impl Bucket {
             }
             Answer::Cold => self.cold = self.cold.saturating_add(1),
         }
-    }
-
-    /// Which stretch of time.
-    #[must_use]
-    pub const fn number(&self) -> Number {
-        self.number
     }
 
     /// Runs that went to a waiting runner.
@@ -109,10 +69,6 @@ impl Bucket {
     #[must_use]
     pub fn within(&self, per_mille: u16) -> Option<Duration> {
         self.took.within(per_mille)
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.warm == 0 && self.cold == 0
     }
 }
 
@@ -165,6 +121,7 @@ fn middle(step: usize) -> Duration {
 mod tests {
     use super::*;
     use crate::delivery::Delivery;
+    use crate::limits::{SERIES_BUCKET, SERIES_BUCKETS};
 
     const WARM: Answer = Answer::Warm(Delivery::Acknowledged);
 
@@ -173,7 +130,7 @@ mod tests {
     }
 
     fn counts(series: &Series, now: Moment) -> Vec<(Number, u32, u32)> {
-        series.until(now).map(|bucket| (bucket.number(), bucket.warm(), bucket.cold())).collect()
+        series.until(now).map(|(number, bucket)| (number, bucket.warm(), bucket.cold())).collect()
     }
 
     #[test]
@@ -214,7 +171,7 @@ mod tests {
         (0..98).for_each(|_| series.add(at(0), Duration::from_micros(60), WARM));
         (0..2).for_each(|_| series.add(at(0), Duration::from_millis(40), WARM));
         series.add(at(0), Duration::from_secs(1), Answer::Cold);
-        let bucket = series.until(at(0)).next().unwrap();
+        let (_, bucket) = series.until(at(0)).next().unwrap();
         for (per_mille, micros) in [(500, 60), (980, 60), (990, 40_000)] {
             let within = bucket.within(per_mille).unwrap().as_micros();
             assert!(within.abs_diff(micros) * 8 <= micros, "{per_mille}: {within} us for {micros} us");
@@ -225,7 +182,7 @@ mod tests {
     fn where_nothing_was_warm_no_time_is_told() {
         let mut series = Series::default();
         series.add(at(0), Duration::from_secs(1), Answer::Cold);
-        assert_eq!(series.until(at(0)).next().unwrap().within(500), None);
+        assert_eq!(series.until(at(0)).next().unwrap().1.within(500), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use pilotlight_core::delivery::Proof;
 use pilotlight_core::pool;
+use pilotlight_wire::events::Serves;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -91,7 +92,9 @@ impl App {
         } else {
             None
         };
-        let feed = Feed::new(Arc::clone(&dispatcher), clock, About::new(proof, told, address));
+        let serves = Serves { warm_starts: wanted(Part::WarmStart), jobs: jobs.is_some() };
+        let about = About::new(proof, serves, told, address);
+        let feed = Feed::new(Arc::clone(&dispatcher), jobs.clone(), clock, about);
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
             jobs: jobs.clone(),
@@ -110,15 +113,15 @@ impl App {
         };
         tasks.spawn(Arc::clone(&dispatcher).keep());
         tasks.spawn(Arc::clone(&feed).keep());
+        if let Some(jobs) = &jobs {
+            tasks.spawn(Arc::clone(&feed).count(Arc::clone(jobs)));
+        }
         tasks.spawn(connections.clone().keep());
         if let Some(tls) = &tls {
             tasks.spawn(Arc::clone(tls).keep());
         }
         let handles = Arc::new(handles);
-        let operators =
-            Parts { control: wanted(Part::Dashboard), jobs_admin: wanted(Part::Jobs), ..Parts::default() };
-        let clients =
-            Parts { warm_start: wanted(Part::WarmStart), jobs: wanted(Part::Jobs), ..Parts::default() };
+        let (clients, operators) = parts(wanted);
         let here = if control.is_some() { clients } else { clients.and(operators) };
         let service = Service::new(Arc::clone(&handles), here);
         tasks.spawn(connections.clone().accept(main, tls.clone(), service));
@@ -229,6 +232,14 @@ pub enum Part {
     Jobs,
     /// What operators call.
     Dashboard,
+}
+
+/// What clients are answered, and what operators are. The dashboard's page submits and watches jobs where it is served.
+fn parts(wanted: impl Fn(Part) -> bool) -> (Parts, Parts) {
+    let (warm_start, jobs, control) = (wanted(Part::WarmStart), wanted(Part::Jobs), wanted(Part::Dashboard));
+    let clients = Parts { warm_start, jobs, job_runners: jobs, ..Parts::default() };
+    let operators = Parts { control, jobs_admin: jobs, jobs: jobs && control, ..Parts::default() };
+    (clients, operators)
 }
 
 fn offer_log(to: &OfferLog) -> anyhow::Result<Option<offer_log::OfferLog>> {

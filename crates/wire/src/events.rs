@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::dashboard::{Config, Stats};
+use crate::jobs_admin;
 
 /// Event `snapshot`: all of it.
 #[derive(Debug, Serialize)]
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub offers: Vec<Arc<Offer>>,
     /// The last hour, the oldest first; stretches of time without an offer are left out.
     pub series: Vec<Bucket>,
+    /// Jobs, where they are served.
+    pub jobs: Option<Jobs>,
 }
 
 /// What does not change while the service runs.
@@ -36,6 +39,8 @@ pub struct About {
     pub version: &'static str,
     /// Whether the runners' kernels are asked for their acknowledgement: `kernel`, or `unconfirmed`.
     pub ack: &'static str,
+    /// What the process serves.
+    pub serves: Serves,
     /// Settings in force.
     pub config: Config,
     /// When the service started; buckets are counted from there.
@@ -64,6 +69,72 @@ pub struct Update {
     pub offers: Vec<Arc<Offer>>,
     /// Buckets that changed.
     pub series: Vec<Bucket>,
+    /// Jobs, when something of them changed: of their series only the buckets that did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<Jobs>,
+}
+
+/// What a process serves besides the dashboard.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Serves {
+    /// Runners and supervisors.
+    pub warm_starts: bool,
+    /// Callers and runners of jobs.
+    pub jobs: bool,
+}
+
+/// Jobs.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Jobs {
+    /// As they are now.
+    #[serde(flatten)]
+    pub now: JobsNow,
+    /// The last hour, the oldest first; stretches of time in which nothing happened are left out.
+    pub series: Vec<JobBucket>,
+}
+
+/// Jobs as they are now.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobsNow {
+    /// How many there are in the store; missing until they were counted.
+    pub counts: Option<jobs_admin::Stats>,
+    /// Polls of runners that wait for a job here.
+    pub waiting: usize,
+    /// What happened here since the service started.
+    pub totals: JobTally,
+    /// Grows whenever something of a job may have changed.
+    pub revision: u64,
+}
+
+/// What happened to submissions and jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobTally {
+    /// Submissions that became a job.
+    pub new: u64,
+    /// Submissions that joined a twin under way.
+    pub joined: u64,
+    /// Submissions that a known end answered.
+    pub cached: u64,
+    /// Jobs that got their result.
+    pub completed: u64,
+    /// Jobs that failed for good.
+    pub failed: u64,
+    /// Execution time that did not have to be spent.
+    pub saved_ms: u64,
+}
+
+/// What happened to them within one stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct JobBucket {
+    /// Which stretch of time, counted from the start of the service.
+    pub number: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub tally: JobTally,
 }
 
 /// Rows that came and rows that left.

@@ -64,6 +64,22 @@ pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error_message: Option<String>,
+    /// Ours: when it ended, as far as that is known: not of results that turned out not to be valid any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub ended_at: Option<u64>,
+    /// Ours: how long its runner had it until it completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub took_ms: Option<u64>,
+    /// Ours: until when its result is valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub valid_until: Option<u64>,
+    /// Ours: while it waits, when it may be executed next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub ready_at: Option<u64>,
     /// Ours: higher ones go first.
     pub priority: i32,
     /// Ours: not to be executed before.
@@ -147,7 +163,7 @@ pub struct RunnerDetails {
 }
 
 /// Answer of `GET /api/admin/stats`.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stats {
     /// Jobs by status.
     pub jobs: JobCounts,

@@ -1,9 +1,9 @@
 import { count, micros, percent, time } from "../format.js";
-import { about, currentBucket, now, series, seriesVersion } from "../state.js";
+import { about, currentBucket, now, series } from "../state.js";
 import { Chart } from "./chart.jsx";
 
 export function Charts() {
-  const hour = lastHour();
+  const hour = lastHour(series);
   return (
     <div class="pair">
       <Card title="Hit rate" unit="last hour, every 15 s" id="hit-rate-chart">
@@ -16,7 +16,7 @@ export function Charts() {
   );
 }
 
-const Card = ({ title, unit, id, children }) => (
+export const Card = ({ title, unit, id, children }) => (
   <section class="card chart-card" aria-labelledby={id}>
     <h2 id={id}>{title} <small>{unit}</small></h2>
     {children}
@@ -26,16 +26,16 @@ const Card = ({ title, unit, id, children }) => (
 /** Of a service that has just started the chart shows this much, and grows to an hour with it. */
 const AT_LEAST_MS = 600_000;
 
-/** One place for each bucket, also where nothing was offered; a place stands for the middle of its time. */
-function lastHour() {
-  void (seriesVersion.value, Math.floor(now.value / about.value.bucketMs));
+/** One place for each bucket, also where nothing happened; a place stands for the middle of its time. */
+export function lastHour(series) {
+  void (series.version.value, Math.floor(now.value / about.value.bucketMs));
   const { startedAt, bucketMs, buckets } = about.value;
   const last = currentBucket();
   const shown = Math.min(buckets, Math.max(AT_LEAST_MS / bucketMs, last + 1));
   const numbers = Array.from({ length: shown }, (_, index) => last - shown + 1 + index);
   return {
     at: numbers.map((number) => (startedAt + (number + 0.5) * bucketMs) / 1000),
-    found: numbers.map((number) => series.get(number)),
+    found: numbers.map((number) => series.byNumber.get(number)),
   };
 }
 

@@ -30,9 +30,9 @@ export function Dialog({ title, onSubmit, children }) {
   );
 }
 
-export const Buttons = ({ does, busy, disabled }) => (
+export const Buttons = ({ does, keeps = "Cancel", busy, disabled }) => (
   <div class="buttons">
-    <button type="button" class="button quiet" onClick={hide}>Cancel</button>
+    <button type="button" class="button quiet" onClick={hide}>{keeps}</button>
     <button type="submit" class="button danger" disabled={busy || disabled}>{does}</button>
   </div>
 );

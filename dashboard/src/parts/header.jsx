@@ -1,5 +1,5 @@
 import { session, signOut } from "../api.js";
-import { connection } from "../state.js";
+import { about, connection } from "../state.js";
 import { theme, toggleTheme } from "../theme.js";
 import { show } from "./dialog.jsx";
 import { Flame, Icon } from "./icon.jsx";
@@ -7,16 +7,18 @@ import { failed } from "./notice.jsx";
 
 const SAYS = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", refused: "Refused" };
 
-export function Header() {
+/** Runs, or jobs; `view` is what is shown. */
+export function Header({ view }) {
   const { key, signedIn } = session.value ?? {};
   const mayAct = signedIn && connection.value.state === "live";
   return (
     <header class="bar">
       <div class="bar-inner">
         <h1 class="brand"><Flame /> Pilotlight</h1>
+        {signedIn && about.value?.serves.warmStarts && about.value.serves.jobs && <Parts view={view} />}
         {signedIn !== false && <Connection />}
         <div class="actions">
-          {signedIn && (
+          {signedIn && view === "warm-starts" && (
             <>
               <button type="button" class="button quiet" disabled={!mayAct} onClick={() => show("clear")}>Clear history</button>
               <button type="button" class="button" disabled={!mayAct} onClick={() => show("retire")}>Retire…</button>
@@ -33,6 +35,13 @@ export function Header() {
     </header>
   );
 }
+
+const Parts = ({ view }) => (
+  <nav class="parts" aria-label="Parts">
+    <a href="#/warm-starts" aria-current={view === "warm-starts" ? "page" : undefined}>Warm starts</a>
+    <a href="#/jobs" aria-current={view === "warm-starts" ? undefined : view === "jobs" ? "page" : "true"}>Jobs</a>
+  </nav>
+);
 
 /** Said aloud when it changes, and only then. */
 function Connection() {

@@ -16,13 +16,17 @@ export function Numbers() {
   );
 }
 
-function HitRate() {
-  const rate = hitRate.value;
+const HitRate = () => (
+  <Share name="Hit rate" test="hit-rate" rate={hitRate.value} none="no offers yet" says="percent of the runs offered were warm" />
+);
+
+/** A share in percent, or null. */
+export function Share({ name, test, rate, none, says }) {
   return (
     <div class="hit-rate">
-      <p class="name" id="hit-rate-name">Hit rate</p>
-      <p class="value" data-test="hit-rate">{rate === null ? "–" : <>{percent(rate)}<small> %</small></>}</p>
-      <svg class="meter" role="img" aria-label={rate === null ? "no offers yet" : `${percent(rate)} percent of the runs offered were warm`} viewBox="0 0 100 1" preserveAspectRatio="none">
+      <p class="name">{name}</p>
+      <p class="value" data-test={test}>{rate === null ? "–" : <>{percent(rate)}<small> %</small></>}</p>
+      <svg class="meter" role="img" aria-label={rate === null ? none : `${percent(rate)} ${says}`} viewBox="0 0 100 1" preserveAspectRatio="none">
         <rect class="all" width="100" height="1" />
         <rect class="hit" width={rate ?? 0} height="1" />
       </svg>
@@ -30,10 +34,10 @@ function HitRate() {
   );
 }
 
-const Count = ({ name, value, note }) => (
+export const Count = ({ name, value, note }) => (
   <div>
     <dt>{name}</dt>
-    <dd class="value" data-test={name.toLowerCase()}>{count(value)}</dd>
+    <dd class="value" data-test={name.toLowerCase()}>{typeof value === "number" ? count(value) : value}</dd>
     <dd class="note">{note}</dd>
   </div>
 );

@@ -1,4 +1,4 @@
-import { ago, count, machine, micros, time } from "../format.js";
+import { before, count, machine, micros, time } from "../format.js";
 import { now, offers, stats } from "../state.js";
 import { Table } from "./table.jsx";
 
@@ -11,8 +11,6 @@ const MEANS = {
 
 const Outcome = ({ outcome }) => <span class={`outcome ${outcome}`} title={MEANS[outcome]}>{outcome}</span>;
 
-const when = (ms) => (ms < 1000 ? "just now" : `${ago(ms)} ago`);
-
 const COLUMNS = [
   { name: "Run", class: "wide", cell: ({ run }) => <span class="clip mono" title={run}>{run}</span> },
   { name: "Outcome", class: "outcome-col", cell: Outcome },
@@ -21,7 +19,7 @@ const COLUMNS = [
   { name: "Runner", class: "wide", cell: ({ runner, worker }) => (runner ? <span class="clip" title={`${runner} ${worker}`}>{runner}</span> : <span class="none">nobody</span>) },
   { name: "Deployment", class: "pool", cell: ({ deployment, version }) => <span class="clip" title={`${deployment}:${version}`}>{deployment}<small>:{version}</small></span> },
   { name: "Machine", class: "machine", cell: machine },
-  { name: "When", class: "time", cell: ({ at }) => <span title={time(at)}>{when(now.value - at)}</span> },
+  { name: "When", class: "time", cell: ({ at }) => <span title={time(at)}>{before(now.value - at)}</span> },
 ];
 
 export function Offers() {

@@ -11,7 +11,8 @@ const PROGRAM: Caller = Caller {
 };
 const AFAR: Caller = Caller { place: Place::OtherMachine, ..PROGRAM };
 const OPERATORS: [Asked; 2] = [Asked::Look, Asked::Change];
-const CLIENTS: [Asked; 4] = [Asked::Submit, Asked::Run, Asked::AdminQuestion, Asked::AdminChange];
+const CLIENTS: [Asked; 5] =
+    [Asked::Submit, Asked::SubmitQuestion, Asked::Run, Asked::AdminQuestion, Asked::AdminChange];
 const ADMIN: Scopes = Scopes::only(Scope::Admin);
 const RUNNER: Scopes = Scopes::only(Scope::Runner);
 const SUBMIT: Scopes = Scopes::only(Scope::Submit);
@@ -78,6 +79,9 @@ fn each_client_of_jobs_needs_the_key_that_is_for_it() {
         (Asked::Submit, RUNNER, Err(WrongKey(Scope::Submit))),
         (Asked::Submit, ADMIN, Err(WrongKey(Scope::Submit))),
         (Asked::Submit, ADMIN.and(SUBMIT), Ok(())),
+        (Asked::SubmitQuestion, SUBMIT, Ok(())),
+        (Asked::SubmitQuestion, RUNNER, Err(WrongKey(Scope::Submit))),
+        (Asked::SubmitQuestion, ADMIN, Err(WrongKey(Scope::Submit))),
         (Asked::Run, RUNNER, Ok(())),
         (Asked::Run, SUBMIT, Err(WrongKey(Scope::Runner))),
         (Asked::Run, ADMIN, Err(WrongKey(Scope::Runner))),
@@ -107,6 +111,7 @@ fn each_client_of_jobs_needs_the_key_that_is_for_it() {
 fn with_any_key_configured_a_scope_without_one_is_closed_and_says_what_to_set() {
     for (asked, keys, scope) in [
         (Asked::Submit, ADMIN.and(RUNNER), Scope::Submit),
+        (Asked::SubmitQuestion, ADMIN.and(RUNNER), Scope::Submit),
         (Asked::Run, ADMIN.and(SUBMIT), Scope::Runner),
         (Asked::AdminQuestion, SUBMIT, Scope::Admin),
         (Asked::AdminChange, SUBMIT.and(RUNNER), Scope::Admin),
@@ -128,6 +133,7 @@ fn with_any_key_configured_a_scope_without_one_is_closed_and_says_what_to_set() 
 fn an_operators_session_submits_and_administers_and_never_executes() {
     for (asked, open, with_token) in [
         (Asked::Submit, Err(Denied::NoToken), Ok(())),
+        (Asked::SubmitQuestion, Ok(()), Ok(())),
         (Asked::AdminQuestion, Ok(()), Ok(())),
         (Asked::AdminChange, Err(Denied::NoToken), Ok(())),
         (Asked::Run, Err(Denied::NoKey), Err(Denied::NoKey)),
@@ -146,7 +152,9 @@ fn an_operators_session_submits_and_administers_and_never_executes() {
         assert_eq!(decide(asked, ALL, own), with_token, "{asked:?}");
     }
     let own = Caller { page: Page::Own, session: Session::Open, ..AFAR };
-    assert_eq!(decide(Asked::AdminQuestion, ALL, own), Err(Denied::NoToken));
+    for asked in [Asked::SubmitQuestion, Asked::AdminQuestion] {
+        assert_eq!(decide(asked, ALL, own), Err(Denied::NoToken), "{asked:?}");
+    }
 }
 
 #[test]

@@ -241,6 +241,28 @@ impl Job {
         }
     }
 
+    /// When it ended; `None` while it has not, and when it is not known any more because its result was found to be
+    /// invalid since.
+    #[must_use]
+    pub const fn ended_at(&self) -> Option<Epoch> {
+        match self.state {
+            State::Completed { is_stale: false, .. } | State::Failed { .. } => Some(self.updated_at),
+            State::Completed { is_stale: true, .. }
+            | State::Pending
+            | State::Dispatching { .. }
+            | State::Executing(_) => None,
+        }
+    }
+
+    /// How long its runner had it until it completed: its last try alone, as far as that is known.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        match &self.state {
+            State::Completed { by, .. } => self.ended_at().map(|ended_at| ended_at.since(by.since)),
+            State::Pending | State::Dispatching { .. } | State::Executing(_) | State::Failed { .. } => None,
+        }
+    }
+
     /// When it is to be looked at again should nobody say anything about it: see [`super::Event::Tick`]. A change of
     /// the rules makes it another moment, so this is not remembered with the job.
     #[must_use]

@@ -57,12 +57,7 @@ pub async fn submit(
     let submitted = handles.jobs().submit(new).await?;
     // Its room is taken until the store has it; what is waited for must not hold it.
     drop((envelope, parts));
-    let (status, found) = match submitted {
-        Submitted::New(job) => (StatusCode::CREATED, Found { job, end: None }),
-        Submitted::Known(found) => (StatusCode::OK, found),
-        Submitted::Conflict => return Err(conflict()),
-        Submitted::Full(full) => return Err(Refusal::unavailable(full.to_string())),
-    };
+    let (status, found) = taken(submitted)?;
     let found = waited(&handles, found, wait).await?;
     Ok(Reply::json(status, &tell::submitted(found, handles.jobs().now())?))
 }
@@ -102,6 +97,19 @@ pub async fn cancel(State(handles): State<Arc<Handles>>, Named(id): Named) -> Re
     let (success, now) = (status == StatusCode::OK, handles.jobs().now());
     let cancelled = jobs::Cancelled { success, status: tell::status(job.status(now)), message };
     Ok(Reply::json(status, &cancelled))
+}
+
+/// What became of a submission, and its status.
+///
+/// # Errors
+/// It was not taken.
+pub fn taken(submitted: Submitted) -> Result<(StatusCode, Found), Refusal> {
+    match submitted {
+        Submitted::New(job) => Ok((StatusCode::CREATED, Found { job, end: None })),
+        Submitted::Known(found) => Ok((StatusCode::OK, found)),
+        Submitted::Conflict => Err(conflict()),
+        Submitted::Full(full) => Err(Refusal::unavailable(full.to_string())),
+    }
 }
 
 /// The job once it has ended, or as it is when the wait is over.

@@ -7,12 +7,13 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use hyper::StatusCode;
 use pilotlight_core::ids::RunnerId;
-use pilotlight_core::job::{Job, JobId, State as JobState, Status};
+use pilotlight_core::job::{Freshness, Job, JobId, Options, State as JobState, Status};
 use pilotlight_core::limits::{
     JOBS_LISTED, LISTED_AT_MOST, RUNNER_ACTIVE_FOR, RUNNER_JOBS, SMALL_BODY_BYTES,
 };
-use pilotlight_core::time::Epoch;
-use pilotlight_store::{Counts, Found, Listed, Runner};
+use pilotlight_core::time::{Epoch, millis};
+use pilotlight_store::{Counts, Error, Found, Listed, NewJob, Runner};
+use pilotlight_wire::jobs;
 use pilotlight_wire::jobs_admin::{
     self as wire, BatchDelete, BatchDeleted, Deleted, Details, JobCounts, Row, RunnerCounts, RunnerDetails,
     Stats,
@@ -24,8 +25,9 @@ use super::convert;
 use super::envelope::Envelope;
 use super::error::{Refusal, Reply};
 use super::fields::Field;
-use super::jobs::{tell, unknown};
+use super::jobs::{taken, tell, unknown};
 use super::router::Handles;
+use crate::jobs::Jobs;
 
 /// `GET /api/admin/jobs`: the newest first.
 #[utoipa::path(get, path = "/api/admin/jobs", tag = "admin",
@@ -81,6 +83,10 @@ fn details(found: Found, input: String, now: Epoch) -> Result<Details, Refusal> 
         console_output: end.console,
         output_data: end.output.map(tell::json).transpose()?,
         error_message,
+        ended_at: job.ended_at().map(Epoch::as_millis),
+        took_ms: job.took().map(millis),
+        valid_until: valid_until(&job).map(Epoch::as_millis),
+        ready_at: (job.state == JobState::Pending).then_some(job.ready_at.as_millis()),
         priority: job.options.priority,
         run_at: job.options.run_at.as_millis(),
         attempts: job.attempts,
@@ -110,6 +116,33 @@ const fn heard_at(job: &Job) -> Option<Epoch> {
         | JobState::Completed { .. }
         | JobState::Failed { .. } => None,
     }
+}
+
+const fn valid_until(job: &Job) -> Option<Epoch> {
+    match &job.state {
+        JobState::Completed { until, .. } => *until,
+        JobState::Pending
+        | JobState::Dispatching { .. }
+        | JobState::Executing(_)
+        | JobState::Failed { .. } => None,
+    }
+}
+
+/// `POST /api/admin/jobs/{id}/again`: computes it once more, as it was asked for, whatever is known.
+#[utoipa::path(post, path = "/api/admin/jobs/{id}/again", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+    responses(
+        (status = CREATED, description = "Ours: a new job with the same parameters, code version and options, whose \
+            result replaces the known one.", body = jobs::Submitted),
+        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+pub async fn again(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
+    let (id, jobs) = (id.ok_or_else(unknown)?, handles.jobs());
+    let Found { job, .. } = jobs.store().job(id).await?.ok_or_else(unknown)?;
+    let input = jobs.store().input(id).await?.ok_or_else(unknown)?;
+    let options = Options { run_at: jobs.now(), ..job.options };
+    let (job_type, key, freshness) = (job.job_type, job.key, Freshness::Again);
+    let new = NewJob { id: jobs.new_id(), job_type, key, input, options, freshness, idempotency: None };
+    let (status, found) = taken(jobs.submit(new).await?)?;
+    Ok(Reply::json(status, &tell::submitted(found, jobs.now())?))
 }
 
 /// `DELETE /api/admin/jobs/{id}`: forgets it, whatever it is about.
@@ -198,9 +231,16 @@ fn told(runner: Runner, now: Epoch) -> wire::Runner {
 #[utoipa::path(get, path = "/api/admin/stats", tag = "admin",
     responses((status = OK, description = "How many there are.", body = Stats)))]
 pub async fn stats(State(handles): State<Arc<Handles>>) -> Result<Reply, Refusal> {
-    let now = handles.jobs().now();
-    let counts = handles.jobs().store().counts(now.before(RUNNER_ACTIVE_FOR), now).await?;
-    Ok(Reply::json(StatusCode::OK, &counted(counts)))
+    Ok(Reply::json(StatusCode::OK, &count(handles.jobs()).await?))
+}
+
+/// How many there are.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn count(jobs: &Jobs) -> Result<Stats, Error> {
+    let now = jobs.now();
+    Ok(counted(jobs.store().counts(now.before(RUNNER_ACTIVE_FOR), now).await?))
 }
 
 /// In the order of [`Status::ALL`].

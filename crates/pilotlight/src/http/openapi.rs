@@ -30,7 +30,7 @@ use super::{jobs, jobs_admin, next, runners};
         jobs::check, jobs::submit, jobs::status, jobs::cancel, jobs::events::watch,
         runners::register, runners::verify, runners::available, next::next, runners::claim, runners::start,
         runners::heartbeat, runners::complete, runners::fail,
-        jobs_admin::list, jobs_admin::job, jobs_admin::delete, jobs_admin::batch_delete,
+        jobs_admin::list, jobs_admin::job, jobs_admin::again, jobs_admin::delete, jobs_admin::batch_delete,
         jobs_admin::runners, jobs_admin::runner, jobs_admin::stats,
     ),
     components(schemas(Refused, RateLimited, Console, Progress)),

@@ -96,8 +96,10 @@ pub struct Told {
 pub struct Parts {
     /// What runners and supervisors call.
     pub warm_start: bool,
-    /// What callers and runners of jobs call.
+    /// What callers of jobs call.
     pub jobs: bool,
+    /// What runners of jobs call.
+    pub job_runners: bool,
     /// What operators ask about jobs.
     pub jobs_admin: bool,
     /// What operators call.
@@ -111,6 +113,7 @@ impl Parts {
         Self {
             warm_start: self.warm_start || other.warm_start,
             jobs: self.jobs || other.jobs,
+            job_runners: self.job_runners || other.job_runners,
             jobs_admin: self.jobs_admin || other.jobs_admin,
             control: self.control || other.control,
         }
@@ -127,7 +130,10 @@ fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
         router = router.merge(nobody_waits_here());
     }
     if parts.jobs {
-        router = router.merge(paths.jobs()).merge(paths.runners());
+        router = router.merge(paths.jobs());
+    }
+    if parts.job_runners {
+        router = router.merge(paths.runners());
     }
     if parts.jobs_admin {
         router = router.merge(paths.jobs_admin());
@@ -181,11 +187,12 @@ impl Paths<'_> {
     /// What callers of jobs ask.
     fn jobs(&self) -> Routes {
         let submit = |kind, methods| self.asks_at_times(Asked::Submit, kind, methods);
+        let question = |kind, methods| self.asks_at_times(Asked::SubmitQuestion, kind, methods);
         Router::new()
             .route("/api/jobs/check", submit(Kind::Check, post(jobs::check)))
             .route("/api/jobs/submit", submit(Kind::Submit, post(jobs::submit)))
-            .route("/api/jobs/{id}", submit(Kind::Status, get(jobs::status)))
-            .route("/api/jobs/{id}/events", submit(Kind::Watch, get(job_events::watch)))
+            .route("/api/jobs/{id}", question(Kind::Status, get(jobs::status)))
+            .route("/api/jobs/{id}/events", question(Kind::Watch, get(job_events::watch)))
             .route("/api/jobs/{id}/cancel", submit(Kind::Cancel, post(jobs::cancel)))
     }
 
@@ -213,6 +220,7 @@ impl Paths<'_> {
             .route("/api/admin/jobs", question(get(jobs_admin::list)))
             .route("/api/admin/jobs/batch-delete", change(post(jobs_admin::batch_delete)))
             .route("/api/admin/jobs/{id}", job)
+            .route("/api/admin/jobs/{id}/again", change(post(jobs_admin::again)))
             .route("/api/admin/runners", question(get(jobs_admin::runners)))
             .route("/api/admin/runners/{id}", question(get(jobs_admin::runner)))
             .route("/api/admin/stats", question(get(jobs_admin::stats)))

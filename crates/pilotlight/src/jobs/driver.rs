@@ -7,6 +7,7 @@ use std::time::Duration;
 use pilotlight_core::delivery::Proof;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Admitted, Change, Event, Freshness, Job, JobId, State, admit};
+use pilotlight_core::job_series::{Happened, JobSeries};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Epoch;
 use pilotlight_store::{Answer, Error, Found, NewJob, Payload, Retention, Runner, Said, Store, Submitted};
@@ -18,6 +19,7 @@ use super::desk::Desk;
 use super::heard::Heard;
 use super::random;
 use super::sight::Onlookers;
+use super::tally::Tally;
 use super::time::Ahead;
 use super::watching::{Seen, Watching};
 use crate::clock::Clock;
@@ -49,6 +51,7 @@ pub struct Jobs {
     /// Where the store has a clock of its own, jobs go by that.
     pub(super) ahead: Ahead,
     pub(super) metrics: JobMetrics,
+    pub(super) tally: Tally,
     pub(super) desk: Desk,
     pub(super) watching: Arc<Watching>,
     pub(super) onlookers: Onlookers,
@@ -71,6 +74,7 @@ impl Jobs {
             clock,
             ahead: Ahead::default(),
             metrics,
+            tally: Tally::default(),
             watching: Arc::default(),
             onlookers: Onlookers::default(),
             heard: Heard::default(),
@@ -122,6 +126,17 @@ impl Jobs {
         self.desk.line().len()
     }
 
+    /// Reads what became of submissions and jobs; `read` must be short.
+    pub fn series<T>(&self, read: impl FnOnce(&JobSeries) -> T) -> T {
+        self.tally.series(read)
+    }
+
+    /// A number that grows with every change that this instance knows of.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.tally.revision()
+    }
+
     /// Takes a submission.
     ///
     /// # Errors
@@ -134,19 +149,19 @@ impl Jobs {
             && let Some(found) = self.store.lookup(new.key).await?
             && admit(Some(&found.job), new.freshness, &new.options, now) == Admitted::Known
         {
-            self.metrics.cached.inc();
+            self.happened(Happened::cached(&found.job));
             return Ok(Submitted::Known(found));
         }
         let submitted = self.store.submit(new, now).await?;
         match &submitted {
             Submitted::New(job) => {
-                self.metrics.new.inc();
+                self.happened(Happened::New);
                 self.noted(job);
                 self.queued(job);
             }
-            Submitted::Known(found) if found.job.has_ended() => _ = self.metrics.cached.inc(),
+            Submitted::Known(found) if found.job.has_ended() => self.happened(Happened::cached(&found.job)),
             Submitted::Known(found) => {
-                self.metrics.joined.inc();
+                self.happened(Happened::Joined);
                 // Its time may have come sooner than it was to.
                 if found.job.state == State::Pending {
                     self.nudge.notify_one();
@@ -179,6 +194,7 @@ impl Jobs {
         for id in &deleted {
             self.watching.tell(*id, Seen::Ended);
         }
+        self.tally.changed();
         Ok(deleted)
     }
 
@@ -229,6 +245,7 @@ impl Jobs {
 
     /// What follows from a change that is on disk.
     pub(super) fn after(self: &Arc<Self>, change: Change, job: &Job) {
+        self.tally.changed();
         match change {
             Change::Nothing => {}
             Change::Dispatched | Change::Claimed | Change::Heard | Change::Left => {
@@ -238,17 +255,19 @@ impl Jobs {
                 self.watching.tell(job.id, Seen::Changed);
                 self.queued(job);
             }
-            Change::Completed | Change::Failed => {
-                self.has_ended(change, job);
-                self.noted(job);
+            Change::Completed => self.has_ended(job, Happened::completed(job)),
+            Change::Failed => self.has_ended(job, Happened::Failed),
+            Change::Expired => {
+                self.metrics.expired.inc();
+                self.watching.tell(job.id, Seen::Ended);
             }
-            Change::Expired => self.has_ended(change, job),
         }
     }
 
-    fn has_ended(&self, change: Change, job: &Job) {
-        self.metrics.ended(change);
+    fn has_ended(&self, job: &Job, happened: Happened) {
+        self.happened(happened);
         self.watching.tell(job.id, Seen::Ended);
+        self.noted(job);
     }
 
     /// The store noted what is to be told of this job, where its type is one of which others are told.
@@ -256,6 +275,11 @@ impl Jobs {
         if self.settings.hooked.contains(&job.job_type) {
             self.hooks.notify_one();
         }
+    }
+
+    fn happened(&self, happened: Happened) {
+        self.metrics.happened(happened);
+        self.tally.add(self.clock.now(), happened);
     }
 
     fn queued(self: &Arc<Self>, job: &Job) {

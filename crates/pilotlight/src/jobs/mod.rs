@@ -16,6 +16,7 @@ pub use sight::{Onlooker, Sight};
 mod heard;
 mod keeper;
 mod random;
+mod tally;
 mod time;
 
 pub mod checks;

@@ -1,23 +1,23 @@
 //! What is counted of jobs, and how many wait.
 
+use std::sync::atomic::AtomicU64;
+
 use pilotlight_core::delivery::{Answer, Delivery};
 use pilotlight_core::job::{Change, Waiting};
+use pilotlight_core::job_series::Happened;
 use pilotlight_store::Pruned;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::{Registry, Unit};
 
 use super::metrics::{Count, Level, count, family, labelled, level};
 
 /// Counters and levels of jobs; clones share them.
 #[derive(Debug, Clone)]
 pub struct JobMetrics {
-    /// Submissions that became a job.
-    pub new: Count,
-    /// Submissions that joined a twin under way.
-    pub joined: Count,
-    /// Submissions that a known end answered.
-    pub cached: Count,
     /// Submissions that there was no room for.
     pub refused: Count,
+    /// Results that are not valid any more.
+    pub expired: Count,
     /// Jobs that were acknowledged and never read.
     pub unread: Count,
     /// Webhooks that were heard.
@@ -35,7 +35,10 @@ pub struct JobMetrics {
     void: Count,
     completed: Count,
     failed: Count,
-    expired: Count,
+    new: Count,
+    joined: Count,
+    cached: Count,
+    saved: Counter<f64, AtomicU64>,
     requeued: Count,
     pruned_jobs: Count,
     pruned_bytes: Count,
@@ -46,6 +49,10 @@ impl JobMetrics {
     /// All at zero, shown by `of`.
     pub(super) fn register(of: &mut Registry) -> Self {
         let submissions = family(of, "jobs_submitted", "Submissions of jobs, by what they became");
+        let saved = Counter::default();
+        let help =
+            "Execution time that was not spent again: callers were answered from the cache, or joined a twin";
+        of.register_with_unit("jobs_saved", help, Unit::Seconds, saved.clone());
         let dispatches =
             family(of, "jobs_dispatched", "Jobs sent to waiting runners, by what became of that");
         let hooks = family(of, "webhooks", "Tries of webhooks, by what became of them");
@@ -61,6 +68,7 @@ impl JobMetrics {
                 "jobs_waiting_bytes",
                 "Bytes of parameters and consoles of jobs that wait, of all instances on the store",
             ),
+            saved,
             acknowledged: labelled(&dispatches, "delivery", "acknowledged"),
             unconfirmed: labelled(&dispatches, "delivery", "unconfirmed"),
             void: labelled(&dispatches, "delivery", "void"),
@@ -102,18 +110,17 @@ impl JobMetrics {
         };
     }
 
-    /// A job ended, or its result did.
-    pub fn ended(&self, change: Change) {
-        match change {
-            Change::Completed => _ = self.completed.inc(),
-            Change::Failed => _ = self.failed.inc(),
-            Change::Expired => _ = self.expired.inc(),
-            Change::Nothing
-            | Change::Dispatched
-            | Change::Claimed
-            | Change::Heard
-            | Change::Queued
-            | Change::Left => {}
+    /// A submission was taken, or a job ended.
+    pub fn happened(&self, happened: Happened) {
+        match happened {
+            Happened::New => self.new.inc(),
+            Happened::Joined => self.joined.inc(),
+            Happened::Cached(_) => self.cached.inc(),
+            Happened::Completed(_) => self.completed.inc(),
+            Happened::Failed => self.failed.inc(),
+        };
+        if !happened.saved().is_zero() {
+            self.saved.inc_by(happened.saved().as_secs_f64());
         }
     }
 

@@ -2,7 +2,8 @@
 //
 //   node pictures.mjs BINARY [MINUTES]
 //
-// It starts the service, plays runners and a supervisor for so many minutes (6 when left out), and writes docs/screenshots.
+// It starts the service, plays runners, a supervisor and callers of jobs for so many minutes (6 when left out), and writes
+// docs/screenshots.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -10,9 +11,11 @@ import { Agent, get, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { launch } from "./chromium.mjs";
+import { jobUnderWay, playJobs } from "./play_jobs.mjs";
 
 const [binary, minutes = "6"] = process.argv.slice(2);
 const PORT = 8080;
+const BASE = `http://127.0.0.1:${PORT}`;
 const RUNNERS = 72;
 const OFFERS_PER_S = 8;
 const out = resolve(import.meta.dirname, "../../../../docs/screenshots");
@@ -60,11 +63,11 @@ function offer() {
     .end(body);
 }
 
-async function shoot(state) {
+async function shoot(state, place = () => "") {
   for (const scheme of ["light", "dark"]) {
     const context = await launch(join(scratch, `${state}-${scheme}`), { scheme, height: 860 });
     const page = context.pages()[0] ?? (await context.newPage());
-    await page.goto(`http://127.0.0.1:${PORT}/`);
+    await page.goto(`${BASE}/${await place()}`);
     await page.waitForSelector(".connection.live");
     await sleep(1500);
     await page.screenshot({ path: join(out, `${state}-${scheme}.png`), fullPage: true, animations: "disabled" });
@@ -77,10 +80,14 @@ try {
   mkdirSync(out, { recursive: true });
   await sleep(1000);
   await shoot("empty");
+  await shoot("jobs-empty", () => "#/jobs");
+  playJobs(BASE);
   for (let number = 0; number < RUNNERS; number += 1) setTimeout(() => poll(number), some(0, 20_000));
   const offers = setInterval(() => Math.random() < 0.9 && offer(), 1000 / OFFERS_PER_S);
   await sleep(Number(minutes) * 60_000);
   await shoot("busy");
+  await shoot("jobs", () => "#/jobs");
+  await shoot("job", async () => `#/jobs/${await jobUnderWay(BASE)}`);
   clearInterval(offers);
 } finally {
   service.kill();

@@ -14,12 +14,13 @@ use pilotlight_core::series;
 use pilotlight_core::time::{Moment, micros};
 use pilotlight_wire::dashboard::{Config, Stats};
 use pilotlight_wire::events::{
-    self, Bucket, Changes, Executing, Offer, Pool, Snapshot, Update, Waiting, Who,
+    self, Bucket, Changes, Executing, Offer, Pool, Serves, Snapshot, Update, Waiting, Who,
 };
 
 use super::super::convert::{delivery, text};
 use super::super::dashboard;
 use super::super::router::Told;
+use super::jobs::JobsBoard;
 use super::look::{Look, NewPoll};
 use crate::clock::Clock;
 
@@ -27,20 +28,22 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub struct About {
     ack: &'static str,
+    serves: Serves,
     config: Config,
 }
 
 impl About {
     /// Of a service that is set up so.
     #[must_use]
-    pub fn new(proof: Proof, told: Told, listens: SocketAddr) -> Self {
-        Self { ack: proof.as_str(), config: dashboard::config(told, listens) }
+    pub fn new(proof: Proof, serves: Serves, told: Told, listens: SocketAddr) -> Self {
+        Self { ack: proof.as_str(), serves, config: dashboard::config(told, listens) }
     }
 
     fn tell(&self, clock: Clock) -> events::About {
         events::About {
             version: env!("CARGO_PKG_VERSION"),
             ack: self.ack,
+            serves: self.serves,
             config: self.config.clone(),
             started_at: clock.epoch_ms(Moment::from_micros(0)),
             bucket_ms: SERIES_BUCKET.as_secs() * 1000,
@@ -58,6 +61,7 @@ pub(super) struct Board {
     // The newest first.
     offers: Vec<Arc<Offer>>,
     series: Vec<Bucket>,
+    jobs: JobsBoard,
     stats: Option<Stats>,
     clearings: u64,
 }
@@ -78,6 +82,11 @@ impl Board {
 
     pub(super) fn holds_executing(&self, id: PollId) -> bool {
         self.executing.contains_key(&id)
+    }
+
+    /// The newest bucket of jobs.
+    pub(super) fn newest_job_bucket(&self) -> Option<series::Number> {
+        self.jobs.newest_bucket()
     }
 
     pub(super) fn newest_bucket(&self) -> Option<series::Number> {
@@ -101,6 +110,7 @@ impl Board {
             ),
             offers: self.changed_offers(&look.offers, clock),
             series: self.changed_buckets(&look.series),
+            jobs: look.jobs.and_then(|look| self.jobs.take_in(look)),
             stats: look.stats,
         };
         let same_counts = self.stats.replace(look.stats) == Some(look.stats);
@@ -125,6 +135,7 @@ impl Board {
             executing,
             offers: self.offers.clone(),
             series: self.series.clone(),
+            jobs: self.jobs.all(),
         }
     }
 
@@ -140,7 +151,7 @@ impl Board {
         changed
     }
 
-    fn changed_buckets(&mut self, seen: &[series::Bucket]) -> Vec<Bucket> {
+    fn changed_buckets(&mut self, seen: &[(series::Number, series::Bucket)]) -> Vec<Bucket> {
         let mut changed = Vec::new();
         for seen in seen.iter().map(bucket) {
             match self.series.last_mut().filter(|last| last.number == seen.number) {
@@ -182,8 +193,9 @@ fn changes<T>(
 
 /// Apart from counts.
 const fn is_nothing(update: &Update) -> bool {
-    let Update { waiting, executing, offers, series, now: _, stats: _ } = update;
-    is_unchanged(waiting) && is_unchanged(executing) && offers.is_empty() && series.is_empty()
+    let Update { waiting, executing, offers, series, jobs, now: _, stats: _ } = update;
+    let nothing_of_runs = is_unchanged(waiting) && is_unchanged(executing) && offers.is_empty();
+    nothing_of_runs && series.is_empty() && jobs.is_none()
 }
 
 const fn is_unchanged<T>(changes: &Changes<T>) -> bool {
@@ -217,10 +229,10 @@ fn offer(id: u64, offered: &Offered, clock: Clock) -> Offer {
     }
 }
 
-fn bucket(bucket: &series::Bucket) -> Bucket {
+fn bucket((number, bucket): &(series::Number, series::Bucket)) -> Bucket {
     let within = |per_mille| bucket.within(per_mille).map_or(0, micros);
     Bucket {
-        number: bucket.number(),
+        number: *number,
         warm: bucket.warm(),
         cold: bucket.cold(),
         p50_us: within(500),

@@ -1,4 +1,4 @@
-//! Who watches, and the reconciler that looks for them: it rests while nobody does. However many watch, matching is
+//! Who watches, and the reconcilers that look for them: they rest while nobody does. However many watch, matching is
 //! looked at once and an update is written once. A watcher who reads too slowly is let go and begins anew.
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -6,16 +6,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pilotlight_core::limits::{UPDATES_WAITING, WATCHERS};
+use pilotlight_wire::jobs_admin::Stats;
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
 
+use super::super::jobs_admin;
 use super::board::{About, Board, News};
+use super::jobs::JobsLook;
 use super::look::Look;
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
+use crate::jobs::Jobs;
 
 /// Fine enough to look like at once.
 const EVERY: Duration = Duration::from_millis(250);
+
+/// Jobs are counted in the store at most so often, and only when something of them changed..
+const COUNTED_EVERY: Duration = Duration::from_secs(1);
+
+/// ..or after so many times without a change: other instances and retention change them too.
+const UNCHANGED: u32 = 5;
 
 /// After so many looks without news a sign of life is sent: whoever watches through something that closes silent
 /// connections goes on watching.
@@ -36,9 +46,11 @@ pub enum Full {
 #[derive(Debug)]
 pub struct Feed {
     dispatcher: Arc<Dispatcher>,
+    jobs: Option<Arc<Jobs>>,
     clock: Clock,
     about: About,
     someone_came: Notify,
+    someone_counts: Notify,
     audience: Mutex<Audience>,
 }
 
@@ -47,6 +59,7 @@ struct Audience {
     watchers: Vec<mpsc::Sender<Bytes>>,
     // What they all know; empty while nobody watches.
     board: Board,
+    counts: Option<Stats>,
     quiet_looks: u32,
     stopping: bool,
 }
@@ -54,9 +67,22 @@ struct Audience {
 impl Feed {
     /// Nobody watches yet.
     #[must_use]
-    pub fn new(dispatcher: Arc<Dispatcher>, clock: Clock, about: About) -> Arc<Self> {
-        let (someone_came, audience) = (Notify::new(), Mutex::default());
-        Arc::new(Self { dispatcher, clock, about, someone_came, audience })
+    pub fn new(
+        dispatcher: Arc<Dispatcher>,
+        jobs: Option<Arc<Jobs>>,
+        clock: Clock,
+        about: About,
+    ) -> Arc<Self> {
+        let (someone_came, someone_counts) = (Notify::new(), Notify::new());
+        Arc::new(Self {
+            dispatcher,
+            jobs,
+            clock,
+            about,
+            someone_came,
+            someone_counts,
+            audience: Mutex::default(),
+        })
     }
 
     /// Watches: the first event is a snapshot.
@@ -78,6 +104,7 @@ impl Feed {
         sender.try_send(event("snapshot", &snapshot)).expect("an empty channel has room");
         audience.watchers.push(sender);
         self.someone_came.notify_one();
+        self.someone_counts.notify_one();
         Ok(receiver)
     }
 
@@ -90,6 +117,43 @@ impl Feed {
             } else {
                 self.someone_came.notified().await;
             }
+        }
+    }
+
+    /// Counts the jobs for the watchers until dropped.
+    pub async fn count(self: Arc<Self>, jobs: Arc<Jobs>) {
+        let (mut counted, mut unchanged) = (None, 0);
+        loop {
+            if self.nobody_reads_counts() {
+                self.someone_counts.notified().await;
+                counted = None;
+            }
+            let revision = jobs.revision();
+            if counted == Some(revision) && unchanged < UNCHANGED {
+                unchanged += 1;
+            } else {
+                self.count_once(&jobs).await;
+                (counted, unchanged) = (Some(revision), 0);
+            }
+            tokio::time::sleep(COUNTED_EVERY).await;
+        }
+    }
+
+    /// Then what was counted is out of date soon.
+    fn nobody_reads_counts(&self) -> bool {
+        let mut audience = self.audience();
+        audience.count();
+        if audience.watchers.is_empty() {
+            audience.counts = None;
+        }
+        audience.watchers.is_empty()
+    }
+
+    /// What was counted before stays when the store cannot tell.
+    async fn count_once(&self, jobs: &Jobs) {
+        match jobs_admin::count(jobs).await {
+            Ok(counts) => self.audience().counts = Some(counts),
+            Err(error) => tracing::debug!(%error, "failed to count jobs for the dashboard"),
         }
     }
 
@@ -110,7 +174,11 @@ impl Feed {
     }
 
     fn look(&self, audience: &mut Audience) {
-        let look = Look::take(&self.dispatcher, self.clock, &audience.board);
+        let mut look = Look::take(&self.dispatcher, self.clock, &audience.board);
+        look.jobs = self
+            .jobs
+            .as_ref()
+            .map(|jobs| JobsLook::take(jobs, audience.counts, audience.board.newest_job_bucket(), look.now));
         let news = audience.board.take_in(look, self.clock);
         if audience.watchers.is_empty() {
             return;

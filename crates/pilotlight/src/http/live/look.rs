@@ -6,12 +6,13 @@ use pilotlight_core::history::Offered;
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::OFFERS_SHOWN;
 use pilotlight_core::pool::{PollId, PoolKey};
-use pilotlight_core::series::{self, Bucket};
+use pilotlight_core::series::{Bucket, Number};
 use pilotlight_core::time::Moment;
 use pilotlight_wire::dashboard::Stats;
 
 use super::super::dashboard;
 use super::board::Board;
+use super::jobs::JobsLook;
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::{Dispatcher, View};
 
@@ -34,7 +35,9 @@ pub(super) struct Look {
     /// The latest offers, the newest first.
     pub(super) offers: Vec<(u64, Offered)>,
     /// The buckets that may have changed.
-    pub(super) series: Vec<Bucket>,
+    pub(super) series: Vec<(Number, Bucket)>,
+    /// Jobs, where they are served.
+    pub(super) jobs: Option<JobsLook>,
 }
 
 pub(super) struct NewPoll {
@@ -61,8 +64,9 @@ impl Look {
         look
     }
 
-    fn at_all(view: &View<'_>, now: Moment, newest_bucket: Option<series::Number>) -> Self {
-        let changed = |bucket: &&Bucket| newest_bucket.is_none_or(|newest| bucket.number() >= newest);
+    fn at_all(view: &View<'_>, now: Moment, newest_bucket: Option<Number>) -> Self {
+        let changed = |number: Number| newest_bucket.is_none_or(|newest| number >= newest);
+        let buckets = view.series().until(now).filter(|(number, _)| changed(*number));
         let offers = view.history().numbered().take(OFFERS_SHOWN);
         Self {
             now,
@@ -73,7 +77,8 @@ impl Look {
             executing: view.executing().by_poll().map(|(id, _)| id).collect(),
             began: Vec::new(),
             offers: offers.map(|(number, offered)| (number, offered.clone())).collect(),
-            series: view.series().until(now).filter(changed).cloned().collect(),
+            series: buckets.map(|(number, bucket)| (number, bucket.clone())).collect(),
+            jobs: None,
         }
     }
 }

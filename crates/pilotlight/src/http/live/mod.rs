@@ -7,4 +7,5 @@ pub mod events;
 pub mod feed;
 
 pub mod board;
+mod jobs;
 mod look;

@@ -24,6 +24,7 @@ struct Endpoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Submit,
+    SubmitQuestion,
     Run,
     AdminQuestion,
     AdminChange,
@@ -33,7 +34,7 @@ impl Kind {
     /// The keys that open it.
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Submit => &[SUBMIT],
+            Self::Submit | Self::SubmitQuestion => &[SUBMIT],
             Self::Run => &[RUNNER],
             Self::AdminQuestion => &[ADMIN, RUNNER],
             Self::AdminChange => &[ADMIN],
@@ -42,6 +43,14 @@ impl Kind {
 
     const fn is_admin(self) -> bool {
         matches!(self, Self::AdminQuestion | Self::AdminChange)
+    }
+
+    /// Whether it is there at the operators' own address. Their page submits and watches jobs.
+    const fn is_for_operators(self) -> bool {
+        match self {
+            Self::Submit | Self::SubmitQuestion | Self::AdminQuestion | Self::AdminChange => true,
+            Self::Run => false,
+        }
     }
 }
 
@@ -59,8 +68,8 @@ const VALID: &str = r#"{"job_type":"access","input_params":{}}"#;
 const ENDPOINTS: &[Endpoint] = &[
     post("/api/jobs/check", VALID, Kind::Submit, 200),
     post("/api/jobs/submit", "{}", Kind::Submit, 400),
-    get("/api/jobs/{id}", Kind::Submit, 404),
-    get("/api/jobs/{id}/events", Kind::Submit, 404),
+    get("/api/jobs/{id}", Kind::SubmitQuestion, 404),
+    get("/api/jobs/{id}/events", Kind::SubmitQuestion, 404),
     post("/api/jobs/{id}/cancel", "", Kind::Submit, 404),
     post("/api/runner/register", "{}", Kind::Run, 400),
     get("/api/runner/verify", Kind::Run, 404),
@@ -73,6 +82,7 @@ const ENDPOINTS: &[Endpoint] = &[
     post("/api/runner/jobs/{id}/error", r#"{"error_message":"e"}"#, Kind::Run, 400),
     get("/api/admin/jobs", Kind::AdminQuestion, 200),
     get("/api/admin/jobs/{id}", Kind::AdminQuestion, 404),
+    post("/api/admin/jobs/{id}/again", "", Kind::AdminChange, 404),
     Endpoint { method: "DELETE", ..get("/api/admin/jobs/{id}", Kind::AdminChange, 404) },
     post("/api/admin/jobs/batch-delete", "{}", Kind::AdminChange, 400),
     get("/api/admin/runners", Kind::AdminQuestion, 200),
@@ -236,7 +246,7 @@ fn an_operators_session_submits_and_administers_and_never_executes() {
     for endpoint in ENDPOINTS {
         let (by_cookie, by_token) = match endpoint.kind {
             Kind::Run => (401, 401),
-            Kind::AdminQuestion => (endpoint.let_in, endpoint.let_in),
+            Kind::SubmitQuestion | Kind::AdminQuestion => (endpoint.let_in, endpoint.let_in),
             Kind::Submit | Kind::AdminChange => (403, endpoint.let_in),
         };
         let own = "origin: http://localhost\r\n";
@@ -267,12 +277,15 @@ fn operators_ask_about_jobs_at_their_own_address_and_nobody_else_does() {
         let control = server.control_address();
         for endpoint in ENDPOINTS {
             let key = if keys.is_empty() { String::new() } else { bearer(endpoint.kind.keys()[0]) };
-            let (here, there) =
-                if endpoint.kind.is_admin() { (404, endpoint.let_in) } else { (endpoint.let_in, 404) };
+            let here_or_there = |answer| {
+                let (is_admin, is_there) = (endpoint.kind.is_admin(), endpoint.kind.is_for_operators());
+                (if is_admin { 404 } else { answer }, if is_there { answer } else { 404 })
+            };
+            let (here, there) = here_or_there(endpoint.let_in);
             assert_eq!(endpoint.ask(server.address(), &key), here, "main {}", endpoint.name());
             assert_eq!(endpoint.ask(control, &key), there, "control {}", endpoint.name());
             if !keys.is_empty() {
-                let (here, there) = if endpoint.kind.is_admin() { (404, 401) } else { (401, 404) };
+                let (here, there) = here_or_there(401);
                 assert_eq!(endpoint.ask(server.address(), ""), here, "main {}", endpoint.name());
                 assert_eq!(endpoint.ask(control, ""), there, "control {}", endpoint.name());
             }

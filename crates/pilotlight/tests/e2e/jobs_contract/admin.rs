@@ -100,7 +100,8 @@ fn one() -> Vec<Line> {
                 row("{a}", "completed", json!("{runner}")),
                 json!({
                     "input_params": { "n": 1 }, "claimed_at": "<time>", "console_output": "one",
-                    "output_data": { "is": 1 }, "last_heartbeat": null,
+                    "output_data": { "is": 1 }, "last_heartbeat": null, "ended_at": "<time>",
+                    "took_ms": "<any>",
                 }),
             ),
         ),
@@ -110,7 +111,7 @@ fn one() -> Vec<Line> {
                 row("{b}", "failed", json!("{runner}")),
                 json!({
                     "input_params": { "n": 2 }, "claimed_at": "<time>", "console_output": "oh",
-                    "error_message": "two", "last_heartbeat": null,
+                    "error_message": "two", "last_heartbeat": null, "ended_at": "<time>",
                 }),
             ),
         ),
@@ -130,7 +131,7 @@ fn one() -> Vec<Line> {
                 row("{d}", "pending", Value::Null),
                 json!({
                     "input_params": { "n": 4 }, "claimed_at": null, "console_output": "",
-                    "last_heartbeat": null, "attempts": 0,
+                    "last_heartbeat": null, "attempts": 0, "ready_at": "<time>",
                 }),
             ),
         ),

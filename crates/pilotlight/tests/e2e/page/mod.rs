@@ -5,5 +5,7 @@ mod served;
 
 mod alone;
 mod barriers;
+mod jobs;
+mod jobs_keys;
 mod seen;
 mod writes;

@@ -49,7 +49,12 @@ impl Browser {
 
     /// Opens the service's page, or opens it again.
     pub(crate) fn open(&mut self, server: &Server) {
-        self.tell(&json!({ "do": "open", "url": server.url() }));
+        self.open_at(&server.url());
+    }
+
+    /// The same at any address.
+    pub(crate) fn open_at(&mut self, url: &str) {
+        self.tell(&json!({ "do": "open", "url": url }));
     }
 
     /// From now on the browser itself answers requests to that path: by method a list of answers, the last for good.

@@ -1,0 +1,194 @@
+//! Counts what became of submissions and jobs: since the start, and in the last hour by time. For people; nothing is
+//! decided by it.
+
+use std::time::Duration;
+
+use crate::job::Job;
+use crate::ring::{Number, Ring};
+use crate::time::Moment;
+
+/// What happened to a submission or a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// A submission became a job.
+    New,
+    /// A submission joined a twin under way.
+    Joined,
+    /// A known end answered a submission. So much execution was saved.
+    Cached(Duration),
+    /// A job has its result. Those who joined it saved so much, taken together.
+    Completed(Duration),
+    /// A job failed for good.
+    Failed,
+}
+
+impl Happened {
+    /// A submission was answered by the end of this job. Only a result saves its time.
+    #[must_use]
+    pub fn cached(job: &Job) -> Self {
+        Self::Cached(job.took().unwrap_or_default())
+    }
+
+    /// This job has its result. Each caller but the first saved its execution.
+    #[must_use]
+    pub fn completed(job: &Job) -> Self {
+        let spared = job.callers.saturating_sub(1);
+        Self::Completed(job.took().unwrap_or_default().saturating_mul(spared))
+    }
+
+    /// The execution time that this saved.
+    #[must_use]
+    pub const fn saved(self) -> Duration {
+        match self {
+            Self::Cached(saved) | Self::Completed(saved) => saved,
+            Self::New | Self::Joined | Self::Failed => Duration::ZERO,
+        }
+    }
+}
+
+/// How often it happened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Submissions that became a job.
+    pub new: u64,
+    /// Submissions that joined a twin under way.
+    pub joined: u64,
+    /// Submissions that a known end answered.
+    pub cached: u64,
+    /// Jobs that got their result.
+    pub completed: u64,
+    /// Jobs that failed for good.
+    pub failed: u64,
+    /// Execution time that did not have to be spent.
+    pub saved: Duration,
+}
+
+impl Tally {
+    fn add(&mut self, happened: Happened) {
+        match happened {
+            Happened::New => self.new += 1,
+            Happened::Joined => self.joined += 1,
+            Happened::Cached(_) => self.cached += 1,
+            Happened::Completed(_) => self.completed += 1,
+            Happened::Failed => self.failed += 1,
+        }
+        self.saved = self.saved.saturating_add(happened.saved());
+    }
+}
+
+/// Since the start, and the last hour.
+#[derive(Debug, Default)]
+pub struct JobSeries {
+    totals: Tally,
+    hour: Ring<Tally>,
+}
+
+impl JobSeries {
+    /// Something happened at that moment.
+    pub fn add(&mut self, at: Moment, happened: Happened) {
+        self.totals.add(happened);
+        if let Some(tally) = self.hour.at(at) {
+            tally.add(happened);
+        }
+    }
+
+    /// Since the start.
+    #[must_use]
+    pub const fn totals(&self) -> Tally {
+        self.totals
+    }
+
+    /// The stretches of the last hour in which something happened, the oldest first.
+    pub fn until(&self, now: Moment) -> impl Iterator<Item = (Number, Tally)> {
+        self.hour.until(now).map(|(number, tally)| (number, *tally))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache_key::CacheKey;
+    use crate::ids::{JobType, RunnerId};
+    use crate::job::{Fingerprint, Hold, JobId, Lease, Options, State};
+    use crate::limits::SERIES_BUCKET;
+    use crate::time::Epoch;
+
+    const S: Duration = Duration::from_secs(1);
+
+    fn at(buckets: u64) -> Moment {
+        Moment::from_micros(SERIES_BUCKET.as_micros() as u64 * buckets + 7)
+    }
+
+    /// A job that was executed from second 10 to second 13.
+    fn completed(callers: u32) -> Job {
+        let second = |number: u64| Epoch::from_millis(1000 * number);
+        let runner = RunnerId::parse("runner").unwrap();
+        Job {
+            id: JobId::from_bytes([0; 16]),
+            job_type: JobType::parse("t").unwrap(),
+            key: CacheKey::from_bytes([0; 32]),
+            is_current: true,
+            options: Options {
+                priority: 0,
+                run_at: second(0),
+                max_attempts: 1,
+                retry_backoff: Duration::ZERO,
+                ttl: None,
+            },
+            callers,
+            created_at: second(1),
+            updated_at: second(13),
+            ready_at: second(1),
+            attempts: 1,
+            losses: 0,
+            lease: Lease::default(),
+            state: State::Completed {
+                by: Hold { runner, since: second(10) },
+                result: Fingerprint([0; 32]),
+                until: None,
+                is_stale: false,
+            },
+        }
+    }
+
+    #[test]
+    fn an_answer_from_the_cache_saves_the_execution_and_so_does_each_who_joined() {
+        assert_eq!(Happened::cached(&completed(1)), Happened::Cached(3 * S));
+        for (callers, saved) in [(0, Duration::ZERO), (1, Duration::ZERO), (2, 3 * S), (5, 12 * S)] {
+            assert_eq!(Happened::completed(&completed(callers)), Happened::Completed(saved), "{callers}");
+        }
+    }
+
+    #[test]
+    fn what_did_not_complete_saves_nothing() {
+        let pending = Job { state: State::Pending, ..completed(3) };
+        assert_eq!(Happened::cached(&pending).saved(), Duration::ZERO);
+        // When it ended is not known any more.
+        let mut stale = completed(3);
+        if let State::Completed { is_stale, .. } = &mut stale.state {
+            *is_stale = true;
+        }
+        assert_eq!(stale.took(), None);
+    }
+
+    #[test]
+    fn everything_is_counted_in_its_stretch_of_time_and_in_all() {
+        let mut series = JobSeries::default();
+        for (bucket, happened) in [
+            (0, Happened::New),
+            (0, Happened::Joined),
+            (1, Happened::Completed(S)),
+            (1, Happened::Cached(2 * S)),
+            (4, Happened::Failed),
+        ] {
+            series.add(at(bucket), happened);
+        }
+        let hour: Vec<_> = series.until(at(4)).collect();
+        let first = Tally { new: 1, joined: 1, ..Tally::default() };
+        let second = Tally { completed: 1, cached: 1, saved: 3 * S, ..Tally::default() };
+        let last = Tally { failed: 1, ..Tally::default() };
+        assert_eq!(hour, [(0, first), (1, second), (4, last)]);
+        let all = Tally { new: 1, joined: 1, cached: 1, completed: 1, failed: 1, saved: 3 * S };
+        assert_eq!(series.totals(), all);
+    }
+}
