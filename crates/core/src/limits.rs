@@ -197,3 +197,12 @@ pub const PRUNE_EVERY: Duration = Duration::from_secs(10);
 
 /// Old jobs that are forgotten in one transaction.
 pub const PRUNE_AT_A_TIME: usize = 500;
+
+/// Bytes of an answer that our own clients read: 1,000 jobs in a list, or a result and a console that are all escapes.
+pub const CLIENT_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// A service that has not taken our own client's connection by then is not there.
+pub const CLIENT_CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long our own clients wait for an answer, beyond what they asked the service to wait.
+pub const CLIENT_ANSWER_WITHIN: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 //! long-lived tasks.
 
 mod jobs;
-pub use jobs::store;
+pub use jobs::{store, web};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -19,4 +19,6 @@ pub mod clock;
 pub mod memory;
 pub mod telemetry;
 
+pub mod client;
+
 pub mod demo;

@@ -1,6 +1,8 @@
 //! What callers of jobs say and hear: `/api/jobs`. Times are epoch milliseconds. Fields of requests stay JSON here, so
 //! that whoever reads them can name the one that is wrong; unknown ones are left out.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType};
@@ -97,7 +99,7 @@ impl PartialSchema for Name {
 }
 
 /// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It waits for a runner.
@@ -115,7 +117,7 @@ pub enum Status {
 }
 
 /// What a job ended with.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = JobResult)]
 pub struct Outcome {
     /// As its runner wrote it.
@@ -126,7 +128,7 @@ pub struct Outcome {
 }
 
 /// How far a runner is, in its own numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
     /// Steps done.
     pub current: u64,
@@ -135,7 +137,7 @@ pub struct Progress {
 }
 
 /// Answer of `POST /api/jobs/check`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Checked {
     /// Whether such a job is known.
     pub exists: bool,
@@ -160,7 +162,7 @@ pub struct Checked {
 }
 
 /// Answer of `POST /api/jobs/submit`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Submitted {
     /// The job's name.
     pub job_id: String,
@@ -179,7 +181,7 @@ pub struct Submitted {
 }
 
 /// Answer of `GET /api/jobs/{id}`, and event `status` of `GET /api/jobs/{id}/events`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     /// Its name.
     pub job_id: String,
@@ -206,16 +208,16 @@ pub struct Job {
 }
 
 /// Event `console` of `GET /api/jobs/{id}/events`.
-#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Console<'a> {
     /// Whether this stands in place of all that was told before; otherwise it comes after it.
     pub is_whole: bool,
     /// What the job's command wrote.
-    pub text: &'a str,
+    pub text: Cow<'a, str>,
 }
 
 /// Answer of `POST /api/jobs/{id}/cancel`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Cancelled {
     /// Whether it was taken: a job that has ended cannot be cancelled.
     pub success: bool,
@@ -226,7 +228,7 @@ pub struct Cancelled {
 }
 
 /// One event of `GET /api/jobs/{id}/events`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     /// `status`, `progress` or `console`.
     pub event: String,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::jobs::{Name, Progress, Status, Structured};
 
 /// Answer of `GET /api/admin/jobs`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Jobs {
     /// The newest first.
     pub jobs: Vec<Row>,
@@ -16,7 +16,7 @@ pub struct Jobs {
 }
 
 /// A job in a list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = JobRow)]
 pub struct Row {
     /// Its name.
@@ -35,7 +35,7 @@ pub struct Row {
 }
 
 /// Answer of `GET /api/admin/jobs/{id}`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = JobDetails)]
 pub struct Details {
     /// What lists tell of it.
@@ -79,7 +79,7 @@ pub struct Details {
 }
 
 /// Answer of `DELETE /api/admin/jobs/{id}`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Deleted {
     /// Always true.
     pub success: bool,
@@ -98,7 +98,7 @@ pub struct BatchDelete<'a> {
 }
 
 /// Its answer.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct BatchDeleted {
     /// Whether all of them are gone.
     pub success: bool,
@@ -111,7 +111,7 @@ pub struct BatchDeleted {
 }
 
 /// Answer of `GET /api/admin/runners`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Runners {
     /// The last seen first, at most 1,000.
     pub runners: Vec<Runner>,
@@ -120,7 +120,7 @@ pub struct Runners {
 }
 
 /// A runner.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Runner {
     /// Its identity.
     pub runner_id: String,
@@ -135,7 +135,7 @@ pub struct Runner {
 }
 
 /// Answer of `GET /api/admin/runners/{id}`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct RunnerDetails {
     /// What lists tell of it.
     #[serde(flatten)]
@@ -147,7 +147,7 @@ pub struct RunnerDetails {
 }
 
 /// Answer of `GET /api/admin/stats`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Stats {
     /// Jobs by status.
     pub jobs: JobCounts,
@@ -156,7 +156,7 @@ pub struct Stats {
 }
 
 /// Jobs by status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobCounts {
     /// They wait for a runner.
     pub pending: u64,
@@ -175,7 +175,7 @@ pub struct JobCounts {
 }
 
 /// Runners.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunnerCounts {
     /// Those that ever registered.
     pub total: u64,

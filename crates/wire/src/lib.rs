@@ -10,6 +10,8 @@ pub mod jobs;
 pub mod jobs_admin;
 pub mod runner;
 
+pub mod requests;
+
 pub mod admin;
 pub mod dashboard;
 pub mod events;

@@ -26,7 +26,7 @@ pub struct Register<'a> {
 }
 
 /// Its answer.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Registered {
     /// What the runner sends as `X-Runner-ID` from now on.
     pub runner_id: String,
@@ -35,7 +35,7 @@ pub struct Registered {
 }
 
 /// Answer of `GET /api/runner/verify`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Verified {
     /// Whether it is registered.
     pub exists: bool,
@@ -48,14 +48,14 @@ pub struct Verified {
 }
 
 /// Answer of `GET /api/runner/jobs/available`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Available {
     /// Jobs that may be claimed, the oldest first, at most 50.
     pub jobs: Vec<AvailableJob>,
 }
 
 /// A job that may be claimed.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct AvailableJob {
     /// Its name.
     pub job_id: String,
@@ -69,7 +69,7 @@ pub struct AvailableJob {
 }
 
 /// Answer of `POST /api/runner/jobs/{id}/claim`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Claimed {
     /// Whether it is this runner's now.
     pub success: bool,
@@ -82,7 +82,7 @@ pub struct Claimed {
 }
 
 /// A job to execute.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ClaimedJob {
     /// Its name.
     pub job_id: String,
@@ -94,14 +94,14 @@ pub struct ClaimedJob {
 }
 
 /// Answer of `GET /api/runner/jobs/next`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Next {
     /// The job, already this runner's.
     pub job: NextJob,
 }
 
 /// A job to execute, with the right to do so.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct NextJob {
     /// Its name.
     pub job_id: String,
@@ -200,7 +200,7 @@ pub struct Fail<'a> {
 }
 
 /// Answer to a word about a job: start, heartbeat, complete, error.
-#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Heard {
     /// Whether it was taken.
     pub success: bool,

@@ -107,7 +107,7 @@ fn hooks(config: &Config) -> anyhow::Result<Option<Hooks>> {
     if targets.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Hooks::new(client()?, targets)?))
+    Ok(Some(Hooks::new(web()?, targets)?))
 }
 
 fn target(settings: &JobTypeSettings) -> anyhow::Result<Target> {
@@ -140,11 +140,14 @@ fn checks(config: &Config) -> anyhow::Result<Option<Checks>> {
     if checks.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Checks::new(client()?, checks)?))
+    Ok(Some(Checks::new(web()?, checks)?))
 }
 
-/// A client that believes in the certificates of the public web; small images bring none of their own.
-fn client() -> anyhow::Result<ClientBuilder> {
+/// What leads to a client that believes in the certificates of the public web; small images bring none of their own.
+///
+/// # Errors
+/// When a certificate cannot be read.
+pub fn web() -> anyhow::Result<ClientBuilder> {
     // It was built without a choice of its own. Whoever chose before chose the same.
     _ = crypto::aws_lc_rs::default_provider().install_default();
     let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root));

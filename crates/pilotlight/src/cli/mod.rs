@@ -1,6 +1,7 @@
 //! The command line: one file per command, exit codes in one place.
 
 mod command;
+mod connect;
 
 pub mod config;
 pub mod demo;

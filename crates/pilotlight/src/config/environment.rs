@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::key::{ENV_CONFIG, ENV_PREFIX, Key, Legacy, keys};
+use super::key::{ENV_CONFIG, ENV_OTHERS, ENV_PREFIX, Key, Legacy, keys};
 use super::load::{Entry, Found, Said};
 use super::mistakes::{Mistake, Problem, did_you_mean};
 use super::resolved::Origin;
@@ -112,7 +112,7 @@ impl Environment {
 fn known_names() -> BTreeSet<String> {
     let plain = keys().flat_map(Key::env_names);
     let files = keys().flat_map(|key| key.env_names().filter_map(|name| key.in_file(&name)));
-    plain.chain(files).chain([ENV_CONFIG.to_owned()]).collect()
+    plain.chain(files).chain(ENV_OTHERS.map(str::to_owned)).collect()
 }
 
 /// Compose files pass a blank for a variable that the user did not set.

@@ -13,8 +13,20 @@ use super::{auth, job_types, jobs, log, server, store, telemetry, warm_start};
 /// Marks an environment name as ours.
 pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
 
-/// Names the configuration file; the one name with the prefix that is no key.
+/// Names the configuration file.
 pub(super) const ENV_CONFIG: &str = "PILOTLIGHT_CONFIG";
+
+/// Tells the commands that speak to a service where it is.
+pub const ENV_URL: &str = "PILOTLIGHT_URL";
+
+/// The key that they show.
+pub const ENV_KEY: &str = "PILOTLIGHT_KEY";
+
+/// Names the file with that key.
+pub const ENV_KEY_FILE: &str = "PILOTLIGHT_KEY_FILE";
+
+/// The names with the prefix that are no keys of the table.
+pub(super) const ENV_OTHERS: [&str; 4] = [ENV_CONFIG, ENV_URL, ENV_KEY, ENV_KEY_FILE];
 
 /// Every section with its rows, in the order in which people read them.
 pub(super) const SECTIONS: [(&str, &[Key]); 8] = [
@@ -208,7 +220,7 @@ mod tests {
 
     #[test]
     fn no_name_is_used_twice_and_each_belongs_to_its_section() {
-        let names: Vec<_> = keys().flat_map(Key::env_names).chain([ENV_CONFIG.to_owned()]).collect();
+        let names: Vec<_> = keys().flat_map(Key::env_names).chain(ENV_OTHERS.map(str::to_owned)).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
         for (section, rows) in SECTIONS {
             let sections = rows.iter().map(|key| key.name.rsplit_once('.'));

@@ -15,13 +15,17 @@ const MAX_BYTES: u64 = 64 * 1024;
 
 /// What the file at `path` says for the key.
 pub(super) fn said(named: Named, path: &Path, origin: Origin) -> Said {
-    match read(path) {
+    match secret_in(path) {
         Ok(text) => Ok(Entry { named, text, origin }),
         Err(reason) => Err(Problem::File { path: path.display().to_string(), reason }.at(origin)),
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// The secret in the file at `path`.
+///
+/// # Errors
+/// Why there is none, without a word of what is in the file.
+pub fn secret_in(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     let length = file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;

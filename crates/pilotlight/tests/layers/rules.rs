@@ -200,6 +200,52 @@ pub(crate) const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        name: "client uses wire and core alone",
+        because: "it is as far from the service as any program on another machine",
+        covers: |file| file.is_product() && file.acts_in(&["client"]),
+        forbids: Forbids::Names(&[
+            "crate::app",
+            "crate::cli",
+            "crate::config",
+            "crate::dispatch",
+            "crate::http",
+            "crate::jobs",
+            "crate::net",
+            "crate::runner",
+            "crate::telemetry",
+            "pilotlight_store",
+            "crate::*",
+        ]),
+        breaks: &[
+            ("crates/pilotlight/src/client/link.rs", "use crate::http::error;"),
+            ("crates/pilotlight/src/client/link.rs", "use pilotlight_store::Store;"),
+            ("crates/pilotlight/src/client/link.rs", "use super::super::net;"),
+        ],
+        keeps: &[
+            ("crates/pilotlight/src/client/link.rs", "use pilotlight_wire::jobs::Job; use super::failure;"),
+            ("crates/pilotlight/src/runner/slot.rs", "use crate::client::Client;"),
+        ],
+    },
+    Rule {
+        name: "only cli, demo and runner use client and runner",
+        because: "the service never asks itself over HTTP, and never executes a command",
+        covers: |file| {
+            file.is_product()
+                && file.is_within("crates/pilotlight/src")
+                && !file.acts_in(&["cli", "client", "demo", "runner"])
+        },
+        forbids: Forbids::Names(&["crate::client", "crate::runner", "crate::*"]),
+        breaks: &[
+            ("crates/pilotlight/src/app.rs", "use crate::client::Client;"),
+            ("crates/pilotlight/src/jobs/driver.rs", "fn f() { crate::runner::run() }"),
+        ],
+        keeps: &[
+            ("crates/pilotlight/src/cli/submit.rs", "use crate::client::Client;"),
+            ("crates/pilotlight/src/http/runners.rs", "use pilotlight_wire::runner;"),
+            ("crates/pilotlight/src/lib.rs", "pub mod client;"),
+        ],
+    },
+    Rule {
         name: "only cli and main use app",
         because: "there is one composer; whoever else reaches for it wants something that should be handed in",
         covers: |file| {

@@ -190,8 +190,8 @@ impl Told {
         let grown = end.console.get(known..).filter(is_same);
         let console = match grown {
             Some("") => return,
-            Some(text) if known > 0 => Console { is_whole: false, text },
-            Some(_) | None => Console { is_whole: true, text: &end.console },
+            Some(text) if known > 0 => Console { is_whole: false, text: text.into() },
+            Some(_) | None => Console { is_whole: true, text: end.console.as_str().into() },
         };
         events.extend(event("console", &console));
         self.console = (end.console.len(), hash_of(&end.console));

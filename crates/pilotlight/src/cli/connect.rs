@@ -1,0 +1,79 @@
+//! Which service a command speaks to, and with which key: options first, then the environment. A key is read from a
+//! file or a variable, never from the command line, where others could see it.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::command::Failure;
+use crate::app;
+use crate::client::{Client, Key};
+use crate::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, secret_in};
+
+/// Where a service listens when nobody says otherwise.
+const USUAL_URL: &str = "http://localhost:8080";
+
+/// How long a command goes on asking a service that does not answer: as long as a restart takes, and some more.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The service, and the key for it.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Connect {
+    /// Where the service is; PILOTLIGHT_URL says it as well. http://localhost:8080 when neither does.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// A file with the key; PILOTLIGHT_KEY_FILE names one as well, and PILOTLIGHT_KEY is the key itself.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+}
+
+impl Connect {
+    /// A client that goes on asking for a while where a call may be repeated.
+    ///
+    /// # Errors
+    /// The address or the key is wrong: exit code 2, and it is told.
+    pub(super) fn client(&self) -> Result<Client, Failure> {
+        let connected = self.connected();
+        connected.map(|client| client.with_patience(PATIENCE)).map_err(|error| {
+            #[expect(clippy::print_stderr, reason = "this is where people are told what to change")]
+            {
+                eprintln!("pilotlight: {error:#}");
+            }
+            Failure::Config
+        })
+    }
+
+    fn connected(&self) -> anyhow::Result<Client> {
+        let text = self.url.clone().or_else(|| variable(ENV_URL)).unwrap_or_else(|| USUAL_URL.to_owned());
+        let url = reqwest::Url::parse(&text).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none()
+        });
+        let url = url.context("--url (or PILOTLIGHT_URL) is no address such as http://localhost:8080")?;
+        Ok(Client::new(app::web()?, url, self.key()?)?)
+    }
+
+    fn key(&self) -> anyhow::Result<Option<Key>> {
+        let file = self.key_file.clone().or_else(|| variable(ENV_KEY_FILE).map(PathBuf::from));
+        let said = variable(ENV_KEY).filter(|_| self.key_file.is_none());
+        let text = match (said, file) {
+            (Some(said), _) => said,
+            (None, Some(file)) => {
+                let read = secret_in(&file).map_err(anyhow::Error::msg);
+                read.with_context(|| format!("failed to read the key from {}", file.display()))?
+            }
+            (None, None) => return Ok(None),
+        };
+        let key = Key::parse(&text);
+        ensure!(
+            key.is_some(),
+            "the key (--key-file, PILOTLIGHT_KEY_FILE or PILOTLIGHT_KEY) is no line of text"
+        );
+        Ok(key)
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
+}

@@ -1,0 +1,93 @@
+//! What callers of jobs ask: submit, check, status, cancel.
+
+use std::time::Duration;
+
+use pilotlight_core::time::millis;
+use pilotlight_wire::jobs::{Cancelled, Checked, Job, Submitted};
+use pilotlight_wire::requests::{Question, Submission};
+use reqwest::{Method, RequestBuilder};
+
+use super::failure::{Failure, Reason};
+use super::link::{Call, Client, Twice};
+
+/// How a job is submitted, besides what it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Submit<'a> {
+    /// How long to wait for its end; ten minutes at most.
+    pub wait: Duration,
+    /// Makes a `fresh` submission safe to repeat. One is chosen when it is missing.
+    pub idempotency_key: Option<&'a str>,
+}
+
+impl Client {
+    /// `POST /api/jobs/submit`. Safe to repeat, so it is.
+    ///
+    /// # Errors
+    /// [`Failure`] says why it was not submitted, or why that is not known.
+    pub async fn submit(&self, job: &Submission<'_>, how: Submit<'_>) -> Result<Submitted, Failure> {
+        let asked = format!("submit a job of type {}", job.job_type);
+        let mut request = waiting(self.request(Method::POST, &["jobs", "submit"]), how.wait);
+        if job.wishes.fresh == Some(true) || how.idempotency_key.is_some() {
+            let key = match how.idempotency_key {
+                Some(key) => key.to_owned(),
+                None => chosen().map_err(|why| self.failure(asked.clone(), Reason::Unreachable(why)))?,
+            };
+            request = request.header("idempotency-key", key);
+        }
+        let call = Call { asked, request: request.json_of(job), wait: how.wait, twice: Twice::Harmless };
+        self.told(call, &[]).await
+    }
+
+    /// `POST /api/jobs/check`: whether it is known, without submitting it.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn check(&self, question: &Question<'_>) -> Result<Checked, Failure> {
+        let asked = format!("look for a job of type {}", question.job_type);
+        let request = self.request(Method::POST, &["jobs", "check"]).json_of(question);
+        self.told(Call { asked, request, wait: Duration::ZERO, twice: Twice::Harmless }, &[]).await
+    }
+
+    /// `GET /api/jobs/{id}`: where it stands, or its end when that comes within `wait` (ten minutes at most).
+    ///
+    /// # Errors
+    /// [`Failure`]; status 404 when there is no such job.
+    pub async fn status(&self, id: &str, wait: Duration) -> Result<Job, Failure> {
+        let request = waiting(self.request(Method::GET, &["jobs", id]), wait);
+        let call = Call { asked: format!("ask for job {id}"), request, wait, twice: Twice::Harmless };
+        self.told(call, &[]).await
+    }
+
+    /// `POST /api/jobs/{id}/cancel`: one caller fewer. Each counts, so it is repeated only when nothing was done.
+    ///
+    /// # Errors
+    /// [`Failure`]; a job that has ended is an answer, with `success: false`.
+    pub async fn cancel(&self, id: &str) -> Result<Cancelled, Failure> {
+        let request = self.request(Method::POST, &["jobs", id, "cancel"]);
+        let asked = format!("cancel job {id}");
+        self.told(Call { asked, request, wait: Duration::ZERO, twice: Twice::Counts }, &[409]).await
+    }
+}
+
+/// How bodies are written: the types' own JSON, so that parameters pass byte for byte.
+pub(super) trait JsonOf {
+    /// The same with this as its body.
+    fn json_of(self, body: &impl serde::Serialize) -> Self;
+}
+
+impl JsonOf for RequestBuilder {
+    fn json_of(self, body: &impl serde::Serialize) -> Self {
+        let body = serde_json::to_vec(body).expect("wire types have string keys and finite numbers");
+        self.header(reqwest::header::CONTENT_TYPE, "application/json").body(body)
+    }
+}
+
+pub(super) fn waiting(request: RequestBuilder, wait: Duration) -> RequestBuilder {
+    if wait.is_zero() { request } else { request.query(&[("wait_ms", millis(wait))]) }
+}
+
+fn chosen() -> Result<String, String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

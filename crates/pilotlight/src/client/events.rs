@@ -1,0 +1,140 @@
+//! A job as it goes: the server-sent events of `GET /api/jobs/{id}/events`, one after the other. The stream ends with the
+//! job, or after some minutes; whoever wants more asks again.
+
+use pilotlight_core::limits::CLIENT_ANSWER_BYTES;
+use pilotlight_wire::jobs::{Console, Job, Progress};
+use reqwest::{Method, Response};
+
+use super::failure::{Failure, Reason};
+use super::link::{Client, read, reason};
+
+/// Something that happened to a job.
+#[derive(Debug)]
+pub enum News {
+    /// Where it stands: first, and whenever it is another status.
+    Status(Box<Job>),
+    /// How far its runner is.
+    Progress(Progress),
+    /// What its command wrote.
+    Console(Console<'static>),
+}
+
+/// The stream of a job's events.
+#[derive(Debug)]
+pub struct Events {
+    client: Client,
+    asked: String,
+    response: Response,
+    lines: Lines,
+}
+
+/// What was read and is not yet a whole event.
+#[derive(Debug, Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    /// Up to here there is no end of an event.
+    searched: usize,
+}
+
+impl Client {
+    /// `GET /api/jobs/{id}/events`. Not repeated: whoever reads knows what was told already.
+    ///
+    /// # Errors
+    /// [`Failure`]; status 404 when there is no such job, 503 when too many watch.
+    pub async fn events(&self, id: &str) -> Result<Events, Failure> {
+        let asked = format!("watch job {id}");
+        let request = self.request(Method::GET, &["jobs", id, "events"]);
+        let response = self.stream(&asked, request).await?;
+        Ok(Events { client: self.clone(), asked, response, lines: Lines::default() })
+    }
+}
+
+impl Events {
+    /// The next one; none when the stream is over.
+    ///
+    /// # Errors
+    /// [`Failure`]: the connection broke off, or the service says what is not understood.
+    pub async fn next(&mut self) -> Result<Option<News>, Failure> {
+        loop {
+            while let Some(event) = self.lines.next() {
+                if let Some(news) = news(&event).map_err(|reason| self.failure(reason))? {
+                    return Ok(Some(news));
+                }
+            }
+            if self.lines.bytes.len() > CLIENT_ANSWER_BYTES {
+                return Err(self.failure(Reason::TooLarge));
+            }
+            let read = self.response.chunk().await;
+            let piece =
+                read.map_err(|error| self.failure(Reason::Unanswered(reason(&error.without_url()))))?;
+            let Some(piece) = piece else { return Ok(None) };
+            self.lines.bytes.extend_from_slice(&piece);
+        }
+    }
+
+    fn failure(&self, reason: Reason) -> Failure {
+        self.client.failure(self.asked.clone(), reason)
+    }
+}
+
+impl Lines {
+    /// The next whole event, without the empty line behind it.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let from = self.searched.saturating_sub(1);
+        let Some(at) = self.bytes[from..].windows(2).position(|two| two == b"\n\n") else {
+            self.searched = self.bytes.len();
+            return None;
+        };
+        let rest = self.bytes.split_off(from + at + 2);
+        self.searched = 0;
+        Some(std::mem::replace(&mut self.bytes, rest))
+    }
+}
+
+/// None of a sign of life, and of what later versions may tell.
+fn news(event: &[u8]) -> Result<Option<News>, Reason> {
+    let (mut name, mut data) = (&b""[..], &b""[..]);
+    for line in event.split(|byte| *byte == b'\n') {
+        if let Some(text) = line.strip_prefix(b"event: ") {
+            name = text;
+        } else if let Some(text) = line.strip_prefix(b"data: ") {
+            data = text;
+        }
+    }
+    Ok(match name {
+        b"status" => Some(News::Status(Box::new(read(data)?))),
+        b"progress" => Some(News::Progress(read(data)?)),
+        b"console" => Some(News::Console(read(data)?)),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_whole_wherever_the_pieces_end() {
+        let text = "event: progress\ndata: {\"current\":1,\"total\":2}\n\n:\n\nevent: console\ndata: \
+                    {\"is_whole\":true,\"text\":\"a\\n\"}\n\nevent: later\ndata: {}\n\n";
+        for size in 1..text.len() {
+            let mut lines = Lines::default();
+            let mut told = Vec::new();
+            for piece in text.as_bytes().chunks(size) {
+                lines.bytes.extend_from_slice(piece);
+                while let Some(event) = lines.next() {
+                    told.extend(news(&event).unwrap());
+                }
+            }
+            let [News::Progress(progress), News::Console(console)] = &told[..] else { panic!("{told:?}") };
+            assert_eq!((progress.current, progress.total), (1, 2));
+            assert!(console.is_whole && console.text == "a\n");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_without_repeating_it() {
+        let Err(Reason::NotUnderstood(why)) = news(b"event: progress\ndata: \"secret\"") else { panic!() };
+        assert!(!why.contains("secret"), "{why}");
+    }
+}

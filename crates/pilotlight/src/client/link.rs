@@ -1,0 +1,281 @@
+//! The way to the service: its address, the key, one call at a time with a deadline, repeated where that is safe.
+//! What it reads is bounded.
+
+use std::fmt;
+use std::time::Duration;
+
+use pilotlight_core::limits::{CLIENT_ANSWER_BYTES, CLIENT_ANSWER_WITHIN, CLIENT_CONNECT_WITHIN};
+use pilotlight_core::retry;
+use pilotlight_wire::warm_start::Refused;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{ClientBuilder, Method, RequestBuilder, Response, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+
+use super::failure::{Failure, Reason};
+
+/// The pause before the first repetition; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause between repetitions: a service that restarts is back within a second or two.
+const PAUSE_AT_MOST: Duration = Duration::from_secs(2);
+
+/// A service, and who asks it. Cloning is cheap; clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    patience: Duration,
+}
+
+/// A key of the service. It is never shown.
+#[derive(Clone)]
+pub struct Key(HeaderValue);
+
+impl Key {
+    /// Takes `text` without white space around it; none when it cannot be a key.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = Some(text.trim()).filter(|text| !text.is_empty())?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {text}")).ok()?;
+        value.set_sensitive(true);
+        Some(Self(value))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Key(••••••)")
+    }
+}
+
+/// Whether doing a call twice is as good as doing it once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Twice {
+    /// It is: whatever became of the first, it may be made again.
+    Harmless,
+    /// It is not: it is made again only when it is certain that nothing was done.
+    Counts,
+}
+
+/// One call.
+pub(super) struct Call {
+    /// Fits after "failed to".
+    pub(super) asked: String,
+    pub(super) request: RequestBuilder,
+    /// How long the service may take on purpose.
+    pub(super) wait: Duration,
+    pub(super) twice: Twice,
+}
+
+/// A refusal's sentence, wherever it stands.
+#[derive(Deserialize)]
+struct Sentence {
+    #[serde(default)]
+    message: Option<String>,
+}
+
+impl Client {
+    /// Asks the service at `base` (`http://host:port`, perhaps with a path before `/api`), by a client that `http` leads
+    /// to.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn new(http: ClientBuilder, base: Url, key: Option<Key>) -> reqwest::Result<Self> {
+        let headers = key.map(|key| HeaderMap::from_iter([(AUTHORIZATION, key.0)])).unwrap_or_default();
+        // A redirection would carry the key to somebody else.
+        let http = http.redirect(Policy::none()).connect_timeout(CLIENT_CONNECT_WITHIN);
+        let http = if is_here(&base) { http.no_proxy() } else { http };
+        let http = http.default_headers(headers).build()?;
+        Ok(Self { http, base, patience: Duration::ZERO })
+    }
+
+    /// The same, which goes on asking for so long where a call may be repeated.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Where it asks, without a password.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let mut shown = self.base.clone();
+        // An address that cannot have them has none.
+        _ = shown.set_username("");
+        _ = shown.set_password(None);
+        shown.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// A request for the path made of these parts, each escaped.
+    pub(super) fn request(&self, method: Method, parts: &[&str]) -> RequestBuilder {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push("api").extend(parts);
+        }
+        self.http.request(method, url)
+    }
+
+    /// The answer's JSON. Statuses of `also` are answers too.
+    pub(super) async fn told<T: DeserializeOwned>(&self, call: Call, also: &[u16]) -> Result<T, Failure> {
+        let asked = call.asked.clone();
+        match self.answer(call, also).await? {
+            Some(body) => read(&body).map_err(|reason| self.failure(asked, reason)),
+            None => Err(self.failure(asked, Reason::NotUnderstood("it is empty".into()))),
+        }
+    }
+
+    /// The answer's body; none when there is none. Tries again where it may.
+    pub(super) async fn answer(&self, call: Call, also: &[u16]) -> Result<Option<Vec<u8>>, Failure> {
+        let until = Instant::now() + self.patience;
+        let mut failures = 0;
+        loop {
+            let Some(request) = call.request.try_clone() else {
+                unreachable!("every body is in memory");
+            };
+            let (reason, pause) =
+                match self.try_once(request.timeout(call.wait + CLIENT_ANSWER_WITHIN), also).await {
+                    Ok(body) => return Ok(body),
+                    Err(refused) => refused,
+                };
+            let failure = self.failure(call.asked.clone(), reason);
+            failures += 1;
+            let pause = pause.unwrap_or_else(|| retry::pause(FIRST_PAUSE, failures).min(PAUSE_AT_MOST));
+            let may_be_repeated = match call.twice {
+                Twice::Harmless => failure.is_passing(),
+                Twice::Counts => failure.is_undone(),
+            };
+            if !may_be_repeated || Instant::now() + pause > until {
+                return Err(failure);
+            }
+            sleep(pause).await;
+        }
+    }
+
+    async fn try_once(
+        &self,
+        request: RequestBuilder,
+        also: &[u16],
+    ) -> Result<Option<Vec<u8>>, (Reason, Option<Duration>)> {
+        let response = request.send().await.map_err(|error| (unsent(error), None))?;
+        let (status, pause) = (response.status(), retry_after(&response));
+        let body = body(response).await.map_err(|reason| (reason, None))?;
+        match status.as_u16() {
+            204 => Ok(None),
+            number if status.is_success() || also.contains(&number) => Ok(Some(body)),
+            number if status.is_redirection() => {
+                Err((Reason::NotUnderstood(format!("it leads elsewhere, with status {number}")), None))
+            }
+            number => Err((Reason::Refused(number, sentence(&body)), pause)),
+        }
+    }
+
+    /// A stream of bytes without an end of its own.
+    pub(super) async fn stream(&self, asked: &str, request: RequestBuilder) -> Result<Response, Failure> {
+        let failed = |reason| self.failure(asked.to_owned(), reason);
+        let response = request.send().await.map_err(|error| failed(unsent(error)))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = body(response).await.map_err(failed)?;
+        Err(failed(Reason::Refused(status.as_u16(), sentence(&body))))
+    }
+
+    pub(super) fn failure(&self, asked: String, reason: Reason) -> Failure {
+        Failure { asked, of: self.address(), reason }
+    }
+}
+
+/// Proxies of the environment are for what is far.
+fn is_here(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."))
+}
+
+fn unsent(error: reqwest::Error) -> Reason {
+    let error = error.without_url();
+    let why = if error.is_timeout() { "it took too long".to_owned() } else { reason(&error) };
+    if error.is_connect() { Reason::Unreachable(why) } else { Reason::Unanswered(why) }
+}
+
+/// What was behind it: the error itself says only that there was one.
+pub(super) fn reason(error: &dyn std::error::Error) -> String {
+    let last = std::iter::successors(Some(error), |error| error.source()).last();
+    last.map_or_else(String::new, ToString::to_string)
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, Reason> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(unsent)? {
+        if body.len() + piece.len() > CLIENT_ANSWER_BYTES {
+            return Err(Reason::TooLarge);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+/// serde's own words quote the values that it found.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> {
+    serde_json::from_slice(body).map_err(|error| {
+        let at = format!("line {} column {}", error.line(), error.column());
+        Reason::NotUnderstood(format!("it cannot be read at {at}"))
+    })
+}
+
+fn sentence(body: &[u8]) -> String {
+    let error = serde_json::from_slice(body).map(|Refused { error }| error);
+    let message = || serde_json::from_slice(body).ok().and_then(|Sentence { message }| message);
+    let sentence = error.ok().or_else(message).unwrap_or_else(|| "the service gave no reason".to_owned());
+    sentence.chars().filter(|letter| !letter.is_control()).take(1000).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(base: &str) -> Client {
+        _ = tokio_rustls::rustls::crypto::aws_lc_rs::default_provider().install_default();
+        Client::new(reqwest::Client::builder(), base.parse().unwrap(), Key::parse("secret")).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_never_shown() {
+        assert!(!format!("{:?}", Key::parse("secret")).contains("secret"));
+        assert!(!format!("{:?}", client("http://a:secret@localhost")).contains("Bearer secret"));
+        assert_eq!(client("http://a:secret@localhost:1/").address(), "http://localhost:1");
+        for wrong in ["", " \n", "a\nb"] {
+            assert!(Key::parse(wrong).is_none(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_put_behind_the_address_part_by_part() {
+        for (base, url) in [
+            ("http://localhost:8080", "http://localhost:8080/api/jobs/a%2Fb"),
+            ("http://localhost:8080/", "http://localhost:8080/api/jobs/a%2Fb"),
+            ("https://example.org/pilotlight/", "https://example.org/pilotlight/api/jobs/a%2Fb"),
+        ] {
+            let request = client(base).request(Method::GET, &["jobs", "a/b"]).build().unwrap();
+            assert_eq!(request.url().as_str(), url);
+        }
+    }
+
+    #[test]
+    fn a_refusal_tells_its_sentence_on_one_line() {
+        for (body, told) in [
+            (r#"{"error": "no such\njob"}"#, "no suchjob"),
+            (r#"{"success": false, "message": "not yours"}"#, "not yours"),
+            ("<html>", "the service gave no reason"),
+        ] {
+            assert_eq!(sentence(body.as_bytes()), told);
+        }
+    }
+}
