@@ -206,3 +206,6 @@ pub const CLIENT_CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long our own clients wait for an answer, beyond what they asked the service to wait.
 pub const CLIENT_ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// A stream of events on which our own clients heard nothing for so long is dead: three signs of life are missing.
+pub const CLIENT_SILENCE: Duration = Duration::from_secs(45);

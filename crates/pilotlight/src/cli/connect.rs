@@ -2,10 +2,12 @@
 //! file or a variable, never from the command line, where others could see it.
 
 use std::env;
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use tokio::runtime::Builder;
 
 use super::command::Failure;
 use crate::app;
@@ -72,6 +74,14 @@ impl Connect {
         );
         Ok(key)
     }
+}
+
+/// Runs a command's work to its end. A name that is still looked up then is not waited for.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(work);
+    runtime.shutdown_background();
+    ended
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -54,4 +54,5 @@ pub use secret_file::secret_in;
 pub use server::{OnOff, Server};
 pub use store::Store;
 pub use telemetry::Telemetry;
+pub use units::duration;
 pub use warm_start::{Ack, Order, Tokens, WarmStart};

@@ -16,7 +16,9 @@ const SIZES: [(&str, u64); 5] =
 const OTHER_SIZES: [(&str, u64); 5] =
     [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000), ("B", 1)];
 
-pub(super) fn duration(text: &str) -> Option<Duration> {
+/// A duration, such as `90s` or `5m`; a bare number is in milliseconds.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let units = DURATIONS.into_iter();
     amount(text, |unit| units.clone().find(|(name, _)| *name == unit)).map(Duration::from_millis)
 }
