@@ -47,6 +47,14 @@ impl Connect {
         })
     }
 
+    /// A client that asks once: somebody looks, and can look again.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub(super) fn client_at_once(&self) -> Result<Client, Failure> {
+        Ok(self.client()?.with_patience(Duration::ZERO))
+    }
+
     fn connected(&self) -> anyhow::Result<Client> {
         let text = self.url.clone().or_else(|| variable(ENV_URL)).unwrap_or_else(|| USUAL_URL.to_owned());
         let url = reqwest::Url::parse(&text).ok().filter(|url| {

@@ -14,9 +14,10 @@ pub(super) fn now() -> Epoch {
 
 /// `2026-11-23T04:00:00Z`, with a fraction and an offset if need be, or milliseconds since 1970.
 pub(super) fn parse(text: &str) -> Result<Epoch, String> {
-    let said = text.parse().ok().or_else(|| rfc3339(text)).map(Epoch::from_millis);
-    let said = said.filter(|time| *time <= Epoch::LAST);
-    said.ok_or_else(|| "expected a time such as 2026-11-23T04:00:00Z, or milliseconds since 1970".to_owned())
+    let said = text.parse().ok().or_else(|| rfc3339(text));
+    let said = said.filter(|millis| *millis <= Epoch::LAST.as_millis());
+    said.map(Epoch::from_millis)
+        .ok_or_else(|| "expected a time such as 2026-11-23T04:00:00Z, or milliseconds since 1970".to_owned())
 }
 
 fn rfc3339(text: &str) -> Option<u64> {

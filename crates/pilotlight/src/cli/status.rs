@@ -8,12 +8,15 @@ use console::style;
 use pilotlight_wire::jobs_admin::{RunnerCounts, Stats};
 use pilotlight_wire::warm_start::Health;
 use serde_json::{Value as Json, json};
+use tokio::time::sleep;
 
 use super::command::Failure;
 use super::connect::{Connect, block_on};
+use super::exit_code::Code;
 use super::wishes::duration;
 use super::{moment, out, shown};
 use crate::client::{self, Client};
+use crate::shutdown::Signals;
 
 /// How often it is shown, and how.
 #[derive(Debug, clap::Args)]
@@ -40,20 +43,28 @@ struct Seen {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let client = args.connect.client()?;
+    let client = args.connect.client_at_once()?;
     let Some(every) = args.watch else {
         return block_on(async { tell(&Seen::now(&client).await?, args.json) });
     };
     block_on(async {
-        loop {
-            let seen = Seen::now(&client).await?;
-            if stdout().is_terminal() && !args.json {
-                out::piece(CLEARED)?;
-            }
-            tell(&seen, args.json)?;
-            tokio::time::sleep(every).await;
+        let mut signals = Signals::listen()?;
+        tokio::select! {
+            failed = watch(&client, every, args.json) => failed,
+            () = signals.next() => Err(Failure::Told(Code::Interrupted)),
         }
     })
+}
+
+async fn watch(client: &Client, every: Duration, json: bool) -> Result<(), Failure> {
+    loop {
+        let seen = Seen::now(client).await?;
+        if stdout().is_terminal() && !json {
+            out::piece(CLEARED)?;
+        }
+        tell(&seen, json)?;
+        sleep(every).await;
+    }
 }
 
 /// The cursor at the top, and nothing below it.

@@ -62,7 +62,9 @@ pub(super) async fn submit(client: &Client, job: &Submission<'_>, how: How<'_>) 
         Answered::InPeace(submitted) | Answered::Interrupted(submitted) => submitted,
     };
     if has_ended(submitted.status) {
-        return told_its_end(&submitted, how.form);
+        let told = told_its_end(&submitted, how.form);
+        hint_of_known(submitted.status);
+        return told;
     }
     out::note(format_args!("job {}: {}", submitted.job_id, submitted.message));
     let sink = match how.form {
@@ -164,7 +166,19 @@ fn told_at_once(submitted: &Submitted, form: Form) -> Result<(), Failure> {
             out::note(&submitted.message);
         }
     }
-    succeeded(submitted)
+    let told = succeeded(submitted);
+    hint_of_known(submitted.status);
+    told
+}
+
+/// A job that had ended when it was submitted was not executed for this submission.
+fn hint_of_known(status: Status) {
+    match status {
+        Status::Failed => {
+            out::note("it was not executed now: failures are remembered for a while; --fresh runs it again")
+        }
+        Status::Pending | Status::Claimed | Status::InProgress | Status::Completed | Status::Expired => {}
+    }
 }
 
 fn told_its_end(submitted: &Submitted, form: Form) -> Result<(), Failure> {

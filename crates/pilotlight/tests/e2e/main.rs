@@ -43,6 +43,7 @@ mod soak;
 mod tls;
 mod tokens;
 
+mod callers;
 mod command_line;
 mod handover;
 mod health;

@@ -33,7 +33,7 @@ pub(in crate::cli) struct Args {
 const COLUMN_OF_STATUS: usize = 2;
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let client = args.connect.client()?;
+    let client = args.connect.client_at_once()?;
     let jobs = block_on(listed(&client, args))?;
     if args.json {
         return out::json(&jobs);

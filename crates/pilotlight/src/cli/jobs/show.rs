@@ -18,7 +18,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let One { id, json, connect } = &args.one;
-    let client = connect.client()?;
+    let client = connect.client_at_once()?;
     let job = block_on(async {
         let id = named::whole(&client, id).await?;
         Ok(client.job(&id).await?)
