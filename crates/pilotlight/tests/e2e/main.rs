@@ -52,3 +52,4 @@ mod shutdown;
 mod container;
 mod deploy;
 mod documents;
+mod examples;
