@@ -94,7 +94,7 @@ impl Code {
                 "The service does not let this caller do it: there is no key, it is not one for this, or without keys the call \
                  comes from another machine.",
                 "Give the key by PILOTLIGHT_KEY, PILOTLIGHT_KEY_FILE or --key-file. Submitting, tailing and cancelling take a \
-                 submit key; listing, showing and counting an admin or a runner key; deleting an admin key.",
+                 submit key; listing, showing and counting an admin or a runner key; retrying and deleting an admin key.",
             ),
             Self::NotFound => (
                 5,

@@ -16,6 +16,7 @@ use super::exit_code::Code;
 use super::out;
 use super::submitting::{self, Form, How};
 use super::wishes::{Waiting, Wishes};
+use crate::client::Submit as Asked;
 
 /// More than any service takes; it stops a wrong file from filling the memory.
 const PARAMETERS_BYTES: u64 = 64 * 1024 * 1024;
@@ -73,8 +74,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         wishes: WireWishes { fresh, ..args.wishes.wire() },
     };
     let idempotency_key = args.wishes.idempotency_key.as_deref();
-    let how = How { idempotency_key, waiting: &args.waiting, form: Form::of(args.json) };
-    block_on(submitting::submit(&client, &job, how))
+    let asked = client.submit(&job, Asked { idempotency_key, ..Asked::default() });
+    let how = How { waiting: &args.waiting, form: Form::of(args.json) };
+    block_on(submitting::submit(&client, asked, how))
 }
 
 fn job_type(text: &str) -> Result<String, String> {

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::pin;
 
 use pilotlight_wire::jobs::{Job, Outcome, Status, Submitted};
-use pilotlight_wire::requests::Submission;
 use tokio::time::{Instant, timeout_at};
 
 use super::command::Failure;
@@ -13,7 +12,7 @@ use super::following::{Following, Told, has_ended};
 use super::out;
 use super::screen::{Screen, Sink};
 use super::wishes::{OnInterrupt, Waiting};
-use crate::client::{self, Client, Submit};
+use crate::client::{self, Client};
 use crate::shutdown::Signals;
 
 /// How the answer is written.
@@ -29,9 +28,8 @@ impl Form {
     }
 }
 
-/// How a job is submitted.
+/// How its end is waited for and told.
 pub(super) struct How<'a> {
-    pub(super) idempotency_key: Option<&'a str>,
     pub(super) waiting: &'a Waiting,
     pub(super) form: Form,
 }
@@ -43,13 +41,15 @@ pub(super) enum Watched {
     Interrupted,
 }
 
-/// Submits it and tells what comes of it.
+/// Asks for a job and tells what comes of it.
 ///
 /// # Errors
 /// It was not submitted, it failed, or whoever waited has left.
-pub(super) async fn submit(client: &Client, job: &Submission<'_>, how: How<'_>) -> Result<(), Failure> {
-    let how_asked = Submit { idempotency_key: how.idempotency_key, ..Submit::default() };
-    let asked = client.submit(job, how_asked);
+pub(super) async fn submit(
+    client: &Client,
+    asked: impl Future<Output = Result<Submitted, client::Failure>>,
+    how: How<'_>,
+) -> Result<(), Failure> {
     if !how.waiting.wait {
         return told_at_once(&asked.await?, how.form);
     }

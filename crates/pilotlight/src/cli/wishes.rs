@@ -1,5 +1,4 @@
-//! What a caller may wish for besides the job itself, and how long to stay for its end: options that `submit` and
-//! `jobs retry` share.
+//! What a caller may wish for besides the job itself, and how long to stay for its end.
 
 use std::time::Duration;
 

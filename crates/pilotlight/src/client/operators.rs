@@ -1,8 +1,8 @@
-//! What operators ask about jobs and runners: list, show, delete, statistics.
+//! What operators ask about jobs and runners: list, show, compute again, delete, statistics.
 
 use std::time::Duration;
 
-use pilotlight_wire::jobs::Status;
+use pilotlight_wire::jobs::{Status, Submitted};
 use pilotlight_wire::jobs_admin::{BatchDeleted, Deleted, Details, Jobs, RunnerDetails, Runners, Stats};
 use pilotlight_wire::requests::Names;
 use pilotlight_wire::warm_start::Health;
@@ -35,6 +35,17 @@ impl Client {
     pub async fn job(&self, id: &str) -> Result<Details, Failure> {
         let request = self.request(Method::GET, &["admin", "jobs", id]);
         self.told(harmless(format!("show job {id}"), request), &[]).await
+    }
+
+    /// `POST /api/admin/jobs/{id}/again`: computes it once more, as it was asked for. Each counts, so it is repeated only
+    /// when nothing was done.
+    ///
+    /// # Errors
+    /// [`Failure`]; status 404 when there is no such job.
+    pub async fn again(&self, id: &str) -> Result<Submitted, Failure> {
+        let request = self.request(Method::POST, &["admin", "jobs", id, "again"]);
+        let asked = format!("compute job {id} again");
+        self.told(Call { asked, request, wait: Duration::ZERO, twice: Twice::Counts }, &[]).await
     }
 
     /// `DELETE /api/admin/jobs/{id}`. A second one finds nothing, so it is repeated only when nothing was done.

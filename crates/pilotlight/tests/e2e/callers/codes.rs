@@ -63,7 +63,7 @@ fn each_command_takes_the_key_that_fits() {
         (&["jobs", "show", &id], 4, 0, 0),
         (&["submit", "t"], 0, 4, 4),
         (&["jobs", "tail", &id, "--timeout", "3s"], 6, 4, 4),
-        (&["jobs", "retry", &id], 4, 4, 4),
+        (&["jobs", "retry", &id], 4, 4, 0),
         (&["status"], 0, 0, 0),
         (&["jobs", "delete", "-y", &id], 4, 4, 0),
     ] {
