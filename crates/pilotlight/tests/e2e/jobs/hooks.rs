@@ -30,6 +30,7 @@ over_each_store! {
     what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting
     a_target_that_hangs_has_its_share_and_no_more
     what_nobody_is_told_of_any_more_is_dropped
+    what_was_on_its_way_when_the_process_was_killed_is_told_by_the_next
     what_was_on_its_way_when_the_process_ended_is_told_by_the_next
     every_job_whose_submission_was_answered_is_told_of_at_least_once
 }
@@ -262,28 +263,33 @@ fn new_of(job_type: &str, number: u8, at: Epoch) -> NewJob {
     }
 }
 
+fn what_was_on_its_way_when_the_process_was_killed_is_told_by_the_next(store: &Store) {
+    is_told_by_the_next_after("KILL", store);
+}
+
 fn what_was_on_its_way_when_the_process_ended_is_told_by_the_next(store: &Store) {
-    for signal in ["KILL", "TERM"] {
-        let fails =
-            Hearer::listening(|number| if number == 0 { Says::Status(503) } else { Says::Status(200) });
-        let hangs = Hearer::listening(|number| if number == 0 { Says::Nothing } else { Says::Status(200) });
-        let file = File::with(&(target("fails", &fails, "") + &target("hangs", &hangs, "")));
-        let mut server = store.serve(&[file.named()]);
-        for job_type in ["fails", "hangs"] {
-            Party::at(server.address()).submit(job_type, &json!({ "before": signal }));
-        }
-        wait::until("they are on their way", || fails.heard().len() == 1 && hangs.heard().len() == 1);
-        server.signal(signal);
-        server.ended();
-        drop(server);
-        let began = Instant::now();
-        let _server = store.serve(&[file.named()]);
-        for hearer in [&fails, &hangs] {
-            wait::until("it is told again", || hearer.heard().len() == 2);
-            assert_eq!(deliveries(&hearer.heard()).len(), 1, "{signal}: it keeps its name");
-        }
-        assert!(began.elapsed() < HOOK_LEASE * 2, "{signal}: {:?}", began.elapsed());
+    is_told_by_the_next_after("TERM", store);
+}
+
+fn is_told_by_the_next_after(signal: &str, store: &Store) {
+    let fails = Hearer::listening(|number| if number == 0 { Says::Status(503) } else { Says::Status(200) });
+    let hangs = Hearer::listening(|number| if number == 0 { Says::Nothing } else { Says::Status(200) });
+    let file = File::with(&(target("fails", &fails, "") + &target("hangs", &hangs, "")));
+    let mut server = store.serve(&[file.named()]);
+    for job_type in ["fails", "hangs"] {
+        Party::at(server.address()).submit(job_type, &json!({ "before": signal }));
     }
+    wait::until("they are on their way", || fails.heard().len() == 1 && hangs.heard().len() == 1);
+    server.signal(signal);
+    server.ended();
+    drop(server);
+    let began = Instant::now();
+    let _server = store.serve(&[file.named()]);
+    for hearer in [&fails, &hangs] {
+        wait::until("it is told again", || hearer.heard().len() == 2);
+        assert_eq!(deliveries(&hearer.heard()).len(), 1, "it keeps its name");
+    }
+    assert!(began.elapsed() < HOOK_LEASE * 2, "{:?}", began.elapsed());
 }
 
 fn every_job_whose_submission_was_answered_is_told_of_at_least_once(store: &Store) {

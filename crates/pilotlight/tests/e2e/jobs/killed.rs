@@ -218,7 +218,8 @@ impl Scene {
             left = wait::until_some("another job ends", || {
                 let jobs = operator.get("/api/admin/stats").json()["jobs"].clone();
                 let open = ["pending", "claimed", "in_progress"].map(|status| jobs[status].as_u64());
-                Some(open.into_iter().flatten().sum()).filter(|open| *open < left)
+                // While the store does not answer, nothing is told.
+                open.into_iter().sum::<Option<u64>>().filter(|open| *open < left)
             });
         }
     }
