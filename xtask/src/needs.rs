@@ -99,6 +99,27 @@ pub(crate) const NEEDS: &[Need] = &[
         without: "tests with the real Python clients are skipped",
     },
     Need {
+        name: "tmux",
+        wanted_by: WantedBy::Tests,
+        probe: || tool("tmux", "-V"),
+        source: Source::Debian(&["tmux"]),
+        without: "nobody sees what the command line shows on a terminal",
+    },
+    Need {
+        name: "jq",
+        wanted_by: WantedBy::Tests,
+        probe: || tool("jq", "--version"),
+        source: Source::Debian(&["jq"]),
+        without: "examples of the documentation are not run",
+    },
+    Need {
+        name: "curl",
+        wanted_by: WantedBy::Tests,
+        probe: || tool("curl", "--version"),
+        source: Source::Debian(&["curl"]),
+        without: "examples of the documentation are not run",
+    },
+    Need {
         name: "docker",
         wanted_by: WantedBy::Tests,
         probe: container_engine,
@@ -187,6 +208,10 @@ fn cargo_tool(name: &str) -> Result<(), Lack> {
     child::ask(child::cargo().args([name, "--version"]))
         .map(drop)
         .map_err(|_| Lack::Absent(format!("`cargo {name}` is not installed")))
+}
+
+fn tool(name: &str, flag: &str) -> Result<(), Lack> {
+    child::ask(child::command(name).arg(flag)).map(drop).map_err(Lack::Absent)
 }
 
 /// Asks the kernel, not only the path: in many containers `ip` is there and may do nothing.

@@ -259,3 +259,5 @@ pub const RUNNER_PAUSE_AT_MOST: Duration = Duration::from_secs(5);
 
 /// How long our own runner goes on reporting when it should have ended.
 pub const RUNNER_REPORTS_FOR: Duration = Duration::from_secs(5);
+/// A stream of events on which our own clients heard nothing for so long is dead: three signs of life are missing.
+pub const CLIENT_SILENCE: Duration = Duration::from_secs(45);

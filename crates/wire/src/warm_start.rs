@@ -121,6 +121,9 @@ pub struct Health {
     pub deployments: usize,
     /// Runners that have a run.
     pub executing_runners: usize,
+    /// Polls for jobs that wait; 0 when the service has no jobs.
+    #[serde(default)]
+    pub waiting_for_jobs: usize,
     /// Connections open, this one included.
     pub connections: usize,
     /// Whether the runners' kernels are asked for their acknowledgement: `kernel`, or `unconfirmed`.

@@ -1,13 +1,13 @@
-//! Reads the command line, runs the command, and turns its end into an exit code: 0 done, 1 failed, 2 the command
-//! line or the configuration is wrong.
+//! Reads the command line and runs the command. What it ends with stands in `exit_code`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use super::{config, demo, health, runner, serve, store};
+use super::exit_code::{self, Code};
+use super::{completions, config, demo, explain, health, jobs, runner, serve, status, store, submit};
 use crate::app::Part;
 use crate::runner::guard;
 
@@ -61,6 +61,16 @@ enum Command {
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
+    /// Submit a job, and wait for its result.
+    #[command(long_about = submit::ABOUT, after_long_help = submit::EXAMPLES)]
+    Submit(Box<submit::Args>),
+    /// List, show, tail, cancel, retry and delete jobs.
+    Jobs {
+        #[command(subcommand)]
+        task: jobs::Task,
+    },
+    /// Show what the service does now: on one screen, or again and again.
+    Status(status::Args),
     /// Look through the jobs that are remembered, copy them, put a copy back.
     Store {
         #[command(subcommand)]
@@ -75,6 +85,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Explain an exit code: what it means, and what to do.
+    Explain(explain::Args),
+    /// Print what a shell reads to complete these commands.
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::Args),
 }
 
 /// Where settings come from besides the environment.
@@ -89,6 +104,8 @@ pub(super) struct Settings {
 pub(super) enum Failure {
     /// The configuration is wrong; already told.
     Config,
+    /// In this way; already told, or nobody listens.
+    Told(Code),
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -102,24 +119,23 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
-    let ended = match Cli::parse().command {
+    exit_code::conclude(match Cli::parse().command {
         Command::Serve { settings, only } => serve::run(&settings, &only),
         Command::Config { settings, json } => config::run(&settings, json),
         Command::Health { settings, url, json } => health::run(&settings, url, json),
         Command::Runner(args) => runner::run(&args),
         Command::Guard { control, command } => guard::run(control, &command).map_err(Failure::from),
+        Command::Submit(args) => submit::run(&args),
+        Command::Jobs { task } => jobs::run(&task),
+        Command::Status(args) => status::run(&args),
         Command::Store { task } => store::run(&task),
         Command::Demo { runs, json } => demo::run(runs, json),
-    };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Config) => ExitCode::from(2),
-        Err(Failure::Other(error)) => {
-            #[expect(clippy::print_stderr, reason = "the command failed; this is where people are told")]
-            {
-                eprintln!("pilotlight: {error:#}");
-            }
-            ExitCode::FAILURE
-        }
-    }
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    })
+}
+
+/// All commands and their options.
+pub(super) fn described() -> clap::Command {
+    Cli::command()
 }

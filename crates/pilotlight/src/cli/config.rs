@@ -1,11 +1,8 @@
 //! `pilotlight config`: prints the settings in force; and loading them for the other commands.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the answer goes to stdout, mistakes to stderr"
-)]
+#![allow(clippy::print_stderr, reason = "mistakes go to stderr")]
 
 use super::command::{Failure, Settings};
+use super::out;
 use crate::config::{self, Loaded};
 
 pub(super) fn run(settings: &Settings, json: bool) -> Result<(), Failure> {
@@ -14,11 +11,10 @@ pub(super) fn run(settings: &Settings, json: bool) -> Result<(), Failure> {
         eprintln!("warning: {warning}");
     }
     if json {
-        println!("{:#}", loaded.resolved.to_json());
+        out::line(format_args!("{:#}", loaded.resolved.to_json()))
     } else {
-        print!("{}", loaded.resolved);
+        out::piece(&loaded.resolved.to_string())
     }
-    Ok(())
 }
 
 pub(super) fn load(settings: &Settings) -> Result<Loaded, Failure> {

@@ -2,10 +2,12 @@
 //! file or a variable, never from the command line, where others could see it.
 
 use std::env;
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use tokio::runtime::Builder;
 
 use super::command::Failure;
 use crate::app;
@@ -45,6 +47,14 @@ impl Connect {
         })
     }
 
+    /// A client that asks once: somebody looks, and can look again.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub(super) fn client_at_once(&self) -> Result<Client, Failure> {
+        Ok(self.client()?.with_patience(Duration::ZERO))
+    }
+
     fn connected(&self) -> anyhow::Result<Client> {
         let text = self.url.clone().or_else(|| variable(ENV_URL)).unwrap_or_else(|| USUAL_URL.to_owned());
         let url = reqwest::Url::parse(&text).ok().filter(|url| {
@@ -72,6 +82,14 @@ impl Connect {
         );
         Ok(key)
     }
+}
+
+/// Runs a command's work to its end. A name that is still looked up then is not waited for.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(work);
+    runtime.shutdown_background();
+    ended
 }
 
 fn variable(name: &str) -> Option<String> {

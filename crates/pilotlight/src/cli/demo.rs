@@ -1,5 +1,5 @@
 //! `pilotlight demo`: plays a scene and shows what came of it.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the scene is for people at a terminal")]
+#![allow(clippy::print_stderr, reason = "the scene is for people at a terminal")]
 
 use std::net::Ipv4Addr;
 
@@ -7,6 +7,7 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 
 use super::command::Failure;
+use super::out;
 use crate::app::{App, Part};
 use crate::config::{Config, Server};
 use crate::demo::{report::Report, scene};
@@ -17,9 +18,9 @@ pub(super) fn run(runs: u32, json: bool) -> Result<(), Failure> {
     }
     let report = Runtime::new()?.block_on(play(runs))?;
     if json {
-        println!("{}", serde_json::to_string(&report)?);
+        out::json(&report)?;
     } else {
-        println!("{report}");
+        out::line(&report)?;
     }
     Ok(check(&report)?)
 }

@@ -1,6 +1,6 @@
 //! `pilotlight health`: asks a running service whether it is well, prints one line, and ends within three seconds.
 //! It is the container's health check, so it must need nothing but the configuration that the service itself has.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "people and health checks read the line")]
+#![allow(clippy::print_stderr, reason = "mistakes go to stderr")]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use super::command::{Failure, Settings};
 use super::config;
+use super::out;
 use crate::config::Server;
 use crate::net::unverified;
 
@@ -55,16 +56,13 @@ pub(super) fn run(settings: &Settings, url: Option<Url>, json: bool) -> Result<(
     };
     let answer = answer_within(&url)?;
     if json && !answer.body.is_empty() {
-        println!("{}", answer.body.trim_end());
+        out::line(answer.body.trim_end())?;
     }
     let health = answer.health().with_context(|| format!("failed to understand {url}/health"))?;
     if health.status != "ok" {
         return Err(anyhow::anyhow!("{url}/health says {}", health.status).into());
     }
-    if !json {
-        println!("{}", line(&health));
-    }
-    Ok(())
+    if json { Ok(()) } else { out::line(line(&health)) }
 }
 
 /// Every interface includes loopback, and from there the service is always asked.

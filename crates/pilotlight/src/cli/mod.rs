@@ -2,6 +2,8 @@
 
 mod command;
 mod connect;
+mod exit_code;
+mod out;
 
 pub mod config;
 pub mod demo;
@@ -9,5 +11,22 @@ pub mod health;
 mod runner;
 pub mod serve;
 mod store;
+
+mod following;
+mod moment;
+mod screen;
+mod shown;
+mod submitting;
+mod wishes;
+
+mod jobs;
+mod status;
+mod submit;
+
+mod completions;
+mod explain;
+
+#[cfg(test)]
+mod reference;
 
 pub use command::run;

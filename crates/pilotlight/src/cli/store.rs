@@ -1,12 +1,9 @@
 //! `pilotlight store`: looks through what is remembered, copies it, puts a copy back. Exit codes: 0 done, and the store is
 //! sound; 1 it failed, or the store is not sound; 2 the command line or the configuration is wrong, or it is another
 //! program's task. Only putting a backup back needs the store for itself.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the answer goes to stdout, progress to stderr"
-)]
+#![allow(clippy::print_stderr, reason = "mistakes go to stderr")]
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -20,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use super::command::{Failure, Settings};
 use super::config;
+use super::out;
 use crate::app;
 use crate::config::Config;
 
@@ -95,11 +93,11 @@ fn check(told: &Told) -> Result<(), Failure> {
         Runtime::new()?.block_on(look_through(&config))?
     };
     if told.json {
-        println!("{}", json!({ "sound": wrong.is_empty(), "problems": wrong }));
+        say(json!({ "sound": wrong.is_empty(), "problems": wrong }));
     } else if wrong.is_empty() {
-        println!("the store is sound");
+        say("the store is sound");
     } else {
-        wrong.iter().for_each(|sentence| println!("{sentence}"));
+        wrong.iter().for_each(say);
     }
     let count = wrong.len();
     Ok((count == 0).then_some(()).with_context(|| format!("the store is not sound: {count} problems"))?)
@@ -175,9 +173,10 @@ fn spinner(told: &Told, text: &'static str) -> ProgressBar {
 }
 
 fn tell(told: &Told, text: &str, json: &Json) {
-    if told.json {
-        println!("{json}");
-    } else {
-        println!("{text}");
-    }
+    if told.json { say(json) } else { say(text) }
+}
+
+/// The work is done, and its exit code says so, whether anybody reads on or not.
+fn say(text: impl Display) {
+    _ = out::line(text);
 }

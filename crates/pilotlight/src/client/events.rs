@@ -1,9 +1,10 @@
 //! A job as it goes: the server-sent events of `GET /api/jobs/{id}/events`, one after the other. The stream ends with the
 //! job, or after some minutes; whoever wants more asks again.
 
-use pilotlight_core::limits::CLIENT_ANSWER_BYTES;
+use pilotlight_core::limits::{CLIENT_ANSWER_BYTES, CLIENT_SILENCE};
 use pilotlight_wire::jobs::{Console, Job, Progress};
 use reqwest::{Method, Response};
+use tokio::time::timeout;
 
 use super::failure::{Failure, Reason};
 use super::link::{Client, read, reason};
@@ -64,7 +65,9 @@ impl Events {
             if self.lines.bytes.len() > CLIENT_ANSWER_BYTES {
                 return Err(self.failure(Reason::TooLarge));
             }
-            let read = self.response.chunk().await;
+            let Ok(read) = timeout(CLIENT_SILENCE, self.response.chunk()).await else {
+                return Err(self.failure(Reason::Unanswered("nothing was heard for long".into())));
+            };
             let piece =
                 read.map_err(|error| self.failure(Reason::Unanswered(reason(&error.without_url()))))?;
             let Some(piece) = piece else { return Ok(None) };

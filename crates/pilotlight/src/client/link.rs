@@ -14,7 +14,7 @@ use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Method, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::failure::{Failure, Reason};
 
@@ -112,11 +112,16 @@ impl Client {
         shown.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// A request for the path made of these parts, each escaped.
+    /// A request for the path made of `/api` and these parts, each escaped.
     pub(super) fn request(&self, method: Method, parts: &[&str]) -> RequestBuilder {
+        self.outside(method, &[&["api"], parts].concat())
+    }
+
+    /// The same without `/api`.
+    pub(super) fn outside(&self, method: Method, parts: &[&str]) -> RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push("api").extend(parts);
+            path.pop_if_empty().extend(parts);
         }
         self.http.request(method, url)
     }
@@ -178,7 +183,9 @@ impl Client {
     /// A stream of bytes without an end of its own.
     pub(super) async fn stream(&self, asked: &str, request: RequestBuilder) -> Result<Response, Failure> {
         let failed = |reason| self.failure(asked.to_owned(), reason);
-        let response = request.send().await.map_err(|error| failed(unsent(error)))?;
+        let answered = timeout(CLIENT_ANSWER_WITHIN, request.send()).await;
+        let silent = |_| failed(Reason::Unanswered("it took too long".into()));
+        let response = answered.map_err(silent)?.map_err(|error| failed(unsent(error)))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pilotlight_wire::jobs::Status;
 use pilotlight_wire::jobs_admin::{BatchDeleted, Deleted, Details, Jobs, RunnerDetails, Runners, Stats};
 use pilotlight_wire::requests::Names;
+use pilotlight_wire::warm_start::Health;
 use reqwest::{Method, RequestBuilder};
 
 use super::callers::JsonOf;
@@ -82,6 +83,15 @@ impl Client {
     pub async fn stats(&self) -> Result<Stats, Failure> {
         let request = self.request(Method::GET, &["admin", "stats"]);
         self.told(harmless("count jobs".into(), request), &[]).await
+    }
+
+    /// `GET /health`: whether the service is well, and since when it runs.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn health(&self) -> Result<Health, Failure> {
+        let request = self.outside(Method::GET, &["health"]);
+        self.told(harmless("ask how it is".into(), request), &[]).await
     }
 }
 

@@ -37,6 +37,7 @@ pub async fn health(State(handles): State<Arc<Handles>>) -> Response {
         waiting_runners: waiting,
         deployments,
         executing_runners: executing,
+        waiting_for_jobs: handles.jobs.as_ref().map_or(0, |jobs| jobs.waiting()),
         connections: handles.connections.open(),
         ack: Cow::Borrowed(handles.dispatcher.proof().as_str()),
         version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),

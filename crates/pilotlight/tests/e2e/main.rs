@@ -44,6 +44,7 @@ mod soak;
 mod tls;
 mod tokens;
 
+mod callers;
 mod client;
 mod command_line;
 mod handover;
@@ -53,3 +54,4 @@ mod shutdown;
 mod container;
 mod deploy;
 mod documents;
+mod examples;

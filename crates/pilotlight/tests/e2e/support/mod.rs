@@ -4,6 +4,7 @@
 
 pub(crate) mod server;
 
+pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod hearer;
 pub(crate) mod http;
@@ -16,6 +17,7 @@ pub(crate) mod engine;
 pub(crate) mod netns;
 pub(crate) mod node;
 pub(crate) mod python;
+pub(crate) mod terminal;
 
 #[allow(dead_code, clippy::disallowed_methods, reason = "the store's tests use what these do not")]
 #[path = "../../../../store/tests/support/postgres.rs"]

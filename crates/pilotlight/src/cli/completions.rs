@@ -1,0 +1,26 @@
+//! `pilotlight completions`: what a shell reads to complete our command lines.
+
+use clap_complete::{Shell, generate};
+
+use super::command::{self, Failure};
+use super::out;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pilotlight completions bash > /etc/bash_completion.d/pilotlight
+  pilotlight completions zsh > \"${fpath[1]}/_pilotlight\"
+  pilotlight completions fish > ~/.config/fish/completions/pilotlight.fish";
+
+/// Which shell.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The shell that reads them.
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    generate(args.shell, &mut command::described(), "pilotlight", &mut script);
+    out::piece(&String::from_utf8_lossy(&script))
+}

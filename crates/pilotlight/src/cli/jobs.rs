@@ -1,0 +1,56 @@
+//! `pilotlight jobs`: what operators and callers do with jobs that were submitted.
+
+mod cancel;
+mod delete;
+mod list;
+mod named;
+mod retry;
+mod show;
+mod tail;
+
+use clap::Subcommand;
+
+use super::command::Failure;
+use super::connect::Connect;
+
+/// What is done with jobs.
+#[derive(Debug, Subcommand)]
+pub(super) enum Task {
+    /// List jobs, the newest first.
+    List(list::Args),
+    /// Show all that is known of a job.
+    Show(show::Args),
+    /// Follow a job: what it writes goes to stdout until it ends. Exit code 1 when it fails.
+    Tail(tail::Args),
+    /// Cancel a job: one caller wants it no more; when it was the last one, the job ends.
+    Cancel(cancel::Args),
+    /// Submit a job's type and parameters again, computed afresh.
+    #[command(long_about = retry::ABOUT)]
+    Retry(Box<retry::Args>),
+    /// Delete jobs and what they computed.
+    Delete(delete::Args),
+}
+
+/// One job of one service, and how it is told.
+#[derive(Debug, clap::Args)]
+struct One {
+    /// The job's id, or its beginning where no other job of the newest 1,000 begins like it.
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connect: Connect,
+}
+
+pub(super) fn run(task: &Task) -> Result<(), Failure> {
+    match task {
+        Task::List(args) => list::run(args),
+        Task::Show(args) => show::run(args),
+        Task::Tail(args) => tail::run(args),
+        Task::Cancel(args) => cancel::run(args),
+        Task::Retry(args) => retry::run(args),
+        Task::Delete(args) => delete::run(args),
+    }
+}

@@ -1,0 +1,72 @@
+//! `pilotlight jobs delete`: forgets jobs and what they computed. Asks before, where somebody is there to answer.
+
+use std::io::{IsTerminal, stdin};
+
+use pilotlight_core::limits::LISTED_AT_MOST;
+
+use super::super::command::Failure;
+use super::super::connect::{Connect, block_on};
+use super::super::exit_code::Code;
+use super::super::out;
+use super::named;
+
+/// Which jobs.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The jobs' ids, or their beginnings where no other job of the newest 1,000 begins alike.
+    #[arg(value_name = "ID", required = true, num_args = 1..=LISTED_AT_MOST)]
+    ids: Vec<String>,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connect: Connect,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let client = args.connect.client()?;
+    let ids = block_on(async {
+        let mut ids = Vec::new();
+        for said in &args.ids {
+            ids.push(named::whole(&client, said).await?);
+        }
+        Ok(ids)
+    })?;
+    if !args.yes {
+        ask(&ids)?;
+    }
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let deleted = block_on(async { Ok(client.delete_all(&ids).await?) })?;
+    if args.json {
+        out::json(&deleted)?;
+    } else {
+        out::line(&deleted.message)?;
+    }
+    if deleted.success {
+        return Ok(());
+    }
+    out::note(format_args!("pilotlight: there is no job {}", deleted.failed.join(", ")));
+    Err(Failure::Told(Code::NotFound))
+}
+
+fn ask(ids: &[String]) -> Result<(), Failure> {
+    if !stdin().is_terminal() {
+        out::note("pilotlight: nobody is there to be asked; --yes deletes without asking");
+        return Err(Failure::Told(Code::Usage));
+    }
+    let what = match ids {
+        [id] => format!("job {id}"),
+        ids => format!("{} jobs", ids.len()),
+    };
+    out::aside(&format!("Delete {what}, with parameters and result? [y/N] "));
+    let mut answer = String::new();
+    stdin().read_line(&mut answer)?;
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    out::note("nothing was deleted");
+    Err(Failure::Told(Code::Failed))
+}

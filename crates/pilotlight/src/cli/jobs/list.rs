@@ -1,0 +1,91 @@
+//! `pilotlight jobs list`: a table of jobs, the newest first.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use pilotlight_core::time::Epoch;
+use pilotlight_wire::jobs::Status;
+use pilotlight_wire::jobs_admin::{Jobs, Row};
+
+use super::super::command::Failure;
+use super::super::connect::{Connect, block_on};
+use super::super::{moment, out, shown};
+use super::named::LOOKED_THROUGH;
+use crate::client::Client;
+
+/// Which jobs, and how they are told.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Only those in this status.
+    #[arg(long, value_parser = PossibleValuesParser::new(shown::STATUSES.map(shown::status)).map(status))]
+    status: Option<Status>,
+    /// Only those of this type, among the newest 1,000.
+    #[arg(long = "type", value_name = "TYPE")]
+    job_type: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connect: Connect,
+}
+
+const COLUMN_OF_STATUS: usize = 2;
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let client = args.connect.client_at_once()?;
+    let jobs = block_on(listed(&client, args))?;
+    if args.json {
+        return out::json(&jobs);
+    }
+    if jobs.jobs.is_empty() {
+        out::note("no such jobs");
+        return Ok(());
+    }
+    let now = moment::now();
+    let rows: Vec<_> = jobs.jobs.iter().map(|job| cells(job, now)).collect();
+    let heads = ["ID", "TYPE", "STATUS", "AGE", "CHANGED", "RUNNER"];
+    out::line(shown::table(heads, &rows, |row, column, text| {
+        if column == COLUMN_OF_STATUS {
+            shown::painted(jobs.jobs[row].status, text).to_string()
+        } else {
+            text
+        }
+    }))?;
+    let told = jobs.jobs.len() as u64;
+    if told < jobs.total && args.job_type.is_none() {
+        out::note(format_args!("{told} of {} jobs; --limit shows more", jobs.total));
+    }
+    Ok(())
+}
+
+async fn listed(client: &Client, args: &Args) -> Result<Jobs, Failure> {
+    let Some(job_type) = &args.job_type else {
+        return Ok(client.jobs(args.status, Some(args.limit)).await?);
+    };
+    let Jobs { mut jobs, total } = client.jobs(args.status, Some(LOOKED_THROUGH)).await?;
+    if total > u64::from(LOOKED_THROUGH) {
+        out::note(format_args!("looked through the newest {LOOKED_THROUGH} of {total} jobs"));
+    }
+    jobs.retain(|job| job.job_type == *job_type);
+    let total = jobs.len() as u64;
+    jobs.truncate(args.limit as usize);
+    Ok(Jobs { jobs, total })
+}
+
+fn cells(job: &Row, now: Epoch) -> [String; 6] {
+    let ago = |time: u64| moment::roughly(now.since(Epoch::from_millis(time)));
+    [
+        job.job_id.clone(),
+        job.job_type.clone(),
+        shown::status(job.status).to_owned(),
+        ago(job.created_at),
+        format!("{} ago", ago(job.updated_at)),
+        job.claimed_by.clone().unwrap_or_else(|| "-".to_owned()),
+    ]
+}
+
+fn status(text: String) -> Status {
+    let known = shown::STATUSES.into_iter().find(|status| shown::status(*status) == text);
+    known.expect("the parser lets only these through")
+}

@@ -1,0 +1,166 @@
+//! Times as people write and read them: RFC 3339 in, UTC out, and how long ago something was.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pilotlight_core::time::{Epoch, millis};
+
+const DAY_SECONDS: i64 = 86_400;
+
+/// This machine's wall clock.
+pub(super) fn now() -> Epoch {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Epoch::from_millis(millis(since))
+}
+
+/// `2026-11-23T04:00:00Z`, with a fraction and an offset if need be, or milliseconds since 1970.
+pub(super) fn parse(text: &str) -> Result<Epoch, String> {
+    let said = text.parse().ok().or_else(|| rfc3339(text));
+    let said = said.filter(|millis| *millis <= Epoch::LAST.as_millis());
+    said.map(Epoch::from_millis)
+        .ok_or_else(|| "expected a time such as 2026-11-23T04:00:00Z, or milliseconds since 1970".to_owned())
+}
+
+fn rfc3339(text: &str) -> Option<u64> {
+    let (date, rest) = text.split_once(['T', 't', ' '])?;
+    let at = rest.find(['Z', 'z', '+', '-'])?;
+    let (clock, zone) = rest.split_at(at);
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let [year, month, day] = numbers(date, '-')?;
+    let [hour, minute, second] = numbers(clock, ':')?;
+    let is_real = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
+    if !is_real || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let seconds = days_since_1970(year, month, day) * DAY_SECONDS + hour * 3600 + minute * 60 + second;
+    let whole = (seconds - offset(zone)?).checked_mul(1000)?;
+    u64::try_from(whole + thousandths(fraction)?).ok()
+}
+
+fn numbers(text: &str, between: char) -> Option<[i64; 3]> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<_> = text.split(between).collect();
+    let [one, two, three] = parts[..] else { return None };
+    if ![one, two, three].into_iter().all(is_number) || one.len() > 4 {
+        return None;
+    }
+    Some([one.parse().ok()?, two.parse().ok()?, three.parse().ok()?])
+}
+
+fn thousandths(fraction: &str) -> Option<i64> {
+    if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    format!("{fraction:0<3}")[..3].parse().ok()
+}
+
+/// In seconds.
+fn offset(zone: &str) -> Option<i64> {
+    let sign = match zone.as_bytes().first()? {
+        b'Z' | b'z' => return (zone.len() == 1).then_some(0),
+        b'-' => -1,
+        _ => 1,
+    };
+    let (hours, minutes) = zone[1..].split_once(':')?;
+    let [hours, minutes, _] = numbers(&format!("{hours}:{minutes}:0"), ':')?;
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+const fn days_in(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Howard Hinnant's `days_from_civil`: years begin in March, so that a leap day is their last.
+const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// `2026-11-23 04:00:00 UTC`
+pub(super) fn shown(time: Epoch) -> String {
+    let seconds = i64::try_from(time.as_millis() / 1000).unwrap_or(i64::MAX);
+    let (days, of_day) = (seconds / DAY_SECONDS, seconds % DAY_SECONDS);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+const fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year + era * 400 + if month <= 2 { 1 } else { 0 }, month, day)
+}
+
+/// In the one unit that says most: `3s`, `5m`, `2h`, `4d`.
+pub(super) fn roughly(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_the_standard_writes_it() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29T12:30:05.25Z", 951_827_405_250),
+            ("2026-11-23T04:00:00+01:30", 1_795_401_000_000),
+            ("2026-11-23 04:00:00-00:00", 1_795_406_400_000),
+            ("1795406400000", 1_795_406_400_000),
+        ] {
+            assert_eq!(parse(text), Ok(Epoch::from_millis(millis)), "{text}");
+        }
+        for wrong in [
+            "",
+            "soon",
+            "2026-11-23",
+            "2026-11-23T04:00:00",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-23T24:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-11-23T04:00:00+1:x",
+            "2026-11-23T04:00:00.Z",
+            "-5",
+            "99999999999999999",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_shown_as_it_was_read() {
+        for text in
+            ["1970-01-01 00:00:00", "2000-02-29 12:30:05", "2026-12-31 23:59:59", "2100-03-01 00:00:00"]
+        {
+            assert_eq!(shown(parse(&format!("{text}Z")).unwrap()), format!("{text} UTC"));
+        }
+    }
+
+    #[test]
+    fn how_long_something_took_is_one_number() {
+        for (seconds, text) in
+            [(0, "0s"), (59, "59s"), (60, "1m"), (7199, "1h"), (90_000, "25h"), (172_800, "2d")]
+        {
+            assert_eq!(roughly(Duration::from_secs(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What commands write. The answer goes to stdout, everything for people's eyes to stderr. Whoever reads may close it at
+//! any time: that ends the command without a word, and never panics.
+
+use std::fmt::Display;
+use std::io::{ErrorKind, Write, stderr, stdout};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::command::Failure;
+use super::exit_code::Code;
+
+/// A line of the answer.
+pub(super) fn line(text: impl Display) -> Result<(), Failure> {
+    piece(&format!("{text}\n"))
+}
+
+/// A part of the answer, which is there at once.
+pub(super) fn piece(text: &str) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Told(Code::Closed)),
+        Err(error) => Ok(Err(error).context("failed to write to stdout")?),
+    }
+}
+
+/// The answer as one line of JSON.
+pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
+    line(serde_json::to_string(answer)?)
+}
+
+/// A line for people. That nobody reads it is no failure.
+pub(super) fn note(text: impl Display) {
+    aside(&format!("{text}\n"));
+}
+
+/// A part of what people see.
+pub(super) fn aside(text: &str) {
+    _ = stderr().lock().write_all(text.as_bytes());
+}
+
+/// Text of somebody else on a terminal: it can move nothing and hide nothing.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars().map(|letter| if matches!(letter, '\n' | '\t') { letter } else { visible(letter) }).collect()
+}
+
+/// The same on one line.
+pub(super) fn on_one_line(text: &str) -> String {
+    text.chars().map(visible).collect()
+}
+
+fn visible(letter: char) -> char {
+    match letter {
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(letter)).unwrap_or('\u{fffd}'),
+        // Marks that turn the direction of what follows are no letters either.
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        letter if letter.is_control() => '\u{fffd}',
+        letter => letter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_cannot_command_a_terminal() {
+        assert_eq!(harmless("a\x1b[2J\tb\n\u{9b}c\r"), "a\u{241b}[2J\tb\n\u{fffd}c\u{240d}");
+        assert_eq!(on_one_line("a\nb\u{202e}"), "a\u{240a}b\u{fffd}");
+    }
+}

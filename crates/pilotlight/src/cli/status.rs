@@ -1,0 +1,151 @@
+//! `pilotlight status`: what the service does now, on one screen; with `--watch` again and again.
+
+use std::fmt::Write;
+use std::io::{IsTerminal, stdout};
+use std::time::{Duration, Instant};
+
+use console::style;
+use pilotlight_wire::jobs_admin::{RunnerCounts, Stats};
+use pilotlight_wire::warm_start::Health;
+use serde_json::{Value as Json, json};
+use tokio::time::sleep;
+
+use super::command::Failure;
+use super::connect::{Connect, block_on};
+use super::exit_code::Code;
+use super::wishes::duration;
+use super::{moment, out, shown};
+use crate::client::{self, Client};
+use crate::shutdown::Signals;
+
+/// How often it is shown, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Show it again and again, every 2 s or so often as is said, until Ctrl-C.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "2s",
+        value_parser = interval)]
+    watch: Option<Duration>,
+    /// Print JSON: one line each time.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connect: Connect,
+}
+
+/// What the service said.
+struct Seen {
+    address: String,
+    health: Health,
+    /// Why they are not known, where they are not.
+    stats: Result<Stats, client::Failure>,
+    /// How long its store took to count.
+    counted_in: Duration,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let client = args.connect.client_at_once()?;
+    let Some(every) = args.watch else {
+        return block_on(async { tell(&Seen::now(&client).await?, args.json) });
+    };
+    block_on(async {
+        let mut signals = Signals::listen()?;
+        tokio::select! {
+            failed = watch(&client, every, args.json) => failed,
+            () = signals.next() => Err(Failure::Told(Code::Interrupted)),
+        }
+    })
+}
+
+async fn watch(client: &Client, every: Duration, json: bool) -> Result<(), Failure> {
+    loop {
+        let seen = Seen::now(client).await?;
+        if stdout().is_terminal() && !json {
+            out::piece(CLEARED)?;
+        }
+        tell(&seen, json)?;
+        sleep(every).await;
+    }
+}
+
+/// The cursor at the top, and nothing below it.
+const CLEARED: &str = "\x1b[H\x1b[2J";
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every < Duration::from_millis(100) { Err("expected 100ms or more".to_owned()) } else { Ok(every) }
+}
+
+fn tell(seen: &Seen, json: bool) -> Result<(), Failure> {
+    if json { out::json(&seen.json()) } else { out::line(seen.screen()) }
+}
+
+impl Seen {
+    async fn now(client: &Client) -> Result<Self, Failure> {
+        let health = client.health().await?;
+        let asked = Instant::now();
+        let stats = client.stats().await;
+        Ok(Self { address: client.address(), health, stats, counted_in: asked.elapsed() })
+    }
+
+    fn json(&self) -> Json {
+        let (jobs, runners) = match &self.stats {
+            Ok(stats) => (json!(stats.jobs), json!(stats.runners)),
+            Err(_) => (Json::Null, Json::Null),
+        };
+        json!({ "health": self.health, "jobs": jobs, "runners": runners, "store": self.store() })
+    }
+
+    /// One word.
+    fn store(&self) -> &'static str {
+        match &self.stats {
+            Ok(_) => "answers",
+            Err(failure) if failure.status() == Some(503) => "does not answer",
+            Err(_) => "unknown",
+        }
+    }
+
+    fn screen(&self) -> String {
+        let Health { status, version, uptime_ms, connections, .. } = &self.health;
+        let status = match status.as_ref() {
+            "ok" => style("ok").green().bold(),
+            other => style(other).yellow().bold(),
+        };
+        let up = moment::roughly(Duration::from_millis(*uptime_ms));
+        let version = out::on_one_line(version);
+        let mut screen = format!(
+            "{}  {status}, version {version}, up {up}, {connections} connections\n",
+            style(&self.address).bold()
+        );
+        match &self.stats {
+            Ok(stats) => self.counted(stats, &mut screen),
+            Err(failure) => _ = writeln!(screen, "\njobs     failed to {failure}"),
+        }
+        let Health { waiting_runners, executing_runners, deployments, ack, .. } = &self.health;
+        _ = write!(
+            screen,
+            "\nwarm starts  {waiting_runners} runners wait for {deployments} deployments, {executing_runners} \
+             execute; acknowledgement {ack}"
+        );
+        screen
+    }
+
+    fn counted(&self, stats: &Stats, screen: &mut String) {
+        let jobs = &stats.jobs;
+        let counts =
+            [jobs.pending, jobs.claimed, jobs.in_progress, jobs.completed, jobs.failed, jobs.expired];
+        screen.push('\n');
+        for (status, count) in shown::STATUSES.into_iter().zip(counts) {
+            let name = shown::painted(status, format!("{:<11}", shown::status(status)));
+            _ = writeln!(screen, "{name}  {count:>8}");
+        }
+        _ = writeln!(screen, "{:<11}  {:>8}", "all jobs", jobs.total);
+        let RunnerCounts { total, active } = stats.runners;
+        let waiting = self.health.waiting_for_jobs;
+        _ = writeln!(
+            screen,
+            "\nrunners      {waiting} wait for a job, {active} active of {total} registered"
+        );
+        let took = self.counted_in.as_micros() as f64 / 1000.0;
+        _ = writeln!(screen, "store        answers, in {took:.1} ms");
+    }
+}

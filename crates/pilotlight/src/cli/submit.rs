@@ -1,0 +1,134 @@
+//! `pilotlight submit`: submits a job. Without `--wait` its id is the answer, with it its result. What the service knows
+//! already is there at once.
+
+use std::fs::File;
+use std::io::{Read, stdin};
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use pilotlight_core::ids::JobType;
+use pilotlight_wire::requests::{Submission, Wishes as WireWishes};
+use serde_json::value::RawValue;
+
+use super::command::Failure;
+use super::connect::{Connect, block_on};
+use super::exit_code::Code;
+use super::out;
+use super::submitting::{self, Form, How};
+use super::wishes::{Waiting, Wishes};
+
+/// More than any service takes; it stops a wrong file from filling the memory.
+const PARAMETERS_BYTES: u64 = 64 * 1024 * 1024;
+
+pub(super) const ABOUT: &str = "\
+Submit a job. What was computed before is not computed again.
+
+Without --wait the answer is the job's id on stdout; where the job stands is told on stderr. With --wait the answer is the \
+result (its output_data) as JSON, byte for byte as the runner wrote it; what the job writes meanwhile goes to stderr, with a \
+bar where that is a terminal. A job that failed is exit code 1.
+
+Ctrl-C leaves: the job goes on without you, and what is told says how to come back to it. With --cancel-on-interrupt it is \
+cancelled instead. When the service restarts meanwhile, it is asked again.";
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pilotlight submit word_count '{\"text\": \"to be or not to be\"}'
+  pilotlight submit word_count @parameters.json --wait | jq .words
+  jq -n '{text: \"to be\"}' | pilotlight submit word_count - --wait --timeout 5m
+  id=$(pilotlight submit render '{\"scene\": 7}' --priority 5 --delay 10m)";
+
+/// The job and what is wished for.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What kind of work it is.
+    #[arg(value_name = "TYPE", value_parser = job_type)]
+    job_type: String,
+    /// Its parameters: an object or a list, a file that holds it, or - for stdin.
+    #[arg(value_name = "JSON|@FILE|-", default_value = "{}")]
+    input: String,
+    /// Compute it again, whatever is known; the new result replaces the known one.
+    #[arg(long)]
+    fresh: bool,
+    #[command(flatten)]
+    wishes: Wishes,
+    #[command(flatten)]
+    waiting: Waiting,
+    /// Print the whole answer as JSON: job_id, status, message, and result or error.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connect: Connect,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let client = args.connect.client()?;
+    let input = parameters(&args.input).map_err(|error| {
+        out::note(format_args!("pilotlight: {error:#}"));
+        Failure::Told(Code::Usage)
+    })?;
+    let fresh = args.fresh.then_some(true);
+    let job = Submission {
+        job_type: &args.job_type,
+        input_params: &input,
+        wishes: WireWishes { fresh, ..args.wishes.wire() },
+    };
+    let idempotency_key = args.wishes.idempotency_key.as_deref();
+    let how = How { idempotency_key, waiting: &args.waiting, form: Form::of(args.json) };
+    block_on(submitting::submit(&client, &job, how))
+}
+
+fn job_type(text: &str) -> Result<String, String> {
+    JobType::parse(text).map(|_| text.to_owned()).map_err(|why| why.to_string())
+}
+
+fn parameters(said: &str) -> anyhow::Result<Box<RawValue>> {
+    let (text, place) = match said.strip_prefix('@') {
+        Some(file) => (in_file(Path::new(file))?, file),
+        None if said == "-" => (text_of(stdin().lock()).context("failed to read stdin")?, "stdin"),
+        None => (said.to_owned(), "the command line"),
+    };
+    read(&text).with_context(|| format!("the parameters of {place} cannot be taken"))
+}
+
+fn read(text: &str) -> anyhow::Result<Box<RawValue>> {
+    // serde's own words quote what it found.
+    let wrong = |error: serde_json::Error| {
+        anyhow::anyhow!("they are no JSON from line {} column {} on", error.line(), error.column())
+    };
+    let value: Box<RawValue> = serde_json::from_str(text).map_err(wrong)?;
+    ensure!(value.get().starts_with(['{', '[']), "they are neither an object nor a list");
+    Ok(value)
+}
+
+fn in_file(file: &Path) -> anyhow::Result<String> {
+    let failed = || format!("failed to read {}", file.display());
+    text_of(File::open(file).with_context(failed)?).with_context(failed)
+}
+
+fn text_of(from: impl Read) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let length = from.take(PARAMETERS_BYTES + 1).read_to_string(&mut text)?;
+    ensure!(length as u64 <= PARAMETERS_BYTES, "it is larger than {PARAMETERS_BYTES} bytes");
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_an_object_or_a_list_and_stay_as_they_are_written() {
+        for text in ["{}", "[]", "{ \"a\": 1.0 }", "[{\"a\": \"\\u00e9\"}]"] {
+            assert_eq!(parameters(text).unwrap().get(), text);
+        }
+        for wrong in ["", "1", "\"{}\"", "{", "{}{}", "null", "{a: 1}", "@/no/such/file"] {
+            assert!(parameters(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_repeated() {
+        let error = format!("{:#}", parameters("{\"secret\": hunter2}").unwrap_err());
+        assert!(error.contains("line 1 column 12") && !error.contains("hunter2"), "{error}");
+    }
+}
