@@ -10,7 +10,7 @@ use super::command::Failure;
 use super::out;
 use crate::app::{App, Part};
 use crate::config::{Config, Server};
-use crate::demo::{report::Report, scene};
+use crate::demo::warm_start::{report::Report, scene};
 
 pub(super) fn run(runs: u32, json: bool) -> Result<(), Failure> {
     if !json {
