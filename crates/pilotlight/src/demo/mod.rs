@@ -2,4 +2,7 @@
 //!
 //! In reading order:
 
+pub mod jobs;
 pub mod warm_start;
+
+mod times;
