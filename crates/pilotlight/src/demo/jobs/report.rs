@@ -206,7 +206,7 @@ mod tests {
     fn times_stand_side_by_side_each_with_what_it_is() {
         let text = console::strip_ansi_codes(&report().to_string()).into_owned();
         assert!(text.contains("  cold          90.0 ms  ████"), "{text}");
-        assert!(text.contains("  100 callers     99 µs  ▍\n"), "{text}");
+        assert!(text.contains("  100 callers     99 µs  ▏\n"), "{text}");
         assert!(text.contains("1 execution, 100 equal results"), "{text}");
     }
 }
