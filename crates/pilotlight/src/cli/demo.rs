@@ -88,7 +88,8 @@ fn show<T: ToString>(args: &Args, report: T) -> Result<T, Failure> {
 }
 
 fn play_jobs() -> Result<jobs::report::Report, Failure> {
-    let folder = jobs::Folder::new().context("failed to make a folder for temporary files")?;
+    let folder =
+        jobs::Folder::new().context("failed to make a folder for temporary files (TMPDIR says where)")?;
     let server = Server { data_dir: folder.path().join("store"), ..server() };
     let config = Config { server, ..Config::default() };
     Runtime::new()?.block_on(on_stage(&config, Part::Jobs, async |service| {

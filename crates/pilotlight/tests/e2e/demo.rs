@@ -111,10 +111,14 @@ fn what_is_not_as_it_should_be_fails_it() {
 }
 
 #[test]
-fn a_program_that_cannot_work_fails_it_with_a_sentence() {
-    let (folder, programs) = (Folder::new(), programs(&["sh"]));
-    // A shell without awk has no table to answer from.
-    ran(&mut with_path(demo(&folder, &["jobs"]), &programs)).telling(1, "failed to play the scene of jobs");
+fn where_nothing_can_execute_a_job_it_says_so() {
+    let folder = Folder::new();
+    for programs in [programs(&[]), programs(&["sh"])] {
+        ran(&mut with_path(demo(&folder, &["jobs"]), &programs))
+            .telling(1, "neither python3 nor sh with awk");
+    }
+    let nowhere = ran(demo(&folder, &["jobs"]).env("TMPDIR", "/no/such/folder"));
+    nowhere.telling(1, "a folder for temporary files");
     nothing_remains(&folder);
 }
 
