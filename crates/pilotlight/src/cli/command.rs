@@ -76,15 +76,9 @@ enum Command {
         #[command(subcommand)]
         task: store::Task,
     },
-    /// Play a scene with real sockets: runners wait, runs are offered, a runner dies without a word.
-    Demo {
-        /// Runs to offer.
-        #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-        runs: u32,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Show what it does: jobs cold, warm and cached, and warm starts.
+    #[command(long_about = demo::ABOUT)]
+    Demo(demo::Args),
     /// Explain an exit code: what it means, and what to do.
     Explain(explain::Args),
     /// Print what a shell reads to complete these commands.
@@ -129,7 +123,7 @@ pub fn run() -> ExitCode {
         Command::Jobs { task } => jobs::run(&task),
         Command::Status(args) => status::run(&args),
         Command::Store { task } => store::run(&task),
-        Command::Demo { runs, json } => demo::run(runs, json),
+        Command::Demo(args) => demo::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
     })

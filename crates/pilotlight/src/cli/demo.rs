@@ -1,40 +1,136 @@
-//! `pilotlight demo`: plays a scene and shows what came of it.
-#![allow(clippy::print_stderr, reason = "the scene is for people at a terminal")]
+//! `pilotlight demo`: plays scenes and shows what came of them. It fails when what a scene shows is not as it should be.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use clap::ValueEnum;
+use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use super::command::Failure;
+use super::exit_code::Code;
 use super::out;
-use crate::app::{App, Part};
+use crate::app::{self, App, Part};
+use crate::client::Client;
 use crate::config::{Config, Server};
-use crate::demo::{report::Report, scene};
+use crate::demo::{jobs, warm_start};
+use crate::shutdown::Signals;
 
-pub(super) fn run(runs: u32, json: bool) -> Result<(), Failure> {
-    if !json {
-        eprintln!("Runners of three deployments wait, four supervisors offer {runs} runs.\n");
-    }
-    let report = Runtime::new()?.block_on(play(runs))?;
-    if json {
-        out::json(&report)?;
-    } else {
-        out::line(&report)?;
-    }
-    Ok(check(&report)?)
+pub(super) const ABOUT: &str = "\
+Show what it does: the same job cold, warm and cached, a job that a hundred callers want at once, and warm starts.
+
+Each scene starts the service on a free port of this machine, plays over real sockets, checks what it shows, and leaves \
+nothing behind. Jobs are executed by `pilotlight runner` in a process of its own, with Python where there is Python and with \
+a shell elsewhere. Runners and supervisors of warm starts are simulated.";
+
+/// What is played, and how it is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The scene; both when missing.
+    #[arg(value_enum)]
+    scene: Option<Scene>,
+    /// Runs to offer in the scene of warm starts.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    runs: u32,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
-async fn play(runs: u32) -> anyhow::Result<Report> {
-    let server = Server { host: Ipv4Addr::LOCALHOST.into(), port: 0, ..Server::default() };
-    let app = App::start(&Config { server, ..Config::default() }, Some(&[Part::WarmStart, Part::Dashboard]))
-        .await?;
-    let played = scene::play(app.address(), runs).await;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scene {
+    /// One job cold, warm and cached; a hundred callers.
+    Jobs,
+    /// Runs and the runners that wait for them.
+    WarmStart,
+}
+
+/// What came of the scenes that were played.
+#[derive(Debug, Default, Serialize)]
+struct Played {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jobs: Option<jobs::report::Report>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warm_start: Option<warm_start::report::Report>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let is_played = |scene| args.scene.is_none_or(|only| only == scene);
+    let mut played = Played::default();
+    if is_played(Scene::Jobs) {
+        introduce(args, "A runner and a hundred callers; the job is to find a prime.\n");
+        let report = show(args, play_jobs()?)?;
+        played.jobs = Some(report);
+    }
+    if is_played(Scene::WarmStart) {
+        let runs = args.runs;
+        introduce(args, &format!("Runners of three deployments wait, four supervisors offer {runs} runs.\n"));
+        let report = show(args, play_warm_starts(runs)?)?;
+        played.warm_start = Some(report);
+    }
+    if args.json {
+        out::json(&played)?;
+    }
+    Ok(check(&played)?)
+}
+
+fn introduce(args: &Args, text: &str) {
+    if !args.json {
+        out::note(text);
+    }
+}
+
+fn show<T: ToString>(args: &Args, report: T) -> Result<T, Failure> {
+    if !args.json {
+        out::line(report.to_string())?;
+    }
+    Ok(report)
+}
+
+fn play_jobs() -> Result<jobs::report::Report, Failure> {
+    let folder =
+        jobs::Folder::new().context("failed to make a folder for temporary files (TMPDIR says where)")?;
+    let server = Server { data_dir: folder.path().join("store"), ..server() };
+    let config = Config { server, ..Config::default() };
+    Runtime::new()?.block_on(on_stage(&config, Part::Jobs, async |service| {
+        let url = format!("http://{service}").parse().context("failed to write an address")?;
+        let client = Client::new(app::web()?, url, None)?;
+        let stage = jobs::scene::Stage { client: &client, folder: folder.path() };
+        jobs::scene::play(&stage).await.context("failed to play the scene of jobs")
+    }))
+}
+
+fn play_warm_starts(runs: u32) -> Result<warm_start::report::Report, Failure> {
+    let config = Config { server: server(), ..Config::default() };
+    Runtime::new()?.block_on(on_stage(&config, Part::WarmStart, async |service| {
+        warm_start::scene::play(service, runs).await.context("failed to play the scene of warm starts")
+    }))
+}
+
+fn server() -> Server {
+    Server { host: Ipv4Addr::LOCALHOST.into(), port: 0, ..Server::default() }
+}
+
+/// Ctrl-C ends a scene as its own end does.
+async fn on_stage<T>(
+    config: &Config,
+    part: Part,
+    play: impl AsyncFnOnce(SocketAddr) -> anyhow::Result<T>,
+) -> Result<T, Failure> {
+    let mut signals = Signals::listen()?;
+    let app = App::start(config, Some(&[part, Part::Dashboard])).await?;
+    let played = tokio::select! {
+        played = play(app.address()) => played.map_err(Failure::from),
+        () = signals.next() => Err(Failure::Told(Code::Interrupted)),
+    };
     app.stop().await;
-    played.context("failed to play the scene")
+    played
 }
 
-fn check(report: &Report) -> anyhow::Result<()> {
-    let lost = report.lost + report.twice;
-    (lost == 0).then_some(()).with_context(|| format!("{lost} runs were lost or received twice"))
+fn check(played: &Played) -> anyhow::Result<()> {
+    let broken = played.jobs.as_ref().map(jobs::report::Report::broken).unwrap_or_default();
+    ensure!(broken.is_empty(), "{}", broken.join("; "));
+    let lost = played.warm_start.as_ref().map_or(0, |report| report.lost + report.twice);
+    ensure!(lost == 0, "{lost} runs were lost or received twice");
+    Ok(())
 }

@@ -1,10 +1,8 @@
-//! Scenes for people to try: the real service on a free port, real sockets, simulated runners and supervisors.
-//! Nothing here is used by the service.
+//! Scenes for people to try: the real service on a free port, real sockets. Nothing here is used by the service.
+//!
+//! In reading order:
 
-pub mod scene;
+pub mod jobs;
+pub mod warm_start;
 
-mod client;
-mod runner;
-mod supervisor;
-
-pub mod report;
+mod times;

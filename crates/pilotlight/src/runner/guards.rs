@@ -7,11 +7,11 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use super::processes::children;
+use super::processes::{children, this_program};
 use super::settings::Kind;
 use super::sys::{self, Patience};
 
@@ -29,10 +29,7 @@ impl Guards {
     /// Takes in what dead guards leave from now on.
     pub(super) fn new() -> io::Result<Self> {
         sys::adopt_orphans()?;
-        // Stays the same program when the file is replaced.
-        let running = Path::new("/proc/self/exe");
-        let binary = if running.exists() { running.to_owned() } else { std::env::current_exe()? };
-        Ok(Self { binary, known: Mutex::default() })
+        Ok(Self { binary: this_program()?, known: Mutex::default() })
     }
 
     /// Starts one over this command.

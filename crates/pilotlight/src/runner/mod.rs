@@ -23,3 +23,6 @@ mod guards;
 pub mod guard;
 mod processes;
 mod sys;
+
+mod apart;
+pub use apart::Apart;

@@ -1,6 +1,7 @@
 //! What the kernel tells of processes, read from `/proc`. Where there is none, nothing is told.
 
-use std::fs;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// The children of this process.
 pub(super) fn children() -> Vec<i32> {
@@ -17,6 +18,12 @@ pub(super) fn resident_bytes(process: i32) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     kib.unwrap_or(0).saturating_mul(1024)
+}
+
+/// Where the program lies that runs here. It stays the same program when its file is replaced.
+pub(super) fn this_program() -> io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Ok(running.to_owned()) } else { std::env::current_exe() }
 }
 
 #[cfg(test)]

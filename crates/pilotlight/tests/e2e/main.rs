@@ -47,6 +47,7 @@ mod tokens;
 mod callers;
 mod client;
 mod command_line;
+mod demo;
 mod handover;
 mod health;
 mod shutdown;

@@ -1,0 +1,161 @@
+//! The program that executes the scene's jobs: it loads what it needs, a table of primes, and then answers from it. It
+//! is Python where there is Python, else a shell, and says of itself which process it is and that it was asked.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The type of the scene's jobs.
+pub(super) const JOB_TYPE: &str = "prime";
+
+/// Some of the primes, by their numbers.
+const PRIMES: [(u32, u32); 2] = [(10_000, 104_729), (12_345, 132_241)];
+
+/// A job, and what its answer must be.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub(super) parameters: String,
+    pub(super) prime: u32,
+}
+
+/// The one that is asked cold, warm and again; the one that many ask at once.
+pub(super) fn questions() -> [Question; 2] {
+    PRIMES.map(|(nth, prime)| Question { parameters: format!(r#"{{"nth":{nth}}}"#), prime })
+}
+
+const PYTHON: &str = r#"import json, os, sys
+
+size = 200_000
+sieve = bytearray([1]) * size
+for n in range(2, 448):
+    if sieve[n]:
+        sieve[n * n :: n] = bytes(len(range(n * n, size, n)))
+primes = [n for n in range(2, size) if sieve[n]]
+
+for line in sys.stdin:
+    nth = json.loads(line)["nth"]
+    with open(sys.argv[1], "a") as tally:
+        tally.write("asked\n")
+    print(json.dumps({"prime": primes[nth - 1], "process": os.getpid()}), flush=True)
+"#;
+
+const SHELL: &str = r#"tally=$1
+set -- $(awk 'BEGIN {
+  size = 200000
+  for (n = 2; n < size; n++) {
+    if (n in composite) continue
+    print n
+    for (m = n * n; m < size; m += n) composite[m]
+  }
+}')
+while read -r line || [ "$line" ]; do
+  nth=${line#*:}
+  nth=${nth%\}*}
+  echo asked >> "$tally"
+  eval "prime=\${$nth}"
+  echo "{\"prime\": $prime, \"process\": $$}"
+done
+"#;
+
+/// The program, written to a file.
+pub(super) struct Program {
+    /// What executes it.
+    pub(super) interpreter: &'static str,
+    file: PathBuf,
+    tally: PathBuf,
+}
+
+impl Program {
+    /// Writes it into this folder, in a language that is here; none when there is none.
+    pub(super) fn write(folder: &Path) -> io::Result<Option<Self>> {
+        if works("python3", "import json") {
+            Self::python(folder).map(Some)
+        } else if works("sh", "awk 'BEGIN { exit 0 }'") {
+            Self::shell(folder).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn python(folder: &Path) -> io::Result<Self> {
+        Self::of("python3", PYTHON, folder)
+    }
+
+    fn shell(folder: &Path) -> io::Result<Self> {
+        Self::of("sh", SHELL, folder)
+    }
+
+    fn of(interpreter: &'static str, text: &str, folder: &Path) -> io::Result<Self> {
+        let (file, tally) = (folder.join("primes"), folder.join("tally"));
+        fs::write(&file, text)?;
+        fs::write(&tally, "")?;
+        Ok(Self { interpreter, file, tally })
+    }
+
+    /// `type=command`, as a runner takes it.
+    pub(super) fn of_type(&self) -> io::Result<String> {
+        let words = [Path::new(self.interpreter), &self.file, &self.tally];
+        let words = words.map(|word| word.to_str().ok_or(io::ErrorKind::InvalidFilename));
+        let words = words.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let command = shlex::try_join(words).map_err(io::Error::other)?;
+        Ok(format!("{JOB_TYPE}={command}"))
+    }
+
+    /// How often it was asked so far.
+    pub(super) fn asked(&self) -> io::Result<usize> {
+        Ok(fs::read_to_string(&self.tally)?.lines().count())
+    }
+}
+
+fn works(interpreter: &str, text: &str) -> bool {
+    let mut command = Command::new(interpreter);
+    command.args(["-c", text]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|ended| ended.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use serde_json::{Value, json};
+
+    use super::super::Folder;
+    use super::*;
+
+    fn answers(program: &Program) -> Vec<Value> {
+        let line = program.of_type().unwrap();
+        let words = shlex::split(line.split_once('=').unwrap().1).unwrap();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let asked = questions().map(|question| question.parameters).join("\n");
+        child.stdin.take().unwrap().write_all(asked.as_bytes()).unwrap();
+        let id = child.id();
+        let said = child.wait_with_output().unwrap().stdout;
+        let answers: Vec<Value> = String::from_utf8(said)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(answers.iter().all(|answer| answer["process"] == json!(id)));
+        answers
+    }
+
+    #[test]
+    fn every_language_gives_the_right_answers_and_counts_them() {
+        let (folder, right) = (Folder::new().unwrap(), questions().map(|question| question.prime));
+        for write in [Program::shell, |folder: &Path| Program::write(folder).map(Option::unwrap)] {
+            let program = write(folder.path()).unwrap();
+            let primes: Vec<_> = answers(&program).iter().map(|answer| answer["prime"].clone()).collect();
+            assert_eq!(primes, right, "{}", program.interpreter);
+            assert_eq!(program.asked().unwrap(), 2);
+        }
+    }
+
+    #[test]
+    fn an_interpreter_works_or_is_not_there() {
+        assert!(works("sh", "exit 0"));
+        assert!(!works("sh", "exit 1") && !works("no-such-interpreter", "exit 0"));
+    }
+}

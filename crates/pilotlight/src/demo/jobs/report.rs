@@ -1,0 +1,212 @@
+//! What the scene showed: times side by side, and whether all of it is as it should be.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use console::style;
+use serde::Serialize;
+
+use super::callers::Answer;
+use crate::demo::times::time;
+
+const BAR_WIDTH: u64 = 40;
+
+/// From an eighth of a letter to a whole one.
+const EIGHTHS: [&str; 8] = ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"];
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// What executed the jobs.
+    pub program: &'static str,
+    /// Nobody waited: a runner and a process were started for each job.
+    pub cold: Measured,
+    /// A runner waited, with a process that had loaded everything.
+    pub warm: Measured,
+    /// The same submission again.
+    pub cached: Measured,
+    /// A new job, submitted by all callers at once.
+    pub together: Measured,
+}
+
+/// Some submissions of one job, from the submission to the result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Measured {
+    /// How many there were.
+    pub submissions: usize,
+    /// How often the program was asked meanwhile: it counts by itself.
+    pub executions: usize,
+    /// Different processes that the results come from.
+    pub processes: usize,
+    /// Different results, byte for byte.
+    pub results: usize,
+    /// Wrong ones.
+    pub wrong: usize,
+    /// Half took at most this, in microseconds.
+    pub p50_us: u64,
+    /// None took longer, in microseconds.
+    pub longest_us: u64,
+}
+
+impl Measured {
+    pub(super) fn new(answers: &[Answer], prime: u32, executions: usize) -> Self {
+        let mut times: Vec<_> = answers.iter().map(|answer| answer.took_us).collect();
+        times.sort_unstable();
+        Self {
+            submissions: answers.len(),
+            executions,
+            processes: answers.iter().map(|answer| answer.process).collect::<HashSet<_>>().len(),
+            results: answers.iter().map(|answer| &answer.text).collect::<HashSet<_>>().len(),
+            wrong: answers.iter().filter(|answer| answer.prime != prime).count(),
+            p50_us: times.get(times.len() / 2).copied().unwrap_or(0),
+            longest_us: times.last().copied().unwrap_or(0),
+        }
+    }
+}
+
+impl Report {
+    /// What is not as the report says, in sentences.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        let Self { program: _, cold, warm, cached, together } = self;
+        let held = [
+            (cold.executions == cold.submissions, "each cold job is executed once"),
+            (cold.processes == cold.submissions, "each cold job has a process of its own"),
+            (warm.executions == warm.submissions, "each warm job is executed once"),
+            (warm.processes == 1, "one process does all warm jobs"),
+            (cached.executions == 0, "what is known is not executed again"),
+            (cached.results == 1, "what is known is the same each time"),
+            (together.executions == 1, "what all submit at once is executed once"),
+            (together.results == 1, "all who submit it get the same result"),
+            (self.measured().iter().all(|measured| measured.wrong == 0), "every result is right"),
+        ];
+        let broken = held.into_iter().filter(|(is_so, _)| !is_so);
+        broken.map(|(_, rule)| format!("it does not hold that {rule}")).collect()
+    }
+
+    const fn measured(&self) -> [&Measured; 4] {
+        [&self.cold, &self.warm, &self.cached, &self.together]
+    }
+
+    /// Names, and the times that stand for them.
+    fn rows(&self) -> [(String, u64); 4] {
+        [
+            ("cold".to_owned(), self.cold.p50_us),
+            ("warm".to_owned(), self.warm.p50_us),
+            ("cached".to_owned(), self.cached.p50_us),
+            (format!("{} callers", self.together.submissions), self.together.longest_us),
+        ]
+    }
+
+    fn words(&self) -> [String; 4] {
+        let Self { program, cold, warm, cached, together } = self;
+        [
+            format!(
+                "nobody waits: a runner is started, and {program} for the job ({} times, {} processes)",
+                cold.submissions, cold.processes
+            ),
+            format!(
+                "a runner waits, its {program} has loaded everything ({} times, {} process)",
+                warm.submissions, warm.processes
+            ),
+            format!(
+                "the same submission again: no runner is asked ({} times, {} executions)",
+                cached.submissions, cached.executions
+            ),
+            format!(
+                "a new job, submitted by all at once: {} execution, {} equal results, the last after {}",
+                together.executions,
+                together.submissions,
+                time(together.longest_us)
+            ),
+        ]
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.rows();
+        let longest = rows.iter().map(|(_, us)| *us).max().unwrap_or(0);
+        writeln!(out, "From the submission to the result:\n")?;
+        for (number, (name, us)) in rows.iter().enumerate() {
+            let bar = style(bar(*us, longest));
+            let bar = if number == 0 { bar.blue() } else { bar.yellow() };
+            writeln!(out, "  {name:<11}  {:>8}  {bar}", time(*us))?;
+        }
+        writeln!(out)?;
+        for ((name, _), words) in rows.iter().zip(self.words()) {
+            writeln!(out, "  {name:<11}  {words}")?;
+        }
+        Ok(())
+    }
+}
+
+/// As long as its part of the longest; never nothing.
+fn bar(us: u64, longest: u64) -> String {
+    let eighths = (us * BAR_WIDTH * 8).div_ceil(longest.max(1)).max(1);
+    let whole = "█".repeat(usize::try_from((eighths - 1) / 8).unwrap_or(0));
+    let last = usize::try_from((eighths - 1) % 8).unwrap_or(0);
+    whole + EIGHTHS[last]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(took_us: u64, process: u32) -> Answer {
+        Answer { took_us, prime: 7, process, text: format!("{process}") }
+    }
+
+    fn measured(submissions: usize, executions: usize) -> Measured {
+        let answers: Vec<_> = (0..submissions).map(|number| answer(number as u64, 1)).collect();
+        Measured::new(&answers, 7, executions)
+    }
+
+    fn report() -> Report {
+        let cold = Measured::new(&[answer(90_000, 1), answer(80_000, 2), answer(99_000, 3)], 7, 3);
+        let (warm, cached, together) = (measured(50, 50), measured(200, 0), measured(100, 1));
+        Report { program: "sh", cold, warm, cached, together }
+    }
+
+    #[test]
+    fn what_was_measured_is_counted() {
+        let two = Measured::new(&[answer(5, 1), answer(3, 2), answer(4, 2)], 7, 3);
+        let counts = (two.submissions, two.executions, two.processes, two.results, two.wrong);
+        assert_eq!((counts, two.p50_us, two.longest_us), ((3, 3, 2, 2, 0), 4, 5));
+        assert_eq!(Measured::new(&[answer(5, 1)], 8, 1).wrong, 1);
+    }
+
+    #[test]
+    fn whatever_is_not_so_is_said() {
+        assert!(report().broken().is_empty());
+        let broken = [
+            Report { together: measured(100, 2), ..report() },
+            Report { together: Measured { results: 2, ..measured(100, 1) }, ..report() },
+            Report { cached: measured(200, 1), ..report() },
+            Report { cached: Measured { results: 2, ..measured(200, 0) }, ..report() },
+            Report { warm: measured(50, 49), ..report() },
+            Report { warm: Measured { processes: 2, ..measured(50, 50) }, ..report() },
+            Report { cold: Measured { processes: 2, ..report().cold }, ..report() },
+            Report { cold: Measured { executions: 2, ..report().cold }, ..report() },
+            Report { warm: Measured { wrong: 1, ..measured(50, 50) }, ..report() },
+        ];
+        for report in broken {
+            assert_eq!(report.broken().len(), 1, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_part_of_the_longest() {
+        assert_eq!([bar(80, 80), bar(40, 80)], ["█".repeat(40), "█".repeat(20)]);
+        assert_eq!([bar(0, 80), bar(1, 80), bar(1, 1000)], ["▏", "▌", "▏"]);
+        assert_eq!(bar(0, 0), "▏");
+    }
+
+    #[test]
+    fn times_stand_side_by_side_each_with_what_it_is() {
+        let text = console::strip_ansi_codes(&report().to_string()).into_owned();
+        assert!(text.contains("  cold          90.0 ms  ████"), "{text}");
+        assert!(text.contains("  100 callers     99 µs  ▏\n"), "{text}");
+        assert!(text.contains("1 execution, 100 equal results"), "{text}");
+    }
+}

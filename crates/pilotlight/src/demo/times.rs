@@ -1,0 +1,20 @@
+//! Times in the unit that fits.
+
+/// So many microseconds.
+pub(super) fn time(us: u64) -> String {
+    match us {
+        0..1000 => format!("{us} µs"),
+        1000..1_000_000 => format!("{:.1} ms", us as f64 / 1000.0),
+        _ => format!("{:.2} s", us as f64 / 1_000_000.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_the_unit_that_fits() {
+        assert_eq!([time(90), time(1500), time(2_500_000)], ["90 µs", "1.5 ms", "2.50 s"]);
+    }
+}
