@@ -275,10 +275,10 @@ const fn opened_by(asked: Asked) -> (Scope, Scopes) {
     (scope, Scopes::only(scope))
 }
 
-/// Whether a session is an operator's: without admin keys anybody on this machine is one, and nobody else.
+/// Whether a session is an operator's: somebody has shown an admin key for it. Without one a session is anybody's who asks,
+/// and opens nothing that has keys.
 fn is_operators(keys: Scopes, caller: Caller) -> bool {
-    let is_from_elsewhere = caller.page == Page::Foreign;
-    !is_from_elsewhere && (keys.has(Scope::Admin) || caller.place == Place::Here)
+    caller.page != Page::Foreign && keys.has(Scope::Admin)
 }
 
 /// Operators may do on the page what callers and admins may; executing jobs is for runners. A question needs no token:

@@ -131,7 +131,7 @@ pub struct BatchDeleted {
 pub struct Runners {
     /// The last seen first, at most 1,000.
     pub runners: Vec<Runner>,
-    /// How many ever registered.
+    /// Registered runners.
     pub total: u64,
 }
 
@@ -193,7 +193,7 @@ pub struct JobCounts {
 /// Runners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunnerCounts {
-    /// Those that ever registered.
+    /// Registered runners.
     pub total: u64,
     /// Those that were seen within the last 5 minutes.
     pub active: u64,

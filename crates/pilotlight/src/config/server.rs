@@ -94,7 +94,7 @@ pub(super) const KEYS: &[Key] = &[
         "server.control",
         "none",
         Takes::NoneOrSocket,
-        "an address of its own for the dashboard, with the `/api/jobs` that its page asks, `/metrics` and `/api/admin`; the main one then answers runners and supervisors only",
+        "an address of its own for the dashboard, with the `/api/jobs` that its page asks, `/metrics` and `/api/admin`; the main one then answers callers, runners and supervisors only",
     ),
     Key::new(
         "server.reuse_port",

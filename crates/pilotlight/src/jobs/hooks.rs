@@ -72,14 +72,9 @@ impl Hooks {
         Ok(Self { client, room: targets.keys().map(room).collect(), targets })
     }
 
-    /// The types with room, and how much.
-    fn room(&self) -> Vec<(JobType, usize)> {
-        let room = self.room.iter().map(|(job_type, room)| (job_type.clone(), room.available_permits()));
-        room.filter(|(_, room)| *room > 0).collect()
-    }
-
-    fn is_full_somewhere(&self) -> bool {
-        self.room.values().any(|room| room.available_permits() == 0)
+    /// How much room each type has.
+    fn room(&self) -> HashMap<JobType, usize> {
+        self.room.iter().map(|(job_type, room)| (job_type.clone(), room.available_permits())).collect()
     }
 
     fn take_room(&self, job_type: &JobType) -> Option<OwnedSemaphorePermit> {
@@ -151,26 +146,32 @@ impl Jobs {
                 tracing::warn!(%error, "failed to look for webhooks to send; trying on");
             }
             is_well = told.is_ok();
-            let is_full = hooks.is_full_somewhere();
+            let may_be_more = told.is_ok_and(|may_be_more| may_be_more);
             tokio::select! {
                 () = self.hooks.notified() => {}
-                // Of a type that had no room there may be more.
-                Some(_) = tries.join_next(), if is_full => {}
+                Some(_) = tries.join_next(), if may_be_more => {}
                 () = sleep(LOOK_EVERY) => {}
             }
         }
     }
 
-    async fn tell_some(self: &Arc<Self>, hooks: &Arc<Hooks>, tries: &mut JoinSet<()>) -> Result<(), Error> {
-        let room = hooks.room();
-        if room.is_empty() {
-            return Ok(());
+    /// Returns whether there may be more than there was room for.
+    async fn tell_some(self: &Arc<Self>, hooks: &Arc<Hooks>, tries: &mut JoinSet<()>) -> Result<bool, Error> {
+        let mut room = hooks.room();
+        let wanted: Vec<_> =
+            room.iter().filter(|(_, room)| **room > 0).map(|(it, room)| (it.clone(), *room)).collect();
+        if wanted.is_empty() {
+            return Ok(true);
         }
-        for call in self.store.hook_calls(&room, HOOK_LEASE, self.now()).await? {
-            let room = hooks.take_room(&call.job_type);
-            tries.spawn(Arc::clone(self).try_to_tell(Arc::clone(hooks), call, room));
+        for call in self.store.hook_calls(&wanted, HOOK_LEASE, self.now()).await? {
+            if let Some(left) = room.get_mut(&call.job_type) {
+                *left = left.saturating_sub(1);
+            }
+            let taken = hooks.take_room(&call.job_type);
+            tries.spawn(Arc::clone(self).try_to_tell(Arc::clone(hooks), call, taken));
         }
-        Ok(())
+        // As it was when the store was asked: room that was given back since says nothing.
+        Ok(room.values().any(|left| *left == 0))
     }
 
     async fn try_to_tell(
@@ -185,9 +186,11 @@ impl Jobs {
         }
     }
 
-    /// Forgets what nobody is told of any more, as types lose their webhooks, until dropped.
+    /// Forgets what nobody is told of any more, as types lose their webhooks, until dropped. A process that has just begun
+    /// may be configured by mistake, or before the others are.
     pub async fn drop_unwanted(self: Arc<Self>) {
         loop {
+            sleep(HOOK_UNWANTED_FOR).await;
             match self.drop_all_unwanted().await {
                 Ok(0) => {}
                 Ok(count) => {
@@ -198,7 +201,6 @@ impl Jobs {
                     tracing::warn!(%error, "failed to look for webhooks that nobody wants; trying on")
                 }
             }
-            sleep(HOOK_UNWANTED_FOR).await;
         }
     }
 

@@ -55,6 +55,8 @@ struct Reading {
     /// The last change before it was begun.
     change: u64,
     sight: Option<Arc<Sight>>,
+    /// The store could not be read: who waited meanwhile is told so, and does not wait as long again.
+    has_failed: bool,
     /// Others who may still come for it.
     awaited: usize,
     console: Printed,
@@ -100,15 +102,22 @@ impl Onlooker {
     ) -> Result<Option<Arc<Sight>>, Error> {
         let mut last = self.shared.last.lock().await;
         let change = self.watch.change();
-        if last.number > self.seen
-            && last.change == change
-            && let Some(sight) = last.take()
-        {
+        let is_news = last.number > self.seen && last.change == change;
+        if is_news && last.has_failed {
+            self.seen = last.number;
+            return Err(Error::Unavailable("the job could not be read".to_owned()));
+        }
+        if is_news && let Some(sight) = last.take() {
             self.seen = last.number;
             return Ok(Some(sight));
         }
         let number = self.shared.begun.fetch_add(1, Relaxed) + 1;
-        let Some(found) = read.await? else { return Ok(None) };
+        let read = read.await;
+        last.has_failed = read.is_err();
+        if last.has_failed {
+            (last.number, last.change) = (number, change);
+        }
+        let Some(found) = read? else { return Ok(None) };
         let console = last.console.after(found.end.as_ref().map_or("", |end| &end.console));
         let sight = Arc::new(Sight { found, console });
         // The table and this one have it too.
@@ -158,8 +167,9 @@ impl Onlookers {
 impl Drop for Onlooker {
     fn drop(&mut self) {
         let mut jobs = self.jobs.onlookers.jobs();
-        // Under the lock nobody begins to watch; the table and this one have it.
-        if Arc::strong_count(&self.shared) <= 2 {
+        // Given up under the lock, where nobody begins to watch: of those who leave together, the last one sees it.
+        self.shared = Arc::default();
+        if jobs.get(&self.id).is_some_and(|shared| Arc::strong_count(shared) == 1) {
             jobs.remove(&self.id);
         }
     }
@@ -258,6 +268,49 @@ mod tests {
         let mut late = house.jobs.look_on(job.id);
         late.look_by(read.clone().read(job.clone(), "new".into())).await.unwrap();
         assert_eq!(read.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_does_not_answer_is_waited_for_once() {
+        let (house, reads) = (House::new(), Arc::new(AtomicU64::new(0)));
+        let job = house.submit("a").await;
+        let onlookers: Vec<_> = (0..MANY).map(|_| house.jobs.look_on(job.id)).collect();
+        house.jobs.watching.tell(job.id, Seen::Changed);
+        let mut looks = JoinSet::new();
+        for mut onlooker in onlookers {
+            let reads = Arc::clone(&reads);
+            looks.spawn(async move {
+                let read = async {
+                    reads.fetch_add(1, Relaxed);
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    Err(Error::Unavailable(String::new()))
+                };
+                onlooker.look_by(read).await.is_err()
+            });
+        }
+        assert!(looks.join_all().await.into_iter().all(|has_failed| has_failed));
+        assert_eq!(reads.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn nothing_is_left_of_those_who_leave_together() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let _in_it = runtime.enter();
+        let house = House::new();
+        let job = runtime.block_on(house.submit("a"));
+        for _ in 0..200 {
+            let together = Arc::new(std::sync::Barrier::new(4));
+            let leaving = (0..4).map(|_| {
+                let (onlooker, together) = (house.jobs.look_on(job.id), Arc::clone(&together));
+                std::thread::spawn(move || {
+                    together.wait();
+                    drop(onlooker);
+                })
+            });
+            leaving.collect::<Vec<_>>().into_iter().for_each(|it| it.join().unwrap());
+            assert!(house.jobs.onlookers.jobs().is_empty());
+            assert_eq!(house.jobs.watching.watched(), 0);
+        }
     }
 
     #[tokio::test]

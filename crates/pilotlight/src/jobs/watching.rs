@@ -14,7 +14,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The jobs that are watched.
 #[derive(Debug, Default)]
 pub(super) struct Watching {
-    jobs: Mutex<HashMap<JobId, watch::Sender<Word>>>,
+    jobs: Mutex<HashMap<JobId, Watched>>,
+}
+
+/// A watched job.
+#[derive(Debug)]
+struct Watched {
+    words: watch::Sender<Word>,
+    watchers: usize,
 }
 
 /// What happened to a watched job.
@@ -45,26 +52,36 @@ pub(super) struct Watch {
 impl Watching {
     /// Watches a job from now on. What changes after this is not missed.
     pub(super) fn watch(self: &Arc<Self>, id: JobId) -> Watch {
-        let first = || watch::Sender::new(Word { seen: Seen::Changed, change: 0 });
-        let words = self.jobs().entry(id).or_insert_with(first).subscribe();
+        let nothing = Word { seen: Seen::Changed, change: 0 };
+        let first = || Watched { words: watch::Sender::new(nothing), watchers: 0 };
+        let mut jobs = self.jobs();
+        let watched = jobs.entry(id).or_insert_with(first);
+        watched.watchers += 1;
+        let words = watched.words.subscribe();
         Watch { watching: Arc::clone(self), id, words }
     }
 
     /// Wakes whoever watches this job.
     pub(super) fn tell(&self, id: JobId, seen: Seen) {
-        if let Some(sender) = self.jobs().get(&id) {
-            tell(sender, seen);
+        if let Some(watched) = self.jobs().get(&id) {
+            tell(&watched.words, seen);
         }
     }
 
     /// Wakes everybody.
     pub(super) fn tell_all(&self) {
-        for sender in self.jobs().values() {
-            tell(sender, Seen::Ended);
+        for watched in self.jobs().values() {
+            tell(&watched.words, Seen::Ended);
         }
     }
 
-    fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<Word>>> {
+    /// How many jobs are watched.
+    #[cfg(test)]
+    pub(super) fn watched(&self) -> usize {
+        self.jobs().len()
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, Watched>> {
         self.jobs.lock().expect("nothing panics under this lock")
     }
 }
@@ -96,8 +113,9 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut jobs = self.watching.jobs();
-        // Under the lock nobody begins to watch; this receiver is still counted.
-        if jobs.get(&self.id).is_some_and(|sender| sender.receiver_count() <= 1) {
+        let Some(watched) = jobs.get_mut(&self.id) else { return };
+        watched.watchers -= 1;
+        if watched.watchers == 0 {
             jobs.remove(&self.id);
         }
     }

@@ -295,8 +295,16 @@ pub(super) const LEASE_HOOKS: &str = "WITH due AS ( \
      ) SELECT id, job, job_type, event, at, failures FROM leased ORDER BY id";
 pub(super) const END_HOOK: &str = "DELETE FROM hooks WHERE id = $1";
 pub(super) const DELAY_HOOK: &str = "UPDATE hooks SET failures = failures + 1, due_at = $2 WHERE id = $1";
-pub(super) const DROP_HOOKS: &str = "DELETE FROM hooks WHERE id IN ( \
-       SELECT id FROM hooks WHERE job_type <> ALL($1::bytea[]) AND due_at < $2 LIMIT $3 FOR UPDATE SKIP LOCKED \
+/// One type after the other: by the index that is a look each, however many tellings they have.
+pub(super) const DROP_HOOKS: &str = "WITH RECURSIVE types (job_type) AS ( \
+       (SELECT job_type FROM hooks ORDER BY job_type LIMIT 1) UNION ALL \
+       SELECT (SELECT job_type FROM hooks WHERE job_type > before.job_type ORDER BY job_type LIMIT 1) \
+       FROM types AS before WHERE before.job_type IS NOT NULL \
+     ) DELETE FROM hooks WHERE id IN ( \
+       SELECT first.id FROM types CROSS JOIN LATERAL ( \
+         SELECT id FROM hooks WHERE job_type = types.job_type AND due_at < $2 \
+         ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED \
+       ) AS first WHERE types.job_type <> ALL($1::bytea[]) LIMIT $3 \
      )";
 
 /// What [`super::check`] reads is as it was at one moment.

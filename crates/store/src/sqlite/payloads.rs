@@ -11,6 +11,7 @@ use crate::stored::{Bytes, MORE, Stored, length};
 
 /// Adding to a console rewrites its last piece up to this size, in bytes, and begins a new one beyond it.
 const PIECE: i64 = 16 * 1024;
+const _: () = assert!(PIECE == 16_384, "`select_found` has it as well");
 
 /// What follows a [`Stored`] to make it a [`Found`]. A console of at most [`PIECE`] bytes is in one piece, and is read
 /// without the table that sorts several.

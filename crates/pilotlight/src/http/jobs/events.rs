@@ -158,7 +158,8 @@ impl Watching {
         if self.told.status.replace(status) != Some(status) {
             // Before what follows from it, except that the end comes last.
             let at = if status.has_ended() { events.len() } else { 0 };
-            let job = tell::job(found.clone(), self.jobs.now()).ok()?;
+            let end = found.end.as_ref().filter(|_| status.has_ended()).cloned();
+            let job = tell::job(Found { job: found.job.clone(), end }, self.jobs.now()).ok()?;
             events.splice(at..at, event("status", &job));
         }
         Some(events.into())
