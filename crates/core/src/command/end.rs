@@ -95,6 +95,14 @@ pub fn ended_kept(exit: Exit, killed: Option<Killed>, last_words: &str) -> Strin
     }
 }
 
+/// Several processes in a row wrote to stdout before they had read the job.
+#[must_use]
+pub fn spoke_unasked() -> String {
+    "the kept command writes to stdout before it has read its job, so that nobody knows which line is the answer; what is \
+     for people goes to stderr"
+        .to_owned()
+}
+
 /// A command that cannot be started.
 #[must_use]
 pub fn cannot_start(why: &str) -> String {

@@ -4,7 +4,9 @@
 //! In reading order:
 
 mod end;
-pub use end::{Ending, Exit, Killed, Stdout, cannot_start, ended_kept, judged, refused, said_error};
+pub use end::{
+    Ending, Exit, Killed, Stdout, cannot_start, ended_kept, judged, refused, said_error, spoke_unasked,
+};
 
 mod lines;
 pub use lines::{Lines, Progress, Said};

@@ -1,8 +1,9 @@
 //! What commands write. The answer goes to stdout, everything for people's eyes to stderr. Whoever reads may close it at
 //! any time: that ends the command without a word, and never panics.
 
+use std::borrow::Cow;
 use std::fmt::Display;
-use std::io::{ErrorKind, Write, stderr, stdout};
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -27,7 +28,12 @@ pub(super) fn piece(text: &str) -> Result<(), Failure> {
 
 /// The answer as one line of JSON.
 pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
-    line(serde_json::to_string(answer)?)
+    raw_json(&serde_json::to_string(answer)?)
+}
+
+/// The answer is this JSON: byte for byte, unless a terminal reads it, which then sees the same value and obeys nothing.
+pub(super) fn raw_json(text: &str) -> Result<(), Failure> {
+    if stdout().is_terminal() { line(escaped(text)) } else { line(text) }
 }
 
 /// A line for people. That nobody reads it is no failure.
@@ -53,11 +59,30 @@ pub(super) fn on_one_line(text: &str) -> String {
 fn visible(letter: char) -> char {
     match letter {
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(letter)).unwrap_or('\u{fffd}'),
-        // Marks that turn the direction of what follows are no letters either.
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        letter if letter.is_control() => '\u{fffd}',
+        letter if is_hidden(letter) => '\u{fffd}',
         letter => letter,
     }
+}
+
+/// JSON in which such letters are escaped. They stand in strings alone, as do escapes.
+fn escaped(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_hidden) {
+        return json.into();
+    }
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if is_hidden(letter) {
+            text.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            text.push(letter);
+        }
+    }
+    text.into()
+}
+
+/// Commands to a terminal that JSON may hold, and marks that turn the direction of what follows.
+fn is_hidden(letter: char) -> bool {
+    matches!(letter, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -68,5 +93,15 @@ mod tests {
     fn text_of_others_cannot_command_a_terminal() {
         assert_eq!(harmless("a\x1b[2J\tb\n\u{9b}c\r"), "a\u{241b}[2J\tb\n\u{fffd}c\u{240d}");
         assert_eq!(on_one_line("a\nb\u{202e}"), "a\u{240a}b\u{fffd}");
+    }
+
+    #[test]
+    fn a_result_on_a_terminal_is_the_same_value_and_commands_nothing() {
+        let json = "{\"a\": \"\u{7f}\u{9b}2J\u{202e}é\\n\",\n \"b\u{200f}\": 1}";
+        let shown = escaped(json);
+        assert_eq!(shown, "{\"a\": \"\\u007f\\u009b2J\\u202eé\\n\",\n \"b\\u200f\": 1}");
+        let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(json), value(&shown));
+        assert!(matches!(escaped("{\"a\": \"é\"}"), Cow::Borrowed(_)));
     }
 }

@@ -1,10 +1,5 @@
 //! `pilotlight runner`: executes jobs as commands until a signal. The first signal lets it finish what it has within its
 //! grace, the second ends it at once.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "people and scripts read what it does and what is wrong"
-)]
 
 use std::env;
 use std::ffi::OsString;
@@ -20,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use super::command::Failure;
 use super::connect::Connect;
+use super::out;
 use crate::client::Client;
 use crate::config::{Log, duration, size};
 use crate::runner::{Crew, Keeping, Kind, Settings};
@@ -101,7 +97,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = args.connect.client()?;
     let settings = args.settings().map_err(|error| {
-        eprintln!("pilotlight: {error:#}");
+        out::note(format_args!("pilotlight: {error:#}"));
         Failure::Config
     })?;
     logs::start(&Log::default());
@@ -109,10 +105,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let ended = runtime.block_on(work(settings, client, args.grace));
     // What still runs is killed by its guard once we are gone.
     runtime.shutdown_background();
-    Ok(ended?)
+    ended
 }
 
-async fn work(settings: Settings, client: Client, grace: Duration) -> anyhow::Result<()> {
+async fn work(settings: Settings, client: Client, grace: Duration) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let types: Vec<_> = settings.kinds.iter().map(|kind| kind.name.as_str()).collect();
     let line = format!(
@@ -122,10 +118,10 @@ async fn work(settings: Settings, client: Client, grace: Duration) -> anyhow::Re
         settings.slots
     );
     let crew = tokio::select! {
-        crew = Crew::start(settings, client) => crew.map_err(|failure| anyhow::anyhow!("failed to {failure}"))?,
+        crew = Crew::start(settings, client) => crew?,
         () = signals.next() => return Ok(()),
     };
-    println!("{line}");
+    out::line(line)?;
     signals.next().await;
     tracing::info!("finishing what is under way");
     tokio::select! {

@@ -16,7 +16,7 @@ use super::exit_code::Code;
 use super::out;
 use super::submitting::{self, Form, How};
 use super::wishes::{Waiting, Wishes};
-use crate::client::Submit as Asked;
+use crate::client::{Submit as Asked, idempotency_key};
 
 /// More than any service takes; it stops a wrong file from filling the memory.
 const PARAMETERS_BYTES: u64 = 64 * 1024 * 1024;
@@ -73,8 +73,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         input_params: &input,
         wishes: WireWishes { fresh, ..args.wishes.wire() },
     };
-    let idempotency_key = args.wishes.idempotency_key.as_deref();
-    let asked = client.submit(&job, Asked { idempotency_key, ..Asked::default() });
+    // Asked again after a restart, it is the same caller.
+    let key = args.wishes.idempotency_key.clone().map_or_else(idempotency_key, Ok)?;
+    let asked = client.submit(&job, Asked { idempotency_key: Some(&key), ..Asked::default() });
     let how = How { waiting: &args.waiting, form: Form::of(args.json) };
     block_on(submitting::submit(&client, asked, how))
 }

@@ -184,7 +184,7 @@ fn hint_of_known(status: Status) {
 fn told_its_end(submitted: &Submitted, form: Form) -> Result<(), Failure> {
     match (form, &submitted.result) {
         (Form::Json, _) => out::json(submitted)?,
-        (Form::Plain, Some(Outcome { output_data, .. })) => out::line(output_data)?,
+        (Form::Plain, Some(Outcome { output_data, .. })) => out::raw_json(output_data.get())?,
         (Form::Plain, None) => {}
     }
     succeeded(submitted)

@@ -15,26 +15,30 @@ use super::link::{Call, Client, Twice};
 pub struct Submit<'a> {
     /// How long to wait for its end; ten minutes at most.
     pub wait: Duration,
-    /// Makes a `fresh` submission safe to repeat. One is chosen when it is missing.
+    /// Makes the submission safe to repeat: by the same key it counts once. One is chosen for a `fresh` submission without.
     pub idempotency_key: Option<&'a str>,
 }
 
 impl Client {
-    /// `POST /api/jobs/submit`. Safe to repeat, so it is.
+    /// `POST /api/jobs/submit`. With a key it is repeated; without one each submission counts as a caller, and it is repeated
+    /// only when nothing was done.
     ///
     /// # Errors
     /// [`Failure`] says why it was not submitted, or why that is not known.
     pub async fn submit(&self, job: &Submission<'_>, how: Submit<'_>) -> Result<Submitted, Failure> {
         let asked = format!("submit a job of type {}", job.job_type);
         let mut request = waiting(self.request(Method::POST, &["jobs", "submit"]), how.wait);
+        let mut twice = Twice::Counts;
         if job.wishes.fresh == Some(true) || how.idempotency_key.is_some() {
             let key = match how.idempotency_key {
                 Some(key) => key.to_owned(),
-                None => chosen().map_err(|why| self.failure(asked.clone(), Reason::Unreachable(why)))?,
+                None => idempotency_key()
+                    .map_err(|error| self.failure(asked.clone(), Reason::Unreachable(error.to_string())))?,
             };
             request = request.header("idempotency-key", key);
+            twice = Twice::Harmless;
         }
-        let call = Call { asked, request: request.json_of(job), wait: how.wait, twice: Twice::Harmless };
+        let call = Call { asked, request: request.json_of(job), wait: how.wait, twice };
         self.told(call, &[]).await
     }
 
@@ -86,8 +90,12 @@ pub(super) fn waiting(request: RequestBuilder, wait: Duration) -> RequestBuilder
     if wait.is_zero() { request } else { request.query(&[("wait_ms", millis(wait))]) }
 }
 
-fn chosen() -> Result<String, String> {
+/// A key that nobody else has, for one submission.
+///
+/// # Errors
+/// The system has no random numbers.
+pub fn idempotency_key() -> std::io::Result<String> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
+    getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -30,6 +30,8 @@ pub struct Client {
     http: reqwest::Client,
     base: Url,
     patience: Duration,
+    /// Beyond what the service may take on purpose.
+    answered_within: Duration,
 }
 
 /// A key of the service. It is never shown.
@@ -92,13 +94,20 @@ impl Client {
         let http = http.pool_idle_timeout(CLIENT_IDLES_FOR);
         let http = if is_here(&base) { http.no_proxy() } else { http };
         let http = http.default_headers(headers).build()?;
-        Ok(Self { http, base, patience: Duration::ZERO })
+        Ok(Self { http, base, patience: Duration::ZERO, answered_within: CLIENT_ANSWER_WITHIN })
     }
 
     /// The same, which goes on asking for so long where a call may be repeated.
     #[must_use]
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// The same, which waits for an answer so long at most.
+    #[must_use]
+    pub fn answered_within(mut self, time: Duration) -> Self {
+        self.answered_within = time.min(CLIENT_ANSWER_WITHIN);
         self
     }
 
@@ -144,7 +153,7 @@ impl Client {
                 unreachable!("every body is in memory");
             };
             let (reason, pause) =
-                match self.try_once(request.timeout(call.wait + CLIENT_ANSWER_WITHIN), also).await {
+                match self.try_once(request.timeout(call.wait + self.answered_within), also).await {
                     Ok(body) => return Ok(body),
                     Err(refused) => refused,
                 };

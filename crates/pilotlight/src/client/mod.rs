@@ -12,7 +12,7 @@ pub use failure::{Failure, Reason};
 mod callers;
 mod operators;
 mod runners;
-pub use callers::Submit;
+pub use callers::{Submit, idempotency_key};
 pub use runners::{Job, Verdict};
 
 mod events;

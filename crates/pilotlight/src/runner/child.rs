@@ -44,6 +44,7 @@ pub(super) struct End {
     guard: tokio::process::Child,
     said: Lines<BufReader<OwnedReadHalf>>,
     seen: Option<Exit>,
+    is_over: bool,
 }
 
 impl Child {
@@ -58,7 +59,7 @@ impl Child {
         let ((stdin, stdout), stderr) = pipes.expect("all three were asked for");
         let (said, orders) = UnixStream::from_std(control)?.into_split();
         let said = BufReader::new(said).lines();
-        let mut end = End { guards: Arc::clone(guards), guard, said, seen: None };
+        let mut end = End { guards: Arc::clone(guards), guard, said, seen: None, is_over: false };
         let id = end.started().await?;
         Ok(Self { pipes: Pipes { stdin, stdout, stderr }, orders: Orders(orders), end, id })
     }
@@ -92,11 +93,22 @@ impl End {
         Err(io::Error::other(why.to_owned()))
     }
 
-    /// How it ended, once nothing of it is left. Survives being dropped.
-    pub(super) async fn wait(&mut self) -> Exit {
+    /// Waits until its guard has told the end, or is gone. Survives being dropped.
+    pub(super) async fn over(&mut self) {
         while let Ok(Some(line)) = self.said.next_line().await {
             self.seen = exit(&line).or(self.seen);
         }
+        self.is_over = true;
+    }
+
+    /// Whether that was seen.
+    pub(super) const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// How it ended, once nothing of it is left. Survives being dropped.
+    pub(super) async fn wait(&mut self) -> Exit {
+        self.over().await;
         let id = self.guard.id().and_then(|id| i32::try_from(id).ok());
         _ = self.guard.wait().await;
         if let Some(id) = id {

@@ -1,7 +1,7 @@
 //! A runner: its slots, and how it stops. It registers anew whenever it starts; the service forgets nothing by that, for a
 //! job belongs to a lease.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +78,7 @@ impl Crew {
                 guards: Arc::clone(&guards),
                 stop: Stop(stop.clone()),
                 kept: HashMap::new(),
+                cold: HashSet::new(),
                 leaving: JoinSet::new(),
             };
             slots.spawn(slot.work());

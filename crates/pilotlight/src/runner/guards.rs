@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::processes::{children, this_program};
 use super::settings::Kind;
@@ -17,6 +18,12 @@ use super::sys::{self, Patience};
 
 /// Rounds of looking for what is left over; each finds at least the children of what was killed in the one before.
 const ROUNDS: usize = 100;
+
+/// The pause after the first round; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// The longest pause between two rounds.
+const PAUSE_AT_MOST: Duration = Duration::from_millis(50);
 
 /// All of them.
 #[derive(Debug)]
@@ -57,18 +64,29 @@ impl Guards {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&guard);
     }
 
-    /// Kills what a dead guard left over: children of ours that are no guards.
+    /// Kills what a dead guard left over: children of ours that are no guards. Blocks its thread for some seconds at most.
+    #[expect(clippy::disallowed_methods, reason = "it has a thread of its own, which serves nobody else")]
     pub(super) fn sweep(&self) {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pause = FIRST_PAUSE;
         for _ in 0..ROUNDS {
-            let left: Vec<_> = children().into_iter().filter(|child| !known.contains(child)).collect();
-            if left.is_empty() {
+            if self.kill_what_is_left() == 0 {
                 return;
             }
-            left.iter().for_each(|child| sys::signal(*child, libc::SIGKILL));
-            for child in left {
-                sys::reap(child, Patience::Wait);
-            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE_AT_MOST);
         }
+        tracing::warn!("what a dead guard left over was killed and does not end; the kernel holds it");
+    }
+
+    /// How many there are still.
+    fn kill_what_is_left(&self) -> usize {
+        // While it is held no guard starts that would not be known.
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let left: Vec<_> = children().into_iter().filter(|child| !known.contains(child)).collect();
+        for child in &left {
+            sys::signal(*child, libc::SIGKILL);
+            sys::reap(*child, Patience::Look);
+        }
+        left.len()
     }
 }

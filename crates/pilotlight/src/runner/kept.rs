@@ -1,20 +1,17 @@
-//! A process that is kept: it takes one line of JSON for each job and answers with one line, and does the next job with
-//! all that it has loaded. What does not keep to that, or is worn, is replaced; a line too many is never another job's
-//! result.
+//! The processes that a slot keeps: one for each type, ready for the next job. What does not keep to its turn, or is worn,
+//! is replaced, while it waits as well; how one job goes is the turn's to say.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::fd::AsFd;
+use std::collections::HashMap;
+use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use pilotlight_core::command::{Exit, Kept as Used, cannot_start, ended_kept, said_error};
+use pilotlight_core::command::{Exit, Wear, cannot_start, ended_kept, said_error, spoke_unasked};
 use pilotlight_wire::runner::NextJob;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::child::{Child, Pipes};
 use super::once::Why;
@@ -22,44 +19,21 @@ use super::processes::resident_bytes;
 use super::result;
 use super::settings::{Keeping, Kind};
 use super::slot::Slot;
-use super::sys::unread;
+use super::turn::{Input, Kept, Turn, listen};
 use super::voice::{Done, Voice};
 
-/// Bytes read at a time.
-const CHUNK: usize = 64 * 1024;
-
-/// A process that is kept.
-#[derive(Debug)]
-pub(super) struct Kept {
-    child: Child,
-    /// The same pipes, to look whether something is there without waiting for it.
-    stdout: File,
-    stderr: File,
-    started: Instant,
-    used: Used,
-}
-
-/// How one job went.
-enum Turn {
-    /// It answered with this line, and waits for the next job.
-    Line(Vec<u8>),
-    /// It answered, and did not read all of the job, or wrote more than one line.
-    OutOfStep(Vec<u8>),
-    /// It closed its stdout.
-    Closed,
-    /// It did so without having read a byte of the job.
-    Left,
-}
+/// Processes that get the same job, one after the other, as long as none can have seen it.
+const PROCESSES_PER_JOB: usize = 3;
 
 impl Slot {
-    /// Has a process of each type ready.
+    /// Has a process of each type ready. A type whose process ended before it did a job has its next one with the next job.
     pub(super) async fn warm_up(&mut self) {
-        if let Keeping::Fresh = self.settings.keeping {
-            return;
-        }
+        let Keeping::Kept(wear) = self.settings.keeping else { return };
+        self.take_out_unfit(&wear);
         for number in 0..self.settings.kinds.len() {
             let kind = &self.settings.kinds[number];
             if !self.kept.contains_key(&kind.name)
+                && !self.cold.contains(&kind.name)
                 && let Ok(kept) = self.keep(kind).await
             {
                 let name = kind.name.clone();
@@ -68,72 +42,87 @@ impl Slot {
         }
     }
 
-    async fn keep(&self, kind: &Kind) -> std::io::Result<Kept> {
-        let child = Child::start(&self.guards, kind, self.environment()).await?;
-        let stdout = File::from(child.pipes.stdout.as_fd().try_clone_to_owned()?);
-        let stderr = File::from(child.pipes.stderr.as_fd().try_clone_to_owned()?);
-        Ok(Kept { child, stdout, stderr, started: Instant::now(), used: Used::default() })
-    }
-
-    /// Executes the job by the process that is kept for its type.
-    pub(super) async fn by_kept(&mut self, kind: &Kind, job: &NextJob, voice: &Voice<'_>) -> Done {
-        let there = match self.fit(kind).await {
-            Ok(kept) => kept,
-            Err(error) => return Done::Failed(cannot_start(&error.to_string())),
-        };
-        match self.take_turn(there, kind, job, voice).await {
-            Some(done) => done,
-            // It was about to end when the job came.
-            None => match self.keep(kind).await {
-                Ok(kept) => self
-                    .take_turn(kept, kind, job, voice)
-                    .await
-                    .unwrap_or_else(|| Done::Failed(ended_kept(Exit::Code(0), None, &voice.last_words()))),
-                Err(error) => Done::Failed(cannot_start(&error.to_string())),
-            },
+    fn take_out_unfit(&mut self, wear: &Wear) {
+        let (settings, leaving, cold) = (&self.settings, &mut self.leaving, &mut self.cold);
+        for (name, kept) in self.kept.extract_if(|_, kept| !kept.is_fit(wear)) {
+            if kept.is_over() && kept.used.jobs == 0 {
+                cold.insert(name);
+            }
+            leaving.spawn(leave(kept, settings.kill_after));
         }
     }
 
-    /// None when the process ended and knew nothing of the job.
+    async fn keep(&self, kind: &Kind) -> std::io::Result<Kept> {
+        Kept::of(Child::start(&self.guards, kind, self.environment()).await?)
+    }
+
+    /// Executes the job by the process that is kept for its type, or by the next one when that cannot have seen it.
+    pub(super) async fn by_kept(&mut self, kind: &Kind, job: &NextJob, voice: &Voice<'_>) -> Done {
+        let mut there = self.fit(kind).await;
+        let mut processes = 1;
+        loop {
+            let kept = match there {
+                Ok(kept) => kept,
+                Err(error) => return Done::Failed(cannot_start(&error.to_string())),
+            };
+            match self.take_turn(kept, kind, job, voice).await {
+                Ok(done) => return done,
+                Err(why) if processes == PROCESSES_PER_JOB => return Done::Failed(why),
+                Err(_) => processes += 1,
+            }
+            there = self.keep(kind).await;
+        }
+    }
+
+    /// Or why the process did not come to see the job.
     async fn take_turn(
         &mut self,
         mut kept: Kept,
         kind: &Kind,
         job: &NextJob,
         voice: &Voice<'_>,
-    ) -> Option<Done> {
-        let input = one_line(job.input_params.get());
+    ) -> Result<Done, String> {
+        let input = Input::of(job.input_params.get());
         let too_long = Notify::new();
+        let ear = kept.ear(voice);
         let turn = tokio::select! {
             turn = kept.turn(&input, self.settings.output_bytes, &too_long, voice) => Ok(turn),
             why = self.ends(voice, &too_long) => Err(why),
         };
-        Some(match turn {
+        Ok(match turn {
             Ok(Turn::Left) => {
-                self.let_go(kept, voice).await;
-                return None;
+                let exit = self.let_go(kept, ear).await;
+                return Err(ended_kept(exit, None, &voice.last_words()));
+            }
+            Ok(Turn::Spoke) => {
+                tracing::warn!(
+                    job_type = kind.name,
+                    "a kept command writes without being asked; it is replaced"
+                );
+                self.let_go(kept, ear).await;
+                return Err(spoke_unasked());
             }
             Ok(Turn::Line(line)) => {
-                kept.drain(voice);
+                kept.drain(Some(voice));
                 kept.used.did(resident_bytes(kept.child.id));
                 self.put_back(kind, kept);
                 answered(&line)
             }
             Ok(Turn::OutOfStep(line)) => {
-                kept.drain(voice);
+                kept.drain(Some(voice));
                 tracing::warn!(
                     job_type = kind.name,
                     "a kept command writes more than one line for a job; it is replaced"
                 );
-                self.let_go(kept, voice).await;
+                self.let_go(kept, Some(voice)).await;
                 answered(&line)
             }
             Ok(Turn::Closed) => {
-                let exit = self.let_go(kept, voice).await;
+                let exit = self.let_go(kept, Some(voice)).await;
                 Done::Failed(ended_kept(exit, None, &voice.last_words()))
             }
             Err(why) => {
-                let exit = self.let_go(kept, voice).await;
+                let exit = self.let_go(kept, Some(voice)).await;
                 match why {
                     Why::Gone => Done::Gone,
                     Why::Killed(killed) => Done::Failed(ended_kept(exit, Some(killed), "")),
@@ -143,20 +132,19 @@ impl Slot {
     }
 
     async fn fit(&mut self, kind: &Kind) -> std::io::Result<Kept> {
-        match self.kept.remove(&kind.name) {
-            Some(kept) if kept.is_fit() => return Ok(kept),
-            // It ended, or spoke without being asked, since its last job.
-            Some(kept) => {
-                self.leaving.spawn(leave(kept, self.settings.kill_after));
-            }
-            None => {}
+        if let Keeping::Kept(wear) = self.settings.keeping {
+            self.take_out_unfit(&wear);
         }
-        self.keep(kind).await
+        match self.kept.remove(&kind.name) {
+            Some(kept) => Ok(kept),
+            None => self.keep(kind).await,
+        }
     }
 
     fn put_back(&mut self, kind: &Kind, kept: Kept) {
         let Keeping::Kept(wear) = self.settings.keeping else { return };
-        match wear.worn(&kept.used, kept.started.elapsed()) {
+        self.cold.remove(&kind.name);
+        match kept.worn(&wear) {
             Some(worn) => {
                 tracing::debug!(
                     job_type = kind.name,
@@ -171,18 +159,29 @@ impl Slot {
         }
     }
 
-    /// Ends it, and all that it started.
-    async fn let_go(&self, kept: Kept, voice: &Voice<'_>) -> Exit {
+    /// Ends it, and all that it started. What it still says is heard where it can be of this job.
+    async fn let_go(&self, kept: Kept, ear: Option<&Voice<'_>>) -> Exit {
         let Kept { child: Child { pipes, mut orders, mut end, .. }, .. } = kept;
         let Pipes { stdin, stdout, mut stderr } = pipes;
         drop((stdin, stdout));
         let running = pin!(async {
-            let ((), exit) = tokio::join!(listen(&mut stderr, voice), end.wait());
+            let ((), exit) = tokio::join!(listen(&mut stderr, ear), end.wait());
             exit
         });
         // One that closed its stdout mostly ends by itself.
         self.end(&mut orders, running).await.unwrap_or(Exit::Unseen)
     }
+}
+
+/// Waits until one of them is not fit for a job any more; for ever when there are none. Survives being dropped.
+pub(super) async fn one_is_unfit(kept: &mut HashMap<String, Kept>, keeping: Keeping) {
+    let Keeping::Kept(wear) = keeping else { return std::future::pending().await };
+    let mut all: Vec<_> = kept.values_mut().map(|kept| Box::pin(kept.until_unfit(wear))).collect();
+    poll_fn(|context| {
+        let is_one = all.iter_mut().any(|one| one.as_mut().poll(context).is_ready());
+        if is_one { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// One that is replaced is told by the end of its stdin, and has some time.
@@ -203,97 +202,6 @@ pub(super) async fn leave(kept: Kept, kill_after: Duration) {
 async fn ignore(pipe: &mut (impl AsyncReadExt + Unpin)) {
     let mut chunk = vec![0; 4096];
     while let Ok(1..) = pipe.read(&mut chunk).await {}
-}
-
-async fn listen(stderr: &mut ChildStderr, voice: &Voice<'_>) {
-    let mut chunk = vec![0; CHUNK];
-    while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
-        voice.hear(&chunk[..read]);
-    }
-}
-
-impl Kept {
-    /// Whether it waits for a job, and for nothing else.
-    fn is_fit(&self) -> bool {
-        matches!((&self.stdout).read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
-    }
-
-    async fn turn(&mut self, input: &str, at_most: usize, too_long: &Notify, voice: &Voice<'_>) -> Turn {
-        let Pipes { stdin, stdout, stderr } = &mut self.child.pipes;
-        let written = AtomicUsize::new(0);
-        let turn = {
-            let mut feeding = pin!(feed(stdin, input.as_bytes(), &written));
-            let mut answering = pin!(line(stdout, at_most, too_long));
-            let mut listening = pin!(listen(stderr, voice));
-            let mut is_silent = false;
-            loop {
-                tokio::select! {
-                    biased;
-                    () = &mut feeding, if written.load(Ordering::Relaxed) < input.len() => {}
-                    turn = &mut answering => break turn,
-                    () = &mut listening, if !is_silent => is_silent = true,
-                }
-            }
-        };
-        match turn {
-            Turn::Line(line) if written.load(Ordering::Relaxed) < input.len() => Turn::OutOfStep(line),
-            Turn::Closed if unread(stdin) >= written.load(Ordering::Relaxed) => Turn::Left,
-            Turn::Line(_) | Turn::OutOfStep(_) | Turn::Closed | Turn::Left => turn,
-        }
-    }
-
-    /// What it wrote to stderr before it answered is in the pipe by now.
-    fn drain(&self, voice: &Voice<'_>) {
-        let mut chunk = vec![0; CHUNK];
-        // As much as a pipe holds; one that never stops must not hold its job up.
-        for _ in 0..16 {
-            match (&self.stderr).read(&mut chunk) {
-                Ok(read @ 1..) => voice.hear(&chunk[..read]),
-                Ok(_) | Err(_) => return,
-            }
-        }
-    }
-}
-
-/// Writes all of it, and counts what the pipe took. One that reads no more is waited for no more.
-async fn feed(stdin: &mut ChildStdin, input: &[u8], written: &AtomicUsize) {
-    while written.load(Ordering::Relaxed) < input.len() {
-        match stdin.write(&input[written.load(Ordering::Relaxed)..]).await {
-            Ok(bytes) => {
-                written.fetch_add(bytes, Ordering::Relaxed);
-            }
-            Err(_) => return std::future::pending().await,
-        }
-    }
-}
-
-/// Reads up to the end of a line.
-async fn line(stdout: &mut ChildStdout, at_most: usize, too_long: &Notify) -> Turn {
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let Ok(read @ 1..) = stdout.read(&mut chunk).await else { return Turn::Closed };
-        let searched = bytes.len();
-        bytes.extend_from_slice(&chunk[..read]);
-        let end = bytes[searched..].iter().position(|byte| *byte == b'\n').map(|at| searched + at);
-        let length = end.unwrap_or(bytes.len());
-        if length > at_most {
-            too_long.notify_one();
-            return std::future::pending().await;
-        }
-        if let Some(end) = end {
-            let is_all = end + 1 == bytes.len();
-            bytes.truncate(end);
-            return if is_all { Turn::Line(bytes) } else { Turn::OutOfStep(bytes) };
-        }
-    }
-}
-
-/// White space between tokens may hold line breaks; nothing else in JSON does.
-fn one_line(json: &str) -> String {
-    let mut line = json.replace(['\n', '\r'], " ");
-    line.push('\n');
-    line
 }
 
 fn answered(line: &[u8]) -> Done {

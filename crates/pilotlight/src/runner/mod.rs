@@ -16,6 +16,7 @@ mod voice;
 mod kept;
 mod once;
 mod result;
+mod turn;
 
 mod child;
 mod guards;

@@ -1,6 +1,6 @@
 //! One of a runner's slots: waits for a job, executes it, reports, and comes back for the next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,9 @@ use tokio::time::timeout;
 
 use super::crew::Stop;
 use super::guards::Guards;
-use super::kept::{Kept, leave};
+use super::kept::{leave, one_is_unfit};
 use super::settings::{Keeping, Settings};
+use super::turn::Kept;
 use super::voice::{Done, Voice};
 use crate::client::Client;
 
@@ -32,6 +33,8 @@ pub(super) struct Slot {
     pub(super) stop: Stop,
     /// By the type of their jobs.
     pub(super) kept: HashMap<String, Kept>,
+    /// Types whose last process ended before it did a job: the next one comes with the next job.
+    pub(super) cold: HashSet<String>,
     /// Kept processes that were replaced and have not ended yet.
     pub(super) leaving: JoinSet<()>,
 }
@@ -42,9 +45,11 @@ impl Slot {
         let types: Vec<_> = self.settings.kinds.iter().map(|kind| kind.name.clone()).collect();
         let mut failures = 0;
         loop {
+            while self.leaving.try_join_next().is_some() {}
             self.warm_up().await;
             let asked = tokio::select! {
                 () = self.stop.asked() => break,
+                () = one_is_unfit(&mut self.kept, self.settings.keeping) => continue,
                 asked = self.client.next(&self.runner, &types, RUNNER_POLLS_FOR) => asked,
             };
             match asked {
@@ -64,7 +69,6 @@ impl Slot {
                     _ = timeout(pause, self.stop.asked()).await;
                 }
             }
-            while self.leaving.try_join_next().is_some() {}
         }
         for (_, kept) in self.kept.drain() {
             self.leaving.spawn(leave(kept, self.settings.kill_after));
@@ -75,7 +79,7 @@ impl Slot {
     async fn serve(&mut self, job: &NextJob) {
         let (client, runner) = (self.client.clone(), Arc::clone(&self.runner));
         let (voice, stop) = (Voice::new(&client, &runner, job), self.stop.clone());
-        if !voice.start().await {
+        if !voice.start(&stop).await {
             return;
         }
         let executing = async {

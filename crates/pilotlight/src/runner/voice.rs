@@ -35,6 +35,8 @@ pub(super) enum Done {
 #[derive(Debug)]
 pub(super) struct Voice<'a> {
     client: &'a Client,
+    /// The same, which waits for an answer as long as the lease allows.
+    hasty: Client,
     runner: &'a str,
     job: &'a NextJob,
     heard: Mutex<Heard>,
@@ -63,7 +65,8 @@ enum Told {
 impl<'a> Voice<'a> {
     pub(super) fn new(client: &'a Client, runner: &'a str, job: &'a NextJob) -> Self {
         let heard = Mutex::default();
-        Self { client, runner, job, heard, gone: Notify::new(), quit: Notify::new() }
+        let hasty = client.clone().answered_within(Duration::from_millis(job.lease_ms / 3));
+        Self { client, hasty, runner, job, heard, gone: Notify::new(), quit: Notify::new() }
     }
 
     /// The command wrote this to stderr.
@@ -91,25 +94,38 @@ impl<'a> Voice<'a> {
         self.gone.notified().await;
     }
 
-    /// Says that the runner is there to execute it.
-    pub(super) async fn start(&self) -> bool {
-        match self.client.start(self.about(), self.job.lease).await {
-            Ok(Verdict::Taken) => true,
-            Ok(Verdict::Stale(why)) => {
-                tracing::info!(job = self.job.job_id, why, "came too late for a job");
-                false
-            }
-            Ok(Verdict::Cancelled) => false,
-            Err(failure) => {
+    /// Says that the runner is there to execute it, again for a third of the lease where the answer does not come: a
+    /// start that was taken is taken once more.
+    pub(super) async fn start(&self, stop: &Stop) -> bool {
+        let until = Instant::now() + self.third();
+        let mut failures = 0;
+        loop {
+            let failure = match self.hasty.start(self.about(), self.job.lease).await {
+                Ok(Verdict::Taken) => return true,
+                Ok(Verdict::Stale(why)) => {
+                    tracing::info!(job = self.job.job_id, why, "came too late for a job");
+                    return false;
+                }
+                Ok(Verdict::Cancelled) => return false,
+                Err(failure) => failure,
+            };
+            failures += 1;
+            let pause = retry::pause(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
+            let is_in_time = failure.is_passing() && Instant::now() + pause < until;
+            if !is_in_time || timeout(pause, stop.asked()).await.is_ok() {
                 tracing::warn!(job = self.job.job_id, "failed to {failure}; the job goes to another runner");
-                false
+                return false;
             }
         }
     }
 
+    fn third(&self) -> Duration {
+        Duration::from_millis(self.job.lease_ms / 3)
+    }
+
     /// Gives signs of life until the command has ended, or nobody wants it any more.
     pub(super) async fn beat(&self) {
-        let third = Duration::from_millis(self.job.lease_ms / 3);
+        let third = self.third();
         let every = third.min(RUNNER_BEATS_EVERY);
         let mut due = Instant::now() + third;
         let mut is_well = true;
@@ -122,7 +138,7 @@ impl<'a> Voice<'a> {
                 continue;
             }
             match self.heartbeat().await {
-                Ok(Verdict::Taken) => due = Instant::now() + third,
+                Ok(Verdict::Taken) => (due, is_well) = (Instant::now() + third, true),
                 Ok(verdict) => {
                     let why = match verdict {
                         Verdict::Stale(why) => why,
@@ -148,7 +164,7 @@ impl<'a> Voice<'a> {
             progress_total: progress.map(|at| at.total),
             ..self.word(&told)
         };
-        let said = self.client.heartbeat(self.about(), &word).await;
+        let said = self.hasty.heartbeat(self.about(), &word).await;
         let mut heard = self.heard();
         heard.is_progress_told |= said.is_ok() && heard.progress == progress;
         heard.settle(&said);
@@ -159,17 +175,25 @@ impl<'a> Voice<'a> {
     pub(super) async fn report(&self, mut done: Done, stop: &Stop) {
         let mut over = pin!(stop.over(RUNNER_REPORTS_FOR));
         let mut failures = 0;
-        while let Err(failure) = self.try_to_report(&mut done).await {
+        loop {
+            let reported = tokio::select! {
+                reported = self.try_to_report(&mut done) => reported,
+                () = over.as_mut() => return self.give_up(),
+            };
+            let Err(failure) = reported else { return };
             failures += 1;
             if failures == 1 {
                 tracing::warn!(job = self.job.job_id, "failed to {failure}; trying on");
             }
             let pause = retry::pause(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
             if !failure.is_passing() || timeout(pause, over.as_mut()).await.is_ok() {
-                tracing::warn!(job = self.job.job_id, "gave up on telling how a job ended; its lease ends");
-                return;
+                return self.give_up();
             }
         }
+    }
+
+    fn give_up(&self) {
+        tracing::warn!(job = self.job.job_id, "gave up on telling how a job ended; its lease ends");
     }
 
     async fn try_to_report(&self, done: &mut Done) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ use pilotlight_wire::requests::{Question, Submission, Wishes, Word};
 use serde_json::value::RawValue;
 use tokio::runtime::Runtime;
 
+use crate::support::lossy::Lossy;
 use crate::support::server::Server;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -71,6 +72,22 @@ fn a_job_is_submitted_executed_watched_and_found_again() {
         assert!(client.check(&question).await.unwrap().result.is_some());
         assert_eq!(client.status(id, SOON).await.unwrap().status, Status::Completed);
         assert!(!client.cancel(id).await.unwrap().success, "it has ended");
+    });
+}
+
+#[test]
+fn a_submission_without_a_key_is_not_repeated_when_it_may_have_been_done() {
+    let server = Server::start();
+    let way = Lossy::to(server.address(), "POST /api/jobs/submit");
+    let patient = client(&way.url(), None).with_patience(SOON);
+    Runtime::new().unwrap().block_on(async {
+        let input = raw("[1]");
+        let job = Submission { job_type: "t", input_params: &input, wishes: Wishes::default() };
+        let unknown = patient.submit(&job, Submit::default()).await.unwrap_err();
+        assert!(matches!(unknown.reason, Reason::Unanswered(_)), "{unknown:?}");
+        let id = patient.submit(&job, Submit::default()).await.unwrap().job_id;
+        assert!(client(&server.url(), None).cancel(&id).await.unwrap().success);
+        assert_eq!(patient.status(&id, Duration::ZERO).await.unwrap().status, Status::Pending, "each counts");
     });
 }
 

@@ -1,13 +1,14 @@
 //! `pilotlight submit`: the answer goes to stdout, everything else to stderr.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::support::commands::{Running, about, at, ran};
 use crate::support::jobs::Party;
+use crate::support::lossy::Lossy;
+use crate::support::place::Place;
 use crate::support::process::Folder;
 use crate::support::server::{Server, binary};
 use crate::support::skip::need;
@@ -173,15 +174,13 @@ fn every_wish_arrives() {
 
 #[test]
 fn whoever_waits_goes_on_waiting_when_the_service_restarts() {
-    let (folder, port) = (Folder::new(), free_port());
-    let settings =
-        [("PILOTLIGHT_SERVER_DATA_DIR", folder.path().to_str().unwrap()), ("PILOTLIGHT_SERVER_PORT", &port)];
-    let server = Server::with(&settings);
-    let waiting = Running::start(&mut at(&server.url(), &["submit", "t", "--wait"]));
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let waiting = Running::start(&mut at(&place.url(), &["submit", "t", "--wait"]));
     wait::until("it waits", || waiting.told().contains("the job waits"));
     drop(server);
     wait::until("it says that the service is away", || waiting.told().contains("asking again"));
-    let server = Server::with(&settings);
+    let server = place.serve(&[]);
     executes(&server, &json!({ "words": 3 }));
     let outcome = waiting.ended().is(0);
     assert_eq!(outcome.json(), json!({ "words": 3 }));
@@ -205,9 +204,14 @@ fn where_too_many_watch_the_end_is_waited_for() {
     waiting.ended().is(0);
 }
 
-fn free_port() -> String {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    taken.local_addr().expect("an open socket").port().to_string()
+#[test]
+fn a_submission_whose_answer_is_lost_is_one_caller() {
+    let server = Server::start();
+    let way = Lossy::to(server.address(), "POST /api/jobs/submit");
+    let id = ran(&mut at(&way.url(), &["submit", "t"])).is(0).answer().to_owned();
+    assert!(way.has_lost());
+    ran(&mut about(&server, &["jobs", "cancel", &id])).is(0);
+    assert_eq!(Party::at(server.address()).job(&id)["status"], "failed", "another caller is left");
 }
 
 #[test]

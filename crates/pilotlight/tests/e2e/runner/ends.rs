@@ -180,7 +180,7 @@ fn a_runner_without_the_key_says_what_to_do_and_with_it_works() {
     let runner = |key| pilotlight(&[("PILOTLIGHT_URL", url.as_str()), ("PILOTLIGHT_KEY", key)]);
     let output = runner("wrong-key").args(["runner", "--type", "t=cat"]).output().expect("the binary starts");
     let stderr = String::from_utf8(output.stderr).expect("it writes text");
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
     assert!(
         stderr.contains("(401)") && stderr.contains("PILOTLIGHT_KEY") && !stderr.contains("wrong-key"),
         "{stderr}"

@@ -1,11 +1,8 @@
 //! Processes that are kept for the next job.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::support::jobs::Party;
-use crate::support::process::Folder;
 use crate::support::python;
 use crate::support::runner::{Runner, Scripts};
 use crate::support::server::Server;
@@ -34,6 +31,9 @@ for line in sys.stdin:
     if what == "later":
         time.sleep(0.3)
         print(json.dumps({"this is": "nobody's"}), flush=True)
+    if what == "mutter":
+        time.sleep(0.3)
+        print("::progress 9/10\nlate words\nhalf a line", end="", file=sys.stderr, flush=True)
     if what == "leave":
         sys.exit(0)
 "#;
@@ -48,9 +48,13 @@ struct Scene {
 
 impl Scene {
     fn with(arguments: &[&str]) -> Self {
+        Self::of(KEPT, arguments)
+    }
+
+    fn of(script: &str, arguments: &[&str]) -> Self {
         let server = Server::start();
         let interpreter = python::interpreter();
-        let scripts = Scripts::by(interpreter.to_str().expect("a plain path"), &[("t", KEPT)]);
+        let scripts = Scripts::by(interpreter.to_str().expect("a plain path"), &[("t", script)]);
         let runner = Runner::start(&server.url(), &scripts, &[arguments, &["--keep"]].concat());
         Self { caller: Party::at(server.address()), next: 0, _runner: runner, scripts, _server: server }
     }
@@ -120,40 +124,67 @@ fn a_line_too_many_is_nobodys_result() {
     let mut scene = Scene::with(&[]);
     for what in ["twice", "later"] {
         let first = scene.process(what);
-        // Or else it would be in time for the next job.
-        wait::pause(Duration::from_millis(600));
         assert_ne!(scene.process(""), first, "it is out of step and was not replaced");
     }
-    assert!(scene.scripts.running().len() >= 2);
 }
 
-/// The bench says how much; here only that it is worth it.
 #[test]
-fn a_kept_process_is_much_faster_than_a_fresh_one() {
+fn what_is_written_for_one_job_is_no_console_of_the_next() {
     need!("clients");
-    let data = Folder::in_memory();
-    let data = data.path().to_str().expect("a plain path");
-    let server = Server::with(&[("PILOTLIGHT_SERVER_DATA_DIR", data)]);
-    let interpreter = python::interpreter();
-    let interpreter = interpreter.to_str().expect("a plain path");
-    let fresh = "import json, decimal, sys\nprint(json.dumps(json.load(sys.stdin)))";
-    let kept =
-        "import json, decimal, sys\nfor line in sys.stdin: print(json.dumps(json.loads(line)), flush=True)";
-    let time = |scripts: Scripts, arguments: &[&str], jobs: u32| {
-        let _runner = Runner::start(&server.url(), &scripts, arguments);
-        let mut caller = Party::at(server.address());
-        let mut job = |number: u32| {
-            let body = json!({ "job_type": "t", "input_params": [number, jobs] });
-            let told = caller.post("/api/jobs/submit?wait_ms=25000", &body).json();
-            assert_eq!(told["result"]["output_data"], json!([number, jobs]), "{told}");
-        };
-        job(0);
-        let started = Instant::now();
-        (1..=jobs).for_each(&mut job);
-        started.elapsed() / jobs
-    };
-    let fresh = time(Scripts::by(interpreter, &[("t", fresh)]), &[], 20);
-    let kept = time(Scripts::by(interpreter, &[("t", kept)]), &["--keep"], 200);
-    println!("a fresh process: {fresh:?} a job, a kept one: {kept:?}");
-    assert!(kept * 3 < fresh, "a fresh process: {fresh:?} a job, a kept one: {kept:?}");
+    let mut scene = Scene::with(&[]);
+    let first = scene.process("mutter");
+    let told = scene.job("");
+    assert_eq!(told["result"]["output_data"]["process"], first, "{told}");
+    assert_eq!(told["result"]["console_output"], "job 2\n", "{told}");
+}
+
+#[test]
+fn a_greeting_is_nobodys_result() {
+    need!("clients");
+    for greeting in ["", "time.sleep(0.3)"] {
+        let script = format!("import time\n{greeting}\nprint('{{\"hello\": 1}}', flush=True)\n{KEPT}");
+        let told = Scene::of(&script, &[]).job("");
+        let error = told["error"].as_str().unwrap_or_else(|| panic!("{told}"));
+        assert!(error.contains("writes to stdout before it has read its job"), "{error}");
+    }
+}
+
+#[test]
+fn a_command_that_ends_before_it_reads_is_told_with_its_code_and_last_words() {
+    need!("clients");
+    let told = Scene::of("import sys\nprint('no model', file=sys.stderr)\nsys.exit(3)", &[]).job("");
+    assert_eq!(told["error"], "the kept command exited with code 3 before it answered: no model", "{told}");
+}
+
+#[test]
+fn a_kept_process_that_acts_on_a_whole_value_does_so_too() {
+    need!("clients");
+    let script = r#"
+import json, os, sys
+text = ""
+while byte := os.read(0, 1).decode("latin-1"):
+    text += byte
+    try:
+        job = json.loads(text)
+    except ValueError:
+        continue
+    text = ""
+    if isinstance(job, dict):
+        print(json.dumps({"process": os.getpid(), "job": job}), flush=True)
+"#;
+    let mut scene = Scene::of(script, &[]);
+    assert_eq!(scene.process(""), scene.process(""));
+}
+
+#[test]
+fn a_kept_process_that_is_old_is_replaced_while_it_waits() {
+    need!("clients");
+    let mut scene = Scene::with(&["--keep-for", "3s"]);
+    let first = scene.process("");
+    let is_first = |id: &i32| first == *id;
+    assert!(scene.scripts.running().iter().any(is_first));
+    wait::until("it is replaced without a job", || {
+        let running = scene.scripts.running();
+        running.len() > 1 && !running.iter().any(is_first)
+    });
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::stops::Place;
 use crate::support::jobs::Party;
+use crate::support::place::Place;
 use crate::support::random;
 use crate::support::runner::{Runner, Scripts};
 use crate::support::server::Server;

@@ -45,9 +45,11 @@ impl Scene {
 
 #[test]
 fn a_daemon_that_a_command_leaves_is_killed_and_the_result_is_taken() {
-    let mut scene = Scene::of(&format!("{DAEMON} sleep 0.3; echo '{{}}'"), &[]);
+    let mut scene =
+        Scene::of(&format!("{DAEMON} while [ ! -e \"$MARK/go\" ]; do sleep 0.05; done; echo '{{}}'"), &[]);
     // The guard, the shell, and the daemon's.
     let id = scene.begin(3);
+    std::fs::write(scene.scripts.path("go"), "").unwrap();
     assert_eq!(scene.ended(&id)["status"], "completed");
     scene.scripts.are_gone();
 }
@@ -62,20 +64,18 @@ fn a_child_that_holds_stdout_open_does_not_hold_the_result_up() {
 
 #[test]
 fn a_command_that_ignores_sigterm_is_killed_when_its_time_is_over() {
-    let mut scene = Scene::of(
-        &format!("{DAEMON} sleep 1000; sleep 1000"),
-        &["--timeout", "500ms", "--kill-after", "300ms"],
-    );
+    let mut scene =
+        Scene::of(&format!("{DAEMON} sleep 1000; sleep 1000"), &["--timeout", "4s", "--kill-after", "300ms"]);
     let id = scene.begin(3);
     let told = scene.ended(&id);
-    assert_eq!(told["error"], "the command took longer than 0.5 s and was killed", "{told}");
+    assert_eq!(told["error"], "the command took longer than 4 s and was killed", "{told}");
     scene.scripts.are_gone();
 }
 
 #[test]
 fn a_command_may_end_by_itself_when_it_is_told_to() {
     let script = "trap 'touch \"$MARK/tidy\"; exit 0' TERM; while :; do sleep 0.05; done";
-    let mut scene = Scene::of(script, &["--timeout", "500ms", "--kill-after", "20s"]);
+    let mut scene = Scene::of(script, &["--timeout", "4s", "--kill-after", "20s"]);
     let id = scene.begin(1);
     assert!(scene.ended(&id)["error"].as_str().is_some_and(|why| why.contains("took longer")));
     assert!(scene.scripts.path("tidy").exists(), "it was not let to tidy up");
@@ -107,19 +107,38 @@ fn a_runner_that_is_killed_takes_its_commands_with_it() {
     scene.scripts.are_gone();
 }
 
-#[test]
-fn a_guard_that_is_killed_takes_its_command_with_it_and_the_job_fails() {
-    let mut scene = Scene::of(&format!("{DAEMON} sleep 1000"), &[]);
-    let id = scene.begin(3);
+/// Kills the guard of a command that runs.
+fn kill_the_guard(scripts: &Scripts) {
     let is_guard = |id: &&i32| {
         let line = std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
         line.contains("guard")
     };
-    let running = scene.scripts.running();
+    let running = scripts.running();
     let guard = running.iter().find(is_guard).expect("a guard");
     let killed = std::process::Command::new("kill").args(["-s", "KILL", &guard.to_string()]).status();
     assert!(killed.expect("kill is everywhere").success());
+}
+
+#[test]
+fn a_guard_that_is_killed_takes_its_command_with_it_and_the_job_fails() {
+    let mut scene = Scene::of(&format!("{DAEMON} sleep 1000"), &[]);
+    let id = scene.begin(3);
+    kill_the_guard(&scene.scripts);
     let told = scene.ended(&id);
     assert_eq!(told["error"], "the command was killed from outside, together with its guard", "{told}");
     scene.scripts.are_gone();
+}
+
+#[test]
+fn a_guard_that_is_killed_while_its_command_waits_leaves_nothing_and_there_is_a_new_one() {
+    let script = format!("{DAEMON} while read line; do echo '{{}}'; done");
+    let mut scene = Scene::of(&script, &["--keep"]);
+    let id = scene.begin(3);
+    assert_eq!(scene.ended(&id)["status"], "completed");
+    let old = scene.scripts.running();
+    kill_the_guard(&scene.scripts);
+    wait::until("the old ones are gone without a job, and new ones are there", || {
+        let running = scene.scripts.running();
+        running.len() > 3 && !old.iter().any(|id| running.contains(id))
+    });
 }

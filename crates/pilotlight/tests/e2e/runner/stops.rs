@@ -1,11 +1,10 @@
 //! Runners and services that stop: what is under way is finished where it can be, and reported.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use crate::support::jobs::Party;
-use crate::support::process::Folder;
+use crate::support::lossy::Lossy;
+use crate::support::place::Place;
 use crate::support::runner::{Runner, Scripts};
 use crate::support::server::Server;
 use crate::support::wait;
@@ -60,35 +59,6 @@ fn a_second_signal_ends_a_runner_at_once() {
     scripts.are_gone();
 }
 
-/// A service that is always found at the same place.
-pub(super) struct Place {
-    host: String,
-    data: Arc<Folder>,
-}
-
-impl Place {
-    pub(super) fn new() -> Self {
-        // Addresses of this machine's own, so that nobody else takes the port.
-        let id = std::process::id();
-        let host = format!("127.{}.{}.{}", 100 + id / 65_536 % 100, id / 256 % 256, id % 254 + 1);
-        Self { host, data: Folder::new().into() }
-    }
-
-    pub(super) fn url(&self) -> String {
-        format!("http://{}:18080", self.host)
-    }
-
-    pub(super) fn serve(&self, settings: &[(&str, &str)]) -> Server {
-        let folder = self.data.path().to_str().expect("a plain path");
-        let place = [
-            ("PILOTLIGHT_SERVER_HOST", self.host.as_str()),
-            ("PILOTLIGHT_SERVER_PORT", "18080"),
-            ("PILOTLIGHT_SERVER_DATA_DIR", folder),
-        ];
-        Server::with(&[settings, &place].concat())
-    }
-}
-
 #[test]
 fn a_job_outlives_the_service_that_gave_it() {
     let place = Place::new();
@@ -109,4 +79,16 @@ fn a_job_outlives_the_service_that_gave_it() {
     assert_eq!(told["result"], json!({ "output_data": { "a": 1 }, "console_output": "before\n" }), "{told}");
     let next = submit(&server, &json!([2]));
     assert_eq!(ended(&server, &next)["status"], "completed", "it came back for the next");
+}
+
+#[test]
+fn a_start_whose_answer_is_lost_is_said_again() {
+    let server = Server::start();
+    let scripts = Scripts::of_shell(&[("t", "echo '{}'")]);
+    let way = Lossy::to(server.address(), "/start HTTP");
+    let _runner = Runner::start(&way.url(), &scripts, &[]);
+    let id = submit(&server, &json!({}));
+    let told = ended(&server, &id);
+    assert_eq!(told["status"], "completed", "it waits for the end of its lease: {told}");
+    assert!(way.has_lost());
 }

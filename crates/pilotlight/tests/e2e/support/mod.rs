@@ -2,6 +2,7 @@
 //!
 //! In reading order:
 
+pub(crate) mod place;
 pub(crate) mod server;
 
 pub(crate) mod commands;
@@ -9,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod hearer;
 pub(crate) mod http;
 pub(crate) mod jobs;
+pub(crate) mod lossy;
 pub(crate) mod message;
 pub(crate) mod parties;
 

@@ -89,12 +89,6 @@ impl Folder {
         Self::within(&std::env::temp_dir())
     }
 
-    /// In memory, where there is such a place: for what is not about the disk.
-    pub(crate) fn in_memory() -> Self {
-        let memory = Path::new("/dev/shm");
-        if memory.is_dir() { Self::within(memory) } else { Self::new() }
-    }
-
     fn within(parent: &Path) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("pilotlight-e2e-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
