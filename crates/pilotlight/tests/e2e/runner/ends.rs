@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::commands::{Running, about};
 use crate::support::jobs::Party;
 use crate::support::runner::{Runner, Scripts};
 use crate::support::server::Server;
@@ -168,6 +169,13 @@ fn a_runner_that_cannot_work_says_why_at_once() {
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(stderr.contains(says), "{stderr}");
     }
+}
+
+#[test]
+fn a_runner_to_which_nobody_listens_ends_without_a_word() {
+    let server = Server::start();
+    let outcome = Running::closed_from_the_start(&mut about(&server, &["runner", "--type", "t=cat"])).ended();
+    assert_eq!(outcome.is(141).stderr, "");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Runners and services that stop: what is under way is finished where it can be, and reported.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::jobs::Party;
@@ -91,4 +93,38 @@ fn a_start_whose_answer_is_lost_is_said_again() {
     let told = ended(&server, &id);
     assert_eq!(told["status"], "completed", "it waits for the end of its lease: {told}");
     assert!(way.has_lost());
+}
+
+#[test]
+fn a_sign_of_life_that_hangs_is_given_up_before_the_lease_is_over() {
+    let server = Server::with(&[("PILOTLIGHT_JOBS_HEARTBEAT_TIMEOUT", "9s")]);
+    let script =
+        "echo here >&2; while [ ! -e \"$MARK/go\" ]; do sleep 0.05; done; echo \"[$PILOTLIGHT_ATTEMPT]\"";
+    let scripts = Scripts::of_shell(&[("t", script)]);
+    let way = Lossy::deaf_to(server.address(), "/heartbeat HTTP");
+    let runner = Runner::start(&way.url(), &scripts, &[]);
+    let id = submit(&server, &json!({}));
+    wait::until("the next one is heard", || {
+        let job = Party::at(server.address()).get(&format!("/api/admin/jobs/{id}")).json();
+        job["console_output"] == "here\n"
+    });
+    assert!(way.has_lost() && runner.log().contains("the command goes on"), "{}", runner.log());
+    std::fs::write(scripts.path("go"), "").unwrap();
+    assert_eq!(ended(&server, &id)["result"]["output_data"], json!([1]));
+}
+
+#[test]
+fn a_report_that_hangs_does_not_hold_a_runner_up_that_is_to_end() {
+    let server = Server::start();
+    let scripts = Scripts::of_shell(&[("t", "echo '{}'")]);
+    let way = Lossy::deaf_to(server.address(), "/complete HTTP");
+    let mut runner = Runner::start(&way.url(), &scripts, &["--grace", "200ms"]);
+    submit(&server, &json!({}));
+    wait::until("it reports", || way.has_lost());
+    let stopped = Instant::now();
+    runner.signal("TERM");
+    assert!(runner.ended().success());
+    assert!(runner.log().contains("gave up on telling how a job ended"), "{}", runner.log());
+    // Its report alone would be waited for 30 s.
+    assert!(stopped.elapsed() < Duration::from_secs(20), "{:?}", stopped.elapsed());
 }

@@ -1,10 +1,19 @@
-//! A way to a server on which one answer is lost: the request arrived and was carried out, and the connection closes.
+//! A way to a server on which something is lost once: an answer, when the request was carried out, or the request itself.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+
+/// What is lost.
+#[derive(Clone, Copy)]
+enum What {
+    /// The connection closes.
+    Answer,
+    /// The connection stays open, and nothing comes of it.
+    Request,
+}
 
 /// The way. Its threads end with the test's process.
 pub(crate) struct Lossy {
@@ -15,6 +24,15 @@ pub(crate) struct Lossy {
 impl Lossy {
     /// Loses the answer to the first request whose head contains this.
     pub(crate) fn to(server: SocketAddr, request: &'static str) -> Self {
+        Self::losing(What::Answer, server, request)
+    }
+
+    /// Loses the first request whose head contains this; whoever asked hears nothing.
+    pub(crate) fn deaf_to(server: SocketAddr, request: &'static str) -> Self {
+        Self::losing(What::Request, server, request)
+    }
+
+    fn losing(what: What, server: SocketAddr, request: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an open socket");
         let lost = Arc::new(AtomicBool::new(false));
@@ -22,7 +40,7 @@ impl Lossy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let lost = Arc::clone(&of_all);
-                thread::spawn(move || carry(&client, server, request, &lost));
+                thread::spawn(move || carry(&client, server, (what, request), &lost));
             }
         });
         Self { address, lost }
@@ -38,7 +56,7 @@ impl Lossy {
     }
 }
 
-fn carry(mut client: &TcpStream, server: SocketAddr, request: &str, lost: &AtomicBool) {
+fn carry(mut client: &TcpStream, server: SocketAddr, (what, request): (What, &str), lost: &AtomicBool) {
     let Ok(mut server) = TcpStream::connect(server) else { return };
     let is_next = Arc::new(AtomicBool::new(false));
     let (back, its_way) =
@@ -48,7 +66,12 @@ fn carry(mut client: &TcpStream, server: SocketAddr, request: &str, lost: &Atomi
     let mut chunk = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = client.read(&mut chunk) {
         if chunk[..read].windows(request.len()).any(|text| text == request.as_bytes()) {
-            is_next.store(!lost.swap(true, Ordering::SeqCst), Ordering::SeqCst);
+            let is_this = !lost.swap(true, Ordering::SeqCst);
+            match what {
+                What::Answer => is_next.store(is_this, Ordering::SeqCst),
+                What::Request if is_this => continue,
+                What::Request => {}
+            }
         }
         if server.write_all(&chunk[..read]).is_err() {
             break;
