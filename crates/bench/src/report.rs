@@ -1,10 +1,38 @@
 //! Figures, what they should be, and how people and programs get to read them.
 
 use std::fmt::{self, Display, Formatter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::Args;
 use serde::Serialize;
+
+/// Who else is to read the figures, and what is made of them.
+#[derive(Debug, Args)]
+pub(crate) struct Reporting {
+    /// Write what was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Exit with 0 even when a goal is missed.
+    #[arg(long)]
+    no_check: bool,
+}
+
+impl Reporting {
+    /// Prints the table, writes the record. Returns whether every goal was met, or need not be.
+    pub(crate) fn conclude(
+        &self,
+        headline: impl Display,
+        figures: &[Figure],
+        record: &impl Serialize,
+    ) -> Result<bool> {
+        println!("{headline}\n\n{}", table(figures));
+        if let Some(path) = &self.json {
+            write_json(path, record)?;
+        }
+        Ok(all_met(figures) || self.no_check)
+    }
+}
 
 /// What a figure must satisfy.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -93,7 +121,7 @@ pub(crate) fn all_met(figures: &[Figure]) -> bool {
 }
 
 /// One line per figure under a line of headings; no trailing blanks.
-pub(crate) fn table(figures: &[Figure]) -> String {
+fn table(figures: &[Figure]) -> String {
     const HEADINGS: [&str; 7] = ["", "measured", "floor", "", "ratio", "goal", ""];
     let headings = HEADINGS.map(str::to_owned);
     let rows: Vec<[String; 7]> = std::iter::once(headings).chain(figures.iter().map(cells)).collect();
@@ -115,7 +143,7 @@ fn cells(figure: &Figure) -> [String; 7] {
 }
 
 /// What programs read.
-pub(crate) fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
+fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(record)?;
     text.push('\n');
     std::fs::write(path, text).with_context(|| format!("write {}", path.display()))

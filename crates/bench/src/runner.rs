@@ -15,7 +15,7 @@ use crate::folder::Folder;
 use crate::load::connection::{Connection, Response, Route};
 use crate::machine::Machine;
 use crate::progress::Progress;
-use crate::report::{self, Figure, Goal, Reading};
+use crate::report::{self, Figure, Goal, Reading, Reporting};
 
 const FRESH: &str = "import decimal, json, sys\nprint(json.dumps(json.load(sys.stdin)))\n";
 
@@ -32,15 +32,11 @@ pub(crate) struct RunnerArgs {
     /// The `pilotlight` binary to measure.
     #[arg(long, value_name = "PATH")]
     server: PathBuf,
-    /// Write the figures to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Fewer rounds: good enough to see a mistake, not to judge a change.
     #[arg(long)]
     quick: bool,
-    /// Exit with 0 even when a goal is missed.
-    #[arg(long)]
-    no_check: bool,
+    #[command(flatten)]
+    reporting: Reporting,
 }
 
 /// What a program reads.
@@ -93,13 +89,9 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<bool> {
         }
     }
     let figures = figures(fresh.median_us(), kept.median_us());
-    println!("{machine}\n\n{}", report::table(&figures));
     let ok = report::all_met(&figures);
     let record = Record { bench: "runner", machine, quick: args.quick, ok, figures };
-    if let Some(path) = &args.json {
-        report::write_json(path, &record)?;
-    }
-    Ok(ok || args.no_check)
+    args.reporting.conclude(&record.machine, &record.figures, &record)
 }
 
 fn figures(fresh_us: f64, kept_us: f64) -> Vec<Figure> {

@@ -19,7 +19,7 @@ use crate::commits::Commits;
 use crate::folder::Folder;
 use crate::machine::Machine;
 use crate::progress::Progress;
-use crate::report::{self, Figure};
+use crate::report::{self, Figure, Reporting};
 use crate::series::{Series, Unit, in_turn};
 
 #[derive(Debug, Args)]
@@ -27,15 +27,11 @@ pub(crate) struct JobsArgs {
     /// The `pilotlight` binary to measure. Without it the null server is measured against itself.
     #[arg(long, value_name = "PATH")]
     server: Option<PathBuf>,
-    /// Write figures and samples to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Fewer and shorter rounds, and a smaller store: good enough to see a mistake, not to judge a change.
     #[arg(long)]
     quick: bool,
-    /// Exit with 0 even when a goal is missed.
-    #[arg(long)]
-    no_check: bool,
+    #[command(flatten)]
+    reporting: Reporting,
     /// How many jobs the full store holds [default: 1,000,000, or 20,000 with --quick].
     #[arg(long, value_name = "JOBS")]
     stored: Option<u64>,
@@ -100,12 +96,7 @@ struct Record {
 /// Measures, prints the table, writes the record. Returns whether every goal was met, or need not be.
 pub(crate) async fn run(args: JobsArgs) -> Result<bool> {
     let record = measure(&args).await?;
-    println!("{}\n", headline(&record));
-    println!("{}", report::table(&record.figures));
-    if let Some(path) = &args.json {
-        report::write_json(path, &record)?;
-    }
-    Ok(record.ok || args.no_check)
+    args.reporting.conclude(headline(&record), &record.figures, &record)
 }
 
 async fn measure(args: &JobsArgs) -> Result<Record> {

@@ -81,13 +81,7 @@ async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Epoch) -> 
         job_type: JobType::parse(job_type)?,
         key: CacheKey::from_bytes(key),
         input: INPUT.to_owned(),
-        options: Options {
-            priority: 0,
-            run_at: at,
-            max_attempts: 1,
-            retry_backoff: Duration::ZERO,
-            ttl: None,
-        },
+        options: Options::at(at),
         freshness: Freshness::Any,
         idempotency: None,
     };

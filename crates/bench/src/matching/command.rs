@@ -17,7 +17,7 @@ use super::throughput::{self, ThroughputPlan};
 use crate::load::tally::Tally;
 use crate::machine::Machine;
 use crate::open_files;
-use crate::report::{self, Figure};
+use crate::report::{self, Figure, Reporting};
 use crate::series::Series;
 
 #[derive(Debug, Args)]
@@ -25,15 +25,11 @@ pub(crate) struct MatchArgs {
     /// The `pilotlight` binary to measure. Without it the floor is measured against itself.
     #[arg(long, value_name = "PATH")]
     server: Option<PathBuf>,
-    /// Write figures and samples to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Fewer and shorter rounds: good enough to see a mistake, not to judge a change.
     #[arg(long)]
     quick: bool,
-    /// Exit with 0 even when a goal is missed.
-    #[arg(long)]
-    no_check: bool,
+    #[command(flatten)]
+    reporting: Reporting,
     /// Measure only this; can be given several times.
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
@@ -106,12 +102,7 @@ struct Record {
 /// Measures, prints the table, writes the record. Returns whether every goal was met, or need not be.
 pub(crate) async fn run(args: MatchArgs) -> Result<bool> {
     let record = measure(&args).await?;
-    println!("{}\n", headline(&record));
-    println!("{}", report::table(&record.figures));
-    if let Some(path) = &args.json {
-        report::write_json(path, &record)?;
-    }
-    Ok(record.ok || args.no_check)
+    args.reporting.conclude(headline(&record), &record.figures, &record)
 }
 
 async fn measure(args: &MatchArgs) -> Result<Record> {

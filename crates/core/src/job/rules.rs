@@ -41,3 +41,11 @@ pub struct Options {
     /// How long a result stays valid; for ever when `None`.
     pub ttl: Option<Duration>,
 }
+
+impl Options {
+    /// Those of a caller who wishes for nothing else: tried once, as soon as it is that time.
+    #[must_use]
+    pub const fn at(run_at: Epoch) -> Self {
+        Self { priority: 0, run_at, max_attempts: 1, retry_backoff: Duration::ZERO, ttl: None }
+    }
+}

@@ -1,13 +1,14 @@
 //! Reads the command line and runs the command. What it ends with stands in `exit_code`.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::exit_code::{self, Code};
-use super::{completions, config, demo, explain, health, jobs, runner, serve, status, store, submit};
+use super::{completions, config, demo, explain, health, jobs, out, runner, serve, status, store, submit};
 use crate::app::Part;
 use crate::runner::guard;
 
@@ -96,12 +97,18 @@ pub(super) struct Settings {
 
 /// How a command can end badly.
 pub(super) enum Failure {
-    /// The configuration is wrong; already told.
-    Config,
     /// In this way; already told, or nobody listens.
     Told(Code),
     /// Anything else.
     Other(anyhow::Error),
+}
+
+impl Failure {
+    /// In this way, and this is where it is told.
+    pub(super) fn told(code: Code, why: impl Display) -> Self {
+        out::note(format_args!("pilotlight: {why}"));
+        Self::Told(code)
+    }
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {

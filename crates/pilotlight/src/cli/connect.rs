@@ -10,6 +10,7 @@ use anyhow::{Context, ensure};
 use tokio::runtime::Builder;
 
 use super::command::Failure;
+use super::exit_code::Code;
 use crate::app;
 use crate::client::{Client, Key};
 use crate::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, secret_in};
@@ -38,13 +39,8 @@ impl Connect {
     /// The address or the key is wrong: exit code 2, and it is told.
     pub(super) fn client(&self) -> Result<Client, Failure> {
         let connected = self.connected();
-        connected.map(|client| client.with_patience(PATIENCE)).map_err(|error| {
-            #[expect(clippy::print_stderr, reason = "this is where people are told what to change")]
-            {
-                eprintln!("pilotlight: {error:#}");
-            }
-            Failure::Config
-        })
+        let client = connected.map_err(|error| Failure::told(Code::Usage, format_args!("{error:#}")))?;
+        Ok(client.with_patience(PATIENCE))
     }
 
     /// A client that asks once: somebody looks, and can look again.

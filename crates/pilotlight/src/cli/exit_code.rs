@@ -157,7 +157,6 @@ impl Code {
 pub(super) fn conclude(ended: Result<(), Failure>) -> ExitCode {
     let code = match ended {
         Ok(()) => Code::Done,
-        Err(Failure::Config) => Code::Usage,
         Err(Failure::Told(code)) => code,
         Err(Failure::Other(error)) => match error.downcast_ref::<client::Failure>() {
             Some(failure) => {

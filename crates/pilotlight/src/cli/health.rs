@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use super::command::{Failure, Settings};
 use super::config;
+use super::exit_code::Code;
 use super::out;
 use crate::config::Server;
 use crate::net::unverified;
@@ -68,8 +69,8 @@ pub(super) fn run(settings: &Settings, url: Option<Url>, json: bool) -> Result<(
 /// Every interface includes loopback, and from there the service is always asked.
 fn where_it_listens(server: &Server) -> Result<Url, Failure> {
     if server.port == 0 {
-        eprintln!("pilotlight: failed to know the port: server.port is 0 (any free one); name it with --url");
-        return Err(Failure::Config);
+        let why = "failed to know the port: server.port is 0 (any free one); name it with --url";
+        return Err(Failure::told(Code::Usage, why));
     }
     let host = match server.host {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),

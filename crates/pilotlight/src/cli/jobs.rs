@@ -19,12 +19,12 @@ pub(super) enum Task {
     /// List jobs, the newest first.
     List(list::Args),
     /// Show all that is known of a job.
-    Show(show::Args),
+    Show(One),
     /// Follow a job: what it writes goes to stdout until it ends. Exit code 1 when it fails.
     Tail(tail::Args),
     /// Cancel a job: one caller wants it no more; when it was the last one, the job ends.
-    Cancel(cancel::Args),
-    /// Submit a job's type and parameters again, computed afresh.
+    Cancel(One),
+    /// Compute a job once more, as it was asked for.
     #[command(long_about = retry::ABOUT)]
     Retry(Box<retry::Args>),
     /// Delete jobs and what they computed.
@@ -33,7 +33,7 @@ pub(super) enum Task {
 
 /// One job of one service, and how it is told.
 #[derive(Debug, clap::Args)]
-struct One {
+pub(super) struct One {
     /// The job's id, or its beginning where no other job of the newest 1,000 begins like it.
     #[arg(value_name = "ID")]
     id: String,
@@ -47,9 +47,9 @@ struct One {
 pub(super) fn run(task: &Task) -> Result<(), Failure> {
     match task {
         Task::List(args) => list::run(args),
-        Task::Show(args) => show::run(args),
+        Task::Show(one) => show::run(one),
         Task::Tail(args) => tail::run(args),
-        Task::Cancel(args) => cancel::run(args),
+        Task::Cancel(one) => cancel::run(one),
         Task::Retry(args) => retry::run(args),
         Task::Delete(args) => delete::run(args),
     }

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use super::command::Failure;
 use super::connect::Connect;
+use super::exit_code::Code;
 use super::out;
 use crate::client::Client;
 use crate::config::{Log, duration, size};
@@ -96,10 +97,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = args.connect.client()?;
-    let settings = args.settings().map_err(|error| {
-        out::note(format_args!("pilotlight: {error:#}"));
-        Failure::Config
-    })?;
+    let settings = args.settings().map_err(|error| Failure::told(Code::Usage, format_args!("{error:#}")))?;
     logs::start(&Log::default());
     let runtime = Runtime::new()?;
     let ended = runtime.block_on(work(settings, client, args.grace));

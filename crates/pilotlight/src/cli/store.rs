@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use super::command::{Failure, Settings};
 use super::config;
+use super::exit_code::Code;
 use super::out;
 use crate::app;
 use crate::config::Config;
@@ -80,10 +81,8 @@ fn not_of_postgres(config: &Config, instead: &str) -> Result<(), Failure> {
     if config.store.url.is_none() {
         return Ok(());
     }
-    eprintln!(
-        "pilotlight: the store is a PostgreSQL database (store.url), which its own tools copy: {instead}"
-    );
-    Err(Failure::Config)
+    let why = format!("the store is a PostgreSQL database (store.url), which its own tools copy: {instead}");
+    Err(Failure::told(Code::Usage, why))
 }
 
 fn check(told: &Told) -> Result<(), Failure> {

@@ -13,7 +13,6 @@ use serde_json::value::RawValue;
 use super::command::Failure;
 use super::connect::{Connect, block_on};
 use super::exit_code::Code;
-use super::out;
 use super::submitting::{self, Form, How};
 use super::wishes::{Waiting, Wishes};
 use crate::client::{Submit as Asked, idempotency_key};
@@ -63,10 +62,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = args.connect.client()?;
-    let input = parameters(&args.input).map_err(|error| {
-        out::note(format_args!("pilotlight: {error:#}"));
-        Failure::Told(Code::Usage)
-    })?;
+    let input =
+        parameters(&args.input).map_err(|error| Failure::told(Code::Usage, format_args!("{error:#}")))?;
     let fresh = args.fresh.then_some(true);
     let job = Submission {
         job_type: &args.job_type,

@@ -58,13 +58,7 @@ impl House {
     }
 
     pub(super) async fn submit(&self, of: &str) -> Job {
-        let options = Options {
-            priority: 0,
-            run_at: Epoch::default(),
-            max_attempts: 1,
-            retry_backoff: Duration::ZERO,
-            ttl: None,
-        };
+        let options = Options::at(Epoch::default());
         let new = NewJob {
             id: self.jobs.new_id(),
             job_type: job_type(of),

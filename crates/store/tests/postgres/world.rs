@@ -65,13 +65,7 @@ pub(crate) fn new(of: &str, number: u64) -> NewJob {
         job_type: job_type(of),
         key: CacheKey::from_bytes(key),
         input: format!("{{\"number\":{number}}}"),
-        options: Options {
-            priority: 0,
-            run_at: at(0),
-            max_attempts: 1,
-            retry_backoff: Duration::ZERO,
-            ttl: None,
-        },
+        options: Options::at(at(0)),
         freshness: Freshness::Any,
         idempotency: None,
     }

@@ -95,13 +95,7 @@ pub(crate) fn new(number: u64, bytes: usize) -> NewJob {
         job_type: JobType::parse("render").unwrap(),
         key: CacheKey::from_bytes(key),
         input: "x".repeat(bytes),
-        options: Options {
-            priority: 0,
-            run_at: at(0),
-            max_attempts: 1,
-            retry_backoff: Duration::ZERO,
-            ttl: None,
-        },
+        options: Options::at(at(0)),
         freshness: Freshness::Any,
         idempotency: None,
     }

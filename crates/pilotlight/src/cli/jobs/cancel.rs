@@ -6,15 +6,8 @@ use super::super::exit_code::Code;
 use super::super::out;
 use super::{One, named};
 
-/// Which job.
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Args {
-    #[command(flatten)]
-    one: One,
-}
-
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let One { id, json, connect } = &args.one;
+pub(super) fn run(one: &One) -> Result<(), Failure> {
+    let One { id, json, connect } = one;
     let client = connect.client()?;
     let cancelled = block_on(async {
         let id = named::whole(&client, id).await?;

@@ -48,14 +48,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if deleted.success {
         return Ok(());
     }
-    out::note(format_args!("pilotlight: there is no job {}", deleted.failed.join(", ")));
-    Err(Failure::Told(Code::NotFound))
+    Err(Failure::told(Code::NotFound, format_args!("there is no job {}", deleted.failed.join(", "))))
 }
 
 fn ask(ids: &[String]) -> Result<(), Failure> {
     if !stdin().is_terminal() {
-        out::note("pilotlight: nobody is there to be asked; --yes deletes without asking");
-        return Err(Failure::Told(Code::Usage));
+        let why = "nobody is there to be asked; --yes deletes without asking";
+        return Err(Failure::told(Code::Usage, why));
     }
     let what = match ids {
         [id] => format!("job {id}"),

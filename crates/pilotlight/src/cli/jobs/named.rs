@@ -24,24 +24,20 @@ pub(super) async fn whole(client: &Client, said: &str) -> Result<String, Failure
     let is_start =
         start.len() >= AT_LEAST && start.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     if !is_start {
-        return Err(told(Code::Usage, &format!("`{}` is no job's id", out::on_one_line(said))));
+        let why = format_args!("`{}` is no job's id", out::on_one_line(said));
+        return Err(Failure::told(Code::Usage, why));
     }
     let newest = client.jobs(None, Some(LOOKED_THROUGH)).await?.jobs;
     let mut meant = newest.into_iter().map(|job| job.job_id).filter(|id| id.starts_with(&start));
     match (meant.next(), meant.next()) {
         (Some(id), None) => Ok(id),
         (None, _) => {
-            let why = format!("none of the newest {LOOKED_THROUGH} jobs begins with {start}");
-            Err(told(Code::NotFound, &why))
+            let why = format_args!("none of the newest {LOOKED_THROUGH} jobs begins with {start}");
+            Err(Failure::told(Code::NotFound, why))
         }
         (Some(one), Some(other)) => {
-            let why = format!("{start} is the beginning of several jobs, such as {one} and {other}");
-            Err(told(Code::Usage, &why))
+            let why = format_args!("{start} is the beginning of several jobs, such as {one} and {other}");
+            Err(Failure::told(Code::Usage, why))
         }
     }
-}
-
-fn told(code: Code, why: &str) -> Failure {
-    out::note(format_args!("pilotlight: {why}"));
-    Failure::Told(code)
 }

@@ -9,15 +9,8 @@ use super::super::connect::block_on;
 use super::super::{moment, out, shown};
 use super::{One, named};
 
-/// Which job.
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Args {
-    #[command(flatten)]
-    one: One,
-}
-
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let One { id, json, connect } = &args.one;
+pub(super) fn run(one: &One) -> Result<(), Failure> {
+    let One { id, json, connect } = one;
     let client = connect.client_at_once()?;
     let job = block_on(async {
         let id = named::whole(&client, id).await?;

@@ -86,12 +86,19 @@ fn options(submit: &Submit<'_>, now: Epoch) -> Result<Options, Refusal> {
     let backoff = Field::new("retry_backoff_ms", submit.retry_backoff_ms);
     let attempts = Field::new("max_attempts", submit.max_attempts).whole(1..=u64::from(JOB_ATTEMPTS))?;
     let ttl = Field::new("ttl_ms", submit.ttl_ms).whole(1..=millis(JOB_TTL_AT_MOST))?;
+    let usual = Options::at(now);
     Ok(Options {
-        priority: Field::new("priority", submit.priority).signed()?.unwrap_or_default(),
-        run_at: Field::new("run_at", submit.run_at).whole(0..=EXACT)?.map_or(now, Epoch::from_millis),
-        max_attempts: attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1),
-        retry_backoff: Duration::from_millis(backoff.whole(0..=millis(JOB_BACKOFF_AT_MOST))?.unwrap_or(0)),
-        ttl: ttl.map(Duration::from_millis),
+        priority: Field::new("priority", submit.priority).signed()?.unwrap_or(usual.priority),
+        run_at: Field::new("run_at", submit.run_at)
+            .whole(0..=EXACT)?
+            .map_or(usual.run_at, Epoch::from_millis),
+        max_attempts: attempts
+            .and_then(|attempts| u32::try_from(attempts).ok())
+            .unwrap_or(usual.max_attempts),
+        retry_backoff: backoff
+            .whole(0..=millis(JOB_BACKOFF_AT_MOST))?
+            .map_or(usual.retry_backoff, Duration::from_millis),
+        ttl: ttl.map(Duration::from_millis).or(usual.ttl),
     })
 }
 

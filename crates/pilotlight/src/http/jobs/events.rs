@@ -215,13 +215,7 @@ mod tests {
     use pilotlight_store::End;
 
     fn sight(console: &str, number: u64) -> Sight {
-        let options = Options {
-            priority: 0,
-            run_at: Epoch::default(),
-            max_attempts: 1,
-            retry_backoff: Duration::ZERO,
-            ttl: None,
-        };
+        let options = Options::at(Epoch::default());
         let job = Job {
             id: JobId::from_bytes([0; 16]),
             job_type: JobType::parse("t").unwrap(),

@@ -248,13 +248,7 @@ fn new_of(job_type: &str, number: u8, at: Epoch) -> NewJob {
         job_type: JobType::parse(job_type).expect("a name"),
         key: CacheKey::from_bytes([number; 32]),
         input: "{}".into(),
-        options: Options {
-            priority: 0,
-            run_at: at,
-            max_attempts: 1,
-            retry_backoff: Duration::ZERO,
-            ttl: None,
-        },
+        options: Options::at(at),
         freshness: Freshness::Any,
         idempotency: None,
     }
