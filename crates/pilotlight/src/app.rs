@@ -30,7 +30,7 @@ use crate::http::token::Tokens;
 use crate::jobs::Jobs;
 use crate::net::ack;
 use crate::net::listener::{self, Connections};
-use crate::net::sockets::{self, Inherited, Listening, Sharing};
+use crate::net::sockets::{self, BoundListener, InheritedSockets, ReusePort};
 use crate::net::tls::Tls;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::offer_log;
@@ -75,12 +75,12 @@ impl App {
         let clock = Clock::start();
         let proof = proof(config.warm_start.ack).await?;
         let metrics = Metrics::new(proof);
-        let at_most = listener::connections_at_most(config.server.max_connections)?;
+        let at_most = listener::max_connections(config.server.max_connections)?;
         let connections = Connections::new(at_most, metrics.connections());
         let server = &config.server;
         let tls = tls(server)?;
         let (main, control) = sockets(server)?;
-        let (address, control_address) = (main.address, control.as_ref().map(|listening| listening.address));
+        let (address, control_address) = (main.address, control.as_ref().map(|listener| listener.address));
         let (watch, watching) = Watching::start(config, clock, &metrics)?;
         let settings = settings(&config.warm_start, proof, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), watch);
@@ -116,9 +116,9 @@ impl App {
         if let Some(jobs) = &jobs {
             tasks.spawn(Arc::clone(&feed).count(Arc::clone(jobs)));
         }
-        tasks.spawn(connections.clone().keep());
+        tasks.spawn(connections.clone().watch());
         if let Some(tls) = &tls {
-            tasks.spawn(Arc::clone(tls).keep());
+            tasks.spawn(Arc::clone(tls).reload_certificates());
         }
         let handles = Arc::new(handles);
         let (clients, operators) = parts(wanted);
@@ -178,7 +178,7 @@ impl App {
         let closed = self.dispatcher.drain() + self.jobs.as_ref().map_or(0, |jobs| jobs.drain());
         tracing::info!(polls = closed, "stopping");
         let settled = async {
-            self.connections.closed().await;
+            self.connections.wait_closed().await;
             if let Some(jobs) = &self.jobs {
                 jobs.settled().await;
             }
@@ -259,18 +259,20 @@ fn tls(server: &Server) -> anyhow::Result<Option<Arc<Tls>>> {
 }
 
 /// The main socket and the one for operators: handed over in this order, or opened.
-fn sockets(server: &Server) -> anyhow::Result<(Listening, Option<Listening>)> {
-    let sharing = match server.reuse_port {
-        OnOff::On => Sharing::Port,
-        OnOff::Off => Sharing::No,
+fn sockets(server: &Server) -> anyhow::Result<(BoundListener, Option<BoundListener>)> {
+    let reuse_port = match server.reuse_port {
+        OnOff::On => ReusePort::On,
+        OnOff::Off => ReusePort::Off,
     };
-    let mut inherited = Inherited::from_environment();
+    let mut inherited = InheritedSockets::from_environment();
     let mut open = |place, wanted: SocketAddr| match inherited.take(place) {
-        Ok(Some(listening)) => {
-            tracing::info!(address = %listening.address, "took over a listening socket");
-            Ok(listening)
+        Ok(Some(listener)) => {
+            tracing::info!(address = %listener.address, "took over a listening socket");
+            Ok(listener)
         }
-        Ok(None) => sockets::bind(wanted, sharing).with_context(|| format!("failed to listen on {wanted}")),
+        Ok(None) => {
+            sockets::bind(wanted, reuse_port).with_context(|| format!("failed to listen on {wanted}"))
+        }
         Err(error) => Err(error).context("failed to use a socket that was handed over (LISTEN_FDS)"),
     };
     let main = open(0, SocketAddr::new(server.host, server.port))?;
@@ -282,7 +284,7 @@ async fn proof(ack: Ack) -> anyhow::Result<Proof> {
     if ack == Ack::Off {
         return Ok(Proof::Written);
     }
-    if ack::kernel_can_tell().await {
+    if ack::kernel_reports_acks().await {
         return Ok(Proof::Kernel);
     }
     let cannot = "this kernel does not tell of acknowledgements";

@@ -15,8 +15,8 @@ use super::course::Course;
 use super::dispatcher::{Dispatcher, Waiter};
 use super::on_its_way::OnItsWay;
 use super::park::{Handed, Verdict, Way};
-use crate::net::conn::Tell;
-use crate::net::direct::DirectAnswer;
+use crate::net::conn::AckRequest;
+use crate::net::direct_response::DirectResponse;
 use crate::telemetry::metrics::Answered;
 use crate::telemetry::seen::{self, Outcome, Seen};
 
@@ -154,14 +154,14 @@ impl Dispatch {
     fn begin(
         chosen: Chosen<Waiter>,
         run: &Run,
-        tell: Tell,
+        tell: AckRequest,
         (now, acknowledged): (Moment, u64),
     ) -> Option<Self> {
         let Chosen { id, poll } = chosen;
         let Poll { runner, parked_at, handle: Waiter { conn, way, tell: server }, key } = poll;
         let way = match way {
             Way::Direct => {
-                let answer = DirectAnswer::begin(&conn, run.head.clone(), run.message.clone(), tell);
+                let answer = DirectResponse::begin(&conn, run.head.clone(), run.message.clone(), tell);
                 OnItsWay::direct(conn, acknowledged, answer, server)
             }
             Way::Http => {
@@ -178,9 +178,9 @@ impl Dispatch {
 
 /// Whether a dispatch's connection is to tell of its acknowledgement.
 #[must_use]
-pub const fn tell(proof: Proof) -> Tell {
+pub const fn tell(proof: Proof) -> AckRequest {
     match proof {
-        Proof::Kernel => Tell::Acknowledgement,
-        Proof::Written => Tell::Nothing,
+        Proof::Kernel => AckRequest::Requested,
+        Proof::Written => AckRequest::NotRequested,
     }
 }

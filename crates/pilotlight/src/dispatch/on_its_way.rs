@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 use super::park::Verdict;
 use super::slot::Tell;
 use crate::clock::Clock;
-use crate::net::ack::Acked;
+use crate::net::ack::AckWait;
 use crate::net::conn::{Conn, Written};
-use crate::net::direct::DirectAnswer;
+use crate::net::direct_response::DirectResponse;
 
 /// A run on its way.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct OnItsWay {
 #[derive(Debug)]
 enum Stage {
     /// Written by us. The poll's server is told once all of it is.
-    Direct(DirectAnswer, Option<Tell<Verdict>>),
+    Direct(DirectResponse, Option<Tell<Verdict>>),
     /// Written by HTTP, which tells.
     Http(oneshot::Receiver<Written>),
     /// Written, and to be acknowledged.
@@ -37,7 +37,7 @@ impl OnItsWay {
     pub(super) const fn direct(
         conn: Arc<Conn>,
         acknowledged_before: u64,
-        answer: DirectAnswer,
+        answer: DirectResponse,
         server: Tell<Verdict>,
     ) -> Self {
         Self { conn, acknowledged_before, stage: Stage::Direct(answer, Some(server)) }
@@ -82,16 +82,16 @@ impl OnItsWay {
                 let written = answer.write(&self.conn).await.ok();
                 if let (Some(_), Some(server)) = (&written, server.take()) {
                     // Its server sleeps on; what it waits for from now on is the next request.
-                    self.conn.expect_request_within(HEAD_WITHIN);
+                    self.conn.set_request_deadline(HEAD_WITHIN);
                     server.say_in_passing(Verdict::Answered);
                 }
                 written
             }
             Stage::Http(told) => told.await.ok(),
             Stage::Written(written) => {
-                return match self.conn.acknowledged(written.end).await {
-                    Acked::Yes => self.acknowledged(),
-                    Acked::Never => Event::Ended,
+                return match self.conn.wait_acknowledged(written.end).await {
+                    AckWait::Acknowledged => self.acknowledged(),
+                    AckWait::ConnectionEnded => Event::Ended,
                 };
             }
         };
@@ -107,7 +107,7 @@ impl OnItsWay {
 
     fn acknowledged(&self) -> Event {
         if let Stage::Written(written) = &self.stage {
-            self.conn.acknowledged_after(written.at.elapsed());
+            self.conn.record_ack_delay(written.at.elapsed());
         }
         Event::Acknowledged
     }
@@ -126,7 +126,7 @@ impl Drop for OnItsWay {
     /// When the supervisor leaves in the middle of a message, nobody must act on half of it.
     fn drop(&mut self) {
         if let Stage::Direct(answer, _) = &self.stage
-            && answer.is_broken_off()
+            && answer.is_partially_sent()
         {
             self.conn.reset();
         }

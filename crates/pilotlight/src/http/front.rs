@@ -22,7 +22,7 @@ use super::{health, warm_start};
 use crate::dispatch::park::{Parked, Stay, Verdict, Way};
 use crate::net::conn::Conn;
 use crate::net::io::Io;
-use crate::net::listener::Ended;
+use crate::net::listener::FastPathExit;
 
 mod plain;
 
@@ -36,9 +36,9 @@ const BROKEN_HEAD: &str = "the head is no HTTP head, or has more than 16 KiB or 
 const READ_BYTES: usize = 2048;
 
 /// Serves plain requests until the connection ends, or something else comes.
-pub async fn serve(handles: &Handles, conn: &Arc<Conn>, io: &mut Io) -> Ended {
+pub async fn serve(handles: &Handles, conn: &Arc<Conn>, io: &mut Io) -> FastPathExit {
     if !handles.auth.needs_no_look(conn.peer().ip()) {
-        return Ended::ForHttp;
+        return FastPathExit::ForHttp;
     }
     let mut front = Front { handles, conn, io, inbox: BytesMut::new() };
     loop {
@@ -46,13 +46,13 @@ pub async fn serve(handles: &Handles, conn: &Arc<Conn>, io: &mut Io) -> Ended {
             Request::Plain(plain) => front.answer(plain).await,
             Request::Other => {
                 front.io.put_back(front.inbox.freeze());
-                return Ended::ForHttp;
+                return FastPathExit::ForHttp;
             }
             Request::BrokenPoll => front.refuse_for_good(BROKEN_HEAD).await,
             Request::None => Next::Close,
         };
-        if next == Next::Close || conn.is_to_end() {
-            return Ended::Closed;
+        if next == Next::Close || conn.should_close() {
+            return FastPathExit::Closed;
         }
     }
 }
@@ -80,14 +80,14 @@ enum Next {
 
 impl Front<'_> {
     async fn request(&mut self) -> Request {
-        self.conn.expect_request_within(HEAD_WITHIN);
+        self.conn.set_request_deadline(HEAD_WITHIN);
         loop {
             if !self.inbox.is_empty() {
-                self.conn.request_began();
+                self.conn.mark_request_started();
                 match plain::read(&self.inbox) {
                     Read::Plain(plain, length) => {
                         self.inbox.advance(length);
-                        self.conn.expect_nothing();
+                        self.conn.clear_read_deadline();
                         return Request::Plain(plain);
                     }
                     Read::Other => return Request::Other,
@@ -116,7 +116,7 @@ impl Front<'_> {
     }
 
     async fn reply(&mut self, reply: Reply) -> Next {
-        let keeping = if self.conn.is_to_end() { Keeping::Close } else { Keeping::Open };
+        let keeping = if self.conn.should_close() { Keeping::Close } else { Keeping::Open };
         let mut bytes = head(reply.status, reply.body.len(), keeping);
         bytes.extend_from_slice(&reply.body);
         match self.io.write_all(&bytes).await {
@@ -137,7 +137,7 @@ impl Front<'_> {
         };
         let reply = match self.body(body_bytes).await {
             Some(body) => warm_start::offered(self.handles, Ok(body), trace).await,
-            None if self.conn.was_too_slow() => {
+            None if self.conn.deadline_passed() => {
                 let refusal = Refusal::too_slow(BODY_WITHIN);
                 _ = self.reply(warm_start::offered(self.handles, Err(refusal), None).await).await;
                 return Next::Close;
@@ -149,14 +149,14 @@ impl Front<'_> {
 
     /// `None` when it does not come whole.
     async fn body(&mut self, bytes: usize) -> Option<Bytes> {
-        self.conn.expect_within(BODY_WITHIN);
+        self.conn.set_read_deadline(BODY_WITHIN);
         while self.inbox.len() < bytes {
             self.inbox.reserve(READ_BYTES);
             if !matches!(self.io.read_buf(&mut self.inbox).await, Ok(1..)) {
                 return None;
             }
         }
-        self.conn.expect_nothing();
+        self.conn.clear_read_deadline();
         Some(self.inbox.split_to(bytes).freeze())
     }
 

@@ -59,7 +59,7 @@ pub async fn next(
         };
         let verdict = tokio::select! {
             verdict = stay.verdict() => verdict,
-            () = conn.peer_left() => None,
+            () = conn.peer_closed() => None,
             () = sleep_until(until) => {
                 if stay.leave() {
                     return StatusCode::NO_CONTENT.into_response();

@@ -35,7 +35,7 @@ use crate::dispatch::dispatcher::Dispatcher;
 use crate::jobs::Jobs;
 use crate::net::conn::Conn;
 use crate::net::io::Io;
-use crate::net::listener::{Connections, Ended, Serve};
+use crate::net::listener::{Connections, FastPathExit, Serve};
 use crate::telemetry::metrics::Metrics;
 
 /// What the handlers ask.
@@ -300,12 +300,12 @@ impl Service {
 }
 
 impl Serve for Service {
-    type Hangup = Hangup;
+    type HttpError = Hangup;
     type Body = Body;
 
-    async fn front(&self, conn: &Arc<Conn>, io: &mut Io) -> Ended {
+    async fn fast_path(&self, conn: &Arc<Conn>, io: &mut Io) -> FastPathExit {
         if !self.parts.warm_start {
-            return Ended::ForHttp;
+            return FastPathExit::ForHttp;
         }
         front::serve(&self.handles, conn, io).await
     }

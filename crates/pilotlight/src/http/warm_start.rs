@@ -54,7 +54,7 @@ pub async fn poll(
     let verdict = match handles.dispatcher.park(key, runner, Arc::clone(&conn), Way::Http) {
         Parked::Stay(mut stay) => tokio::select! {
             verdict = stay.verdict() => verdict,
-            () = conn.peer_left() => None,
+            () = conn.peer_closed() => None,
         },
         Parked::Retired => Some(Verdict::Retired),
         Parked::Closed => None,

@@ -12,11 +12,11 @@ use super::sys;
 
 /// How a wait for an acknowledgement ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acked {
+pub enum AckWait {
     /// The peer's kernel has every byte.
-    Yes,
+    Acknowledged,
     /// The connection ended before.
-    Never,
+    ConnectionEnded,
 }
 
 impl Conn {
@@ -25,22 +25,22 @@ impl Conn {
     ///
     /// The event only says when to look again. What counts is the kernel's number: an empty send queue is no
     /// proof, and an event may be an error's.
-    pub async fn acknowledged(&self, end: u64) -> Acked {
-        while sys::ack_event(self.stream()).await.is_ok() {
+    pub async fn wait_acknowledged(&self, end: u64) -> AckWait {
+        while sys::wait_ack_event(self.stream()).await.is_ok() {
             match self.state() {
-                Some(state) if state.acknowledged >= end => return Acked::Yes,
+                Some(state) if state.acknowledged >= end => return AckWait::Acknowledged,
                 Some(state) if !state.is_closed => {}
-                Some(_) | None => return Acked::Never,
+                Some(_) | None => return AckWait::ConnectionEnded,
             }
         }
-        Acked::Never
+        AckWait::ConnectionEnded
     }
 }
 
 /// Tries on a connection to ourselves whether the kernel tells of acknowledgements. Takes a millisecond; half a
 /// second where it does not.
-pub async fn kernel_can_tell() -> bool {
-    match timeout(TRY_FOR, try_on_loopback()).await {
+pub async fn kernel_reports_acks() -> bool {
+    match timeout(PROBE_TIMEOUT, probe_on_loopback()).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::debug!(%error, "failed to try acknowledgements");
@@ -50,17 +50,17 @@ pub async fn kernel_can_tell() -> bool {
     }
 }
 
-const TRY_FOR: Duration = Duration::from_millis(500);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 
-async fn try_on_loopback() -> io::Result<()> {
+async fn probe_on_loopback() -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr()?), listener.accept());
     let (_client, (server, _)) = (client?, accepted?);
-    sys::allow_ack_events(&server)?;
+    sys::enable_ack_events(&server)?;
     server.writable().await?;
-    sys::try_send_for_ack(&server, &[IoSlice::new(b"?")])?;
+    sys::try_send_with_ack_event(&server, &[IoSlice::new(b"?")])?;
     loop {
-        sys::ack_event(&server).await?;
+        sys::wait_ack_event(&server).await?;
         if sys::tcp_state(&server)?.acknowledged == 1 {
             return Ok(());
         }

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use super::deadlines::{Deadline, Deadlines};
 use super::io::Io;
-use super::linger::Linger;
+use super::reset_watch::ResetWatch;
 use super::sys;
 
 /// What is called when a run that was acknowledged turns out unread.
@@ -28,26 +28,26 @@ type OnUnread = Box<dyn FnOnce() + Send>;
 pub struct Conn {
     socket: OwnedWriteHalf,
     peer: SocketAddr,
-    seal: Seal,
+    transport: Transport,
     written: AtomicU64,
     // Whether `watch` has anything to see; spares the lock on all other reads and writes.
     watched: AtomicBool,
-    watch: Mutex<Watch>,
+    watch: Mutex<AnswerWatch>,
     // Sends of the last watched answer that asked for an event.
-    asked: AtomicU64,
+    ack_events_requested: AtomicU64,
     // How many more answers go in two segments, because the peer's acknowledgements come late.
-    hurried: AtomicU8,
+    split_heads_left: AtomicU8,
     // Whether the last acknowledgement was told by an event: then the next is hardly there any sooner.
-    told_later: AtomicBool,
+    acked_by_event: AtomicBool,
     deadline: Deadline,
     shared: Shared,
 }
 
 /// What lies between the socket and whoever serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seal {
+pub enum Transport {
     /// Nothing.
-    None,
+    Tcp,
     /// TLS.
     Tls,
 }
@@ -55,7 +55,7 @@ pub enum Seal {
 /// What all connections share.
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
-    pub(super) linger: Arc<Linger>,
+    pub(super) reset_watch: Arc<ResetWatch>,
     pub(super) deadlines: Arc<Deadlines>,
 }
 
@@ -72,34 +72,34 @@ pub struct Written {
 
 /// Whether the kernel is asked to tell of the acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tell {
+pub enum AckRequest {
     /// Yes.
-    Acknowledgement,
+    Requested,
     /// No: written is all we want to know.
-    Nothing,
+    NotRequested,
 }
 
 /// Fine enough for a poll that is only counted until it is chosen, when it is asked for again.
-const ASK_EVERY: Duration = Duration::from_millis(250);
+const PEER_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// An acknowledgement that takes longer is late: a kernel that does not hold it back sends it at once. So may a
 /// link be; a second segment does not harm there.
-const LATE: Duration = Duration::from_millis(1);
+const LATE_ACK_AFTER: Duration = Duration::from_millis(1);
 
 /// How many answers are hurried then, before it is tried again without.
-const HURRIED_ANSWERS: u8 = 64;
+const SPLIT_HEAD_ANSWERS: u8 = 64;
 
 /// How an answer is sent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
-    tell: Tell,
-    hurried: bool,
+pub(super) struct SendPlan {
+    ack: AckRequest,
+    split_head: bool,
     from: u64,
 }
 
 /// Which portion of an answer is sent at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Portion {
+pub(super) enum Segment {
     /// As much as goes; nothing is asked of the kernel.
     Unwatched,
     /// The first piece alone.
@@ -109,34 +109,39 @@ pub(super) enum Portion {
 }
 
 #[derive(Default)]
-struct Watch {
-    answer: Option<Answer>,
-    events_allowed: bool,
+struct AnswerWatch {
+    answer: Option<WatchedAnswer>,
+    events_enabled: bool,
     sent_at: Option<Instant>,
     was_reset: bool,
     on_unread: Option<OnUnread>,
 }
 
-struct Answer {
-    pace: Pace,
+struct WatchedAnswer {
+    plan: SendPlan,
     body_bytes: u64,
     written: oneshot::Sender<Written>,
 }
 
 impl Conn {
     /// Splits a connection into its two ends.
-    pub(super) fn open(stream: TcpStream, peer: SocketAddr, seal: Seal, shared: Shared) -> (Arc<Self>, Io) {
+    pub(super) fn open(
+        stream: TcpStream,
+        peer: SocketAddr,
+        transport: Transport,
+        shared: Shared,
+    ) -> (Arc<Self>, Io) {
         let (reader, socket) = stream.into_split();
         let conn = Arc::new(Self {
             socket,
             peer,
-            seal,
+            transport,
             written: AtomicU64::new(0),
             watched: AtomicBool::new(false),
             watch: Mutex::default(),
-            asked: AtomicU64::new(0),
-            hurried: AtomicU8::new(0),
-            told_later: AtomicBool::new(false),
+            ack_events_requested: AtomicU64::new(0),
+            split_heads_left: AtomicU8::new(0),
+            acked_by_event: AtomicBool::new(false),
             deadline: Deadline::default(),
             shared,
         });
@@ -151,7 +156,7 @@ impl Conn {
 
     /// Whether what is sent on it is sealed by TLS.
     pub fn is_tls(&self) -> bool {
-        self.seal == Seal::Tls
+        self.transport == Transport::Tls
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
@@ -170,9 +175,9 @@ impl Conn {
 
     /// Waits until the peer has closed its side, or all of it. HTTP's machinery does not notice that while bytes that
     /// came after the request are unread, so this asks the kernel a few times a second.
-    pub async fn peer_left(&self) {
+    pub async fn peer_closed(&self) {
         while self.state().is_some_and(|state| state.is_open) {
-            sleep(ASK_EVERY).await;
+            sleep(PEER_CHECK_INTERVAL).await;
         }
     }
 
@@ -185,33 +190,33 @@ impl Conn {
 
     /// The peer must have sent its next request's head within this time, or reading ends; sooner when the service
     /// stops and nothing of it has come.
-    pub fn expect_request_within(&self, time: Duration) {
+    pub fn set_request_deadline(&self, time: Duration) {
         self.deadline.set_idle(true);
         self.deadline.set(&self.shared.deadlines, time);
     }
 
     /// A part of the request has come.
-    pub fn request_began(&self) {
+    pub fn mark_request_started(&self) {
         self.deadline.set_idle(false);
     }
 
     /// The peer must have sent what is expected of it within this time, or reading ends.
-    pub fn expect_within(&self, time: Duration) {
+    pub fn set_read_deadline(&self, time: Duration) {
         self.deadline.set(&self.shared.deadlines, time);
     }
 
     /// Nothing is expected of the peer.
-    pub fn expect_nothing(&self) {
+    pub fn clear_read_deadline(&self) {
         self.deadline.clear();
     }
 
     /// Whether reading ended because the peer took too long, or because the service stops.
-    pub fn was_too_slow(&self) -> bool {
-        self.deadline.has_passed()
+    pub fn deadline_passed(&self) -> bool {
+        self.deadline.is_passed()
     }
 
     /// Whether the connection is to end once its request is answered.
-    pub fn is_to_end(&self) -> bool {
+    pub fn should_close(&self) -> bool {
         self.shared.deadlines.is_stopping()
     }
 
@@ -220,56 +225,56 @@ impl Conn {
     }
 
     /// Whoever reads finds the end.
-    pub(super) fn end_reading(&self) {
+    pub(super) fn shutdown_read(&self) {
         // A connection that is gone already has ended.
         _ = SockRef::from(self.stream()).shutdown(Shutdown::Read);
     }
 
     /// Watches the answer that HTTP writes next, with a body of so many bytes. `written` is told when every byte
     /// is with the kernel, and dropped when that will never be.
-    pub fn watch_answer(&self, body_bytes: usize, tell: Tell, written: oneshot::Sender<Written>) {
-        let pace = self.pace(tell);
-        let answer = Answer { pace, body_bytes: body_bytes as u64, written };
-        self.watch_anew(tell, Some(answer), None);
+    pub fn watch_answer(&self, body_bytes: usize, ack: AckRequest, written: oneshot::Sender<Written>) {
+        let plan = self.make_plan(ack);
+        let answer = WatchedAnswer { plan, body_bytes: body_bytes as u64, written };
+        self.start_watch(ack, Some(answer), None);
     }
 
     /// Watches the answer that is written past HTTP next. The peer may use the connection again before that
     /// returns, so it counts as sent from now on.
-    pub(super) fn watch_direct_answer(&self, tell: Tell) -> Pace {
-        self.watch_anew(tell, None, Some(Instant::now()));
-        self.pace(tell)
+    pub(super) fn watch_direct_answer(&self, ack: AckRequest) -> SendPlan {
+        self.start_watch(ack, None, Some(Instant::now()));
+        self.make_plan(ack)
     }
 
-    fn watch_anew(&self, tell: Tell, answer: Option<Answer>, sent_at: Option<Instant>) {
-        self.drop_old_events();
+    fn start_watch(&self, ack: AckRequest, answer: Option<WatchedAnswer>, sent_at: Option<Instant>) {
+        self.discard_old_events();
         let mut watch = self.lock();
-        let events_allowed = watch.events_allowed
-            || tell == Tell::Acknowledgement && sys::allow_ack_events(self.stream()).is_ok();
-        *watch = Watch { answer, events_allowed, sent_at, was_reset: false, on_unread: None };
+        let events_enabled = watch.events_enabled
+            || ack == AckRequest::Requested && sys::enable_ack_events(self.stream()).is_ok();
+        *watch = AnswerWatch { answer, events_enabled, sent_at, was_reset: false, on_unread: None };
         self.watched.store(true, Ordering::Release);
     }
 
-    /// Calls `then` when the peer resets the connection without having used it again since the last watched
+    /// Calls `callback` when the peer resets the connection without having used it again since the last watched
     /// answer. That may be now.
-    pub fn when_unread(&self, then: impl FnOnce() + Send + 'static) {
+    pub fn when_unread(&self, callback: impl FnOnce() + Send + 'static) {
         let mut watch = self.lock();
         if watch.was_reset {
             drop(watch);
-            then();
+            callback();
         } else if watch.sent_at.is_some() {
-            watch.on_unread = Some(Box::new(then));
+            watch.on_unread = Some(Box::new(callback));
         }
     }
 
     /// A large answer asks for many events, and they wake its waiter together. What it left would fill the queue.
-    fn drop_old_events(&self) {
-        if self.asked.swap(0, Ordering::Relaxed) > 1 {
-            while sys::drop_ack_event(self.stream()).is_ok() {}
+    fn discard_old_events(&self) {
+        if self.ack_events_requested.swap(0, Ordering::Relaxed) > 1 {
+            while sys::discard_ack_event(self.stream()).is_ok() {}
         }
     }
 
     /// The peer used the connection again, or closed it in good order.
-    pub(super) fn was_used(&self) {
+    pub(super) fn mark_used(&self) {
         let mut watch = self.lock();
         watch.sent_at = None;
         watch.on_unread = None;
@@ -279,19 +284,19 @@ impl Conn {
     }
 
     /// The peer reset the connection.
-    pub(super) fn was_reset(&self) {
+    pub(super) fn mark_reset(&self) {
         let mut watch = self.lock();
         let Some(sent_at) = watch.sent_at.take() else { return };
         watch.was_reset = sent_at.elapsed() < UNREAD_WITHIN;
-        let then = watch.on_unread.take().filter(|_| watch.was_reset);
+        let callback = watch.on_unread.take().filter(|_| watch.was_reset);
         drop(watch);
-        if let Some(then) = then {
-            then();
+        if let Some(callback) = callback {
+            callback();
         }
     }
 
     /// When the last watched answer was sent, unless the peer has shown since that it is alive.
-    pub(super) fn waits_since(&self) -> Option<Instant> {
+    pub(super) fn unread_since(&self) -> Option<Instant> {
         self.lock().sent_at
     }
 
@@ -299,7 +304,7 @@ impl Conn {
         self.watched.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Watch> {
+    fn lock(&self) -> MutexGuard<'_, AnswerWatch> {
         self.watch.lock().expect("nothing panics under this lock")
     }
 
@@ -309,14 +314,14 @@ impl Conn {
     }
 
     /// Sends a portion of an answer, in one system call.
-    pub(super) fn send(&self, bytes: &[IoSlice<'_>], portion: Portion) -> io::Result<usize> {
-        let sent = match portion {
-            Portion::Unwatched if bytes.len() > 1 => self.stream().try_write_vectored(bytes)?,
-            Portion::Head if bytes.len() > 1 => self.stream().try_write(&bytes[0])?,
-            Portion::Unwatched => self.stream().try_write(&bytes[0])?,
-            Portion::Head | Portion::Rest => {
-                self.asked.fetch_add(1, Ordering::Relaxed);
-                sys::try_send_for_ack(self.stream(), bytes)?
+    pub(super) fn send(&self, bytes: &[IoSlice<'_>], segment: Segment) -> io::Result<usize> {
+        let sent = match segment {
+            Segment::Unwatched if bytes.len() > 1 => self.stream().try_write_vectored(bytes)?,
+            Segment::Head if bytes.len() > 1 => self.stream().try_write(&bytes[0])?,
+            Segment::Unwatched => self.stream().try_write(&bytes[0])?,
+            Segment::Head | Segment::Rest => {
+                self.ack_events_requested.fetch_add(1, Ordering::Relaxed);
+                sys::try_send_with_ack_event(self.stream(), bytes)?
             }
         };
         self.written.fetch_add(sent as u64, Ordering::Relaxed);
@@ -324,74 +329,75 @@ impl Conn {
     }
 
     /// Which portion of HTTP's answer is sent next.
-    pub(super) fn portion(&self) -> Portion {
+    pub(super) fn next_segment(&self) -> Segment {
         if !self.is_watched() {
-            return Portion::Unwatched;
+            return Segment::Unwatched;
         }
         match &self.lock().answer {
-            Some(answer) => answer.pace.portion(self.written_bytes()),
-            None => Portion::Unwatched,
+            Some(answer) => answer.plan.segment(self.written_bytes()),
+            None => Segment::Unwatched,
         }
     }
 
     /// The peer's kernel took so long to acknowledge an answer. One that answers what it received soon after hopes
     /// to send its acknowledgement along, and holds it back for up to 40 ms. Two segments in a row end that, so
     /// the next answers' heads go alone (docs/decisions/0002).
-    pub fn acknowledged_after(&self, time: Duration) {
-        self.told_later.store(true, Ordering::Relaxed);
-        if time > LATE {
-            self.hurried.store(HURRIED_ANSWERS, Ordering::Relaxed);
+    pub fn record_ack_delay(&self, time: Duration) {
+        self.acked_by_event.store(true, Ordering::Relaxed);
+        if time > LATE_ACK_AFTER {
+            self.split_heads_left.store(SPLIT_HEAD_ANSWERS, Ordering::Relaxed);
         }
     }
 
-    fn pace(&self, tell: Tell) -> Pace {
-        let one_less = |answers: u8| answers.checked_sub(1);
-        let hurried = self.hurried.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
-        Pace { tell, hurried, from: self.written_bytes() }
+    fn make_plan(&self, ack: AckRequest) -> SendPlan {
+        let decrement = |answers: u8| answers.checked_sub(1);
+        let split_head =
+            self.split_heads_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, decrement).is_ok();
+        SendPlan { ack, split_head, from: self.written_bytes() }
     }
 
     /// HTTP has nothing more to write at this moment.
-    pub(super) fn flushed(&self) {
+    pub(super) fn on_flush(&self) {
         let end = self.written_bytes();
         let mut watch = self.lock();
-        let Some(answer) = watch.answer.take_if(|answer| end - answer.pace.from > answer.body_bytes) else {
+        let Some(answer) = watch.answer.take_if(|answer| end - answer.plan.from > answer.body_bytes) else {
             return;
         };
         watch.sent_at = Some(Instant::now());
         drop(watch);
         // Nobody listens when the supervisor left; the runner has the run all the same.
-        _ = answer.written.send(self.wrote_all(answer.pace));
+        _ = answer.written.send(self.record_written(answer.plan));
     }
 
     /// Every byte of a watched answer was written; often the peer's kernel has them by now.
-    pub(super) fn wrote_all(&self, pace: Pace) -> Written {
+    pub(super) fn record_written(&self, plan: SendPlan) -> Written {
         let (at, end) = (Instant::now(), self.written_bytes());
-        let acknowledged = self.may_have_all(pace) && self.acknowledged_bytes() >= end;
+        let acknowledged = self.may_be_acknowledged(plan) && self.acknowledged_bytes() >= end;
         if acknowledged {
-            self.told_later.store(false, Ordering::Relaxed);
-            _ = sys::drop_ack_event(self.stream());
+            self.acked_by_event.store(false, Ordering::Relaxed);
+            _ = sys::discard_ack_event(self.stream());
         }
         Written { at, end, acknowledged }
     }
 
-    fn may_have_all(&self, pace: Pace) -> bool {
-        pace.tell == Tell::Acknowledgement && (pace.hurried || !self.told_later.load(Ordering::Relaxed))
+    fn may_be_acknowledged(&self, plan: SendPlan) -> bool {
+        plan.ack == AckRequest::Requested && (plan.split_head || !self.acked_by_event.load(Ordering::Relaxed))
     }
 
     /// Whoever serves the connection has let go of it: an answer that HTTP has not written by now never will be.
-    pub(super) fn let_go(self: &Arc<Self>) {
+    pub(super) fn release(self: &Arc<Self>) {
         drop(self.lock().answer.take());
-        self.shared.linger.keep(self);
+        self.shared.reset_watch.watch(self);
     }
 }
 
-impl Pace {
+impl SendPlan {
     /// Which portion is sent next, when so much is written on the connection.
-    pub(super) const fn portion(self, written: u64) -> Portion {
-        match self.tell {
-            Tell::Nothing => Portion::Unwatched,
-            Tell::Acknowledgement if self.hurried && self.from == written => Portion::Head,
-            Tell::Acknowledgement => Portion::Rest,
+    pub(super) const fn segment(self, written: u64) -> Segment {
+        match self.ack {
+            AckRequest::NotRequested => Segment::Unwatched,
+            AckRequest::Requested if self.split_head && self.from == written => Segment::Head,
+            AckRequest::Requested => Segment::Rest,
         }
     }
 }

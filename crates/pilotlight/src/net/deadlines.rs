@@ -11,17 +11,17 @@ use slab::Slab;
 use super::conn::Conn;
 
 /// Fine enough for deadlines of seconds, and for a reset to be told soon.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+pub(super) const TICK: Duration = Duration::from_millis(250);
 
 /// Looks after which idle connections end when the service stops.
-pub(super) const IDLE_LOOKS: u32 = 2;
+pub(super) const IDLE_TICKS: u32 = 2;
 
 const NEVER: u64 = u64::MAX;
 
 /// All connections whose server left a deadline with them.
 #[derive(Debug)]
 pub struct Deadlines {
-    looks: AtomicU64,
+    ticks: AtomicU64,
     conns: Mutex<Slab<Weak<Conn>>>,
     // The look from which on idle connections end; never, until the service stops.
     idle_until: AtomicU64,
@@ -40,42 +40,42 @@ const PASSED: u64 = u64::MAX;
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { looks: AtomicU64::new(0), conns: Mutex::default(), idle_until: AtomicU64::new(NEVER) }
+        Self { ticks: AtomicU64::new(0), conns: Mutex::default(), idle_until: AtomicU64::new(NEVER) }
     }
 }
 
 impl Deadlines {
     /// Watches a connection until what is returned is dropped.
-    pub(super) fn watch(self: &Arc<Self>, conn: &Arc<Conn>) -> Watched {
-        let slot = self.lock().insert(Arc::downgrade(conn));
-        Watched { deadlines: Arc::clone(self), slot }
+    pub(super) fn register(self: &Arc<Self>, conn: &Arc<Conn>) -> Registration {
+        let index = self.lock().insert(Arc::downgrade(conn));
+        Registration { deadlines: Arc::clone(self), index }
     }
 
     /// Ends every connection on which nothing is under way, soon: a request may be on its way to us, and is
     /// answered with the word that it was the last.
     pub(super) fn stop(&self) {
-        self.idle_until.store(self.looks.load(Ordering::Acquire) + u64::from(IDLE_LOOKS), Ordering::Release);
+        self.idle_until.store(self.ticks.load(Ordering::Acquire) + u64::from(IDLE_TICKS), Ordering::Release);
     }
 
     pub(super) fn is_stopping(&self) -> bool {
         self.idle_until.load(Ordering::Acquire) != NEVER
     }
 
-    /// Time has passed: ends the connections whose deadline was before; to be called every [`LOOK_EVERY`].
-    pub fn pass_time(&self) {
-        self.looks.fetch_add(1, Ordering::AcqRel);
-        self.look();
+    /// Time has passed: ends the connections whose deadline was before; to be called every [`TICK`].
+    pub fn tick(&self) {
+        self.ticks.fetch_add(1, Ordering::AcqRel);
+        self.end_overdue();
     }
 
-    fn look(&self) {
-        let now = self.looks.load(Ordering::Acquire);
+    fn end_overdue(&self) {
+        let now = self.ticks.load(Ordering::Acquire);
         let idle_ends = now >= self.idle_until.load(Ordering::Acquire);
         let conns = self.lock();
         for conn in conns.iter().filter_map(|(_, conn)| conn.upgrade()) {
             let deadline = conn.deadline();
             let over = idle_ends && deadline.idle.load(Ordering::Acquire);
-            if deadline.pass(if over { PASSED - 1 } else { now }) {
-                conn.end_reading();
+            if deadline.pass_if_due(if over { PASSED - 1 } else { now }) {
+                conn.shutdown_read();
             }
         }
     }
@@ -89,8 +89,8 @@ impl Deadline {
     /// From now on it is `within` from now.
     pub(super) fn set(&self, deadlines: &Deadlines, within: Duration) {
         // The look under way may be nearly over: one more makes it never early.
-        let looks = within.as_millis().div_ceil(LOOK_EVERY.as_millis()) as u64 + 1;
-        self.at.store(deadlines.looks.load(Ordering::Acquire) + looks, Ordering::Release);
+        let ticks = within.as_millis().div_ceil(TICK.as_millis()) as u64 + 1;
+        self.at.store(deadlines.ticks.load(Ordering::Acquire) + ticks, Ordering::Release);
     }
 
     /// Says whether anything is under way.
@@ -104,25 +104,25 @@ impl Deadline {
     }
 
     /// Whether it was there and passed.
-    pub(super) fn has_passed(&self) -> bool {
+    pub(super) fn is_passed(&self) -> bool {
         self.at.load(Ordering::Acquire) == PASSED
     }
 
-    fn pass(&self, now: u64) -> bool {
+    fn pass_if_due(&self, now: u64) -> bool {
         let due = |at: u64| (at != NONE && at != PASSED && at <= now).then_some(PASSED);
         self.at.fetch_update(Ordering::AcqRel, Ordering::Acquire, due).is_ok()
     }
 }
 
 /// A connection that is watched.
-pub(super) struct Watched {
+pub(super) struct Registration {
     deadlines: Arc<Deadlines>,
-    slot: usize,
+    index: usize,
 }
 
-impl Drop for Watched {
+impl Drop for Registration {
     fn drop(&mut self) {
-        self.deadlines.lock().remove(self.slot);
+        self.deadlines.lock().remove(self.index);
     }
 }
 
@@ -133,13 +133,13 @@ mod tests {
     #[test]
     fn a_deadline_passes_once_and_only_when_there_is_one() {
         let deadline = Deadline::default();
-        assert!(!deadline.pass(PASSED - 1));
+        assert!(!deadline.pass_if_due(PASSED - 1));
         deadline.at.store(5, Ordering::Release);
-        assert!(!deadline.pass(4));
-        assert!(deadline.pass(5));
-        assert!(deadline.has_passed());
-        assert!(!deadline.pass(6));
+        assert!(!deadline.pass_if_due(4));
+        assert!(deadline.pass_if_due(5));
+        assert!(deadline.is_passed());
+        assert!(!deadline.pass_if_due(6));
         deadline.clear();
-        assert!(!deadline.has_passed());
+        assert!(!deadline.is_passed());
     }
 }

@@ -16,25 +16,25 @@ use super::conn::Conn;
 
 /// How long a write waits for a readiness that tokio cannot tell any more. Only large answers on slow links to
 /// runners that were sent a run before come here.
-pub(super) const BLIND_WAIT: Duration = Duration::from_millis(5);
+pub(super) const BLOCKED_WRITE_PAUSE: Duration = Duration::from_millis(5);
 
 /// The serving end of a connection.
 #[derive(Debug)]
 pub struct Io {
     conn: Arc<Conn>,
     reader: OwnedReadHalf,
-    returned: Bytes,
-    blind: Option<Pin<Box<Sleep>>>,
+    pushed_back: Bytes,
+    retry_timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Io {
     pub(super) const fn new(conn: Arc<Conn>, reader: OwnedReadHalf) -> Self {
-        Self { conn, reader, returned: Bytes::new(), blind: None }
+        Self { conn, reader, pushed_back: Bytes::new(), retry_timer: None }
     }
 
     /// Puts bytes back: they are read again, before all others.
     pub fn put_back(&mut self, bytes: Bytes) {
-        self.returned = bytes;
+        self.pushed_back = bytes;
     }
 
     /// Ready when there may be something to read: bytes, the end, or an error.
@@ -49,16 +49,16 @@ impl Io {
     pub fn try_read(&self, into: &mut BytesMut) -> io::Result<usize> {
         let read = self.reader.try_read_buf(into);
         if read.as_ref().map_or_else(|error| error.kind() != io::ErrorKind::WouldBlock, |_| true) {
-            self.noticed(read.as_ref().err());
+            self.observe_read(read.as_ref().err());
         }
         read
     }
 
     /// The peer was heard of: by bytes, by its end, or by an error.
-    fn noticed(&self, error: Option<&io::Error>) {
+    fn observe_read(&self, error: Option<&io::Error>) {
         match error {
-            Some(error) if error.kind() == io::ErrorKind::ConnectionReset => self.conn.was_reset(),
-            None if self.conn.is_watched() => self.conn.was_used(),
+            Some(error) if error.kind() == io::ErrorKind::ConnectionReset => self.conn.mark_reset(),
+            None if self.conn.is_watched() => self.conn.mark_used(),
             Some(_) | None => {}
         }
     }
@@ -66,17 +66,17 @@ impl Io {
     /// tokio takes an event in the error queue for a closed write side, for ever, and then calls a full socket
     /// writable. Believing it would spin, so a write that is refused twice running waits by the clock.
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let mut refused = false;
+        let mut was_blocked = false;
         loop {
-            if let Some(blind) = &mut self.blind {
-                ready!(blind.as_mut().poll(cx));
-                self.blind = None;
+            if let Some(retry_timer) = &mut self.retry_timer {
+                ready!(retry_timer.as_mut().poll(cx));
+                self.retry_timer = None;
             }
             ready!(self.conn.stream().poll_write_ready(cx))?;
-            match self.conn.send(bytes, self.conn.portion()) {
+            match self.conn.send(bytes, self.conn.next_segment()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if std::mem::replace(&mut refused, true) {
-                        self.blind = Some(Box::pin(sleep(BLIND_WAIT)));
+                    if std::mem::replace(&mut was_blocked, true) {
+                        self.retry_timer = Some(Box::pin(sleep(BLOCKED_WRITE_PAUSE)));
                     }
                 }
                 sent => return Poll::Ready(sent),
@@ -91,13 +91,13 @@ impl AsyncRead for Io {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.returned.has_remaining() {
-            let some = self.returned.len().min(into.remaining());
-            into.put_slice(&self.returned.split_to(some));
+        if self.pushed_back.has_remaining() {
+            let some = self.pushed_back.len().min(into.remaining());
+            into.put_slice(&self.pushed_back.split_to(some));
             return Poll::Ready(Ok(()));
         }
         let read = ready!(Pin::new(&mut self.reader).poll_read(cx, into));
-        self.noticed(read.as_ref().err());
+        self.observe_read(read.as_ref().err());
         Poll::Ready(read)
     }
 }
@@ -121,7 +121,7 @@ impl AsyncWrite for Io {
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.conn.is_watched() {
-            self.conn.flushed();
+            self.conn.on_flush();
         }
         Poll::Ready(Ok(()))
     }
@@ -134,6 +134,6 @@ impl AsyncWrite for Io {
 
 impl Drop for Io {
     fn drop(&mut self) {
-        self.conn.let_go();
+        self.conn.release();
     }
 }

@@ -23,11 +23,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answers::Answers;
-use super::conn::{Conn, Seal, Shared};
-use super::deadlines::{IDLE_LOOKS, LOOK_EVERY};
+use super::conn::{Conn, Shared, Transport};
+use super::deadlines::{IDLE_TICKS, TICK};
 use super::io::Io;
-use super::sockets::{Listening, Owner};
+use super::response_guard::ResponseGuard;
+use super::sockets::{BoundListener, SocketOwner};
 use super::sys;
 use super::tls::Tls;
 use crate::telemetry::metrics::{ConnectionCounts, Count};
@@ -36,24 +36,24 @@ use crate::telemetry::metrics::{ConnectionCounts, Count};
 const RESERVED_FILES: usize = 128;
 
 /// Connections that were in the queue when we stopped are taken by then; others may go on coming for ever.
-const QUEUED_WITHIN: Duration = Duration::from_millis(20);
+const DRAIN_QUEUE_FOR: Duration = Duration::from_millis(20);
 
 /// How long to leave the kernel alone after it had no descriptor for us.
-const BREATHER: Duration = Duration::from_millis(20);
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(20);
 
 /// The connections that may be open at once: as asked for, or what the limit of open files leaves.
 ///
 /// # Errors
 /// When more are asked for than the limit leaves; the text says what to do.
-pub fn connections_at_most(asked: Option<usize>) -> io::Result<usize> {
-    let possible = sys::raise_open_files()?.saturating_sub(RESERVED_FILES).min(Semaphore::MAX_PERMITS);
-    match asked {
-        Some(asked) if asked > possible => Err(io::Error::other(format!(
-            "{asked} connections need an open-file limit of {}, but it is {}; raise it with `ulimit -Hn`",
-            asked + RESERVED_FILES,
+pub fn max_connections(requested: Option<usize>) -> io::Result<usize> {
+    let possible = sys::raise_open_file_limit()?.saturating_sub(RESERVED_FILES).min(Semaphore::MAX_PERMITS);
+    match requested {
+        Some(requested) if requested > possible => Err(io::Error::other(format!(
+            "{requested} connections need an open-file limit of {}, but it is {}; raise it with `ulimit -Hn`",
+            requested + RESERVED_FILES,
             possible + RESERVED_FILES
         ))),
-        Some(asked) => Ok(asked),
+        Some(requested) => Ok(requested),
         None => Ok(possible),
     }
 }
@@ -61,13 +61,13 @@ pub fn connections_at_most(asked: Option<usize>) -> io::Result<usize> {
 /// Who answers on the connections.
 pub trait Serve: Clone + Send + Sync + 'static {
     /// What the answer of [`Serve::http`] may fail with: it closes the connection without a byte.
-    type Hangup: Into<Box<dyn Error + Send + Sync>> + Send + 'static;
+    type HttpError: Into<Box<dyn Error + Send + Sync>> + Send + 'static;
     /// The body of its answers.
     type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
     /// Serves a new connection as far as it can by itself, until it ends or something comes that it leaves to
     /// HTTP.
-    fn front(&self, conn: &Arc<Conn>, io: &mut Io) -> impl Future<Output = Ended> + Send;
+    fn fast_path(&self, conn: &Arc<Conn>, io: &mut Io) -> impl Future<Output = FastPathExit> + Send;
 
     /// Whether a request that begins so is answered by [`Serve::http`] or not at all: HTTP's machinery would refuse a
     /// head that is too long or broken by itself.
@@ -77,12 +77,12 @@ pub trait Serve: Clone + Send + Sync + 'static {
     fn http(
         &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Self::Body>, Self::Hangup>> + Send + use<Self>;
+    ) -> impl Future<Output = Result<Response<Self::Body>, Self::HttpError>> + Send + use<Self>;
 }
 
 /// How the front left a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum FastPathExit {
     /// Close it.
     Closed,
     /// What comes next is for HTTP; what was read of it is put back.
@@ -109,7 +109,7 @@ impl Connections {
             free: Arc::new(Semaphore::new(at_most)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
-            shared: Shared { linger: Arc::default(), deadlines: Arc::default() },
+            shared: Shared { reset_watch: Arc::default(), deadlines: Arc::default() },
             counts,
         }
     }
@@ -134,11 +134,11 @@ impl Connections {
 
     /// The reconciler of connections, until dropped: ends those that are too slow, and looks at those whose last
     /// answer is in question. Safe to repeat at any time.
-    pub async fn keep(self) {
+    pub async fn watch(self) {
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            self.shared.deadlines.pass_time();
-            self.shared.linger.look();
+            tokio::time::sleep(TICK).await;
+            self.shared.deadlines.tick();
+            self.shared.reset_watch.check_all();
         }
     }
 
@@ -150,15 +150,15 @@ impl Connections {
     }
 
     /// Waits until all are closed.
-    pub async fn closed(&self) {
+    pub async fn wait_closed(&self) {
         self.tasks.wait().await;
     }
 
     /// Accepts connections until [`Connections::stop`]. With TLS every one of them is sealed.
-    pub async fn accept(self, listening: Listening, tls: Option<Arc<Tls>>, serve: impl Serve) {
+    pub async fn accept(self, bound: BoundListener, tls: Option<Arc<Tls>>, serve: impl Serve) {
         // Whoever waits for the end waits for those in the queue too.
         let _open = self.tasks.token();
-        let listener = &listening.socket;
+        let listener = &bound.socket;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -170,8 +170,8 @@ impl Connections {
             }
         }
         // Whoever is in a queue that ends with us is still served; in one that does not, the next process serves it.
-        let end = Instant::now() + QUEUED_WITHIN;
-        while listening.owner == Owner::Us
+        let end = Instant::now() + DRAIN_QUEUE_FOR;
+        while bound.owner == SocketOwner::ThisProcess
             && let Ok(Ok((stream, peer))) = timeout_at(end, listener.accept()).await
         {
             self.admit(stream, peer, tls.as_deref(), &serve);
@@ -188,42 +188,42 @@ impl Connections {
             tracing::debug!(%peer, %error, "failed to set up a connection");
             return;
         }
-        let seal = if tls.is_some() { Seal::Tls } else { Seal::None };
-        let (conn, io) = Conn::open(stream, peer, seal, self.shared.clone());
-        let watched = self.shared.deadlines.watch(&conn);
+        let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
+        let (conn, io) = Conn::open(stream, peer, transport, self.shared.clone());
+        let registration = self.shared.deadlines.register(&conn);
         let (serve, stop) = (serve.clone(), self.stop.clone());
         let acceptor = tls.map(|tls| (tls.acceptor(), self.counts.failed_handshakes.clone()));
         self.tasks.spawn(async move {
             match acceptor {
                 // Boxed, so that the others do not carry its size.
-                Some(acceptor) => Box::pin(run_sealed(conn, io, acceptor, serve, stop)).await,
+                Some(acceptor) => Box::pin(run_tls(conn, io, acceptor, serve, stop)).await,
                 None => run(conn, io, serve, stop).await,
             }
-            drop((permit, watched));
+            drop((permit, registration));
         });
     }
 }
 
 async fn run(conn: Arc<Conn>, mut io: Io, serve: impl Serve, stop: CancellationToken) {
-    if serve.front(&conn, &mut io).await == Ended::ForHttp {
-        conn.expect_nothing();
+    if serve.fast_path(&conn, &mut io).await == FastPathExit::ForHttp {
+        conn.clear_read_deadline();
         // Boxed, so that the many that never come here do not carry its size.
         Box::pin(run_http(conn, io, serve, stop)).await;
     }
 }
 
-async fn run_sealed(
+async fn run_tls(
     conn: Arc<Conn>,
     io: Io,
     (acceptor, failed): (TlsAcceptor, Count),
     serve: impl Serve,
     stop: CancellationToken,
 ) {
-    conn.expect_request_within(HANDSHAKE_WITHIN);
+    conn.set_request_deadline(HANDSHAKE_WITHIN);
     match acceptor.accept(io).await {
-        Ok(sealed) => {
-            conn.expect_nothing();
-            run_http(conn, sealed, serve, stop).await;
+        Ok(stream) => {
+            conn.clear_read_deadline();
+            run_http(conn, stream, serve, stop).await;
         }
         Err(error) => {
             failed.inc();
@@ -238,14 +238,14 @@ async fn run_http<S: Serve>(
     serve: S,
     stop: CancellationToken,
 ) {
-    let is_ours = Arc::new(AtomicBool::new(false));
-    let io = Answers::new(io, Arc::clone(&is_ours), S::must_answer);
+    let from_service = Arc::new(AtomicBool::new(false));
+    let io = ResponseGuard::new(io, Arc::clone(&from_service), S::must_answer);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&conn));
-        let (answer, is_ours) = (serve.http(request), Arc::clone(&is_ours));
+        let (answer, from_service) = (serve.http(request), Arc::clone(&from_service));
         async move {
             let answer = answer.await;
-            is_ours.store(true, Ordering::Release);
+            from_service.store(true, Ordering::Release);
             answer
         }
     });
@@ -259,7 +259,7 @@ async fn run_http<S: Serve>(
         // First, so that a request that is there already is seen before the end is.
         biased;
         ended = http.as_mut() => ended,
-        () = idle_ends(stop) => {
+        () = idle_grace_over(stop) => {
             http.as_mut().graceful_shutdown();
             http.await
         }
@@ -270,14 +270,14 @@ async fn run_http<S: Serve>(
 }
 
 /// As for connections before HTTP: a request may be on its way when the service is asked to stop.
-async fn idle_ends(stop: CancellationToken) {
+async fn idle_grace_over(stop: CancellationToken) {
     stop.cancelled().await;
-    tokio::time::sleep(IDLE_LOOKS * LOOK_EVERY).await;
+    tokio::time::sleep(IDLE_TICKS * TICK).await;
 }
 
 fn set_options(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    sys::forget_unheard(stream)
+    sys::enable_dead_peer_detection(stream)
 }
 
 /// A connection that was gone before it was accepted is nothing; a lack of descriptors or memory passes.
@@ -288,6 +288,6 @@ async fn pause_after(error: &io::Error) {
     );
     if !gone {
         tracing::warn!(%error, "failed to accept a connection; raise the open-file limit if this stays");
-        tokio::time::sleep(BREATHER).await;
+        tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
     }
 }

@@ -1,20 +1,20 @@
 //! Sockets: accepting them, moving bytes, and asking the kernel what became of the bytes. Knows nothing of runs,
 //! runners or routes.
 
+pub mod insecure_tls;
 pub mod listener;
 pub mod sockets;
 pub mod tls;
-pub mod unverified;
 
 pub mod conn;
 
-pub mod direct;
+pub mod direct_response;
 pub mod io;
 
 pub mod ack;
-mod answers;
 pub mod deadlines;
-pub mod linger;
+pub mod reset_watch;
+mod response_guard;
 
-#[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "sys_fallback.rs")]
 pub mod sys;

@@ -13,43 +13,43 @@ const BACKLOG: i32 = 4096;
 
 /// A socket that listens.
 #[derive(Debug)]
-pub struct Listening {
+pub struct BoundListener {
     /// The socket.
     pub socket: TcpListener,
     /// Where.
     pub address: SocketAddr,
     /// Whose it is.
-    pub owner: Owner,
+    pub owner: SocketOwner,
 }
 
 /// Who will go on listening when we stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub enum SocketOwner {
     /// Nobody on this socket: what waits in it is lost with it.
-    Us,
+    ThisProcess,
     /// Whoever handed it over.
-    Another,
+    OtherProcess,
 }
 
 /// Whether another process may listen on the same address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sharing {
+pub enum ReusePort {
     /// Yes.
-    Port,
+    On,
     /// No.
-    No,
+    Off,
 }
 
 /// The sockets that were handed over, in the order in which they are asked for.
-pub struct Inherited(ListenFd);
+pub struct InheritedSockets(ListenFd);
 
-impl std::fmt::Debug for Inherited {
+impl std::fmt::Debug for InheritedSockets {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Inherited({})", self.0.len())
     }
 }
 
-impl Inherited {
+impl InheritedSockets {
     /// What systemd, or the process before, handed over.
     #[must_use]
     pub fn from_environment() -> Self {
@@ -60,14 +60,14 @@ impl Inherited {
     ///
     /// # Errors
     /// When what stands there is no listening TCP socket.
-    pub fn take(&mut self, place: usize) -> io::Result<Option<Listening>> {
-        if place >= self.0.len() {
+    pub fn take(&mut self, index: usize) -> io::Result<Option<BoundListener>> {
+        if index >= self.0.len() {
             return Ok(None);
         }
-        let Some(socket) = self.0.take_tcp_listener(place)? else { return Ok(None) };
+        let Some(socket) = self.0.take_tcp_listener(index)? else { return Ok(None) };
         socket.set_nonblocking(true)?;
         let socket = TcpListener::from_std(socket)?;
-        Ok(Some(Listening { address: socket.local_addr()?, socket, owner: Owner::Another }))
+        Ok(Some(BoundListener { address: socket.local_addr()?, socket, owner: SocketOwner::OtherProcess }))
     }
 }
 
@@ -75,15 +75,15 @@ impl Inherited {
 ///
 /// # Errors
 /// The kernel's: the address is in use, or is not ours.
-pub fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Listening> {
+pub fn bind(address: SocketAddr, reuse_port: ReusePort) -> io::Result<BoundListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    if sharing == Sharing::Port {
+    if reuse_port == ReusePort::On {
         socket.set_reuse_port(true)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     let socket = TcpListener::from_std(socket.into())?;
-    Ok(Listening { address: socket.local_addr()?, socket, owner: Owner::Us })
+    Ok(BoundListener { address: socket.local_addr()?, socket, owner: SocketOwner::ThisProcess })
 }

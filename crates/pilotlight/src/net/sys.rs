@@ -1,6 +1,6 @@
 //! Linux's socket calls that have no safe wrapper; the one file with unsafe code. Each function is a single system
 //! call on a borrowed socket: it keeps no pointer, and reads only what the kernel said it wrote. Its twin for other
-//! systems is `elsewhere.rs`.
+//! systems is `sys_fallback.rs`.
 #![allow(unsafe_code, reason = "TCP_INFO, timestamping and the error queue have no safe wrapper")]
 
 use std::io::{self, IoSlice};
@@ -29,7 +29,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 const PROBES: u32 = 2;
 
 /// A peer not heard of for so long is forgotten.
-const FORGET_AFTER: Duration = Duration::from_secs(3);
+const USER_TIMEOUT: Duration = Duration::from_secs(3);
 
 const ESTABLISHED: u8 = 1;
 const CLOSED: u8 = 7;
@@ -67,7 +67,7 @@ pub fn tcp_state(socket: &impl AsFd) -> io::Result<TcpState> {
 ///
 /// # Errors
 /// The kernel's, when it cannot.
-pub fn allow_ack_events(socket: &impl AsFd) -> io::Result<()> {
+pub fn enable_ack_events(socket: &impl AsFd) -> io::Result<()> {
     let flags =
         libc::SOF_TIMESTAMPING_SOFTWARE | libc::SOF_TIMESTAMPING_OPT_ID | libc::SOF_TIMESTAMPING_OPT_TSONLY;
     set_option(socket, libc::SO_TIMESTAMPING, &flags)
@@ -77,8 +77,8 @@ pub fn allow_ack_events(socket: &impl AsFd) -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's; `WouldBlock` when the send buffer is full.
-pub fn send_for_ack(socket: &impl AsFd, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-    let mut control = Control::asking_for_ack();
+pub fn send_with_ack_event(socket: &impl AsFd, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut control = Control::requesting_ack();
     // SAFETY: an all-zero msghdr is valid.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_iov = bytes.as_ptr().cast_mut().cast();
@@ -101,7 +101,7 @@ struct Control {
 }
 
 impl Control {
-    const fn asking_for_ack() -> Self {
+    const fn requesting_ack() -> Self {
         // SAFETY: an all-zero Control is valid.
         let mut control: Self = unsafe { zeroed() };
         control.head.cmsg_len = (std::mem::offset_of!(Self, flags) + size_of::<u32>()) as _;
@@ -116,50 +116,50 @@ impl Control {
 ///
 /// # Errors
 /// When the runtime ends.
-pub async fn ack_event(stream: &TcpStream) -> io::Result<()> {
+pub async fn wait_ack_event(stream: &TcpStream) -> io::Result<()> {
     stream.ready(Interest::ERROR).await?;
     _ = stream.try_io(Interest::ERROR, || {
-        drop_ack_event(stream)?;
+        discard_ack_event(stream)?;
         // Said so that the runtime forgets this readiness: the next wait shall be one. A later event brings its own.
         Err::<(), _>(io::ErrorKind::WouldBlock.into())
     });
     Ok(())
 }
 
-/// Sends like [`send_for_ack`], within the runtime's readiness.
+/// Sends like [`send_with_ack_event`], within the runtime's readiness.
 ///
 /// # Errors
 /// The kernel's; `WouldBlock` when the send buffer is full.
-pub fn try_send_for_ack(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
-    stream.try_io(Interest::WRITABLE, || send_for_ack(stream, bytes))
+pub fn try_send_with_ack_event(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+    stream.try_io(Interest::WRITABLE, || send_with_ack_event(stream, bytes))
 }
 
 /// Lets the kernel forget a peer that is not heard of: probes are what it listens for, the time-out decides.
 ///
 /// # Errors
 /// The kernel's.
-pub fn forget_unheard(stream: &TcpStream) -> io::Result<()> {
+pub fn enable_dead_peer_detection(stream: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(stream);
     let probes = TcpKeepalive::new().with_time(PROBE_EVERY).with_interval(PROBE_EVERY).with_retries(PROBES);
     socket.set_tcp_keepalive(&probes)?;
-    socket.set_tcp_user_timeout(Some(FORGET_AFTER))
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }
 
 /// Takes one event out of the error queue and throws it away.
 ///
 /// # Errors
 /// `WouldBlock` when the queue is empty.
-pub fn drop_ack_event(socket: &impl AsFd) -> io::Result<()> {
+pub fn discard_ack_event(socket: &impl AsFd) -> io::Result<()> {
     let mut control = [0_u64; 32];
     // SAFETY: an all-zero msghdr is valid.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_control = control.as_mut_ptr().cast();
     message.msg_controllen = size_of_val(&control) as _;
     // SAFETY: the message points at `control` alone, which outlives the call.
-    let got = unsafe {
+    let received = unsafe {
         libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT)
     };
-    usize::try_from(got).map(drop).map_err(|_| io::Error::last_os_error())
+    usize::try_from(received).map(drop).map_err(|_| io::Error::last_os_error())
 }
 
 /// Resets a connection at once, whoever else holds it: the peer sees a reset, every later call here fails.
@@ -168,18 +168,18 @@ pub fn drop_ack_event(socket: &impl AsFd) -> io::Result<()> {
 /// The kernel's; a connection that is gone already is none.
 pub fn reset(socket: &impl AsFd) -> io::Result<()> {
     // SAFETY: an all-zero sockaddr is valid; AF_UNSPEC dissolves the association (connect(2)).
-    let mut nobody: libc::sockaddr = unsafe { zeroed() };
-    nobody.sa_family = libc::AF_UNSPEC as libc::sa_family_t;
+    let mut unspecified: libc::sockaddr = unsafe { zeroed() };
+    unspecified.sa_family = libc::AF_UNSPEC as libc::sa_family_t;
     let len = size_of::<libc::sockaddr>() as libc::socklen_t;
-    // SAFETY: the pointer and the length describe `nobody`, which outlives the call.
-    check(unsafe { libc::connect(socket.as_fd().as_raw_fd(), &raw const nobody, len) })
+    // SAFETY: the pointer and the length describe `unspecified`, which outlives the call.
+    check(unsafe { libc::connect(socket.as_fd().as_raw_fd(), &raw const unspecified, len) })
 }
 
 /// Raises the soft limit of open files to the hard one and returns it.
 ///
 /// # Errors
 /// The kernel's.
-pub fn raise_open_files() -> io::Result<usize> {
+pub fn raise_open_file_limit() -> io::Result<usize> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is to `limit`, which outlives both calls.
     check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;

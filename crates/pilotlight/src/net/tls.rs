@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Soon enough for whoever just renewed a certificate.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What connections are sealed with.
 pub struct Tls {
@@ -30,13 +30,13 @@ struct Files {
 struct Current {
     config: Arc<ServerConfig>,
     /// When what is in force was changed.
-    changed: Changed,
+    modified: ModifiedTimes,
     /// Of which change it was told that it cannot be used.
-    told: Option<Changed>,
+    reported: Option<ModifiedTimes>,
 }
 
 /// When each file was changed last, as far as that is known.
-type Changed = [Option<SystemTime>; 2];
+type ModifiedTimes = [Option<SystemTime>; 2];
 
 /// Why there is nothing to seal with.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ pub enum TlsError {
     NoCertificate(String),
     /// They do not belong together, or are of a kind that is not known.
     #[error("failed to use the certificate with its key")]
-    Unfit(#[from] tokio_rustls::rustls::Error),
+    Unusable(#[from] tokio_rustls::rustls::Error),
 }
 
 impl fmt::Debug for Tls {
@@ -72,8 +72,8 @@ impl Tls {
     /// When they cannot be read or do not fit.
     pub fn read(certificate: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
         let files = Files { certificate: certificate.to_owned(), key: key.to_owned() };
-        let changed = files.changed();
-        let current = Current { config: files.read()?, changed, told: None };
+        let modified = files.modified();
+        let current = Current { config: files.read()?, modified, reported: None };
         Ok(Arc::new(Self { files, current: Mutex::new(current) }))
     }
 
@@ -83,28 +83,28 @@ impl Tls {
     }
 
     /// The reconciler of the files, until dropped. Safe to repeat at any time.
-    pub async fn keep(self: Arc<Self>) {
+    pub async fn reload_certificates(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(RELOAD_INTERVAL).await;
             // A disk that hangs must hold up nobody else.
             let tls = Arc::clone(&self);
-            _ = tokio::task::spawn_blocking(move || tls.look()).await;
+            _ = tokio::task::spawn_blocking(move || tls.reload_if_changed()).await;
         }
     }
 
-    fn look(&self) {
-        let changed = self.files.changed();
-        if changed == self.lock().changed {
+    fn reload_if_changed(&self) {
+        let modified = self.files.modified();
+        if modified == self.lock().modified {
             return;
         }
         match self.files.read() {
             Ok(config) => {
-                *self.lock() = Current { config, changed, told: None };
+                *self.lock() = Current { config, modified, reported: None };
                 tracing::info!("read the changed certificate");
             }
             // One of the two may not be written yet, or not readable: it is tried again, and told once.
             Err(error) => {
-                if self.lock().told.replace(changed) != Some(changed) {
+                if self.lock().reported.replace(modified) != Some(modified) {
                     tracing::warn!(%error, cause = cause(&error), "the old certificate stays in force");
                 }
             }
@@ -138,9 +138,9 @@ impl Files {
         Ok(Arc::new(config))
     }
 
-    fn changed(&self) -> Changed {
-        let changed = |path: &Path| path.metadata().and_then(|about| about.modified()).ok();
-        [changed(&self.certificate), changed(&self.key)]
+    fn modified(&self) -> ModifiedTimes {
+        let modified = |path: &Path| path.metadata().and_then(|about| about.modified()).ok();
+        [modified(&self.certificate), modified(&self.key)]
     }
 }
 

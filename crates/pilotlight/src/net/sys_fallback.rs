@@ -34,7 +34,7 @@ pub fn tcp_state(_socket: &impl AsFd) -> io::Result<TcpState> {
 ///
 /// # Errors
 /// Always.
-pub fn allow_ack_events(_socket: &impl AsFd) -> io::Result<()> {
+pub fn enable_ack_events(_socket: &impl AsFd) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -42,7 +42,7 @@ pub fn allow_ack_events(_socket: &impl AsFd) -> io::Result<()> {
 ///
 /// # Errors
 /// Always.
-pub fn send_for_ack(_socket: &impl AsFd, _bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+pub fn send_with_ack_event(_socket: &impl AsFd, _bytes: &[IoSlice<'_>]) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -50,7 +50,7 @@ pub fn send_for_ack(_socket: &impl AsFd, _bytes: &[IoSlice<'_>]) -> io::Result<u
 ///
 /// # Errors
 /// The kernel's.
-pub fn try_send_for_ack(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+pub fn try_send_with_ack_event(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
     stream.try_write_vectored(bytes)
 }
 
@@ -58,7 +58,7 @@ pub fn try_send_for_ack(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result
 ///
 /// # Errors
 /// Always.
-pub fn drop_ack_event(_socket: &impl AsFd) -> io::Result<()> {
+pub fn discard_ack_event(_socket: &impl AsFd) -> io::Result<()> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
@@ -66,7 +66,7 @@ pub fn drop_ack_event(_socket: &impl AsFd) -> io::Result<()> {
 ///
 /// # Errors
 /// Always.
-pub async fn ack_event(_stream: &TcpStream) -> io::Result<()> {
+pub async fn wait_ack_event(_stream: &TcpStream) -> io::Result<()> {
     std::future::pending().await
 }
 
@@ -74,7 +74,7 @@ pub async fn ack_event(_stream: &TcpStream) -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's.
-pub fn forget_unheard(stream: &TcpStream) -> io::Result<()> {
+pub fn enable_dead_peer_detection(stream: &TcpStream) -> io::Result<()> {
     let probes = TcpKeepalive::new().with_time(PROBE_EVERY);
     SockRef::from(stream).set_tcp_keepalive(&probes)
 }
@@ -93,6 +93,6 @@ pub fn reset(socket: &impl AsFd) -> io::Result<()> {
 ///
 /// # Errors
 /// None.
-pub fn raise_open_files() -> io::Result<usize> {
+pub fn raise_open_file_limit() -> io::Result<usize> {
     Ok(1024)
 }

@@ -10,14 +10,14 @@ use super::conn::Conn;
 
 /// The connections in question.
 #[derive(Debug, Default)]
-pub struct Linger {
+pub struct ResetWatch {
     conns: Mutex<VecDeque<Arc<Conn>>>,
 }
 
-impl Linger {
+impl ResetWatch {
     /// Keeps a connection when there is a question about it.
-    pub(super) fn keep(&self, conn: &Arc<Conn>) {
-        if conn.waits_since().is_none() {
+    pub(super) fn watch(&self, conn: &Arc<Conn>) {
+        if conn.unread_since().is_none() {
             return;
         }
         let mut conns = self.lock();
@@ -28,10 +28,10 @@ impl Linger {
     }
 
     /// Looks at all of them; to be called a few times a second.
-    pub fn look(&self) {
+    pub fn check_all(&self) {
         let conns = std::mem::take(&mut *self.lock());
-        let open = conns.into_iter().filter(|conn| !is_decided(conn)).collect::<Vec<_>>();
-        self.lock().extend(open);
+        let undecided = conns.into_iter().filter(|conn| !is_decided(conn)).collect::<Vec<_>>();
+        self.lock().extend(undecided);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Conn>>> {
@@ -46,9 +46,9 @@ fn is_decided(conn: &Conn) -> bool {
         .take_error()
         .is_ok_and(|error| error.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
     if was_reset {
-        conn.was_reset();
+        conn.mark_reset();
         return true;
     }
     let closed = conn.state().is_none_or(|state| state.is_closed);
-    closed || conn.waits_since().is_none_or(|since| since.elapsed() > UNREAD_WITHIN)
+    closed || conn.unread_since().is_none_or(|since| since.elapsed() > UNREAD_WITHIN)
 }

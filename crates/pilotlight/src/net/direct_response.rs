@@ -6,42 +6,42 @@ use std::io::{self, IoSlice};
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::conn::{Conn, Pace, Portion, Tell, Written};
-use super::io::BLIND_WAIT;
+use super::conn::{AckRequest, Conn, Segment, SendPlan, Written};
+use super::io::BLOCKED_WRITE_PAUSE;
 
 /// Up to here copying a body behind its head is cheaper than handing the kernel two pieces.
-const COPIED_BYTES: usize = 16 * 1024;
+const MAX_COPIED_BYTES: usize = 16 * 1024;
 
 /// The answer, and how far it is written.
 #[derive(Debug)]
-pub struct DirectAnswer {
+pub struct DirectResponse {
     /// The head, and a small body with it.
     first: Bytes,
     head_bytes: usize,
     /// A large body.
     rest: Bytes,
-    pace: Pace,
+    plan: SendPlan,
     sent: usize,
-    refused: bool,
+    was_blocked: bool,
 }
 
-impl DirectAnswer {
+impl DirectResponse {
     /// Begins one. Nobody else may write on the connection until it ends.
     #[must_use]
-    pub fn begin(conn: &Conn, head: Bytes, body: Bytes, tell: Tell) -> Self {
-        let pace = conn.watch_direct_answer(tell);
+    pub fn begin(conn: &Conn, head: Bytes, body: Bytes, ack: AckRequest) -> Self {
+        let plan = conn.watch_direct_answer(ack);
         let head_bytes = head.len();
-        let (first, rest) = if body.len() > COPIED_BYTES {
+        let (first, rest) = if body.len() > MAX_COPIED_BYTES {
             (head, body)
         } else {
             ([head, body].concat().into(), Bytes::new())
         };
-        Self { first, head_bytes, rest, pace, sent: 0, refused: false }
+        Self { first, head_bytes, rest, plan, sent: 0, was_blocked: false }
     }
 
     /// Whether a part of it is written and a part is not: then the connection is of no use to anybody else.
     #[must_use]
-    pub fn is_broken_off(&self) -> bool {
+    pub fn is_partially_sent(&self) -> bool {
         self.sent > 0 && self.sent < self.bytes()
     }
 
@@ -54,13 +54,13 @@ impl DirectAnswer {
             match self.send(conn) {
                 Ok(sent) => {
                     self.sent += sent;
-                    self.refused = false;
+                    self.was_blocked = false;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait(conn).await?,
                 Err(error) => return Err(error),
             }
         }
-        Ok(conn.wrote_all(self.pace))
+        Ok(conn.record_written(self.plan))
     }
 
     fn bytes(&self) -> usize {
@@ -68,22 +68,22 @@ impl DirectAnswer {
     }
 
     fn send(&self, conn: &Conn) -> io::Result<usize> {
-        let portion = self.pace.portion(conn.written_bytes());
-        if portion == Portion::Head && self.sent < self.head_bytes {
-            return conn.send(&[IoSlice::new(&self.first[self.sent..self.head_bytes])], Portion::Unwatched);
+        let segment = self.plan.segment(conn.written_bytes());
+        if segment == Segment::Head && self.sent < self.head_bytes {
+            return conn.send(&[IoSlice::new(&self.first[self.sent..self.head_bytes])], Segment::Unwatched);
         }
         let first = &self.first[self.sent.min(self.first.len())..];
         let rest = &self.rest[self.sent.saturating_sub(self.first.len())..];
         match (first, rest) {
-            ([], one) | (one, []) => conn.send(&[IoSlice::new(one)], portion),
-            (first, rest) => conn.send(&[IoSlice::new(first), IoSlice::new(rest)], portion),
+            ([], one) | (one, []) => conn.send(&[IoSlice::new(one)], segment),
+            (first, rest) => conn.send(&[IoSlice::new(first), IoSlice::new(rest)], segment),
         }
     }
 
     /// As for [`Io`](super::io::Io): after an event in the error queue tokio's word on writing is worth nothing.
     async fn wait(&mut self, conn: &Conn) -> io::Result<()> {
-        if std::mem::replace(&mut self.refused, true) {
-            sleep(BLIND_WAIT).await;
+        if std::mem::replace(&mut self.was_blocked, true) {
+            sleep(BLOCKED_WRITE_PAUSE).await;
             return Ok(());
         }
         conn.stream().writable().await

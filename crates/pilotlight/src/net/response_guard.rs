@@ -19,38 +19,42 @@ const BAD_REQUEST: &[u8] = b"HTTP/1.1 400";
 const START_BYTES: usize = 96;
 
 /// A stream whose answers are looked at.
-pub(super) struct Answers<S> {
+pub(super) struct ResponseGuard<S> {
     stream: S,
     start: Vec<u8>,
-    is_ours: Arc<AtomicBool>,
-    must_be_ours: fn(&[u8]) -> bool,
+    from_service: Arc<AtomicBool>,
+    must_come_from_service: fn(&[u8]) -> bool,
 }
 
-impl<S> Answers<S> {
-    /// `is_ours` is set by the service whenever it answers. Where `must_be_ours` says so of a request's beginning,
+impl<S> ResponseGuard<S> {
+    /// `from_service` is set by the service whenever it answers. Where `must_come_from_service` says so of a request's beginning,
     /// nobody else answers it.
-    pub(super) const fn new(stream: S, is_ours: Arc<AtomicBool>, must_be_ours: fn(&[u8]) -> bool) -> Self {
-        Self { stream, start: Vec::new(), is_ours, must_be_ours }
+    pub(super) const fn new(
+        stream: S,
+        from_service: Arc<AtomicBool>,
+        must_come_from_service: fn(&[u8]) -> bool,
+    ) -> Self {
+        Self { stream, start: Vec::new(), from_service, must_come_from_service }
     }
 
     /// Looks at what is to be written: the beginning of an answer, or more of one.
-    fn admit(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.is_ours.swap(false, Ordering::AcqRel) {
+    fn check(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.from_service.swap(false, Ordering::AcqRel) {
             self.start.clear();
-        } else if bytes.starts_with(REFUSAL) && self.must_be_silent(bytes) {
+        } else if bytes.starts_with(REFUSAL) && self.must_suppress(bytes) {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         Ok(())
     }
 
     /// Of a request that came together with the one before, the beginning is not known: it may be any.
-    fn must_be_silent(&self, answer: &[u8]) -> bool {
-        let may_be_any = self.start.is_empty() && !answer.starts_with(BAD_REQUEST);
-        may_be_any || (self.must_be_ours)(&self.start)
+    fn must_suppress(&self, answer: &[u8]) -> bool {
+        let is_unknown = self.start.is_empty() && !answer.starts_with(BAD_REQUEST);
+        is_unknown || (self.must_come_from_service)(&self.start)
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Answers<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ResponseGuard<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -58,16 +62,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Answers<S> {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, into))?;
-        let room = START_BYTES - self.start.len();
+        let free = START_BYTES - self.start.len();
         let read = &into.filled()[before..];
-        self.start.extend_from_slice(&read[..read.len().min(room)]);
+        self.start.extend_from_slice(&read[..read.len().min(free)]);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Answers<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ResponseGuard<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.admit(bytes)?;
+        self.check(bytes)?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -76,7 +80,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Answers<S> {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.admit(bytes.first().map_or(&[], |first| first))?;
+        self.check(bytes.first().map_or(&[], |first| first))?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 
