@@ -3,25 +3,25 @@
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Asked {
+pub enum Permission {
     /// `/warm-start`, `/connect`, `/health`: a protocol without credentials.
     Protocol,
     /// The page, its parts, and signing in: nothing of them tells of runs or runners.
-    Shell,
+    DashboardPage,
     /// What is going on: the dashboard's data, its events, metrics.
-    Look,
+    DashboardRead,
     /// What operators change of runs: clearing the history, retiring.
-    Change,
+    DashboardWrite,
     /// `/api/jobs`: submitting jobs, cancelling them.
-    Submit,
+    JobsWrite,
     /// `/api/jobs`: asking about a job, watching it. Changes nothing.
-    SubmitQuestion,
+    JobsRead,
     /// `/api/runner`: executing jobs.
-    Run,
+    RunnerApi,
     /// `/api/admin`: asking about all jobs and runners.
-    AdminQuestion,
+    AdminRead,
     /// `/api/admin`: deleting jobs.
-    AdminChange,
+    AdminWrite,
 }
 
 /// What a key is for.
@@ -66,19 +66,19 @@ impl Scopes {
 
     /// These, and those.
     #[must_use]
-    pub const fn and(self, others: Self) -> Self {
+    pub const fn union(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
     /// Whether this scope is one of them.
     #[must_use]
-    pub const fn has(self, scope: Scope) -> bool {
-        self.meets(Self::only(scope))
+    pub const fn contains(self, scope: Scope) -> bool {
+        self.intersects(Self::only(scope))
     }
 
     /// Whether they have one in common.
     #[must_use]
-    pub const fn meets(self, others: Self) -> bool {
+    pub const fn intersects(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
 }
@@ -89,70 +89,70 @@ pub struct Caller {
     /// Whether its address is in a network that may use the protocol.
     pub network_is_allowed: bool,
     /// From where, as far as that counts without keys.
-    pub place: Place,
+    pub peer_origin: PeerOrigin,
     /// Which web page sent the request.
-    pub page: Page,
+    pub web_origin: WebOrigin,
     /// Which key it shows.
-    pub key: Key,
+    pub key: PresentedKey,
     /// Which session it shows.
-    pub session: Session,
+    pub session: SessionState,
 }
 
 /// Where a caller is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum PeerOrigin {
     /// On this machine, directly, and by a loopback name.
-    Here,
+    Loopback,
     /// On another machine.
     OtherMachine,
     /// Behind a proxy: the request says for whom it is forwarded.
     BehindProxy,
     /// On this machine, but by a name that is not loopback's: a web page can make a browser do that.
-    OtherName,
+    NonLoopbackHost,
 }
 
 /// The web page behind a request: browsers name it in `Origin`, programs have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Page {
+pub enum WebOrigin {
     /// None.
     None,
     /// The service's own.
-    Own,
+    SameOrigin,
     /// Any other.
-    Foreign,
+    CrossOrigin,
 }
 
 /// The key that a caller shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Key {
+pub enum PresentedKey {
     /// None.
     None,
     /// One that is none of ours.
     Unknown,
     /// One of ours. The same text may be configured for several scopes.
-    Of(Scopes),
+    Known(Scopes),
 }
 
 /// The session that a caller shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Session {
+pub enum SessionState {
     /// None, or one that has ended.
     None,
     /// One that is open.
     Open,
     /// One that is open, together with the token that only its page can read.
-    WithToken,
+    WithCsrfToken,
 }
 
 /// Why somebody may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Denied {
+pub enum AccessDenied {
     /// The address is in no network that is allowed.
     #[error("this address is in no network of server.allow")]
     Network,
     /// A web page sent it.
     #[error("this path answers programs, which send no Origin header; web pages do")]
-    FromPage,
+    FromWebPage,
     /// Without keys: it comes from another machine.
     #[error("without keys configured this path is for callers on this machine (127.0.0.1) only")]
     OtherMachine,
@@ -161,7 +161,7 @@ pub enum Denied {
     BehindProxy,
     /// Without keys: it does not ask by a loopback name.
     #[error("without keys configured this path is called by a loopback name, such as localhost")]
-    OtherName,
+    NonLoopbackHost,
     /// No key, and no session.
     #[error("this path needs a key: send `Authorization: Bearer <key>`, or sign in on the page at /")]
     NoKey,
@@ -170,7 +170,7 @@ pub enum Denied {
     UnknownKey,
     /// The key is for something else.
     #[error("this key is for something else: this path needs an admin key")]
-    OtherScope,
+    WrongScope,
     /// For a client of jobs another's key is as good as none.
     #[error("this key is for something else: this path needs one of {}", .0.setting())]
     WrongKey(Scope),
@@ -179,7 +179,7 @@ pub enum Denied {
     NoneConfigured(Scope),
     /// A session alone could be another page's doing.
     #[error("changes from the page carry its token in x-csrf-token; reload the page")]
-    NoToken,
+    NoCsrfToken,
 }
 
 /// Whether this caller may. `keys` are the scopes that keys are configured for.
@@ -189,88 +189,100 @@ pub enum Denied {
 ///
 /// # Errors
 /// Why not.
-pub fn decide(asked: Asked, keys: Scopes, caller: Caller) -> Result<(), Denied> {
-    match asked {
-        Asked::Protocol => protocol(caller),
-        Asked::Shell | Asked::Look | Asked::Change => operator(asked, keys, caller),
-        Asked::Submit | Asked::SubmitQuestion | Asked::Run | Asked::AdminQuestion | Asked::AdminChange => {
-            client(asked, keys, caller)
+pub fn authorize(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
+    match permission {
+        Permission::Protocol => protocol(caller),
+        Permission::DashboardPage | Permission::DashboardRead | Permission::DashboardWrite => {
+            operator(permission, keys, caller)
         }
+        Permission::JobsWrite
+        | Permission::JobsRead
+        | Permission::RunnerApi
+        | Permission::AdminRead
+        | Permission::AdminWrite => client(permission, keys, caller),
     }
 }
 
-const fn protocol(caller: Caller) -> Result<(), Denied> {
-    match (caller.network_is_allowed, caller.page) {
-        (false, _) => Err(Denied::Network),
-        (true, Page::Own | Page::Foreign) => Err(Denied::FromPage),
-        (true, Page::None) => Ok(()),
+const fn protocol(caller: Caller) -> Result<(), AccessDenied> {
+    match (caller.network_is_allowed, caller.web_origin) {
+        (false, _) => Err(AccessDenied::Network),
+        (true, WebOrigin::SameOrigin | WebOrigin::CrossOrigin) => Err(AccessDenied::FromWebPage),
+        (true, WebOrigin::None) => Ok(()),
     }
 }
 
-fn operator(asked: Asked, keys: Scopes, caller: Caller) -> Result<(), Denied> {
-    not_another_page(asked, caller)?;
-    if !keys.has(Scope::Admin) {
+fn operator(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
+    not_another_page(permission, caller)?;
+    if !keys.contains(Scope::Admin) {
         return without_keys(caller);
     }
     match (caller.key, caller.session) {
-        _ if asked == Asked::Shell => Ok(()),
-        (Key::Of(scopes), _) if scopes.has(Scope::Admin) => Ok(()),
-        (Key::Of(_), _) => Err(Denied::OtherScope),
-        (Key::Unknown, _) => Err(Denied::UnknownKey),
-        (Key::None, Session::WithToken) => Ok(()),
-        (Key::None, Session::Open) if asked == Asked::Change => Err(Denied::NoToken),
-        (Key::None, Session::Open) => Ok(()),
-        (Key::None, Session::None) => Err(Denied::NoKey),
+        _ if permission == Permission::DashboardPage => Ok(()),
+        (PresentedKey::Known(scopes), _) if scopes.contains(Scope::Admin) => Ok(()),
+        (PresentedKey::Known(_), _) => Err(AccessDenied::WrongScope),
+        (PresentedKey::Unknown, _) => Err(AccessDenied::UnknownKey),
+        (PresentedKey::None, SessionState::WithCsrfToken) => Ok(()),
+        (PresentedKey::None, SessionState::Open) if permission == Permission::DashboardWrite => {
+            Err(AccessDenied::NoCsrfToken)
+        }
+        (PresentedKey::None, SessionState::Open) => Ok(()),
+        (PresentedKey::None, SessionState::None) => Err(AccessDenied::NoKey),
     }
 }
 
 /// Browsers name the own page only on what changes something, and only it knows the session's token.
-fn not_another_page(asked: Asked, caller: Caller) -> Result<(), Denied> {
-    match (caller.page, asked) {
-        (Page::None, _) | (Page::Own, Asked::Shell) => Ok(()),
-        (Page::Own, _) if caller.session == Session::WithToken => Ok(()),
-        (Page::Own, _) => Err(Denied::NoToken),
-        (Page::Foreign, _) => Err(Denied::FromPage),
+fn not_another_page(permission: Permission, caller: Caller) -> Result<(), AccessDenied> {
+    match (caller.web_origin, permission) {
+        (WebOrigin::None, _) | (WebOrigin::SameOrigin, Permission::DashboardPage) => Ok(()),
+        (WebOrigin::SameOrigin, _) if caller.session == SessionState::WithCsrfToken => Ok(()),
+        (WebOrigin::SameOrigin, _) => Err(AccessDenied::NoCsrfToken),
+        (WebOrigin::CrossOrigin, _) => Err(AccessDenied::FromWebPage),
     }
 }
 
-const fn without_keys(caller: Caller) -> Result<(), Denied> {
-    match caller.place {
-        Place::Here => Ok(()),
-        Place::OtherMachine => Err(Denied::OtherMachine),
-        Place::BehindProxy => Err(Denied::BehindProxy),
-        Place::OtherName => Err(Denied::OtherName),
+const fn without_keys(caller: Caller) -> Result<(), AccessDenied> {
+    match caller.peer_origin {
+        PeerOrigin::Loopback => Ok(()),
+        PeerOrigin::OtherMachine => Err(AccessDenied::OtherMachine),
+        PeerOrigin::BehindProxy => Err(AccessDenied::BehindProxy),
+        PeerOrigin::NonLoopbackHost => Err(AccessDenied::NonLoopbackHost),
     }
 }
 
 /// A key is shown on purpose, so the page that shows it does not matter.
-fn client(asked: Asked, keys: Scopes, caller: Caller) -> Result<(), Denied> {
+fn client(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
     if keys == Scopes::NONE {
-        not_another_page(asked, caller)?;
+        not_another_page(permission, caller)?;
         return without_keys(caller);
     }
-    let (scope, opens) = opened_by(asked);
+    let (scope, opens) = opened_by(permission);
     match caller.key {
-        Key::Of(scopes) if scopes.meets(opens) => Ok(()),
-        Key::None if caller.session != Session::None && is_operators(keys, caller) => {
-            by_session(asked, caller)
+        PresentedKey::Known(scopes) if scopes.intersects(opens) => Ok(()),
+        PresentedKey::None if caller.session != SessionState::None && is_operators(keys, caller) => {
+            by_session(permission, caller)
         }
-        Key::Of(_) | Key::Unknown | Key::None if !keys.meets(opens) => Err(Denied::NoneConfigured(scope)),
-        Key::Of(_) => Err(Denied::WrongKey(scope)),
-        Key::Unknown => Err(Denied::UnknownKey),
-        Key::None => Err(Denied::NoKey),
+        PresentedKey::Known(_) | PresentedKey::Unknown | PresentedKey::None if !keys.intersects(opens) => {
+            Err(AccessDenied::NoneConfigured(scope))
+        }
+        PresentedKey::Known(_) => Err(AccessDenied::WrongKey(scope)),
+        PresentedKey::Unknown => Err(AccessDenied::UnknownKey),
+        PresentedKey::None => Err(AccessDenied::NoKey),
     }
 }
 
 /// Whose keys open it; the first is the one to ask for.
-const fn opened_by(asked: Asked) -> (Scope, Scopes) {
-    let scope = match asked {
-        Asked::Submit | Asked::SubmitQuestion => Scope::Submit,
-        Asked::Run => Scope::Runner,
-        Asked::AdminQuestion => {
-            return (Scope::Admin, Scopes::only(Scope::Admin).and(Scopes::only(Scope::Runner)));
+const fn opened_by(permission: Permission) -> (Scope, Scopes) {
+    let scope = match permission {
+        Permission::JobsWrite | Permission::JobsRead => Scope::Submit,
+        Permission::RunnerApi => Scope::Runner,
+        Permission::AdminRead => {
+            return (Scope::Admin, Scopes::only(Scope::Admin).union(Scopes::only(Scope::Runner)));
         }
-        Asked::Protocol | Asked::Shell | Asked::Look | Asked::Change | Asked::AdminChange => Scope::Admin,
+        Permission::Protocol
+        | Permission::DashboardPage
+        | Permission::DashboardRead
+        | Permission::DashboardWrite
+        | Permission::AdminWrite => Scope::Admin,
     };
     (scope, Scopes::only(scope))
 }
@@ -278,19 +290,19 @@ const fn opened_by(asked: Asked) -> (Scope, Scopes) {
 /// Whether a session is an operator's: somebody has shown an admin key for it. Without one a session is anybody's who asks,
 /// and opens nothing that has keys.
 fn is_operators(keys: Scopes, caller: Caller) -> bool {
-    caller.page != Page::Foreign && keys.has(Scope::Admin)
+    caller.web_origin != WebOrigin::CrossOrigin && keys.contains(Scope::Admin)
 }
 
 /// Operators may do on the page what callers and admins may; executing jobs is for runners. A question needs no token:
 /// browsers name no page with it, and another page could not read the answer.
-fn by_session(asked: Asked, caller: Caller) -> Result<(), Denied> {
-    let is_question = matches!(asked, Asked::SubmitQuestion | Asked::AdminQuestion);
-    let only_asks = is_question && caller.page == Page::None;
+fn by_session(permission: Permission, caller: Caller) -> Result<(), AccessDenied> {
+    let is_question = matches!(permission, Permission::JobsRead | Permission::AdminRead);
+    let only_asks = is_question && caller.web_origin == WebOrigin::None;
     match caller.session {
-        _ if asked == Asked::Run => Err(Denied::NoKey),
-        Session::WithToken => Ok(()),
-        Session::Open if only_asks => Ok(()),
-        Session::Open | Session::None => Err(Denied::NoToken),
+        _ if permission == Permission::RunnerApi => Err(AccessDenied::NoKey),
+        SessionState::WithCsrfToken => Ok(()),
+        SessionState::Open if only_asks => Ok(()),
+        SessionState::Open | SessionState::None => Err(AccessDenied::NoCsrfToken),
     }
 }
 

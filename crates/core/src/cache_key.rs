@@ -23,7 +23,7 @@ pub enum BadParams {
     Json(#[from] BadJson),
     /// A text, a number, or nothing.
     #[error("is neither an object nor a list")]
-    NoObject,
+    NotObjectOrList,
 }
 
 impl CacheKey {
@@ -34,7 +34,7 @@ impl CacheKey {
     pub fn of(job_type: &JobType, code_version: Option<&str>, input_json: &str) -> Result<Self, BadParams> {
         let input = canonical(input_json)?;
         if !input.starts_with(['{', '[']) {
-            return Err(BadParams::NoObject);
+            return Err(BadParams::NotObjectOrList);
         }
         let mut hash = Sha256::new_with_prefix(DOMAIN);
         add(&mut hash, job_type.as_str());
@@ -118,7 +118,7 @@ mod tests {
         for input in ["1", "null", "true", "\"{}\"", "#1e1"] {
             assert!(key("fold", None, input).is_err(), "{input}");
         }
-        assert_eq!(key("fold", None, "1e400"), Err(BadParams::NoObject));
+        assert_eq!(key("fold", None, "1e400"), Err(BadParams::NotObjectOrList));
         assert_eq!(key("fold", None, "{"), Err(BadParams::Json(BadJson::NotJson { at: 1 })));
     }
 }

@@ -32,7 +32,7 @@ impl Delivery {
 
 /// What the supervisor is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answer {
+pub enum OfferOutcome {
     /// The run is with a runner.
     Warm(Delivery),
     /// No poll took the run: start it cold.
@@ -41,14 +41,14 @@ pub enum Answer {
 
 /// How much proof a dispatch needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Proof {
+pub enum AckMode {
     /// The runner's kernel must acknowledge every byte.
     Kernel,
     /// Written is enough, because the platform cannot tell more or the operator does not want to wait.
     Written,
 }
 
-impl Proof {
+impl AckMode {
     /// As people and programs are told.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -63,20 +63,20 @@ impl Proof {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A poll was chosen and the run handed to its connection, of which so many bytes are acknowledged.
-    HandedOver {
+    Dispatched {
         /// Bytes of the connection acknowledged so far.
         acknowledged: u64,
     },
     /// No fitting poll waits.
-    NobodyWaits,
+    NoPoll,
     /// Every byte was written to the runner's socket.
     Written,
     /// The runner's kernel acknowledged every byte.
     Acknowledged,
     /// The connection ended without that.
-    Ended,
+    ConnectionEnded,
     /// The time asked for in [`Next::Wait`] has come; so many bytes are acknowledged so far.
-    Looked {
+    ProgressChecked {
         /// Bytes of the connection acknowledged so far.
         acknowledged: u64,
     },
@@ -96,14 +96,14 @@ pub struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Next {
     /// Choose a poll and hand the run over. A poll leaves its pool when it is chosen, so it is chosen once.
-    Choose,
+    SelectPoll,
     /// Wait for an event, at most until then; then look how far the acknowledgement is.
     Wait {
         /// When to look.
         until: Moment,
     },
     /// Tell the supervisor. The offer has ended; nothing follows.
-    Answer(Answer),
+    Finish(OfferOutcome),
 }
 
 impl Next {
@@ -114,14 +114,14 @@ impl Next {
 
 /// How long a dispatch is believed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct DeliveryTimeouts {
     /// Without progress of the acknowledged bytes.
     pub without_progress: Duration,
     /// In all.
     pub in_all: Duration,
 }
 
-impl Patience {
+impl DeliveryTimeouts {
     /// The patience for a run of `bytes`, when `without_progress` is how long a healthy link may stay silent.
     #[must_use]
     pub fn for_run(bytes: usize, without_progress: Duration) -> Self {
@@ -138,8 +138,8 @@ const LOOKS: u32 = 5;
 /// One run looking for its runner.
 #[derive(Debug, Clone)]
 pub struct Offer {
-    proof: Proof,
-    patience: Patience,
+    ack_mode: AckMode,
+    timeouts: DeliveryTimeouts,
     dispatches: u8,
     dispatch: Option<Dispatch>,
 }
@@ -154,9 +154,9 @@ struct Dispatch {
 impl Offer {
     /// A new offer and its first step.
     #[must_use]
-    pub fn new(proof: Proof, patience: Patience) -> (Self, Step) {
-        let offer = Self { proof, patience, dispatches: 0, dispatch: None };
-        (offer, Next::Choose.step())
+    pub fn new(ack_mode: AckMode, timeouts: DeliveryTimeouts) -> (Self, Step) {
+        let offer = Self { ack_mode, timeouts, dispatches: 0, dispatch: None };
+        (offer, Next::SelectPoll.step())
     }
 
     /// Polls that the run was dispatched to so far.
@@ -168,12 +168,12 @@ impl Offer {
     /// Takes what was seen and says what to do.
     pub fn handle(&mut self, now: Moment, event: Event) -> Step {
         match event {
-            Event::HandedOver { acknowledged } => self.handed_over(now, acknowledged),
-            Event::NobodyWaits => Next::Answer(Answer::Cold).step(),
+            Event::Dispatched { acknowledged } => self.handed_over(now, acknowledged),
+            Event::NoPoll => Next::Finish(OfferOutcome::Cold).step(),
             Event::Written => self.written(now),
-            Event::Acknowledged => Next::Answer(Answer::Warm(Delivery::Acknowledged)).step(),
-            Event::Ended => self.go_on(false),
-            Event::Looked { acknowledged } => self.looked(now, acknowledged),
+            Event::Acknowledged => Next::Finish(OfferOutcome::Warm(Delivery::Acknowledged)).step(),
+            Event::ConnectionEnded => self.go_on(false),
+            Event::ProgressChecked { acknowledged } => self.looked(now, acknowledged),
         }
     }
 
@@ -184,9 +184,9 @@ impl Offer {
     }
 
     fn written(&mut self, now: Moment) -> Step {
-        match self.proof {
-            Proof::Written => Next::Answer(Answer::Warm(Delivery::Unconfirmed)).step(),
-            Proof::Kernel => self.wait(now),
+        match self.ack_mode {
+            AckMode::Written => Next::Finish(OfferOutcome::Warm(Delivery::Unconfirmed)).step(),
+            AckMode::Kernel => self.wait(now),
         }
     }
 
@@ -200,26 +200,29 @@ impl Offer {
     }
 
     fn wait(&mut self, now: Moment) -> Step {
-        match self.patience_ends() {
+        match self.deadline() {
             Some(end) if now < end => Next::Wait { until: end.min(self.next_look(now)) }.step(),
             Some(_) | None => self.go_on(true),
         }
     }
 
-    fn patience_ends(&self) -> Option<Moment> {
+    fn deadline(&self) -> Option<Moment> {
         let dispatch = self.dispatch?;
-        let silent = dispatch.progressed.after(self.patience.without_progress);
-        Some(silent.min(dispatch.started.after(self.patience.in_all)))
+        let silent = dispatch.progressed.after(self.timeouts.without_progress);
+        Some(silent.min(dispatch.started.after(self.timeouts.in_all)))
     }
 
     fn next_look(&self, now: Moment) -> Moment {
-        now.after(self.patience.without_progress / LOOKS)
+        now.after(self.timeouts.without_progress / LOOKS)
     }
 
     fn go_on(&mut self, reset: bool) -> Step {
         self.dispatch = None;
-        let next =
-            if self.dispatches < DISPATCHES_PER_OFFER { Next::Choose } else { Next::Answer(Answer::Cold) };
+        let next = if self.dispatches < DISPATCHES_PER_OFFER {
+            Next::SelectPoll
+        } else {
+            Next::Finish(OfferOutcome::Cold)
+        };
         Step { reset, next }
     }
 }
@@ -230,9 +233,9 @@ mod tests {
 
     const SILENCE: Duration = Duration::from_millis(250);
 
-    fn offer(proof: Proof, bytes: usize) -> Offer {
-        let (offer, first) = Offer::new(proof, Patience::for_run(bytes, SILENCE));
-        assert_eq!(first, Next::Choose.step());
+    fn offer(ack_mode: AckMode, bytes: usize) -> Offer {
+        let (offer, first) = Offer::new(ack_mode, DeliveryTimeouts::for_run(bytes, SILENCE));
+        assert_eq!(first, Next::SelectPoll.step());
         offer
     }
 
@@ -244,13 +247,13 @@ mod tests {
         Next::Wait { until: ms(millis) }.step()
     }
 
-    fn answer(answer: Answer) -> Step {
-        Next::Answer(answer).step()
+    fn answer(answer: OfferOutcome) -> Step {
+        Next::Finish(answer).step()
     }
 
-    const HANDED: Event = Event::HandedOver { acknowledged: 100 };
-    const NEXT_ONE: Step = Step { reset: false, next: Next::Choose };
-    const RESET_AND_NEXT_ONE: Step = Step { reset: true, next: Next::Choose };
+    const HANDED: Event = Event::Dispatched { acknowledged: 100 };
+    const NEXT_ONE: Step = Step { reset: false, next: Next::SelectPoll };
+    const RESET_AND_NEXT_ONE: Step = Step { reset: true, next: Next::SelectPoll };
 
     #[track_caller]
     fn play(mut offer: Offer, script: &[(u64, Event, Step)]) {
@@ -262,48 +265,48 @@ mod tests {
     #[test]
     fn an_acknowledged_dispatch_is_warm() {
         play(
-            offer(Proof::Kernel, 1000),
+            offer(AckMode::Kernel, 1000),
             &[
                 (0, HANDED, wait(50)),
                 (0, Event::Written, wait(50)),
-                (1, Event::Acknowledged, answer(Answer::Warm(Delivery::Acknowledged))),
+                (1, Event::Acknowledged, answer(OfferOutcome::Warm(Delivery::Acknowledged))),
             ],
         );
     }
 
     #[test]
     fn nobody_waiting_is_cold_at_once() {
-        play(offer(Proof::Kernel, 1000), &[(0, Event::NobodyWaits, answer(Answer::Cold))]);
+        play(offer(AckMode::Kernel, 1000), &[(0, Event::NoPoll, answer(OfferOutcome::Cold))]);
     }
 
     #[test]
     fn written_is_enough_where_the_platform_cannot_tell() {
         play(
-            offer(Proof::Written, 1000),
-            &[(0, HANDED, wait(50)), (0, Event::Written, answer(Answer::Warm(Delivery::Unconfirmed)))],
+            offer(AckMode::Written, 1000),
+            &[(0, HANDED, wait(50)), (0, Event::Written, answer(OfferOutcome::Warm(Delivery::Unconfirmed)))],
         );
     }
 
     #[test]
     fn a_poll_that_ended_passes_the_run_on_and_the_third_is_the_last() {
         play(
-            offer(Proof::Kernel, 1000),
+            offer(AckMode::Kernel, 1000),
             &[
                 (0, HANDED, wait(50)),
-                (0, Event::Ended, NEXT_ONE),
+                (0, Event::ConnectionEnded, NEXT_ONE),
                 (0, HANDED, wait(50)),
-                (0, Event::Ended, NEXT_ONE),
+                (0, Event::ConnectionEnded, NEXT_ONE),
                 (0, HANDED, wait(50)),
-                (0, Event::Ended, answer(Answer::Cold)),
+                (0, Event::ConnectionEnded, answer(OfferOutcome::Cold)),
             ],
         );
     }
 
     #[test]
     fn a_silent_link_is_reset_and_the_next_poll_asked() {
-        let nothing = Event::Looked { acknowledged: 100 };
+        let nothing = Event::ProgressChecked { acknowledged: 100 };
         play(
-            offer(Proof::Kernel, 1_000_000),
+            offer(AckMode::Kernel, 1_000_000),
             &[(0, HANDED, wait(50)), (200, nothing, wait(250)), (250, nothing, RESET_AND_NEXT_ONE)],
         );
     }
@@ -312,12 +315,12 @@ mod tests {
     fn progress_extends_the_patience_up_to_its_end() {
         // 100,000 bytes may take 200 ms more than the silence allowed.
         play(
-            offer(Proof::Kernel, 100_000),
+            offer(AckMode::Kernel, 100_000),
             &[
                 (0, HANDED, wait(50)),
-                (200, Event::Looked { acknowledged: 5000 }, wait(250)),
-                (440, Event::Looked { acknowledged: 9000 }, wait(450)),
-                (450, Event::Looked { acknowledged: 9999 }, RESET_AND_NEXT_ONE),
+                (200, Event::ProgressChecked { acknowledged: 5000 }, wait(250)),
+                (440, Event::ProgressChecked { acknowledged: 9000 }, wait(450)),
+                (450, Event::ProgressChecked { acknowledged: 9999 }, RESET_AND_NEXT_ONE),
             ],
         );
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::delivery::{Answer, Delivery};
+use crate::delivery::{Delivery, OfferOutcome};
 use crate::ids::{RunId, Runner, RunnerId};
 use crate::limits::HISTORY;
 use crate::pool::{PollId, PoolKey};
@@ -11,7 +11,7 @@ use crate::time::Moment;
 
 /// An offer that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offered {
+pub struct OfferRecord {
     /// The run.
     pub run: RunId,
     /// What fits it.
@@ -23,27 +23,27 @@ pub struct Offered {
     /// Polls it was dispatched to.
     pub dispatches: u8,
     /// What the supervisor was told; a delivery may turn out unread later.
-    pub answer: Answer,
+    pub answer: OfferOutcome,
     /// Who got it; `None` when cold.
-    pub runner: Option<Taker>,
+    pub runner: Option<AssignedRunner>,
 }
 
 /// The runner that got a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taker {
+pub struct AssignedRunner {
     /// Who.
     pub runner: Runner,
     /// By which poll.
     pub poll: PollId,
     /// When that was chosen.
-    pub chosen_at: Moment,
+    pub selected_at: Moment,
     /// How long it had waited.
     pub waited: Duration,
 }
 
 /// Names one entry, for ever, and who took the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct RecordId {
     number: u64,
     pub(crate) taker: Option<(RunnerId, PollId)>,
 }
@@ -60,18 +60,18 @@ pub struct Totals {
 /// The latest offers.
 #[derive(Debug, Default)]
 pub struct History {
-    ring: VecDeque<Offered>,
+    ring: VecDeque<OfferRecord>,
     next: u64,
     totals: Totals,
-    clearings: u64,
+    clear_count: u64,
 }
 
 impl History {
     /// Remembers an offer; beyond the cap the oldest is forgotten.
-    pub fn push(&mut self, offered: Offered) -> Entry {
+    pub fn push(&mut self, offered: OfferRecord) -> RecordId {
         match offered.answer {
-            Answer::Warm(_) => self.totals.warm += 1,
-            Answer::Cold => self.totals.cold += 1,
+            OfferOutcome::Warm(_) => self.totals.warm += 1,
+            OfferOutcome::Cold => self.totals.cold += 1,
         }
         if self.ring.len() == HISTORY {
             self.ring.pop_front();
@@ -83,15 +83,15 @@ impl History {
         let taker = offered.runner.as_ref().map(|taker| (taker.runner.id.clone(), taker.poll));
         self.ring.push_back(offered);
         self.next += 1;
-        Entry { number: self.next - 1, taker }
+        RecordId { number: self.next - 1, taker }
     }
 
     /// The program never read this run after all. `None` when the entry is gone.
-    pub fn unread(&mut self, entry: &Entry) -> Option<&Offered> {
+    pub fn mark_unread(&mut self, entry: &RecordId) -> Option<&OfferRecord> {
         let from_newest = self.next.checked_sub(entry.number + 1)?;
         let index = self.ring.len().checked_sub(usize::try_from(from_newest).ok()? + 1)?;
         let offered = self.ring.get_mut(index)?;
-        offered.answer = Answer::Warm(Delivery::Unread);
+        offered.answer = OfferOutcome::Warm(Delivery::Unread);
         Some(offered)
     }
 
@@ -99,13 +99,13 @@ impl History {
     pub fn clear(&mut self) {
         self.ring = VecDeque::new();
         self.totals = Totals::default();
-        self.clearings += 1;
+        self.clear_count += 1;
     }
 
     /// How often it was cleared: whoever compares two looks knows whether something was forgotten on purpose.
     #[must_use]
-    pub const fn clearings(&self) -> u64 {
-        self.clearings
+    pub const fn clear_count(&self) -> u64 {
+        self.clear_count
     }
 
     /// Offers remembered.
@@ -127,12 +127,12 @@ impl History {
     }
 
     /// The offers from the newest to the oldest.
-    pub fn newest_first(&self) -> impl Iterator<Item = &Offered> {
+    pub fn newest_first(&self) -> impl Iterator<Item = &OfferRecord> {
         self.ring.iter().rev()
     }
 
     /// The same with their numbers, which are never given again.
-    pub fn numbered(&self) -> impl Iterator<Item = (u64, &Offered)> {
+    pub fn newest_first_with_numbers(&self) -> impl Iterator<Item = (u64, &OfferRecord)> {
         (0..self.next).rev().zip(self.newest_first())
     }
 }
@@ -142,8 +142,8 @@ mod tests {
     use super::*;
     use crate::ids::{Amount, DeploymentId, Version};
 
-    fn cold(run: usize) -> Offered {
-        Offered {
+    fn cold(run: usize) -> OfferRecord {
+        OfferRecord {
             run: RunId::parse(&format!("run_{run}")).unwrap(),
             key: PoolKey {
                 deployment: DeploymentId::parse("dep").unwrap(),
@@ -154,7 +154,7 @@ mod tests {
             at: Moment::from_micros(0),
             took: Duration::ZERO,
             dispatches: 0,
-            answer: Answer::Cold,
+            answer: OfferOutcome::Cold,
             runner: None,
         }
     }
@@ -176,13 +176,16 @@ mod tests {
         let gone = history.push(cold(0));
         let kept = history.push(cold(1));
         (2..=HISTORY).for_each(|run| _ = history.push(cold(run)));
-        assert_eq!(history.unread(&gone), None);
-        assert_eq!(history.unread(&kept).map(|offered| offered.run.to_string()), Some("run_1".into()));
+        assert_eq!(history.mark_unread(&gone), None);
+        assert_eq!(history.mark_unread(&kept).map(|offered| offered.run.to_string()), Some("run_1".into()));
         history.clear();
-        assert_eq!(history.numbered().next(), None);
-        assert_eq!(history.unread(&kept), None);
+        assert_eq!(history.newest_first_with_numbers().next(), None);
+        assert_eq!(history.mark_unread(&kept), None);
         let newest = history.push(cold(7));
-        assert_eq!(history.numbered().map(|(number, _)| number).collect::<Vec<_>>(), [HISTORY as u64 + 1]);
-        assert_eq!(history.unread(&newest).map(|offered| offered.run.to_string()), Some("run_7".into()));
+        assert_eq!(
+            history.newest_first_with_numbers().map(|(number, _)| number).collect::<Vec<_>>(),
+            [HISTORY as u64 + 1]
+        );
+        assert_eq!(history.mark_unread(&newest).map(|offered| offered.run.to_string()), Some("run_7".into()));
     }
 }

@@ -3,32 +3,32 @@
 //!
 //! In reading order:
 
+pub mod clock_offset;
 pub mod limits;
-pub mod skew;
 pub mod time;
 
 pub mod ids;
-pub mod trace;
+pub mod trace_context;
 
 pub mod delivery;
 pub mod pool;
 
-pub mod executing;
+pub mod active_runs;
 pub mod history;
+pub mod offer_stats;
 pub mod retire;
-pub mod ring;
-pub mod series;
+pub mod rolling_window;
 
 pub mod matching;
 
 pub mod canonical;
 
 pub mod cache_key;
-pub mod check;
 pub mod job;
-pub mod job_series;
-pub mod line;
-pub mod rate;
+pub mod job_matcher;
+pub mod job_stats;
+pub mod rate_limit;
+pub mod result_validity;
 pub mod retry;
 
 pub mod command;

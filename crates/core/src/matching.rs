@@ -3,18 +3,18 @@
 
 use std::time::Duration;
 
-use crate::delivery::Answer;
-use crate::executing::{Executing, Execution};
-use crate::history::{Entry, History, Offered};
+use crate::active_runs::{ActiveRun, ActiveRuns};
+use crate::delivery::OfferOutcome;
+use crate::history::{History, OfferRecord, RecordId};
 use crate::limits::RETIRE_FOR_AT_MOST;
-use crate::pool::{Chosen, Order, Poll, PollId, PollTiming, PoolKey, Pools};
-use crate::retire::{Retirements, Who};
-use crate::series::Series;
+use crate::offer_stats::OfferStats;
+use crate::pool::{Order, Poll, PollId, PollTiming, PoolKey, Pools, SelectedPoll};
+use crate::retire::{Retirements, RunnerFilter};
 use crate::time::Moment;
 
 /// What became of the wish to park.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Parking<H> {
+pub enum ParkResult<H> {
     /// It waits. The same runner's older poll was replaced: close it without a byte.
     Parked {
         /// Names the poll.
@@ -35,9 +35,9 @@ pub struct Matching<H> {
     polls_at_most: usize,
     draining: bool,
     retirements: Retirements,
-    executing: Executing,
+    active_runs: ActiveRuns,
     history: History,
-    series: Series,
+    offer_stats: OfferStats,
 }
 
 impl<H> Matching<H> {
@@ -49,23 +49,23 @@ impl<H> Matching<H> {
             polls_at_most,
             draining: false,
             retirements: Retirements::default(),
-            executing: Executing::default(),
+            active_runs: ActiveRuns::default(),
             history: History::default(),
-            series: Series::default(),
+            offer_stats: OfferStats::default(),
         }
     }
 
     /// A runner polls: it executes no more, and waits unless it may not.
-    pub fn park(&mut self, poll: Poll<H>) -> Parking<H> {
-        self.executing.end(&poll.runner.id);
+    pub fn park(&mut self, poll: Poll<H>) -> ParkResult<H> {
+        self.active_runs.end(&poll.runner.id);
         if self.retirements.cover(&poll, poll.parked_at) {
-            return Parking::Retired;
+            return ParkResult::Retired;
         }
         if self.draining || self.is_full_for(&poll) {
-            return Parking::Closed;
+            return ParkResult::Closed;
         }
         let (id, replaced) = self.pools.park(poll);
-        Parking::Parked { id, replaced }
+        ParkResult::Parked { id, replaced }
     }
 
     /// The poll's connection is gone. Says whether it was parked; if not, nothing changes.
@@ -74,48 +74,48 @@ impl<H> Matching<H> {
     }
 
     /// Takes the next poll that fits; it is chosen this once.
-    pub fn choose(&mut self, key: &PoolKey, now: Moment) -> Option<Chosen<H>> {
-        let chosen = self.pools.choose(key, now)?;
-        self.executing.chosen(&chosen.poll.runner.id, chosen.id, now);
+    pub fn select(&mut self, key: &PoolKey, now: Moment) -> Option<SelectedPoll<H>> {
+        let chosen = self.pools.select(key, now)?;
+        self.active_runs.chosen(&chosen.poll.runner.id, chosen.id, now);
         Some(chosen)
     }
 
     /// An offer has ended.
-    pub fn settle(&mut self, offered: Offered) -> Entry {
-        if let (Answer::Warm(_), Some(taker)) = (offered.answer, &offered.runner) {
+    pub fn finish_offer(&mut self, offered: OfferRecord) -> RecordId {
+        if let (OfferOutcome::Warm(_), Some(taker)) = (offered.answer, &offered.runner) {
             let (key, run) = (offered.key.clone(), offered.run.clone());
-            let (runner, since) = (taker.runner.clone(), taker.chosen_at);
-            self.executing.begin(taker.poll, Execution { runner, key, run, since });
+            let (runner, since) = (taker.runner.clone(), taker.selected_at);
+            self.active_runs.begin(taker.poll, ActiveRun { runner, key, run, since });
         }
-        self.series.add(offered.at, offered.took, offered.answer);
+        self.offer_stats.add(offered.at, offered.took, offered.answer);
         self.history.push(offered)
     }
 
     /// A run that was acknowledged was never read. Returns what is remembered of it.
-    pub fn unread(&mut self, entry: &Entry) -> Option<&Offered> {
+    pub fn mark_unread(&mut self, entry: &RecordId) -> Option<&OfferRecord> {
         if let Some((runner, poll)) = &entry.taker {
-            self.executing.withdraw(runner, *poll);
+            self.active_runs.withdraw(runner, *poll);
         }
-        self.history.unread(entry)
+        self.history.mark_unread(entry)
     }
 
     /// Retires runners: those who wait leave and are returned, those who come within `within` are turned away.
-    pub fn retire(&mut self, who: Who, now: Moment, within: Duration) -> Vec<Poll<H>> {
-        let waiting = self.pools.take_all(|poll| who.fits(poll));
+    pub fn retire(&mut self, who: RunnerFilter, now: Moment, within: Duration) -> Vec<Poll<H>> {
+        let waiting = self.pools.remove_where(|poll| who.fits(poll));
         self.retirements.add(who, now, within.min(RETIRE_FOR_AT_MOST));
         waiting
     }
 
     /// Housekeeping: returns the polls to let go, forgets runners that never came back.
-    pub fn keep(&mut self, now: Moment) -> Vec<Poll<H>> {
-        self.executing.forget_old(now);
+    pub fn expire(&mut self, now: Moment) -> Vec<Poll<H>> {
+        self.active_runs.forget_old(now);
         std::iter::from_fn(|| self.pools.let_go(now)).collect()
     }
 
     /// The service stops: nobody parks any more, all who wait leave and are returned.
     pub fn drain(&mut self) -> Vec<Poll<H>> {
         self.draining = true;
-        self.pools.take_all(|_| true)
+        self.pools.remove_where(|_| true)
     }
 
     /// Who waits.
@@ -124,8 +124,8 @@ impl<H> Matching<H> {
     }
 
     /// Who executes.
-    pub const fn executing(&self) -> &Executing {
-        &self.executing
+    pub const fn active_runs(&self) -> &ActiveRuns {
+        &self.active_runs
     }
 
     /// What was offered lately.
@@ -134,14 +134,14 @@ impl<H> Matching<H> {
     }
 
     /// The last hour.
-    pub const fn series(&self) -> &Series {
-        &self.series
+    pub const fn offer_stats(&self) -> &OfferStats {
+        &self.offer_stats
     }
 
     /// Forgets what was offered lately.
     pub fn clear_history(&mut self) {
         self.history.clear();
-        self.series.clear();
+        self.offer_stats.clear();
     }
 
     fn is_full_for(&self, poll: &Poll<H>) -> bool {

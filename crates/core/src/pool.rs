@@ -50,7 +50,7 @@ pub struct PollTiming {
 
 impl PollTiming {
     /// The timing for clients that wait until they are answered: their polls are choosable for ever.
-    pub const PATIENT: Self = Self { choosable_for: Duration::MAX, let_go_after: Duration::MAX };
+    pub const NO_TIMEOUT: Self = Self { choosable_for: Duration::MAX, let_go_after: Duration::MAX };
 
     /// The timing for clients that give up by themselves after `connection_timeout`.
     #[must_use]
@@ -100,7 +100,7 @@ pub struct Poll<H, K = PoolKey> {
 
 /// A poll that was taken out of its pool to have a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen<H, K = PoolKey> {
+pub struct SelectedPoll<H, K = PoolKey> {
     /// Names the poll, and so this choice: a poll is chosen once.
     pub id: PollId,
     /// The poll.
@@ -182,13 +182,13 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
     pub fn park(&mut self, poll: Poll<H, K>) -> (PollId, Option<Poll<H, K>>) {
         let replaced = self.by_runner.get(&poll.runner.id).copied().map(|slot| self.remove(slot));
         let runner = poll.runner.id.clone();
-        let id = self.park_beside(poll);
+        let id = self.park_additional(poll);
         self.by_runner.insert(runner, id.slot);
         (id, replaced)
     }
 
     /// Parks a poll beside the same runner's others: one that executes several runs at a time polls for each.
-    pub fn park_beside(&mut self, poll: Poll<H, K>) -> PollId {
+    pub fn park_additional(&mut self, poll: Poll<H, K>) -> PollId {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         PollId { slot: self.insert(poll, ticket), ticket }
@@ -207,18 +207,18 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
     }
 
     /// Takes the next poll of a pool out; `None` when none may be chosen.
-    pub fn choose(&mut self, key: &K, now: Moment) -> Option<Chosen<H, K>> {
+    pub fn select(&mut self, key: &K, now: Moment) -> Option<SelectedPoll<H, K>> {
         self.rest(now);
         let slot = self.next_of(key)?;
         Some(self.take(slot))
     }
 
     /// Takes the next poll of several pools out; `None` when none may be chosen.
-    pub fn choose_among<'a>(
+    pub fn select_among<'a>(
         &mut self,
         keys: impl IntoIterator<Item = &'a K>,
         now: Moment,
-    ) -> Option<Chosen<H, K>>
+    ) -> Option<SelectedPoll<H, K>>
     where
         K: 'a,
     {
@@ -245,9 +245,9 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         }
     }
 
-    fn take(&mut self, slot: usize) -> Chosen<H, K> {
+    fn take(&mut self, slot: usize) -> SelectedPoll<H, K> {
         let id = PollId { slot, ticket: self.polls[slot].ticket };
-        Chosen { id, poll: self.remove(slot) }
+        SelectedPoll { id, poll: self.remove(slot) }
     }
 
     /// Takes out a poll whose client should have given up long ago; ask until there is none.
@@ -259,14 +259,14 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
     }
 
     /// Takes out every poll that `leaves` says so of.
-    pub fn take_all(&mut self, mut leaves: impl FnMut(&Poll<H, K>) -> bool) -> Vec<Poll<H, K>> {
+    pub fn remove_where(&mut self, mut leaves: impl FnMut(&Poll<H, K>) -> bool) -> Vec<Poll<H, K>> {
         let slots: Vec<usize> =
             self.polls.iter().filter(|(_, parked)| leaves(&parked.poll)).map(|(slot, _)| slot).collect();
         slots.into_iter().map(|slot| self.remove(slot)).collect()
     }
 
     /// The polls from the longest waiting to the newest.
-    pub fn longest_first(&self) -> impl Iterator<Item = &Poll<H, K>> {
+    pub fn oldest_first(&self) -> impl Iterator<Item = &Poll<H, K>> {
         self.walk(self.resting.first()).chain(self.walk(self.fresh.first()))
     }
 

@@ -11,13 +11,13 @@ use crate::time::Moment;
 
 /// Which runners: those that every given name fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
+pub struct RunnerFilter {
     deployment: Option<DeploymentId>,
     version: Option<Version>,
     runner: Option<RunnerId>,
 }
 
-impl Who {
+impl RunnerFilter {
     /// `None` when no name is given: nobody means to retire everybody by leaving things out.
     #[must_use]
     pub fn new(
@@ -45,12 +45,12 @@ fn fits<T: PartialEq>(wanted: Option<&T>, actual: &T) -> bool {
 /// The retirements in force.
 #[derive(Debug, Default)]
 pub struct Retirements {
-    rules: VecDeque<(Who, Moment)>,
+    rules: VecDeque<(RunnerFilter, Moment)>,
 }
 
 impl Retirements {
     /// Puts one in force for so long. The same one again gets the new end; beyond the cap the oldest ends.
-    pub fn add(&mut self, who: Who, now: Moment, within: Duration) {
+    pub fn add(&mut self, who: RunnerFilter, now: Moment, within: Duration) {
         self.rules.retain(|(known, until)| *known != who && now < *until);
         if self.rules.len() == RETIREMENTS {
             self.rules.pop_front();

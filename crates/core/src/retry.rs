@@ -7,7 +7,7 @@ use crate::limits::RETRY_PAUSE_AT_MOST;
 /// The pause after `failures` failed tries: `first` after one, twice as long after each further one, up to
 /// [`RETRY_PAUSE_AT_MOST`]. A longer first pause stays as it is.
 #[must_use]
-pub fn pause(first: Duration, failures: u32) -> Duration {
+pub fn backoff(first: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
     let longer = first.checked_mul(1 << doublings).unwrap_or(Duration::MAX);
     longer.min(RETRY_PAUSE_AT_MOST).max(first)
@@ -23,10 +23,10 @@ mod tests {
         for (failures, seconds) in
             [(0, 10), (1, 10), (2, 20), (3, 40), (9, 2560), (10, 3600), (u32::MAX, 3600)]
         {
-            assert_eq!(pause(first, failures), Duration::from_secs(seconds), "{failures}");
+            assert_eq!(backoff(first, failures), Duration::from_secs(seconds), "{failures}");
         }
-        assert_eq!(pause(Duration::ZERO, 7), Duration::ZERO);
-        assert_eq!(pause(Duration::from_secs(7200), 3), Duration::from_secs(7200));
-        assert_eq!(pause(Duration::MAX, 3), Duration::MAX);
+        assert_eq!(backoff(Duration::ZERO, 7), Duration::ZERO);
+        assert_eq!(backoff(Duration::from_secs(7200), 3), Duration::from_secs(7200));
+        assert_eq!(backoff(Duration::MAX, 3), Duration::MAX);
     }
 }

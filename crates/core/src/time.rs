@@ -40,13 +40,13 @@ impl Moment {
 
 /// A point in time that outlives the service: milliseconds since 1970, by the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Epoch(u64);
+pub struct Timestamp(u64);
 
-impl Epoch {
+impl Timestamp {
     /// The last moment that every database and every JSON reader can hold exactly (2^53 - 1).
     pub const LAST: Self = Self((1 << 53) - 1);
 
-    /// The moment `millis` milliseconds after 1970; [`Epoch::LAST`] at most.
+    /// The moment `millis` milliseconds after 1970; [`Timestamp::LAST`] at most.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         if millis < Self::LAST.0 { Self(millis) } else { Self::LAST }

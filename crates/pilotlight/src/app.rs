@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use pilotlight_core::delivery::Proof;
+use pilotlight_core::delivery::AckMode;
 use pilotlight_core::pool;
 use pilotlight_wire::events::Serves;
 use tokio::task::JoinSet;
@@ -73,8 +73,8 @@ impl App {
     /// When the address cannot be listened on, or a setting asks for what this machine cannot do.
     pub async fn start(config: &Config, only: Option<&[Part]>) -> anyhow::Result<Self> {
         let clock = Clock::start();
-        let proof = proof(config.warm_start.ack).await?;
-        let metrics = Metrics::new(proof);
+        let ack_mode = ack_mode(config.warm_start.ack).await?;
+        let metrics = Metrics::new(ack_mode);
         let at_most = listener::max_connections(config.server.max_connections)?;
         let connections = Connections::new(at_most, metrics.connections());
         let server = &config.server;
@@ -82,18 +82,18 @@ impl App {
         let (main, control) = sockets(server)?;
         let (address, control_address) = (main.address, control.as_ref().map(|listener| listener.address));
         let (watch, watching) = Watching::start(config, clock, &metrics)?;
-        let settings = settings(&config.warm_start, proof, connections.at_most());
+        let settings = settings(&config.warm_start, ack_mode, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), watch);
         let told = told(&config.warm_start);
         let wanted = |part| only.is_none_or(|only| only.contains(&part));
         let mut tasks = JoinSet::new();
         let jobs = if wanted(Part::Jobs) {
-            Some(jobs::start(config, (proof, clock), metrics.jobs(), &mut tasks).await?)
+            Some(jobs::start(config, (ack_mode, clock), metrics.jobs(), &mut tasks).await?)
         } else {
             None
         };
         let serves = Serves { warm_starts: wanted(Part::WarmStart), jobs: jobs.is_some() };
-        let about = About::new(proof, serves, told, address);
+        let about = About::new(ack_mode, serves, told, address);
         let feed = Feed::new(Arc::clone(&dispatcher), jobs.clone(), clock, about);
         let handles = Handles {
             dispatcher: Arc::clone(&dispatcher),
@@ -280,22 +280,22 @@ fn sockets(server: &Server) -> anyhow::Result<(BoundListener, Option<BoundListen
     Ok((main, control))
 }
 
-async fn proof(ack: Ack) -> anyhow::Result<Proof> {
+async fn ack_mode(ack: Ack) -> anyhow::Result<AckMode> {
     if ack == Ack::Off {
-        return Ok(Proof::Written);
+        return Ok(AckMode::Written);
     }
     if ack::kernel_reports_acks().await {
-        return Ok(Proof::Kernel);
+        return Ok(AckMode::Kernel);
     }
     let cannot = "this kernel does not tell of acknowledgements";
     if ack == Ack::On {
         anyhow::bail!("{cannot}, and warm_start.ack is on; set it to auto or off");
     }
     tracing::warn!("{cannot}: warm starts are unconfirmed");
-    Ok(Proof::Written)
+    Ok(AckMode::Written)
 }
 
-fn settings(config: &WarmStart, proof: Proof, connections: usize) -> Settings {
+fn settings(config: &WarmStart, ack_mode: AckMode, connections: usize) -> Settings {
     Settings {
         order: match config.order {
             Order::Newest => pool::Order::Newest,
@@ -303,7 +303,7 @@ fn settings(config: &WarmStart, proof: Proof, connections: usize) -> Settings {
         },
         connection_timeout: config.connection_timeout,
         polls_at_most: connections - connections / NOT_FOR_POLLS,
-        proof,
+        ack_mode,
         ack_deadline: config.ack_deadline,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pilotlight_core::time::{Epoch, Moment, micros, millis};
+use pilotlight_core::time::{Moment, Timestamp, micros, millis};
 
 /// The time line that began when the service started.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +38,8 @@ impl Clock {
 
     /// The wall clock as it is set now.
     #[must_use]
-    pub fn wall(self) -> Epoch {
-        Epoch::from_millis(millis(since_1970()))
+    pub fn wall(self) -> Timestamp {
+        Timestamp::from_millis(millis(since_1970()))
     }
 
     /// Waits until that moment.

@@ -4,12 +4,12 @@ use std::fs;
 use std::io::Write;
 use std::time::Duration;
 
-use pilotlight_core::delivery::{Answer, Delivery};
-use pilotlight_core::history::{Offered, Taker};
+use pilotlight_core::delivery::{Delivery, OfferOutcome};
+use pilotlight_core::history::{AssignedRunner, OfferRecord};
 use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
 use pilotlight_core::limits::{EXECUTING, EXECUTING_FOR, HISTORY};
-use pilotlight_core::matching::{Matching, Parking};
-use pilotlight_core::pool::{Chosen, Order, Poll, PollTiming, PoolKey};
+use pilotlight_core::matching::{Matching, ParkResult};
+use pilotlight_core::pool::{Order, Poll, PollTiming, PoolKey, SelectedPoll};
 use pilotlight_core::time::Moment;
 use pilotlight_sim::soak::either;
 
@@ -35,25 +35,25 @@ impl Crowd {
             let parking = self.matching.park(poll);
             if self.came.is_multiple_of(2) {
                 self.is_matched(&key);
-            } else if let Parking::Parked { id, .. } = parking {
+            } else if let ParkResult::Parked { id, .. } = parking {
                 self.matching.leave(id);
             }
         }
     }
 
     fn is_matched(&mut self, key: &PoolKey) {
-        let Some(Chosen { id, poll }) = self.matching.choose(key, self.now()) else { return };
-        self.matching.settle(Offered {
+        let Some(SelectedPoll { id, poll }) = self.matching.select(key, self.now()) else { return };
+        self.matching.finish_offer(OfferRecord {
             run: RunId::parse(&format!("run_{}", self.came)).expect("a made-up name is an id"),
             key: poll.key,
             at: self.now(),
             took: Duration::ZERO,
             dispatches: 1,
-            answer: Answer::Warm(Delivery::Acknowledged),
-            runner: Some(Taker {
+            answer: OfferOutcome::Warm(Delivery::Acknowledged),
+            runner: Some(AssignedRunner {
                 runner: poll.runner,
                 poll: id,
-                chosen_at: self.now(),
+                selected_at: self.now(),
                 waited: Duration::ZERO,
             }),
         });
@@ -85,13 +85,13 @@ fn only_the_latest_are_remembered_and_in_the_end_nobody() {
     let mut crowd = Crowd::new();
     crowd.comes(2 * HISTORY.max(EXECUTING) as u64 + 1000);
     let matching = &mut crowd.matching;
-    assert_eq!((matching.history().len(), matching.executing().len()), (HISTORY, EXECUTING));
-    let oldest = matching.executing().iter().map(|execution| execution.since).min();
+    assert_eq!((matching.history().len(), matching.active_runs().len()), (HISTORY, EXECUTING));
+    let oldest = matching.active_runs().iter().map(|execution| execution.since).min();
     assert_eq!(oldest, Some(Moment::from_micros(1002)));
-    matching.keep(Moment::from_micros(1002).after(EXECUTING_FOR));
-    assert_eq!(matching.executing().len(), EXECUTING - 1);
-    matching.keep(Moment::from_micros(crowd.came).after(EXECUTING_FOR));
-    assert!(matching.executing().is_empty());
+    matching.expire(Moment::from_micros(1002).after(EXECUTING_FOR));
+    assert_eq!(matching.active_runs().len(), EXECUTING - 1);
+    matching.expire(Moment::from_micros(crowd.came).after(EXECUTING_FOR));
+    assert!(matching.active_runs().is_empty());
     assert!(matching.pools().is_empty() && matching.pools().keys().next().is_none());
 }
 

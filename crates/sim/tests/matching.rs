@@ -2,11 +2,11 @@
 
 use std::thread;
 
-use pilotlight_core::delivery::Proof::{Kernel, Written};
+use pilotlight_core::delivery::AckMode::{Kernel, Written};
 use pilotlight_core::pool::Order;
 use pilotlight_sim::matching::attack::{attack, replay};
 use pilotlight_sim::matching::event::Event::{
-    Choose, Clear, Drain, Keep, Leave, Offer, Park, Retire, See, Settle, Unread,
+    Clear, Drain, Expire, FinishOffer, Leave, Offer, Park, Retire, See, SelectPoll, Unread,
 };
 use pilotlight_sim::matching::event::Seen::Acknowledged;
 use pilotlight_sim::matching::event::{Names, Seen, Settings, Timed};
@@ -61,7 +61,7 @@ const fn park(poll: u32, runner: u16) -> pilotlight_sim::matching::event::Event 
 }
 
 const fn offer(run: u32) -> pilotlight_sim::matching::event::Event {
-    Offer { run, pool: 0, spelling: 1, proof: Kernel, bytes: 1000 }
+    Offer { run, pool: 0, spelling: 1, ack_mode: Kernel, bytes: 1000 }
 }
 
 const HOUR_US: u64 = 3_600_000_000;
@@ -71,11 +71,11 @@ fn a_runner_that_polled_and_left_before_the_offer_settles_does_not_execute() {
     holds(&[
         (0, park(1, 1)),
         (1, offer(1)),
-        (1, Choose { run: 1 }),
+        (1, SelectPoll { run: 1 }),
         (2, See { run: 1, seen: Acknowledged }),
         (3, park(2, 1)),
         (4, Leave { poll: 2 }),
-        (5, Settle { run: 1 }),
+        (5, FinishOffer { run: 1 }),
     ]);
 }
 
@@ -84,11 +84,11 @@ fn a_runner_that_is_turned_away_before_the_offer_settles_does_not_execute() {
     holds(&[
         (0, park(1, 1)),
         (1, offer(1)),
-        (1, Choose { run: 1 }),
+        (1, SelectPoll { run: 1 }),
         (2, See { run: 1, seen: Acknowledged }),
         (3, Drain),
         (4, park(2, 1)),
-        (5, Settle { run: 1 }),
+        (5, FinishOffer { run: 1 }),
     ]);
 }
 
@@ -97,9 +97,9 @@ fn an_unread_run_is_not_executed_though_the_history_was_cleared() {
     holds(&[
         (0, park(1, 1)),
         (1, offer(1)),
-        (1, Choose { run: 1 }),
+        (1, SelectPoll { run: 1 }),
         (2, See { run: 1, seen: Acknowledged }),
-        (3, Settle { run: 1 }),
+        (3, FinishOffer { run: 1 }),
         (4, Clear),
         (5, Unread { run: 1 }),
     ]);
@@ -111,14 +111,14 @@ fn an_unread_run_that_is_executed_by_now_stays_so() {
     holds(&[
         (0, park(1, 1)),
         (1, offer(1)),
-        (1, Choose { run: 1 }),
+        (1, SelectPoll { run: 1 }),
         (2, See { run: 1, seen: Acknowledged }),
-        (3, Settle { run: 1 }),
+        (3, FinishOffer { run: 1 }),
         (4, park(2, 1)),
         (5, offer(6)),
-        (5, Choose { run: 6 }),
+        (5, SelectPoll { run: 6 }),
         (6, See { run: 6, seen: Acknowledged }),
-        (7, Settle { run: 6 }),
+        (7, FinishOffer { run: 6 }),
         (8, Unread { run: 1 }),
     ]);
 }
@@ -129,16 +129,16 @@ fn a_runner_is_not_forgotten_for_the_age_of_another() {
     holds(&[
         (0, park(1, 1)),
         (1, offer(1)),
-        (1, Choose { run: 1 }),
+        (1, SelectPoll { run: 1 }),
         (2, See { run: 1, seen: Acknowledged }),
-        (3, Settle { run: 1 }),
+        (3, FinishOffer { run: 1 }),
         (22 * HOUR_US, park(2, 1)),
         (22 * HOUR_US + 1, park(3, 2)),
         (22 * HOUR_US + 2, offer(2)),
-        (22 * HOUR_US + 2, Choose { run: 2 }),
+        (22 * HOUR_US + 2, SelectPoll { run: 2 }),
         (22 * HOUR_US + 3, See { run: 2, seen: Acknowledged }),
-        (22 * HOUR_US + 4, Settle { run: 2 }),
-        (24 * HOUR_US + 4, Keep),
+        (22 * HOUR_US + 4, FinishOffer { run: 2 }),
+        (24 * HOUR_US + 4, Expire),
     ]);
 }
 
@@ -160,19 +160,19 @@ fn a_run_is_offered_three_times_at_most_and_each_poll_has_one() {
         (0, park(3, 3)),
         (0, park(4, 4)),
         (1, offer(1)),
-        (1, Choose { run: 1 }),
+        (1, SelectPoll { run: 1 }),
         (2, See { run: 1, seen: Seen::Ended }),
-        (2, Choose { run: 1 }),
+        (2, SelectPoll { run: 1 }),
         (3, See { run: 1, seen: Seen::Written }),
         (50_002, See { run: 1, seen: Seen::Look }),
         (260_000, See { run: 1, seen: Seen::Look }),
-        (260_000, Choose { run: 1 }),
+        (260_000, SelectPoll { run: 1 }),
         (260_001, See { run: 1, seen: Seen::Ended }),
-        (260_002, Choose { run: 1 }),
-        (260_002, Settle { run: 1 }),
-        (260_003, Offer { run: 2, pool: 0, spelling: 5, proof: Written, bytes: 1 }),
-        (260_003, Choose { run: 2 }),
+        (260_002, SelectPoll { run: 1 }),
+        (260_002, FinishOffer { run: 1 }),
+        (260_003, Offer { run: 2, pool: 0, spelling: 5, ack_mode: Written, bytes: 1 }),
+        (260_003, SelectPoll { run: 2 }),
         (260_004, See { run: 2, seen: Seen::Written }),
-        (260_005, Settle { run: 2 }),
+        (260_005, FinishOffer { run: 2 }),
     ]);
 }

@@ -9,7 +9,7 @@ use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
     Change, Freshness, Full, Job, JobId, Options, Refused, Room, Rules, Status, Waiting,
 };
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 /// What the store must know to decide as configured.
 #[derive(Debug, Clone)]
@@ -151,7 +151,7 @@ pub struct Backlog {
     pub waiting: Waiting,
     /// When the next job's time comes, if one is delayed. In the past when there were too many to make ready at once:
     /// ask again.
-    pub next_at: Option<Epoch>,
+    pub next_at: Option<Timestamp>,
 }
 
 /// What is asked of a list of jobs.
@@ -184,9 +184,9 @@ pub struct Runner {
     /// What it can do.
     pub capabilities: Vec<String>,
     /// When it registered.
-    pub registered_at: Epoch,
+    pub registered_at: Timestamp,
     /// When it last asked for anything.
-    pub seen_at: Epoch,
+    pub seen_at: Timestamp,
 }
 
 /// What is kept of ended jobs.
@@ -222,7 +222,7 @@ pub struct HookCall {
     /// What happened to it.
     pub event: HookEvent,
     /// When.
-    pub at: Epoch,
+    pub at: Timestamp,
     /// How often it was tried in vain.
     pub failures: u32,
 }

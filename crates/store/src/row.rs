@@ -8,7 +8,7 @@ use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
     Executing, Failure, Fingerprint, Hold, Job, JobId, Lease, Options, Progress, State, Status,
 };
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 use crate::error::Error;
 
@@ -108,7 +108,7 @@ impl Phase {
     ];
 
     /// Where this job stands now.
-    pub(crate) fn of(job: &Job, now: Epoch) -> Self {
+    pub(crate) fn of(job: &Job, now: Timestamp) -> Self {
         match &job.state {
             State::Pending if job.ready_at <= now => Self::Ready,
             State::Pending => Self::Delayed,
@@ -165,7 +165,7 @@ impl Phase {
 
 impl Row {
     /// A job as it is stored at `now`.
-    pub(crate) fn of(job: &Job, now: Epoch) -> Self {
+    pub(crate) fn of(job: &Job, now: Timestamp) -> Self {
         let mut row = Self::at_rest(job, now);
         if let Some(hold) = job.hold() {
             row.runner = Some(hold.runner.as_str().to_owned());
@@ -192,7 +192,7 @@ impl Row {
         row
     }
 
-    fn at_rest(job: &Job, now: Epoch) -> Self {
+    fn at_rest(job: &Job, now: Timestamp) -> Self {
         Self {
             id: job.id.as_bytes().to_vec(),
             job_type: job.job_type.as_str().to_owned(),
@@ -292,7 +292,7 @@ impl Row {
         Ok(Some(Hold { runner, since: epoch(some(self.held_at, "held_at")?, "held_at")? }))
     }
 
-    fn until(&self) -> Result<Option<Epoch>, Error> {
+    fn until(&self) -> Result<Option<Timestamp>, Error> {
         self.until_at.map(|at| epoch(at, "until_at")).transpose()
     }
 
@@ -307,14 +307,14 @@ impl Row {
     }
 }
 
-/// A time as it is stored: every [`Epoch`] fits.
-pub(crate) fn time(at: Epoch) -> i64 {
+/// A time as it is stored: every [`Timestamp`] fits.
+pub(crate) fn time(at: Timestamp) -> i64 {
     at.as_millis().cast_signed()
 }
 
 /// A time as it was stored.
-pub(crate) fn epoch(stored: i64, column: &str) -> Result<Epoch, Error> {
-    number(stored, column).map(Epoch::from_millis)
+pub(crate) fn epoch(stored: i64, column: &str) -> Result<Timestamp, Error> {
+    number(stored, column).map(Timestamp::from_millis)
 }
 
 /// A number that must fit.

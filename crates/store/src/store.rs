@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Change, Event, Job, JobId};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 use crate::error::Error;
 use crate::records::{
@@ -16,12 +16,12 @@ use crate::records::{
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// The time by the store's own clock; `None` when it goes by that of this machine.
-    async fn clock(&self) -> Result<Option<Epoch>, Error>;
+    async fn clock(&self) -> Result<Option<Timestamp>, Error>;
 
     /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
     /// was seen before decides first: the job that it stands for is known, with no further caller. A new job needs room:
     /// `core::job::Room` says whether there is.
-    async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error>;
+    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<Submitted, Error>;
 
     /// The current job of a key, with its end if it has one. Changes nothing.
     async fn lookup(&self, key: CacheKey) -> Result<Option<Found>, Error>;
@@ -34,21 +34,26 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Says something about a job; `core::job` decides what it changes. What the payload brings is kept with it. A job
     /// that completes and is not the current one of its key is held against that one (`Job::settle`).
-    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> Result<Said, Error>;
+    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Timestamp) -> Result<Said, Error>;
 
     /// Dispatches the next ready job of these types to a runner: the highest priority, then the first submitted.
     async fn dispatch(
         &self,
         types: &[JobType],
         runner: &RunnerId,
-        now: Epoch,
+        now: Timestamp,
     ) -> Result<Option<Handed>, Error>;
 
     /// The ready jobs of these types in the order they were submitted, at most so many. Changes nothing.
-    async fn available(&self, types: &[JobType], at_most: usize, now: Epoch) -> Result<Vec<Handed>, Error>;
+    async fn available(
+        &self,
+        types: &[JobType],
+        at_most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Handed>, Error>;
 
     /// What waits for runners. Delayed jobs whose time has come are ready from here on.
-    async fn backlog(&self, now: Epoch) -> Result<Backlog, Error>;
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error>;
 
     /// Tells jobs that are due (`Job::due_at`) that time has passed, at most so many, and returns those that changed.
     /// Nobody could be heard before `listening_since`, so no runner counts as silent until a whole heartbeat's
@@ -56,34 +61,39 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn sweep(
         &self,
         at_most: usize,
-        listening_since: Epoch,
-        now: Epoch,
+        listening_since: Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<(Job, Change)>, Error>;
 
     /// Forgets ended jobs as retention says.
-    async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error>;
+    async fn prune(&self, retention: Retention, now: Timestamp) -> Result<Pruned, Error>;
 
     /// Completed jobs of these types that equal submissions find and that were not checked since `before`, the longest
     /// unchecked first, at most so many. Changes nothing.
-    async fn unchecked(&self, types: &[JobType], before: Epoch, at_most: usize) -> Result<Vec<Found>, Error>;
+    async fn unchecked(
+        &self,
+        types: &[JobType],
+        before: Timestamp,
+        at_most: usize,
+    ) -> Result<Vec<Found>, Error>;
 
     /// Remembers that a job's result was found valid at `now`.
-    async fn checked(&self, id: JobId, now: Epoch) -> Result<(), Error>;
+    async fn checked(&self, id: JobId, now: Timestamp) -> Result<(), Error>;
 
     /// Jobs, the newest first, and how many there are of that status. The status is as of `now`.
-    async fn jobs(&self, wanted: Listed, now: Epoch) -> Result<(Vec<Job>, u64), Error>;
+    async fn jobs(&self, wanted: Listed, now: Timestamp) -> Result<(Vec<Job>, u64), Error>;
 
     /// Forgets these jobs, whatever they are about. Returns those that were there.
     async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error>;
 
     /// How many jobs and runners there are. Runners seen after `active_since` are active.
-    async fn counts(&self, active_since: Epoch, now: Epoch) -> Result<Counts, Error>;
+    async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error>;
 
     /// Remembers a runner; one of the same identity is replaced.
     async fn register(&self, runner: Runner) -> Result<(), Error>;
 
     /// Remembers that a runner was heard of. Says whether it is registered.
-    async fn seen(&self, runner: &RunnerId, now: Epoch) -> Result<bool, Error>;
+    async fn seen(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error>;
 
     /// A runner.
     async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error>;
@@ -93,7 +103,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Forgets runners that were last seen before `before` and that no job names, the longest unseen first, at most so
     /// many. Returns how many.
-    async fn forget_runners(&self, before: Epoch, at_most: usize) -> Result<u64, Error>;
+    async fn forget_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error>;
 
     /// The last jobs that a runner has or had, the newest first, at most so many.
     async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error>;
@@ -104,18 +114,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         &self,
         room: &[(JobType, usize)],
         lease: std::time::Duration,
-        now: Epoch,
+        now: Timestamp,
     ) -> Result<Vec<HookCall>, Error>;
 
     /// A telling was heard, or given up.
     async fn hook_done(&self, id: HookId) -> Result<(), Error>;
 
     /// A telling failed; it is tried again at that time.
-    async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error>;
+    async fn hook_failed(&self, id: HookId, again_at: Timestamp) -> Result<(), Error>;
 
     /// Forgets tellings of types of which nobody is told (`Settings::hooked`) that were due before `before`, at most so
     /// many. Returns how many.
-    async fn drop_hooks(&self, before: Epoch, at_most: usize) -> Result<u64, Error>;
+    async fn drop_hooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error>;
 
     /// Bytes of parameters, results and consoles of all jobs.
     async fn bytes(&self) -> Result<u64, Error>;

@@ -13,7 +13,7 @@ use fastrand::Rng;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Event, Fingerprint, Freshness, JobId, Lease, Options, Room, Rules, Word};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Console, Limits, NewJob, Payload, Said, Settings, Store, Submitted};
 use tokio::task::JoinSet;
@@ -72,7 +72,7 @@ async fn store_each(store: Arc<dyn Store>, caller: u64, jobs: u64) -> Result<()>
     Ok(())
 }
 
-async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Epoch) -> Result<JobId> {
+async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Timestamp) -> Result<JobId> {
     let (mut random, mut key) = ([0; 10], [0; 32]);
     rng.fill(&mut random);
     rng.fill(&mut key);
@@ -93,7 +93,7 @@ async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Epoch) -> 
     }
 }
 
-async fn complete(store: &dyn Store, job: JobId, at: Epoch) -> Result<()> {
+async fn complete(store: &dyn Store, job: JobId, at: Timestamp) -> Result<()> {
     let runner = RunnerId::parse("bench")?;
     said(store.say(job, Event::Claim { runner: runner.clone() }, Payload::default(), at).await?)?;
     let word = Word { runner, lease: Some(Lease::new(1)) };
@@ -113,9 +113,9 @@ fn said(said: Said) -> Result<()> {
     }
 }
 
-fn now() -> Result<Epoch> {
+fn now() -> Result<Timestamp> {
     let millis = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-    Ok(Epoch::from_millis(u64::try_from(millis)?))
+    Ok(Timestamp::from_millis(u64::try_from(millis)?))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share of ten days")]

@@ -4,167 +4,184 @@ use super::*;
 
 const PROGRAM: Caller = Caller {
     network_is_allowed: true,
-    place: Place::Here,
-    page: Page::None,
-    key: Key::None,
-    session: Session::None,
+    peer_origin: PeerOrigin::Loopback,
+    web_origin: WebOrigin::None,
+    key: PresentedKey::None,
+    session: SessionState::None,
 };
-const AFAR: Caller = Caller { place: Place::OtherMachine, ..PROGRAM };
-const OPERATORS: [Asked; 2] = [Asked::Look, Asked::Change];
-const CLIENTS: [Asked; 5] =
-    [Asked::Submit, Asked::SubmitQuestion, Asked::Run, Asked::AdminQuestion, Asked::AdminChange];
+const AFAR: Caller = Caller { peer_origin: PeerOrigin::OtherMachine, ..PROGRAM };
+const OPERATORS: [Permission; 2] = [Permission::DashboardRead, Permission::DashboardWrite];
+const CLIENTS: [Permission; 5] = [
+    Permission::JobsWrite,
+    Permission::JobsRead,
+    Permission::RunnerApi,
+    Permission::AdminRead,
+    Permission::AdminWrite,
+];
 const ADMIN: Scopes = Scopes::only(Scope::Admin);
 const RUNNER: Scopes = Scopes::only(Scope::Runner);
 const SUBMIT: Scopes = Scopes::only(Scope::Submit);
-const ALL: Scopes = ADMIN.and(RUNNER).and(SUBMIT);
+const ALL: Scopes = ADMIN.union(RUNNER).union(SUBMIT);
 
 #[test]
 fn the_protocol_is_for_allowed_networks_and_never_for_pages() {
     for keys in [Scopes::NONE, ALL] {
-        assert_eq!(decide(Asked::Protocol, keys, AFAR), Ok(()));
+        assert_eq!(authorize(Permission::Protocol, keys, AFAR), Ok(()));
         let stranger = Caller { network_is_allowed: false, ..AFAR };
-        assert_eq!(decide(Asked::Protocol, keys, stranger), Err(Denied::Network));
-        for page in [Page::Own, Page::Foreign] {
-            let caller = Caller { page, ..PROGRAM };
-            assert_eq!(decide(Asked::Protocol, keys, caller), Err(Denied::FromPage));
+        assert_eq!(authorize(Permission::Protocol, keys, stranger), Err(AccessDenied::Network));
+        for web_origin in [WebOrigin::SameOrigin, WebOrigin::CrossOrigin] {
+            let caller = Caller { web_origin, ..PROGRAM };
+            assert_eq!(authorize(Permission::Protocol, keys, caller), Err(AccessDenied::FromWebPage));
         }
     }
 }
 
 #[test]
 fn without_keys_everything_else_is_for_this_machine() {
-    for asked in OPERATORS.into_iter().chain(CLIENTS).chain([Asked::Shell]) {
-        assert_eq!(decide(asked, Scopes::NONE, PROGRAM), Ok(()), "{asked:?}");
-        for (place, denied) in [
-            (Place::OtherMachine, Denied::OtherMachine),
-            (Place::BehindProxy, Denied::BehindProxy),
-            (Place::OtherName, Denied::OtherName),
+    for permission in OPERATORS.into_iter().chain(CLIENTS).chain([Permission::DashboardPage]) {
+        assert_eq!(authorize(permission, Scopes::NONE, PROGRAM), Ok(()), "{permission:?}");
+        for (peer_origin, denied) in [
+            (PeerOrigin::OtherMachine, AccessDenied::OtherMachine),
+            (PeerOrigin::BehindProxy, AccessDenied::BehindProxy),
+            (PeerOrigin::NonLoopbackHost, AccessDenied::NonLoopbackHost),
         ] {
-            let session = Session::WithToken;
-            let caller = Caller { place, session, key: Key::Of(ADMIN), ..PROGRAM };
-            assert_eq!(decide(asked, Scopes::NONE, caller), Err(denied), "{asked:?}");
+            let session = SessionState::WithCsrfToken;
+            let caller = Caller { peer_origin, session, key: PresentedKey::Known(ADMIN), ..PROGRAM };
+            assert_eq!(authorize(permission, Scopes::NONE, caller), Err(denied), "{permission:?}");
         }
     }
 }
 
 #[test]
 fn operators_with_keys_show_one_or_a_session_from_everywhere() {
-    for asked in OPERATORS {
-        assert_eq!(decide(asked, ADMIN, PROGRAM), Err(Denied::NoKey), "{asked:?}");
-        let with = |key| decide(asked, ALL, Caller { key, ..AFAR });
-        assert_eq!(with(Key::Of(ADMIN)), Ok(()), "{asked:?}");
-        assert_eq!(with(Key::Of(ALL)), Ok(()), "{asked:?}");
-        assert_eq!(with(Key::Unknown), Err(Denied::UnknownKey), "{asked:?}");
-        assert_eq!(with(Key::Of(RUNNER.and(SUBMIT))), Err(Denied::OtherScope), "{asked:?}");
-        let open = Caller { session: Session::Open, ..AFAR };
-        let reads = if asked == Asked::Change { Err(Denied::NoToken) } else { Ok(()) };
-        assert_eq!(decide(asked, ALL, open), reads, "{asked:?}");
+    for permission in OPERATORS {
+        assert_eq!(authorize(permission, ADMIN, PROGRAM), Err(AccessDenied::NoKey), "{permission:?}");
+        let with = |key| authorize(permission, ALL, Caller { key, ..AFAR });
+        assert_eq!(with(PresentedKey::Known(ADMIN)), Ok(()), "{permission:?}");
+        assert_eq!(with(PresentedKey::Known(ALL)), Ok(()), "{permission:?}");
+        assert_eq!(with(PresentedKey::Unknown), Err(AccessDenied::UnknownKey), "{permission:?}");
+        assert_eq!(
+            with(PresentedKey::Known(RUNNER.union(SUBMIT))),
+            Err(AccessDenied::WrongScope),
+            "{permission:?}"
+        );
+        let open = Caller { session: SessionState::Open, ..AFAR };
+        let reads =
+            if permission == Permission::DashboardWrite { Err(AccessDenied::NoCsrfToken) } else { Ok(()) };
+        assert_eq!(authorize(permission, ALL, open), reads, "{permission:?}");
     }
-    assert_eq!(decide(Asked::Shell, ALL, AFAR), Ok(()));
+    assert_eq!(authorize(Permission::DashboardPage, ALL, AFAR), Ok(()));
 }
 
 #[test]
 fn keys_of_others_shut_nobody_out_of_the_dashboard() {
-    for asked in OPERATORS.into_iter().chain([Asked::Shell]) {
-        assert_eq!(decide(asked, RUNNER.and(SUBMIT), PROGRAM), Ok(()), "{asked:?}");
-        assert_eq!(decide(asked, RUNNER, AFAR), Err(Denied::OtherMachine), "{asked:?}");
+    for permission in OPERATORS.into_iter().chain([Permission::DashboardPage]) {
+        assert_eq!(authorize(permission, RUNNER.union(SUBMIT), PROGRAM), Ok(()), "{permission:?}");
+        assert_eq!(authorize(permission, RUNNER, AFAR), Err(AccessDenied::OtherMachine), "{permission:?}");
     }
 }
 
 #[test]
 fn each_client_of_jobs_needs_the_key_that_is_for_it() {
-    use Denied::WrongKey;
-    for (asked, shown, may) in [
-        (Asked::Submit, SUBMIT, Ok(())),
-        (Asked::Submit, RUNNER, Err(WrongKey(Scope::Submit))),
-        (Asked::Submit, ADMIN, Err(WrongKey(Scope::Submit))),
-        (Asked::Submit, ADMIN.and(SUBMIT), Ok(())),
-        (Asked::SubmitQuestion, SUBMIT, Ok(())),
-        (Asked::SubmitQuestion, RUNNER, Err(WrongKey(Scope::Submit))),
-        (Asked::SubmitQuestion, ADMIN, Err(WrongKey(Scope::Submit))),
-        (Asked::Run, RUNNER, Ok(())),
-        (Asked::Run, SUBMIT, Err(WrongKey(Scope::Runner))),
-        (Asked::Run, ADMIN, Err(WrongKey(Scope::Runner))),
-        (Asked::AdminQuestion, ADMIN, Ok(())),
-        (Asked::AdminQuestion, RUNNER, Ok(())),
-        (Asked::AdminQuestion, SUBMIT, Err(WrongKey(Scope::Admin))),
-        (Asked::AdminChange, ADMIN, Ok(())),
-        (Asked::AdminChange, RUNNER, Err(WrongKey(Scope::Admin))),
-        (Asked::AdminChange, SUBMIT, Err(WrongKey(Scope::Admin))),
+    use AccessDenied::WrongKey;
+    for (permission, shown, may) in [
+        (Permission::JobsWrite, SUBMIT, Ok(())),
+        (Permission::JobsWrite, RUNNER, Err(WrongKey(Scope::Submit))),
+        (Permission::JobsWrite, ADMIN, Err(WrongKey(Scope::Submit))),
+        (Permission::JobsWrite, ADMIN.union(SUBMIT), Ok(())),
+        (Permission::JobsRead, SUBMIT, Ok(())),
+        (Permission::JobsRead, RUNNER, Err(WrongKey(Scope::Submit))),
+        (Permission::JobsRead, ADMIN, Err(WrongKey(Scope::Submit))),
+        (Permission::RunnerApi, RUNNER, Ok(())),
+        (Permission::RunnerApi, SUBMIT, Err(WrongKey(Scope::Runner))),
+        (Permission::RunnerApi, ADMIN, Err(WrongKey(Scope::Runner))),
+        (Permission::AdminRead, ADMIN, Ok(())),
+        (Permission::AdminRead, RUNNER, Ok(())),
+        (Permission::AdminRead, SUBMIT, Err(WrongKey(Scope::Admin))),
+        (Permission::AdminWrite, ADMIN, Ok(())),
+        (Permission::AdminWrite, RUNNER, Err(WrongKey(Scope::Admin))),
+        (Permission::AdminWrite, SUBMIT, Err(WrongKey(Scope::Admin))),
     ] {
-        for place in [AFAR, PROGRAM] {
+        for base in [AFAR, PROGRAM] {
             // Whoever shows a key may be any page: it has no other right than the key's.
-            for page in [Page::None, Page::Own, Page::Foreign] {
-                let caller = Caller { page, key: Key::Of(shown), ..place };
-                assert_eq!(decide(asked, ALL, caller), may, "{asked:?} {shown:?}");
+            for web_origin in [WebOrigin::None, WebOrigin::SameOrigin, WebOrigin::CrossOrigin] {
+                let caller = Caller { web_origin, key: PresentedKey::Known(shown), ..base };
+                assert_eq!(authorize(permission, ALL, caller), may, "{permission:?} {shown:?}");
             }
         }
     }
-    for asked in CLIENTS {
-        assert_eq!(decide(asked, ALL, PROGRAM), Err(Denied::NoKey), "{asked:?}");
-        let unknown = Caller { key: Key::Unknown, ..PROGRAM };
-        assert_eq!(decide(asked, ALL, unknown), Err(Denied::UnknownKey), "{asked:?}");
+    for permission in CLIENTS {
+        assert_eq!(authorize(permission, ALL, PROGRAM), Err(AccessDenied::NoKey), "{permission:?}");
+        let unknown = Caller { key: PresentedKey::Unknown, ..PROGRAM };
+        assert_eq!(authorize(permission, ALL, unknown), Err(AccessDenied::UnknownKey), "{permission:?}");
     }
 }
 
 #[test]
 fn with_any_key_configured_a_scope_without_one_is_closed_and_says_what_to_set() {
-    for (asked, keys, scope) in [
-        (Asked::Submit, ADMIN.and(RUNNER), Scope::Submit),
-        (Asked::SubmitQuestion, ADMIN.and(RUNNER), Scope::Submit),
-        (Asked::Run, ADMIN.and(SUBMIT), Scope::Runner),
-        (Asked::AdminQuestion, SUBMIT, Scope::Admin),
-        (Asked::AdminChange, SUBMIT.and(RUNNER), Scope::Admin),
+    for (permission, keys, scope) in [
+        (Permission::JobsWrite, ADMIN.union(RUNNER), Scope::Submit),
+        (Permission::JobsRead, ADMIN.union(RUNNER), Scope::Submit),
+        (Permission::RunnerApi, ADMIN.union(SUBMIT), Scope::Runner),
+        (Permission::AdminRead, SUBMIT, Scope::Admin),
+        (Permission::AdminWrite, SUBMIT.union(RUNNER), Scope::Admin),
     ] {
-        for key in [Key::None, Key::Unknown, Key::Of(SUBMIT)] {
+        for key in [PresentedKey::None, PresentedKey::Unknown, PresentedKey::Known(SUBMIT)] {
             let caller = Caller { key, ..PROGRAM };
-            if key != Key::Of(SUBMIT) || scope != Scope::Submit {
-                assert_eq!(decide(asked, keys, caller), Err(Denied::NoneConfigured(scope)), "{asked:?}");
+            if key != PresentedKey::Known(SUBMIT) || scope != Scope::Submit {
+                assert_eq!(
+                    authorize(permission, keys, caller),
+                    Err(AccessDenied::NoneConfigured(scope)),
+                    "{permission:?}"
+                );
             }
         }
     }
-    let runner = Caller { key: Key::Of(RUNNER), ..AFAR };
-    assert_eq!(decide(Asked::AdminQuestion, RUNNER, runner), Ok(()));
-    let text = Denied::NoneConfigured(Scope::Submit).to_string();
+    let runner = Caller { key: PresentedKey::Known(RUNNER), ..AFAR };
+    assert_eq!(authorize(Permission::AdminRead, RUNNER, runner), Ok(()));
+    let text = AccessDenied::NoneConfigured(Scope::Submit).to_string();
     assert!(text.contains("auth.submit_keys"), "{text}");
 }
 
 #[test]
 fn an_operators_session_submits_and_administers_and_never_executes() {
-    for (asked, open, with_token) in [
-        (Asked::Submit, Err(Denied::NoToken), Ok(())),
-        (Asked::SubmitQuestion, Ok(()), Ok(())),
-        (Asked::AdminQuestion, Ok(()), Ok(())),
-        (Asked::AdminChange, Err(Denied::NoToken), Ok(())),
-        (Asked::Run, Err(Denied::NoKey), Err(Denied::NoKey)),
+    for (permission, open, with_token) in [
+        (Permission::JobsWrite, Err(AccessDenied::NoCsrfToken), Ok(())),
+        (Permission::JobsRead, Ok(()), Ok(())),
+        (Permission::AdminRead, Ok(()), Ok(())),
+        (Permission::AdminWrite, Err(AccessDenied::NoCsrfToken), Ok(())),
+        (Permission::RunnerApi, Err(AccessDenied::NoKey), Err(AccessDenied::NoKey)),
     ] {
-        for (session, may) in [(Session::Open, open), (Session::WithToken, with_token)] {
+        for (session, may) in [(SessionState::Open, open), (SessionState::WithCsrfToken, with_token)] {
             let caller = Caller { session, ..AFAR };
-            assert_eq!(decide(asked, ALL, caller), may, "{asked:?}");
-            let foreign = Caller { page: Page::Foreign, ..caller };
-            assert_eq!(decide(asked, ALL, foreign), Err(Denied::NoKey), "{asked:?}");
+            assert_eq!(authorize(permission, ALL, caller), may, "{permission:?}");
+            let foreign = Caller { web_origin: WebOrigin::CrossOrigin, ..caller };
+            assert_eq!(authorize(permission, ALL, foreign), Err(AccessDenied::NoKey), "{permission:?}");
             // Without admin keys nobody has signed in: a session is whoever's who asked for one.
-            let here = Caller { place: Place::Here, ..caller };
-            assert!(decide(asked, SUBMIT, here).is_err(), "{asked:?}");
+            let here = Caller { peer_origin: PeerOrigin::Loopback, ..caller };
+            assert!(authorize(permission, SUBMIT, here).is_err(), "{permission:?}");
         }
-        let own = Caller { page: Page::Own, session: Session::WithToken, ..AFAR };
-        assert_eq!(decide(asked, ALL, own), with_token, "{asked:?}");
+        let own = Caller { web_origin: WebOrigin::SameOrigin, session: SessionState::WithCsrfToken, ..AFAR };
+        assert_eq!(authorize(permission, ALL, own), with_token, "{permission:?}");
     }
-    let own = Caller { page: Page::Own, session: Session::Open, ..AFAR };
-    for asked in [Asked::SubmitQuestion, Asked::AdminQuestion] {
-        assert_eq!(decide(asked, ALL, own), Err(Denied::NoToken), "{asked:?}");
+    let own = Caller { web_origin: WebOrigin::SameOrigin, session: SessionState::Open, ..AFAR };
+    for permission in [Permission::JobsRead, Permission::AdminRead] {
+        assert_eq!(authorize(permission, ALL, own), Err(AccessDenied::NoCsrfToken), "{permission:?}");
     }
 }
 
 #[test]
 fn another_page_may_nothing_without_a_clients_key_and_the_own_page_needs_its_token() {
-    let without_keys = CLIENTS.into_iter().chain(OPERATORS).map(|asked| (asked, Scopes::NONE));
-    for (asked, keys) in OPERATORS.into_iter().map(|asked| (asked, ALL)).chain(without_keys) {
-        let own = |session| decide(asked, keys, Caller { page: Page::Own, session, ..PROGRAM });
-        assert_eq!(own(Session::WithToken), Ok(()), "{asked:?}");
-        assert_eq!(own(Session::Open), Err(Denied::NoToken), "{asked:?}");
-        let foreign = Caller { page: Page::Foreign, session: Session::WithToken, ..PROGRAM };
-        let with_key = Caller { key: Key::Of(ALL), ..foreign };
-        assert_eq!(decide(asked, keys, with_key), Err(Denied::FromPage), "{asked:?}");
+    let without_keys = CLIENTS.into_iter().chain(OPERATORS).map(|permission| (permission, Scopes::NONE));
+    for (permission, keys) in OPERATORS.into_iter().map(|permission| (permission, ALL)).chain(without_keys) {
+        let own = |session| {
+            authorize(permission, keys, Caller { web_origin: WebOrigin::SameOrigin, session, ..PROGRAM })
+        };
+        assert_eq!(own(SessionState::WithCsrfToken), Ok(()), "{permission:?}");
+        assert_eq!(own(SessionState::Open), Err(AccessDenied::NoCsrfToken), "{permission:?}");
+        let foreign =
+            Caller { web_origin: WebOrigin::CrossOrigin, session: SessionState::WithCsrfToken, ..PROGRAM };
+        let with_key = Caller { key: PresentedKey::Known(ALL), ..foreign };
+        assert_eq!(authorize(permission, keys, with_key), Err(AccessDenied::FromWebPage), "{permission:?}");
     }
 }

@@ -3,13 +3,13 @@
 //!
 //! In reading order:
 
-mod form;
-pub use form::canonical;
+mod writer;
+pub use writer::canonical;
 
 mod number;
 
-mod scan;
-pub use scan::BadJson;
+mod tokenizer;
+pub use tokenizer::BadJson;
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ const SHORT: usize = 15;
 const LONGEST: usize = 17;
 
 /// A JSON number by its parts, each as it stands in the text.
-pub(super) struct Spelled<'a> {
+pub(super) struct NumberLiteral<'a> {
     pub(super) text: &'a str,
     pub(super) is_negative: bool,
     /// Digits before the point.
@@ -30,7 +30,7 @@ pub(super) struct Spelled<'a> {
     pub(super) exponent: &'a str,
 }
 
-impl Spelled<'_> {
+impl NumberLiteral<'_> {
     /// What most numbers look like, so that they need not be reckoned with: short, without a power of ten, without a zero
     /// too many, and not so small that `JavaScript` writes a power.
     fn stands_as_it_is(&self) -> bool {
@@ -42,7 +42,7 @@ impl Spelled<'_> {
     }
 }
 
-pub(super) fn write(out: &mut String, number: &Spelled<'_>) {
+pub(super) fn write(out: &mut String, number: &NumberLiteral<'_>) {
     if number.stands_as_it_is() {
         out.push_str(number.text);
         return;
@@ -67,7 +67,7 @@ struct Decimal {
 
 impl Decimal {
     /// `None` when the power of ten is out of range.
-    fn of(number: &Spelled<'_>) -> Option<Self> {
+    fn of(number: &NumberLiteral<'_>) -> Option<Self> {
         let mut digits = [number.whole, number.fraction].concat();
         let all = digits.len();
         digits.truncate(digits.trim_end_matches('0').len());
@@ -111,8 +111,8 @@ impl Decimal {
 }
 
 /// The parts of a number that is written as `JavaScript` writes it.
-fn parts(text: &str) -> Spelled<'_> {
+fn parts(text: &str) -> NumberLiteral<'_> {
     let (digits, exponent) = text.split_once('e').unwrap_or((text, ""));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    Spelled { text, is_negative: false, whole, fraction, exponent }
+    NumberLiteral { text, is_negative: false, whole, fraction, exponent }
 }

@@ -3,7 +3,7 @@
 
 use super::rules::Options;
 use super::state::{Job, State, Status, is_over};
-use crate::time::Epoch;
+use crate::time::Timestamp;
 
 /// Whether a known result will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,7 +31,7 @@ pub enum Admitted {
 
 /// Holds a submission against the current job of its key.
 #[must_use]
-pub fn admit(twin: Option<&Job>, freshness: Freshness, wish: &Options, now: Epoch) -> Admitted {
+pub fn admit(twin: Option<&Job>, freshness: Freshness, wish: &Options, now: Timestamp) -> Admitted {
     let Some(twin) = twin else { return Admitted::New { is_current: true } };
     match freshness {
         Freshness::Again => Admitted::New { is_current: !twin.is_told(now) },
@@ -44,7 +44,7 @@ pub fn admit(twin: Option<&Job>, freshness: Freshness, wish: &Options, now: Epoc
 impl Job {
     /// Whether equal submissions are served by this job: it is under way, or its end is still told.
     #[must_use]
-    pub fn is_told(&self, now: Epoch) -> bool {
+    pub fn is_told(&self, now: Timestamp) -> bool {
         match &self.state {
             State::Pending | State::Dispatching { .. } | State::Executing(_) => true,
             State::Completed { .. } => self.status(now) == Status::Completed,
@@ -71,7 +71,7 @@ impl Job {
     /// job that is still under way goes on for who joined it; a later one takes the place back when it completes, and
     /// should it fail instead, the result stays known; a failure, and a result that is not valid any more, are no
     /// answer as long as there is one.
-    pub fn settle(&mut self, current: Option<(&Self, Came)>, now: Epoch) {
+    pub fn settle(&mut self, current: Option<(&Self, Came)>, now: Timestamp) {
         self.is_current = current.is_none_or(|(current, came)| match came {
             Came::Before => true,
             Came::After => current.status(now) != Status::Completed,
@@ -80,7 +80,7 @@ impl Job {
 }
 
 /// The most urgent wish counts; the rest is as the first caller wished.
-fn join(twin: &Job, wish: &Options, now: Epoch) -> Job {
+fn join(twin: &Job, wish: &Options, now: Timestamp) -> Job {
     let mut job = twin.clone();
     job.callers = job.callers.saturating_add(1);
     job.options.priority = job.options.priority.max(wish.priority);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::time::Epoch;
+use crate::time::Timestamp;
 
 /// A job: 128 bits, written as a UUID of version 7 (RFC 9562), so that later jobs sort after earlier ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +17,7 @@ pub struct BadJobId;
 impl JobId {
     /// The id of a job that is submitted `at`; `random` must not repeat within a millisecond.
     #[must_use]
-    pub fn new(at: Epoch, random: [u8; 10]) -> Self {
+    pub fn new(at: Timestamp, random: [u8; 10]) -> Self {
         let mut bytes = [0; 16];
         bytes[..6].copy_from_slice(&at.as_millis().to_be_bytes()[2..]);
         bytes[6..].copy_from_slice(&random);
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn an_id_is_a_uuid_of_version_7_and_reads_back() {
-        let id = JobId::new(Epoch::from_millis(0x0192_f0c1_5a3e), [0xff; 10]);
+        let id = JobId::new(Timestamp::from_millis(0x0192_f0c1_5a3e), [0xff; 10]);
         assert_eq!(id.to_string(), "0192f0c1-5a3e-7fff-bfff-ffffffffffff");
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn later_jobs_sort_after_earlier_ones() {
-        let at = |millis, random| JobId::new(Epoch::from_millis(millis), [random; 10]);
+        let at = |millis, random| JobId::new(Timestamp::from_millis(millis), [random; 10]);
         assert!(at(1, 0xff) < at(2, 0));
     }
 

@@ -7,7 +7,7 @@ use super::rules::Rules;
 use super::state::{Executing, Failure, Hold, Job, Progress, State, ends};
 use crate::ids::RunnerId;
 use crate::retry;
-use crate::time::Epoch;
+use crate::time::Timestamp;
 
 /// Something that is said about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Job {
     ///
     /// # Errors
     /// Why it is refused; the job is then as it was.
-    pub fn handle(&mut self, event: &Event, rules: &Rules, now: Epoch) -> Result<Change, Refused> {
+    pub fn handle(&mut self, event: &Event, rules: &Rules, now: Timestamp) -> Result<Change, Refused> {
         let change = match event {
             Event::Claim { runner } => self.claim(runner, now),
             Event::Dispatch { runner } => self.dispatch(runner, rules, now),
@@ -151,22 +151,22 @@ impl Job {
 
     /// Whether a runner may have it now.
     #[must_use]
-    pub fn is_ready(&self, now: Epoch) -> bool {
+    pub fn is_ready(&self, now: Timestamp) -> bool {
         self.state == State::Pending && self.ready_at <= now
     }
 
-    fn claim(&mut self, runner: &RunnerId, now: Epoch) -> Result<Change, Refused> {
+    fn claim(&mut self, runner: &RunnerId, now: Timestamp) -> Result<Change, Refused> {
         let hold = self.lease_to(runner, now)?;
         Ok(self.execute(hold, now))
     }
 
-    fn dispatch(&mut self, runner: &RunnerId, rules: &Rules, now: Epoch) -> Result<Change, Refused> {
+    fn dispatch(&mut self, runner: &RunnerId, rules: &Rules, now: Timestamp) -> Result<Change, Refused> {
         let hold = self.lease_to(runner, now)?;
         self.state = State::Dispatching { hold, until: now.after(rules.dispatch_within) };
         Ok(Change::Dispatched)
     }
 
-    fn lease_to(&mut self, runner: &RunnerId, now: Epoch) -> Result<Hold, Refused> {
+    fn lease_to(&mut self, runner: &RunnerId, now: Timestamp) -> Result<Hold, Refused> {
         if !self.is_ready(now) {
             return Err(Refused::NotAvailable);
         }
@@ -175,7 +175,7 @@ impl Job {
     }
 
     /// From here on it is a try.
-    fn execute(&mut self, hold: Hold, now: Epoch) -> Change {
+    fn execute(&mut self, hold: Hold, now: Timestamp) -> Change {
         self.attempts += 1;
         self.state =
             State::Executing(Executing { hold, heard_at: now, progress: None, is_in_progress: false });
@@ -193,7 +193,7 @@ impl Job {
         }
     }
 
-    fn start(&mut self, word: &Word, now: Epoch) -> Result<Change, Refused> {
+    fn start(&mut self, word: &Word, now: Timestamp) -> Result<Change, Refused> {
         self.check(word)?;
         match &self.state {
             State::Dispatching { hold, until } if now < *until => Ok(self.execute(hold.clone(), now)),
@@ -203,7 +203,12 @@ impl Job {
         }
     }
 
-    fn heartbeat(&mut self, word: &Word, progress: Option<Progress>, now: Epoch) -> Result<Change, Refused> {
+    fn heartbeat(
+        &mut self,
+        word: &Word,
+        progress: Option<Progress>,
+        now: Timestamp,
+    ) -> Result<Change, Refused> {
         self.start(word, now)?;
         let State::Executing(executing) = &mut self.state else { return Err(Refused::NotYours) };
         executing.heard_at = now;
@@ -212,7 +217,7 @@ impl Job {
         Ok(Change::Heard)
     }
 
-    fn complete(&mut self, word: &Word, result: Fingerprint, now: Epoch) -> Result<Change, Refused> {
+    fn complete(&mut self, word: &Word, result: Fingerprint, now: Timestamp) -> Result<Change, Refused> {
         if let State::Completed { result: known, .. } = &self.state {
             let is_repeated = *known == result;
             self.check(word)?;
@@ -229,7 +234,7 @@ impl Job {
         word: &Word,
         report: Fingerprint,
         rules: &Rules,
-        now: Epoch,
+        now: Timestamp,
     ) -> Result<Change, Refused> {
         if let State::Failed { report: Some(known), .. } = &self.state
             && *known == report
@@ -239,7 +244,7 @@ impl Job {
         }
         let by = self.end(word, now)?;
         if self.attempts < self.options.max_attempts {
-            self.ready_at = now.after(retry::pause(self.options.retry_backoff, self.attempts));
+            self.ready_at = now.after(retry::backoff(self.options.retry_backoff, self.attempts));
             return Ok(self.queue());
         }
         let until = Some(now.after(rules.failed_ttl));
@@ -247,7 +252,7 @@ impl Job {
     }
 
     /// Who ends it, if that runner may. A runner that did not say that it starts says so by ending.
-    fn end(&mut self, word: &Word, now: Epoch) -> Result<Hold, Refused> {
+    fn end(&mut self, word: &Word, now: Timestamp) -> Result<Hold, Refused> {
         self.start(word, now)?;
         self.hold().cloned().ok_or(Refused::NotYours)
     }
@@ -265,7 +270,7 @@ impl Job {
         Ok(self.failed(by, None, Failure::Cancelled, None))
     }
 
-    fn tick(&mut self, rules: &Rules, now: Epoch) -> Change {
+    fn tick(&mut self, rules: &Rules, now: Timestamp) -> Change {
         if self.due_at(rules).is_none_or(|due| now < due) {
             return Change::Nothing;
         }
@@ -287,7 +292,7 @@ impl Job {
     }
 
     /// A loss is nobody's fault: it uses no try and is not remembered as a failure.
-    fn lost_again(&mut self, now: Epoch) -> Change {
+    fn lost_again(&mut self, now: Timestamp) -> Change {
         self.losses += 1;
         self.attempts -= 1;
         self.ready_at = now;
@@ -304,7 +309,7 @@ impl Job {
         by: Option<Hold>,
         report: Option<Fingerprint>,
         why: Failure,
-        until: Option<Epoch>,
+        until: Option<Timestamp>,
     ) -> Change {
         self.state = State::Failed { by, report, why, until };
         Change::Failed

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::Epoch;
+use crate::time::Timestamp;
 
 /// The operator's wishes, for all jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,9 @@ impl Rules {
     /// Runners that were not heard of since then are silent for too long, when nobody could be heard before
     /// `listening_since`: the beginning of time when none is.
     #[must_use]
-    pub fn silent_since(&self, listening_since: Epoch, now: Epoch) -> Epoch {
+    pub fn silent_since(&self, listening_since: Timestamp, now: Timestamp) -> Timestamp {
         let since = now.before(self.heartbeat_timeout);
-        if listening_since <= since { since } else { Epoch::default() }
+        if listening_since <= since { since } else { Timestamp::default() }
     }
 }
 
@@ -33,7 +33,7 @@ pub struct Options {
     /// Higher ones go first; within one, the job that was submitted first.
     pub priority: i32,
     /// Not before this; the submission's own time when the caller does not say.
-    pub run_at: Epoch,
+    pub run_at: Timestamp,
     /// Tries before a failure is final; at least 1.
     pub max_attempts: u32,
     /// The pause after the first failed try; each further one doubles it, see [`crate::retry`].
@@ -45,7 +45,7 @@ pub struct Options {
 impl Options {
     /// Those of a caller who wishes for nothing else: tried once, as soon as it is that time.
     #[must_use]
-    pub const fn at(run_at: Epoch) -> Self {
+    pub const fn at(run_at: Timestamp) -> Self {
         Self { priority: 0, run_at, max_attempts: 1, retry_backoff: Duration::ZERO, ttl: None }
     }
 }

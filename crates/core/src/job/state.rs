@@ -7,7 +7,7 @@ use super::id::{JobId, Lease};
 use super::rules::{Options, Rules};
 use crate::cache_key::CacheKey;
 use crate::ids::{JobType, RunnerId};
-use crate::time::Epoch;
+use crate::time::Timestamp;
 
 /// A job, without its parameters and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +25,11 @@ pub struct Job {
     /// Submissions that wait for it and were not cancelled.
     pub callers: u32,
     /// When it was submitted.
-    pub created_at: Epoch,
+    pub created_at: Timestamp,
     /// When something of it last changed.
-    pub updated_at: Epoch,
+    pub updated_at: Timestamp,
     /// Not to be handed out before.
-    pub ready_at: Epoch,
+    pub ready_at: Timestamp,
     /// Tries used, the one under way included.
     pub attempts: u32,
     /// Tries that were lost and do not count.
@@ -50,7 +50,7 @@ pub enum State {
         /// Who is to have it.
         hold: Hold,
         /// Until when it must have said so.
-        until: Epoch,
+        until: Timestamp,
     },
     /// A runner executes it.
     Executing(Executing),
@@ -61,7 +61,7 @@ pub enum State {
         /// What the result looks like.
         result: Fingerprint,
         /// When the result ends to be valid; never when `None`.
-        until: Option<Epoch>,
+        until: Option<Timestamp>,
         /// Whether it was found to be invalid before that.
         is_stale: bool,
     },
@@ -74,7 +74,7 @@ pub enum State {
         /// Why.
         why: Failure,
         /// Until when equal submissions are told this failure; not at all when `None`.
-        until: Option<Epoch>,
+        until: Option<Timestamp>,
     },
 }
 
@@ -84,7 +84,7 @@ pub struct Executing {
     /// Who executes it.
     pub hold: Hold,
     /// When its runner was last heard of.
-    pub heard_at: Epoch,
+    pub heard_at: Timestamp,
     /// What the runner said last, if anything.
     pub progress: Option<Progress>,
     /// Whether a heartbeat came.
@@ -97,7 +97,7 @@ pub struct Hold {
     /// The runner.
     pub runner: RunnerId,
     /// Since when.
-    pub since: Epoch,
+    pub since: Timestamp,
 }
 
 /// How far a runner is. The numbers are the runner's own.
@@ -183,7 +183,7 @@ pub struct Submission {
 impl Job {
     /// A job that was submitted just now.
     #[must_use]
-    pub fn new(submission: Submission, now: Epoch) -> Self {
+    pub fn new(submission: Submission, now: Timestamp) -> Self {
         Self {
             id: submission.id,
             job_type: submission.job_type,
@@ -203,7 +203,7 @@ impl Job {
 
     /// What callers are told of it.
     #[must_use]
-    pub fn status(&self, now: Epoch) -> Status {
+    pub fn status(&self, now: Timestamp) -> Status {
         match &self.state {
             State::Pending => Status::Pending,
             State::Dispatching { .. } => Status::Claimed,
@@ -244,7 +244,7 @@ impl Job {
     /// When it ended; `None` while it has not, and when it is not known any more because its result was found to be
     /// invalid since.
     #[must_use]
-    pub const fn ended_at(&self) -> Option<Epoch> {
+    pub const fn ended_at(&self) -> Option<Timestamp> {
         match self.state {
             State::Completed { is_stale: false, .. } | State::Failed { .. } => Some(self.updated_at),
             State::Completed { is_stale: true, .. }
@@ -266,7 +266,7 @@ impl Job {
     /// When it is to be looked at again should nobody say anything about it: see [`super::Event::Tick`]. A change of
     /// the rules makes it another moment, so this is not remembered with the job.
     #[must_use]
-    pub fn due_at(&self, rules: &Rules) -> Option<Epoch> {
+    pub fn due_at(&self, rules: &Rules) -> Option<Timestamp> {
         match &self.state {
             State::Dispatching { until, .. } => Some(*until),
             State::Executing(executing) => Some(executing.heard_at.after(rules.heartbeat_timeout)),
@@ -276,11 +276,11 @@ impl Job {
     }
 }
 
-pub(super) fn is_over(until: Option<Epoch>, now: Epoch) -> bool {
+pub(super) fn is_over(until: Option<Timestamp>, now: Timestamp) -> bool {
     until.is_some_and(|until| until <= now)
 }
 
 /// When something that lasts so long from `now` on ends.
-pub(super) fn ends(now: Epoch, lasts: Option<Duration>) -> Option<Epoch> {
+pub(super) fn ends(now: Timestamp, lasts: Option<Duration>) -> Option<Timestamp> {
     lasts.map(|lasts| now.after(lasts))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::cache_key::CacheKey;
 use crate::ids::{JobType, RunnerId};
-use crate::time::Epoch;
+use crate::time::Timestamp;
 
 mod admit;
 use admit::joined;
@@ -20,8 +20,8 @@ const RULES: Rules = Rules {
 
 type Heard = Result<Change, Refused>;
 
-fn at(millis: u64) -> Epoch {
-    Epoch::from_millis(millis)
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
 }
 
 fn runner(name: &str) -> RunnerId {
@@ -474,7 +474,7 @@ fn a_result_expires_when_its_time_is_over() {
 #[test]
 fn a_result_without_a_time_stays_valid() {
     let job = live(claimed(), &[(1, complete(word("r", 1), 1), Ok(Change::Completed))]);
-    assert_eq!((job.due_at(&RULES), job.status(Epoch::LAST)), (None, Status::Completed));
+    assert_eq!((job.due_at(&RULES), job.status(Timestamp::LAST)), (None, Status::Completed));
 }
 
 #[test]
@@ -533,5 +533,5 @@ fn numbers_at_their_ends_do_not_wrap() {
         }),
         &[(1, fail(word("r", 1), 1), Ok(Change::Queued))],
     );
-    assert_eq!(for_ever.ready_at, Epoch::LAST);
+    assert_eq!(for_ever.ready_at, Timestamp::LAST);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::delivery::Delivery;
-use crate::history::Taker;
+use crate::history::AssignedRunner;
 use crate::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
 
 const POLLS_AT_MOST: usize = 3;
@@ -30,70 +30,75 @@ fn poll(runner: &str, at_ms: u64) -> Poll<()> {
     Poll { key: key("dep"), runner, parked_at: ms(at_ms), handle: () }
 }
 
-fn park(matching: &mut Matching<()>, runner: &str, at_ms: u64) -> Parking<()> {
+fn park(matching: &mut Matching<()>, runner: &str, at_ms: u64) -> ParkResult<()> {
     matching.park(poll(runner, at_ms))
 }
 
-fn is_parked(parking: &Parking<()>) -> bool {
-    matches!(parking, Parking::Parked { .. })
+fn is_parked(parking: &ParkResult<()>) -> bool {
+    matches!(parking, ParkResult::Parked { .. })
 }
 
-fn warm(run: &str, Chosen { id, poll }: Chosen<()>, at_ms: u64) -> Offered {
-    Offered {
+fn warm(run: &str, SelectedPoll { id, poll }: SelectedPoll<()>, at_ms: u64) -> OfferRecord {
+    OfferRecord {
         run: RunId::parse(run).unwrap(),
         key: poll.key,
         at: ms(at_ms),
         took: Duration::ZERO,
         dispatches: 1,
-        answer: Answer::Warm(Delivery::Acknowledged),
-        runner: Some(Taker { runner: poll.runner, poll: id, chosen_at: ms(at_ms), waited: Duration::ZERO }),
+        answer: OfferOutcome::Warm(Delivery::Acknowledged),
+        runner: Some(AssignedRunner {
+            runner: poll.runner,
+            poll: id,
+            selected_at: ms(at_ms),
+            waited: Duration::ZERO,
+        }),
     }
 }
 
 fn executes(matching: &Matching<()>) -> Vec<String> {
     matching
-        .executing()
+        .active_runs()
         .iter()
         .map(|execution| format!("{}:{}", execution.runner.id, execution.run))
         .collect()
 }
 
-fn only(deployment: Option<&str>, runner: Option<&str>) -> Who {
+fn only(deployment: Option<&str>, runner: Option<&str>) -> RunnerFilter {
     let deployment = deployment.map(|id| DeploymentId::parse(id).unwrap());
     let runner = runner.map(|id| RunnerId::parse(id).unwrap());
-    Who::new(deployment, None, runner).unwrap()
+    RunnerFilter::new(deployment, None, runner).unwrap()
 }
 
 #[test]
 fn a_matched_runner_executes_until_it_polls_again() {
     let mut matching = matching();
     park(&mut matching, "a", 0);
-    let chosen = matching.choose(&key("dep"), ms(1)).unwrap();
-    matching.settle(warm("run_1", chosen, 1));
+    let chosen = matching.select(&key("dep"), ms(1)).unwrap();
+    matching.finish_offer(warm("run_1", chosen, 1));
     assert_eq!(executes(&matching), ["a:run_1"]);
     park(&mut matching, "a", 2);
-    assert!(matching.executing().is_empty());
+    assert!(matching.active_runs().is_empty());
 }
 
 #[test]
 fn a_runner_that_polls_before_the_offer_settles_does_not_execute() {
     let mut matching = matching();
     park(&mut matching, "a", 0);
-    let chosen = matching.choose(&key("dep"), ms(1)).unwrap();
+    let chosen = matching.select(&key("dep"), ms(1)).unwrap();
     park(&mut matching, "a", 2);
-    matching.settle(warm("run_1", chosen, 1));
-    assert!(matching.executing().is_empty());
+    matching.finish_offer(warm("run_1", chosen, 1));
+    assert!(matching.active_runs().is_empty());
 }
 
 #[test]
 fn an_unread_run_is_not_executed_and_the_history_says_so() {
     let mut matching = matching();
     park(&mut matching, "a", 0);
-    let chosen = matching.choose(&key("dep"), ms(1)).unwrap();
-    let entry = matching.settle(warm("run_1", chosen, 1));
-    let answer = matching.unread(&entry).map(|offered| offered.answer);
-    assert_eq!(answer, Some(Answer::Warm(Delivery::Unread)));
-    assert!(matching.executing().is_empty());
+    let chosen = matching.select(&key("dep"), ms(1)).unwrap();
+    let entry = matching.finish_offer(warm("run_1", chosen, 1));
+    let answer = matching.mark_unread(&entry).map(|offered| offered.answer);
+    assert_eq!(answer, Some(OfferOutcome::Warm(Delivery::Unread)));
+    assert!(matching.active_runs().is_empty());
 }
 
 #[test]
@@ -104,7 +109,7 @@ fn the_retired_leave_now_or_when_they_come_back() {
     }
     let gone = matching.retire(only(Some("dep"), Some("a")), ms(1), Duration::from_millis(100));
     assert_eq!(gone, [poll("a", 0)]);
-    assert_eq!(park(&mut matching, "a", 50), Parking::Retired);
+    assert_eq!(park(&mut matching, "a", 50), ParkResult::Retired);
     assert!(is_parked(&park(&mut matching, "a", 101)));
     assert_eq!(matching.retire(only(Some("other"), None), ms(102), Duration::ZERO), []);
     assert_eq!(matching.retire(only(Some("dep"), None), ms(102), Duration::ZERO).len(), 2);
@@ -112,7 +117,7 @@ fn the_retired_leave_now_or_when_they_come_back() {
 
 #[test]
 fn retiring_nobody_in_particular_is_not_possible() {
-    assert_eq!(Who::new(None, None, None), None);
+    assert_eq!(RunnerFilter::new(None, None, None), None);
 }
 
 #[test]
@@ -121,7 +126,7 @@ fn at_the_cap_only_a_replacement_is_parked() {
     for runner in ["a", "b", "c"] {
         assert!(is_parked(&park(&mut matching, runner, 0)));
     }
-    assert_eq!(park(&mut matching, "d", 1), Parking::Closed);
+    assert_eq!(park(&mut matching, "d", 1), ParkResult::Closed);
     assert!(is_parked(&park(&mut matching, "a", 1)));
 }
 
@@ -130,6 +135,6 @@ fn a_draining_service_parks_nobody() {
     let mut matching = matching();
     park(&mut matching, "a", 0);
     assert_eq!(matching.drain(), [poll("a", 0)]);
-    assert_eq!(park(&mut matching, "a", 1), Parking::Closed);
-    assert_eq!(matching.choose(&key("dep"), ms(2)), None);
+    assert_eq!(park(&mut matching, "a", 1), ParkResult::Closed);
+    assert_eq!(matching.select(&key("dep"), ms(2)), None);
 }

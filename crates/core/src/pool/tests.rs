@@ -22,7 +22,7 @@ fn pools(order: Order) -> Pools<()> {
 }
 
 fn chosen(pools: &mut Pools<()>, deployment: &str, at_ms: u64) -> Option<String> {
-    let chosen = pools.choose(&key(deployment), Moment::from_millis(at_ms))?;
+    let chosen = pools.select(&key(deployment), Moment::from_millis(at_ms))?;
     Some(chosen.poll.runner.id.to_string())
 }
 
@@ -51,10 +51,10 @@ fn a_run_fits_only_its_own_pool() {
         PoolKey { memory: Amount::parse("1").unwrap(), ..base.key.clone() },
     ];
     for other in others {
-        assert_eq!(pools.choose(&other, Moment::from_millis(1)), None, "{other:?}");
+        assert_eq!(pools.select(&other, Moment::from_millis(1)), None, "{other:?}");
     }
     let same = PoolKey { cpu: Amount::parse("5e-1").unwrap(), ..base.key.clone() };
-    assert_eq!(pools.choose(&same, Moment::from_millis(1)).map(|chosen| chosen.poll), Some(base));
+    assert_eq!(pools.select(&same, Moment::from_millis(1)).map(|chosen| chosen.poll), Some(base));
 }
 
 #[test]
@@ -111,9 +111,9 @@ fn the_longest_waiting_are_listed_first_resting_ones_included() {
         pools.park(poll(runner, "dep", at));
     }
     assert_eq!(chosen(&mut pools, "nothing", 80), None);
-    let names: Vec<_> = pools.longest_first().map(|poll| poll.runner.id.to_string()).collect();
+    let names: Vec<_> = pools.oldest_first().map(|poll| poll.runner.id.to_string()).collect();
     assert_eq!(names, ["a", "b", "c"]);
-    let taken = pools.take_all(|poll| poll.runner.id.as_str() != "b");
+    let taken = pools.remove_where(|poll| poll.runner.id.as_str() != "b");
     assert_eq!(taken.len(), 2);
     assert_eq!(chosen(&mut pools, "dep", 80), Some("b".into()));
 }

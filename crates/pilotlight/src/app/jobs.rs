@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use aws_lc_rs::hmac;
-use pilotlight_core::delivery::Proof;
+use pilotlight_core::delivery::AckMode;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Room, Rules};
 use pilotlight_core::limits::PRUNE_AT_A_TIME;
@@ -30,11 +30,11 @@ const CHECK_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Starts the jobs' driver and its tasks.
 pub(super) async fn start(
     config: &Config,
-    (proof, clock): (Proof, Clock),
+    (ack_mode, clock): (AckMode, Clock),
     metrics: JobMetrics,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<Jobs>> {
-    let jobs = Jobs::new(settings(config, proof), store(config).await?, clock, metrics);
+    let jobs = Jobs::new(settings(config, ack_mode), store(config).await?, clock, metrics);
     let known = jobs.look_at_clock(None).await.context("failed to ask the store for its time")?;
     if known.is_some() {
         tasks.spawn(Arc::clone(&jobs).keep_time(known));
@@ -52,10 +52,10 @@ pub(super) async fn start(
     Ok(jobs)
 }
 
-fn settings(config: &Config, proof: Proof) -> Settings {
+fn settings(config: &Config, ack_mode: AckMode) -> Settings {
     Settings {
         order: Order::Newest,
-        proof,
+        ack_mode,
         ack_deadline: config.warm_start.ack_deadline,
         retention: Retention {
             keep_for: config.jobs.keep_for,

@@ -118,7 +118,7 @@ impl<'a> Following<'a> {
             return Err(failure);
         }
         away.tries += 1;
-        sleep(retry::pause(FIRST_PAUSE, away.tries).min(PAUSE_AT_MOST)).await;
+        sleep(retry::backoff(FIRST_PAUSE, away.tries).min(PAUSE_AT_MOST)).await;
         Ok(is_first.then(|| failure.to_string()))
     }
 }

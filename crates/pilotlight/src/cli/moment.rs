@@ -2,21 +2,21 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pilotlight_core::time::{Epoch, millis};
+use pilotlight_core::time::{Timestamp, millis};
 
 const DAY_SECONDS: i64 = 86_400;
 
 /// This machine's wall clock.
-pub(super) fn now() -> Epoch {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Epoch::from_millis(millis(since))
+    Timestamp::from_millis(millis(since))
 }
 
 /// `2026-11-23T04:00:00Z`, with a fraction and an offset if need be, or milliseconds since 1970.
-pub(super) fn parse(text: &str) -> Result<Epoch, String> {
+pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
     let said = text.parse().ok().or_else(|| rfc3339(text));
-    let said = said.filter(|millis| *millis <= Epoch::LAST.as_millis());
-    said.map(Epoch::from_millis)
+    let said = said.filter(|millis| *millis <= Timestamp::LAST.as_millis());
+    said.map(Timestamp::from_millis)
         .ok_or_else(|| "expected a time such as 2026-11-23T04:00:00Z, or milliseconds since 1970".to_owned())
 }
 
@@ -83,7 +83,7 @@ const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// `2026-11-23 04:00:00 UTC`
-pub(super) fn shown(time: Epoch) -> String {
+pub(super) fn shown(time: Timestamp) -> String {
     let seconds = i64::try_from(time.as_millis() / 1000).unwrap_or(i64::MAX);
     let (days, of_day) = (seconds / DAY_SECONDS, seconds % DAY_SECONDS);
     let (year, month, day) = civil(days);
@@ -126,7 +126,7 @@ mod tests {
             ("2026-11-23 04:00:00-00:00", 1_795_406_400_000),
             ("1795406400000", 1_795_406_400_000),
         ] {
-            assert_eq!(parse(text), Ok(Epoch::from_millis(millis)), "{text}");
+            assert_eq!(parse(text), Ok(Timestamp::from_millis(millis)), "{text}");
         }
         for wrong in [
             "",

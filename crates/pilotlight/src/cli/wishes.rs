@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pilotlight_core::time::{Epoch, millis};
+use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_wire::requests;
 
 use super::moment;
@@ -22,7 +22,7 @@ pub(super) struct Wishes {
     priority: Option<i32>,
     /// Not before this time, such as 2026-11-23T04:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    run_at: Option<Epoch>,
+    run_at: Option<Timestamp>,
     /// Not before so long from now, by this machine's clock.
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "run_at")]
     delay: Option<Duration>,
@@ -45,7 +45,7 @@ impl Wishes {
             code_version: self.code_version.as_deref(),
             fresh: None,
             priority: self.priority,
-            run_at: self.run_at.or(later).map(Epoch::as_millis),
+            run_at: self.run_at.or(later).map(Timestamp::as_millis),
             max_attempts: self.max_attempts,
             retry_backoff_ms: self.retry_backoff.map(millis),
             ttl_ms: self.ttl.map(millis),

@@ -159,7 +159,7 @@ impl Client {
                 };
             let failure = self.failure(call.asked.clone(), reason);
             failures += 1;
-            let pause = pause.unwrap_or_else(|| retry::pause(FIRST_PAUSE, failures).min(PAUSE_AT_MOST));
+            let pause = pause.unwrap_or_else(|| retry::backoff(FIRST_PAUSE, failures).min(PAUSE_AT_MOST));
             let may_be_repeated = match call.twice {
                 Twice::Harmless => failure.is_passing(),
                 Twice::Counts => failure.is_undone(),

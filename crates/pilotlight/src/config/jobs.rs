@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pilotlight_core::ids::JobType;
-use pilotlight_core::rate::Rates;
+use pilotlight_core::rate_limit::Rates;
 use serde::Deserialize;
 
 use super::job_types::{self, JobTypeSettings};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use pilotlight_core::rate::Rates;
+use pilotlight_core::rate_limit::Rates;
 
 use super::*;
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pilotlight_core::delivery::{Event, Step};
-use pilotlight_core::history::Taker;
+use pilotlight_core::history::AssignedRunner;
 use pilotlight_core::time::Moment;
 
 use super::dispatcher::Dispatcher;
@@ -27,9 +27,9 @@ impl<'a> Course<'a> {
     }
 
     /// A poll was chosen.
-    pub(super) fn dispatched(&mut self, to: &Taker) {
+    pub(super) fn dispatched(&mut self, to: &AssignedRunner) {
         if self.dispatcher.watch.is_on() {
-            let (at, runner) = (to.chosen_at, to.runner.id.clone());
+            let (at, runner) = (to.selected_at, to.runner.id.clone());
             self.dispatches.push(Dispatched { at, runner, failed: None });
         }
     }
@@ -39,7 +39,7 @@ impl<'a> Course<'a> {
         let metrics = &self.dispatcher.metrics;
         let (why, count) = if step.reset {
             (Why::Deadline, &metrics.late_dispatches)
-        } else if event == Event::Ended {
+        } else if event == Event::ConnectionEnded {
             (Why::Ended, &metrics.ended_dispatches)
         } else {
             return;
@@ -55,13 +55,18 @@ impl<'a> Course<'a> {
         mut self,
         ended: Moment,
         outcome: Outcome,
-        taker: Option<&Taker>,
+        taker: Option<&AssignedRunner>,
     ) -> Option<Arc<Offer>> {
         self.is_answered = true;
         self.seen(ended, outcome, taker)
     }
 
-    fn seen(&mut self, ended: Moment, outcome: Outcome, taker: Option<&Taker>) -> Option<Arc<Offer>> {
+    fn seen(
+        &mut self,
+        ended: Moment,
+        outcome: Outcome,
+        taker: Option<&AssignedRunner>,
+    ) -> Option<Arc<Offer>> {
         let (watch, run) = (&self.dispatcher.watch, self.run);
         if !watch.is_on() {
             return None;

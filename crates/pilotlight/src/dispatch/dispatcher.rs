@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use pilotlight_core::delivery::Proof;
+use pilotlight_core::delivery::AckMode;
 use pilotlight_core::matching::Matching;
 use pilotlight_core::pool::{Order, Poll, PollId, PollTiming};
-use pilotlight_core::retire::Who;
+use pilotlight_core::retire::RunnerFilter;
 use pilotlight_core::time::Moment;
 
 use super::park::{Verdict, Way};
@@ -26,7 +26,7 @@ pub struct Settings {
     /// Polls that may be parked at once.
     pub polls_at_most: usize,
     /// What a dispatch needs to be believed.
-    pub proof: Proof,
+    pub ack_mode: AckMode,
     /// How long the acknowledged bytes may stand still before a poll counts as dead.
     pub ack_deadline: Duration,
 }
@@ -60,8 +60,8 @@ impl Dispatcher {
 
     /// What a dispatch needs to be believed.
     #[must_use]
-    pub const fn proof(&self) -> Proof {
-        self.settings.proof
+    pub const fn ack_mode(&self) -> AckMode {
+        self.settings.ack_mode
     }
 
     /// Reads matching's state. `read` must be short: everybody else waits.
@@ -70,7 +70,7 @@ impl Dispatcher {
     }
 
     /// Retires runners. Returns how many were waiting, and until when others are turned away.
-    pub fn retire(&self, who: Who, within: Duration) -> (usize, Moment) {
+    pub fn retire(&self, who: RunnerFilter, within: Duration) -> (usize, Moment) {
         let now = self.clock.now();
         let waiting = self.matching().retire(who, now, within);
         let retired = waiting.len();
@@ -123,7 +123,7 @@ impl View<'_> {
 
     /// The waiting polls, the longest wait first.
     pub fn polls(&self) -> impl Iterator<Item = Waiting<'_>> {
-        self.matching.pools().longest_first().map(Waiting::of)
+        self.matching.pools().oldest_first().map(Waiting::of)
     }
 
     /// The waiting polls' ids, in no order.
@@ -139,14 +139,14 @@ impl View<'_> {
 
     /// The last hour's offers by time.
     #[must_use]
-    pub const fn series(&self) -> &pilotlight_core::series::Series {
-        self.matching.series()
+    pub const fn series(&self) -> &pilotlight_core::offer_stats::OfferStats {
+        self.matching.offer_stats()
     }
 
     /// Runners that have a run.
     #[must_use]
-    pub const fn executing(&self) -> &pilotlight_core::executing::Executing {
-        self.matching.executing()
+    pub const fn executing(&self) -> &pilotlight_core::active_runs::ActiveRuns {
+        self.matching.active_runs()
     }
 
     /// The offers of the past.

@@ -14,7 +14,7 @@ impl Dispatcher {
     pub async fn keep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(EVERY).await;
-            let let_go = self.matching().keep(self.clock.now());
+            let let_go = self.matching().expire(self.clock.now());
             self.metrics.let_go_polls.inc_by(let_go.len() as u64);
         }
     }

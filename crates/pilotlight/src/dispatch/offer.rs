@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pilotlight_core::delivery::{Answer, Event, Next, Offer, Patience, Proof};
-use pilotlight_core::history::{Entry, Offered, Taker};
+use pilotlight_core::delivery::{AckMode, DeliveryTimeouts, Event, Next, Offer, OfferOutcome};
+use pilotlight_core::history::{AssignedRunner, OfferRecord, RecordId};
 use pilotlight_core::ids::RunId;
-use pilotlight_core::pool::{Chosen, Poll, PoolKey};
+use pilotlight_core::pool::{Poll, PoolKey, SelectedPoll};
 use pilotlight_core::time::Moment;
-use pilotlight_core::trace::TraceParent;
+use pilotlight_core::trace_context::TraceParent;
 use tokio::sync::oneshot;
 
 use super::course::Course;
@@ -38,10 +38,10 @@ pub struct Run {
 impl Dispatcher {
     /// Offers a run to the polls that fit it. Ends within the patience for its size times the dispatches
     /// allowed; dropped before that, a dispatch under way goes on and the run may be executed.
-    pub async fn offer(self: &Arc<Self>, run: Run) -> Answer {
+    pub async fn offer(self: &Arc<Self>, run: Run) -> OfferOutcome {
         let began = self.clock.now();
-        let patience = Patience::for_run(run.message.len(), self.settings.ack_deadline);
-        let (mut offer, mut step) = Offer::new(self.settings.proof, patience);
+        let timeouts = DeliveryTimeouts::for_run(run.message.len(), self.settings.ack_deadline);
+        let (mut offer, mut step) = Offer::new(self.settings.ack_mode, timeouts);
         let mut course = Course::new(self, &run, began);
         let mut dispatch: Option<Dispatch> = None;
         let mut now = began;
@@ -52,12 +52,12 @@ impl Dispatcher {
                 dispatch.way.reset();
             }
             let event = match step.next {
-                Next::Choose => {
+                Next::SelectPoll => {
                     dispatch = self.hand_over(&run);
                     if let Some(dispatch) = &dispatch {
                         course.dispatched(&dispatch.taker);
                     }
-                    dispatch.as_ref().map_or(Event::NobodyWaits, |dispatch| dispatch.way.begun())
+                    dispatch.as_ref().map_or(Event::NoPoll, |dispatch| dispatch.way.begun())
                 }
                 Next::Wait { until } => {
                     let dispatch = dispatch.as_mut().expect("core waits only for a dispatch");
@@ -65,15 +65,15 @@ impl Dispatcher {
                     now = self.clock.now();
                     event
                 }
-                Next::Answer(answer) => break answer,
+                Next::Finish(answer) => break answer,
             };
             if let Some(dispatch) = &dispatch {
-                now = now.max(dispatch.taker.chosen_at);
+                now = now.max(dispatch.taker.selected_at);
             }
             step = offer.handle(now, event);
             course.went_on(now, event, step);
         };
-        let dispatch = dispatch.filter(|_| answer != Answer::Cold);
+        let dispatch = dispatch.filter(|_| answer != OfferOutcome::Cold);
         let taker = dispatch.as_ref().map(|dispatch| &dispatch.taker);
         let seen = course.ended(now, Outcome::Answered(answer), taker);
         self.settle(run, answer, Ended { began, at: now, dispatches: offer.dispatches(), dispatch, seen });
@@ -87,12 +87,12 @@ impl Dispatcher {
                 let mut matching = self.matching();
                 // Read under the lock, as when a poll is parked.
                 let now = self.clock.now();
-                (matching.choose(&run.key, now)?, now)
+                (matching.select(&run.key, now)?, now)
             };
             if let Some(state) = chosen.poll.handle.conn.state()
                 && state.is_open
                 && let Some(dispatch) =
-                    Dispatch::begin(chosen, run, tell(self.settings.proof), (now, state.acknowledged))
+                    Dispatch::begin(chosen, run, tell(self.settings.ack_mode), (now, state.acknowledged))
             {
                 return Some(dispatch);
             }
@@ -100,13 +100,13 @@ impl Dispatcher {
         }
     }
 
-    fn settle(self: &Arc<Self>, run: Run, answer: Answer, ended: Ended) {
+    fn settle(self: &Arc<Self>, run: Run, answer: OfferOutcome, ended: Ended) {
         let took = ended.at.since(ended.began);
         let Ended { dispatch, dispatches, seen, .. } = ended;
         let waited = dispatch.as_ref().map(|dispatch| dispatch.taker.waited);
         self.metrics.answered(Answered { answer, took, dispatches, waited });
         let conn = dispatch.as_ref().map(|dispatch| Arc::clone(dispatch.way.conn()));
-        let entry = self.matching().settle(Offered {
+        let entry = self.matching().finish_offer(OfferRecord {
             run: run.id,
             key: dispatch.as_ref().map_or(run.key, |dispatch| dispatch.key.clone()),
             at: ended.at,
@@ -121,12 +121,12 @@ impl Dispatcher {
         }
     }
 
-    fn unread(&self, entry: &Entry, seen: Option<Arc<seen::Offer>>) {
+    fn unread(&self, entry: &RecordId, seen: Option<Arc<seen::Offer>>) {
         self.metrics.unread.inc();
         if let Some(offer) = seen {
             self.watch.tell(Seen::Unread(offer, self.clock.now()));
         }
-        let run = self.matching().unread(entry).map(|offered| offered.run.clone());
+        let run = self.matching().mark_unread(entry).map(|offered| offered.run.clone());
         let run = run.as_ref().map_or("of long ago", RunId::as_str);
         tracing::warn!(run, "a runner's kernel acknowledged a run that the runner never read");
     }
@@ -145,19 +145,19 @@ struct Ended {
 
 /// A run on its way to one poll.
 struct Dispatch {
-    taker: Taker,
+    taker: AssignedRunner,
     key: PoolKey,
     way: OnItsWay,
 }
 
 impl Dispatch {
     fn begin(
-        chosen: Chosen<Waiter>,
+        chosen: SelectedPoll<Waiter>,
         run: &Run,
         tell: AckRequest,
         (now, acknowledged): (Moment, u64),
     ) -> Option<Self> {
-        let Chosen { id, poll } = chosen;
+        let SelectedPoll { id, poll } = chosen;
         let Poll { runner, parked_at, handle: Waiter { conn, way, tell: server }, key } = poll;
         let way = match way {
             Way::Direct => {
@@ -171,16 +171,16 @@ impl Dispatch {
                 OnItsWay::http(conn, acknowledged, told)
             }
         };
-        let taker = Taker { runner, poll: id, chosen_at: now, waited: now.since(parked_at) };
+        let taker = AssignedRunner { runner, poll: id, selected_at: now, waited: now.since(parked_at) };
         Some(Self { taker, key, way })
     }
 }
 
 /// Whether a dispatch's connection is to tell of its acknowledgement.
 #[must_use]
-pub const fn tell(proof: Proof) -> AckRequest {
-    match proof {
-        Proof::Kernel => AckRequest::Requested,
-        Proof::Written => AckRequest::NotRequested,
+pub const fn tell(ack_mode: AckMode) -> AckRequest {
+    match ack_mode {
+        AckMode::Kernel => AckRequest::Requested,
+        AckMode::Written => AckRequest::NotRequested,
     }
 }

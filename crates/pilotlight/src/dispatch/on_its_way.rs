@@ -64,7 +64,7 @@ impl OnItsWay {
 
     /// What is seen at first.
     pub(crate) const fn begun(&self) -> Event {
-        Event::HandedOver { acknowledged: self.acknowledged_before }
+        Event::Dispatched { acknowledged: self.acknowledged_before }
     }
 
     /// What is seen next, at the latest then.
@@ -91,7 +91,7 @@ impl OnItsWay {
             Stage::Written(written) => {
                 return match self.conn.wait_acknowledged(written.end).await {
                     AckWait::Acknowledged => self.acknowledged(),
-                    AckWait::ConnectionEnded => Event::Ended,
+                    AckWait::ConnectionEnded => Event::ConnectionEnded,
                 };
             }
         };
@@ -101,7 +101,7 @@ impl OnItsWay {
                 self.stage = Stage::Written(written);
                 Event::Written
             }
-            None => Event::Ended,
+            None => Event::ConnectionEnded,
         }
     }
 
@@ -117,7 +117,7 @@ impl OnItsWay {
         let acknowledged = self.conn.acknowledged_bytes();
         match self.stage {
             Stage::Written(written) if acknowledged >= written.end => self.acknowledged(),
-            Stage::Direct(..) | Stage::Http(_) | Stage::Written(_) => Event::Looked { acknowledged },
+            Stage::Direct(..) | Stage::Http(_) | Stage::Written(_) => Event::ProgressChecked { acknowledged },
         }
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use pilotlight_core::ids::Runner;
-use pilotlight_core::matching::Parking;
+use pilotlight_core::matching::ParkResult;
 use pilotlight_core::pool::{self, PollId, PoolKey};
 use tokio::sync::oneshot;
 
@@ -76,11 +76,11 @@ impl Dispatcher {
         };
         match parking {
             // Dropping the replaced poll closes its connection.
-            Parking::Parked { id, replaced: _ } => {
+            ParkResult::Parked { id, replaced: _ } => {
                 Parked::Stay(Stay { dispatcher: Arc::clone(self), id, told, is_over: false })
             }
-            Parking::Retired => Parked::Retired,
-            Parking::Closed => Parked::Closed,
+            ParkResult::Retired => Parked::Retired,
+            ParkResult::Closed => Parked::Closed,
         }
     }
 }

@@ -8,8 +8,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::Uri;
 use hyper::header::{HOST, HeaderMap, ORIGIN};
-use pilotlight_core::access::{Asked, Caller, Denied, Page, Place, decide};
-use pilotlight_core::rate::Kind;
+use pilotlight_core::access::{AccessDenied, Caller, PeerOrigin, Permission, WebOrigin, authorize};
+use pilotlight_core::rate_limit::RateClass;
 
 use super::error::Refusal;
 use super::rate_limit;
@@ -22,15 +22,15 @@ pub struct Guard {
     /// Who knows.
     pub handles: Arc<Handles>,
     /// What is asked for.
-    pub asked: Asked,
+    pub permission: Permission,
     /// What it counts as, where it may not be asked for too often.
-    pub kind: Option<Kind>,
+    pub kind: Option<RateClass>,
 }
 
 /// Refuses whoever may not, or asks too often.
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let Guard { handles, asked, kind } = guard;
-    if let Err(denied) = may(&handles, asked, &request) {
+    let Guard { handles, permission, kind } = guard;
+    if let Err(denied) = may(&handles, permission, &request) {
         return Refusal::from(denied).into_response();
     }
     if let Some(kind) = kind
@@ -45,9 +45,13 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
 ///
 /// # Errors
 /// Why not.
-pub fn may<B>(handles: &Handles, asked: Asked, request: &hyper::Request<B>) -> Result<(), Denied> {
+pub fn may<B>(
+    handles: &Handles,
+    permission: Permission,
+    request: &hyper::Request<B>,
+) -> Result<(), AccessDenied> {
     let peer = request.extensions().get::<Arc<Conn>>().expect("the accept loop put it in").peer().ip();
-    decide(asked, handles.auth.keys(), caller(handles, peer, request.uri(), request.headers()))
+    authorize(permission, handles.auth.keys(), caller(handles, peer, request.uri(), request.headers()))
 }
 
 fn caller(handles: &Handles, peer: IpAddr, target: &Uri, headers: &HeaderMap) -> Caller {
@@ -55,43 +59,43 @@ fn caller(handles: &Handles, peer: IpAddr, target: &Uri, headers: &HeaderMap) ->
     let client = auth.client(peer, headers);
     Caller {
         network_is_allowed: client.is_some_and(|client| auth.may_use_the_protocol(client)),
-        place: place(peer, host, auth.is_forwarded(peer, headers)),
-        page: page(host, headers),
+        peer_origin: peer_origin(peer, host, auth.is_forwarded(peer, headers)),
+        web_origin: web_origin(host, headers),
         key: handles.auth.bearer(headers),
         session: handles.auth.sessions.shown(headers, handles.clock.now()),
     }
 }
 
-fn place(peer: IpAddr, host: Option<&str>, is_forwarded: bool) -> Place {
+fn peer_origin(peer: IpAddr, host: Option<&str>, is_forwarded: bool) -> PeerOrigin {
     if !peer.to_canonical().is_loopback() {
-        Place::OtherMachine
+        PeerOrigin::OtherMachine
     } else if is_forwarded {
-        Place::BehindProxy
+        PeerOrigin::BehindProxy
     } else if !host.is_some_and(is_loopback_name) {
-        Place::OtherName
+        PeerOrigin::NonLoopbackHost
     } else {
-        Place::Here
+        PeerOrigin::Loopback
     }
 }
 
 /// The own page is served under the name that the request is for.
-fn page(host: Option<&str>, headers: &HeaderMap) -> Page {
+fn web_origin(host: Option<&str>, headers: &HeaderMap) -> WebOrigin {
     let mut origins = headers.get_all(ORIGIN).iter();
-    let Some(origin) = origins.next() else { return page_without_origin(headers) };
+    let Some(origin) = origins.next() else { return web_origin_without_header(headers) };
     let origin = origin.to_str().ok().filter(|_| origins.next().is_none());
     let name = origin.and_then(|origin| origin.strip_prefix("http://").or(origin.strip_prefix("https://")));
     match (name, host) {
-        (Some(name), Some(host)) if name.eq_ignore_ascii_case(host) => Page::Own,
-        (Some(_) | None, _) => Page::Foreign,
+        (Some(name), Some(host)) if name.eq_ignore_ascii_case(host) => WebOrigin::SameOrigin,
+        (Some(_) | None, _) => WebOrigin::CrossOrigin,
     }
 }
 
 /// Browsers leave `Origin` out where they only ask; newer ones say in another way that a foreign page does. A person
 /// who follows a link from there is no page.
-fn page_without_origin(headers: &HeaderMap) -> Page {
+fn web_origin_without_header(headers: &HeaderMap) -> WebOrigin {
     let is = |name, wanted| headers.get(name).is_some_and(|value| value == wanted);
     let is_foreign = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
-    if is_foreign && !is("sec-fetch-mode", "navigate") { Page::Foreign } else { Page::None }
+    if is_foreign && !is("sec-fetch-mode", "navigate") { WebOrigin::CrossOrigin } else { WebOrigin::None }
 }
 
 /// By which name the service was called: the target's own when it has one (RFC 9112, 3.2.2), else the one header's.
@@ -127,53 +131,53 @@ mod tests {
         lines.collect()
     }
 
-    fn place_of(peer: &str, lines: &[(&'static str, &'static str)]) -> Place {
+    fn place_of(peer: &str, lines: &[(&'static str, &'static str)]) -> PeerOrigin {
         let headers = headers(lines);
         let (auth, peer) =
             (Auth::new(&config::Auth::default(), &config::Server::default()), peer.parse().unwrap());
-        place(peer, host(&Uri::from_static("/"), &headers), auth.is_forwarded(peer, &headers))
+        peer_origin(peer, host(&Uri::from_static("/"), &headers), auth.is_forwarded(peer, &headers))
     }
 
     #[test]
     fn a_direct_call_from_this_machine_is_here() {
         for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.8.9.1", "[::1]:8080", "[::1]"] {
-            assert_eq!(place_of("127.0.0.1", &[("host", host)]), Place::Here, "{host}");
+            assert_eq!(place_of("127.0.0.1", &[("host", host)]), PeerOrigin::Loopback, "{host}");
         }
-        assert_eq!(place_of("::ffff:127.0.0.1", &[("host", "localhost")]), Place::Here);
+        assert_eq!(place_of("::ffff:127.0.0.1", &[("host", "localhost")]), PeerOrigin::Loopback);
     }
 
     #[test]
     fn everybody_else_is_elsewhere() {
-        assert_eq!(place_of("10.0.0.1", &[("host", "localhost")]), Place::OtherMachine);
-        assert_eq!(place_of("127.0.0.1", &[]), Place::OtherName);
+        assert_eq!(place_of("10.0.0.1", &[("host", "localhost")]), PeerOrigin::OtherMachine);
+        assert_eq!(place_of("127.0.0.1", &[]), PeerOrigin::NonLoopbackHost);
         for host in
             ["pilotlight.example", "localhost.example", "10.0.0.1:8080", "", "[::2]", "127.0.0.1.example:80"]
         {
-            assert_eq!(place_of("127.0.0.1", &[("host", host)]), Place::OtherName, "{host}");
+            assert_eq!(place_of("127.0.0.1", &[("host", host)]), PeerOrigin::NonLoopbackHost, "{host}");
         }
         for name in
             ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"]
         {
             let lines = [("host", "localhost"), (name, "null")];
-            assert_eq!(place_of("127.0.0.1", &lines), Place::BehindProxy, "{name}");
+            assert_eq!(place_of("127.0.0.1", &lines), PeerOrigin::BehindProxy, "{name}");
         }
     }
 
     #[test]
     fn the_own_page_has_the_name_that_was_asked_for() {
-        let of = |lines: &[(&'static str, &'static str)]| page(Some("a.example:8080"), &headers(lines));
-        assert_eq!(of(&[]), Page::None);
+        let of = |lines: &[(&'static str, &'static str)]| web_origin(Some("a.example:8080"), &headers(lines));
+        assert_eq!(of(&[]), WebOrigin::None);
         for own in ["http://a.example:8080", "https://A.example:8080"] {
-            assert_eq!(of(&[("origin", own)]), Page::Own, "{own}");
+            assert_eq!(of(&[("origin", own)]), WebOrigin::SameOrigin, "{own}");
         }
         for foreign in ["null", "http://a.example", "http://b.example:8080", "a.example:8080", "file://"] {
-            assert_eq!(of(&[("origin", foreign)]), Page::Foreign, "{foreign}");
+            assert_eq!(of(&[("origin", foreign)]), WebOrigin::CrossOrigin, "{foreign}");
         }
-        assert_eq!(of(&[("sec-fetch-site", "cross-site")]), Page::Foreign);
-        assert_eq!(of(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]), Page::None);
-        assert_eq!(of(&[("sec-fetch-site", "same-origin")]), Page::None);
+        assert_eq!(of(&[("sec-fetch-site", "cross-site")]), WebOrigin::CrossOrigin);
+        assert_eq!(of(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]), WebOrigin::None);
+        assert_eq!(of(&[("sec-fetch-site", "same-origin")]), WebOrigin::None);
         let twice = [("origin", "http://a.example:8080"), ("origin", "http://a.example:8080")];
-        assert_eq!(of(&twice), Page::Foreign);
-        assert_eq!(page(None, &headers(&twice[..1])), Page::Foreign);
+        assert_eq!(of(&twice), WebOrigin::CrossOrigin);
+        assert_eq!(web_origin(None, &headers(&twice[..1])), WebOrigin::CrossOrigin);
     }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use pilotlight_core::ids::{BadId, DeploymentId, RunnerId, Version};
 use pilotlight_core::limits::{RETIRE_FOR, RETIRE_FOR_AT_MOST, SMALL_BODY_BYTES};
-use pilotlight_core::retire::Who;
+use pilotlight_core::retire::RunnerFilter;
 use pilotlight_wire::admin::{Retire, Retired};
 use pilotlight_wire::object::Object;
 
@@ -40,11 +40,11 @@ async fn retire_or_refuse(handles: &Handles, body: Body) -> Result<Retired, Refu
     Ok(Retired { retired, until: handles.clock.epoch_ms(until) })
 }
 
-fn who(wish: &Retire) -> Result<Who, Refusal> {
+fn who(wish: &Retire) -> Result<RunnerFilter, Refusal> {
     let deployment = named("deployment", wish.deployment.as_deref(), DeploymentId::parse)?;
     let version = named("version", wish.version.as_deref(), Version::parse)?;
     let runner = named("runner", wish.runner.as_deref(), RunnerId::parse)?;
-    Who::new(deployment, version, runner)
+    RunnerFilter::new(deployment, version, runner)
         .ok_or_else(|| Refusal::bad_request("name whom to retire: a deployment, a version or a runner"))
 }
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use pilotlight_core::access::{Key, Scope, Scopes};
+use pilotlight_core::access::{PresentedKey, Scope, Scopes};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -50,27 +50,27 @@ impl Auth {
     /// The scopes that keys are configured for.
     #[must_use]
     pub fn keys(&self) -> Scopes {
-        self.keys.iter().fold(Scopes::NONE, |scopes, (scope, _)| scopes.and(Scopes::only(*scope)))
+        self.keys.iter().fold(Scopes::NONE, |scopes, (scope, _)| scopes.union(Scopes::only(*scope)))
     }
 
     /// What this key is for. Every key is compared, so that the time tells nothing.
     #[must_use]
-    pub fn key(&self, key: &str) -> Key {
+    pub fn key(&self, key: &str) -> PresentedKey {
         let shown = hash(key);
         let scopes = self.keys.iter().fold(Scopes::NONE, |scopes, (scope, key)| {
-            if bool::from(key.ct_eq(&shown)) { scopes.and(Scopes::only(*scope)) } else { scopes }
+            if bool::from(key.ct_eq(&shown)) { scopes.union(Scopes::only(*scope)) } else { scopes }
         });
-        if scopes == Scopes::NONE { Key::Unknown } else { Key::Of(scopes) }
+        if scopes == Scopes::NONE { PresentedKey::Unknown } else { PresentedKey::Known(scopes) }
     }
 
     /// What the key in `Authorization: Bearer <key>` is for.
     #[must_use]
-    pub fn bearer(&self, headers: &HeaderMap) -> Key {
+    pub fn bearer(&self, headers: &HeaderMap) -> PresentedKey {
         match Authorization::of(headers) {
             Authorization::Bearer(key) => self.key(key),
             // Another scheme is meant for somebody before us.
-            Authorization::None | Authorization::OtherScheme => Key::None,
-            Authorization::Unreadable => Key::Unknown,
+            Authorization::None | Authorization::OtherScheme => PresentedKey::None,
+            Authorization::Unreadable => PresentedKey::Unknown,
         }
     }
 
@@ -198,20 +198,20 @@ mod tests {
             ("SUBMIT_API_KEY", "asks"),
         ]);
         let [admin, runner, submit] = Scope::ALL.map(Scopes::only);
-        assert_eq!(auth.keys(), admin.and(runner).and(submit));
+        assert_eq!(auth.keys(), admin.union(runner).union(submit));
         for (value, key) in [
-            ("Bearer old", Key::Of(admin)),
-            ("bearer new", Key::Of(admin.and(runner))),
-            ("Bearer runs", Key::Of(runner)),
-            ("Bearer asks", Key::Of(submit)),
-            ("Bearer old, new", Key::Unknown),
-            ("Bearer ", Key::Unknown),
-            ("Basic old", Key::None),
-            ("old", Key::Unknown),
+            ("Bearer old", PresentedKey::Known(admin)),
+            ("bearer new", PresentedKey::Known(admin.union(runner))),
+            ("Bearer runs", PresentedKey::Known(runner)),
+            ("Bearer asks", PresentedKey::Known(submit)),
+            ("Bearer old, new", PresentedKey::Unknown),
+            ("Bearer ", PresentedKey::Unknown),
+            ("Basic old", PresentedKey::None),
+            ("old", PresentedKey::Unknown),
         ] {
             assert_eq!(auth.bearer(&headers("authorization", &[value])), key, "{value}");
         }
-        assert_eq!(auth.bearer(&HeaderMap::new()), Key::None);
+        assert_eq!(auth.bearer(&HeaderMap::new()), PresentedKey::None);
     }
 
     #[test]

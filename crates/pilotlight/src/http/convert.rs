@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderValue};
-use pilotlight_core::delivery::{Answer, Delivery};
-use pilotlight_core::executing::Execution;
-use pilotlight_core::history::Offered;
+use pilotlight_core::active_runs::ActiveRun;
+use pilotlight_core::delivery::{Delivery, OfferOutcome};
+use pilotlight_core::history::OfferRecord;
 use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
 use pilotlight_core::limits::RUN_BYTES;
 use pilotlight_core::pool::PoolKey;
 use pilotlight_core::time::{Moment, micros, millis};
-use pilotlight_core::trace::{self, TraceParent};
+use pilotlight_core::trace_context::{self, TraceParent};
 use pilotlight_wire::dashboard;
 use pilotlight_wire::object::Object;
 use pilotlight_wire::warm_start::{DequeuedMessage, Offer, header};
@@ -58,7 +58,7 @@ pub fn poll(headers: &impl Headers) -> Result<(PoolKey, Runner), Refusal> {
 
 /// Where the caller stands in a trace, when it says so in the one way that counts.
 pub fn trace(headers: &impl Headers) -> Option<TraceParent> {
-    let mut values = headers.values(trace::HEADER);
+    let mut values = headers.values(trace_context::HEADER);
     let value = values.next().filter(|_| values.next().is_none())?;
     TraceParent::parse(value)
 }
@@ -174,17 +174,17 @@ pub fn waiting(poll: &Waiting<'_>, now: Moment, clock: Clock) -> dashboard::Wait
 }
 
 /// A runner at work for the dashboard.
-pub fn executing(execution: &Execution, now: Moment, clock: Clock) -> dashboard::Executing {
+pub fn executing(active_run: &ActiveRun, now: Moment, clock: Clock) -> dashboard::Executing {
     dashboard::Executing {
-        runner: runner(&execution.key, &execution.runner),
-        run_id: text(execution.run.as_str()),
-        matched_at: clock.epoch_ms(execution.since),
-        executing_duration_ms: millis(now.since(execution.since)),
+        runner: runner(&active_run.key, &active_run.runner),
+        run_id: text(active_run.run.as_str()),
+        matched_at: clock.epoch_ms(active_run.since),
+        executing_duration_ms: millis(now.since(active_run.since)),
     }
 }
 
 /// An offer of the past for the dashboard.
-pub fn offered(offered: &Offered, clock: Clock) -> dashboard::Match {
+pub fn offered(offered: &OfferRecord, clock: Clock) -> dashboard::Match {
     let taker = offered.runner.as_ref();
     dashboard::Match {
         run_id: text(offered.run.as_str()),
@@ -195,17 +195,17 @@ pub fn offered(offered: &Offered, clock: Clock) -> dashboard::Match {
         machine_memory: offered.key.memory.value(),
         matched_at: clock.epoch_ms(offered.at),
         wait_duration_ms: taker.map_or(0, |taker| millis(taker.waited)),
-        success: matches!(offered.answer, Answer::Warm(Delivery::Acknowledged | Delivery::Unconfirmed)),
+        success: matches!(offered.answer, OfferOutcome::Warm(Delivery::Acknowledged | Delivery::Unconfirmed)),
         delivery: delivery(offered.answer),
         answered_in_us: micros(offered.took),
         dispatches: offered.dispatches,
     }
 }
 
-pub(super) const fn delivery(answer: Answer) -> &'static str {
+pub(super) const fn delivery(answer: OfferOutcome) -> &'static str {
     match answer {
-        Answer::Warm(delivery) => delivery.as_str(),
-        Answer::Cold => "cold",
+        OfferOutcome::Warm(delivery) => delivery.as_str(),
+        OfferOutcome::Cold => "cold",
     }
 }
 

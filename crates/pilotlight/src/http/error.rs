@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use pilotlight_core::access::Denied;
+use pilotlight_core::access::AccessDenied;
 use pilotlight_store::Error;
 use pilotlight_wire::rate_limit::RateLimited;
 use pilotlight_wire::warm_start::Refused;
@@ -99,19 +99,20 @@ impl Refusal {
     }
 }
 
-impl From<Denied> for Refusal {
-    fn from(denied: Denied) -> Self {
+impl From<AccessDenied> for Refusal {
+    fn from(denied: AccessDenied) -> Self {
         match denied {
-            Denied::NoKey | Denied::UnknownKey | Denied::WrongKey(_) | Denied::NoneConfigured(_) => {
-                Self::unauthorized(denied.to_string())
-            }
-            Denied::Network
-            | Denied::FromPage
-            | Denied::OtherMachine
-            | Denied::BehindProxy
-            | Denied::OtherName
-            | Denied::OtherScope
-            | Denied::NoToken => Self::forbidden(denied.to_string()),
+            AccessDenied::NoKey
+            | AccessDenied::UnknownKey
+            | AccessDenied::WrongKey(_)
+            | AccessDenied::NoneConfigured(_) => Self::unauthorized(denied.to_string()),
+            AccessDenied::Network
+            | AccessDenied::FromWebPage
+            | AccessDenied::OtherMachine
+            | AccessDenied::BehindProxy
+            | AccessDenied::NonLoopbackHost
+            | AccessDenied::WrongScope
+            | AccessDenied::NoCsrfToken => Self::forbidden(denied.to_string()),
         }
     }
 }

@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::{BODY_WITHIN, HEAD_WITHIN};
 use pilotlight_core::pool::PoolKey;
-use pilotlight_core::trace::TraceParent;
+use pilotlight_core::trace_context::TraceParent;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::{Keeping, Refusal, Reply, head};

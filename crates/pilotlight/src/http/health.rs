@@ -39,7 +39,7 @@ pub async fn health(State(handles): State<Arc<Handles>>) -> Response {
         executing_runners: executing,
         waiting_for_jobs: handles.jobs.as_ref().map_or(0, |jobs| jobs.waiting()),
         connections: handles.connections.open(),
-        ack: Cow::Borrowed(handles.dispatcher.proof().as_str()),
+        ack: Cow::Borrowed(handles.dispatcher.ack_mode().as_str()),
         version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
         uptime_ms: handles.clock.now().as_micros() / 1000,
     };

@@ -11,7 +11,7 @@ use pilotlight_core::job::{Freshness, Job, JobId, Options, State as JobState, St
 use pilotlight_core::limits::{
     JOBS_LISTED, LISTED_AT_MOST, RUNNER_ACTIVE_FOR, RUNNER_JOBS, SMALL_BODY_BYTES,
 };
-use pilotlight_core::time::{Epoch, millis};
+use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_store::{Counts, Error, Found, Listed, NewJob, Runner};
 use pilotlight_wire::jobs;
 use pilotlight_wire::jobs_admin::{
@@ -71,21 +71,21 @@ pub async fn job(State(handles): State<Arc<Handles>>, Named(id): Named) -> Resul
     Ok(Reply::json(StatusCode::OK, &details(found, input, handles.jobs().now())?))
 }
 
-fn details(found: Found, input: String, now: Epoch) -> Result<Details, Refusal> {
+fn details(found: Found, input: String, now: Timestamp) -> Result<Details, Refusal> {
     let (error_message, Found { job, end }) = (tell::error(&found), found);
     let end = end.unwrap_or_default();
     Ok(Details {
         row: row(&job, now),
         input_params: tell::json(input)?,
         claimed_at: job.hold().map(|hold| hold.since.as_millis()),
-        last_heartbeat: heard_at(&job).map(Epoch::as_millis),
+        last_heartbeat: heard_at(&job).map(Timestamp::as_millis),
         progress: tell::progress(&job),
         console_output: end.console,
         output_data: end.output.map(tell::json).transpose()?,
         error_message,
-        ended_at: job.ended_at().map(Epoch::as_millis),
+        ended_at: job.ended_at().map(Timestamp::as_millis),
         took_ms: job.took().map(millis),
-        valid_until: valid_until(&job).map(Epoch::as_millis),
+        valid_until: valid_until(&job).map(Timestamp::as_millis),
         ready_at: (job.state == JobState::Pending).then_some(job.ready_at.as_millis()),
         priority: job.options.priority,
         run_at: job.options.run_at.as_millis(),
@@ -96,7 +96,7 @@ fn details(found: Found, input: String, now: Epoch) -> Result<Details, Refusal> 
     })
 }
 
-fn row(job: &Job, now: Epoch) -> Row {
+fn row(job: &Job, now: Timestamp) -> Row {
     Row {
         job_id: job.id.to_string(),
         job_type: job.job_type.to_string(),
@@ -107,7 +107,7 @@ fn row(job: &Job, now: Epoch) -> Row {
     }
 }
 
-const fn heard_at(job: &Job) -> Option<Epoch> {
+const fn heard_at(job: &Job) -> Option<Timestamp> {
     match &job.state {
         JobState::Executing(executing) if executing.is_in_progress => Some(executing.heard_at),
         JobState::Executing(_)
@@ -118,7 +118,7 @@ const fn heard_at(job: &Job) -> Option<Epoch> {
     }
 }
 
-const fn valid_until(job: &Job) -> Option<Epoch> {
+const fn valid_until(job: &Job) -> Option<Timestamp> {
     match &job.state {
         JobState::Completed { until, .. } => *until,
         JobState::Pending
@@ -217,7 +217,7 @@ fn no_runner() -> Refusal {
     Refusal::not_found("no runner registered by this id")
 }
 
-fn told(runner: Runner, now: Epoch) -> wire::Runner {
+fn told(runner: Runner, now: Timestamp) -> wire::Runner {
     wire::Runner {
         runner_id: runner.id.to_string(),
         name: runner.name,

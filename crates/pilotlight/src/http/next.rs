@@ -9,8 +9,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::body::Body as _;
+use pilotlight_core::job_matcher::TypeSet;
 use pilotlight_core::limits::TYPES_PER_POLL;
-use pilotlight_core::line::TypeSet;
 use pilotlight_core::time::millis;
 use pilotlight_store::Handed;
 use pilotlight_wire::runner::{Next, NextJob};
@@ -84,7 +84,7 @@ fn hand_over(handles: &Handles, conn: &Conn, handing: Handing) -> Response {
     match told(handed, handles.jobs().lease()) {
         Ok(told) => {
             let reply = Reply::json(StatusCode::OK, &told);
-            conn.watch_answer(reply.body.len(), when(handles.jobs().proof()), written);
+            conn.watch_answer(reply.body.len(), when(handles.jobs().ack_mode()), written);
             reply.into_response()
         }
         Err(refusal) => refusal.into_response(),

@@ -1,10 +1,10 @@
-//! Refuses who asks too often: finds out for whom a request counts, asks `core::rate`, and says when to ask again.
+//! Refuses who asks too often: finds out for whom a request counts, asks `core::rate_limit`, and says when to ask again.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 
 use hyper::header::HeaderMap;
-use pilotlight_core::rate::{By, Kind, Limiter, Rates};
+use pilotlight_core::rate_limit::{RateClass, RateKey, RateLimiter, Rates};
 use pilotlight_wire::runner::RUNNER_ID;
 
 use super::auth::{Auth, KeyHash, hash, shown_key};
@@ -14,13 +14,13 @@ use crate::net::conn::Conn;
 
 /// Who asked lately.
 #[derive(Debug)]
-pub struct RateLimits(Mutex<Limiter<Asker>>);
+pub struct RateLimits(Mutex<RateLimiter<Asker>>);
 
 impl RateLimits {
     /// As often as these say.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
-        Self(Mutex::new(Limiter::new(rates)))
+        Self(Mutex::new(RateLimiter::new(rates)))
     }
 }
 
@@ -39,13 +39,13 @@ enum Asker {
 ///
 /// # Errors
 /// 429, with the time to ask again.
-pub fn check<B>(handles: &Handles, kind: Kind, request: &hyper::Request<B>) -> Result<(), TooOften> {
+pub fn check<B>(handles: &Handles, kind: RateClass, request: &hyper::Request<B>) -> Result<(), TooOften> {
     let peer = request.extensions().get::<Arc<Conn>>().expect("the accept loop put it in").peer().ip();
     let counted = Counted { auth: &handles.auth, peer, headers: request.headers() };
     let now = handles.clock.now();
     let mut limiter = handles.rate_limits.0.lock().expect("nothing panics under this lock");
     limiter
-        .ask(kind, |by| counted.asker(by), now)
+        .check(kind, |by| counted.asker(by), now)
         .map_err(|again| TooOften { wait: again.since(now), until: handles.clock.epoch_ms(again) + 1 })
 }
 
@@ -57,12 +57,12 @@ struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    fn asker(&self, by: By) -> Option<Asker> {
+    fn asker(&self, by: RateKey) -> Option<Asker> {
         match by {
-            By::Key if self.is_this_machine() => None,
-            By::Key => Some(shown_key(self.headers).map_or_else(|| self.address(), Asker::Key)),
-            By::Address => Some(self.address()),
-            By::Runner => {
+            RateKey::Key if self.is_this_machine() => None,
+            RateKey::Key => Some(shown_key(self.headers).map_or_else(|| self.address(), Asker::Key)),
+            RateKey::Address => Some(self.address()),
+            RateKey::Runner => {
                 let runner = self.headers.get(RUNNER_ID)?;
                 Some(Asker::Runner(hash(runner)))
             }
@@ -102,7 +102,7 @@ mod tests {
         Auth::new(&config.auth, &config.server)
     }
 
-    fn asker(by: By, peer: &str, lines: &[(&'static str, &'static str)]) -> Option<Asker> {
+    fn asker(by: RateKey, peer: &str, lines: &[(&'static str, &'static str)]) -> Option<Asker> {
         let headers = lines
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
@@ -117,39 +117,39 @@ mod tests {
     #[test]
     fn a_key_counts_wherever_it_is_shown_and_without_one_the_address() {
         let key = ("authorization", "Bearer a key");
-        assert_eq!(asker(By::Key, "192.0.2.1", &[key]), asker(By::Key, "192.0.2.2", &[key]));
+        assert_eq!(asker(RateKey::Key, "192.0.2.1", &[key]), asker(RateKey::Key, "192.0.2.2", &[key]));
         assert_ne!(
-            asker(By::Key, "192.0.2.1", &[key]),
-            asker(By::Key, "192.0.2.1", &[("authorization", "Bearer b")])
+            asker(RateKey::Key, "192.0.2.1", &[key]),
+            asker(RateKey::Key, "192.0.2.1", &[("authorization", "Bearer b")])
         );
-        assert_eq!(asker(By::Key, "192.0.2.1", &[]), address("192.0.2.1"));
+        assert_eq!(asker(RateKey::Key, "192.0.2.1", &[]), address("192.0.2.1"));
     }
 
     #[test]
     fn this_machine_is_exempt_where_it_speaks_for_itself() {
         let key = ("authorization", "Bearer a key");
         for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(asker(By::Key, peer, &[key]), None, "{peer}");
-            assert!(asker(By::Key, peer, &[key, ("x-forwarded-for", "192.0.2.1")]).is_some(), "{peer}");
+            assert_eq!(asker(RateKey::Key, peer, &[key]), None, "{peer}");
+            assert!(asker(RateKey::Key, peer, &[key, ("x-forwarded-for", "192.0.2.1")]).is_some(), "{peer}");
         }
-        assert_eq!(asker(By::Address, "127.0.0.1", &[]), address("127.0.0.1"));
+        assert_eq!(asker(RateKey::Address, "127.0.0.1", &[]), address("127.0.0.1"));
     }
 
     #[test]
     fn an_address_is_the_clients_and_of_version_6_its_network() {
         let told = ("x-forwarded-for", "198.51.100.7");
-        assert_eq!(asker(By::Address, "10.0.0.1", &[told]), address("198.51.100.7"));
-        assert_eq!(asker(By::Address, "192.0.2.1", &[told]), address("192.0.2.1"));
-        assert_eq!(asker(By::Address, "10.0.0.1", &[("x-forwarded-for", "?")]), address("10.0.0.1"));
-        assert_eq!(asker(By::Address, "2001:db8::1:2:3:4", &[]), address("2001:db8::"));
-        assert_eq!(asker(By::Address, "::ffff:192.0.2.1", &[]), address("192.0.2.1"));
+        assert_eq!(asker(RateKey::Address, "10.0.0.1", &[told]), address("198.51.100.7"));
+        assert_eq!(asker(RateKey::Address, "192.0.2.1", &[told]), address("192.0.2.1"));
+        assert_eq!(asker(RateKey::Address, "10.0.0.1", &[("x-forwarded-for", "?")]), address("10.0.0.1"));
+        assert_eq!(asker(RateKey::Address, "2001:db8::1:2:3:4", &[]), address("2001:db8::"));
+        assert_eq!(asker(RateKey::Address, "::ffff:192.0.2.1", &[]), address("192.0.2.1"));
     }
 
     #[test]
     fn a_runner_is_counted_by_its_name() {
-        let named = |name| asker(By::Runner, "192.0.2.1", &[("x-runner-id", name)]);
+        let named = |name| asker(RateKey::Runner, "192.0.2.1", &[("x-runner-id", name)]);
         assert_ne!(named("a"), named("b"));
-        assert_eq!(named("a"), asker(By::Runner, "192.0.2.2", &[("x-runner-id", "a")]));
-        assert_eq!(asker(By::Runner, "192.0.2.1", &[]), None);
+        assert_eq!(named("a"), asker(RateKey::Runner, "192.0.2.2", &[("x-runner-id", "a")]));
+        assert_eq!(asker(RateKey::Runner, "192.0.2.1", &[]), None);
     }
 }

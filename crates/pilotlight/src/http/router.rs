@@ -12,8 +12,8 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post};
 use hyper::Request;
 use hyper::body::Incoming;
-use pilotlight_core::access::{Asked, Scopes};
-use pilotlight_core::rate::Kind;
+use pilotlight_core::access::{Permission, Scopes};
+use pilotlight_core::rate_limit::RateClass;
 use tower::Service as _;
 
 use super::access::{Guard, guard};
@@ -158,19 +158,19 @@ type Methods = MethodRouter<Arc<Handles>>;
 
 impl Paths<'_> {
     fn health(&self) -> Routes {
-        let health = || self.asks(Asked::Protocol, get(health::health));
+        let health = || self.asks(Permission::Protocol, get(health::health));
         Router::new().route("/health", health()).route("/api/health", health())
     }
 
     /// What can be asked. It tells of no job and no runner.
     fn document(&self) -> Routes {
-        Router::new().route("/api/openapi.json", self.asks(Asked::Shell, get(openapi::read)))
+        Router::new().route("/api/openapi.json", self.asks(Permission::DashboardPage, get(openapi::read)))
     }
 
     /// What runners and supervisors call; they bring no credentials, and never come from a web page. A poll that
     /// may not wait is answered in its own way, so `/warm-start` asks by itself.
     fn warm_start(&self) -> Routes {
-        let connect = || self.asks(Asked::Protocol, get(health::connect));
+        let connect = || self.asks(Permission::Protocol, get(health::connect));
         let warm_start = || {
             get(warm_start::poll)
                 .post(warm_start::offer)
@@ -186,35 +186,35 @@ impl Paths<'_> {
 
     /// What callers of jobs ask.
     fn jobs(&self) -> Routes {
-        let submit = |kind, methods| self.asks_at_times(Asked::Submit, kind, methods);
-        let question = |kind, methods| self.asks_at_times(Asked::SubmitQuestion, kind, methods);
+        let submit = |kind, methods| self.asks_at_times(Permission::JobsWrite, kind, methods);
+        let question = |kind, methods| self.asks_at_times(Permission::JobsRead, kind, methods);
         Router::new()
-            .route("/api/jobs/check", submit(Kind::Check, post(jobs::check)))
-            .route("/api/jobs/submit", submit(Kind::Submit, post(jobs::submit)))
-            .route("/api/jobs/{id}", question(Kind::Status, get(jobs::status)))
-            .route("/api/jobs/{id}/events", question(Kind::Watch, get(job_events::watch)))
-            .route("/api/jobs/{id}/cancel", submit(Kind::Cancel, post(jobs::cancel)))
+            .route("/api/jobs/check", submit(RateClass::Check, post(jobs::check)))
+            .route("/api/jobs/submit", submit(RateClass::Submit, post(jobs::submit)))
+            .route("/api/jobs/{id}", question(RateClass::Status, get(jobs::status)))
+            .route("/api/jobs/{id}/events", question(RateClass::Watch, get(job_events::watch)))
+            .route("/api/jobs/{id}/cancel", submit(RateClass::Cancel, post(jobs::cancel)))
     }
 
     /// What runners of jobs say.
     fn runners(&self) -> Routes {
-        let run = |kind, methods| self.asks_at_times(Asked::Run, kind, methods);
+        let run = |kind, methods| self.asks_at_times(Permission::RunnerApi, kind, methods);
         Router::new()
-            .route("/api/runner/register", run(Kind::Register, post(runners::register)))
-            .route("/api/runner/verify", run(Kind::Verify, get(runners::verify)))
-            .route("/api/runner/jobs/available", run(Kind::Available, get(runners::available)))
-            .route("/api/runner/jobs/next", self.asks(Asked::Run, get(next::next)))
-            .route("/api/runner/jobs/{id}/claim", run(Kind::Claim, post(runners::claim)))
-            .route("/api/runner/jobs/{id}/start", run(Kind::Start, post(runners::start)))
-            .route("/api/runner/jobs/{id}/heartbeat", run(Kind::Heartbeat, post(runners::heartbeat)))
-            .route("/api/runner/jobs/{id}/complete", run(Kind::End, post(runners::complete)))
-            .route("/api/runner/jobs/{id}/error", run(Kind::End, post(runners::fail)))
+            .route("/api/runner/register", run(RateClass::Register, post(runners::register)))
+            .route("/api/runner/verify", run(RateClass::Verify, get(runners::verify)))
+            .route("/api/runner/jobs/available", run(RateClass::Available, get(runners::available)))
+            .route("/api/runner/jobs/next", self.asks(Permission::RunnerApi, get(next::next)))
+            .route("/api/runner/jobs/{id}/claim", run(RateClass::Claim, post(runners::claim)))
+            .route("/api/runner/jobs/{id}/start", run(RateClass::Start, post(runners::start)))
+            .route("/api/runner/jobs/{id}/heartbeat", run(RateClass::Heartbeat, post(runners::heartbeat)))
+            .route("/api/runner/jobs/{id}/complete", run(RateClass::Finish, post(runners::complete)))
+            .route("/api/runner/jobs/{id}/error", run(RateClass::Finish, post(runners::fail)))
     }
 
     /// What operators ask about jobs.
     fn jobs_admin(&self) -> Routes {
-        let question = |methods| self.asks_at_times(Asked::AdminQuestion, Kind::AdminQuestion, methods);
-        let change = |methods| self.asks_at_times(Asked::AdminChange, Kind::AdminChange, methods);
+        let question = |methods| self.asks_at_times(Permission::AdminRead, RateClass::AdminRead, methods);
+        let change = |methods| self.asks_at_times(Permission::AdminWrite, RateClass::AdminWrite, methods);
         let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
         Router::new()
             .route("/api/admin/jobs", question(get(jobs_admin::list)))
@@ -229,36 +229,36 @@ impl Paths<'_> {
     /// What operators call.
     fn control(&self) -> Routes {
         let dashboard = self
-            .asks(Asked::Look, get(dashboard::read))
-            .merge(self.asks(Asked::Change, delete(dashboard::clear)));
+            .asks(Permission::DashboardRead, get(dashboard::read))
+            .merge(self.asks(Permission::DashboardWrite, delete(dashboard::clear)));
         Router::new()
             .route("/api/dashboard", dashboard)
-            .route("/api/dashboard/events", self.asks(Asked::Look, get(events::watch)))
-            .route("/api/admin/retire", self.asks(Asked::Change, post(admin::retire)))
-            .route("/metrics", self.asks(Asked::Look, get(metrics::read)))
+            .route("/api/dashboard/events", self.asks(Permission::DashboardRead, get(events::watch)))
+            .route("/api/admin/retire", self.asks(Permission::DashboardWrite, post(admin::retire)))
+            .route("/metrics", self.asks(Permission::DashboardRead, get(metrics::read)))
     }
 
     /// What holds nothing of runs and runners.
     fn page(&self) -> Routes {
         let session = get(session::read).post(session::sign_in).delete(session::sign_out);
         Router::new()
-            .route("/api/session", self.asks(Asked::Shell, session))
-            .route("/", self.asks(Asked::Shell, get(page::page)))
-            .route("/assets/{name}", self.asks(Asked::Shell, get(page::asset)))
+            .route("/api/session", self.asks(Permission::DashboardPage, session))
+            .route("/", self.asks(Permission::DashboardPage, get(page::page)))
+            .route("/assets/{name}", self.asks(Permission::DashboardPage, get(page::asset)))
     }
 
-    fn asks(&self, asked: Asked, methods: Methods) -> Methods {
-        self.guarded(asked, None, methods)
+    fn asks(&self, permission: Permission, methods: Methods) -> Methods {
+        self.guarded(permission, None, methods)
     }
 
     /// What may not be asked for too often.
-    fn asks_at_times(&self, asked: Asked, kind: Kind, methods: Methods) -> Methods {
-        self.guarded(asked, Some(kind), methods)
+    fn asks_at_times(&self, permission: Permission, kind: RateClass, methods: Methods) -> Methods {
+        self.guarded(permission, Some(kind), methods)
     }
 
-    fn guarded(&self, asked: Asked, kind: Option<Kind>, methods: Methods) -> Methods {
+    fn guarded(&self, permission: Permission, kind: Option<RateClass>, methods: Methods) -> Methods {
         let handles = Arc::clone(self.handles);
-        methods.layer(middleware::from_fn_with_state(Guard { handles, asked, kind }, guard))
+        methods.layer(middleware::from_fn_with_state(Guard { handles, permission, kind }, guard))
     }
 }
 

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
-use pilotlight_core::access::{self, Key, Scope};
+use pilotlight_core::access::{self, PresentedKey, Scope};
 use pilotlight_core::limits::{SESSION_FOR, SESSIONS, SIGN_INS_PER_SECOND, SMALL_BODY_BYTES};
 use pilotlight_core::time::Moment;
 use pilotlight_wire::object::Object;
@@ -59,13 +59,13 @@ struct Opened {
 impl Sessions {
     /// Which session these headers show.
     #[must_use]
-    pub fn shown(&self, headers: &HeaderMap, now: Moment) -> access::Session {
+    pub fn shown(&self, headers: &HeaderMap, now: Moment) -> access::SessionState {
         match (self.token(headers, now), headers.get(TOKEN_HEADER)) {
-            (None, _) => access::Session::None,
+            (None, _) => access::SessionState::None,
             (Some(token), Some(sent)) if bool::from(token.as_bytes().ct_eq(sent.as_bytes())) => {
-                access::Session::WithToken
+                access::SessionState::WithCsrfToken
             }
-            (Some(_), _) => access::Session::Open,
+            (Some(_), _) => access::SessionState::Open,
         }
     }
 
@@ -136,11 +136,11 @@ pub async fn sign_in(
         return Refusal::bad_request(r#"expected {"key": "..."}"#).into_response();
     };
     match handles.auth.key(&key) {
-        Key::Of(scopes) if scopes.has(Scope::Admin) => {
+        PresentedKey::Known(scopes) if scopes.contains(Scope::Admin) => {
             tracing::info!(peer = %conn.peer(), "an operator signed in");
             opened(KeyNeed::Needed, handles.auth.sessions.open(handles.clock.now()), &conn)
         }
-        Key::Of(_) | Key::Unknown | Key::None => {
+        PresentedKey::Known(_) | PresentedKey::Unknown | PresentedKey::None => {
             handles.metrics.refused_sign_ins.inc();
             if handles.auth.sessions.guessed(handles.clock.now()) {
                 return Refusal::too_many("too many wrong keys; try again in a second").into_response();
@@ -159,7 +159,7 @@ pub async fn sign_out(State(handles): State<Arc<Handles>>, headers: HeaderMap) -
 
 /// Keys of others than operators shut nobody out of the page.
 fn need(handles: &Handles) -> KeyNeed {
-    if handles.auth.keys().has(Scope::Admin) { KeyNeed::Needed } else { KeyNeed::NotNeeded }
+    if handles.auth.keys().contains(Scope::Admin) { KeyNeed::Needed } else { KeyNeed::NotNeeded }
 }
 
 fn told(key: KeyNeed, token: Option<String>) -> Response {
@@ -211,12 +211,12 @@ mod tests {
         let start = Moment::from_millis(5);
         let Opened { cookie, token } = sessions.open(start);
         let shown = |cookie: &str, token| sessions.shown(&headers(cookie, token), start);
-        assert_eq!(shown(&cookie, None), access::Session::Open);
-        assert_eq!(shown(&cookie, Some(&token)), access::Session::WithToken);
-        assert_eq!(shown(&cookie, Some("x")), access::Session::Open);
-        assert_eq!(shown("x", Some(&token)), access::Session::None);
+        assert_eq!(shown(&cookie, None), access::SessionState::Open);
+        assert_eq!(shown(&cookie, Some(&token)), access::SessionState::WithCsrfToken);
+        assert_eq!(shown(&cookie, Some("x")), access::SessionState::Open);
+        assert_eq!(shown("x", Some(&token)), access::SessionState::None);
         let end = start.after(SESSION_FOR);
-        assert_eq!(sessions.shown(&headers(&cookie, None), end), access::Session::None);
+        assert_eq!(sessions.shown(&headers(&cookie, None), end), access::SessionState::None);
     }
 
     #[test]
@@ -226,9 +226,9 @@ mod tests {
         let first = sessions.open(now);
         let second = sessions.open(now);
         sessions.close(&headers(&second.cookie, None));
-        assert_eq!(sessions.shown(&headers(&second.cookie, None), now), access::Session::None);
-        assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::Session::Open);
+        assert_eq!(sessions.shown(&headers(&second.cookie, None), now), access::SessionState::None);
+        assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::SessionState::Open);
         (0..SESSIONS).for_each(|_| _ = sessions.open(now));
-        assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::Session::None);
+        assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::SessionState::None);
     }
 }

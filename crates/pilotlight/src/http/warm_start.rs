@@ -12,12 +12,12 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::Body as _;
 use hyper::header::{ALLOW, HeaderValue};
-use pilotlight_core::access::{Asked, Denied};
-use pilotlight_core::delivery::Answer;
+use pilotlight_core::access::{AccessDenied, Permission};
+use pilotlight_core::delivery::OfferOutcome;
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::{ENVELOPE_BYTES, RUN_BYTES};
 use pilotlight_core::pool::PoolKey;
-use pilotlight_core::trace::TraceParent;
+use pilotlight_core::trace_context::TraceParent;
 use pilotlight_wire::warm_start::Offered;
 
 use super::access;
@@ -38,7 +38,7 @@ pub async fn poll(
     Extension(conn): Extension<Arc<Conn>>,
     request: Request,
 ) -> Response {
-    if let Err(denied) = access::may(&handles, Asked::Protocol, &request) {
+    if let Err(denied) = access::may(&handles, Permission::Protocol, &request) {
         return denied_poll(denied);
     }
     if !request.body().is_end_stream() {
@@ -83,19 +83,19 @@ pub fn poller(handles: &Handles, headers: &impl Headers) -> Result<(PoolKey, Run
 }
 
 /// Of the statuses that the protocol leaves to a poll, 400 says that it must be sent otherwise.
-fn denied_poll(denied: Denied) -> Response {
+fn denied_poll(denied: AccessDenied) -> Response {
     match denied {
-        Denied::FromPage => Refusal::bad_request(denied.to_string()).into_response(),
-        Denied::Network
-        | Denied::OtherMachine
-        | Denied::BehindProxy
-        | Denied::OtherName
-        | Denied::NoKey
-        | Denied::UnknownKey
-        | Denied::OtherScope
-        | Denied::WrongKey(_)
-        | Denied::NoneConfigured(_)
-        | Denied::NoToken => Hangup::response(),
+        AccessDenied::FromWebPage => Refusal::bad_request(denied.to_string()).into_response(),
+        AccessDenied::Network
+        | AccessDenied::OtherMachine
+        | AccessDenied::BehindProxy
+        | AccessDenied::NonLoopbackHost
+        | AccessDenied::NoKey
+        | AccessDenied::UnknownKey
+        | AccessDenied::WrongScope
+        | AccessDenied::WrongKey(_)
+        | AccessDenied::NoneConfigured(_)
+        | AccessDenied::NoCsrfToken => Hangup::response(),
     }
 }
 
@@ -105,14 +105,14 @@ fn hand_over(handles: &Handles, conn: &Conn, handed: Handed) -> Response {
         // The supervisor left before a byte was written: the run is its again, and the runner asks anew.
         return Hangup::response();
     }
-    conn.watch_answer(message.len(), tell(handles.dispatcher.proof()), written);
+    conn.watch_answer(message.len(), tell(handles.dispatcher.ack_mode()), written);
     Reply { status: StatusCode::OK, body: message }.into_response()
 }
 
 /// `POST`: offers a run.
 pub async fn offer(State(handles): State<Arc<Handles>>, request: Request) -> Response {
     let trace = convert::trace(request.headers());
-    let may = access::may(&handles, Asked::Protocol, &request).map_err(Refusal::from);
+    let may = access::may(&handles, Permission::Protocol, &request).map_err(Refusal::from);
     // What comes in chunks may become as large as any.
     let bytes = request
         .body()
@@ -130,15 +130,15 @@ pub async fn offer(State(handles): State<Arc<Handles>>, request: Request) -> Res
 pub async fn offered(handles: &Handles, body: Result<Bytes, Refusal>, trace: Option<TraceParent>) -> Reply {
     match body.and_then(|body| convert::wish(&body)) {
         Ok(Wish::Run(run)) => told(handles.dispatcher.offer(Run { trace, ..run }).await),
-        Ok(Wish::Undeployed) => told(Answer::Cold),
+        Ok(Wish::Undeployed) => told(OfferOutcome::Cold),
         Err(refusal) => refused(refusal),
     }
 }
 
-fn told(answer: Answer) -> Reply {
+fn told(answer: OfferOutcome) -> Reply {
     let body = match answer {
-        Answer::Warm(_) => Bytes::from_static(br#"{"didWarmStart":true}"#),
-        Answer::Cold => Bytes::from_static(br#"{"didWarmStart":false}"#),
+        OfferOutcome::Warm(_) => Bytes::from_static(br#"{"didWarmStart":true}"#),
+        OfferOutcome::Cold => Bytes::from_static(br#"{"didWarmStart":false}"#),
     };
     Reply { status: StatusCode::OK, body }
 }

@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotlight_core::check::{Verdict, by_answer, by_time, is_public, looked_at_again};
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, JobId};
 use pilotlight_core::limits::{CHECK_WITHIN, CHECKS_AT_A_TIME};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::result_validity::{Validity, by_expiry, by_http_status, is_public, next_check_at};
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, Found, Payload};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, Url};
@@ -53,9 +53,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a look at a result found.
 struct Looked {
-    verdict: Verdict,
+    verdict: Validity,
     /// The result's own time.
-    until: Option<Epoch>,
+    until: Option<Timestamp>,
 }
 
 impl Checks {
@@ -70,29 +70,29 @@ impl Checks {
         Ok(Self { client, by_type })
     }
 
-    async fn look(&self, found: &Found, now: Epoch) -> Looked {
-        let unknown = Looked { verdict: Verdict::Unknown, until: None };
+    async fn look(&self, found: &Found, now: Timestamp) -> Looked {
+        let unknown = Looked { verdict: Validity::Unknown, until: None };
         let Some(check) = self.by_type.get(&found.job.job_type) else { return unknown };
         let output = found.end.as_ref().and_then(|end| end.output.as_deref());
         let Some(output) = output.and_then(|output| serde_json::from_str::<Value>(output).ok()) else {
             return unknown;
         };
-        let until = |pointer| output.pointer(pointer).and_then(Value::as_u64).map(Epoch::from_millis);
+        let until = |pointer| output.pointer(pointer).and_then(Value::as_u64).map(Timestamp::from_millis);
         let until = check.time.as_deref().map(until);
-        let in_time = until.map(|until| by_time(until, now));
+        let in_time = until.map(|until| by_expiry(until, now));
         let verdict = match (in_time, &check.address) {
-            (Some(Verdict::Invalid), _) => Verdict::Invalid,
+            (Some(Validity::Invalid), _) => Validity::Invalid,
             (_, Some(address)) => self.answers(address, &output).await,
-            (in_time, None) => in_time.unwrap_or(Verdict::Unknown),
+            (in_time, None) => in_time.unwrap_or(Validity::Unknown),
         };
         Looked { verdict, until: until.flatten() }
     }
 
-    async fn answers(&self, address: &Address, output: &Value) -> Verdict {
+    async fn answers(&self, address: &Address, output: &Value) -> Validity {
         let text = output.pointer(&address.pointer).and_then(Value::as_str);
         match text.and_then(|text| allowed(text, &address.hosts)) {
-            Some(url) => by_answer(self.ask(url).await),
-            None => Verdict::Invalid,
+            Some(url) => by_http_status(self.ask(url).await),
+            None => Validity::Invalid,
         }
     }
 
@@ -183,11 +183,11 @@ impl Jobs {
         let id: JobId = found.job.id;
         let Looked { verdict, until } = checks.look(&found, self.now()).await;
         match verdict {
-            Verdict::Invalid => self.say(id, Event::Invalid, Payload::default()).await.map(drop),
+            Validity::Invalid => self.say(id, Event::Invalid, Payload::default()).await.map(drop),
             // The next look is due as if it had been told.
-            Verdict::Valid | Verdict::Unknown => {
+            Validity::Valid | Validity::Unknown => {
                 let every = checks.by_type[&found.job.job_type].every;
-                let again = looked_at_again(self.now(), every, until);
+                let again = next_check_at(self.now(), every, until);
                 self.store.checked(id, again.before(every)).await
             }
         }

@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pilotlight_core::delivery::{Answer, Event as Seen, Next, Offer, Patience};
+use pilotlight_core::delivery::{DeliveryTimeouts, Event as Seen, Next, Offer, OfferOutcome};
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, JobId, Lease};
-use pilotlight_core::line::{Line, Sent};
+use pilotlight_core::job_matcher::{JobMatcher, Match};
 use pilotlight_core::pool::{Order, Poll};
 use pilotlight_store::{Handed, Payload};
 use tokio::sync::oneshot;
@@ -23,7 +23,7 @@ use crate::telemetry::seldom::Seldom;
 /// Who waits, and the dispatches under way.
 #[derive(Debug)]
 pub(super) struct Desk {
-    line: Mutex<Line<Waiter>>,
+    line: Mutex<JobMatcher<Waiter>>,
     pub(super) tasks: TaskTracker,
     /// Each poll goes to a store that does not answer.
     failed: Seldom,
@@ -38,42 +38,42 @@ pub(super) struct Waiter {
 
 impl Desk {
     pub(super) fn new(order: Order) -> Self {
-        Self { line: Mutex::new(Line::new(order)), tasks: TaskTracker::new(), failed: Seldom::new() }
+        Self { line: Mutex::new(JobMatcher::new(order)), tasks: TaskTracker::new(), failed: Seldom::new() }
     }
 
-    pub(super) fn line(&self) -> MutexGuard<'_, Line<Waiter>> {
+    pub(super) fn line(&self) -> MutexGuard<'_, JobMatcher<Waiter>> {
         self.line.lock().expect("nothing panics under this lock")
     }
 
-    pub(super) fn next<'a>(
+    pub(super) fn next_match<'a>(
         &self,
         types: impl IntoIterator<Item = &'a JobType>,
         clock: Clock,
-    ) -> Option<Sent<Waiter>> {
+    ) -> Option<Match<Waiter>> {
         let mut line = self.line();
         let now = clock.now();
-        line.next(types, now)
+        line.next_match(types, now)
     }
 }
 
 impl Jobs {
     /// Goes to the store for a poll, and hands over what is there.
-    pub(super) async fn fetch(self: Arc<Self>, sent: Sent<Waiter>) {
-        let Sent { chosen, errand } = sent;
-        let Poll { key: types, runner, handle: Waiter { conn, tell }, .. } = chosen.poll;
+    pub(super) async fn fetch(self: Arc<Self>, sent: Match<Waiter>) {
+        let Match { selected, hint } = sent;
+        let Poll { key: types, runner, handle: Waiter { conn, tell }, .. } = selected.poll;
         let Some(state) = conn.state().filter(|state| state.is_open) else {
             // As good as gone; the next poll goes.
-            self.desk.line().not_asked(&errand);
+            self.desk.line().not_attempted(&hint);
             return self.send_for(types.types());
         };
         match self.store.dispatch(types.types(), &runner.id, self.now()).await {
             Ok(Some(handed)) => {
-                self.desk.line().found(&errand, &handed.job.job_type);
+                self.desk.line().found(&hint, &handed.job.job_type);
                 self.send_for(types.types());
                 self.hand_over(handed, (conn, state.acknowledged), tell).await;
             }
             Ok(None) => {
-                self.desk.line().found_nothing(&errand, &types);
+                self.desk.line().missed(&hint, &types);
                 // A poll that left in the meantime is not there to be told.
                 _ = tell.say(Verdict::Again);
             }
@@ -81,7 +81,7 @@ impl Jobs {
                 if let Some(unsaid) = self.desk.failed.now() {
                     tracing::warn!(%error, unsaid, "failed to look for a job");
                 }
-                self.desk.line().not_asked(&errand);
+                self.desk.line().not_attempted(&hint);
                 _ = tell.say(Verdict::Unavailable);
             }
         }
@@ -98,35 +98,35 @@ impl Jobs {
         let way = OnItsWay::http(Arc::clone(&conn), acknowledged, told);
         let answer = match tell.say(Verdict::Job(Box::new(Handing { handed, written }))) {
             Ok(()) => self.follow(way, bytes).await,
-            Err(_) => Answer::Cold,
+            Err(_) => OfferOutcome::Cold,
         };
         self.metrics.dispatched(answer);
         match answer {
-            Answer::Warm(_) => {
+            OfferOutcome::Warm(_) => {
                 let jobs = Arc::clone(self);
                 conn.when_unread(move || jobs.unread(id, lease));
             }
-            Answer::Cold => self.void(id, lease).await,
+            OfferOutcome::Cold => self.void(id, lease).await,
         }
     }
 
     /// As `core::delivery` says, with one poll: another one gets another lease.
-    async fn follow(&self, mut way: OnItsWay, bytes: usize) -> Answer {
-        let patience = Patience::for_run(bytes, self.settings.ack_deadline);
-        let (mut offer, mut step) = Offer::new(self.settings.proof, patience);
+    async fn follow(&self, mut way: OnItsWay, bytes: usize) -> OfferOutcome {
+        let timeouts = DeliveryTimeouts::for_run(bytes, self.settings.ack_deadline);
+        let (mut offer, mut step) = Offer::new(self.settings.ack_mode, timeouts);
         let mut is_handed_over = false;
         loop {
             if step.reset {
                 way.reset();
             }
             let seen = match step.next {
-                Next::Choose if is_handed_over => Seen::NobodyWaits,
-                Next::Choose => {
+                Next::SelectPoll if is_handed_over => Seen::NoPoll,
+                Next::SelectPoll => {
                     is_handed_over = true;
                     way.begun()
                 }
                 Next::Wait { until } => way.event(self.clock, until).await,
-                Next::Answer(answer) => return answer,
+                Next::Finish(answer) => return answer,
             };
             step = offer.handle(self.clock.now(), seen);
         }

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotlight_core::delivery::Proof;
+use pilotlight_core::delivery::AckMode;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Admitted, Change, Event, Freshness, Job, JobId, State, admit};
-use pilotlight_core::job_series::{Happened, JobSeries};
+use pilotlight_core::job_stats::{JobOutcome, JobStats};
 use pilotlight_core::pool::Order;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Answer, Error, Found, NewJob, Payload, Retention, Runner, Said, Store, Submitted};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -31,7 +31,7 @@ pub struct Settings {
     /// Which of the polls that wait is next.
     pub order: Order,
     /// What a dispatch needs to be believed.
-    pub proof: Proof,
+    pub ack_mode: AckMode,
     /// How long the acknowledged bytes may stand still before a poll counts as dead.
     pub ack_deadline: Duration,
     /// What is kept of ended jobs.
@@ -86,7 +86,7 @@ impl Jobs {
 
     /// The time of jobs: the wall clock of the store, or ours where it has none.
     #[must_use]
-    pub fn now(&self) -> Epoch {
+    pub fn now(&self) -> Timestamp {
         self.ahead.theirs(self.clock.wall())
     }
 
@@ -98,8 +98,8 @@ impl Jobs {
 
     /// What a dispatch needs to be believed.
     #[must_use]
-    pub const fn proof(&self) -> Proof {
-        self.settings.proof
+    pub const fn ack_mode(&self) -> AckMode {
+        self.settings.ack_mode
     }
 
     /// How long a runner may be silent before its job is given to another.
@@ -127,7 +127,7 @@ impl Jobs {
     }
 
     /// Reads what became of submissions and jobs; `read` must be short.
-    pub fn series<T>(&self, read: impl FnOnce(&JobSeries) -> T) -> T {
+    pub fn series<T>(&self, read: impl FnOnce(&JobStats) -> T) -> T {
         self.tally.series(read)
     }
 
@@ -149,19 +149,19 @@ impl Jobs {
             && let Some(found) = self.store.lookup(new.key).await?
             && admit(Some(&found.job), new.freshness, &new.options, now) == Admitted::Known
         {
-            self.happened(Happened::cached(&found.job));
+            self.happened(JobOutcome::cached(&found.job));
             return Ok(Submitted::Known(found));
         }
         let submitted = self.store.submit(new, now).await?;
         match &submitted {
             Submitted::New(job) => {
-                self.happened(Happened::New);
+                self.happened(JobOutcome::New);
                 self.noted(job);
                 self.queued(job);
             }
-            Submitted::Known(found) if found.job.has_ended() => self.happened(Happened::cached(&found.job)),
+            Submitted::Known(found) if found.job.has_ended() => self.happened(JobOutcome::cached(&found.job)),
             Submitted::Known(found) => {
-                self.happened(Happened::Joined);
+                self.happened(JobOutcome::Joined);
                 // Its time may have come sooner than it was to.
                 if found.job.state == State::Pending {
                     self.nudge.notify_one();
@@ -255,8 +255,8 @@ impl Jobs {
                 self.watching.tell(job.id, Seen::Changed);
                 self.queued(job);
             }
-            Change::Completed => self.has_ended(job, Happened::completed(job)),
-            Change::Failed => self.has_ended(job, Happened::Failed),
+            Change::Completed => self.has_ended(job, JobOutcome::completed(job)),
+            Change::Failed => self.has_ended(job, JobOutcome::Failed),
             Change::Expired => {
                 self.metrics.expired.inc();
                 self.watching.tell(job.id, Seen::Ended);
@@ -264,7 +264,7 @@ impl Jobs {
         }
     }
 
-    fn has_ended(&self, job: &Job, happened: Happened) {
+    fn has_ended(&self, job: &Job, happened: JobOutcome) {
         self.happened(happened);
         self.watching.tell(job.id, Seen::Ended);
         self.noted(job);
@@ -277,7 +277,7 @@ impl Jobs {
         }
     }
 
-    fn happened(&self, happened: Happened) {
+    fn happened(&self, happened: JobOutcome) {
         self.metrics.happened(happened);
         self.tally.add(self.clock.now(), happened);
     }
@@ -291,7 +291,7 @@ impl Jobs {
     }
 
     pub(super) fn ready(self: &Arc<Self>, job_type: &JobType) {
-        self.desk.line().ready(job_type, 1);
+        self.desk.line().add_ready(job_type, 1);
         self.send_for(std::slice::from_ref(job_type));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::limits::RUNNERS_HEARD;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 /// How old what is written may become while a runner goes on being heard of.
 const WRITE_EVERY: Duration = Duration::from_secs(10);
@@ -14,12 +14,12 @@ const WRITE_EVERY: Duration = Duration::from_secs(10);
 /// The runners heard of lately, and when that was last written.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
-    written_at: Mutex<HashMap<RunnerId, Epoch>>,
+    written_at: Mutex<HashMap<RunnerId, Timestamp>>,
 }
 
 impl Heard {
     /// A runner was heard of. Says whether that is to be written.
-    pub(super) fn heard(&self, runner: &RunnerId, now: Epoch) -> bool {
+    pub(super) fn heard(&self, runner: &RunnerId, now: Timestamp) -> bool {
         let mut written_at = self.written_at();
         if written_at.get(runner).is_some_and(|at| now.since(*at) < WRITE_EVERY) {
             return false;
@@ -31,11 +31,11 @@ impl Heard {
     }
 
     /// Forgets what is not needed any more.
-    pub(super) fn keep(&self, now: Epoch) {
+    pub(super) fn keep(&self, now: Timestamp) {
         self.written_at().retain(|_, at| now.since(*at) < WRITE_EVERY);
     }
 
-    fn written_at(&self) -> MutexGuard<'_, HashMap<RunnerId, Epoch>> {
+    fn written_at(&self) -> MutexGuard<'_, HashMap<RunnerId, Timestamp>> {
         self.written_at.lock().expect("nothing panics under this lock")
     }
 }

@@ -14,7 +14,7 @@ use pilotlight_core::limits::{
     HOOKS_PER_TYPE,
 };
 use pilotlight_core::retry;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, HookCall, HookEvent};
 use pilotlight_wire::hooks::{DELIVERY, Hook, SIGNATURE, TIMESTAMP};
 use reqwest::header::CONTENT_TYPE;
@@ -81,7 +81,7 @@ impl Hooks {
         Arc::clone(self.room.get(job_type)?).try_acquire_owned().ok()
     }
 
-    async fn call(&self, call: &HookCall, now: Epoch) -> Tried {
+    async fn call(&self, call: &HookCall, now: Timestamp) -> Tried {
         let target = self.targets.get(&call.job_type).filter(|target| target.events.contains(&call.event));
         match target {
             Some(target) => self.post(target, call, now).await.map_or_else(Tried::InVain, |()| Tried::Heard),
@@ -89,7 +89,7 @@ impl Hooks {
         }
     }
 
-    async fn post(&self, target: &Target, call: &HookCall, now: Epoch) -> Result<(), String> {
+    async fn post(&self, target: &Target, call: &HookCall, now: Timestamp) -> Result<(), String> {
         let body = body(call);
         let request = self
             .client
@@ -125,7 +125,7 @@ fn body(call: &HookCall) -> String {
     serde_json::to_string(&hook).expect("wire types have string keys and finite numbers")
 }
 
-fn signature(key: &hmac::Key, at: Epoch, body: &str) -> String {
+fn signature(key: &hmac::Key, at: Timestamp, body: &str) -> String {
     let tag = hmac::sign(key, format!("{}.{body}", at.as_millis()).as_bytes());
     tag.as_ref().iter().fold(String::from("sha256="), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string does not fail");
@@ -232,7 +232,7 @@ impl Jobs {
             Tried::InVain(why) => {
                 self.metrics.hooks_failed.inc();
                 tracing::debug!(job = %call.job, why, "failed to send a webhook; trying again later");
-                let again_at = self.now().after(retry::pause(HOOK_FIRST_PAUSE, failures));
+                let again_at = self.now().after(retry::backoff(HOOK_FIRST_PAUSE, failures));
                 self.store.hook_failed(call.id, again_at).await
             }
         }
@@ -247,7 +247,7 @@ mod tests {
     fn a_signature_is_the_hmac_of_time_and_body() {
         // As `printf '1700000000000.{}' | openssl dgst -sha256 -hmac secret` says.
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
-        let signed = signature(&key, Epoch::from_millis(1_700_000_000_000), "{}");
+        let signed = signature(&key, Timestamp::from_millis(1_700_000_000_000), "{}");
         assert_eq!(signed, "sha256=8399216d111287e3bb28e25c0f4f31dffdf831c68c9ee2b96c2f67c9b81d341b");
     }
 }

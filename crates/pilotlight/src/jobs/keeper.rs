@@ -7,7 +7,7 @@ use std::time::Duration;
 use pilotlight_core::limits::{
     PRUNE_AT_A_TIME, PRUNE_EVERY, RUNNER_KEPT_AT_LEAST, SWEEP_AT_A_TIME, SWEEP_EVERY,
 };
-use pilotlight_core::time::{Epoch, Moment};
+use pilotlight_core::time::{Moment, Timestamp};
 use pilotlight_store::{Error, Told};
 use tokio::time::{sleep, timeout};
 
@@ -25,8 +25,8 @@ const LEAP: Duration = Duration::from_secs(5);
 
 /// Since when runners can be heard without a break.
 struct Listening {
-    since: Epoch,
-    looked_at: (Moment, Epoch),
+    since: Timestamp,
+    looked_at: (Moment, Timestamp),
 }
 
 impl Listening {
@@ -67,14 +67,14 @@ impl Jobs {
     }
 
     /// Returns when the next delayed job's time comes.
-    async fn look(self: &Arc<Self>, listening_since: Epoch) -> Result<Option<Epoch>, Error> {
+    async fn look(self: &Arc<Self>, listening_since: Timestamp) -> Result<Option<Timestamp>, Error> {
         while self.sweep(listening_since).await? {}
-        let asking = self.desk.line().asking();
+        let token = self.desk.line().backlog_token();
         let backlog = self.store.backlog(self.now()).await?;
         self.metrics.waits(backlog.waiting);
         let types = {
             let mut line = self.desk.line();
-            line.backlog(asking, backlog.ready);
+            line.set_backlog(token, backlog.ready);
             line.ready_types()
         };
         self.send_for(&types);
@@ -82,7 +82,7 @@ impl Jobs {
     }
 
     /// Says whether there may be more.
-    async fn sweep(self: &Arc<Self>, listening_since: Epoch) -> Result<bool, Error> {
+    async fn sweep(self: &Arc<Self>, listening_since: Timestamp) -> Result<bool, Error> {
         let changed = self.store.sweep(SWEEP_AT_A_TIME, listening_since, self.now()).await?;
         for (job, change) in &changed {
             self.metrics.swept(*change);

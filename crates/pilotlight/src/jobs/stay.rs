@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use pilotlight_core::ids::{JobType, Runner, RunnerId, WorkerName};
-use pilotlight_core::line::TypeSet;
+use pilotlight_core::job_matcher::TypeSet;
 use pilotlight_core::pool::{Poll, PollId};
 use pilotlight_store::Handed;
 use tokio::sync::oneshot;
@@ -76,7 +76,7 @@ impl Jobs {
 
     /// Sends waiting polls for jobs of these types, as long as there may be some.
     pub(super) fn send_for<'a>(self: &Arc<Self>, types: impl IntoIterator<Item = &'a JobType> + Copy) {
-        while let Some(sent) = self.desk.next(types, self.clock) {
+        while let Some(sent) = self.desk.next_match(types, self.clock) {
             self.desk.tasks.spawn(Arc::clone(self).fetch(sent));
         }
     }

@@ -4,19 +4,19 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pilotlight_core::job_series::{Happened, JobSeries};
+use pilotlight_core::job_stats::{JobOutcome, JobStats};
 use pilotlight_core::time::Moment;
 
 /// The counts.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    series: Mutex<JobSeries>,
+    series: Mutex<JobStats>,
     revision: AtomicU64,
 }
 
 impl Tally {
     /// Something happened at that moment.
-    pub(super) fn add(&self, at: Moment, happened: Happened) {
+    pub(super) fn add(&self, at: Moment, happened: JobOutcome) {
         self.series.lock().expect("nothing panics under this lock").add(at, happened);
         self.changed();
     }
@@ -32,7 +32,7 @@ impl Tally {
     }
 
     /// Reads what is counted; `read` must be short.
-    pub(super) fn series<T>(&self, read: impl FnOnce(&JobSeries) -> T) -> T {
+    pub(super) fn series<T>(&self, read: impl FnOnce(&JobStats) -> T) -> T {
         read(&self.series.lock().expect("nothing panics under this lock"))
     }
 }

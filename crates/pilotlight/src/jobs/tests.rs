@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use pilotlight_core::cache_key::CacheKey;
-use pilotlight_core::delivery::Proof;
+use pilotlight_core::clock_offset::ClockOffset;
+use pilotlight_core::delivery::AckMode;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Cancel, Event, Freshness, Job, Options, Room, Rules};
 use pilotlight_core::pool::Order;
-use pilotlight_core::skew::Skew;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, NewJob, Payload, Retention, Submitted};
 use tokio::time::timeout;
@@ -46,19 +46,19 @@ impl House {
             pilotlight_store::Settings { rules, hooked: Arc::clone(&hooked), limits, room: Room::default() };
         let settings = Settings {
             order: Order::Newest,
-            proof: Proof::Written,
+            ack_mode: AckMode::Written,
             ack_deadline: Duration::from_millis(250),
             retention: Retention { keep_for: Duration::from_hours(1), max_bytes: 0, at_most: 10 },
             lease: Duration::from_secs(90),
             hooked,
         };
         let store = Sqlite::open(&folder, stored).unwrap();
-        let jobs = Jobs::new(settings, store, Clock::start(), Metrics::new(Proof::Written).jobs());
+        let jobs = Jobs::new(settings, store, Clock::start(), Metrics::new(AckMode::Written).jobs());
         Self { jobs, folder }
     }
 
     pub(super) async fn submit(&self, of: &str) -> Job {
-        let options = Options::at(Epoch::default());
+        let options = Options::at(Timestamp::default());
         let new = NewJob {
             id: self.jobs.new_id(),
             job_type: job_type(of),
@@ -108,11 +108,11 @@ async fn jobs_go_by_the_stores_clock() {
     let house = House::new();
     assert_eq!(house.jobs.look_at_clock(None).await.unwrap(), None, "a file has no clock");
     for (ahead, of) in [(-3_600_000, "a"), (0, "bb"), (3_600_000, "ccc")] {
-        let skew = Skew::from_millis(ahead);
-        house.jobs.ahead.set(skew);
-        let before = skew.theirs(house.jobs.clock.wall());
+        let offset = ClockOffset::from_millis(ahead);
+        house.jobs.ahead.set(offset);
+        let before = offset.apply(house.jobs.clock.wall());
         let job = house.submit(of).await;
-        let after = skew.theirs(house.jobs.clock.wall());
+        let after = offset.apply(house.jobs.clock.wall());
         assert!(before <= job.created_at && job.created_at <= after, "{ahead}");
     }
 }

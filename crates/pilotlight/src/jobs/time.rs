@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
+use pilotlight_core::clock_offset::{ClockOffset, ClockSample};
 use pilotlight_core::limits::{SKEW_LOOK_EVERY, SKEW_SAID};
-use pilotlight_core::skew::{Look, Skew};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::Error;
 use tokio::time::sleep;
 
@@ -18,13 +18,13 @@ pub(super) struct Ahead(AtomicI64);
 
 impl Ahead {
     /// The store's time when our clock says this.
-    pub(super) fn theirs(&self, ours: Epoch) -> Epoch {
-        Skew::from_millis(self.0.load(Relaxed)).theirs(ours)
+    pub(super) fn theirs(&self, ours: Timestamp) -> Timestamp {
+        ClockOffset::from_millis(self.0.load(Relaxed)).apply(ours)
     }
 
     /// This is known now.
-    pub(super) fn set(&self, skew: Skew) {
-        self.0.store(skew.as_millis(), Relaxed);
+    pub(super) fn set(&self, offset: ClockOffset) {
+        self.0.store(offset.as_millis(), Relaxed);
     }
 }
 
@@ -33,21 +33,24 @@ impl Jobs {
     ///
     /// # Errors
     /// When the store does not say.
-    pub async fn look_at_clock(&self, known: Option<Skew>) -> Result<Option<Skew>, Error> {
+    pub async fn look_at_clock(&self, known: Option<ClockOffset>) -> Result<Option<ClockOffset>, Error> {
         let (asked_at, began) = (self.clock.wall(), self.clock.now());
         let Some(theirs) = self.store.clock().await? else { return Ok(None) };
         let took = self.clock.now().since(began);
-        let skew = Skew::after(known, &Look { asked_at, took, theirs });
-        self.ahead.set(skew);
-        if skew.as_millis().abs_diff(known.unwrap_or_default().as_millis()) >= SKEW_SAID {
-            let ahead_ms = skew.as_millis();
+        let offset = ClockOffset::updated(
+            known,
+            &ClockSample { requested_at: asked_at, round_trip: took, remote_time: theirs },
+        );
+        self.ahead.set(offset);
+        if offset.as_millis().abs_diff(known.unwrap_or_default().as_millis()) >= SKEW_SAID {
+            let ahead_ms = offset.as_millis();
             tracing::info!(ahead_ms, "the database's clock is not ours; jobs go by the database's");
         }
-        Ok(Some(skew))
+        Ok(Some(offset))
     }
 
     /// Goes on doing so, until dropped.
-    pub async fn keep_time(self: Arc<Self>, mut known: Option<Skew>) {
+    pub async fn keep_time(self: Arc<Self>, mut known: Option<ClockOffset>) {
         loop {
             sleep(SKEW_LOOK_EVERY).await;
             match self.look_at_clock(known).await {

@@ -117,7 +117,7 @@ async fn register(settings: &Settings, client: &Client) -> Result<String, Failur
                 if failures == 1 {
                     tracing::warn!("failed to {failure}; trying on");
                 }
-                sleep(retry::pause(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST)).await;
+                sleep(retry::backoff(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST)).await;
             }
         }
     }

@@ -65,7 +65,7 @@ impl Slot {
                     if failures == 2 {
                         tracing::warn!("failed to {failure}; trying on");
                     }
-                    let pause = retry::pause(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
+                    let pause = retry::backoff(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
                     _ = timeout(pause, self.stop.asked()).await;
                 }
             }

@@ -110,7 +110,7 @@ impl<'a> Voice<'a> {
                 Err(failure) => failure,
             };
             failures += 1;
-            let pause = retry::pause(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
+            let pause = retry::backoff(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
             let is_in_time = failure.is_passing() && Instant::now() + pause < until;
             if !is_in_time || timeout(pause, stop.asked()).await.is_ok() {
                 tracing::warn!(job = self.job.job_id, "failed to {failure}; the job goes to another runner");
@@ -185,7 +185,7 @@ impl<'a> Voice<'a> {
             if failures == 1 {
                 tracing::warn!(job = self.job.job_id, "failed to {failure}; trying on");
             }
-            let pause = retry::pause(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
+            let pause = retry::backoff(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
             if !failure.is_passing() || timeout(pause, over.as_mut()).await.is_ok() {
                 return self.give_up();
             }

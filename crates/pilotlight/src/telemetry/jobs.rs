@@ -2,9 +2,9 @@
 
 use std::sync::atomic::AtomicU64;
 
-use pilotlight_core::delivery::{Answer, Delivery};
+use pilotlight_core::delivery::{Delivery, OfferOutcome};
 use pilotlight_core::job::{Change, Waiting};
-use pilotlight_core::job_series::Happened;
+use pilotlight_core::job_stats::JobOutcome;
 use pilotlight_store::Pruned;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::{Registry, Unit};
@@ -102,22 +102,22 @@ impl JobMetrics {
     }
 
     /// A dispatch ended.
-    pub fn dispatched(&self, answer: Answer) {
+    pub fn dispatched(&self, answer: OfferOutcome) {
         match answer {
-            Answer::Warm(Delivery::Unconfirmed) => self.unconfirmed.inc(),
-            Answer::Warm(Delivery::Acknowledged | Delivery::Unread) => self.acknowledged.inc(),
-            Answer::Cold => self.void.inc(),
+            OfferOutcome::Warm(Delivery::Unconfirmed) => self.unconfirmed.inc(),
+            OfferOutcome::Warm(Delivery::Acknowledged | Delivery::Unread) => self.acknowledged.inc(),
+            OfferOutcome::Cold => self.void.inc(),
         };
     }
 
     /// A submission was taken, or a job ended.
-    pub fn happened(&self, happened: Happened) {
+    pub fn happened(&self, happened: JobOutcome) {
         match happened {
-            Happened::New => self.new.inc(),
-            Happened::Joined => self.joined.inc(),
-            Happened::Cached(_) => self.cached.inc(),
-            Happened::Completed(_) => self.completed.inc(),
-            Happened::Failed => self.failed.inc(),
+            JobOutcome::New => self.new.inc(),
+            JobOutcome::Joined => self.joined.inc(),
+            JobOutcome::Cached(_) => self.cached.inc(),
+            JobOutcome::Completed(_) => self.completed.inc(),
+            JobOutcome::Failed => self.failed.inc(),
         };
         if !happened.saved().is_zero() {
             self.saved.inc_by(happened.saved().as_secs_f64());

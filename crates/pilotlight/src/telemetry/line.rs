@@ -1,6 +1,6 @@
 //! One flat JSON line about one thing seen. Every line has every field, so that a table can be made of them.
 
-use pilotlight_core::delivery::Answer;
+use pilotlight_core::delivery::OfferOutcome;
 use pilotlight_core::time::{micros, millis};
 use serde::Serialize;
 
@@ -68,8 +68,8 @@ impl<'a> Line<'a> {
 /// The outcome, and the delivery when there was one, as logs and traces call them.
 pub(super) const fn words(outcome: Outcome) -> (&'static str, Option<&'static str>) {
     match outcome {
-        Outcome::Answered(Answer::Warm(delivery)) => ("warm", Some(delivery.as_str())),
-        Outcome::Answered(Answer::Cold) => ("cold", None),
+        Outcome::Answered(OfferOutcome::Warm(delivery)) => ("warm", Some(delivery.as_str())),
+        Outcome::Answered(OfferOutcome::Cold) => ("cold", None),
         Outcome::Unanswered => ("unanswered", None),
     }
 }
@@ -80,11 +80,11 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use pilotlight_core::delivery::Delivery;
-    use pilotlight_core::history::Taker;
+    use pilotlight_core::history::AssignedRunner;
     use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
     use pilotlight_core::pool::PoolKey;
     use pilotlight_core::time::Moment;
-    use pilotlight_core::trace::{SpanId, TraceId};
+    use pilotlight_core::trace_context::{SpanId, TraceId};
 
     use super::super::seen::{Dispatched, Traced, Why};
     use super::*;
@@ -101,7 +101,7 @@ pub(super) mod tests {
             },
             began: Moment::from_micros(1000),
             ended: Moment::from_micros(2500),
-            outcome: Outcome::Answered(Answer::Cold),
+            outcome: Outcome::Answered(OfferOutcome::Cold),
             dispatches: Vec::new(),
             taker: None,
             bytes: 1234,
@@ -130,15 +130,15 @@ pub(super) mod tests {
         };
         let (poll, _) = chosen.park(poll);
         Offer {
-            outcome: Outcome::Answered(Answer::Warm(Delivery::Acknowledged)),
+            outcome: Outcome::Answered(OfferOutcome::Warm(Delivery::Acknowledged)),
             dispatches: vec![
                 dispatched(1100, "runner-1", Some((Moment::from_micros(1200), Why::Ended))),
                 dispatched(1300, "runner-2", None),
             ],
-            taker: Some(Taker {
+            taker: Some(AssignedRunner {
                 runner,
                 poll,
-                chosen_at: Moment::from_micros(1300),
+                selected_at: Moment::from_micros(1300),
                 waited: Duration::from_millis(2345),
             }),
             trace: Some(Traced {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pilotlight_core::delivery::{Answer, Delivery, Proof};
+use pilotlight_core::delivery::{AckMode, Delivery, OfferOutcome};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -140,7 +140,7 @@ pub struct Now {
 #[derive(Debug, Clone, Copy)]
 pub struct Answered {
     /// What the supervisor was told.
-    pub answer: Answer,
+    pub answer: OfferOutcome,
     /// From the offer to the answer.
     pub took: Duration,
     /// Polls it was dispatched to.
@@ -150,12 +150,12 @@ pub struct Answered {
 }
 
 impl Metrics {
-    /// All at zero. `proof` is told as a constant: whether "warm" is proven here.
+    /// All at zero. `ack_mode` is told as a constant: whether "warm" is proven here.
     #[must_use]
-    pub fn new(proof: Proof) -> Arc<Self> {
+    pub fn new(ack_mode: AckMode) -> Arc<Self> {
         let mut registry = Registry::with_prefix("pilotlight");
         let of = &mut registry;
-        register_constants(of, proof);
+        register_constants(of, ack_mode);
         let levels = Levels::register(of);
         let offers = family(of, "offers", "Offers, by what the supervisor was told");
         let took = histograms(of, "offer_duration", "Time from an offer to its answer", ANSWERED);
@@ -228,12 +228,12 @@ impl Metrics {
     /// Counts an answered offer.
     pub fn answered(&self, answered: Answered) {
         match answered.answer {
-            Answer::Warm(delivery) => {
+            OfferOutcome::Warm(delivery) => {
                 self.warm.inc();
                 self.warm_took.observe(answered.took);
                 self.delivered(delivery);
             }
-            Answer::Cold => {
+            OfferOutcome::Cold => {
                 self.cold.inc();
                 self.cold_took.observe(answered.took);
             }
@@ -307,7 +307,7 @@ impl Levels {
     }
 }
 
-fn register_constants(registry: &mut Registry, proof: Proof) {
+fn register_constants(registry: &mut Registry, ack_mode: AckMode) {
     let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "What runs here", version);
     let started = Gauge::<f64, AtomicU64>::default();
@@ -315,7 +315,7 @@ fn register_constants(registry: &mut Registry, proof: Proof) {
     let help = "When the process started, in seconds since 1970";
     registry.register_with_unit("start_time", help, Unit::Seconds, started);
     let proven = Level::default();
-    proven.set(u64::from(proof == Proof::Kernel));
+    proven.set(u64::from(ack_mode == AckMode::Kernel));
     let help = "1 when warm means acknowledged by the runner's kernel, 0 when it is unconfirmed";
     registry.register("warm_is_proven", help, proven);
 }

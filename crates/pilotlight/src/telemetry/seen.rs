@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use pilotlight_core::delivery::Answer;
-use pilotlight_core::history::Taker;
+use pilotlight_core::delivery::OfferOutcome;
+use pilotlight_core::history::AssignedRunner;
 use pilotlight_core::ids::{RunId, RunnerId};
 use pilotlight_core::pool::PoolKey;
 use pilotlight_core::time::Moment;
-use pilotlight_core::trace::{SpanId, TraceId};
+use pilotlight_core::trace_context::{SpanId, TraceId};
 
 /// Something that was seen.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub struct Offer {
     /// The polls that it was dispatched to.
     pub dispatches: Vec<Dispatched>,
     /// The runner that got the run.
-    pub taker: Option<Taker>,
+    pub taker: Option<AssignedRunner>,
     /// Bytes of its message.
     pub bytes: usize,
     /// Its place among the traces.
@@ -56,7 +56,7 @@ pub struct Offer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// With this answer.
-    Answered(Answer),
+    Answered(OfferOutcome),
     /// Its supervisor left before.
     Unanswered,
 }

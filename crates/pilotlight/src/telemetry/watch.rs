@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pilotlight_core::limits::SEEN;
-use pilotlight_core::trace::{SpanId, TraceId, TraceParent};
+use pilotlight_core::trace_context::{SpanId, TraceId, TraceParent};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;

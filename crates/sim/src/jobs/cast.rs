@@ -3,7 +3,7 @@
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Fingerprint, JobId};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 /// Types of jobs.
 pub const TYPES: u8 = 3;
@@ -53,7 +53,7 @@ pub fn runner_number(runner: &RunnerId) -> u8 {
 
 /// The name of the job that this submission becomes. Later ones sort after earlier ones.
 #[must_use]
-pub fn job_id(submission: u32, at: Epoch) -> JobId {
+pub fn job_id(submission: u32, at: Timestamp) -> JobId {
     let mut random = [0; 10];
     random[6..].copy_from_slice(&submission.to_be_bytes());
     JobId::new(at, random)

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use pilotlight_core::job::{self, Change, Event as Told, Freshness, Job, Lease, Options, Progress};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Console, Handed, Idempotency, NewJob, Payload, Retention, Said, Store, Submitted};
 use tokio::runtime::Runtime;
 
@@ -148,7 +148,7 @@ impl World {
         self.house.store()
     }
 
-    const fn epoch(&self) -> Epoch {
+    const fn epoch(&self) -> Timestamp {
         house::epoch(self.now)
     }
 
@@ -243,7 +243,7 @@ impl World {
         let mut changed = Vec::new();
         loop {
             let some =
-                self.runtime.block_on(self.store().sweep(AT_A_TIME, Epoch::default(), self.epoch()))?;
+                self.runtime.block_on(self.store().sweep(AT_A_TIME, Timestamp::default(), self.epoch()))?;
             let is_all = some.len() < AT_A_TIME;
             for (job, change) in some {
                 let number = cast::submission_of(job.id);
@@ -305,7 +305,7 @@ impl World {
     }
 }
 
-fn new_job(wish: &Wish, now: Epoch) -> NewJob {
+fn new_job(wish: &Wish, now: Timestamp) -> NewJob {
     let millis = std::time::Duration::from_millis;
     NewJob {
         id: cast::job_id(wish.number, now),

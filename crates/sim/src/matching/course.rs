@@ -1,14 +1,14 @@
 //! One offer under way, played to `core` and to its model at once, the way the driver of the product would: one step
 //! after the other, and only events that can follow.
 
-use pilotlight_core::delivery::{Answer, Event, Next, Offer, Patience, Proof, Step};
-use pilotlight_core::history::{Offered, Taker};
+use pilotlight_core::delivery::{AckMode, DeliveryTimeouts, Event, Next, Offer, OfferOutcome, Step};
+use pilotlight_core::history::{AssignedRunner, OfferRecord};
 use pilotlight_core::pool::PollId;
 use pilotlight_core::time::Moment;
 
 use super::cast;
 use super::event::{Seen, Settings};
-use super::model::Chosen;
+use super::model::ModelSelection;
 use super::offer::OfferModel;
 use super::world::Broken;
 
@@ -22,7 +22,7 @@ pub struct Wish {
     /// How the pool's numbers are written.
     pub spelling: u8,
     /// How much proof a dispatch needs.
-    pub proof: Proof,
+    pub ack_mode: AckMode,
     /// Bytes of the run.
     pub bytes: u32,
 }
@@ -43,8 +43,8 @@ pub struct Course {
 /// The dispatch under way.
 #[derive(Debug)]
 struct Dispatch {
-    chosen: Chosen,
-    taker: Taker,
+    chosen: ModelSelection,
+    taker: AssignedRunner,
     acknowledged: u64,
     end: u64,
     written: bool,
@@ -56,10 +56,10 @@ impl Course {
     /// # Errors
     /// When it is to do anything else.
     pub fn new(wish: Wish, settings: Settings, now: Moment) -> Result<Self, Broken> {
-        let patience = Patience::for_run(wish.bytes as usize, settings.silence());
-        let (real, step) = Offer::new(wish.proof, patience);
-        Broken::unless_same("the first step", &step, &Step { reset: false, next: Next::Choose })?;
-        let model = OfferModel::new(wish.proof, wish.bytes, settings.silence());
+        let timeouts = DeliveryTimeouts::for_run(wish.bytes as usize, settings.silence());
+        let (real, step) = Offer::new(wish.ack_mode, timeouts);
+        Broken::unless_same("the first step", &step, &Step { reset: false, next: Next::SelectPoll })?;
+        let model = OfferModel::new(wish.ack_mode, wish.bytes, settings.silence());
         Ok(Self { wish, real, model, step, began: now, now, dispatch: None })
     }
 
@@ -71,10 +71,10 @@ impl Course {
 
     /// The answer, once there is one.
     #[must_use]
-    pub const fn answer(&self) -> Option<Answer> {
+    pub const fn answer(&self) -> Option<OfferOutcome> {
         match self.step.next {
-            Next::Answer(answer) => Some(answer),
-            Next::Choose | Next::Wait { .. } => None,
+            Next::Finish(answer) => Some(answer),
+            Next::SelectPoll | Next::Wait { .. } => None,
         }
     }
 
@@ -89,19 +89,19 @@ impl Course {
     /// When `core` and the model disagree on what follows.
     pub fn hand_over(
         &mut self,
-        (chosen, poll): (Chosen, PollId),
-        chosen_at: Moment,
+        (chosen, poll): (ModelSelection, PollId),
+        selected_at: Moment,
         acknowledged: u64,
     ) -> Result<(), Broken> {
-        let taker = Taker {
+        let taker = AssignedRunner {
             runner: cast::runner(chosen.waited.runner),
             poll,
-            chosen_at,
-            waited: chosen_at.since(chosen.waited.since),
+            selected_at,
+            waited: selected_at.since(chosen.waited.since),
         };
         let end = acknowledged + u64::from(self.wish.bytes);
         self.dispatch = Some(Dispatch { chosen, taker, acknowledged, end, written: false });
-        self.handle(Event::HandedOver { acknowledged })
+        self.handle(Event::Dispatched { acknowledged })
     }
 
     /// Nobody fits.
@@ -109,7 +109,7 @@ impl Course {
     /// # Errors
     /// When `core` and the model disagree on what follows.
     pub fn nobody_waits(&mut self) -> Result<(), Broken> {
-        self.handle(Event::NobodyWaits)
+        self.handle(Event::NoPoll)
     }
 
     /// What the driver would tell `core` when this is seen; `None` when it cannot be seen now.
@@ -126,13 +126,13 @@ impl Course {
                 dispatch.acknowledged = dispatch.end.min(dispatch.acknowledged + u64::from(bytes));
                 None
             }
-            Seen::Acknowledged => (self.wish.proof == Proof::Kernel).then_some(Event::Acknowledged),
-            Seen::Ended => Some(Event::Ended),
+            Seen::Acknowledged => (self.wish.ack_mode == AckMode::Kernel).then_some(Event::Acknowledged),
+            Seen::Ended => Some(Event::ConnectionEnded),
             Seen::Look if self.now < until => None,
             Seen::Look if dispatch.written && dispatch.acknowledged >= dispatch.end => {
                 Some(Event::Acknowledged)
             }
-            Seen::Look => Some(Event::Looked { acknowledged: dispatch.acknowledged }),
+            Seen::Look => Some(Event::ProgressChecked { acknowledged: dispatch.acknowledged }),
         }
     }
 
@@ -150,7 +150,7 @@ impl Course {
             &self.model.dispatches(),
         )?;
         if let Next::Wait { until } = self.step.next {
-            let in_time = self.now < until && until <= self.model.patience_ends();
+            let in_time = self.now < until && until <= self.model.deadline();
             Broken::unless(in_time, || format!("waits at {:?} until {until:?}", self.now))?;
         }
         Ok(())
@@ -158,10 +158,10 @@ impl Course {
 
     /// The books' entry, and who has the run; to be asked once it is answered.
     #[must_use]
-    pub fn settled(self, answer: Answer, at: Moment) -> (Offered, Option<Chosen>) {
-        let dispatch = self.dispatch.filter(|_| answer != Answer::Cold);
+    pub fn settled(self, answer: OfferOutcome, at: Moment) -> (OfferRecord, Option<ModelSelection>) {
+        let dispatch = self.dispatch.filter(|_| answer != OfferOutcome::Cold);
         let (runner, chosen) = dispatch.map(|dispatch| (dispatch.taker, dispatch.chosen)).unzip();
-        let offered = Offered {
+        let offered = OfferRecord {
             run: cast::run_id(self.wish.run),
             key: cast::key(self.wish.pool, self.wish.spelling),
             at,

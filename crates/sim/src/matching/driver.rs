@@ -2,7 +2,7 @@
 //! that pass at once. It prefers the moments at which something ends, and those right beside them.
 
 use fastrand::Rng;
-use pilotlight_core::delivery::{Next, Proof};
+use pilotlight_core::delivery::{AckMode, Next};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Moment;
 
@@ -40,7 +40,7 @@ enum Kind {
     Advance,
     Unread,
     Retire,
-    Keep,
+    Expire,
     Clear,
     Drain,
 }
@@ -54,7 +54,7 @@ const KINDS: [(Kind, u32); 10] = [
     (Kind::Advance, 600),
     (Kind::Unread, 40),
     (Kind::Retire, 20),
-    (Kind::Keep, 60),
+    (Kind::Expire, 60),
     (Kind::Clear, 4),
     (Kind::Drain, 1),
 ];
@@ -103,7 +103,7 @@ impl Driver {
             Kind::Die => Event::Die { poll: self.some_poll(world) },
             Kind::Unread => Event::Unread { run: self.some_warm_run(world) },
             Kind::Retire => self.retire(),
-            Kind::Keep => Event::Keep,
+            Kind::Expire => Event::Expire,
             Kind::Clear => Event::Clear,
             Kind::Drain => Event::Drain,
         };
@@ -131,7 +131,7 @@ impl Driver {
         let end = match self.rng.u8(..5) {
             0 => match self.some_course(world).map(|(_, next)| next)? {
                 Next::Wait { until } => until.as_micros(),
-                Next::Choose | Next::Answer(_) => return None,
+                Next::SelectPoll | Next::Finish(_) => return None,
             },
             1 => self.some_executing_since(world)? + 24 * HOUR,
             2 => self.some_retirement_until(world)?,
@@ -157,7 +157,7 @@ impl Driver {
             run: self.runs,
             pool: self.some_pool(world),
             spelling: self.rng.u8(..SPELLINGS),
-            proof: one_of(&mut self.rng, &[Proof::Kernel, Proof::Kernel, Proof::Written]),
+            ack_mode: one_of(&mut self.rng, &[AckMode::Kernel, AckMode::Kernel, AckMode::Written]),
             bytes: one_of(&mut self.rng, &[1, 700, 20_000, 1_000_000, 10 << 20]),
         }
     }
@@ -166,8 +166,8 @@ impl Driver {
     fn advance(&mut self, world: &World) -> Event {
         match self.some_course(world) {
             None => self.offer(world),
-            Some((run, Next::Choose)) => Event::Choose { run },
-            Some((run, Next::Answer(_))) => Event::Settle { run },
+            Some((run, Next::SelectPoll)) => Event::SelectPoll { run },
+            Some((run, Next::Finish(_))) => Event::FinishOffer { run },
             Some((run, Next::Wait { until })) => {
                 let seen = self.seen();
                 if seen == Seen::Look {

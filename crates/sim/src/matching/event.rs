@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pilotlight_core::delivery::Proof;
+use pilotlight_core::delivery::AckMode;
 use pilotlight_core::pool::Order;
 
 /// What holds for a whole history.
@@ -67,12 +67,12 @@ pub enum Event {
         /// How the pool's numbers are written.
         spelling: u8,
         /// How much proof a dispatch needs.
-        proof: Proof,
+        ack_mode: AckMode,
         /// Bytes of the run.
         bytes: u32,
     },
     /// The offer's turn to choose a poll, when that is its next step.
-    Choose {
+    SelectPoll {
         /// Which offer.
         run: u32,
     },
@@ -84,7 +84,7 @@ pub enum Event {
         seen: Seen,
     },
     /// The offer that has its answer is entered in the books.
-    Settle {
+    FinishOffer {
         /// Which offer.
         run: u32,
     },
@@ -101,7 +101,7 @@ pub enum Event {
         within_ms: u64,
     },
     /// Housekeeping.
-    Keep,
+    Expire,
     /// The history is cleared.
     Clear,
     /// The service stops.

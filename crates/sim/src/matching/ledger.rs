@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
-use pilotlight_core::delivery::{Answer, Delivery, Event, Proof};
+use pilotlight_core::delivery::{AckMode, Delivery, Event, OfferOutcome};
 
 use super::course::Wish;
 use super::world::Broken;
@@ -30,12 +30,12 @@ enum Fate {
 /// What is known of an offer.
 #[derive(Debug, Default)]
 struct Book {
-    proof: Option<Proof>,
+    ack_mode: Option<AckMode>,
     dispatched_to: Vec<u32>,
     /// Of the dispatch under way.
     written: bool,
     acknowledged: bool,
-    answers: Vec<Answer>,
+    answers: Vec<OfferOutcome>,
 }
 
 const DISPATCHES: usize = 3;
@@ -79,10 +79,10 @@ impl Tally {
 
     fn count_offer(&mut self, book: &Book) {
         match book.answers.first() {
-            None | Some(Answer::Warm(Delivery::Unread)) => {}
-            Some(Answer::Warm(Delivery::Acknowledged)) => self.acknowledged += 1,
-            Some(Answer::Warm(Delivery::Unconfirmed)) => self.unconfirmed += 1,
-            Some(Answer::Cold) => {
+            None | Some(OfferOutcome::Warm(Delivery::Unread)) => {}
+            Some(OfferOutcome::Warm(Delivery::Acknowledged)) => self.acknowledged += 1,
+            Some(OfferOutcome::Warm(Delivery::Unconfirmed)) => self.unconfirmed += 1,
+            Some(OfferOutcome::Cold) => {
                 self.cold += 1;
                 self.cold_after_three += u64::from(book.dispatched_to.len() == DISPATCHES);
             }
@@ -147,7 +147,7 @@ impl Ledger {
 
     /// A run is offered.
     pub fn offered(&mut self, wish: &Wish) {
-        let book = Book { proof: Some(wish.proof), ..Book::default() };
+        let book = Book { ack_mode: Some(wish.ack_mode), ..Book::default() };
         self.offers.insert(wish.run, book);
     }
 
@@ -170,7 +170,10 @@ impl Ledger {
         match event {
             Event::Written => book.written = true,
             Event::Acknowledged => book.acknowledged = true,
-            Event::HandedOver { .. } | Event::NobodyWaits | Event::Ended | Event::Looked { .. } => {}
+            Event::Dispatched { .. }
+            | Event::NoPoll
+            | Event::ConnectionEnded
+            | Event::ProgressChecked { .. } => {}
         }
     }
 
@@ -178,15 +181,17 @@ impl Ledger {
     ///
     /// # Errors
     /// When either is not so.
-    pub fn answered(&mut self, run: u32, answer: Answer) -> Result<(), Broken> {
+    pub fn answered(&mut self, run: u32, answer: OfferOutcome) -> Result<(), Broken> {
         let book = self.offers.entry(run).or_default();
         book.answers.push(answer);
         Broken::unless(book.answers.len() == 1, || format!("offer {run} was answered {:?}", book.answers))?;
         let proven = match answer {
-            Answer::Cold => true,
-            Answer::Warm(Delivery::Acknowledged) => book.acknowledged && !book.dispatched_to.is_empty(),
-            Answer::Warm(Delivery::Unconfirmed) => book.written && book.proof == Some(Proof::Written),
-            Answer::Warm(Delivery::Unread) => false,
+            OfferOutcome::Cold => true,
+            OfferOutcome::Warm(Delivery::Acknowledged) => book.acknowledged && !book.dispatched_to.is_empty(),
+            OfferOutcome::Warm(Delivery::Unconfirmed) => {
+                book.written && book.ack_mode == Some(AckMode::Written)
+            }
+            OfferOutcome::Warm(Delivery::Unread) => false,
         };
         Broken::unless(proven, || format!("offer {run} was answered {answer:?} on {book:?}"))
     }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use pilotlight_core::delivery::{Answer, Delivery};
-use pilotlight_core::history::{Offered, Totals};
+use pilotlight_core::delivery::{Delivery, OfferOutcome};
+use pilotlight_core::history::{OfferRecord, Totals};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Moment;
 
@@ -26,7 +26,7 @@ pub struct Model {
     polled: Vec<(u16, u64)>,
     executing: Vec<Working>,
     kept: Moment,
-    history: Vec<(u32, Offered)>,
+    history: Vec<(u32, OfferRecord)>,
     totals: Totals,
 }
 
@@ -57,7 +57,7 @@ pub struct Working {
 
 /// A poll that was chosen, and the model's turn at which that was.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Chosen {
+pub struct ModelSelection {
     /// Which poll, as it waited.
     pub waited: Waiting,
     /// At which turn.
@@ -122,7 +122,7 @@ impl Model {
     }
 
     /// Takes the next poll that fits.
-    pub fn choose(&mut self, pool: u8, now: Moment) -> Option<Chosen> {
+    pub fn select(&mut self, pool: u8, now: Moment) -> Option<ModelSelection> {
         self.turn += 1;
         self.look(now);
         let pool = pool_of(pool);
@@ -132,30 +132,30 @@ impl Model {
             Order::Oldest => fitting.next(),
         }?;
         self.leave(waited.poll);
-        Some(Chosen { waited, turn: self.turn })
+        Some(ModelSelection { waited, turn: self.turn })
     }
 
     /// An offer has ended; `taker` is who was told to have the run. A runner executes from its match until it
     /// polls again, and that may have been before this.
-    pub fn settle(&mut self, run: u32, offered: Offered, taker: Option<Chosen>) {
+    pub fn finish_offer(&mut self, run: u32, offered: OfferRecord, taker: Option<ModelSelection>) {
         match offered.answer {
-            Answer::Warm(_) => self.totals.warm += 1,
-            Answer::Cold => self.totals.cold += 1,
+            OfferOutcome::Warm(_) => self.totals.warm += 1,
+            OfferOutcome::Cold => self.totals.cold += 1,
         }
-        if let Some(Chosen { waited, turn }) = taker
+        if let Some(ModelSelection { waited, turn }) = taker
             && !self.polled.iter().any(|(runner, polled)| *runner == waited.runner && *polled > turn)
         {
-            let since = offered.runner.as_ref().map_or(offered.at, |taker| taker.chosen_at);
+            let since = offered.runner.as_ref().map_or(offered.at, |taker| taker.selected_at);
             self.executing.push(Working { runner: waited.runner, run, since });
         }
         self.history.push((run, offered));
     }
 
     /// The program never read this run. Says what is remembered of it.
-    pub fn unread(&mut self, run: u32) -> Option<Offered> {
+    pub fn mark_unread(&mut self, run: u32) -> Option<OfferRecord> {
         self.executing.retain(|working| working.run != run);
         let (_, offered) = self.history.iter_mut().rfind(|(known, _)| *known == run)?;
-        offered.answer = Answer::Warm(Delivery::Unread);
+        offered.answer = OfferOutcome::Warm(Delivery::Unread);
         Some(offered.clone())
     }
 
@@ -171,7 +171,7 @@ impl Model {
     }
 
     /// Housekeeping; returns the polls that are let go.
-    pub fn keep(&mut self, now: Moment) -> Vec<u32> {
+    pub fn expire(&mut self, now: Moment) -> Vec<u32> {
         self.look(now);
         self.kept = now;
         self.executing.retain(|working| now.since(working.since) < EXECUTING_FOR);
@@ -228,7 +228,7 @@ impl Model {
     }
 
     /// The offers since the last clearing, the oldest first.
-    pub fn history(&self) -> impl DoubleEndedIterator<Item = &Offered> + ExactSizeIterator {
+    pub fn history(&self) -> impl DoubleEndedIterator<Item = &OfferRecord> + ExactSizeIterator {
         self.history.iter().map(|(_, offered)| offered)
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pilotlight_core::delivery::{Answer, Delivery, Event, Next, Proof, Step};
+use pilotlight_core::delivery::{AckMode, Delivery, Event, Next, OfferOutcome, Step};
 use pilotlight_core::limits::SLOWEST_LINK_BYTES_PER_S;
 use pilotlight_core::time::Moment;
 
@@ -13,7 +13,7 @@ const LOOKS_PER_SILENCE: u32 = 5;
 /// All that was seen of one offer.
 #[derive(Debug)]
 pub struct OfferModel {
-    proof: Proof,
+    ack_mode: AckMode,
     silence: Duration,
     in_all: Duration,
     seen: Vec<(Moment, Event)>,
@@ -22,9 +22,9 @@ pub struct OfferModel {
 impl OfferModel {
     /// Nothing yet.
     #[must_use]
-    pub fn new(proof: Proof, bytes: u32, silence: Duration) -> Self {
+    pub fn new(ack_mode: AckMode, bytes: u32, silence: Duration) -> Self {
         let transfer = Duration::from_micros(u64::from(bytes) * 1_000_000 / SLOWEST_LINK_BYTES_PER_S);
-        Self { proof, silence, in_all: silence + transfer, seen: Vec::new() }
+        Self { ack_mode, silence, in_all: silence + transfer, seen: Vec::new() }
     }
 
     /// Remembers what was seen and says what to do.
@@ -32,19 +32,19 @@ impl OfferModel {
         self.seen.push((now, event));
         let next = |next| Step { reset: false, next };
         match event {
-            Event::NobodyWaits => next(Next::Answer(Answer::Cold)),
-            Event::Acknowledged => next(Next::Answer(Answer::Warm(Delivery::Acknowledged))),
-            Event::Written if self.proof == Proof::Written => {
-                next(Next::Answer(Answer::Warm(Delivery::Unconfirmed)))
+            Event::NoPoll => next(Next::Finish(OfferOutcome::Cold)),
+            Event::Acknowledged => next(Next::Finish(OfferOutcome::Warm(Delivery::Acknowledged))),
+            Event::Written if self.ack_mode == AckMode::Written => {
+                next(Next::Finish(OfferOutcome::Warm(Delivery::Unconfirmed)))
             }
-            Event::Ended => Step { reset: false, next: self.after_a_failure() },
-            Event::HandedOver { .. } | Event::Written | Event::Looked { .. }
-                if now < self.patience_ends() =>
+            Event::ConnectionEnded => Step { reset: false, next: self.after_a_failure() },
+            Event::Dispatched { .. } | Event::Written | Event::ProgressChecked { .. }
+                if now < self.deadline() =>
             {
                 let look = now.after(self.silence / LOOKS_PER_SILENCE);
-                next(Next::Wait { until: look.min(self.patience_ends()) })
+                next(Next::Wait { until: look.min(self.deadline()) })
             }
-            Event::HandedOver { .. } | Event::Written | Event::Looked { .. } => {
+            Event::Dispatched { .. } | Event::Written | Event::ProgressChecked { .. } => {
                 Step { reset: true, next: self.after_a_failure() }
             }
         }
@@ -58,14 +58,14 @@ impl OfferModel {
 
     /// When the dispatch under way is not believed in any more.
     #[must_use]
-    pub fn patience_ends(&self) -> Moment {
+    pub fn deadline(&self) -> Moment {
         let dispatch = self.dispatch_under_way();
         let started = dispatch.first().map_or(Moment::default(), |(at, _)| *at);
         self.last_progress(dispatch).after(self.silence).min(started.after(self.in_all))
     }
 
     fn after_a_failure(&self) -> Next {
-        if self.dispatches() < DISPATCHES { Next::Choose } else { Next::Answer(Answer::Cold) }
+        if self.dispatches() < DISPATCHES { Next::SelectPoll } else { Next::Finish(OfferOutcome::Cold) }
     }
 
     fn dispatch_under_way(&self) -> &[(Moment, Event)] {
@@ -87,12 +87,12 @@ impl OfferModel {
 }
 
 const fn is_hand_over(event: &Event) -> bool {
-    matches!(event, Event::HandedOver { .. })
+    matches!(event, Event::Dispatched { .. })
 }
 
 const fn acknowledged(event: &Event) -> Option<u64> {
     match event {
-        Event::HandedOver { acknowledged } | Event::Looked { acknowledged } => Some(*acknowledged),
-        Event::NobodyWaits | Event::Written | Event::Acknowledged | Event::Ended => None,
+        Event::Dispatched { acknowledged } | Event::ProgressChecked { acknowledged } => Some(*acknowledged),
+        Event::NoPoll | Event::Written | Event::Acknowledged | Event::ConnectionEnded => None,
     }
 }

@@ -6,10 +6,10 @@ use std::fmt;
 use std::time::Duration;
 
 use pilotlight_core::delivery::Next;
-use pilotlight_core::history::Entry;
-use pilotlight_core::matching::{Matching, Parking};
+use pilotlight_core::history::RecordId;
+use pilotlight_core::matching::{Matching, ParkResult};
 use pilotlight_core::pool::{self, Poll, PollId, PollTiming};
-use pilotlight_core::retire::Who;
+use pilotlight_core::retire::RunnerFilter;
 use pilotlight_core::time::Moment;
 
 use super::cast;
@@ -50,7 +50,7 @@ pub struct World {
     ids: HashMap<u32, PollId>,
     dead: HashSet<u32>,
     courses: BTreeMap<u32, Course>,
-    warm: Vec<(u32, Entry)>,
+    warm: Vec<(u32, RecordId)>,
 }
 
 impl World {
@@ -110,15 +110,15 @@ impl World {
                 self.dead.insert(poll);
                 Ok(())
             }
-            Event::Offer { run, pool, spelling, proof, bytes } => {
-                self.offer(Wish { run, pool, spelling, proof, bytes })
+            Event::Offer { run, pool, spelling, ack_mode, bytes } => {
+                self.offer(Wish { run, pool, spelling, ack_mode, bytes })
             }
-            Event::Choose { run } => self.choose(run, at),
+            Event::SelectPoll { run } => self.select(run, at),
             Event::See { run, seen } => self.see(run, at, seen),
-            Event::Settle { run } => self.settle(run, at),
-            Event::Unread { run } => self.unread(run),
+            Event::FinishOffer { run } => self.finish_offer(run, at),
+            Event::Unread { run } => self.mark_unread(run),
             Event::Retire { who, within_ms } => self.retire(who, Duration::from_millis(within_ms)),
-            Event::Keep => self.keep(),
+            Event::Expire => self.expire(),
             Event::Clear => {
                 self.real.clear_history();
                 self.model.clear_history();
@@ -135,11 +135,11 @@ impl World {
             self.real.park(Poll { key, runner: cast::runner(runner), parked_at: self.now, handle: poll });
         let expected = self.model.park(poll, runner, pool, self.now);
         let (id, core_says) = match parking {
-            Parking::Parked { id, replaced } => {
+            ParkResult::Parked { id, replaced } => {
                 (Some(id), Parked::Waits { instead_of: replaced.map(|older| older.handle) })
             }
-            Parking::Retired => (None, Parked::Retired),
-            Parking::Closed => (None, Parked::Closed),
+            ParkResult::Retired => (None, Parked::Retired),
+            ParkResult::Closed => (None, Parked::Closed),
         };
         Broken::unless_same("parking", &core_says, &expected)?;
         if let Parked::Waits { instead_of: Some(older) } = core_says {
@@ -166,9 +166,9 @@ impl World {
     }
 
     /// Chooses polls until one of them looks alive. Others may choose, park and leave before the next step.
-    fn choose(&mut self, run: u32, at: Moment) -> Result<(), Broken> {
+    fn select(&mut self, run: u32, at: Moment) -> Result<(), Broken> {
         let Some(mut course) = self.courses.remove(&run) else { return Ok(()) };
-        if course.next() == Next::Choose {
+        if course.next() == Next::SelectPoll {
             course.set_clock(at);
             self.choose_for(&mut course, at)?;
         }
@@ -179,11 +179,11 @@ impl World {
     fn choose_for(&mut self, course: &mut Course, at: Moment) -> Result<(), Broken> {
         let Wish { run, pool, spelling, .. } = course.wish;
         loop {
-            let got = self.real.choose(&cast::key(pool, spelling), at);
-            let expected = self.model.choose(pool, at);
+            let got = self.real.select(&cast::key(pool, spelling), at);
+            let expected = self.model.select(pool, at);
             let expected_poll = expected.map(|chosen| chosen.waited.poll);
             Broken::unless_same("the next poll", &got.as_ref().map(|got| got.poll.handle), &expected_poll)?;
-            let (Some(pool::Chosen { id, poll }), Some(chosen)) = (got, expected) else {
+            let (Some(pool::SelectedPoll { id, poll }), Some(chosen)) = (got, expected) else {
                 course.nobody_waits()?;
                 return self.note_answer(course);
             };
@@ -223,23 +223,23 @@ impl World {
         }
     }
 
-    fn settle(&mut self, run: u32, at: Moment) -> Result<(), Broken> {
+    fn finish_offer(&mut self, run: u32, at: Moment) -> Result<(), Broken> {
         let Some(answer) = self.courses.get(&run).and_then(Course::answer) else { return Ok(()) };
         let Some(course) = self.courses.remove(&run) else { return Ok(()) };
         let (offered, chosen) = course.settled(answer, at);
-        let entry = self.real.settle(offered.clone());
-        self.model.settle(run, offered, chosen);
+        let entry = self.real.finish_offer(offered.clone());
+        self.model.finish_offer(run, offered, chosen);
         if chosen.is_some() {
             self.warm.push((run, entry));
         }
         Ok(())
     }
 
-    fn unread(&mut self, run: u32) -> Result<(), Broken> {
+    fn mark_unread(&mut self, run: u32) -> Result<(), Broken> {
         let Some(place) = self.warm.iter().position(|(known, _)| *known == run) else { return Ok(()) };
         let (run, entry) = self.warm.remove(place);
-        let expected = self.model.unread(run);
-        Broken::unless_same("an unread run", &self.real.unread(&entry).cloned(), &expected)
+        let expected = self.model.mark_unread(run);
+        Broken::unless_same("an unread run", &self.real.mark_unread(&entry).cloned(), &expected)
     }
 
     fn retire(&mut self, who: Names, within: Duration) -> Result<(), Broken> {
@@ -249,9 +249,9 @@ impl World {
         self.all_left("the retired", left, expected)
     }
 
-    fn keep(&mut self) -> Result<(), Broken> {
-        let left = self.real.keep(self.now);
-        let expected = self.model.keep(self.now);
+    fn expire(&mut self) -> Result<(), Broken> {
+        let left = self.real.expire(self.now);
+        let expected = self.model.expire(self.now);
         self.all_left("the polls let go", left, expected)
     }
 
@@ -270,8 +270,8 @@ impl World {
     }
 }
 
-fn named(who: Names) -> Option<Who> {
-    Who::new(
+fn named(who: Names) -> Option<RunnerFilter> {
+    RunnerFilter::new(
         who.deployment_of.map(|number| cast::deployment(cast::pool_of(number))),
         who.version_of.map(|number| cast::version(cast::pool_of(number))),
         who.runner.map(cast::runner_id),

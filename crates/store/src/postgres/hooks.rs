@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Job, JobId};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
@@ -19,7 +19,7 @@ use crate::records::{HookCall, HookEvent, HookId, Settings};
 use crate::row::{damaged, epoch, number, time};
 
 /// Notes that this is to be told, where somebody wants to know.
-pub(super) fn note(tx: &mut Tx, job: &Job, event: HookEvent, settings: &Settings, now: Epoch) {
+pub(super) fn note(tx: &mut Tx, job: &Job, event: HookEvent, settings: &Settings, now: Timestamp) {
     if settings.hooked.contains(&job.job_type) {
         let (id, job_type) = (job.id.as_bytes().to_vec(), job.job_type.as_str().as_bytes().to_vec());
         tx.write(statements::ADD_HOOK, given![id, job_type, event_number(event), time(now)]);
@@ -30,7 +30,7 @@ pub(super) fn note(tx: &mut Tx, job: &Job, event: HookEvent, settings: &Settings
 pub(super) struct HookCalls<'a> {
     pub(super) room: &'a [(JobType, usize)],
     pub(super) lease: Duration,
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for HookCalls<'_> {
@@ -76,7 +76,7 @@ impl Verb for HookDone {
 /// See [`crate::Store::hook_failed`].
 pub(super) struct HookFailed {
     pub(super) id: HookId,
-    pub(super) again_at: Epoch,
+    pub(super) again_at: Timestamp,
 }
 
 impl Verb for HookFailed {
@@ -92,7 +92,7 @@ impl Verb for HookFailed {
 /// See [`crate::Store::drop_hooks`].
 pub(super) struct DropHooks<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) before: Epoch,
+    pub(super) before: Timestamp,
     pub(super) at_most: i64,
 }
 

@@ -1,7 +1,7 @@
 //! Jobs as rows: reading, adding, writing back, forgetting. The sums follow here, and nowhere else.
 
 use pilotlight_core::job::Job;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
@@ -101,7 +101,7 @@ pub(super) enum Hooked {
 }
 
 /// Adds a job with all that belongs to it, where nobody else is current. The one statement follows the sums too.
-pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, hooked: Hooked, now: Epoch) {
+pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, hooked: Hooked, now: Timestamp) {
     let row = Row::of(job, now);
     tx.write(
         statements::INSERT,
@@ -132,7 +132,7 @@ pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, hooked: Hooked, now: 
 }
 
 /// Writes back what became of a job.
-pub(super) fn update(tx: &mut Tx, before: &Stored, after: &Job, bytes: Bytes, now: Epoch) {
+pub(super) fn update(tx: &mut Tx, before: &Stored, after: &Job, bytes: Bytes, now: Timestamp) {
     let row = Row::of(after, now);
     let phase = Phase::of(after, now);
     let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| time(now)));

@@ -117,7 +117,7 @@ pub(super) async fn keep(first: Line, address: Address, news: Arc<News>) {
 async fn open_again(address: &Address) -> Line {
     let mut failures = 1;
     loop {
-        sleep(retry::pause(PAUSE_AT_FIRST, failures).min(PAUSE_AT_MOST)).await;
+        sleep(retry::backoff(PAUSE_AT_FIRST, failures).min(PAUSE_AT_MOST)).await;
         if let Ok(line) = Line::open(address).await {
             return line;
         }

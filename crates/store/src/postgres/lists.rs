@@ -2,7 +2,7 @@
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::{Job, Status};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
@@ -21,7 +21,7 @@ pub(super) fn limit(at_most: usize) -> i64 {
 /// See [`crate::Store::jobs`].
 pub(super) struct Jobs {
     pub(super) wanted: Listed,
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for Jobs {
@@ -62,8 +62,8 @@ impl Jobs {
 
 /// See [`crate::Store::counts`].
 pub(super) struct Count {
-    pub(super) active_since: Epoch,
-    pub(super) now: Epoch,
+    pub(super) active_since: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for Count {
@@ -79,7 +79,7 @@ impl Verb for Count {
 }
 
 /// How many jobs have each status, in the order of [`Status::ALL`].
-async fn by_status(link: &Link, now: Epoch) -> Result<[u64; 6], Failure> {
+async fn by_status(link: &Link, now: Timestamp) -> Result<[u64; 6], Failure> {
     let by_phase = tally::by_phase(&link.ask(statements::TALLIES, &[]).await?)?;
     let mut counts = [0; 6];
     for phase in Phase::ALL {

@@ -2,7 +2,7 @@
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::job::JobId;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 use super::failure::Failure;
 use super::jobs::{column, text};
@@ -17,10 +17,10 @@ use crate::row::{damaged, epoch};
 pub(super) struct LookAtClock;
 
 impl Verb for LookAtClock {
-    type Answer = Epoch;
+    type Answer = Timestamp;
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<Epoch>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Timestamp>, Failure> {
         let rows = link.ask(statements::CLOCK, &[]).await?;
         link.done();
         let row = rows.first().ok_or_else(|| Failure::for_good(damaged("clock")))?;

@@ -1,7 +1,7 @@
 //! Forgetting jobs: because they are old, because they are large, or because somebody says so.
 
 use pilotlight_core::job::JobId;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
@@ -18,7 +18,7 @@ use crate::stored::Stored;
 /// See [`crate::Store::prune`].
 pub(super) struct Prune {
     pub(super) retention: Retention,
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for Prune {

@@ -2,7 +2,7 @@
 
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::Event;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 use super::failure::Failure;
 use super::jobs::{self, column};
@@ -25,7 +25,7 @@ pub(super) struct Dispatch<'a> {
     pub(super) types: Vec<&'a [u8]>,
     pub(super) runner: &'a RunnerId,
     pub(super) settings: &'a Settings,
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 /// As a statement takes them.
@@ -62,7 +62,7 @@ impl Verb for Dispatch<'_> {
 pub(super) struct Available<'a> {
     pub(super) types: Vec<&'a [u8]>,
     pub(super) at_most: i64,
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for Available<'_> {
@@ -78,7 +78,7 @@ impl Verb for Available<'_> {
 
 /// See [`crate::Store::backlog`].
 pub(super) struct LookAtBacklog {
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for LookAtBacklog {
@@ -100,7 +100,7 @@ impl Verb for LookAtBacklog {
     }
 }
 
-async fn promote(link: &Link, now: Epoch) -> Result<Tidings, Failure> {
+async fn promote(link: &Link, now: Timestamp) -> Result<Tidings, Failure> {
     let rows = link.ask(statements::PROMOTE, &[&time(now)]).await?;
     let mut tidings = Tidings::default();
     for row in &rows {

@@ -1,7 +1,7 @@
 //! Runners that registered.
 
 use pilotlight_core::ids::RunnerId;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
@@ -43,7 +43,7 @@ impl Verb for Register<'_> {
 /// See [`crate::Store::seen`].
 pub(super) struct Seen<'a> {
     pub(super) runner: &'a RunnerId,
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for Seen<'_> {
@@ -93,7 +93,7 @@ impl Verb for Runners {
 
 /// See [`crate::Store::forget_runners`].
 pub(super) struct ForgetRunners {
-    pub(super) before: Epoch,
+    pub(super) before: Timestamp,
     pub(super) at_most: i64,
 }
 

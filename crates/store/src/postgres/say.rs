@@ -1,7 +1,7 @@
 //! Words about jobs: the job is read, `core::job` decides, and what follows is written.
 
 use pilotlight_core::job::{Change, Event, JobId};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 use super::failure::Failure;
 use super::jobs;
@@ -19,7 +19,7 @@ pub(super) struct Say<'a> {
     pub(super) event: &'a Event,
     pub(super) payload: &'a Payload,
     pub(super) settings: &'a Settings,
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for Say<'_> {
@@ -86,7 +86,7 @@ pub(super) fn say_of(
     Read { before, current }: Read<'_>,
     (event, payload): (&Event, &Payload),
     settings: &Settings,
-    now: Epoch,
+    now: Timestamp,
 ) -> Said {
     let mut job = before.job.clone();
     let change = match job.handle(event, &settings.rules, now) {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Change, Event, Job, JobId};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use tokio::task::JoinSet;
 
 use super::address::Address;
@@ -97,11 +97,11 @@ fn random() -> Result<u64, Error> {
 
 #[async_trait]
 impl Store for Postgres {
-    async fn clock(&self) -> Result<Option<Epoch>, Error> {
+    async fn clock(&self) -> Result<Option<Timestamp>, Error> {
         self.perform(LookAtClock).await.map(Some)
     }
 
-    async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
+    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<Submitted, Error> {
         self.perform(Submit { new: &new, settings: &self.settings, room: &self.room, now }).await
     }
 
@@ -117,7 +117,7 @@ impl Store for Postgres {
         self.perform(Input { id }).await
     }
 
-    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> Result<Said, Error> {
+    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Timestamp) -> Result<Said, Error> {
         self.perform(Say { id, event: &event, payload: &payload, settings: &self.settings, now }).await
     }
 
@@ -125,42 +125,52 @@ impl Store for Postgres {
         &self,
         types: &[JobType],
         runner: &RunnerId,
-        now: Epoch,
+        now: Timestamp,
     ) -> Result<Option<Handed>, Error> {
         self.perform(Dispatch { types: names(types), runner, settings: &self.settings, now }).await
     }
 
-    async fn available(&self, types: &[JobType], at_most: usize, now: Epoch) -> Result<Vec<Handed>, Error> {
+    async fn available(
+        &self,
+        types: &[JobType],
+        at_most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Handed>, Error> {
         self.perform(Available { types: names(types), at_most: limit(at_most), now }).await
     }
 
-    async fn backlog(&self, now: Epoch) -> Result<Backlog, Error> {
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error> {
         self.perform(LookAtBacklog { now }).await
     }
 
     async fn sweep(
         &self,
         at_most: usize,
-        listening_since: Epoch,
-        now: Epoch,
+        listening_since: Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<(Job, Change)>, Error> {
         let settings = &self.settings;
         self.perform(Sweep { at_most: limit(at_most), settings, listening_since, now }).await
     }
 
-    async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error> {
+    async fn prune(&self, retention: Retention, now: Timestamp) -> Result<Pruned, Error> {
         self.perform(Prune { retention, now }).await
     }
 
-    async fn unchecked(&self, types: &[JobType], before: Epoch, at_most: usize) -> Result<Vec<Found>, Error> {
+    async fn unchecked(
+        &self,
+        types: &[JobType],
+        before: Timestamp,
+        at_most: usize,
+    ) -> Result<Vec<Found>, Error> {
         self.perform(Unchecked { types: names(types), before, at_most: limit(at_most) }).await
     }
 
-    async fn checked(&self, id: JobId, now: Epoch) -> Result<(), Error> {
+    async fn checked(&self, id: JobId, now: Timestamp) -> Result<(), Error> {
         self.perform(Checked { id, now }).await
     }
 
-    async fn jobs(&self, wanted: Listed, now: Epoch) -> Result<(Vec<Job>, u64), Error> {
+    async fn jobs(&self, wanted: Listed, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
         self.perform(Jobs { wanted, now }).await
     }
 
@@ -168,7 +178,7 @@ impl Store for Postgres {
         self.perform(Delete { ids }).await
     }
 
-    async fn counts(&self, active_since: Epoch, now: Epoch) -> Result<Counts, Error> {
+    async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
         self.perform(Count { active_since, now }).await
     }
 
@@ -176,7 +186,7 @@ impl Store for Postgres {
         self.perform(Register { runner: &runner }).await
     }
 
-    async fn seen(&self, runner: &RunnerId, now: Epoch) -> Result<bool, Error> {
+    async fn seen(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
         self.perform(Seen { runner, now }).await
     }
 
@@ -188,7 +198,7 @@ impl Store for Postgres {
         self.perform(Runners { at_most: limit(at_most) }).await
     }
 
-    async fn forget_runners(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+    async fn forget_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.perform(ForgetRunners { before, at_most: limit(at_most) }).await
     }
 
@@ -200,7 +210,7 @@ impl Store for Postgres {
         &self,
         room: &[(JobType, usize)],
         lease: Duration,
-        now: Epoch,
+        now: Timestamp,
     ) -> Result<Vec<HookCall>, Error> {
         self.perform(HookCalls { room, lease, now }).await
     }
@@ -209,11 +219,11 @@ impl Store for Postgres {
         self.perform(HookDone { id }).await
     }
 
-    async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error> {
+    async fn hook_failed(&self, id: HookId, again_at: Timestamp) -> Result<(), Error> {
         self.perform(HookFailed { id, again_at }).await
     }
 
-    async fn drop_hooks(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+    async fn drop_hooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.perform(DropHooks { settings: &self.settings, before, at_most: limit(at_most) }).await
     }
 

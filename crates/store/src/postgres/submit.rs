@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use pilotlight_core::job::{Admitted, Full, Job, Submission, admit};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 use super::failure::Failure;
 use super::jobs::{self, Hooked};
@@ -22,7 +22,7 @@ pub(super) struct Submit<'a> {
     pub(super) new: &'a NewJob,
     pub(super) settings: &'a Settings,
     pub(super) room: &'a Known,
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for Submit<'_> {

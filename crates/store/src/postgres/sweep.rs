@@ -1,7 +1,7 @@
 //! Jobs that are due: each is told that time has passed.
 
 use pilotlight_core::job::{Change, Event, Job};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 use super::failure::Failure;
 use super::link::Link;
@@ -16,8 +16,8 @@ use crate::row::time;
 pub(super) struct Sweep<'a> {
     pub(super) at_most: i64,
     pub(super) settings: &'a Settings,
-    pub(super) listening_since: Epoch,
-    pub(super) now: Epoch,
+    pub(super) listening_since: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for Sweep<'_> {

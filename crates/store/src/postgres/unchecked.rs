@@ -1,7 +1,7 @@
 //! Results that are looked at from time to time.
 
 use pilotlight_core::job::JobId;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 use super::failure::Failure;
 use super::link::Link;
@@ -14,7 +14,7 @@ use crate::row::time;
 /// See [`crate::Store::unchecked`].
 pub(super) struct Unchecked<'a> {
     pub(super) types: Vec<&'a [u8]>,
-    pub(super) before: Epoch,
+    pub(super) before: Timestamp,
     pub(super) at_most: i64,
 }
 
@@ -33,7 +33,7 @@ impl Verb for Unchecked<'_> {
 /// See [`crate::Store::checked`].
 pub(super) struct Checked {
     pub(super) id: JobId,
-    pub(super) now: Epoch,
+    pub(super) now: Timestamp,
 }
 
 impl Verb for Checked {

@@ -10,8 +10,8 @@ const RULES: pilotlight_core::job::Rules = pilotlight_core::job::Rules {
     failed_ttl: Duration::from_millis(600),
 };
 
-fn at(millis: u64) -> Epoch {
-    Epoch::from_millis(millis)
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
 }
 
 fn runner() -> RunnerId {
@@ -49,7 +49,7 @@ fn jobs() -> Vec<(Phase, Job)> {
     let result = Fingerprint([0xab; 32]);
     let complete = Event::Complete { word: word(), result };
     let mut delayed = job(&[]);
-    delayed.ready_at = Epoch::LAST;
+    delayed.ready_at = Timestamp::LAST;
     vec![
         (Phase::Ready, job(&[])),
         (Phase::Delayed, delayed),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Job, JobId};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::tx::Tx;
@@ -13,7 +13,7 @@ use crate::records::{HookCall, HookEvent, HookId};
 use crate::row::{damaged, epoch, number, time};
 
 /// Notes that this is to be told, where somebody wants to know.
-pub(super) fn note(tx: &Tx<'_>, job: &Job, event: HookEvent, now: Epoch) -> Result<(), Error> {
+pub(super) fn note(tx: &Tx<'_>, job: &Job, event: HookEvent, now: Timestamp) -> Result<(), Error> {
     if tx.settings.hooked.contains(&job.job_type) {
         tx.db
             .prepare_cached(
@@ -29,7 +29,7 @@ pub(super) fn hook_calls(
     tx: &Tx<'_>,
     room: &[(JobType, usize)],
     lease: Duration,
-    now: Epoch,
+    now: Timestamp,
 ) -> Result<Vec<HookCall>, Error> {
     let mut take = tx.db.prepare_cached(
         "UPDATE hooks SET due_at = ?2 WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
@@ -69,7 +69,7 @@ pub(super) fn hook_done(tx: &Tx<'_>, id: HookId) -> Result<(), Error> {
 }
 
 /// See [`crate::Store::hook_failed`].
-pub(super) fn hook_failed(tx: &Tx<'_>, id: HookId, again_at: Epoch) -> Result<(), Error> {
+pub(super) fn hook_failed(tx: &Tx<'_>, id: HookId, again_at: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE hooks SET failures = failures + 1, due_at = ?2 WHERE id = ?1")?
         .execute(params![id.0, time(again_at)])?;
@@ -77,7 +77,7 @@ pub(super) fn hook_failed(tx: &Tx<'_>, id: HookId, again_at: Epoch) -> Result<()
 }
 
 /// See [`crate::Store::drop_hooks`].
-pub(super) fn drop_hooks(tx: &Tx<'_>, before: Epoch, at_most: usize) -> Result<u64, Error> {
+pub(super) fn drop_hooks(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut forget = tx.db.prepare_cached(
         "DELETE FROM hooks WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
          WHERE job_type = ?1 AND due_at < ?2 LIMIT ?3)",

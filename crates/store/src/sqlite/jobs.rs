@@ -2,7 +2,7 @@
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::job::{Job, JobId};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::tx::Tx;
@@ -99,7 +99,7 @@ fn flat(row: &rusqlite::Row<'_>) -> Result<Row, Error> {
 }
 
 /// Adds a job with its parameters.
-pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Epoch) -> Result<i64, Error> {
+pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Timestamp) -> Result<i64, Error> {
     if job.is_current {
         demote(tx, job.key)?;
     }
@@ -145,7 +145,7 @@ pub(super) fn update(
     before: &Stored,
     after: &Job,
     bytes: Bytes,
-    now: Epoch,
+    now: Timestamp,
 ) -> Result<(), Error> {
     if after.is_current && !before.job.is_current {
         demote(tx, after.key)?;

@@ -2,7 +2,7 @@
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::{Job, Status};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::jobs::{self, select_jobs};
@@ -13,7 +13,7 @@ use crate::row::{Phase, time};
 use crate::stored::Stored;
 
 /// See [`crate::Store::jobs`].
-pub(super) fn jobs(db: &Connection, wanted: Listed, now: Epoch) -> Result<(Vec<Job>, u64), Error> {
+pub(super) fn jobs(db: &Connection, wanted: Listed, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
     let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
     let counts = by_status(db, now)?;
     let Some(status) = wanted.status else {
@@ -36,7 +36,7 @@ fn only_jobs(stored: Vec<Stored>) -> Vec<Job> {
     stored.into_iter().map(|stored| stored.job).collect()
 }
 
-fn in_phase(db: &Connection, phase: Phase, limit: i64, now: Epoch) -> Result<Vec<Stored>, Error> {
+fn in_phase(db: &Connection, phase: Phase, limit: i64, now: Timestamp) -> Result<Vec<Stored>, Error> {
     let sql = select_jobs!(
         "INDEXED BY jobs_by_phase WHERE phase = ?1 AND (phase <> 5 OR until_at IS NULL OR until_at > ?2) \
          ORDER BY seq DESC LIMIT ?3"
@@ -45,14 +45,14 @@ fn in_phase(db: &Connection, phase: Phase, limit: i64, now: Epoch) -> Result<Vec
 }
 
 /// Results whose time is over and that no sweep has marked yet: few.
-fn over(db: &Connection, limit: i64, now: Epoch) -> Result<Vec<Stored>, Error> {
+fn over(db: &Connection, limit: i64, now: Timestamp) -> Result<Vec<Stored>, Error> {
     let sql =
         select_jobs!("INDEXED BY jobs_valid WHERE phase = 5 AND until_at <= ?1 ORDER BY seq DESC LIMIT ?2");
     jobs::all(db, sql, params![time(now), limit])
 }
 
 /// See [`crate::Store::counts`].
-pub(super) fn counts(db: &Connection, active_since: Epoch, now: Epoch) -> Result<Counts, Error> {
+pub(super) fn counts(db: &Connection, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
     let count = |sql: &str, since: Option<i64>| {
         let mut read = db.prepare_cached(sql)?;
         read.query_row(rusqlite::params_from_iter(since), |row| Ok(jobs::count(row)))?
@@ -65,7 +65,7 @@ pub(super) fn counts(db: &Connection, active_since: Epoch, now: Epoch) -> Result
 }
 
 /// How many jobs have each status, in the order of [`Status::ALL`].
-fn by_status(db: &Connection, now: Epoch) -> Result<[u64; 6], Error> {
+fn by_status(db: &Connection, now: Timestamp) -> Result<[u64; 6], Error> {
     let by_phase = tally::by_phase(db)?;
     let mut counts = [0; 6];
     for phase in Phase::ALL {

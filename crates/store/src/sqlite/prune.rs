@@ -1,7 +1,7 @@
 //! Forgetting jobs: because they are old, because they are large, or because somebody says so.
 
 use pilotlight_core::job::JobId;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::Connection;
 
 use super::jobs::{self, select_jobs};
@@ -12,7 +12,7 @@ use crate::row::{damaged, epoch, number};
 use crate::stored::Stored;
 
 /// See [`crate::Store::prune`].
-pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Epoch) -> Result<Pruned, Error> {
+pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Result<Pruned, Error> {
     let mut pruned = Pruned::default();
     for _ in 0..retention.at_most {
         let Some(oldest) = first_ended(tx.db)? else { break };
@@ -31,7 +31,7 @@ fn first_ended(db: &Connection) -> Result<Option<Stored>, Error> {
     jobs::one(db, sql, [])
 }
 
-fn is_old(job: &Stored, retention: Retention, now: Epoch) -> Result<bool, Error> {
+fn is_old(job: &Stored, retention: Retention, now: Timestamp) -> Result<bool, Error> {
     let ended_at = epoch(job.ended_at.ok_or_else(|| damaged("ended_at"))?, "ended_at")?;
     Ok(now.since(ended_at) >= retention.keep_for)
 }

@@ -2,7 +2,7 @@
 
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::Event;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::jobs::{self, select_jobs, stored};
@@ -21,7 +21,7 @@ pub(super) fn dispatch(
     tx: &mut Tx<'_>,
     types: &[JobType],
     runner: &RunnerId,
-    now: Epoch,
+    now: Timestamp,
 ) -> Result<Option<Handed>, Error> {
     let Some(seq) = next(tx.db, types, now)? else { return Ok(None) };
     let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| damaged("seq"))?;
@@ -36,7 +36,7 @@ pub(super) fn dispatch(
 }
 
 /// The most urgent of what each type has to offer.
-fn next(db: &Connection, types: &[JobType], now: Epoch) -> Result<Option<i64>, Error> {
+fn next(db: &Connection, types: &[JobType], now: Timestamp) -> Result<Option<i64>, Error> {
     let mut best: Option<(i64, i64)> = None;
     for job_type in types {
         let first = first_of(db, job_type, now)?;
@@ -45,7 +45,7 @@ fn next(db: &Connection, types: &[JobType], now: Epoch) -> Result<Option<i64>, E
     Ok(best.map(|(_, seq)| -seq))
 }
 
-fn first_of(db: &Connection, job_type: &JobType, now: Epoch) -> Result<Option<(i64, i64)>, Error> {
+fn first_of(db: &Connection, job_type: &JobType, now: Timestamp) -> Result<Option<(i64, i64)>, Error> {
     let mut read = db.prepare_cached(
         "SELECT priority, seq FROM jobs INDEXED BY jobs_ready \
          WHERE phase = 0 AND job_type = ?1 AND ready_at <= ?2 ORDER BY priority DESC, seq LIMIT 1",
@@ -59,7 +59,7 @@ pub(super) fn available(
     db: &Connection,
     types: &[JobType],
     at_most: usize,
-    now: Epoch,
+    now: Timestamp,
 ) -> Result<Vec<Handed>, Error> {
     let mut ready = Vec::new();
     for job_type in types {
@@ -74,7 +74,7 @@ fn ready_of(
     db: &Connection,
     job_type: &JobType,
     at_most: usize,
-    now: Epoch,
+    now: Timestamp,
 ) -> Result<Vec<(i64, Handed)>, Error> {
     let mut read = db.prepare_cached(select_jobs!(
         "input",
@@ -90,12 +90,12 @@ fn ready_of(
 }
 
 /// Whether there are delayed jobs whose time has come.
-pub(super) fn is_overdue(db: &Connection, now: Epoch) -> Result<bool, Error> {
+pub(super) fn is_overdue(db: &Connection, now: Timestamp) -> Result<bool, Error> {
     Ok(next_at(db)?.is_some_and(|at| at <= now))
 }
 
 /// Makes delayed jobs ready whose time has come.
-pub(super) fn promote(tx: &mut Tx<'_>, now: Epoch) -> Result<(), Error> {
+pub(super) fn promote(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs SET phase = 0 WHERE seq IN (SELECT seq FROM jobs INDEXED BY jobs_delayed \
          WHERE phase = 1 AND ready_at <= ?1 ORDER BY ready_at LIMIT ?2) RETURNING job_type",
@@ -121,7 +121,7 @@ pub(super) fn backlog(db: &Connection) -> Result<Backlog, Error> {
     Ok(Backlog { ready, waiting: tally::sums(db)?.waiting()?, next_at: next_at(db)? })
 }
 
-fn next_at(db: &Connection) -> Result<Option<Epoch>, Error> {
+fn next_at(db: &Connection) -> Result<Option<Timestamp>, Error> {
     let mut read = db.prepare_cached(
         "SELECT ready_at FROM jobs INDEXED BY jobs_delayed WHERE phase = 1 ORDER BY ready_at LIMIT 1",
     )?;

@@ -1,7 +1,7 @@
 //! Runners that registered.
 
 use pilotlight_core::ids::RunnerId;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::jobs::count;
@@ -30,7 +30,7 @@ pub(super) fn register(tx: &Tx<'_>, runner: &Runner) -> Result<(), Error> {
 }
 
 /// See [`crate::Store::seen`].
-pub(super) fn seen(tx: &Tx<'_>, runner: &RunnerId, now: Epoch) -> Result<bool, Error> {
+pub(super) fn seen(tx: &Tx<'_>, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
     let mut write = tx.db.prepare_cached("UPDATE runners SET seen_at = max(seen_at, ?2) WHERE id = ?1")?;
     Ok(write.execute(params![runner.as_str(), time(now)])? > 0)
 }
@@ -56,7 +56,7 @@ pub(super) fn runners(db: &Connection, at_most: usize) -> Result<(Vec<Runner>, u
 }
 
 /// See [`crate::Store::forget_runners`].
-pub(super) fn forget(tx: &Tx<'_>, before: Epoch, at_most: usize) -> Result<u64, Error> {
+pub(super) fn forget(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut forget = tx.db.prepare_cached(
         "DELETE FROM runners WHERE id IN (SELECT id FROM runners INDEXED BY runners_by_seen WHERE seen_at < ?1 \
          AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_by_runner WHERE runner = runners.id) \

@@ -1,7 +1,7 @@
 //! Words about jobs: the job is read, `core::job` decides, and what follows is written.
 
 use pilotlight_core::job::{Change, Event, Job, JobId};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 
 use super::hooks;
 use super::jobs;
@@ -17,7 +17,7 @@ pub(super) fn say(
     id: JobId,
     event: &Event,
     payload: &Payload,
-    now: Epoch,
+    now: Timestamp,
 ) -> Result<Said, Error> {
     match jobs::by_id(tx.db, id)? {
         Some(before) => say_of(tx, &before, event, payload, now),
@@ -31,7 +31,7 @@ pub(super) fn say_of(
     before: &Stored,
     event: &Event,
     payload: &Payload,
-    now: Epoch,
+    now: Timestamp,
 ) -> Result<Said, Error> {
     let mut job = before.job.clone();
     let change = match job.handle(event, &tx.settings.rules, now) {
@@ -54,7 +54,7 @@ pub(super) fn say_of(
     Ok(Said::Taken(Answer { change, job }))
 }
 
-fn tell(tx: &Tx<'_>, job: &Job, change: Change, now: Epoch) -> Result<(), Error> {
+fn tell(tx: &Tx<'_>, job: &Job, change: Change, now: Timestamp) -> Result<(), Error> {
     match change {
         Change::Completed => hooks::note(tx, job, HookEvent::Completed, now),
         Change::Failed => hooks::note(tx, job, HookEvent::Failed, now),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Change, Event, Job, JobId};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 
@@ -75,11 +75,11 @@ async fn aside<T: Send + 'static>(
 
 #[async_trait]
 impl Store for Sqlite {
-    async fn clock(&self) -> Result<Option<Epoch>, Error> {
+    async fn clock(&self) -> Result<Option<Timestamp>, Error> {
         Ok(None)
     }
 
-    async fn submit(&self, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
+    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<Submitted, Error> {
         self.writer.write(move |tx| submit::submit(tx, new, now)).await
     }
 
@@ -95,7 +95,7 @@ impl Store for Sqlite {
         self.short.read(|db| payloads::input(db, id))
     }
 
-    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> Result<Said, Error> {
+    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Timestamp) -> Result<Said, Error> {
         self.writer.write(move |tx| say::say(tx, id, &event, &payload, now)).await
     }
 
@@ -103,18 +103,23 @@ impl Store for Sqlite {
         &self,
         types: &[JobType],
         runner: &RunnerId,
-        now: Epoch,
+        now: Timestamp,
     ) -> Result<Option<Handed>, Error> {
         let (types, runner) = (types.to_vec(), runner.clone());
         self.writer.write(move |tx| ready::dispatch(tx, &types, &runner, now)).await
     }
 
-    async fn available(&self, types: &[JobType], at_most: usize, now: Epoch) -> Result<Vec<Handed>, Error> {
+    async fn available(
+        &self,
+        types: &[JobType],
+        at_most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Handed>, Error> {
         let types = types.to_vec();
         self.read_long(move |db| ready::available(db, &types, at_most, now)).await
     }
 
-    async fn backlog(&self, now: Epoch) -> Result<Backlog, Error> {
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error> {
         if self.short.read(|db| ready::is_overdue(db, now))? {
             self.writer.write(move |tx| ready::promote(tx, now)).await?;
         }
@@ -124,26 +129,31 @@ impl Store for Sqlite {
     async fn sweep(
         &self,
         at_most: usize,
-        listening_since: Epoch,
-        now: Epoch,
+        listening_since: Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<(Job, Change)>, Error> {
         self.writer.write(move |tx| sweep::sweep(tx, at_most, listening_since, now)).await
     }
 
-    async fn prune(&self, retention: Retention, now: Epoch) -> Result<Pruned, Error> {
+    async fn prune(&self, retention: Retention, now: Timestamp) -> Result<Pruned, Error> {
         self.writer.write(move |tx| prune::prune(tx, retention, now)).await
     }
 
-    async fn unchecked(&self, types: &[JobType], before: Epoch, at_most: usize) -> Result<Vec<Found>, Error> {
+    async fn unchecked(
+        &self,
+        types: &[JobType],
+        before: Timestamp,
+        at_most: usize,
+    ) -> Result<Vec<Found>, Error> {
         let types = types.to_vec();
         self.read_long(move |db| unchecked::unchecked(db, &types, before, at_most)).await
     }
 
-    async fn checked(&self, id: JobId, now: Epoch) -> Result<(), Error> {
+    async fn checked(&self, id: JobId, now: Timestamp) -> Result<(), Error> {
         self.writer.write(move |tx| unchecked::checked(tx, id, now)).await
     }
 
-    async fn jobs(&self, wanted: Listed, now: Epoch) -> Result<(Vec<Job>, u64), Error> {
+    async fn jobs(&self, wanted: Listed, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
         self.read_long(move |db| lists::jobs(db, wanted, now)).await
     }
 
@@ -152,7 +162,7 @@ impl Store for Sqlite {
         self.writer.write(move |tx| prune::delete(tx, &ids)).await
     }
 
-    async fn counts(&self, active_since: Epoch, now: Epoch) -> Result<Counts, Error> {
+    async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
         self.read_long(move |db| lists::counts(db, active_since, now)).await
     }
 
@@ -160,7 +170,7 @@ impl Store for Sqlite {
         self.writer.write(move |tx| runners::register(tx, &runner)).await
     }
 
-    async fn seen(&self, runner: &RunnerId, now: Epoch) -> Result<bool, Error> {
+    async fn seen(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
         let runner = runner.clone();
         self.writer.write(move |tx| runners::seen(tx, &runner, now)).await
     }
@@ -173,7 +183,7 @@ impl Store for Sqlite {
         self.read_long(move |db| runners::runners(db, at_most)).await
     }
 
-    async fn forget_runners(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+    async fn forget_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.writer.write(move |tx| runners::forget(tx, before, at_most)).await
     }
 
@@ -186,7 +196,7 @@ impl Store for Sqlite {
         &self,
         room: &[(JobType, usize)],
         lease: Duration,
-        now: Epoch,
+        now: Timestamp,
     ) -> Result<Vec<HookCall>, Error> {
         let room = room.to_vec();
         self.writer.write(move |tx| hooks::hook_calls(tx, &room, lease, now)).await
@@ -196,11 +206,11 @@ impl Store for Sqlite {
         self.writer.write(move |tx| hooks::hook_done(tx, id)).await
     }
 
-    async fn hook_failed(&self, id: HookId, again_at: Epoch) -> Result<(), Error> {
+    async fn hook_failed(&self, id: HookId, again_at: Timestamp) -> Result<(), Error> {
         self.writer.write(move |tx| hooks::hook_failed(tx, id, again_at)).await
     }
 
-    async fn drop_hooks(&self, before: Epoch, at_most: usize) -> Result<u64, Error> {
+    async fn drop_hooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.writer.write(move |tx| hooks::drop_hooks(tx, before, at_most)).await
     }
 

@@ -2,7 +2,7 @@
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::job::{Admitted, Job, JobId, Submission, admit};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::hooks;
@@ -14,7 +14,7 @@ use crate::records::{Found, HookEvent, Idempotency, NewJob, Submitted};
 use crate::stored::Stored;
 
 /// See [`crate::Store::submit`].
-pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Epoch) -> Result<Submitted, Error> {
+pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<Submitted, Error> {
     if let Some(known) = known_by_idempotency(tx.db, &new)? {
         return Ok(known);
     }
@@ -29,7 +29,7 @@ pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Epoch) -> Result<Submitt
     }
 }
 
-fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Epoch) -> Result<Submitted, Error> {
+fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Timestamp) -> Result<Submitted, Error> {
     if tx.settings.room.is_bounded()
         && let Err(full) = tx.settings.room.take(tx.sums()?.waiting()?)
     {
@@ -49,7 +49,7 @@ fn joined(
     twin: Option<Stored>,
     job: Job,
     idempotency: Option<Idempotency>,
-    now: Epoch,
+    now: Timestamp,
 ) -> Result<Submitted, Error> {
     let twin = twin.expect("only a twin is joined");
     jobs::update(tx, &twin, &job, twin.bytes, now)?;

@@ -1,7 +1,7 @@
 //! Jobs that are due: each is told that time has passed.
 
 use pilotlight_core::job::{Change, Event, Job};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::jobs;
@@ -15,8 +15,8 @@ use crate::row::{damaged, time};
 pub(super) fn sweep(
     tx: &mut Tx<'_>,
     at_most: usize,
-    listening_since: Epoch,
-    now: Epoch,
+    listening_since: Timestamp,
+    now: Timestamp,
 ) -> Result<Vec<(Job, Change)>, Error> {
     let mut changed = Vec::new();
     for seq in due(tx, at_most, listening_since, now)? {
@@ -32,7 +32,7 @@ pub(super) fn sweep(
 }
 
 /// Those that wait for somebody go before those whose result is only to be marked.
-fn due(tx: &Tx<'_>, at_most: usize, listening_since: Epoch, now: Epoch) -> Result<Vec<i64>, Error> {
+fn due(tx: &Tx<'_>, at_most: usize, listening_since: Timestamp, now: Timestamp) -> Result<Vec<i64>, Error> {
     let silent_since = tx.settings.rules.silent_since(listening_since, now);
     let mut due = Vec::new();
     for (sql, until) in [
@@ -58,7 +58,7 @@ fn due(tx: &Tx<'_>, at_most: usize, listening_since: Epoch, now: Epoch) -> Resul
     Ok(due)
 }
 
-fn first(db: &Connection, sql: &str, until: Epoch, at_most: usize) -> Result<Vec<i64>, Error> {
+fn first(db: &Connection, sql: &str, until: Timestamp, at_most: usize) -> Result<Vec<i64>, Error> {
     let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
     let mut read = db.prepare_cached(sql)?;
     let rows = read.query_map(params![time(until), at_most], |row| row.get(0))?;

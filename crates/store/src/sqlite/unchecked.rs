@@ -2,7 +2,7 @@
 
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::JobId;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::payloads::{self, select_found};
@@ -15,7 +15,7 @@ use crate::row::time;
 pub(super) fn unchecked(
     db: &Connection,
     types: &[JobType],
-    before: Epoch,
+    before: Timestamp,
     at_most: usize,
 ) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn unchecked(
 }
 
 /// See [`crate::Store::checked`].
-pub(super) fn checked(tx: &Tx<'_>, id: JobId, now: Epoch) -> Result<(), Error> {
+pub(super) fn checked(tx: &Tx<'_>, id: JobId, now: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE jobs SET checked_at = ?2 WHERE id = ?1")?
         .execute(params![id.as_bytes(), time(now)])?;

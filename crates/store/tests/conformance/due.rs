@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use pilotlight_core::job::{Change, Failure, Refused, State, Status};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::Listed;
 
 use crate::stage::{Stage, at, heartbeat, key, new, nothing, with};
 
 pub(crate) async fn a_silent_runners_job_is_queued_again_without_using_a_try(stage: Stage) {
     let job = stage.claimed("a", at(5)).await;
-    assert!(stage.sweep(10, Epoch::default(), at(94)).await.unwrap().is_empty());
-    let swept = stage.sweep(10, Epoch::default(), at(95)).await.unwrap();
+    assert!(stage.sweep(10, Timestamp::default(), at(94)).await.unwrap().is_empty());
+    let swept = stage.sweep(10, Timestamp::default(), at(95)).await.unwrap();
     let [(lost, Change::Queued)] = &swept[..] else { panic!("{swept:?}") };
     assert_eq!((lost.id, lost.attempts, lost.losses), (job.id, 0, 1));
     assert_eq!(&stage.found(job.id).await.job, lost);
-    assert!(stage.sweep(10, Epoch::default(), at(95)).await.unwrap().is_empty());
+    assert!(stage.sweep(10, Timestamp::default(), at(95)).await.unwrap().is_empty());
     assert_eq!(stage.refused(job.id, heartbeat(&job), at(96)).await, Refused::StaleLease);
     assert_eq!(stage.next("render", "s", at(96)).await.unwrap().job.id, job.id);
 }
@@ -32,15 +32,15 @@ pub(crate) async fn a_heartbeat_keeps_a_job(stage: Stage) {
     let job = stage.claimed("a", at(5)).await;
     stage.taken(job.id, heartbeat(&job), nothing(), at(90)).await;
     stage.taken(job.id, heartbeat(&job), nothing(), at(91)).await;
-    assert!(stage.sweep(10, Epoch::default(), at(180)).await.unwrap().is_empty());
-    assert_eq!(stage.sweep(10, Epoch::default(), at(181)).await.unwrap().len(), 1);
+    assert!(stage.sweep(10, Timestamp::default(), at(180)).await.unwrap().is_empty());
+    assert_eq!(stage.sweep(10, Timestamp::default(), at(181)).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn a_job_that_is_lost_too_often_fails_and_is_not_remembered(stage: Stage) {
     let job = stage.claimed("a", at(5)).await;
-    stage.sweep(10, Epoch::default(), at(100)).await.unwrap();
+    stage.sweep(10, Timestamp::default(), at(100)).await.unwrap();
     stage.claim(job.id, "r", at(100)).await;
-    let swept = stage.sweep(10, Epoch::default(), at(200)).await.unwrap();
+    let swept = stage.sweep(10, Timestamp::default(), at(200)).await.unwrap();
     let [(lost, Change::Failed)] = &swept[..] else { panic!("{swept:?}") };
     assert!(matches!(lost.state, State::Failed { why: Failure::Lost, until: None, .. }), "{lost:?}");
     assert!(stage.new_job(new("a"), at(201)).await.is_current);
@@ -49,8 +49,8 @@ pub(crate) async fn a_job_that_is_lost_too_often_fails_and_is_not_remembered(sta
 pub(crate) async fn a_dispatch_without_a_start_is_over(stage: Stage) {
     stage.new_job(new("a"), at(5)).await;
     let handed = stage.next("render", "r", at(6)).await.unwrap();
-    assert!(stage.sweep(10, Epoch::default(), at(25)).await.unwrap().is_empty());
-    let swept = stage.sweep(10, Epoch::default(), at(26)).await.unwrap();
+    assert!(stage.sweep(10, Timestamp::default(), at(25)).await.unwrap().is_empty());
+    let swept = stage.sweep(10, Timestamp::default(), at(26)).await.unwrap();
     let [(job, Change::Queued)] = &swept[..] else { panic!("{swept:?}") };
     assert_eq!((job.id, job.attempts, job.losses), (handed.job.id, 0, 0));
     assert!(stage.next("render", "s", at(27)).await.is_some());
@@ -62,9 +62,9 @@ pub(crate) async fn a_sweep_takes_at_most_so_many(stage: Stage) {
     }
     stage.new_job(new("d"), at(5)).await;
     stage.next("render", "r", at(6)).await.unwrap();
-    assert!(stage.sweep(0, Epoch::default(), at(500)).await.unwrap().is_empty());
+    assert!(stage.sweep(0, Timestamp::default(), at(500)).await.unwrap().is_empty());
     for left in [3, 1, 0] {
-        assert_eq!(stage.sweep(3, Epoch::default(), at(500)).await.unwrap().len(), left);
+        assert_eq!(stage.sweep(3, Timestamp::default(), at(500)).await.unwrap().len(), left);
     }
 }
 
@@ -72,11 +72,11 @@ pub(crate) async fn a_result_whose_time_is_over_is_marked_as_expired(stage: Stag
     let ttl = with(new("a"), |options| options.ttl = Some(Duration::from_millis(30)));
     let job = stage.ended_of(ttl, "42", at(5)).await;
     stage.ended("b", "42", at(5)).await;
-    assert!(stage.sweep(10, Epoch::default(), at(34)).await.unwrap().is_empty());
-    let swept = stage.sweep(10, Epoch::default(), at(35)).await.unwrap();
+    assert!(stage.sweep(10, Timestamp::default(), at(34)).await.unwrap().is_empty());
+    let swept = stage.sweep(10, Timestamp::default(), at(35)).await.unwrap();
     let [(expired, Change::Expired)] = &swept[..] else { panic!("{swept:?}") };
     assert_eq!((expired.id, expired.status(at(35))), (job.id, Status::Expired));
-    assert!(stage.sweep(10, Epoch::default(), at(35)).await.unwrap().is_empty());
+    assert!(stage.sweep(10, Timestamp::default(), at(35)).await.unwrap().is_empty());
     assert_eq!(stage.lookup(key("a")).await.unwrap().unwrap().end.unwrap().output.as_deref(), Some("42"));
 }
 
@@ -95,7 +95,7 @@ pub(crate) async fn lists_know_what_has_expired_before_any_sweep(stage: Stage) {
         }
         let counts = stage.counts(at(0), at(25)).await.unwrap();
         assert_eq!(counts.jobs, [0, 0, 0, 1, 0, 2], "{swept}");
-        stage.sweep(10, Epoch::default(), at(25)).await.unwrap();
+        stage.sweep(10, Timestamp::default(), at(25)).await.unwrap();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pilotlight_core::job::Cancel;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{HookCall, HookEvent};
 
 use crate::stage::{HOOKED, HOOKED_TOO, Stage, again, at, job_type, new, new_of, settings, with};
@@ -49,7 +49,7 @@ pub(crate) async fn a_cancel_and_a_loss_are_failures(stage: Stage) {
     let lost = stage.new_job(new_of(HOOKED, "b"), at(5)).await;
     for now in [10, 200] {
         stage.claim(lost.id, "r", at(now)).await;
-        stage.sweep(10, Epoch::default(), at(now + 90)).await.unwrap();
+        stage.sweep(10, Timestamp::default(), at(now + 90)).await.unwrap();
     }
     let failed: Vec<_> =
         told(&stage, 300).await.into_iter().filter(|call| call.event == HookEvent::Failed).collect();

@@ -1,7 +1,7 @@
 //! What words bring along.
 
 use pilotlight_core::job::{Change, Event};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Console, End, Payload, Said};
 
 use crate::stage::{
@@ -87,7 +87,7 @@ pub(crate) async fn a_new_try_begins_with_an_empty_console(stage: Stage) {
     let job = stage.claim(job.id, "r", at(50)).await;
     assert_eq!(stage.found(job.id).await.end.unwrap().console, "");
     stage.taken(job.id, heartbeat(&job), piece("lost"), at(51)).await;
-    stage.sweep(10, Epoch::default(), at(200)).await.unwrap();
+    stage.sweep(10, Timestamp::default(), at(200)).await.unwrap();
     assert_eq!(stage.found(job.id).await.end.unwrap().console, "lost");
     let handed = stage.next("render", "r", at(201)).await.unwrap();
     assert_eq!(stage.found(job.id).await.end.unwrap().console, "");

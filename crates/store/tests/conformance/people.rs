@@ -1,7 +1,7 @@
 //! Lists, counts, runners.
 
 use pilotlight_core::job::{Cancel, Status};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Counts, Listed, Runner};
 
 use crate::stage::{Stage, at, heartbeat, new, nothing, runner, with};
@@ -74,7 +74,7 @@ pub(crate) async fn counts_follow_every_word(stage: Stage) {
     assert_eq!(counted().await, [0, 0, 0, 0, 1, 0]);
 }
 
-fn registered(name: &str, seen_at: Epoch) -> Runner {
+fn registered(name: &str, seen_at: Timestamp) -> Runner {
     Runner {
         id: runner(name),
         name: format!("{name}'s \"machine\""),

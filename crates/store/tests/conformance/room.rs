@@ -1,7 +1,7 @@
 //! How much may wait.
 
 use pilotlight_core::job::{Cancel, Change, Full, Room, Waiting};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::Submitted;
 use tokio::task::JoinSet;
 
@@ -12,7 +12,7 @@ const INPUT_BYTES: u64 = 12;
 
 const TWO: Room = Room { jobs: 2, bytes: 0 };
 
-async fn waiting(stage: &Stage, now: Epoch) -> Waiting {
+async fn waiting(stage: &Stage, now: Timestamp) -> Waiting {
     stage.backlog(now).await.unwrap().waiting
 }
 
@@ -104,7 +104,7 @@ pub(crate) async fn a_job_that_waits_again_needs_no_room(stage: Stage) {
     stage.claimed("a", at(5)).await;
     stage.new_job(new("b"), at(5)).await;
     stage.new_job(new("c"), at(5)).await;
-    let swept = stage.sweep(10, Epoch::default(), at(100)).await.unwrap();
+    let swept = stage.sweep(10, Timestamp::default(), at(100)).await.unwrap();
     assert_eq!(swept.iter().map(|(_, change)| *change).collect::<Vec<_>>(), [Change::Queued]);
     assert_eq!(waiting(&stage, at(100)).await.jobs, 3);
     assert_eq!(stage.full(new("d"), at(101)).await, Full::Jobs(2));

@@ -12,7 +12,7 @@ use pilotlight_core::job::{
     Cancel, Change, Event, Fingerprint, Freshness, Full, Job, JobId, Lease, Options, Refused, Room, Rules,
     Word,
 };
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{
     Console, Found, Handed, Idempotency, Limits, NewJob, Payload, Said, Settings, Store, Submitted,
 };
@@ -97,7 +97,7 @@ impl Stage {
     }
 
     /// Submits what must become a job of its own.
-    pub(crate) async fn new_job(&self, new: NewJob, now: Epoch) -> Job {
+    pub(crate) async fn new_job(&self, new: NewJob, now: Timestamp) -> Job {
         match self.submit(new, now).await.unwrap() {
             Submitted::New(job) => job,
             other => panic!("is not new: {other:?}"),
@@ -105,7 +105,7 @@ impl Stage {
     }
 
     /// Submits what must be known.
-    pub(crate) async fn known(&self, new: NewJob, now: Epoch) -> Found {
+    pub(crate) async fn known(&self, new: NewJob, now: Timestamp) -> Found {
         match self.submit(new, now).await.unwrap() {
             Submitted::Known(found) => found,
             other => panic!("is not known: {other:?}"),
@@ -113,7 +113,7 @@ impl Stage {
     }
 
     /// Submits what there must be no room for.
-    pub(crate) async fn full(&self, new: NewJob, now: Epoch) -> Full {
+    pub(crate) async fn full(&self, new: NewJob, now: Timestamp) -> Full {
         let id = new.id;
         match self.submit(new, now).await.unwrap() {
             Submitted::Full(full) => {
@@ -125,7 +125,13 @@ impl Stage {
     }
 
     /// Says what must be taken.
-    pub(crate) async fn taken(&self, id: JobId, event: Event, payload: Payload, now: Epoch) -> (Change, Job) {
+    pub(crate) async fn taken(
+        &self,
+        id: JobId,
+        event: Event,
+        payload: Payload,
+        now: Timestamp,
+    ) -> (Change, Job) {
         match self.say(id, event.clone(), payload, now).await.unwrap() {
             Said::Taken(answer) => (answer.change, answer.job),
             other => panic!("{event:?} is not taken: {other:?}"),
@@ -133,14 +139,14 @@ impl Stage {
     }
 
     /// A runner takes this job.
-    pub(crate) async fn claim(&self, id: JobId, name: &str, now: Epoch) -> Job {
+    pub(crate) async fn claim(&self, id: JobId, name: &str, now: Timestamp) -> Job {
         let (change, job) = self.taken(id, Event::Claim { runner: runner(name) }, nothing(), now).await;
         assert_eq!(change, Change::Claimed);
         job
     }
 
     /// Says what must be refused, and change nothing.
-    pub(crate) async fn refused(&self, id: JobId, event: Event, now: Epoch) -> Refused {
+    pub(crate) async fn refused(&self, id: JobId, event: Event, now: Timestamp) -> Refused {
         self.refused_with(id, event, nothing(), now).await
     }
 
@@ -150,7 +156,7 @@ impl Stage {
         id: JobId,
         event: Event,
         payload: Payload,
-        now: Epoch,
+        now: Timestamp,
     ) -> Refused {
         let before = self.found(id).await;
         let refused = match self.say(id, event.clone(), payload, now).await.unwrap() {
@@ -166,42 +172,42 @@ impl Stage {
     }
 
     /// A new job that the runner `r` executes.
-    pub(crate) async fn claimed(&self, name: &str, now: Epoch) -> Job {
+    pub(crate) async fn claimed(&self, name: &str, now: Timestamp) -> Job {
         let job = self.new_job(new(name), now).await;
         self.claim(job.id, "r", now).await
     }
 
     /// A new job that has this result at once.
-    pub(crate) async fn ended(&self, name: &str, result: &str, now: Epoch) -> Job {
+    pub(crate) async fn ended(&self, name: &str, result: &str, now: Timestamp) -> Job {
         self.ended_of(new(name), result, now).await
     }
 
     /// The same of this submission.
-    pub(crate) async fn ended_of(&self, new: NewJob, result: &str, now: Epoch) -> Job {
+    pub(crate) async fn ended_of(&self, new: NewJob, result: &str, now: Timestamp) -> Job {
         let job = self.new_job(new, now).await;
         let job = self.claim(job.id, "r", now).await;
         self.complete(&job, result, now).await
     }
 
     /// A runner gets the next job of this type.
-    pub(crate) async fn next(&self, of: &str, name: &str, now: Epoch) -> Option<Handed> {
+    pub(crate) async fn next(&self, of: &str, name: &str, now: Timestamp) -> Option<Handed> {
         self.dispatch(&[job_type(of)], &runner(name), now).await.unwrap()
     }
 
     /// The holder of a job has its result.
-    pub(crate) async fn complete(&self, job: &Job, result: &str, now: Epoch) -> Job {
+    pub(crate) async fn complete(&self, job: &Job, result: &str, now: Timestamp) -> Job {
         let event = Event::Complete { word: word_of(job), result: fingerprint(result) };
         self.taken(job.id, event, output(result), now).await.1
     }
 
     /// The holder of a job could not do it.
-    pub(crate) async fn fail(&self, job: &Job, why: &str, now: Epoch) -> (Change, Job) {
+    pub(crate) async fn fail(&self, job: &Job, why: &str, now: Timestamp) -> (Change, Job) {
         let event = Event::Fail { word: word_of(job), report: fingerprint(why) };
         self.taken(job.id, event, error(why), now).await
     }
 
     /// A caller leaves.
-    pub(crate) async fn cancel(&self, id: JobId, cancel: Cancel, now: Epoch) -> (Change, Job) {
+    pub(crate) async fn cancel(&self, id: JobId, cancel: Cancel, now: Timestamp) -> (Change, Job) {
         self.taken(id, Event::Cancel(cancel), nothing(), now).await
     }
 
@@ -262,8 +268,8 @@ pub(crate) fn once(mut new: NewJob, name: &str) -> NewJob {
 }
 
 /// Milliseconds after 1970.
-pub(crate) fn at(millis: u64) -> Epoch {
-    Epoch::from_millis(millis)
+pub(crate) fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
 }
 
 pub(crate) fn job_type(name: &str) -> JobType {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use pilotlight_core::job::Cancel;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Runner, Submitted};
 use tokio::task::JoinSet;
 
@@ -161,14 +161,14 @@ pub(crate) async fn a_store_opened_again_has_everything(mut stage: Stage) {
         stage.hook_calls(&[(job_type(HOOKED), 10)], Duration::from_secs(1), at(10)).await.unwrap().len(),
         1
     );
-    assert_eq!(stage.sweep(10, Epoch::default(), at(500)).await.unwrap().len(), 1);
+    assert_eq!(stage.sweep(10, Timestamp::default(), at(500)).await.unwrap().len(), 1);
     assert_eq!(stage.check().await.unwrap(), [""; 0]);
 }
 
 pub(crate) async fn leases_go_on_growing_in_a_store_opened_again(mut stage: Stage) {
     let job = stage.claimed("a", at(5)).await;
     stage.open_again().await;
-    stage.sweep(10, Epoch::default(), at(100)).await.unwrap();
+    stage.sweep(10, Timestamp::default(), at(100)).await.unwrap();
     assert_eq!(stage.claim(job.id, "r", at(101)).await.lease.number(), 2);
     stage.refused(job.id, crate::stage::heartbeat(&job), at(102)).await;
 }

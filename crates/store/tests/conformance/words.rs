@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pilotlight_core::job::{Cancel, Change, Event, Lease, Progress, Refused, State, Status};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::Said;
 
 use crate::stage::{
@@ -92,7 +92,7 @@ pub(crate) async fn a_strangers_word_is_refused(stage: Stage) {
 
 pub(crate) async fn a_stale_lease_is_refused(stage: Stage) {
     let job = stage.claimed("a", at(5)).await;
-    stage.sweep(10, Epoch::default(), at(200)).await.unwrap();
+    stage.sweep(10, Timestamp::default(), at(200)).await.unwrap();
     let second = stage.claim(job.id, "r", at(201)).await;
     assert_eq!(second.lease, Lease::new(2));
     let late = Event::Complete { word: word_of(&job), result: fingerprint("42") };

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use pilotlight_core::clock_offset::{ClockOffset, ClockSample};
 use pilotlight_core::job::Status;
-use pilotlight_core::skew::{Look, Skew};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Store, Submitted, Told};
 use tokio::task::JoinSet;
 
@@ -133,17 +133,17 @@ async fn instances_that_start_together_make_the_schema_once() {
 }
 
 /// What an instance says whose own clock is so far ahead, and that goes by the database's.
-async fn now_of(store: &dyn Store, own_ahead_ms: i64) -> Epoch {
-    let own = || Skew::from_millis(own_ahead_ms).theirs(wall());
+async fn now_of(store: &dyn Store, own_ahead_ms: i64) -> Timestamp {
+    let own = || ClockOffset::from_millis(own_ahead_ms).apply(wall());
     let (asked_at, began) = (own(), Instant::now());
     let theirs = store.clock().await.unwrap().expect("a database has a clock");
-    let look = Look { asked_at, took: began.elapsed(), theirs };
-    Skew::after(None, &look).theirs(own())
+    let sample = ClockSample { requested_at: asked_at, round_trip: began.elapsed(), remote_time: theirs };
+    ClockOffset::updated(None, &sample).apply(own())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test plays the caller, who has a clock")]
-fn wall() -> Epoch {
-    Epoch::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64)
+fn wall() -> Timestamp {
+    Timestamp::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64)
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_lease_is_judged_alike_by_instances_whose_clocks_are_hours_apart() {
     let handed =
         slow.dispatch(&[job_type("render")], &runner("r"), now_of(&*slow, -HOUR).await).await.unwrap();
     assert_eq!(handed.expect("it is ready").job.id, job.id);
-    let sweep = async |now| fast.sweep(10, Epoch::default(), now).await.unwrap().len();
+    let sweep = async |now| fast.sweep(10, Timestamp::default(), now).await.unwrap().len();
     assert_eq!(sweep(now_of(&*fast, HOUR).await).await, 0, "its time is not over");
     assert_eq!(sweep(now_of(&*fast, HOUR).await.after(Duration::from_secs(3))).await, 1);
 }

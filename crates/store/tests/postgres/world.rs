@@ -8,7 +8,7 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Event, Fingerprint, Freshness, Job, JobId, Options, Room, Rules, Word};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::postgres::Postgres;
 use pilotlight_store::{Answer, Error, Limits, NewJob, Payload, Said, Settings, Store, Submitted, Told};
 
@@ -41,8 +41,8 @@ pub(crate) async fn try_open(address: &str) -> Result<Arc<Postgres>, Error> {
     Postgres::open(address, Settings { rules, hooked, limits, room }).await
 }
 
-pub(crate) fn at(millis: u64) -> Epoch {
-    Epoch::from_millis(millis)
+pub(crate) fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
 }
 
 pub(crate) fn job_type(name: &str) -> JobType {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Freshness, JobId, Options, Room, Rules};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, Limits, NewJob, Settings, Store, sqlite};
 
 /// A folder that is gone after the test.
@@ -101,6 +101,6 @@ pub(crate) fn new(number: u64, bytes: usize) -> NewJob {
     }
 }
 
-pub(crate) fn at(millis: u64) -> Epoch {
-    Epoch::from_millis(millis)
+pub(crate) fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
 }

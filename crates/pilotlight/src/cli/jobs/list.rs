@@ -1,7 +1,7 @@
 //! `pilotlight jobs list`: a table of jobs, the newest first.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_wire::jobs::Status;
 use pilotlight_wire::jobs_admin::{Jobs, Row};
 
@@ -73,8 +73,8 @@ async fn listed(client: &Client, args: &Args) -> Result<Jobs, Failure> {
     Ok(Jobs { jobs, total })
 }
 
-fn cells(job: &Row, now: Epoch) -> [String; 6] {
-    let ago = |time: u64| moment::roughly(now.since(Epoch::from_millis(time)));
+fn cells(job: &Row, now: Timestamp) -> [String; 6] {
+    let ago = |time: u64| moment::roughly(now.since(Timestamp::from_millis(time)));
     [
         job.job_id.clone(),
         job.job_type.clone(),

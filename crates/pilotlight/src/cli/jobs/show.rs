@@ -1,7 +1,7 @@
 //! `pilotlight jobs show`: all that is known of a job.
 
 use console::style;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_wire::jobs_admin::Details;
 
 use super::super::command::Failure;
@@ -19,7 +19,7 @@ pub(super) fn run(one: &One) -> Result<(), Failure> {
     if *json { out::json(&job) } else { out::line(text(&job, moment::now())) }
 }
 
-fn text(job: &Details, now: Epoch) -> String {
+fn text(job: &Details, now: Timestamp) -> String {
     let row = &job.row;
     let mut lines = vec![
         named("id", &row.job_id),
@@ -39,7 +39,7 @@ fn text(job: &Details, now: Epoch) -> String {
         lines.push(named("progress", &format!("{} of {}", progress.current, progress.total)));
     }
     if job.run_at > row.created_at {
-        lines.push(named("not before", &moment::shown(Epoch::from_millis(job.run_at))));
+        lines.push(named("not before", &moment::shown(Timestamp::from_millis(job.run_at))));
     }
     lines.push(named("attempts", &format!("{} of {}, {} lost", job.attempts, job.max_attempts, job.losses)));
     lines.push(named("priority", &job.priority.to_string()));
@@ -67,7 +67,7 @@ fn named(name: &str, value: &str) -> String {
     format!("{} {value}", style(format!("{:<11}", format!("{name}:"))).dim())
 }
 
-fn when(time: u64, now: Epoch) -> String {
-    let time = Epoch::from_millis(time);
+fn when(time: u64, now: Timestamp) -> String {
+    let time = Timestamp::from_millis(time);
     format!("{} ({} ago)", moment::shown(time), moment::roughly(now.since(time)))
 }

@@ -7,7 +7,7 @@ use httparse::{Request, Status};
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::HEAD_BYTES;
 use pilotlight_core::pool::PoolKey;
-use pilotlight_core::trace::TraceParent;
+use pilotlight_core::trace_context::TraceParent;
 
 use crate::http::convert::{self, Headers};
 use crate::http::error::Refusal;

@@ -7,7 +7,7 @@ use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Freshness, Options};
 use pilotlight_core::limits::{ID_BYTES, JOB_ATTEMPTS, JOB_BACKOFF_AT_MOST, JOB_TTL_AT_MOST};
-use pilotlight_core::time::{Epoch, millis};
+use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_store::{Idempotency, NewJob};
 use pilotlight_wire::jobs::{Check, Submit};
 use serde_json::value::RawValue;
@@ -82,7 +82,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn options(submit: &Submit<'_>, now: Epoch) -> Result<Options, Refusal> {
+fn options(submit: &Submit<'_>, now: Timestamp) -> Result<Options, Refusal> {
     let backoff = Field::new("retry_backoff_ms", submit.retry_backoff_ms);
     let attempts = Field::new("max_attempts", submit.max_attempts).whole(1..=u64::from(JOB_ATTEMPTS))?;
     let ttl = Field::new("ttl_ms", submit.ttl_ms).whole(1..=millis(JOB_TTL_AT_MOST))?;
@@ -91,7 +91,7 @@ fn options(submit: &Submit<'_>, now: Epoch) -> Result<Options, Refusal> {
         priority: Field::new("priority", submit.priority).signed()?.unwrap_or(usual.priority),
         run_at: Field::new("run_at", submit.run_at)
             .whole(0..=EXACT)?
-            .map_or(usual.run_at, Epoch::from_millis),
+            .map_or(usual.run_at, Timestamp::from_millis),
         max_attempts: attempts
             .and_then(|attempts| u32::try_from(attempts).ok())
             .unwrap_or(usual.max_attempts),

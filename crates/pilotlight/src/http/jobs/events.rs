@@ -211,11 +211,11 @@ mod tests {
     use pilotlight_core::cache_key::CacheKey;
     use pilotlight_core::ids::JobType;
     use pilotlight_core::job::{Job, JobId, Lease, Options, State};
-    use pilotlight_core::time::Epoch;
+    use pilotlight_core::time::Timestamp;
     use pilotlight_store::End;
 
     fn sight(console: &str, number: u64) -> Sight {
-        let options = Options::at(Epoch::default());
+        let options = Options::at(Timestamp::default());
         let job = Job {
             id: JobId::from_bytes([0; 16]),
             job_type: JobType::parse("t").unwrap(),
@@ -223,9 +223,9 @@ mod tests {
             is_current: true,
             options,
             callers: 1,
-            created_at: Epoch::default(),
-            updated_at: Epoch::default(),
-            ready_at: Epoch::default(),
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            ready_at: Timestamp::default(),
             attempts: 0,
             losses: 0,
             lease: Lease::default(),

@@ -1,7 +1,7 @@
 //! What callers are told of a job.
 
 use pilotlight_core::job::{Failure, Job, State, Status};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{End, Error, Found};
 use pilotlight_wire::jobs::{self, Checked, Outcome, Progress, Submitted};
 use serde_json::value::RawValue;
@@ -19,7 +19,7 @@ pub fn nothing() -> Checked {
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn checked(found: Found, now: Epoch) -> Result<Checked, Refusal> {
+pub fn checked(found: Found, now: Timestamp) -> Result<Checked, Refusal> {
     let Submitted { job_id, status, message, result, error } = submitted(found, now)?;
     Ok(Checked { exists: true, job_id: Some(job_id), status: Some(status), message, result, error })
 }
@@ -28,7 +28,7 @@ pub fn checked(found: Found, now: Epoch) -> Result<Checked, Refusal> {
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn submitted(found: Found, now: Epoch) -> Result<Submitted, Refusal> {
+pub fn submitted(found: Found, now: Timestamp) -> Result<Submitted, Refusal> {
     let status = found.job.status(now);
     Ok(Submitted {
         job_id: found.job.id.to_string(),
@@ -43,7 +43,7 @@ pub fn submitted(found: Found, now: Epoch) -> Result<Submitted, Refusal> {
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn job(found: Found, now: Epoch) -> Result<jobs::Job, Refusal> {
+pub fn job(found: Found, now: Timestamp) -> Result<jobs::Job, Refusal> {
     let (job, status) = (&found.job, found.job.status(now));
     Ok(jobs::Job {
         job_id: job.id.to_string(),

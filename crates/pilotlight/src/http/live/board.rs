@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use pilotlight_core::delivery::Proof;
-use pilotlight_core::executing::Execution;
-use pilotlight_core::history::Offered;
+use pilotlight_core::active_runs::ActiveRun;
+use pilotlight_core::delivery::AckMode;
+use pilotlight_core::history::OfferRecord;
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::{OFFERS_SHOWN, SERIES_BUCKET, SERIES_BUCKETS};
+use pilotlight_core::offer_stats;
 use pilotlight_core::pool::{PollId, PoolKey};
-use pilotlight_core::series;
 use pilotlight_core::time::{Moment, micros};
 use pilotlight_wire::dashboard::{Config, Stats};
 use pilotlight_wire::events::{
@@ -35,8 +35,8 @@ pub struct About {
 impl About {
     /// Of a service that is set up so.
     #[must_use]
-    pub fn new(proof: Proof, serves: Serves, told: Told, listens: SocketAddr) -> Self {
-        Self { ack: proof.as_str(), serves, config: dashboard::config(told, listens) }
+    pub fn new(ack_mode: AckMode, serves: Serves, told: Told, listens: SocketAddr) -> Self {
+        Self { ack: ack_mode.as_str(), serves, config: dashboard::config(told, listens) }
     }
 
     fn tell(&self, clock: Clock) -> events::About {
@@ -63,7 +63,7 @@ pub(super) struct Board {
     series: Vec<Bucket>,
     jobs: JobsBoard,
     stats: Option<Stats>,
-    clearings: u64,
+    clear_count: u64,
 }
 
 /// What a look brought.
@@ -85,21 +85,21 @@ impl Board {
     }
 
     /// The newest bucket of jobs.
-    pub(super) fn newest_job_bucket(&self) -> Option<series::Number> {
+    pub(super) fn newest_job_bucket(&self) -> Option<offer_stats::BucketIndex> {
         self.jobs.newest_bucket()
     }
 
-    pub(super) fn newest_bucket(&self) -> Option<series::Number> {
+    pub(super) fn newest_bucket(&self) -> Option<offer_stats::BucketIndex> {
         self.series.last().map(|bucket| bucket.number)
     }
 
     /// Takes in what was seen.
     pub(super) fn take_in(&mut self, look: Look, clock: Clock) -> News {
-        let known = self.stats.is_some() && self.clearings == look.clearings;
+        let known = self.stats.is_some() && self.clear_count == look.clear_count;
         if !known {
             (self.offers, self.series) = (Vec::new(), Vec::new());
         }
-        self.clearings = look.clearings;
+        self.clear_count = look.clear_count;
         let update = Update {
             now: clock.epoch_ms(look.now),
             waiting: changes(&mut self.waiting, &look.waiting, rows(look.came, |poll| waiting(poll, clock))),
@@ -139,9 +139,9 @@ impl Board {
         }
     }
 
-    fn changed_offers(&mut self, seen: &[(u64, Offered)], clock: Clock) -> Vec<Arc<Offer>> {
+    fn changed_offers(&mut self, seen: &[(u64, OfferRecord)], clock: Clock) -> Vec<Arc<Offer>> {
         let known: HashMap<u64, &Arc<Offer>> = self.offers.iter().map(|offer| (offer.id, offer)).collect();
-        let row = |(id, offered): &(u64, Offered)| match known.get(id) {
+        let row = |(id, offered): &(u64, OfferRecord)| match known.get(id) {
             Some(row) if row.outcome == delivery(offered.answer) => (Arc::clone(row), false),
             Some(_) | None => (Arc::new(offer(*id, offered, clock)), true),
         };
@@ -151,7 +151,10 @@ impl Board {
         changed
     }
 
-    fn changed_buckets(&mut self, seen: &[(series::Number, series::Bucket)]) -> Vec<Bucket> {
+    fn changed_buckets(
+        &mut self,
+        seen: &[(offer_stats::BucketIndex, offer_stats::OfferBucket)],
+    ) -> Vec<Bucket> {
         let mut changed = Vec::new();
         for seen in seen.iter().map(bucket) {
             match self.series.last_mut().filter(|last| last.number == seen.number) {
@@ -208,13 +211,13 @@ fn waiting(poll: NewPoll, clock: Clock) -> (PollId, Waiting) {
     (id, Waiting { id: id.number(), who, since: clock.epoch_ms(parked_at) })
 }
 
-fn executing((id, execution): (PollId, Execution), clock: Clock) -> (PollId, Executing) {
-    let Execution { runner, key, run, since } = execution;
+fn executing((id, active_run): (PollId, ActiveRun), clock: Clock) -> (PollId, Executing) {
+    let ActiveRun { runner, key, run, since } = active_run;
     let (who, run) = (who(&key, &runner), text(run.as_str()));
     (id, Executing { id: id.number(), who, run, since: clock.epoch_ms(since) })
 }
 
-fn offer(id: u64, offered: &Offered, clock: Clock) -> Offer {
+fn offer(id: u64, offered: &OfferRecord, clock: Clock) -> Offer {
     let taker = offered.runner.as_ref().map(|taker| &taker.runner);
     Offer {
         id,
@@ -229,8 +232,8 @@ fn offer(id: u64, offered: &Offered, clock: Clock) -> Offer {
     }
 }
 
-fn bucket((number, bucket): &(series::Number, series::Bucket)) -> Bucket {
-    let within = |per_mille| bucket.within(per_mille).map_or(0, micros);
+fn bucket((number, bucket): &(offer_stats::BucketIndex, offer_stats::OfferBucket)) -> Bucket {
+    let within = |per_mille| bucket.latency_percentile(per_mille).map_or(0, micros);
     Bucket {
         number: *number,
         warm: bucket.warm(),

@@ -1,8 +1,8 @@
 //! What watchers are told of jobs. How many there are is counted in the store; the rest is at hand.
 
-use pilotlight_core::job_series::{JobSeries, Tally};
+use pilotlight_core::job_stats::{JobCounters, JobStats};
 use pilotlight_core::limits::SERIES_BUCKETS;
-use pilotlight_core::ring::Number;
+use pilotlight_core::rolling_window::BucketIndex;
 use pilotlight_core::time::{Moment, millis};
 use pilotlight_wire::events::{JobBucket, JobTally, Jobs as Told, JobsNow};
 use pilotlight_wire::jobs_admin::Stats;
@@ -18,7 +18,7 @@ pub(super) struct JobsLook {
 
 impl JobsLook {
     /// Looks, for somebody who knows all buckets before this one.
-    pub(super) fn take(jobs: &Jobs, counts: Option<Stats>, newest: Option<Number>, now: Moment) -> Self {
+    pub(super) fn take(jobs: &Jobs, counts: Option<Stats>, newest: Option<BucketIndex>, now: Moment) -> Self {
         // Read before what it stands for, so that a change is never missed.
         let revision = jobs.revision();
         let (totals, series) = jobs.series(|series| (tally(series.totals()), since(series, newest, now)));
@@ -26,13 +26,13 @@ impl JobsLook {
     }
 }
 
-fn since(series: &JobSeries, newest: Option<Number>, now: Moment) -> Vec<JobBucket> {
-    let changed = series.until(now).filter(|(number, _)| newest.is_none_or(|newest| *number >= newest));
+fn since(series: &JobStats, newest: Option<BucketIndex>, now: Moment) -> Vec<JobBucket> {
+    let changed = series.last_hour(now).filter(|(number, _)| newest.is_none_or(|newest| *number >= newest));
     changed.map(|(number, it)| JobBucket { number, tally: tally(it) }).collect()
 }
 
-fn tally(it: Tally) -> JobTally {
-    let Tally { new, joined, cached, completed, failed, saved } = it;
+fn tally(it: JobCounters) -> JobTally {
+    let JobCounters { new, joined, cached, completed, failed, saved } = it;
     JobTally { new, joined, cached, completed, failed, saved_ms: millis(saved) }
 }
 
@@ -46,7 +46,7 @@ impl JobsBoard {
         self.0.clone()
     }
 
-    pub(super) fn newest_bucket(&self) -> Option<Number> {
+    pub(super) fn newest_bucket(&self) -> Option<BucketIndex> {
         self.0.as_ref()?.series.last().map(|bucket| bucket.number)
     }
 
@@ -74,14 +74,14 @@ impl JobsBoard {
 mod tests {
     use super::*;
 
-    fn look(revision: u64, buckets: &[(Number, u64)]) -> JobsLook {
+    fn look(revision: u64, buckets: &[(BucketIndex, u64)]) -> JobsLook {
         let tally = |new| JobTally { new, joined: 0, cached: 0, completed: 0, failed: 0, saved_ms: 0 };
         let now = JobsNow { counts: None, waiting: 0, totals: tally(0), revision };
         let series = buckets.iter().map(|(number, new)| JobBucket { number: *number, tally: tally(*new) });
         JobsLook { now, series: series.collect() }
     }
 
-    fn numbers(told: Option<Told>) -> Option<Vec<(Number, u64)>> {
+    fn numbers(told: Option<Told>) -> Option<Vec<(BucketIndex, u64)>> {
         Some(told?.series.iter().map(|bucket| (bucket.number, bucket.tally.new)).collect())
     }
 

@@ -1,12 +1,12 @@
 //! A look at matching. What is taken under its lock is short whatever waits there: who is there by number, and then
 //! the few who are new, some hundreds at a time.
 
-use pilotlight_core::executing::Execution;
-use pilotlight_core::history::Offered;
+use pilotlight_core::active_runs::ActiveRun;
+use pilotlight_core::history::OfferRecord;
 use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::OFFERS_SHOWN;
+use pilotlight_core::offer_stats::{BucketIndex, OfferBucket};
 use pilotlight_core::pool::{PollId, PoolKey};
-use pilotlight_core::series::{Bucket, Number};
 use pilotlight_core::time::Moment;
 use pilotlight_wire::dashboard::Stats;
 
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 512;
 pub(super) struct Look {
     pub(super) now: Moment,
     pub(super) stats: Stats,
-    pub(super) clearings: u64,
+    pub(super) clear_count: u64,
     /// Everybody who waits.
     pub(super) waiting: Vec<PollId>,
     /// Those of them who are new.
@@ -31,11 +31,11 @@ pub(super) struct Look {
     /// Everybody who executes.
     pub(super) executing: Vec<PollId>,
     /// Those of them who are new.
-    pub(super) began: Vec<(PollId, Execution)>,
+    pub(super) began: Vec<(PollId, ActiveRun)>,
     /// The latest offers, the newest first.
-    pub(super) offers: Vec<(u64, Offered)>,
+    pub(super) offers: Vec<(u64, OfferRecord)>,
     /// The buckets that may have changed.
-    pub(super) series: Vec<(Number, Bucket)>,
+    pub(super) series: Vec<(BucketIndex, OfferBucket)>,
     /// Jobs, where they are served.
     pub(super) jobs: Option<JobsLook>,
 }
@@ -57,24 +57,24 @@ impl Look {
         }
         if look.executing.iter().any(|id| !board.holds_executing(*id)) {
             look.began = dispatcher.read(|view| {
-                let all = view.executing().by_poll().filter(|(id, _)| !board.holds_executing(*id));
-                all.map(|(id, execution)| (id, execution.clone())).collect()
+                let all = view.executing().with_poll_ids().filter(|(id, _)| !board.holds_executing(*id));
+                all.map(|(id, active_run)| (id, active_run.clone())).collect()
             });
         }
         look
     }
 
-    fn at_all(view: &View<'_>, now: Moment, newest_bucket: Option<Number>) -> Self {
-        let changed = |number: Number| newest_bucket.is_none_or(|newest| number >= newest);
-        let buckets = view.series().until(now).filter(|(number, _)| changed(*number));
-        let offers = view.history().numbered().take(OFFERS_SHOWN);
+    fn at_all(view: &View<'_>, now: Moment, newest_bucket: Option<BucketIndex>) -> Self {
+        let changed = |number: BucketIndex| newest_bucket.is_none_or(|newest| number >= newest);
+        let buckets = view.series().last_hour(now).filter(|(number, _)| changed(*number));
+        let offers = view.history().newest_first_with_numbers().take(OFFERS_SHOWN);
         Self {
             now,
             stats: dashboard::stats(view),
-            clearings: view.history().clearings(),
+            clear_count: view.history().clear_count(),
             waiting: view.poll_ids().collect(),
             came: Vec::new(),
-            executing: view.executing().by_poll().map(|(id, _)| id).collect(),
+            executing: view.executing().with_poll_ids().map(|(id, _)| id).collect(),
             began: Vec::new(),
             offers: offers.map(|(number, offered)| (number, offered.clone())).collect(),
             series: buckets.map(|(number, bucket)| (number, bucket.clone())).collect(),

@@ -8,7 +8,7 @@ use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Freshness, JobId, Options};
 use pilotlight_core::limits::{HOOK_FIRST_PAUSE, HOOK_LEASE, HOOK_UNWANTED_FOR, HOOK_WITHIN, HOOKS_PER_TYPE};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::NewJob;
 use serde_json::{Value, json};
 
@@ -227,7 +227,7 @@ fn a_target_that_hangs_has_its_share_and_no_more(store: &Store) {
 /// after ten minutes of it, the store's own suite has.
 fn a_service_that_has_just_lost_a_webhook_drops_nothing(store: &Store) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
-    let long_ago = Epoch::from_millis(now.as_millis() as u64).before(HOOK_UNWANTED_FOR * 2);
+    let long_ago = Timestamp::from_millis(now.as_millis() as u64).before(HOOK_UNWANTED_FOR * 2);
     store.visit("gone", async |store| {
         store.submit(new_of("gone", 1, long_ago), long_ago).await.expect("it is taken");
     });
@@ -242,7 +242,7 @@ fn a_service_that_has_just_lost_a_webhook_drops_nothing(store: &Store) {
     assert_eq!(hearer.heard()[0].json()["at"], long_ago.as_millis());
 }
 
-fn new_of(job_type: &str, number: u8, at: Epoch) -> NewJob {
+fn new_of(job_type: &str, number: u8, at: Timestamp) -> NewJob {
     NewJob {
         id: JobId::new(at, [number; 10]),
         job_type: JobType::parse(job_type).expect("a name"),

@@ -1,7 +1,7 @@
 //! Ended jobs are kept for a while and within a size; what is forgotten is counted.
 
 use pilotlight_core::ids::RunnerId;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::Runner;
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ fn a_runner_that_nobody_heard_of_for_long_is_forgotten(store: &Store) {
         let job = runner.next(TYPE, 10_000).expect("the job");
         assert_eq!(runner.say("start", &job, json!({})).status, 200);
     }
-    let long_ago = Epoch::from_millis(1);
+    let long_ago = Timestamp::from_millis(1);
     store.visit("nothing", async |store| {
         for name in names {
             let id = RunnerId::parse(name).expect("a name");

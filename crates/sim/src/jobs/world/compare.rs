@@ -1,7 +1,7 @@
 //! Compares what the store says with what the model says: of one job after each event, of all of them now and then.
 
 use pilotlight_core::job::{Executing, Fingerprint, Hold, Job, Progress, State, Status};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Found, Listed};
 
 use super::house::{epoch, since_began};
@@ -163,6 +163,6 @@ const fn number_of(fingerprint: &Fingerprint) -> u8 {
     fingerprint.0[0]
 }
 
-fn moment(until: Option<Epoch>) -> Option<u64> {
+fn moment(until: Option<Timestamp>) -> Option<u64> {
     until.map(since_began)
 }

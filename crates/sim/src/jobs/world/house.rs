@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pilotlight_core::job::JobId;
-use pilotlight_core::time::Epoch;
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, Store};
 
@@ -22,12 +22,12 @@ const BEGAN: u64 = 1_700_000_000_000;
 const MEMORY: &str = "/dev/shm";
 
 /// That moment of a history, by the wall clock.
-pub(super) const fn epoch(at: u64) -> Epoch {
-    Epoch::from_millis(BEGAN + at)
+pub(super) const fn epoch(at: u64) -> Timestamp {
+    Timestamp::from_millis(BEGAN + at)
 }
 
 /// The moment in a history.
-pub(super) const fn since_began(at: Epoch) -> u64 {
+pub(super) const fn since_began(at: Timestamp) -> u64 {
     at.as_millis() - BEGAN
 }
 

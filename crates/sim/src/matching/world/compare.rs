@@ -23,7 +23,7 @@ impl World {
         Broken::unless_same("how many wait", &pools.len(), &expected.len())?;
         Broken::unless_same("how many wait, by the ledger", &pools.len(), &self.ledger.waiting())?;
         Broken::unless_same("whether nobody waits", &pools.is_empty(), &expected.is_empty())?;
-        let mut listed = pools.longest_first();
+        let mut listed = pools.oldest_first();
         let same = expected.iter().all(|waiting| {
             listed.next().is_some_and(|poll| {
                 poll.handle == waiting.poll
@@ -34,7 +34,7 @@ impl World {
             })
         });
         Broken::unless(same && listed.next().is_none(), || {
-            let listed: Vec<_> = pools.longest_first().collect();
+            let listed: Vec<_> = pools.oldest_first().collect();
             format!("who waits: core says {listed:?}, the model says {expected:?}")
         })
     }
@@ -57,7 +57,7 @@ impl World {
 
     fn compare_executing(&self) -> Result<(), Broken> {
         type Row = (Option<u32>, Option<u32>, Moment);
-        let executing = self.real.executing();
+        let executing = self.real.active_runs();
         let mut core_says: Vec<Row> = executing
             .iter()
             .filter(|it| !self.model.has_forgotten(it.since))

@@ -10,7 +10,7 @@ use crate::time::Moment;
 
 /// A runner at work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Execution {
+pub struct ActiveRun {
     /// Who executes.
     pub runner: Runner,
     /// What fits it.
@@ -24,7 +24,7 @@ pub struct Execution {
 /// All runners that were chosen and have not polled since. Those whose offer ended warm execute; the others are
 /// kept because their offer may still end so.
 #[derive(Debug, Default)]
-pub struct Executing {
+pub struct ActiveRuns {
     by_runner: HashMap<RunnerId, Chosen>,
     // In order of time; entries of runners that polled again or were chosen again are stale.
     by_time: VecDeque<Choice>,
@@ -35,7 +35,7 @@ pub struct Executing {
 struct Chosen {
     poll: PollId,
     // Once the offer has ended warm.
-    execution: Option<Execution>,
+    active_run: Option<ActiveRun>,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ struct Choice {
     poll: PollId,
 }
 
-impl Executing {
+impl ActiveRuns {
     /// Runners at work.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -60,7 +60,7 @@ impl Executing {
 
     /// This poll of this runner is chosen.
     pub fn chosen(&mut self, runner: &RunnerId, poll: PollId, now: Moment) {
-        let before = self.by_runner.insert(runner.clone(), Chosen { poll, execution: None });
+        let before = self.by_runner.insert(runner.clone(), Chosen { poll, active_run: None });
         self.count_out(before);
         self.by_time.push_back(Choice { at: now, runner: runner.clone(), poll });
         while self.by_runner.len() > EXECUTING {
@@ -72,10 +72,10 @@ impl Executing {
     }
 
     /// The offer for which the poll was chosen ended warm. Nothing changes when the runner has polled since.
-    pub fn begin(&mut self, poll: PollId, execution: Execution) {
-        if let Some(chosen) = self.by_runner.get_mut(&execution.runner.id)
+    pub fn begin(&mut self, poll: PollId, active_run: ActiveRun) {
+        if let Some(chosen) = self.by_runner.get_mut(&active_run.runner.id)
             && chosen.poll == poll
-            && chosen.execution.replace(execution).is_none()
+            && chosen.active_run.replace(active_run).is_none()
         {
             self.executing += 1;
         }
@@ -102,13 +102,13 @@ impl Executing {
     }
 
     /// All of them, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Execution> {
-        self.by_runner.values().filter_map(|chosen| chosen.execution.as_ref())
+    pub fn iter(&self) -> impl Iterator<Item = &ActiveRun> {
+        self.by_runner.values().filter_map(|chosen| chosen.active_run.as_ref())
     }
 
     /// All of them with the polls they were chosen by, in no order.
-    pub fn by_poll(&self) -> impl Iterator<Item = (PollId, &Execution)> {
-        self.by_runner.values().filter_map(|chosen| Some((chosen.poll, chosen.execution.as_ref()?)))
+    pub fn with_poll_ids(&self) -> impl Iterator<Item = (PollId, &ActiveRun)> {
+        self.by_runner.values().filter_map(|chosen| Some((chosen.poll, chosen.active_run.as_ref()?)))
     }
 
     fn forget_oldest(&mut self) {
@@ -128,7 +128,7 @@ impl Executing {
     }
 
     fn count_out(&mut self, chosen: Option<Chosen>) {
-        self.executing -= usize::from(chosen.is_some_and(|chosen| chosen.execution.is_some()));
+        self.executing -= usize::from(chosen.is_some_and(|chosen| chosen.active_run.is_some()));
     }
 }
 
@@ -137,8 +137,8 @@ mod tests {
     use super::*;
     use crate::ids::{Amount, DeploymentId, Version, WorkerName};
 
-    fn execution(runner: &str, since_ms: u64) -> Execution {
-        Execution {
+    fn active_run(runner: &str, since_ms: u64) -> ActiveRun {
+        ActiveRun {
             runner: Runner {
                 id: RunnerId::parse(runner).unwrap(),
                 worker: WorkerName::parse("node").unwrap(),
@@ -154,36 +154,36 @@ mod tests {
         }
     }
 
-    fn begin(executing: &mut Executing, runner: &str, since_ms: u64) {
-        let execution = execution(runner, since_ms);
+    fn begin(executing: &mut ActiveRuns, runner: &str, since_ms: u64) {
+        let active_run = active_run(runner, since_ms);
         let poll = PollId::of_ticket(since_ms);
-        executing.chosen(&execution.runner.id, poll, execution.since);
-        executing.begin(poll, execution);
+        executing.chosen(&active_run.runner.id, poll, active_run.since);
+        executing.begin(poll, active_run);
     }
 
     #[test]
     fn a_runner_executes_until_it_polls_again() {
-        let mut executing = Executing::default();
+        let mut executing = ActiveRuns::default();
         begin(&mut executing, "a", 1);
         begin(&mut executing, "b", 2);
         executing.end(&RunnerId::parse("a").unwrap());
-        assert_eq!(executing.iter().collect::<Vec<_>>(), [&execution("b", 2)]);
+        assert_eq!(executing.iter().collect::<Vec<_>>(), [&active_run("b", 2)]);
     }
 
     #[test]
     fn a_runner_that_never_comes_back_is_forgotten() {
         let day_ms = 24 * 60 * 60 * 1000;
-        let mut executing = Executing::default();
+        let mut executing = ActiveRuns::default();
         begin(&mut executing, "a", 0);
         begin(&mut executing, "b", 5);
         begin(&mut executing, "a", 7);
         executing.forget_old(Moment::from_millis(day_ms + 5));
-        assert_eq!(executing.iter().collect::<Vec<_>>(), [&execution("a", 7)]);
+        assert_eq!(executing.iter().collect::<Vec<_>>(), [&active_run("a", 7)]);
     }
 
     #[test]
     fn busy_runners_do_not_grow_the_memory() {
-        let mut executing = Executing::default();
+        let mut executing = ActiveRuns::default();
         for at in 0..10_000 {
             begin(&mut executing, "a", at);
         }

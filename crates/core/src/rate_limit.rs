@@ -10,7 +10,7 @@ use crate::time::Moment;
 
 /// What is asked for; each kind is counted by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum RateClass {
     /// Whether a job is known.
     Check,
     /// Submitting a job.
@@ -34,16 +34,16 @@ pub enum Kind {
     /// A sign of life.
     Heartbeat,
     /// A result, or that there is none.
-    End,
+    Finish,
     /// An admin's question.
-    AdminQuestion,
+    AdminRead,
     /// An admin's deletion.
-    AdminChange,
+    AdminWrite,
 }
 
 /// Who is counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum By {
+pub enum RateKey {
     /// All who show the same key.
     Key,
     /// All who come from the same address.
@@ -71,24 +71,24 @@ pub struct Rates {
 
 impl Rates {
     /// What holds for a kind of request.
-    fn limits(&self, kind: Kind) -> impl Iterator<Item = (By, Rate)> {
-        let own = match kind {
-            Kind::Check => (By::Address, self.check),
-            Kind::Submit => (By::Address, self.submit),
-            Kind::Status => (By::Address, self.status),
-            Kind::Available => (By::Runner, self.available),
-            Kind::Heartbeat => (By::Runner, self.heartbeat),
-            Kind::Watch
-            | Kind::Cancel
-            | Kind::Register
-            | Kind::Verify
-            | Kind::Claim
-            | Kind::Start
-            | Kind::End
-            | Kind::AdminQuestion
-            | Kind::AdminChange => (By::Address, 0),
+    fn limits(&self, class: RateClass) -> impl Iterator<Item = (RateKey, Rate)> {
+        let own = match class {
+            RateClass::Check => (RateKey::Address, self.check),
+            RateClass::Submit => (RateKey::Address, self.submit),
+            RateClass::Status => (RateKey::Address, self.status),
+            RateClass::Available => (RateKey::Runner, self.available),
+            RateClass::Heartbeat => (RateKey::Runner, self.heartbeat),
+            RateClass::Watch
+            | RateClass::Cancel
+            | RateClass::Register
+            | RateClass::Verify
+            | RateClass::Claim
+            | RateClass::Start
+            | RateClass::Finish
+            | RateClass::AdminRead
+            | RateClass::AdminWrite => (RateKey::Address, 0),
         };
-        [(By::Key, self.requests), own]
+        [(RateKey::Key, self.requests), own]
             .into_iter()
             .filter_map(|(by, per_minute)| Some((by, Rate::per_minute(per_minute)?)))
     }
@@ -125,15 +125,15 @@ impl Rate {
 
 /// Who asked lately. At most [`RATED`] are remembered: beyond it, those who have not asked for longest are forgotten.
 #[derive(Debug)]
-pub struct Limiter<S> {
+pub struct RateLimiter<S> {
     rates: Rates,
     /// When each has earned everything back.
-    recent: HashMap<(Kind, By, S), Moment>,
+    recent: HashMap<(RateClass, RateKey, S), Moment>,
     /// Those of before; whoever asks again becomes recent.
-    before: HashMap<(Kind, By, S), Moment>,
+    before: HashMap<(RateClass, RateKey, S), Moment>,
 }
 
-impl<S: Hash + Eq + Clone> Limiter<S> {
+impl<S: Hash + Eq + Clone> RateLimiter<S> {
     /// Nobody has asked yet.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
@@ -144,8 +144,13 @@ impl<S: Hash + Eq + Clone> Limiter<S> {
     ///
     /// # Errors
     /// The moment from which it may be asked again; this request is not counted then.
-    pub fn ask(&mut self, kind: Kind, who: impl Fn(By) -> Option<S>, now: Moment) -> Result<(), Moment> {
-        let counted = self.rates.limits(kind).filter_map(|(by, rate)| Some(((kind, by, who(by)?), rate)));
+    pub fn check(
+        &mut self,
+        class: RateClass,
+        who: impl Fn(RateKey) -> Option<S>,
+        now: Moment,
+    ) -> Result<(), Moment> {
+        let counted = self.rates.limits(class).filter_map(|(by, rate)| Some(((class, by, who(by)?), rate)));
         let taken: Vec<_> =
             counted.map(|(asker, rate)| (rate.take(self.earned_back(&asker), now), asker)).collect();
         if let Some(again) = taken.iter().filter_map(|(taken, _)| taken.err()).max() {
@@ -157,11 +162,11 @@ impl<S: Hash + Eq + Clone> Limiter<S> {
         Ok(())
     }
 
-    fn earned_back(&self, asker: &(Kind, By, S)) -> Moment {
+    fn earned_back(&self, asker: &(RateClass, RateKey, S)) -> Moment {
         self.recent.get(asker).or_else(|| self.before.get(asker)).copied().unwrap_or_default()
     }
 
-    fn remember(&mut self, asker: (Kind, By, S), earned_back: Moment) {
+    fn remember(&mut self, asker: (RateClass, RateKey, S), earned_back: Moment) {
         if self.recent.len() >= RATED / 2 {
             self.before = std::mem::take(&mut self.recent);
         }
@@ -180,42 +185,50 @@ mod tests {
     }
 
     /// Asks so often; how many times it may.
-    fn times(limiter: &mut Limiter<u32>, kind: Kind, who: u32, now: Moment) -> usize {
-        (0..1000).take_while(|_| limiter.ask(kind, |_| Some(who), now).is_ok()).count()
+    fn times(limiter: &mut RateLimiter<u32>, class: RateClass, who: u32, now: Moment) -> usize {
+        (0..1000).take_while(|_| limiter.check(class, |_| Some(who), now).is_ok()).count()
     }
 
     #[test]
     fn a_minutes_worth_may_come_at_once_and_then_as_it_is_earned() {
-        let mut limiter = Limiter::new(Rates { submit: 10, ..NONE });
+        let mut limiter = RateLimiter::new(Rates { submit: 10, ..NONE });
         for (second, may) in [(0, 10), (0, 0), (5, 0), (6, 1), (7, 0), (12, 1), (72, 10), (1000, 10)] {
-            assert_eq!(times(&mut limiter, Kind::Submit, 1, at(second)), may, "at {second} s");
+            assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(second)), may, "at {second} s");
         }
     }
 
     #[test]
     fn who_asks_too_often_is_told_when_to_ask_again() {
-        let mut limiter = Limiter::new(Rates { submit: 10, ..NONE });
-        assert_eq!(times(&mut limiter, Kind::Submit, 1, at(100)), 10);
-        let again = limiter.ask(Kind::Submit, |_| Some(1), at(101)).unwrap_err();
+        let mut limiter = RateLimiter::new(Rates { submit: 10, ..NONE });
+        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(100)), 10);
+        let again = limiter.check(RateClass::Submit, |_| Some(1), at(101)).unwrap_err();
         assert_eq!(again, at(106));
-        assert!(limiter.ask(Kind::Submit, |_| Some(1), Moment::from_micros(again.as_micros() - 1)).is_err());
-        assert!(limiter.ask(Kind::Submit, |_| Some(1), again).is_ok());
+        assert!(
+            limiter
+                .check(RateClass::Submit, |_| Some(1), Moment::from_micros(again.as_micros() - 1))
+                .is_err()
+        );
+        assert!(limiter.check(RateClass::Submit, |_| Some(1), again).is_ok());
     }
 
     #[test]
     fn kinds_and_askers_are_counted_by_themselves() {
-        let mut limiter = Limiter::new(Rates { requests: 3, ..NONE });
-        for kind in [Kind::Submit, Kind::Heartbeat, Kind::AdminChange] {
-            assert_eq!(times(&mut limiter, kind, 1, at(0)), 3);
-            assert_eq!(times(&mut limiter, kind, 2, at(0)), 3);
+        let mut limiter = RateLimiter::new(Rates { requests: 3, ..NONE });
+        for class in [RateClass::Submit, RateClass::Heartbeat, RateClass::AdminWrite] {
+            assert_eq!(times(&mut limiter, class, 1, at(0)), 3);
+            assert_eq!(times(&mut limiter, class, 2, at(0)), 3);
         }
     }
 
     #[test]
     fn each_limit_counts_its_own_and_a_refusal_counts_for_none() {
-        let mut limiter = Limiter::new(Rates { requests: 5, submit: 2, ..NONE });
+        let mut limiter = RateLimiter::new(Rates { requests: 5, submit: 2, ..NONE });
         let mut ask = |address: u32| {
-            limiter.ask(Kind::Submit, |by| Some(if by == By::Address { address } else { 99 }), at(0))
+            limiter.check(
+                RateClass::Submit,
+                |by| Some(if by == RateKey::Address { address } else { 99 }),
+                at(0),
+            )
         };
         assert_eq!((ask(1), ask(1)), (Ok(()), Ok(())));
         // The address has used up its own; the key's times stay for the others.
@@ -226,36 +239,36 @@ mod tests {
 
     #[test]
     fn runners_are_limited_in_asking_and_in_signs_of_life() {
-        let mut limiter = Limiter::new(Rates { available: 2, heartbeat: 3, ..NONE });
-        assert_eq!(times(&mut limiter, Kind::Available, 1, at(0)), 2);
-        assert_eq!(times(&mut limiter, Kind::Heartbeat, 1, at(0)), 3);
-        assert_eq!(times(&mut limiter, Kind::Claim, 1, at(0)), 1000);
+        let mut limiter = RateLimiter::new(Rates { available: 2, heartbeat: 3, ..NONE });
+        assert_eq!(times(&mut limiter, RateClass::Available, 1, at(0)), 2);
+        assert_eq!(times(&mut limiter, RateClass::Heartbeat, 1, at(0)), 3);
+        assert_eq!(times(&mut limiter, RateClass::Claim, 1, at(0)), 1000);
     }
 
     #[test]
     fn nobody_is_exempt_unless_there_is_no_limit_or_nobody_to_count() {
-        let mut limiter = Limiter::new(Rates { requests: 1, ..NONE });
-        assert!((0..10).all(|_| limiter.ask(Kind::Submit, |_| None::<u32>, at(0)).is_ok()));
-        assert_eq!(times(&mut Limiter::new(NONE), Kind::Submit, 1, at(0)), 1000);
-        assert_eq!(times(&mut limiter, Kind::Submit, 1, at(0)), 1);
+        let mut limiter = RateLimiter::new(Rates { requests: 1, ..NONE });
+        assert!((0..10).all(|_| limiter.check(RateClass::Submit, |_| None::<u32>, at(0)).is_ok()));
+        assert_eq!(times(&mut RateLimiter::new(NONE), RateClass::Submit, 1, at(0)), 1000);
+        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(0)), 1);
     }
 
     #[test]
     fn the_rarest_and_the_most_frequent_rates_are_kept() {
-        let mut limiter = Limiter::new(Rates { submit: 1, status: u32::MAX, ..NONE });
-        assert_eq!(times(&mut limiter, Kind::Submit, 1, at(0)), 1);
-        assert_eq!(times(&mut limiter, Kind::Submit, 1, at(59)), 0);
-        assert_eq!(times(&mut limiter, Kind::Submit, 1, at(60)), 1);
-        assert_eq!(times(&mut limiter, Kind::Status, 1, at(0)), 1000);
+        let mut limiter = RateLimiter::new(Rates { submit: 1, status: u32::MAX, ..NONE });
+        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(0)), 1);
+        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(59)), 0);
+        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(60)), 1);
+        assert_eq!(times(&mut limiter, RateClass::Status, 1, at(0)), 1000);
     }
 
     #[test]
     fn a_crowd_is_bounded_and_those_who_go_on_asking_are_remembered() {
-        let mut limiter = Limiter::new(Rates { submit: 1, ..NONE });
+        let mut limiter = RateLimiter::new(Rates { submit: 1, ..NONE });
         for stranger in 0..2 * u32::try_from(RATED).unwrap() {
-            assert_eq!(limiter.ask(Kind::Submit, |_| Some(stranger + 1), at(0)), Ok(()));
+            assert_eq!(limiter.check(RateClass::Submit, |_| Some(stranger + 1), at(0)), Ok(()));
             assert!(limiter.recent.len() + limiter.before.len() <= RATED, "{stranger}");
         }
-        assert_eq!(times(&mut limiter, Kind::Submit, 2 * u32::try_from(RATED).unwrap(), at(0)), 0);
+        assert_eq!(times(&mut limiter, RateClass::Submit, 2 * u32::try_from(RATED).unwrap(), at(0)), 0);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::ids::JobType;
 use crate::limits::BACKLOG_COUNTED;
-use crate::pool::{Chosen, Order, Poll, PollId, PollTiming, Pools};
+use crate::pool::{Order, Poll, PollId, PollTiming, Pools, SelectedPoll};
 use crate::time::Moment;
 
 /// The job types that a poll asks for: sorted, each once.
@@ -33,34 +33,34 @@ impl TypeSet {
 
 /// A poll that is to have a job.
 #[derive(Debug)]
-pub struct Sent<H> {
+pub struct Match<H> {
     /// The poll, which waits no more.
-    pub chosen: Chosen<H, TypeSet>,
+    pub selected: SelectedPoll<H, TypeSet>,
     /// What made it be chosen; to be given back with what the store had.
-    pub errand: Errand,
+    pub hint: MatchHint,
 }
 
 /// Why a poll was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Errand {
+pub struct MatchHint {
     for_type: JobType,
-    told: u64,
+    revision: u64,
 }
 
 /// That the store was asked, and when, counted in words heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asking {
-    told: u64,
+pub struct BacklogToken {
+    revision: u64,
 }
 
 /// Who waits for jobs, and of which types there may be some.
 #[derive(Debug)]
-pub struct Line<H> {
+pub struct JobMatcher<H> {
     polls: Pools<H, TypeSet>,
     /// The sets of types with polls that wait, by each of their types.
     sets: HashMap<JobType, Vec<TypeSet>>,
     ready: HashMap<JobType, Ready>,
-    told: u64,
+    revision: u64,
     is_draining: bool,
 }
 
@@ -69,18 +69,18 @@ pub struct Line<H> {
 struct Ready {
     jobs: u64,
     /// When that was last heard, counted in words heard.
-    told: u64,
+    revision: u64,
 }
 
-impl<H> Line<H> {
+impl<H> JobMatcher<H> {
     /// Nobody waits, and nothing is known of jobs.
     #[must_use]
     pub fn new(order: Order) -> Self {
         Self {
-            polls: Pools::new(order, PollTiming::PATIENT),
+            polls: Pools::new(order, PollTiming::NO_TIMEOUT),
             sets: HashMap::new(),
             ready: HashMap::new(),
-            told: 0,
+            revision: 0,
             is_draining: false,
         }
     }
@@ -97,7 +97,7 @@ impl<H> Line<H> {
         self.polls.is_empty()
     }
 
-    /// A poll waits from now on; ask [`Line::next`] then. Gives its handle back when the service is stopping.
+    /// A poll waits from now on; ask [`JobMatcher::next_match`] then. Gives its handle back when the service is stopping.
     ///
     /// # Errors
     /// The poll, which does not wait.
@@ -111,7 +111,7 @@ impl<H> Line<H> {
                 self.sets.entry(job_type.clone()).or_default().push(set.clone());
             }
         }
-        Ok(self.polls.park_beside(poll))
+        Ok(self.polls.park_additional(poll))
     }
 
     /// A poll's connection is gone, or its time is over. Says whether it waited still.
@@ -123,34 +123,38 @@ impl<H> Line<H> {
         left.is_some()
     }
 
-    /// So many more jobs of a type are ready; ask [`Line::next`] then.
-    pub fn ready(&mut self, job_type: &JobType, jobs: u64) {
-        self.told += 1;
-        let ready = self.ready.entry(job_type.clone()).or_insert(Ready { jobs: 0, told: 0 });
-        *ready = Ready { jobs: ready.jobs.saturating_add(jobs), told: self.told };
+    /// So many more jobs of a type are ready; ask [`JobMatcher::next_match`] then.
+    pub fn add_ready(&mut self, job_type: &JobType, jobs: u64) {
+        self.revision += 1;
+        let ready = self.ready.entry(job_type.clone()).or_insert(Ready { jobs: 0, revision: 0 });
+        *ready = Ready { jobs: ready.jobs.saturating_add(jobs), revision: self.revision };
     }
 
     /// The store is about to be asked how many jobs are ready. To be given back with its answer.
     #[must_use]
-    pub const fn asking(&self) -> Asking {
-        Asking { told: self.told }
+    pub const fn backlog_token(&self) -> BacklogToken {
+        BacklogToken { revision: self.revision }
     }
 
     /// How many jobs are ready, counted up to [`BACKLOG_COUNTED`]. That replaces what was believed, but for what was
     /// heard of since the store was asked.
-    pub fn backlog(&mut self, asking: Asking, ready: Vec<(JobType, u64)>) {
-        self.ready.retain(|_, ready| ready.told > asking.told);
+    pub fn set_backlog(&mut self, backlog_token: BacklogToken, ready: Vec<(JobType, u64)>) {
+        self.ready.retain(|_, ready| ready.revision > backlog_token.revision);
         // A poll that was sent before may have found nothing of what is told now.
-        self.told += 1;
+        self.revision += 1;
         for (job_type, jobs) in ready {
             let jobs = if jobs < BACKLOG_COUNTED { jobs } else { u64::MAX };
-            let known = self.ready.entry(job_type).or_insert(Ready { jobs: 0, told: self.told });
-            *known = Ready { jobs: known.jobs.max(jobs), told: self.told };
+            let known = self.ready.entry(job_type).or_insert(Ready { jobs: 0, revision: self.revision });
+            *known = Ready { jobs: known.jobs.max(jobs), revision: self.revision };
         }
     }
 
     /// The next poll to send for a job of one of these types; ask until there is none.
-    pub fn next<'a>(&mut self, types: impl IntoIterator<Item = &'a JobType>, now: Moment) -> Option<Sent<H>> {
+    pub fn next_match<'a>(
+        &mut self,
+        types: impl IntoIterator<Item = &'a JobType>,
+        now: Moment,
+    ) -> Option<Match<H>> {
         types.into_iter().find_map(|job_type| self.send(job_type, now))
     }
 
@@ -160,44 +164,44 @@ impl<H> Line<H> {
         self.ready.keys().cloned().collect()
     }
 
-    fn send(&mut self, job_type: &JobType, now: Moment) -> Option<Sent<H>> {
+    fn send(&mut self, job_type: &JobType, now: Moment) -> Option<Match<H>> {
         self.ready.get(job_type)?;
         let sets = self.sets.get(job_type)?;
-        let chosen = self.polls.choose_among(sets, now)?;
-        self.forget_when_empty(&chosen.poll.key);
-        let errand = Errand { for_type: job_type.clone(), told: self.told };
+        let selected = self.polls.select_among(sets, now)?;
+        self.forget_when_empty(&selected.poll.key);
+        let hint = MatchHint { for_type: job_type.clone(), revision: self.revision };
         self.fewer(job_type);
-        Some(Sent { chosen, errand })
+        Some(Match { selected, hint })
     }
 
     /// The store had a job for the poll, of this type.
-    pub fn found(&mut self, errand: &Errand, job_type: &JobType) {
-        if errand.for_type != *job_type {
+    pub fn found(&mut self, hint: &MatchHint, job_type: &JobType) {
+        if hint.for_type != *job_type {
             self.fewer(job_type);
-            self.ready(&errand.for_type, 1);
+            self.add_ready(&hint.for_type, 1);
         }
     }
 
     /// The store had nothing for the poll.
-    pub fn found_nothing(&mut self, errand: &Errand, types: &TypeSet) {
+    pub fn missed(&mut self, hint: &MatchHint, types: &TypeSet) {
         for job_type in types.types() {
             // What was heard of after the poll was sent may not have been there to be found.
-            if self.ready.get(job_type).is_some_and(|ready| ready.told <= errand.told) {
+            if self.ready.get(job_type).is_some_and(|ready| ready.revision <= hint.revision) {
                 self.ready.remove(job_type);
             }
         }
     }
 
     /// The poll could not go: nobody was asked.
-    pub fn not_asked(&mut self, errand: &Errand) {
-        self.ready(&errand.for_type, 1);
+    pub fn not_attempted(&mut self, hint: &MatchHint) {
+        self.add_ready(&hint.for_type, 1);
     }
 
     /// The service stops: nobody waits any more, and all who wait are returned.
     pub fn drain(&mut self) -> Vec<Poll<H, TypeSet>> {
         self.is_draining = true;
         self.sets.clear();
-        self.polls.take_all(|_| true)
+        self.polls.remove_where(|_| true)
     }
 
     fn fewer(&mut self, job_type: &JobType) {
@@ -237,11 +241,11 @@ mod tests {
         TypeSet::new(names.iter().map(|name| job_type(name)).collect())
     }
 
-    fn line() -> Line<()> {
-        Line::new(Order::Newest)
+    fn line() -> JobMatcher<()> {
+        JobMatcher::new(Order::Newest)
     }
 
-    fn park(line: &mut Line<()>, runner: &str, types: &[&str]) -> PollId {
+    fn park(line: &mut JobMatcher<()>, runner: &str, types: &[&str]) -> PollId {
         let (id, worker) = (RunnerId::parse(runner).unwrap(), WorkerName::parse("w").unwrap());
         let poll = Poll {
             key: set(types),
@@ -252,13 +256,13 @@ mod tests {
         line.park(poll).unwrap()
     }
 
-    fn sent(line: &mut Line<()>, types: &[&str]) -> Option<(String, Errand)> {
+    fn sent(line: &mut JobMatcher<()>, types: &[&str]) -> Option<(String, MatchHint)> {
         let types: Vec<_> = types.iter().map(|name| job_type(name)).collect();
-        let sent = line.next(&types, Moment::from_millis(1))?;
-        Some((sent.chosen.poll.runner.id.to_string(), sent.errand))
+        let sent = line.next_match(&types, Moment::from_millis(1))?;
+        Some((sent.selected.poll.runner.id.to_string(), sent.hint))
     }
 
-    fn runner(line: &mut Line<()>, types: &[&str]) -> Option<String> {
+    fn runner(line: &mut JobMatcher<()>, types: &[&str]) -> Option<String> {
         sent(line, types).map(|(runner, _)| runner)
     }
 
@@ -267,9 +271,9 @@ mod tests {
         let mut line = line();
         park(&mut line, "a", &["x"]);
         assert_eq!(runner(&mut line, &["x"]), None);
-        line.ready(&job_type("y"), 1);
+        line.add_ready(&job_type("y"), 1);
         assert_eq!(runner(&mut line, &["x", "y"]), None);
-        line.ready(&job_type("x"), 1);
+        line.add_ready(&job_type("x"), 1);
         assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("a"));
         assert!(line.is_empty());
     }
@@ -280,7 +284,7 @@ mod tests {
         for runner in ["a", "b", "c"] {
             park(&mut line, runner, &["x"]);
         }
-        line.ready(&job_type("x"), 2);
+        line.add_ready(&job_type("x"), 2);
         assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("c"));
         assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("b"));
         assert_eq!(runner(&mut line, &["x"]), None);
@@ -293,7 +297,7 @@ mod tests {
         park(&mut line, "a", &["x"]);
         park(&mut line, "b", &["y", "x"]);
         park(&mut line, "c", &["y"]);
-        line.ready(&job_type("x"), 3);
+        line.add_ready(&job_type("x"), 3);
         assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("b"));
         assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("a"));
         assert_eq!(runner(&mut line, &["x"]), None);
@@ -304,7 +308,7 @@ mod tests {
         let mut line = line();
         park(&mut line, "a", &["x"]);
         park(&mut line, "a", &["x"]);
-        line.ready(&job_type("x"), 5);
+        line.add_ready(&job_type("x"), 5);
         assert!(runner(&mut line, &["x"]).is_some() && runner(&mut line, &["x"]).is_some());
     }
 
@@ -312,10 +316,10 @@ mod tests {
     fn a_poll_that_found_nothing_corrects_the_belief() {
         let mut line = line();
         park(&mut line, "a", &["x", "y"]);
-        let asking = line.asking();
-        line.backlog(asking, vec![(job_type("x"), 9), (job_type("y"), 9)]);
-        let (_, errand) = sent(&mut line, &["x"]).unwrap();
-        line.found_nothing(&errand, &set(&["x", "y"]));
+        let backlog_token = line.backlog_token();
+        line.set_backlog(backlog_token, vec![(job_type("x"), 9), (job_type("y"), 9)]);
+        let (_, hint) = sent(&mut line, &["x"]).unwrap();
+        line.missed(&hint, &set(&["x", "y"]));
         park(&mut line, "a", &["x", "y"]);
         assert_eq!(runner(&mut line, &["x", "y"]), None);
     }
@@ -323,10 +327,10 @@ mod tests {
     #[test]
     fn what_is_heard_while_the_store_is_asked_is_not_forgotten() {
         let mut line = line();
-        line.ready(&job_type("gone"), 1);
-        let asking = line.asking();
-        line.ready(&job_type("x"), 1);
-        line.backlog(asking, vec![(job_type("y"), 1)]);
+        line.add_ready(&job_type("gone"), 1);
+        let backlog_token = line.backlog_token();
+        line.add_ready(&job_type("x"), 1);
+        line.set_backlog(backlog_token, vec![(job_type("y"), 1)]);
         for (name, is_sent) in [("x", true), ("y", true), ("gone", false)] {
             park(&mut line, "a", &[name]);
             assert_eq!(runner(&mut line, &[name]).is_some(), is_sent, "{name}");
@@ -337,10 +341,10 @@ mod tests {
     fn a_job_that_becomes_ready_meanwhile_is_not_forgotten() {
         let mut line = line();
         park(&mut line, "a", &["x"]);
-        line.ready(&job_type("x"), 1);
-        let (_, errand) = sent(&mut line, &["x"]).unwrap();
-        line.ready(&job_type("x"), 1);
-        line.found_nothing(&errand, &set(&["x"]));
+        line.add_ready(&job_type("x"), 1);
+        let (_, hint) = sent(&mut line, &["x"]).unwrap();
+        line.add_ready(&job_type("x"), 1);
+        line.missed(&hint, &set(&["x"]));
         park(&mut line, "a", &["x"]);
         assert!(runner(&mut line, &["x"]).is_some());
     }
@@ -349,10 +353,10 @@ mod tests {
     fn a_poll_that_found_a_job_of_another_type_leaves_the_first_to_others() {
         let mut line = line();
         park(&mut line, "a", &["x", "y"]);
-        line.ready(&job_type("x"), 1);
-        line.ready(&job_type("y"), 1);
-        let (_, errand) = sent(&mut line, &["x"]).unwrap();
-        line.found(&errand, &job_type("y"));
+        line.add_ready(&job_type("x"), 1);
+        line.add_ready(&job_type("y"), 1);
+        let (_, hint) = sent(&mut line, &["x"]).unwrap();
+        line.found(&hint, &job_type("y"));
         park(&mut line, "b", &["x", "y"]);
         assert_eq!(runner(&mut line, &["y"]), None);
         assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("b"));
@@ -362,7 +366,7 @@ mod tests {
     fn a_poll_that_left_is_not_sent_and_leaves_nothing_behind() {
         let mut line = line();
         let id = park(&mut line, "a", &["x"]);
-        line.ready(&job_type("x"), 1);
+        line.add_ready(&job_type("x"), 1);
         assert!(line.leave(id));
         assert!(!line.leave(id));
         assert_eq!(runner(&mut line, &["x"]), None);
@@ -374,7 +378,7 @@ mod tests {
         let mut line = line();
         park(&mut line, "a", &["x"]);
         assert_eq!(line.drain().len(), 1);
-        line.ready(&job_type("x"), 1);
+        line.add_ready(&job_type("x"), 1);
         assert_eq!(runner(&mut line, &["x"]), None);
     }
 }

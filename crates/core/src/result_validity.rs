@@ -3,11 +3,11 @@
 use core::net::IpAddr;
 use std::time::Duration;
 
-use crate::time::Epoch;
+use crate::time::Timestamp;
 
 /// What was found where the check looks in a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum Validity {
     /// It is valid.
     Valid,
     /// It is not; the next submission computes it anew.
@@ -18,17 +18,17 @@ pub enum Verdict {
 
 /// A result that names the time until which it is valid.
 #[must_use]
-pub fn by_time(until: Option<Epoch>, now: Epoch) -> Verdict {
+pub fn by_expiry(until: Option<Timestamp>, now: Timestamp) -> Validity {
     match until {
-        Some(until) if now < until => Verdict::Valid,
-        Some(_) | None => Verdict::Invalid,
+        Some(until) if now < until => Validity::Valid,
+        Some(_) | None => Validity::Invalid,
     }
 }
 
 /// When a verdict that is not the end is too old: when it is as old as it may become, or when the result's own time
 /// comes.
 #[must_use]
-pub fn looked_at_again(now: Epoch, every: Duration, until: Option<Epoch>) -> Epoch {
+pub fn next_check_at(now: Timestamp, every: Duration, until: Option<Timestamp>) -> Timestamp {
     let too_old = now.after(every);
     until.filter(|until| now < *until).map_or(too_old, |until| until.min(too_old))
 }
@@ -36,11 +36,11 @@ pub fn looked_at_again(now: Epoch, every: Duration, until: Option<Epoch>) -> Epo
 /// A result whose address must still answer, by the status of the answer; `None` when there was none. Whatever may
 /// pass (an overload, a server's own failure, a silence) tells nothing.
 #[must_use]
-pub const fn by_answer(status: Option<u16>) -> Verdict {
+pub const fn by_http_status(status: Option<u16>) -> Validity {
     match status {
-        Some(200..=399) => Verdict::Valid,
-        Some(408 | 425 | 429 | 500..) | None => Verdict::Unknown,
-        Some(_) => Verdict::Invalid,
+        Some(200..=399) => Validity::Valid,
+        Some(408 | 425 | 429 | 500..) | None => Validity::Unknown,
+        Some(_) => Validity::Invalid,
     }
 }
 
@@ -80,41 +80,41 @@ mod tests {
 
     #[test]
     fn a_time_must_lie_in_the_future() {
-        let now = Epoch::from_millis(1000);
+        let now = Timestamp::from_millis(1000);
         for (until, verdict) in [
-            (Some(1001), Verdict::Valid),
-            (Some(1000), Verdict::Invalid),
-            (Some(0), Verdict::Invalid),
-            (None, Verdict::Invalid),
+            (Some(1001), Validity::Valid),
+            (Some(1000), Validity::Invalid),
+            (Some(0), Validity::Invalid),
+            (None, Validity::Invalid),
         ] {
-            assert_eq!(by_time(until.map(Epoch::from_millis), now), verdict, "{until:?}");
+            assert_eq!(by_expiry(until.map(Timestamp::from_millis), now), verdict, "{until:?}");
         }
     }
 
     #[test]
     fn a_result_is_looked_at_again_when_its_time_comes() {
-        let (now, every) = (Epoch::from_millis(1000), Duration::from_millis(500));
+        let (now, every) = (Timestamp::from_millis(1000), Duration::from_millis(500));
         for (until, again) in [(None, 1500), (Some(1499), 1499), (Some(1501), 1500), (Some(1000), 1500)] {
-            let got = looked_at_again(now, every, until.map(Epoch::from_millis));
-            assert_eq!(got, Epoch::from_millis(again), "{until:?}");
+            let got = next_check_at(now, every, until.map(Timestamp::from_millis));
+            assert_eq!(got, Timestamp::from_millis(again), "{until:?}");
         }
     }
 
     #[test]
     fn what_may_pass_tells_nothing() {
         for (status, verdict) in [
-            (Some(200), Verdict::Valid),
-            (Some(206), Verdict::Valid),
-            (Some(302), Verdict::Valid),
-            (Some(403), Verdict::Invalid),
-            (Some(404), Verdict::Invalid),
-            (Some(410), Verdict::Invalid),
-            (Some(429), Verdict::Unknown),
-            (Some(500), Verdict::Unknown),
-            (Some(503), Verdict::Unknown),
-            (None, Verdict::Unknown),
+            (Some(200), Validity::Valid),
+            (Some(206), Validity::Valid),
+            (Some(302), Validity::Valid),
+            (Some(403), Validity::Invalid),
+            (Some(404), Validity::Invalid),
+            (Some(410), Validity::Invalid),
+            (Some(429), Validity::Unknown),
+            (Some(500), Validity::Unknown),
+            (Some(503), Validity::Unknown),
+            (None, Validity::Unknown),
         ] {
-            assert_eq!(by_answer(status), verdict, "{status:?}");
+            assert_eq!(by_http_status(status), verdict, "{status:?}");
         }
     }
 

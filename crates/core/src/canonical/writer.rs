@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::fmt::Write;
 
 use super::number;
-use super::scan::{BadJson, Scan};
+use super::tokenizer::{BadJson, Tokenizer};
 use crate::limits::JSON_DEPTH;
 
 /// The canonical form of a JSON text.
@@ -15,8 +15,8 @@ use crate::limits::JSON_DEPTH;
 /// # Errors
 /// Why it has none.
 pub fn canonical(text: &str) -> Result<String, BadJson> {
-    let mut form = Form {
-        scan: Scan::new(text),
+    let mut form = Writer {
+        scan: Tokenizer::new(text),
         out: String::with_capacity(text.len()),
         depth: 0,
         members: Vec::new(),
@@ -27,8 +27,8 @@ pub fn canonical(text: &str) -> Result<String, BadJson> {
     Ok(form.out)
 }
 
-struct Form<'a> {
-    scan: Scan<'a>,
+struct Writer<'a> {
+    scan: Tokenizer<'a>,
     out: String,
     depth: usize,
     /// Of the objects that are open, the outermost first.
@@ -47,7 +47,7 @@ struct Member<'a> {
     end: usize,
 }
 
-impl<'a> Form<'a> {
+impl<'a> Writer<'a> {
     fn value(&mut self) -> Result<(), BadJson> {
         self.scan.skip_space();
         match self.scan.peek() {
@@ -137,7 +137,7 @@ impl<'a> Form<'a> {
         let from = members[0].start;
         members.sort_unstable_by(|a, b| in_utf16(&a.name, &b.name));
         if let Some(twins) = members.windows(2).find(|pair| pair[0].name == pair[1].name) {
-            return Err(BadJson::NameTwice { at: twins[0].at.max(twins[1].at) });
+            return Err(BadJson::DuplicateName { at: twins[0].at.max(twins[1].at) });
         }
         for member in members {
             self.sorted.push_str(&self.out[member.start..member.end]);

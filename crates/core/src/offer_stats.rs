@@ -3,36 +3,36 @@
 
 use std::time::Duration;
 
-use crate::delivery::Answer;
-use crate::ring::Ring;
-pub use crate::ring::{Number, number};
+use crate::delivery::OfferOutcome;
+use crate::rolling_window::RollingWindow;
+pub use crate::rolling_window::{BucketIndex, bucket_index};
 use crate::time::Moment;
 
 /// The last hour.
 #[derive(Debug, Default)]
-pub struct Series {
-    hour: Ring<Bucket>,
+pub struct OfferStats {
+    hour: RollingWindow<OfferBucket>,
 }
 
 /// What became of the offers that ended within one stretch of time.
 #[derive(Debug, Clone, Default)]
-pub struct Bucket {
+pub struct OfferBucket {
     warm: u32,
     cold: u32,
     took: Times,
 }
 
-impl Series {
+impl OfferStats {
     /// An offer has ended at that moment, so long after it came.
-    pub fn add(&mut self, at: Moment, took: Duration, answer: Answer) {
+    pub fn add(&mut self, at: Moment, took: Duration, answer: OfferOutcome) {
         if let Some(bucket) = self.hour.at(at) {
             bucket.add(took, answer);
         }
     }
 
     /// The buckets of the last hour in which an offer ended, the oldest first.
-    pub fn until(&self, now: Moment) -> impl Iterator<Item = (Number, &Bucket)> {
-        self.hour.until(now)
+    pub fn last_hour(&self, now: Moment) -> impl Iterator<Item = (BucketIndex, &OfferBucket)> {
+        self.hour.last_hour(now)
     }
 
     /// Forgets all.
@@ -41,14 +41,14 @@ impl Series {
     }
 }
 
-impl Bucket {
-    fn add(&mut self, took: Duration, answer: Answer) {
+impl OfferBucket {
+    fn add(&mut self, took: Duration, answer: OfferOutcome) {
         match answer {
-            Answer::Warm(_) => {
+            OfferOutcome::Warm(_) => {
                 self.warm = self.warm.saturating_add(1);
                 self.took.add(took);
             }
-            Answer::Cold => self.cold = self.cold.saturating_add(1),
+            OfferOutcome::Cold => self.cold = self.cold.saturating_add(1),
         }
     }
 
@@ -67,8 +67,8 @@ impl Bucket {
     /// The time from the offer to its answer that this share of the warm ones stayed within, to about an eighth;
     /// `None` when none was warm.
     #[must_use]
-    pub fn within(&self, per_mille: u16) -> Option<Duration> {
-        self.took.within(per_mille)
+    pub fn latency_percentile(&self, per_mille: u16) -> Option<Duration> {
+        self.took.latency_percentile(per_mille)
     }
 }
 
@@ -91,7 +91,7 @@ impl Times {
         *count = count.saturating_add(1);
     }
 
-    fn within(&self, per_mille: u16) -> Option<Duration> {
+    fn latency_percentile(&self, per_mille: u16) -> Option<Duration> {
         let all: u64 = self.0.iter().copied().map(u64::from).sum();
         let wanted = (all * u64::from(per_mille)).div_ceil(1000).max(1);
         let mut seen = 0;
@@ -123,20 +123,22 @@ mod tests {
     use crate::delivery::Delivery;
     use crate::limits::{SERIES_BUCKET, SERIES_BUCKETS};
 
-    const WARM: Answer = Answer::Warm(Delivery::Acknowledged);
+    const WARM: OfferOutcome = OfferOutcome::Warm(Delivery::Acknowledged);
 
     fn at(buckets: u64) -> Moment {
         Moment::from_micros(SERIES_BUCKET.as_micros() as u64 * buckets + 7)
     }
 
-    fn counts(series: &Series, now: Moment) -> Vec<(Number, u32, u32)> {
-        series.until(now).map(|(number, bucket)| (number, bucket.warm(), bucket.cold())).collect()
+    fn counts(series: &OfferStats, now: Moment) -> Vec<(BucketIndex, u32, u32)> {
+        series.last_hour(now).map(|(number, bucket)| (number, bucket.warm(), bucket.cold())).collect()
     }
 
     #[test]
     fn offers_are_counted_in_the_stretch_of_time_in_which_they_ended() {
-        let mut series = Series::default();
-        for (bucket, answer) in [(0, WARM), (0, Answer::Cold), (1, WARM), (1, WARM), (3, Answer::Cold)] {
+        let mut series = OfferStats::default();
+        for (bucket, answer) in
+            [(0, WARM), (0, OfferOutcome::Cold), (1, WARM), (1, WARM), (3, OfferOutcome::Cold)]
+        {
             series.add(at(bucket), Duration::from_micros(50), answer);
         }
         assert_eq!(counts(&series, at(3)), [(0, 1, 1), (1, 2, 0), (3, 0, 1)]);
@@ -148,7 +150,7 @@ mod tests {
     fn an_hour_is_remembered_and_not_more() {
         let hour = SERIES_BUCKETS as u64;
         for (now, remembered) in [(4, true), (hour + 3, true), (hour + 4, false), (9 * hour, false)] {
-            let mut series = Series::default();
+            let mut series = OfferStats::default();
             series.add(at(4), Duration::ZERO, WARM);
             assert_eq!(!counts(&series, at(now)).is_empty(), remembered, "{now}");
         }
@@ -157,32 +159,32 @@ mod tests {
     #[test]
     fn a_place_is_used_again_and_never_mixed() {
         let hour = SERIES_BUCKETS as u64;
-        let mut series = Series::default();
-        series.add(at(5), Duration::ZERO, Answer::Cold);
+        let mut series = OfferStats::default();
+        series.add(at(5), Duration::ZERO, OfferOutcome::Cold);
         series.add(at(hour + 5), Duration::ZERO, WARM);
         // An offer that ended an hour ago and is told of now changes nothing.
-        series.add(at(5), Duration::ZERO, Answer::Cold);
+        series.add(at(5), Duration::ZERO, OfferOutcome::Cold);
         assert_eq!(counts(&series, at(hour + 5)), [(hour + 5, 1, 0)]);
     }
 
     #[test]
     fn a_share_of_the_answers_stayed_within_a_time() {
-        let mut series = Series::default();
+        let mut series = OfferStats::default();
         (0..98).for_each(|_| series.add(at(0), Duration::from_micros(60), WARM));
         (0..2).for_each(|_| series.add(at(0), Duration::from_millis(40), WARM));
-        series.add(at(0), Duration::from_secs(1), Answer::Cold);
-        let (_, bucket) = series.until(at(0)).next().unwrap();
+        series.add(at(0), Duration::from_secs(1), OfferOutcome::Cold);
+        let (_, bucket) = series.last_hour(at(0)).next().unwrap();
         for (per_mille, micros) in [(500, 60), (980, 60), (990, 40_000)] {
-            let within = bucket.within(per_mille).unwrap().as_micros();
+            let within = bucket.latency_percentile(per_mille).unwrap().as_micros();
             assert!(within.abs_diff(micros) * 8 <= micros, "{per_mille}: {within} us for {micros} us");
         }
     }
 
     #[test]
     fn where_nothing_was_warm_no_time_is_told() {
-        let mut series = Series::default();
-        series.add(at(0), Duration::from_secs(1), Answer::Cold);
-        assert_eq!(series.until(at(0)).next().unwrap().1.within(500), None);
+        let mut series = OfferStats::default();
+        series.add(at(0), Duration::from_secs(1), OfferOutcome::Cold);
+        assert_eq!(series.last_hour(at(0)).next().unwrap().1.latency_percentile(500), None);
     }
 
     #[test]

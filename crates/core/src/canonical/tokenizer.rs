@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::number::Spelled;
+use super::number::NumberLiteral;
 use crate::limits::JSON_DEPTH;
 
 /// Why a text has no canonical form. Places are bytes from its start.
@@ -19,7 +19,7 @@ pub enum BadJson {
     TooDeep,
     /// Readers do not agree which of the two counts.
     #[error("has a name twice in one object (the second time at byte {at})")]
-    NameTwice {
+    DuplicateName {
         /// Where the second one begins.
         at: usize,
     },
@@ -27,19 +27,19 @@ pub enum BadJson {
     #[error(
         "has half of a character (a `\\u` escape from d800 to dfff without its other half, at byte {at})"
     )]
-    HalfCharacter {
+    LoneSurrogate {
         /// Where the escape ends.
         at: usize,
     },
 }
 
 /// A place in a text.
-pub(super) struct Scan<'a> {
+pub(super) struct Tokenizer<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> Tokenizer<'a> {
     pub(super) const fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
@@ -141,7 +141,7 @@ impl<'a> Scan<'a> {
         if let Some(letter) = char::from_u32(unit) {
             return Ok(letter);
         }
-        let half = BadJson::HalfCharacter { at: self.at };
+        let half = BadJson::LoneSurrogate { at: self.at };
         if unit >= 0xdc00 || !self.text[self.at..].starts_with("\\u") {
             return Err(half);
         }
@@ -161,13 +161,13 @@ impl<'a> Scan<'a> {
     }
 
     /// A number's parts.
-    pub(super) fn number(&mut self) -> Result<Spelled<'a>, BadJson> {
+    pub(super) fn number(&mut self) -> Result<NumberLiteral<'a>, BadJson> {
         let start = self.at;
         let is_negative = self.take(b'-');
         let whole = if self.take(b'0') { "0" } else { self.digits()? };
         let fraction = if self.take(b'.') { self.digits()? } else { "" };
         let exponent = if self.take(b'e') || self.take(b'E') { self.exponent()? } else { "" };
-        Ok(Spelled { text: &self.text[start..self.at], is_negative, whole, fraction, exponent })
+        Ok(NumberLiteral { text: &self.text[start..self.at], is_negative, whole, fraction, exponent })
     }
 
     fn exponent(&mut self) -> Result<&'a str, BadJson> {

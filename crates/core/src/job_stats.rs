@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use crate::job::Job;
-use crate::ring::{Number, Ring};
+use crate::rolling_window::{BucketIndex, RollingWindow};
 use crate::time::Moment;
 
 /// What happened to a submission or a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happened {
+pub enum JobOutcome {
     /// A submission became a job.
     New,
     /// A submission joined a twin under way.
@@ -22,7 +22,7 @@ pub enum Happened {
     Failed,
 }
 
-impl Happened {
+impl JobOutcome {
     /// A submission was answered by the end of this job. Only a result saves its time.
     #[must_use]
     pub fn cached(job: &Job) -> Self {
@@ -48,7 +48,7 @@ impl Happened {
 
 /// How often it happened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct JobCounters {
     /// Submissions that became a job.
     pub new: u64,
     /// Submissions that joined a twin under way.
@@ -63,14 +63,14 @@ pub struct Tally {
     pub saved: Duration,
 }
 
-impl Tally {
-    fn add(&mut self, happened: Happened) {
+impl JobCounters {
+    fn add(&mut self, happened: JobOutcome) {
         match happened {
-            Happened::New => self.new += 1,
-            Happened::Joined => self.joined += 1,
-            Happened::Cached(_) => self.cached += 1,
-            Happened::Completed(_) => self.completed += 1,
-            Happened::Failed => self.failed += 1,
+            JobOutcome::New => self.new += 1,
+            JobOutcome::Joined => self.joined += 1,
+            JobOutcome::Cached(_) => self.cached += 1,
+            JobOutcome::Completed(_) => self.completed += 1,
+            JobOutcome::Failed => self.failed += 1,
         }
         self.saved = self.saved.saturating_add(happened.saved());
     }
@@ -78,14 +78,14 @@ impl Tally {
 
 /// Since the start, and the last hour.
 #[derive(Debug, Default)]
-pub struct JobSeries {
-    totals: Tally,
-    hour: Ring<Tally>,
+pub struct JobStats {
+    totals: JobCounters,
+    hour: RollingWindow<JobCounters>,
 }
 
-impl JobSeries {
+impl JobStats {
     /// Something happened at that moment.
-    pub fn add(&mut self, at: Moment, happened: Happened) {
+    pub fn add(&mut self, at: Moment, happened: JobOutcome) {
         self.totals.add(happened);
         if let Some(tally) = self.hour.at(at) {
             tally.add(happened);
@@ -94,13 +94,13 @@ impl JobSeries {
 
     /// Since the start.
     #[must_use]
-    pub const fn totals(&self) -> Tally {
+    pub const fn totals(&self) -> JobCounters {
         self.totals
     }
 
     /// The stretches of the last hour in which something happened, the oldest first.
-    pub fn until(&self, now: Moment) -> impl Iterator<Item = (Number, Tally)> {
-        self.hour.until(now).map(|(number, tally)| (number, *tally))
+    pub fn last_hour(&self, now: Moment) -> impl Iterator<Item = (BucketIndex, JobCounters)> {
+        self.hour.last_hour(now).map(|(number, tally)| (number, *tally))
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
     use crate::ids::{JobType, RunnerId};
     use crate::job::{Fingerprint, Hold, JobId, Lease, Options, State};
     use crate::limits::SERIES_BUCKET;
-    use crate::time::Epoch;
+    use crate::time::Timestamp;
 
     const S: Duration = Duration::from_secs(1);
 
@@ -121,7 +121,7 @@ mod tests {
 
     /// A job that was executed from second 10 to second 13.
     fn completed(callers: u32) -> Job {
-        let second = |number: u64| Epoch::from_millis(1000 * number);
+        let second = |number: u64| Timestamp::from_millis(1000 * number);
         let runner = RunnerId::parse("runner").unwrap();
         Job {
             id: JobId::from_bytes([0; 16]),
@@ -147,16 +147,16 @@ mod tests {
 
     #[test]
     fn an_answer_from_the_cache_saves_the_execution_and_so_does_each_who_joined() {
-        assert_eq!(Happened::cached(&completed(1)), Happened::Cached(3 * S));
+        assert_eq!(JobOutcome::cached(&completed(1)), JobOutcome::Cached(3 * S));
         for (callers, saved) in [(0, Duration::ZERO), (1, Duration::ZERO), (2, 3 * S), (5, 12 * S)] {
-            assert_eq!(Happened::completed(&completed(callers)), Happened::Completed(saved), "{callers}");
+            assert_eq!(JobOutcome::completed(&completed(callers)), JobOutcome::Completed(saved), "{callers}");
         }
     }
 
     #[test]
     fn what_did_not_complete_saves_nothing() {
         let pending = Job { state: State::Pending, ..completed(3) };
-        assert_eq!(Happened::cached(&pending).saved(), Duration::ZERO);
+        assert_eq!(JobOutcome::cached(&pending).saved(), Duration::ZERO);
         // When it ended is not known any more.
         let mut stale = completed(3);
         if let State::Completed { is_stale, .. } = &mut stale.state {
@@ -167,22 +167,22 @@ mod tests {
 
     #[test]
     fn everything_is_counted_in_its_stretch_of_time_and_in_all() {
-        let mut series = JobSeries::default();
+        let mut series = JobStats::default();
         for (bucket, happened) in [
-            (0, Happened::New),
-            (0, Happened::Joined),
-            (1, Happened::Completed(S)),
-            (1, Happened::Cached(2 * S)),
-            (4, Happened::Failed),
+            (0, JobOutcome::New),
+            (0, JobOutcome::Joined),
+            (1, JobOutcome::Completed(S)),
+            (1, JobOutcome::Cached(2 * S)),
+            (4, JobOutcome::Failed),
         ] {
             series.add(at(bucket), happened);
         }
-        let hour: Vec<_> = series.until(at(4)).collect();
-        let first = Tally { new: 1, joined: 1, ..Tally::default() };
-        let second = Tally { completed: 1, cached: 1, saved: 3 * S, ..Tally::default() };
-        let last = Tally { failed: 1, ..Tally::default() };
+        let hour: Vec<_> = series.last_hour(at(4)).collect();
+        let first = JobCounters { new: 1, joined: 1, ..JobCounters::default() };
+        let second = JobCounters { completed: 1, cached: 1, saved: 3 * S, ..JobCounters::default() };
+        let last = JobCounters { failed: 1, ..JobCounters::default() };
         assert_eq!(hour, [(0, first), (1, second), (4, last)]);
-        let all = Tally { new: 1, joined: 1, cached: 1, completed: 1, failed: 1, saved: 3 * S };
+        let all = JobCounters { new: 1, joined: 1, cached: 1, completed: 1, failed: 1, saved: 3 * S };
         assert_eq!(series.totals(), all);
     }
 }

@@ -4,31 +4,31 @@ use crate::limits::{SERIES_BUCKET, SERIES_BUCKETS};
 use crate::time::Moment;
 
 /// Which stretch of time, counted in [`SERIES_BUCKET`] from the start.
-pub type Number = u64;
+pub type BucketIndex = u64;
 
 /// The last hour. A stretch of time without a value is left out.
 #[derive(Debug)]
-pub struct Ring<T> {
+pub struct RollingWindow<T> {
     // A number's value has one place; an older number there is out of date.
     places: Box<[Place<T>]>,
 }
 
 #[derive(Debug, Clone)]
 struct Place<T> {
-    number: Number,
+    number: BucketIndex,
     value: Option<T>,
 }
 
-impl<T: Clone + Default> Default for Ring<T> {
+impl<T: Clone + Default> Default for RollingWindow<T> {
     fn default() -> Self {
         Self { places: vec![Place { number: 0, value: None }; SERIES_BUCKETS].into() }
     }
 }
 
-impl<T: Clone + Default> Ring<T> {
+impl<T: Clone + Default> RollingWindow<T> {
     /// The value of that moment's stretch of time, to be changed; `None` when that is over an hour ago.
     pub fn at(&mut self, at: Moment) -> Option<&mut T> {
-        let number = number(at);
+        let number = bucket_index(at);
         let place = &mut self.places[place(number)];
         if place.number < number {
             *place = Place { number, value: None };
@@ -37,8 +37,8 @@ impl<T: Clone + Default> Ring<T> {
     }
 
     /// The values of the last hour, the oldest first.
-    pub fn until(&self, now: Moment) -> impl Iterator<Item = (Number, &T)> {
-        let last = number(now);
+    pub fn last_hour(&self, now: Moment) -> impl Iterator<Item = (BucketIndex, &T)> {
+        let last = bucket_index(now);
         let first = (last + 1).saturating_sub(SERIES_BUCKETS as u64);
         (first..=last).filter_map(|number| {
             let place = &self.places[place(number)];
@@ -49,10 +49,10 @@ impl<T: Clone + Default> Ring<T> {
 
 /// The stretch of time that this moment is in.
 #[must_use]
-pub fn number(at: Moment) -> Number {
+pub fn bucket_index(at: Moment) -> BucketIndex {
     at.as_micros() / SERIES_BUCKET.as_micros() as u64
 }
 
-fn place(number: Number) -> usize {
+fn place(number: BucketIndex) -> usize {
     usize::try_from(number % SERIES_BUCKETS as u64).expect("a remainder is smaller than its divisor")
 }

@@ -1,0 +1,140 @@
+//! How far another clock is ahead of ours, by looks at it, so that instances on several machines go by one time: that of
+//! their database. A look takes a while, and nobody knows when in between the other clock was read; so half of the while
+//! is how wrong it may be, and a look that took long, or tells nothing that is not known better, changes nothing.
+
+use std::time::Duration;
+
+use crate::limits::SKEW_LOOK_WITHIN;
+use crate::time::{Timestamp, millis};
+
+/// How many milliseconds the other clock is ahead of ours; below zero when it is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClockOffset(i64);
+
+/// A look at the other clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSample {
+    /// When it was asked, by our clock.
+    pub requested_at: Timestamp,
+    /// How long the answer took.
+    pub round_trip: Duration,
+    /// The answer.
+    pub remote_time: Timestamp,
+}
+
+impl ClockOffset {
+    /// So many milliseconds ahead.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// What is known after a look. The first one is believed however long it took: nothing is known better.
+    #[must_use]
+    pub fn updated(known: Option<Self>, sample: &ClockSample) -> Self {
+        let measured = sample.offset();
+        match known {
+            Some(known)
+                if sample.round_trip > SKEW_LOOK_WITHIN || sample.is_consistent_with(known, measured) =>
+            {
+                known
+            }
+            Some(_) | None => measured,
+        }
+    }
+
+    /// The other clock's time when ours says this.
+    #[must_use]
+    pub fn apply(self, ours: Timestamp) -> Timestamp {
+        Timestamp::from_millis(ours.as_millis().saturating_add_signed(self.0))
+    }
+}
+
+impl ClockSample {
+    fn offset(&self) -> ClockOffset {
+        let ours = self.requested_at.after(self.round_trip / 2).as_millis();
+        // Both are below 2^53.
+        ClockOffset(self.remote_time.as_millis().cast_signed() - ours.cast_signed())
+    }
+
+    /// Whether this look may be of a clock that is ahead as it is known. Milliseconds are cut off on both sides.
+    fn is_consistent_with(&self, known: ClockOffset, measured: ClockOffset) -> bool {
+        known.0.abs_diff(measured.0) <= millis(self.round_trip / 2) + 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A look at a clock that is ahead by so much and was read so long after it was asked.
+    fn sample(ahead: i64, took: u64, read_after: u64) -> ClockSample {
+        let asked_at = Timestamp::from_millis(1_700_000_000_000);
+        let theirs = ClockOffset(ahead).apply(asked_at.after(Duration::from_millis(read_after)));
+        ClockSample { requested_at: asked_at, round_trip: Duration::from_millis(took), remote_time: theirs }
+    }
+
+    #[test]
+    fn what_is_known_is_never_wrong_by_more_than_half_of_what_the_look_took() {
+        for ahead in [-3_600_000, -2500, -1, 0, 1, 700, 86_400_000] {
+            for (took, read_after) in [(0, 0), (1, 0), (1, 1), (20, 3), (200, 0), (200, 200), (9000, 9000)] {
+                let ClockOffset(known) = ClockOffset::updated(None, &sample(ahead, took, read_after));
+                assert!(known.abs_diff(ahead) <= took / 2 + 1, "{ahead} {took} {read_after}: {known}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_look_that_took_long_tells_only_who_knows_nothing() {
+        let long = sample(500, 5000, 2500);
+        assert_eq!(ClockOffset::updated(None, &long), ClockOffset(500));
+        assert_eq!(ClockOffset::updated(Some(ClockOffset(7)), &long), ClockOffset(7));
+    }
+
+    #[test]
+    fn time_does_not_tremble_with_what_a_look_cannot_tell() {
+        let mut known = ClockOffset::updated(None, &sample(100, 2, 1));
+        for (took, read_after) in [(40, 0), (40, 40), (3, 3), (100, 90), (1, 0)] {
+            known = ClockOffset::updated(Some(known), &sample(100, took, read_after));
+            assert_eq!(known, ClockOffset(100), "{took} {read_after}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_followed() {
+        let known = ClockOffset::updated(Some(ClockOffset(100)), &sample(-4000, 2, 1));
+        assert_eq!(known, ClockOffset(-4000));
+        assert_eq!(ClockOffset::updated(Some(known), &sample(100, 2, 1)), ClockOffset(100));
+    }
+
+    #[test]
+    fn instances_whose_clocks_are_hours_apart_say_the_same_time() {
+        let theirs = Timestamp::from_millis(1_700_000_000_000);
+        let shared_time = |ahead: i64, took: u64, read_after: u64| {
+            let own = |at: Timestamp| ClockOffset(-ahead).apply(at);
+            let (took, read_after) = (Duration::from_millis(took), Duration::from_millis(read_after));
+            let sample = ClockSample {
+                requested_at: own(theirs.before(read_after)),
+                round_trip: took,
+                remote_time: theirs,
+            };
+            let later = theirs.after(Duration::from_secs(3));
+            ClockOffset::updated(None, &sample).apply(own(later)).as_millis()
+        };
+        let fast = shared_time(-7_200_000, 200, 180);
+        let slow = shared_time(7_200_000, 30, 2);
+        assert!(fast.abs_diff(slow) < 120, "{fast} {slow}");
+    }
+
+    #[test]
+    fn no_time_is_before_1970() {
+        assert_eq!(ClockOffset(-5).apply(Timestamp::from_millis(3)), Timestamp::from_millis(0));
+        assert_eq!(ClockOffset(i64::MAX).apply(Timestamp::LAST), Timestamp::LAST);
+    }
+}
