@@ -32,11 +32,11 @@ use crate::net::ack;
 use crate::net::listener::{self, Connections};
 use crate::net::sockets::{self, BoundListener, InheritedSockets, ReusePort};
 use crate::net::tls::Tls;
+use crate::telemetry::event_queue::{EventSender, EventSinks};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::offer_log;
 #[cfg(feature = "otlp")]
 use crate::telemetry::otlp;
-use crate::telemetry::watch::{Readers, Watch};
 
 /// Of the connections, one in so many is kept for supervisors and people when runners would take them all.
 const NOT_FOR_POLLS: usize = 16;
@@ -81,9 +81,9 @@ impl App {
         let tls = tls(server)?;
         let (main, control) = sockets(server)?;
         let (address, control_address) = (main.address, control.as_ref().map(|listener| listener.address));
-        let (watch, watching) = Watching::start(config, clock, &metrics)?;
+        let (event_sender, watching) = Watching::start(config, clock, &metrics)?;
         let settings = settings(&config.warm_start, ack_mode, connections.at_most());
-        let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), watch);
+        let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), event_sender);
         let told = told(&config.warm_start);
         let wanted = |part| only.is_none_or(|only| only.contains(&part));
         let mut tasks = JoinSet::new();
@@ -192,25 +192,25 @@ impl App {
 }
 
 impl Watching {
-    fn start(config: &Config, clock: Clock, metrics: &Metrics) -> anyhow::Result<(Watch, Self)> {
+    fn start(config: &Config, clock: Clock, metrics: &Metrics) -> anyhow::Result<(EventSender, Self)> {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         let log = offer_log(&config.log.offers)?;
         #[cfg(feature = "otlp")]
         let spans = config.telemetry.otlp_endpoint.as_deref().map(|endpoint| {
             let (spans, exporter) = otlp::new(endpoint, clock, metrics.dropped().spans);
-            tasks.spawn(exporter.keep(stop.clone()));
+            tasks.spawn(exporter.run(stop.clone()));
             spans
         });
-        let readers = Readers {
+        let sinks = EventSinks {
             log,
             #[cfg(feature = "otlp")]
             spans,
         };
-        let (watch, watcher) = Watch::new(readers, clock, metrics.dropped());
-        if let Some(watcher) = watcher {
-            tasks.spawn(watcher.keep(stop.clone()));
+        let (event_sender, event_worker) = EventSender::new(sinks, clock, metrics.dropped());
+        if let Some(event_worker) = event_worker {
+            tasks.spawn(event_worker.run(stop.clone()));
         }
-        Ok((watch, Self { tasks, stop }))
+        Ok((event_sender, Self { tasks, stop }))
     }
 
     /// What was seen is passed on to its last word, unless its readers do not take it.

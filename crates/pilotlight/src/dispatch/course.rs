@@ -9,7 +9,7 @@ use pilotlight_core::time::Moment;
 
 use super::dispatcher::Dispatcher;
 use super::offer::Run;
-use crate::telemetry::seen::{Dispatched, Offer, Outcome, Seen, Why};
+use crate::telemetry::offer_event::{DispatchRecord, FailureReason, OfferEnd, OfferEvent, OfferReport};
 
 /// An offer under way.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Course<'a> {
     dispatcher: &'a Dispatcher,
     run: &'a Run,
     began: Moment,
-    dispatches: Vec<Dispatched>,
+    dispatches: Vec<DispatchRecord>,
     is_answered: bool,
 }
 
@@ -28,9 +28,9 @@ impl<'a> Course<'a> {
 
     /// A poll was chosen.
     pub(super) fn dispatched(&mut self, to: &AssignedRunner) {
-        if self.dispatcher.watch.is_on() {
+        if self.dispatcher.offer_events.is_enabled() {
             let (at, runner) = (to.selected_at, to.runner.id.clone());
-            self.dispatches.push(Dispatched { at, runner, failed: None });
+            self.dispatches.push(DispatchRecord { at, runner, failed: None });
         }
     }
 
@@ -38,9 +38,9 @@ impl<'a> Course<'a> {
     pub(super) fn went_on(&mut self, now: Moment, event: Event, step: Step) {
         let metrics = &self.dispatcher.metrics;
         let (why, count) = if step.reset {
-            (Why::Deadline, &metrics.late_dispatches)
+            (FailureReason::Deadline, &metrics.timed_out_dispatches)
         } else if event == Event::ConnectionEnded {
-            (Why::Ended, &metrics.ended_dispatches)
+            (FailureReason::Ended, &metrics.ended_dispatches)
         } else {
             return;
         };
@@ -54,24 +54,24 @@ impl<'a> Course<'a> {
     pub(super) fn ended(
         mut self,
         ended: Moment,
-        outcome: Outcome,
+        outcome: OfferEnd,
         taker: Option<&AssignedRunner>,
-    ) -> Option<Arc<Offer>> {
+    ) -> Option<Arc<OfferReport>> {
         self.is_answered = true;
-        self.seen(ended, outcome, taker)
+        self.report(ended, outcome, taker)
     }
 
-    fn seen(
+    fn report(
         &mut self,
         ended: Moment,
-        outcome: Outcome,
+        outcome: OfferEnd,
         taker: Option<&AssignedRunner>,
-    ) -> Option<Arc<Offer>> {
-        let (watch, run) = (&self.dispatcher.watch, self.run);
-        if !watch.is_on() {
+    ) -> Option<Arc<OfferReport>> {
+        let (offer_events, run) = (&self.dispatcher.offer_events, self.run);
+        if !offer_events.is_enabled() {
             return None;
         }
-        let offer = Arc::new(Offer {
+        let offer = Arc::new(OfferReport {
             run: run.id.clone(),
             key: run.key.clone(),
             began: self.began,
@@ -80,9 +80,9 @@ impl<'a> Course<'a> {
             dispatches: std::mem::take(&mut self.dispatches),
             taker: taker.cloned(),
             bytes: run.message.len(),
-            trace: watch.trace(run.trace),
+            trace: offer_events.span_context(run.trace),
         });
-        watch.tell(Seen::Offer(Arc::clone(&offer)));
+        offer_events.send(OfferEvent::Ended(Arc::clone(&offer)));
         Some(offer)
     }
 }
@@ -91,7 +91,7 @@ impl Drop for Course<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
             self.dispatcher.metrics.unanswered.inc();
-            self.seen(self.dispatcher.clock.now(), Outcome::Unanswered, None);
+            self.report(self.dispatcher.clock.now(), OfferEnd::Unanswered, None);
         }
     }
 }

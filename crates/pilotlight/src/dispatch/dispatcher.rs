@@ -13,8 +13,8 @@ use super::park::{Verdict, Way};
 use super::slot::Tell;
 use crate::clock::Clock;
 use crate::net::conn::Conn;
+use crate::telemetry::event_queue::EventSender;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::watch::Watch;
 
 /// Settings of the driver.
 #[derive(Debug, Clone, Copy)]
@@ -45,17 +45,22 @@ pub struct Dispatcher {
     pub(super) settings: Settings,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) watch: Watch,
+    pub(super) offer_events: EventSender,
     matching: Mutex<Matching<Waiter>>,
 }
 
 impl Dispatcher {
     /// With nobody parked.
     #[must_use]
-    pub fn new(settings: Settings, clock: Clock, metrics: Arc<Metrics>, watch: Watch) -> Arc<Self> {
+    pub fn new(
+        settings: Settings,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        offer_events: EventSender,
+    ) -> Arc<Self> {
         let timing = PollTiming::for_clients(settings.connection_timeout);
         let matching = Matching::new(settings.order, timing, settings.polls_at_most);
-        Arc::new(Self { settings, clock, metrics, watch, matching: Mutex::new(matching) })
+        Arc::new(Self { settings, clock, metrics, offer_events, matching: Mutex::new(matching) })
     }
 
     /// What a dispatch needs to be believed.

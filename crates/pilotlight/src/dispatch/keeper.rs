@@ -15,7 +15,7 @@ impl Dispatcher {
         loop {
             tokio::time::sleep(EVERY).await;
             let let_go = self.matching().expire(self.clock.now());
-            self.metrics.let_go_polls.inc_by(let_go.len() as u64);
+            self.metrics.expired_polls.inc_by(let_go.len() as u64);
         }
     }
 }

@@ -17,8 +17,8 @@ use super::on_its_way::OnItsWay;
 use super::park::{Handed, Verdict, Way};
 use crate::net::conn::AckRequest;
 use crate::net::direct_response::DirectResponse;
-use crate::telemetry::metrics::Answered;
-use crate::telemetry::seen::{self, Outcome, Seen};
+use crate::telemetry::metrics::AnsweredOffer;
+use crate::telemetry::offer_event::{self, OfferEnd, OfferEvent};
 
 /// A run that wants a runner.
 #[derive(Debug, Clone)]
@@ -75,8 +75,8 @@ impl Dispatcher {
         };
         let dispatch = dispatch.filter(|_| answer != OfferOutcome::Cold);
         let taker = dispatch.as_ref().map(|dispatch| &dispatch.taker);
-        let seen = course.ended(now, Outcome::Answered(answer), taker);
-        self.settle(run, answer, Ended { began, at: now, dispatches: offer.dispatches(), dispatch, seen });
+        let report = course.ended(now, OfferEnd::Answered(answer), taker);
+        self.settle(run, answer, Ended { began, at: now, dispatches: offer.dispatches(), dispatch, report });
         answer
     }
 
@@ -102,9 +102,9 @@ impl Dispatcher {
 
     fn settle(self: &Arc<Self>, run: Run, answer: OfferOutcome, ended: Ended) {
         let took = ended.at.since(ended.began);
-        let Ended { dispatch, dispatches, seen, .. } = ended;
+        let Ended { dispatch, dispatches, report, .. } = ended;
         let waited = dispatch.as_ref().map(|dispatch| dispatch.taker.waited);
-        self.metrics.answered(Answered { answer, took, dispatches, waited });
+        self.metrics.record_answer(AnsweredOffer { answer, took, dispatches, waited });
         let conn = dispatch.as_ref().map(|dispatch| Arc::clone(dispatch.way.conn()));
         let entry = self.matching().finish_offer(OfferRecord {
             run: run.id,
@@ -117,14 +117,14 @@ impl Dispatcher {
         });
         if let Some(conn) = conn {
             let dispatcher = Arc::clone(self);
-            conn.when_unread(move || dispatcher.unread(&entry, seen));
+            conn.when_unread(move || dispatcher.unread(&entry, report));
         }
     }
 
-    fn unread(&self, entry: &RecordId, seen: Option<Arc<seen::Offer>>) {
+    fn unread(&self, entry: &RecordId, report: Option<Arc<offer_event::OfferReport>>) {
         self.metrics.unread.inc();
-        if let Some(offer) = seen {
-            self.watch.tell(Seen::Unread(offer, self.clock.now()));
+        if let Some(offer) = report {
+            self.offer_events.send(OfferEvent::Unread(offer, self.clock.now()));
         }
         let run = self.matching().mark_unread(entry).map(|offered| offered.run.clone());
         let run = run.as_ref().map_or("of long ago", RunId::as_str);
@@ -140,7 +140,7 @@ struct Ended {
     /// The one that took it; `None` when cold.
     dispatch: Option<Dispatch>,
     /// What those who watch were told.
-    seen: Option<Arc<seen::Offer>>,
+    report: Option<Arc<offer_event::OfferReport>>,
 }
 
 /// A run on its way to one poll.

@@ -14,7 +14,7 @@ use pilotlight_wire::warm_start::Refused;
 use serde::Serialize;
 
 use super::date::Date;
-use crate::telemetry::seldom::Seldom;
+use crate::telemetry::log_throttle::LogThrottle;
 
 /// A request that is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,13 +118,13 @@ impl From<AccessDenied> for Refusal {
 }
 
 /// Each call that comes while the store does not answer fails.
-static STORE_FAILED: Seldom = Seldom::new();
+static STORE_FAILED: LogThrottle = LogThrottle::new();
 
 /// A store that does not answer now may later. What its database says stays in the log.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        if let Some(unsaid) = STORE_FAILED.now() {
-            tracing::warn!(error = chain(&error), unsaid, "the store failed");
+        if let Some(suppressed) = STORE_FAILED.allow() {
+            tracing::warn!(error = chain(&error), unsaid = suppressed, "the store failed");
         }
         match error {
             Error::Full | Error::ReadOnly | Error::Newer { .. } | Error::InUse => {

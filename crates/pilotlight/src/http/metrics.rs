@@ -8,7 +8,7 @@ use axum::response::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::router::Handles;
-use crate::telemetry::metrics::Now;
+use crate::telemetry::metrics::GaugeValues;
 
 const FORMAT: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -17,7 +17,7 @@ const FORMAT: HeaderValue =
 pub async fn read(State(handles): State<Arc<Handles>>) -> Response {
     let (waiting, executing) = handles.dispatcher.read(|view| (view.waiting(), view.executing().len()));
     let connections = &handles.connections;
-    let now = Now {
+    let now = GaugeValues {
         waiting,
         executing,
         job_runners_waiting: handles.jobs.as_ref().map_or(0, |jobs| jobs.waiting()),

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::dispatch::on_its_way::OnItsWay;
 use crate::dispatch::slot::Tell;
 use crate::net::conn::Conn;
-use crate::telemetry::seldom::Seldom;
+use crate::telemetry::log_throttle::LogThrottle;
 
 /// Who waits, and the dispatches under way.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Desk {
     line: Mutex<JobMatcher<Waiter>>,
     pub(super) tasks: TaskTracker,
     /// Each poll goes to a store that does not answer.
-    failed: Seldom,
+    failed: LogThrottle,
 }
 
 /// How to reach a poll that waits. Dropping it closes the poll's connection without a byte.
@@ -38,7 +38,11 @@ pub(super) struct Waiter {
 
 impl Desk {
     pub(super) fn new(order: Order) -> Self {
-        Self { line: Mutex::new(JobMatcher::new(order)), tasks: TaskTracker::new(), failed: Seldom::new() }
+        Self {
+            line: Mutex::new(JobMatcher::new(order)),
+            tasks: TaskTracker::new(),
+            failed: LogThrottle::new(),
+        }
     }
 
     pub(super) fn line(&self) -> MutexGuard<'_, JobMatcher<Waiter>> {
@@ -78,8 +82,8 @@ impl Jobs {
                 _ = tell.say(Verdict::Again);
             }
             Err(error) => {
-                if let Some(unsaid) = self.desk.failed.now() {
-                    tracing::warn!(%error, unsaid, "failed to look for a job");
+                if let Some(suppressed) = self.desk.failed.allow() {
+                    tracing::warn!(%error, unsaid = suppressed, "failed to look for a job");
                 }
                 self.desk.line().not_attempted(&hint);
                 _ = tell.say(Verdict::Unavailable);
@@ -100,7 +104,7 @@ impl Jobs {
             Ok(()) => self.follow(way, bytes).await,
             Err(_) => OfferOutcome::Cold,
         };
-        self.metrics.dispatched(answer);
+        self.metrics.record_dispatch(answer);
         match answer {
             OfferOutcome::Warm(_) => {
                 let jobs = Arc::clone(self);

@@ -278,7 +278,7 @@ impl Jobs {
     }
 
     fn happened(&self, happened: JobOutcome) {
-        self.metrics.happened(happened);
+        self.metrics.record_outcome(happened);
         self.tally.add(self.clock.now(), happened);
     }
 

@@ -194,7 +194,7 @@ impl Jobs {
             match self.drop_all_unwanted().await {
                 Ok(0) => {}
                 Ok(count) => {
-                    self.metrics.hooks_dropped.inc_by(count);
+                    self.metrics.dropped_webhooks.inc_by(count);
                     tracing::warn!(count, "dropped webhooks of types that have none configured any more");
                 }
                 Err(error) => {
@@ -220,17 +220,17 @@ impl Jobs {
         let failures = call.failures + 1;
         match tried {
             Tried::Heard => {
-                self.metrics.hooks_heard.inc();
+                self.metrics.webhooks_delivered.inc();
                 self.store.hook_done(call.id).await
             }
             Tried::Unwanted => self.store.hook_done(call.id).await,
             Tried::InVain(why) if failures >= HOOK_TRIES => {
-                self.metrics.hooks_given_up.inc();
+                self.metrics.abandoned_webhooks.inc();
                 tracing::warn!(job = %call.job, why, "gave up on a webhook");
                 self.store.hook_done(call.id).await
             }
             Tried::InVain(why) => {
-                self.metrics.hooks_failed.inc();
+                self.metrics.failed_webhook_attempts.inc();
                 tracing::debug!(job = %call.job, why, "failed to send a webhook; trying again later");
                 let again_at = self.now().after(retry::backoff(HOOK_FIRST_PAUSE, failures));
                 self.store.hook_failed(call.id, again_at).await

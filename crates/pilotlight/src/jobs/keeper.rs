@@ -71,7 +71,7 @@ impl Jobs {
         while self.sweep(listening_since).await? {}
         let token = self.desk.line().backlog_token();
         let backlog = self.store.backlog(self.now()).await?;
-        self.metrics.waits(backlog.waiting);
+        self.metrics.set_backlog(backlog.waiting);
         let types = {
             let mut line = self.desk.line();
             line.set_backlog(token, backlog.ready);
@@ -85,7 +85,7 @@ impl Jobs {
     async fn sweep(self: &Arc<Self>, listening_since: Timestamp) -> Result<bool, Error> {
         let changed = self.store.sweep(SWEEP_AT_A_TIME, listening_since, self.now()).await?;
         for (job, change) in &changed {
-            self.metrics.swept(*change);
+            self.metrics.record_sweep(*change);
             self.after(*change, job);
         }
         Ok(changed.len() == SWEEP_AT_A_TIME)
@@ -108,7 +108,7 @@ impl Jobs {
     async fn prune_all(&self) -> Result<(), Error> {
         loop {
             let pruned = self.store.prune(self.settings.retention, self.now()).await?;
-            self.metrics.pruned(pruned);
+            self.metrics.record_pruned(pruned);
             if pruned.jobs < self.settings.retention.at_most as u64 {
                 return Ok(());
             }
@@ -120,7 +120,7 @@ impl Jobs {
         let before = self.now().before(self.settings.retention.keep_for.max(RUNNER_KEPT_AT_LEAST));
         loop {
             let forgotten = self.store.forget_runners(before, PRUNE_AT_A_TIME).await?;
-            self.metrics.runners_pruned(forgotten);
+            self.metrics.record_pruned_runners(forgotten);
             if forgotten < PRUNE_AT_A_TIME as u64 {
                 return Ok(());
             }

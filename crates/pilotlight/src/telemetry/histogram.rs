@@ -56,11 +56,11 @@ impl Histogram {
     /// Upper bounds in seconds, each with what was counted up to it and above the one before.
     fn buckets(&self) -> Vec<(f64, u64)> {
         let bounds = self.0.bounds.iter().map(|us| seconds(*us)).chain([f64::INFINITY]);
-        bounds.zip((1..).map(|cell| self.all(cell))).collect()
+        bounds.zip((1..).map(|index| self.sum_shards(index))).collect()
     }
 
-    fn all(&self, cell: usize) -> u64 {
-        self.0.shards.iter().map(|shard| shard[cell].load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
+    fn sum_shards(&self, index: usize) -> u64 {
+        self.0.shards.iter().map(|shard| shard[index].load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 }
 
@@ -73,7 +73,7 @@ impl EncodeMetric for Histogram {
         let buckets = self.buckets();
         // From the buckets as they were read: whatever is observed meanwhile, the largest bucket is the count.
         let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = seconds(self.all(SUM));
+        let sum = seconds(self.sum_shards(SUM));
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_in_seconds_with_buckets_that_add_up() {
+    fn a_histogram_is_written_in_seconds_with_buckets_that_add_up() {
         let histogram = Histogram::new(&[20, 2_500_000]);
         for us in [1, 20, 30, 2_500_000, 3_000_000] {
             histogram.clone().observe(Duration::from_micros(us));

@@ -18,17 +18,17 @@ use super::jobs::JobMetrics;
 /// A counter of events.
 pub type Count = Counter<u64, AtomicU64>;
 /// A number that goes up and down.
-pub(super) type Level = Gauge<u64, AtomicU64>;
+pub(super) type UintGauge = Gauge<u64, AtomicU64>;
 pub(super) type Labels = [(&'static str, &'static str); 1];
 
 /// From the fastest answer over loopback to three polls given up, in microseconds.
-const ANSWERED: &[u64] = &[
+const ANSWER_TIME_BUCKETS_US: &[u64] = &[
     20, 40, 60, 80, 100, 150, 200, 300, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000,
 ];
 
 /// From a runner that hardly waited to the longest poll there may be, in microseconds.
-const WAITED: &[u64] = &[
+const WAIT_TIME_BUCKETS_US: &[u64] = &[
     1_000,
     10_000,
     100_000,
@@ -60,13 +60,13 @@ pub struct Metrics {
     connections: ConnectionCounts,
     dropped: DroppedCounts,
     jobs: JobMetrics,
-    levels: Levels,
+    gauges: Gauges,
     /// Offers whose supervisor left before its answer.
     pub unanswered: Count,
     /// Dispatches that failed because the connection ended.
     pub ended_dispatches: Count,
     /// Dispatches that were given up at their deadline.
-    pub late_dispatches: Count,
+    pub timed_out_dispatches: Count,
     /// Sign-ins with a key that lets nobody in.
     pub refused_sign_ins: Count,
     /// Acknowledged runs whose program never read them.
@@ -74,7 +74,7 @@ pub struct Metrics {
     /// Polls chosen whose connection was gone already.
     pub gone_polls: Count,
     /// Polls closed because their clients have no time-outs.
-    pub let_go_polls: Count,
+    pub expired_polls: Count,
 }
 
 #[derive(Debug)]
@@ -113,17 +113,17 @@ pub struct DroppedCounts {
 }
 
 #[derive(Debug, Default)]
-struct Levels {
-    waiting: Level,
-    executing: Level,
-    job_runners_waiting: Level,
-    connections: Level,
-    connections_at_most: Level,
+struct Gauges {
+    waiting: UintGauge,
+    executing: UintGauge,
+    job_runners_waiting: UintGauge,
+    connections: UintGauge,
+    connections_at_most: UintGauge,
 }
 
 /// Numbers that are read at the moment they are asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Now {
+pub struct GaugeValues {
     /// Polls parked.
     pub waiting: usize,
     /// Runners that have a run.
@@ -138,7 +138,7 @@ pub struct Now {
 
 /// An offer that was answered.
 #[derive(Debug, Clone, Copy)]
-pub struct Answered {
+pub struct AnsweredOffer {
     /// What the supervisor was told.
     pub answer: OfferOutcome,
     /// From the offer to the answer.
@@ -154,25 +154,26 @@ impl Metrics {
     #[must_use]
     pub fn new(ack_mode: AckMode) -> Arc<Self> {
         let mut registry = Registry::with_prefix("pilotlight");
-        let of = &mut registry;
-        register_constants(of, ack_mode);
-        let levels = Levels::register(of);
-        let offers = family(of, "offers", "Offers, by what the supervisor was told");
-        let took = histograms(of, "offer_duration", "Time from an offer to its answer", ANSWERED);
-        let deliveries = family(of, "deliveries", "Runs told warm, by how well that is known");
+        let reg = &mut registry;
+        register_constants(reg, ack_mode);
+        let gauges = Gauges::register(reg);
+        let offers = family(reg, "offers", "Offers, by what the supervisor was told");
+        let took =
+            histograms(reg, "offer_duration", "Time from an offer to its answer", ANSWER_TIME_BUCKETS_US);
+        let deliveries = family(reg, "deliveries", "Runs told warm, by how well that is known");
         let failed = family(
-            of,
+            reg,
             "dispatches_failed",
             "Dispatches that failed, by why: the connection ended, or nothing was acknowledged until the deadline",
         );
-        let tokens = family(of, "deployment_tokens", "Polls, by what their deployment token was worth");
+        let tokens = family(reg, "deployment_tokens", "Polls, by what their deployment token was worth");
         let dropped = family(
-            of,
+            reg,
             "telemetry_dropped",
             "What was to be told about offers and was not, because its reader was too slow or not there",
         );
         Arc::new(Self {
-            levels,
+            gauges,
             warm: labelled(&offers, "outcome", "warm"),
             cold: labelled(&offers, "outcome", "cold"),
             unanswered: labelled(&offers, "outcome", "unanswered"),
@@ -183,25 +184,30 @@ impl Metrics {
                 unconfirmed: labelled(&deliveries, "delivery", "unconfirmed"),
             },
             unread: count(
-                of,
+                reg,
                 "unread",
                 "Runs acknowledged by the runner's kernel, then reset: never read by the runner. The one way of losing a run that can be seen from here",
             ),
-            dispatches: count(of, "dispatches", "Dispatches of runs to polls"),
+            dispatches: count(reg, "dispatches", "Dispatches of runs to polls"),
             ended_dispatches: labelled(&failed, "why", "ended"),
-            late_dispatches: labelled(&failed, "why", "deadline"),
-            cascaded: count(of, "offers_cascaded", "Offers dispatched to more than one poll"),
-            waited: histogram(of, "poll_wait", "How long polls had waited when they took a run", WAITED),
-            gone_polls: count(of, "polls_gone", "Polls chosen whose connection was gone already"),
-            let_go_polls: count(of, "polls_let_go", "Polls closed for clients without time-outs"),
+            timed_out_dispatches: labelled(&failed, "why", "deadline"),
+            cascaded: count(reg, "offers_cascaded", "Offers dispatched to more than one poll"),
+            waited: histogram(
+                reg,
+                "poll_wait",
+                "How long polls had waited when they took a run",
+                WAIT_TIME_BUCKETS_US,
+            ),
+            gone_polls: count(reg, "polls_gone", "Polls chosen whose connection was gone already"),
+            expired_polls: count(reg, "polls_let_go", "Polls closed for clients without time-outs"),
             connections: ConnectionCounts {
                 refused: count(
-                    of,
+                    reg,
                     "connections_refused",
                     "Connections closed at once, because as many as may be were open",
                 ),
                 failed_handshakes: count(
-                    of,
+                    reg,
                     "tls_handshakes_failed",
                     "Connections that ended before TLS was agreed on",
                 ),
@@ -212,7 +218,7 @@ impl Metrics {
                 refused: labelled(&tokens, "outcome", "refused"),
             },
             refused_sign_ins: count(
-                of,
+                reg,
                 "sign_ins_refused",
                 "Sign-ins of operators with a key that lets nobody in",
             ),
@@ -220,29 +226,29 @@ impl Metrics {
                 lines: labelled(&dropped, "what", "line"),
                 spans: labelled(&dropped, "what", "span"),
             },
-            jobs: JobMetrics::register(of),
+            jobs: JobMetrics::register(reg),
             registry,
         })
     }
 
     /// Counts an answered offer.
-    pub fn answered(&self, answered: Answered) {
-        match answered.answer {
+    pub fn record_answer(&self, offer: AnsweredOffer) {
+        match offer.answer {
             OfferOutcome::Warm(delivery) => {
                 self.warm.inc();
-                self.warm_took.observe(answered.took);
-                self.delivered(delivery);
+                self.warm_took.observe(offer.took);
+                self.record_delivery(delivery);
             }
             OfferOutcome::Cold => {
                 self.cold.inc();
-                self.cold_took.observe(answered.took);
+                self.cold_took.observe(offer.took);
             }
         }
-        if let Some(waited) = answered.waited {
+        if let Some(waited) = offer.waited {
             self.waited.observe(waited);
         }
-        self.dispatches.inc_by(answered.dispatches.into());
-        if answered.dispatches > 1 {
+        self.dispatches.inc_by(offer.dispatches.into());
+        if offer.dispatches > 1 {
             self.cascaded.inc();
         }
     }
@@ -269,14 +275,14 @@ impl Metrics {
 
     /// The Prometheus text format.
     #[must_use]
-    pub fn text(&self, now: Now) -> String {
-        self.levels.set(now);
+    pub fn text(&self, values: GaugeValues) -> String {
+        self.gauges.set(values);
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string does not fail");
         text
     }
 
-    fn delivered(&self, delivery: Delivery) {
+    fn record_delivery(&self, delivery: Delivery) {
         match delivery {
             Delivery::Acknowledged => _ = self.deliveries.acknowledged.inc(),
             Delivery::Unconfirmed => _ = self.deliveries.unconfirmed.inc(),
@@ -285,25 +291,25 @@ impl Metrics {
     }
 }
 
-impl Levels {
+impl Gauges {
     fn register(registry: &mut Registry) -> Self {
-        let levels = Self::default();
-        registry.register("polls_waiting", "Polls parked", levels.waiting.clone());
-        registry.register("runners_executing", "Runners that have a run", levels.executing.clone());
+        let gauges = Self::default();
+        registry.register("polls_waiting", "Polls parked", gauges.waiting.clone());
+        registry.register("runners_executing", "Runners that have a run", gauges.executing.clone());
         let help = "Polls for jobs that wait";
-        registry.register("jobs_runners_waiting", help, levels.job_runners_waiting.clone());
-        registry.register("connections_open", "Connections open", levels.connections.clone());
+        registry.register("jobs_runners_waiting", help, gauges.job_runners_waiting.clone());
+        registry.register("connections_open", "Connections open", gauges.connections.clone());
         let help = "Connections that may be open at once; more are refused";
-        registry.register("connections_max", help, levels.connections_at_most.clone());
-        levels
+        registry.register("connections_max", help, gauges.connections_at_most.clone());
+        gauges
     }
 
-    fn set(&self, now: Now) {
-        self.waiting.set(now.waiting as u64);
-        self.executing.set(now.executing as u64);
-        self.job_runners_waiting.set(now.job_runners_waiting as u64);
-        self.connections.set(now.connections as u64);
-        self.connections_at_most.set(now.connections_at_most as u64);
+    fn set(&self, values: GaugeValues) {
+        self.waiting.set(values.waiting as u64);
+        self.executing.set(values.executing as u64);
+        self.job_runners_waiting.set(values.job_runners_waiting as u64);
+        self.connections.set(values.connections as u64);
+        self.connections_at_most.set(values.connections_at_most as u64);
     }
 }
 
@@ -314,7 +320,7 @@ fn register_constants(registry: &mut Registry, ack_mode: AckMode) {
     started.set(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
     let help = "When the process started, in seconds since 1970";
     registry.register_with_unit("start_time", help, Unit::Seconds, started);
-    let proven = Level::default();
+    let proven = UintGauge::default();
     proven.set(u64::from(ack_mode == AckMode::Kernel));
     let help = "1 when warm means acknowledged by the runner's kernel, 0 when it is unconfirmed";
     registry.register("warm_is_proven", help, proven);
@@ -326,10 +332,10 @@ pub(super) fn count(registry: &mut Registry, name: &str, help: &str) -> Count {
     counter
 }
 
-pub(super) fn level(registry: &mut Registry, name: &str, help: &str) -> Level {
-    let level = Level::default();
-    registry.register(name, help, level.clone());
-    level
+pub(super) fn gauge(registry: &mut Registry, name: &str, help: &str) -> UintGauge {
+    let gauge = UintGauge::default();
+    registry.register(name, help, gauge.clone());
+    gauge
 }
 
 fn histogram(registry: &mut Registry, name: &str, help: &str, bounds: &'static [u64]) -> Histogram {

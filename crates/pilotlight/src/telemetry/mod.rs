@@ -1,16 +1,16 @@
 //! What operators see: metrics, logs, a line and a span for each offer. It watches, it never decides.
 
+pub mod log_throttle;
 pub mod logs;
-pub mod seldom;
 
 mod histogram;
 pub mod jobs;
 pub mod metrics;
 
-pub mod seen;
-pub mod watch;
+pub mod event_queue;
+pub mod offer_event;
 
-mod line;
+mod json_line;
 pub mod offer_log;
 
 #[cfg(feature = "otlp")]

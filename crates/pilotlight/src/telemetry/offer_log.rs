@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::line;
+use super::json_line;
 use super::metrics::Count;
-use super::seen::Seen;
+use super::offer_event::OfferEvent;
 use crate::clock::Clock;
 
 /// Written at once at most; whole lines.
@@ -17,13 +17,13 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// The log of offers.
 #[derive(Debug)]
 pub struct OfferLog {
-    to: To,
+    sink: Sink,
     buffer: Vec<u8>,
     is_failing: bool,
 }
 
 #[derive(Debug)]
-enum To {
+enum Sink {
     Stdout,
     File { path: PathBuf, file: File },
 }
@@ -32,7 +32,7 @@ impl OfferLog {
     /// To stdout.
     #[must_use]
     pub const fn stdout() -> Self {
-        Self::to(To::Stdout)
+        Self::with_sink(Sink::Stdout)
     }
 
     /// To the end of a file, which is made when it is not there.
@@ -40,65 +40,65 @@ impl OfferLog {
     /// # Errors
     /// The kernel's.
     pub fn file(path: &Path) -> io::Result<Self> {
-        Ok(Self::to(To::File { path: path.to_owned(), file: open(path)? }))
+        Ok(Self::with_sink(Sink::File { path: path.to_owned(), file: open(path)? }))
     }
 
-    const fn to(to: To) -> Self {
-        Self { to, buffer: Vec::new(), is_failing: false }
+    const fn with_sink(sink: Sink) -> Self {
+        Self { sink, buffer: Vec::new(), is_failing: false }
     }
 
     /// Whether it is a file.
     #[must_use]
     pub const fn is_file(&self) -> bool {
-        matches!(self.to, To::File { .. })
+        matches!(self.sink, Sink::File { .. })
     }
 
     /// Opens its file anew; the old one stays when that fails.
     pub fn reopen(&mut self) {
-        let To::File { path, file } = &mut self.to else { return };
+        let Sink::File { path, file } = &mut self.sink else { return };
         match open(path) {
             Ok(opened) => *file = opened,
             Err(error) => self.failed(&error),
         }
     }
 
-    /// Writes a line for each; `lost` counts those that could not be written.
-    pub fn write(&mut self, seen: &[Seen], clock: Clock, lost: &Count) {
+    /// Writes a line for each; `dropped` counts those that could not be written.
+    pub fn write(&mut self, events: &[OfferEvent], clock: Clock, dropped: &Count) {
         if self.was_moved() {
             self.reopen();
         }
         let mut pending = 0;
-        for one in seen {
-            line::append(&mut self.buffer, one, clock);
+        for event in events {
+            json_line::append(&mut self.buffer, event, clock);
             pending += 1;
             if self.buffer.len() >= CHUNK_BYTES {
-                self.flush(std::mem::take(&mut pending), lost);
+                self.flush(std::mem::take(&mut pending), dropped);
             }
         }
-        self.flush(pending, lost);
+        self.flush(pending, dropped);
     }
 
     /// Whether another file, or none, is where ours was.
     fn was_moved(&self) -> bool {
-        let To::File { path, file } = &self.to else { return false };
-        let place = |about: std::fs::Metadata| (about.dev(), about.ino());
-        match (path.metadata().map(place), file.metadata().map(place)) {
-            (Ok(there), Ok(ours)) => there != ours,
+        let Sink::File { path, file } = &self.sink else { return false };
+        let inode = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        match (path.metadata().map(inode), file.metadata().map(inode)) {
+            (Ok(current_file), Ok(open_file)) => current_file != open_file,
             (Err(_), _) => true,
             (_, Err(_)) => false,
         }
     }
 
-    fn flush(&mut self, lines: u64, lost: &Count) {
-        let written = match &mut self.to {
-            To::Stdout => io::stdout().write_all(&self.buffer).and_then(|()| io::stdout().flush()),
-            To::File { file, .. } => file.write_all(&self.buffer),
+    fn flush(&mut self, lines: u64, dropped: &Count) {
+        let written = match &mut self.sink {
+            Sink::Stdout => io::stdout().write_all(&self.buffer).and_then(|()| io::stdout().flush()),
+            Sink::File { file, .. } => file.write_all(&self.buffer),
         };
         self.buffer.clear();
         match written {
             Ok(()) => self.is_failing = false,
             Err(error) => {
-                lost.inc_by(lines);
+                dropped.inc_by(lines);
                 self.failed(&error);
             }
         }
@@ -106,9 +106,9 @@ impl OfferLog {
 
     fn failed(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.is_failing, true) {
-            let to = match &self.to {
-                To::Stdout => "stdout".to_owned(),
-                To::File { path, .. } => path.display().to_string(),
+            let to = match &self.sink {
+                Sink::Stdout => "stdout".to_owned(),
+                Sink::File { path, .. } => path.display().to_string(),
             };
             tracing::warn!(to, %error, "failed to write about offers (log.offers); it is tried again");
         }
@@ -125,11 +125,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::telemetry::line::tests::cold;
+    use crate::telemetry::json_line::tests::cold;
 
-    fn write(log: &mut OfferLog, offers: usize, lost: &Count) {
-        let seen: Vec<_> = (0..offers).map(|_| Seen::Offer(Arc::new(cold()))).collect();
-        log.write(&seen, Clock::start(), lost);
+    fn write(log: &mut OfferLog, offers: usize, dropped: &Count) {
+        let events: Vec<_> = (0..offers).map(|_| OfferEvent::Ended(Arc::new(cold()))).collect();
+        log.write(&events, Clock::start(), dropped);
     }
 
     fn lines(path: &Path) -> usize {
@@ -143,15 +143,15 @@ mod tests {
         let path = std::env::temp_dir().join(format!("pilotlight-offers-{}.jsonl", std::process::id()));
         let moved = path.with_extension("1");
         fs::write(&path, "{}\n").unwrap();
-        let (mut log, lost) = (OfferLog::file(&path).unwrap(), Count::default());
-        write(&mut log, 1000, &lost);
+        let (mut log, dropped) = (OfferLog::file(&path).unwrap(), Count::default());
+        write(&mut log, 1000, &dropped);
         assert_eq!(lines(&path), 1001);
         fs::rename(&path, &moved).unwrap();
-        write(&mut log, 2, &lost);
+        write(&mut log, 2, &dropped);
         assert_eq!((lines(&moved), lines(&path)), (1001, 2));
         fs::remove_file(&path).unwrap();
-        write(&mut log, 3, &lost);
-        assert_eq!((lines(&path), lost.get()), (3, 0));
+        write(&mut log, 3, &dropped);
+        assert_eq!((lines(&path), dropped.get()), (3, 0));
         fs::remove_file(&path).unwrap();
         fs::remove_file(&moved).unwrap();
     }
@@ -159,8 +159,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn lines_that_cannot_be_written_are_counted() {
-        let (mut log, lost) = (OfferLog::file(Path::new("/dev/full")).unwrap(), Count::default());
-        write(&mut log, 1000, &lost);
-        assert_eq!(lost.get(), 1000);
+        let (mut log, dropped) = (OfferLog::file(Path::new("/dev/full")).unwrap(), Count::default());
+        write(&mut log, 1000, &dropped);
+        assert_eq!(dropped.get(), 1000);
     }
 }

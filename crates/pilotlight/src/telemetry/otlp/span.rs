@@ -7,14 +7,14 @@ use pilotlight_core::time::Moment;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
-use crate::telemetry::line::words;
-use crate::telemetry::seen::{Dispatched, Offer};
+use crate::telemetry::json_line::outcome_labels;
+use crate::telemetry::offer_event::{DispatchRecord, OfferReport};
 
 /// `SPAN_KIND_SERVER`
-const SERVER: u8 = 2;
+const SPAN_KIND_SERVER: u8 = 2;
 
 /// The body of one export.
-pub(super) fn request<'a>(offers: impl Iterator<Item = &'a Offer>, clock: Clock) -> Value {
+pub(super) fn request<'a>(offers: impl Iterator<Item = &'a OfferReport>, clock: Clock) -> Value {
     let version = env!("CARGO_PKG_VERSION");
     let spans: Vec<_> = offers.filter_map(|offer| span(offer, clock)).collect();
     json!({ "resourceSpans": [{
@@ -24,7 +24,7 @@ pub(super) fn request<'a>(offers: impl Iterator<Item = &'a Offer>, clock: Clock)
 }
 
 /// `None` when it is not to be exported.
-fn span(offer: &Offer, clock: Clock) -> Option<Value> {
+fn span(offer: &OfferReport, clock: Clock) -> Option<Value> {
     let trace = offer.trace?;
     let span = trace.span?;
     let times = Times { began: offer.began, epoch: clock.epoch(offer.began) };
@@ -33,7 +33,7 @@ fn span(offer: &Offer, clock: Clock) -> Option<Value> {
         "spanId": span.to_string(),
         "parentSpanId": trace.parent.map(|parent| parent.to_string()).unwrap_or_default(),
         "name": "warm_start.offer",
-        "kind": SERVER,
+        "kind": SPAN_KIND_SERVER,
         "startTimeUnixNano": times.nanos(offer.began),
         "endTimeUnixNano": times.nanos(offer.ended),
         "attributes": attributes(offer),
@@ -41,10 +41,10 @@ fn span(offer: &Offer, clock: Clock) -> Option<Value> {
     }))
 }
 
-fn attributes(offer: &Offer) -> Vec<Value> {
-    let (outcome, delivery) = words(offer.outcome);
+fn attributes(offer: &OfferReport) -> Vec<Value> {
+    let (outcome, delivery) = outcome_labels(offer.outcome);
     let runner = offer.taker.as_ref().map(|taker| taker.runner.id.as_str());
-    let always = [
+    let required = [
         text("run", offer.run.as_str()),
         text("deployment", offer.key.deployment.as_str()),
         text("version", offer.key.version.as_str()),
@@ -52,12 +52,12 @@ fn attributes(offer: &Offer) -> Vec<Value> {
         number("dispatches", offer.dispatches.len()),
         number("bytes", offer.bytes),
     ];
-    let some = [("delivery", delivery), ("runner", runner)];
-    let some = some.into_iter().filter_map(|(key, value)| Some(text(key, value?)));
-    always.into_iter().chain(some).collect()
+    let optional = [("delivery", delivery), ("runner", runner)];
+    let optional = optional.into_iter().filter_map(|(key, value)| Some(text(key, value?)));
+    required.into_iter().chain(optional).collect()
 }
 
-fn events(dispatch: &Dispatched, times: &Times) -> impl Iterator<Item = Value> {
+fn events(dispatch: &DispatchRecord, times: &Times) -> impl Iterator<Item = Value> {
     let runner = || text("runner", dispatch.runner.as_str());
     let began = json!({
         "timeUnixNano": times.nanos(dispatch.at), "name": "dispatch", "attributes": [runner()],
@@ -66,7 +66,7 @@ fn events(dispatch: &Dispatched, times: &Times) -> impl Iterator<Item = Value> {
         json!({
             "timeUnixNano": times.nanos(at),
             "name": "dispatch failed",
-            "attributes": [runner(), text("why", why.word())],
+            "attributes": [runner(), text("why", why.as_str())],
         })
     });
     std::iter::once(began).chain(failed)
@@ -95,7 +95,7 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::line::tests::{cold, warm};
+    use crate::telemetry::json_line::tests::{cold, warm};
 
     #[test]
     fn an_offer_is_a_span_with_its_parent_its_times_and_an_event_for_each_dispatch() {

@@ -10,127 +10,127 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::DroppedCounts;
+use super::offer_event::{OfferEvent, SpanContext};
 use super::offer_log::OfferLog;
 #[cfg(feature = "otlp")]
-use super::otlp::Spans;
-use super::seen::{Seen, Traced};
+use super::otlp::SpanSender;
 use crate::clock::Clock;
 
 /// Soon enough for people, and nobody has to be woken.
-const EMPTIED_EVERY: Duration = Duration::from_millis(100);
+const DRAIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The path's end.
 #[derive(Debug, Clone)]
-pub struct Watch {
-    queue: Option<mpsc::Sender<Seen>>,
+pub struct EventSender {
+    queue: Option<mpsc::Sender<OfferEvent>>,
     /// Whether there is a line for each.
-    logs: bool,
+    has_log: bool,
     /// Whether there is a span for each.
-    exports: bool,
+    has_exporter: bool,
     dropped: DroppedCounts,
 }
 
 /// The other end: the reconciler that passes on what was seen.
 #[derive(Debug)]
-pub struct Watcher {
-    queue: mpsc::Receiver<Seen>,
+pub struct EventWorker {
+    queue: mpsc::Receiver<OfferEvent>,
     log: Option<OfferLog>,
-    hangup: Option<Signal>,
+    sighup: Option<Signal>,
     #[cfg(feature = "otlp")]
-    spans: Option<Spans>,
+    spans: Option<SpanSender>,
     clock: Clock,
     dropped: DroppedCounts,
 }
 
 /// To whom it is passed on.
 #[derive(Debug, Default)]
-pub struct Readers {
+pub struct EventSinks {
     /// A line each.
     pub log: Option<OfferLog>,
     /// A span each.
     #[cfg(feature = "otlp")]
-    pub spans: Option<Spans>,
+    pub spans: Option<SpanSender>,
 }
 
-impl Watch {
+impl EventSender {
     /// One that nobody reads; it costs nothing.
     #[must_use]
     pub fn off() -> Self {
-        Self { queue: None, logs: false, exports: false, dropped: DroppedCounts::default() }
+        Self { queue: None, has_log: false, has_exporter: false, dropped: DroppedCounts::default() }
     }
 
     /// Both ends; nothing to do when nobody reads.
     #[must_use]
-    pub fn new(readers: Readers, clock: Clock, dropped: DroppedCounts) -> (Self, Option<Watcher>) {
+    pub fn new(sinks: EventSinks, clock: Clock, dropped: DroppedCounts) -> (Self, Option<EventWorker>) {
         #[cfg(feature = "otlp")]
-        let exports = readers.spans.is_some();
+        let has_exporter = sinks.spans.is_some();
         #[cfg(not(feature = "otlp"))]
-        let exports = false;
-        if readers.log.is_none() && !exports {
+        let has_exporter = false;
+        if sinks.log.is_none() && !has_exporter {
             return (Self::off(), None);
         }
         let (sender, queue) = mpsc::channel(SEEN);
-        let logs = readers.log.is_some();
-        let watch = Self { queue: Some(sender), logs, exports, dropped: dropped.clone() };
-        let hangup = readers.log.as_ref().and_then(hangup_of);
-        let watcher = Watcher {
+        let has_log = sinks.log.is_some();
+        let sender = Self { queue: Some(sender), has_log, has_exporter, dropped: dropped.clone() };
+        let sighup = sinks.log.as_ref().and_then(sighup_signal);
+        let worker = EventWorker {
             queue,
-            log: readers.log,
-            hangup,
+            log: sinks.log,
+            sighup,
             #[cfg(feature = "otlp")]
-            spans: readers.spans,
+            spans: sinks.spans,
             clock,
             dropped,
         };
-        (watch, Some(watcher))
+        (sender, Some(worker))
     }
 
     /// Whether anybody reads.
     #[must_use]
-    pub const fn is_on(&self) -> bool {
+    pub const fn is_enabled(&self) -> bool {
         self.queue.is_some()
     }
 
     /// Passes it on, unless the queue is full.
-    pub fn tell(&self, seen: Seen) {
+    pub fn send(&self, events: OfferEvent) {
         let Some(queue) = &self.queue else { return };
-        if let Err(TrySendError::Full(seen) | TrySendError::Closed(seen)) = queue.try_send(seen) {
-            self.dropped.lines.inc_by(self.logs.into());
-            self.dropped.spans.inc_by(seen.has_span().into());
+        if let Err(TrySendError::Full(events) | TrySendError::Closed(events)) = queue.try_send(events) {
+            self.dropped.lines.inc_by(self.has_log.into());
+            self.dropped.spans.inc_by(events.has_span().into());
         }
     }
 
     /// An offer's place among the traces: where its supervisor says, else in one of its own when spans are exported.
     #[must_use]
-    pub fn trace(&self, parent: Option<TraceParent>) -> Option<Traced> {
+    pub fn span_context(&self, parent: Option<TraceParent>) -> Option<SpanContext> {
         match parent {
             Some(TraceParent { trace, span, is_sampled }) => {
-                let ours = (self.exports && is_sampled).then(new_span);
-                Some(Traced { id: trace, parent: Some(span), span: ours.flatten() })
+                let own_span = (self.has_exporter && is_sampled).then(new_span);
+                Some(SpanContext { id: trace, parent: Some(span), span: own_span.flatten() })
             }
-            None if self.exports => {
+            None if self.has_exporter => {
                 let id = TraceId::new(random())?;
-                Some(Traced { id, parent: None, span: new_span() })
+                Some(SpanContext { id, parent: None, span: new_span() })
             }
             None => None,
         }
     }
 }
 
-impl Watcher {
+impl EventWorker {
     /// Passes on what was seen until asked to stop, and then the rest of it.
-    pub async fn keep(mut self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let is_over = tokio::select! {
+            let is_stopping = tokio::select! {
                 () = stop.cancelled() => true,
-                () = tokio::time::sleep(EMPTIED_EVERY) => false,
-                () = hung_up(&mut self.hangup) => {
+                () = tokio::time::sleep(DRAIN_INTERVAL) => false,
+                () = sighup_received(&mut self.sighup) => {
                     self.reopen();
                     false
                 }
             };
-            self.empty().await;
-            if is_over {
+            self.drain().await;
+            if is_stopping {
                 return;
             }
         }
@@ -142,22 +142,22 @@ impl Watcher {
         }
     }
 
-    async fn empty(&mut self) {
-        let mut seen = Vec::new();
-        while let Ok(one) = self.queue.try_recv() {
-            seen.push(one);
+    async fn drain(&mut self) {
+        let mut events = Vec::new();
+        while let Ok(event) = self.queue.try_recv() {
+            events.push(event);
         }
-        if seen.is_empty() {
+        if events.is_empty() {
             return;
         }
         #[cfg(feature = "otlp")]
         if let Some(spans) = &self.spans {
-            spans.pass_on(&seen);
+            spans.send(&events);
         }
         if let Some(mut log) = self.log.take() {
             let (clock, lines) = (self.clock, self.dropped.lines.clone());
             let written = tokio::task::spawn_blocking(move || {
-                log.write(&seen, clock, &lines);
+                log.write(&events, clock, &lines);
                 log
             });
             self.log = written.await.ok();
@@ -166,13 +166,13 @@ impl Watcher {
 }
 
 /// From now on SIGHUP opens the file anew; without a file it ends the process as ever.
-fn hangup_of(log: &OfferLog) -> Option<Signal> {
+fn sighup_signal(log: &OfferLog) -> Option<Signal> {
     log.is_file().then(|| signal(SignalKind::hangup()).ok())?
 }
 
-async fn hung_up(hangup: &mut Option<Signal>) {
-    match hangup {
-        Some(hangup) => _ = hangup.recv().await,
+async fn sighup_received(sighup: &mut Option<Signal>) {
+    match sighup {
+        Some(sighup) => _ = sighup.recv().await,
         None => std::future::pending().await,
     }
 }
@@ -192,42 +192,47 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::line::tests::{cold, warm};
+    use super::super::json_line::tests::{cold, warm};
     use super::*;
 
     #[test]
-    fn when_nobody_reads_there_is_no_queue_and_no_trace_is_begun() {
+    fn without_sinks_there_is_no_queue_and_no_trace_is_begun() {
         let dropped = DroppedCounts::default();
-        let (watch, watcher) = Watch::new(Readers::default(), Clock::start(), dropped);
-        assert!(!watch.is_on() && watcher.is_none());
-        assert_eq!(watch.trace(None), None);
+        let (sender, worker) = EventSender::new(EventSinks::default(), Clock::start(), dropped);
+        assert!(!sender.is_enabled() && worker.is_none());
+        assert_eq!(sender.span_context(None), None);
     }
 
     #[test]
-    fn what_finds_the_queue_full_is_dropped_and_counted() {
+    fn events_that_find_the_queue_full_are_dropped_and_counted() {
         let (sender, mut queue) = mpsc::channel(2);
-        let watch = Watch { queue: Some(sender), logs: true, exports: true, ..Watch::off() };
+        let sender =
+            EventSender { queue: Some(sender), has_log: true, has_exporter: true, ..EventSender::off() };
         for offer in [cold(), warm(), warm(), cold()] {
-            watch.tell(Seen::Offer(Arc::new(offer)));
+            sender.send(OfferEvent::Ended(Arc::new(offer)));
         }
-        assert_eq!((watch.dropped.lines.get(), watch.dropped.spans.get()), (2, 1));
+        assert_eq!((sender.dropped.lines.get(), sender.dropped.spans.get()), (2, 1));
         assert!(queue.try_recv().is_ok() && queue.try_recv().is_ok() && queue.try_recv().is_err());
     }
 
     #[test]
-    fn a_span_is_exported_where_the_supervisor_records_or_says_nothing() {
+    fn a_span_is_exported_when_the_parent_is_sampled_or_there_is_no_parent() {
         let parent = |flags| {
             TraceParent::parse(
                 format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}").as_bytes(),
             )
         };
-        let watch = Watch { exports: true, ..Watch::off() };
-        assert!(watch.trace(None).is_some_and(|traced| traced.parent.is_none() && traced.span.is_some()));
+        let sender = EventSender { has_exporter: true, ..EventSender::off() };
+        assert!(
+            sender
+                .span_context(None)
+                .is_some_and(|context| context.parent.is_none() && context.span.is_some())
+        );
         for (flags, exported) in [("00", false), ("01", true)] {
-            let (parent, traced) = (parent(flags).unwrap(), watch.trace(parent(flags)).unwrap());
-            assert_eq!((traced.id, traced.parent), (parent.trace, Some(parent.span)));
-            assert_eq!(traced.span.is_some(), exported, "{flags}");
+            let (parent, context) = (parent(flags).unwrap(), sender.span_context(parent(flags)).unwrap());
+            assert_eq!((context.id, context.parent), (parent.trace, Some(parent.span)));
+            assert_eq!(context.span.is_some(), exported, "{flags}");
         }
-        assert_eq!(Watch::off().trace(parent("01")).and_then(|traced| traced.span), None);
+        assert_eq!(EventSender::off().span_context(parent("01")).and_then(|context| context.span), None);
     }
 }

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// A collector that takes longer is as good as gone.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// More than the head of any answer.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -26,31 +26,31 @@ pub(super) struct Collector {
 
 /// Why a collector did not take an export.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotTaken {
+pub(super) enum ExportError {
     /// It answered so.
     #[error("the collector answered {0}")]
     Status(u16),
     /// It did not answer.
-    #[error("the collector did not answer within {} s", ANSWER_WITHIN.as_secs())]
-    Silence,
+    #[error("the collector did not answer within {} s", RESPONSE_TIMEOUT.as_secs())]
+    Timeout,
     /// It could not be asked, or broke off.
     #[error("the collector could not be asked: {0}")]
     Io(#[from] io::Error),
 }
 
-impl NotTaken {
+impl ExportError {
     /// Whether asking again may help (OTLP, "Retryable response codes").
-    pub(super) const fn may_pass(&self) -> bool {
+    pub(super) const fn is_retryable(&self) -> bool {
         match self {
             Self::Status(status) => matches!(status, 429 | 502 | 503 | 504),
-            Self::Silence | Self::Io(_) => true,
+            Self::Timeout | Self::Io(_) => true,
         }
     }
 }
 
 impl Collector {
     /// `endpoint` was checked when the configuration was read.
-    pub(super) fn at(endpoint: &str) -> Self {
+    pub(super) fn new(endpoint: &str) -> Self {
         let url: Uri = endpoint.parse().expect("the configuration takes nothing but a URL");
         let authority = url.authority().expect("the configuration takes no URL without a host").to_string();
         let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
@@ -59,12 +59,13 @@ impl Collector {
     }
 
     /// Hands over one export.
-    pub(super) async fn post(&self, body: &[u8]) -> Result<(), NotTaken> {
-        let status = timeout(ANSWER_WITHIN, self.ask(body)).await.map_err(|_| NotTaken::Silence)??;
-        if (200..300).contains(&status) { Ok(()) } else { Err(NotTaken::Status(status)) }
+    pub(super) async fn post(&self, body: &[u8]) -> Result<(), ExportError> {
+        let status =
+            timeout(RESPONSE_TIMEOUT, self.send_request(body)).await.map_err(|_| ExportError::Timeout)??;
+        if (200..300).contains(&status) { Ok(()) } else { Err(ExportError::Status(status)) }
     }
 
-    async fn ask(&self, body: &[u8]) -> io::Result<u16> {
+    async fn send_request(&self, body: &[u8]) -> io::Result<u16> {
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         let head = format!(
             "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
@@ -75,9 +76,9 @@ impl Collector {
             env!("CARGO_PKG_VERSION")
         );
         stream.write_all(&[head.as_bytes(), body].concat()).await?;
-        let mut answer = Vec::new();
-        while answer.len() < HEAD_BYTES && stream.read_buf(&mut answer).await? > 0 {
-            if let Some(status) = status(&answer)? {
+        let mut received = Vec::new();
+        while received.len() < HEAD_BYTES && stream.read_buf(&mut received).await? > 0 {
+            if let Some(status) = status(&received)? {
                 return Ok(status);
             }
         }
@@ -85,10 +86,10 @@ impl Collector {
     }
 }
 
-fn status(answer: &[u8]) -> io::Result<Option<u16>> {
+fn status(received: &[u8]) -> io::Result<Option<u16>> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
-    match response.parse(answer) {
+    match response.parse(received) {
         Ok(httparse::Status::Complete(_)) => Ok(response.code),
         Ok(httparse::Status::Partial) => Ok(None),
         Err(error) => Err(io::Error::other(error)),
@@ -100,22 +101,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_a_base_below_which_traces_are_taken() {
+    fn traces_are_posted_below_the_endpoint() {
         for (endpoint, expected) in [
             ("http://127.0.0.1:4318", ("127.0.0.1", 4318, "127.0.0.1:4318", "/v1/traces")),
             ("http://collector", ("collector", 80, "collector", "/v1/traces")),
             ("http://[::1]:4318/otlp/", ("::1", 4318, "[::1]:4318", "/otlp/v1/traces")),
         ] {
-            let Collector { host, port, authority, path } = Collector::at(endpoint);
+            let Collector { host, port, authority, path } = Collector::new(endpoint);
             assert_eq!((host.as_str(), port, authority.as_str(), path.as_str()), expected);
         }
     }
 
     #[test]
-    fn asking_again_helps_against_what_passes() {
-        for (status, may_pass) in [(400, false), (401, false), (404, false), (429, true), (503, true)] {
-            assert_eq!(NotTaken::Status(status).may_pass(), may_pass, "{status}");
+    fn only_transient_failures_are_retried() {
+        for (status, is_retryable) in [(400, false), (401, false), (404, false), (429, true), (503, true)] {
+            assert_eq!(ExportError::Status(status).is_retryable(), is_retryable, "{status}");
         }
-        assert!(NotTaken::Silence.may_pass());
+        assert!(ExportError::Timeout.is_retryable());
     }
 }

@@ -11,19 +11,19 @@ use pilotlight_core::trace_context::{SpanId, TraceId};
 
 /// Something that was seen.
 #[derive(Debug, Clone)]
-pub enum Seen {
+pub enum OfferEvent {
     /// An offer ended.
-    Offer(Arc<Offer>),
+    Ended(Arc<OfferReport>),
     /// It turned out that nobody read its run.
-    Unread(Arc<Offer>, Moment),
+    Unread(Arc<OfferReport>, Moment),
 }
 
-impl Seen {
+impl OfferEvent {
     /// Whether it is a span to be exported. One that was exported does not change when its run was not read.
     #[must_use]
     pub fn has_span(&self) -> bool {
         match self {
-            Self::Offer(offer) => offer.trace.is_some_and(|trace| trace.span.is_some()),
+            Self::Ended(offer) => offer.trace.is_some_and(|trace| trace.span.is_some()),
             Self::Unread(..) => false,
         }
     }
@@ -31,7 +31,7 @@ impl Seen {
 
 /// An offer that has ended.
 #[derive(Debug)]
-pub struct Offer {
+pub struct OfferReport {
     /// The run.
     pub run: RunId,
     /// What fits it.
@@ -41,20 +41,20 @@ pub struct Offer {
     /// When it ended.
     pub ended: Moment,
     /// How.
-    pub outcome: Outcome,
+    pub outcome: OfferEnd,
     /// The polls that it was dispatched to.
-    pub dispatches: Vec<Dispatched>,
+    pub dispatches: Vec<DispatchRecord>,
     /// The runner that got the run.
     pub taker: Option<AssignedRunner>,
     /// Bytes of its message.
     pub bytes: usize,
     /// Its place among the traces.
-    pub trace: Option<Traced>,
+    pub trace: Option<SpanContext>,
 }
 
 /// How an offer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum OfferEnd {
     /// With this answer.
     Answered(OfferOutcome),
     /// Its supervisor left before.
@@ -63,28 +63,28 @@ pub enum Outcome {
 
 /// One dispatch of an offer.
 #[derive(Debug)]
-pub struct Dispatched {
+pub struct DispatchRecord {
     /// When.
     pub at: Moment,
     /// To whom.
     pub runner: RunnerId,
     /// When and why it failed.
-    pub failed: Option<(Moment, Why)>,
+    pub failed: Option<(Moment, FailureReason)>,
 }
 
 /// Why a dispatch failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum FailureReason {
     /// The connection ended.
     Ended,
     /// Nothing was acknowledged until the deadline.
     Deadline,
 }
 
-impl Why {
+impl FailureReason {
     /// As logs and traces call it.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ended => "ended",
             Self::Deadline => "deadline",
@@ -94,7 +94,7 @@ impl Why {
 
 /// An offer's place among the traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Traced {
+pub struct SpanContext {
     /// The trace.
     pub id: TraceId,
     /// The supervisor's step in it.

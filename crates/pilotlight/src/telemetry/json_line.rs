@@ -4,12 +4,12 @@ use pilotlight_core::delivery::OfferOutcome;
 use pilotlight_core::time::{micros, millis};
 use serde::Serialize;
 
-use super::seen::{Offer, Outcome, Seen};
+use super::offer_event::{OfferEnd, OfferEvent, OfferReport};
 use crate::clock::Clock;
 
 /// The fields in their order. `docs/observability.md` says what they mean.
 #[derive(Debug, Serialize)]
-struct Line<'a> {
+struct JsonLine<'a> {
     at_ms: u64,
     event: &'static str,
     run: &'a str,
@@ -29,21 +29,24 @@ struct Line<'a> {
 }
 
 /// Appends the line of what was seen, with its line break.
-pub(super) fn append(lines: &mut Vec<u8>, seen: &Seen, clock: Clock) {
-    let line = match seen {
-        Seen::Offer(offer) => Line { at_ms: clock.epoch_ms(offer.ended), ..Line::of(offer) },
-        Seen::Unread(offer, at) => {
-            Line { at_ms: clock.epoch_ms(*at), event: "unread", delivery: Some("unread"), ..Line::of(offer) }
-        }
+pub(super) fn append(lines: &mut Vec<u8>, event: &OfferEvent, clock: Clock) {
+    let line = match event {
+        OfferEvent::Ended(offer) => JsonLine { at_ms: clock.epoch_ms(offer.ended), ..JsonLine::of(offer) },
+        OfferEvent::Unread(offer, at) => JsonLine {
+            at_ms: clock.epoch_ms(*at),
+            event: "unread",
+            delivery: Some("unread"),
+            ..JsonLine::of(offer)
+        },
     };
     serde_json::to_writer(&mut *lines, &line).expect("numbers are finite, and memory takes it");
     lines.push(b'\n');
 }
 
-impl<'a> Line<'a> {
-    fn of(offer: &'a Offer) -> Self {
+impl<'a> JsonLine<'a> {
+    fn of(offer: &'a OfferReport) -> Self {
         let taker = offer.taker.as_ref();
-        let (outcome, delivery) = words(offer.outcome);
+        let (outcome, delivery) = outcome_labels(offer.outcome);
         Self {
             at_ms: 0,
             event: "offer",
@@ -66,11 +69,11 @@ impl<'a> Line<'a> {
 }
 
 /// The outcome, and the delivery when there was one, as logs and traces call them.
-pub(super) const fn words(outcome: Outcome) -> (&'static str, Option<&'static str>) {
+pub(super) const fn outcome_labels(outcome: OfferEnd) -> (&'static str, Option<&'static str>) {
     match outcome {
-        Outcome::Answered(OfferOutcome::Warm(delivery)) => ("warm", Some(delivery.as_str())),
-        Outcome::Answered(OfferOutcome::Cold) => ("cold", None),
-        Outcome::Unanswered => ("unanswered", None),
+        OfferEnd::Answered(OfferOutcome::Warm(delivery)) => ("warm", Some(delivery.as_str())),
+        OfferEnd::Answered(OfferOutcome::Cold) => ("cold", None),
+        OfferEnd::Unanswered => ("unanswered", None),
     }
 }
 
@@ -86,12 +89,12 @@ pub(super) mod tests {
     use pilotlight_core::time::Moment;
     use pilotlight_core::trace_context::{SpanId, TraceId};
 
-    use super::super::seen::{Dispatched, Traced, Why};
+    use super::super::offer_event::{DispatchRecord, FailureReason, SpanContext};
     use super::*;
 
     /// A cold offer of `run_1` that took 1,500 µs.
-    pub(in super::super) fn cold() -> Offer {
-        Offer {
+    pub(in super::super) fn cold() -> OfferReport {
+        OfferReport {
             run: RunId::parse("run_1").unwrap(),
             key: PoolKey {
                 deployment: DeploymentId::parse("dep \"1\"").unwrap(),
@@ -101,7 +104,7 @@ pub(super) mod tests {
             },
             began: Moment::from_micros(1000),
             ended: Moment::from_micros(2500),
-            outcome: Outcome::Answered(OfferOutcome::Cold),
+            outcome: OfferEnd::Answered(OfferOutcome::Cold),
             dispatches: Vec::new(),
             taker: None,
             bytes: 1234,
@@ -110,15 +113,15 @@ pub(super) mod tests {
     }
 
     /// The same, taken by `runner-2` after `runner-1` was gone.
-    pub(in super::super) fn warm() -> Offer {
-        let dispatched = |at, runner, failed| Dispatched {
+    pub(in super::super) fn warm() -> OfferReport {
+        let dispatch_record = |at, runner, failed| DispatchRecord {
             at: Moment::from_micros(at),
             runner: RunnerId::parse(runner).unwrap(),
             failed,
         };
         let runner =
             Runner { id: RunnerId::parse("runner-2").unwrap(), worker: WorkerName::parse("node-1").unwrap() };
-        let mut chosen = pilotlight_core::pool::Pools::new(
+        let mut pools = pilotlight_core::pool::Pools::new(
             pilotlight_core::pool::Order::Newest,
             pilotlight_core::pool::PollTiming::for_clients(Duration::from_secs(30)),
         );
@@ -128,12 +131,12 @@ pub(super) mod tests {
             parked_at: Moment::from_micros(0),
             handle: (),
         };
-        let (poll, _) = chosen.park(poll);
-        Offer {
-            outcome: Outcome::Answered(OfferOutcome::Warm(Delivery::Acknowledged)),
+        let (poll, _) = pools.park(poll);
+        OfferReport {
+            outcome: OfferEnd::Answered(OfferOutcome::Warm(Delivery::Acknowledged)),
             dispatches: vec![
-                dispatched(1100, "runner-1", Some((Moment::from_micros(1200), Why::Ended))),
-                dispatched(1300, "runner-2", None),
+                dispatch_record(1100, "runner-1", Some((Moment::from_micros(1200), FailureReason::Ended))),
+                dispatch_record(1300, "runner-2", None),
             ],
             taker: Some(AssignedRunner {
                 runner,
@@ -141,7 +144,7 @@ pub(super) mod tests {
                 selected_at: Moment::from_micros(1300),
                 waited: Duration::from_millis(2345),
             }),
-            trace: Some(Traced {
+            trace: Some(SpanContext {
                 id: TraceId::new([0xab; 16]).unwrap(),
                 parent: SpanId::new([0x01; 8]),
                 span: SpanId::new([0x02; 8]),
@@ -150,9 +153,9 @@ pub(super) mod tests {
         }
     }
 
-    fn line(seen: &Seen) -> String {
+    fn line(event: &OfferEvent) -> String {
         let mut lines = Vec::new();
-        append(&mut lines, seen, Clock::start());
+        append(&mut lines, event, Clock::start());
         let line = String::from_utf8(lines).unwrap();
         let (at, rest) = line.split_once(',').unwrap();
         assert!(at.strip_prefix("{\"at_ms\":").unwrap().parse::<u64>().unwrap() > 1_600_000_000_000);
@@ -163,27 +166,29 @@ pub(super) mod tests {
     fn a_line_is_flat_and_has_every_field() {
         let warm = Arc::new(warm());
         let ids = r#""run":"run_1","deployment":"dep \"1\"","version":"20240101.1","cpu":0.5,"memory":1.0,"#;
-        let taken = r#""dispatches":2,"took_us":1500,"waited_ms":2345,"runner":"runner-2","worker":"node-1","bytes":1234,"trace_id":"abababababababababababababababab"}"#;
-        for (seen, expected) in [
+        let warm_fields = r#""dispatches":2,"took_us":1500,"waited_ms":2345,"runner":"runner-2","worker":"node-1","bytes":1234,"trace_id":"abababababababababababababababab"}"#;
+        for (event, expected) in [
             (
-                Seen::Offer(Arc::new(cold())),
+                OfferEvent::Ended(Arc::new(cold())),
                 format!(
                     "\"event\":\"offer\",{ids}\"outcome\":\"cold\",\"delivery\":null,\"dispatches\":0,\"took_us\":1500,\
                      \"waited_ms\":null,\"runner\":null,\"worker\":null,\"bytes\":1234,\"trace_id\":null}}\n"
                 ),
             ),
             (
-                Seen::Offer(Arc::clone(&warm)),
+                OfferEvent::Ended(Arc::clone(&warm)),
                 format!(
-                    "\"event\":\"offer\",{ids}\"outcome\":\"warm\",\"delivery\":\"acknowledged\",{taken}\n"
+                    "\"event\":\"offer\",{ids}\"outcome\":\"warm\",\"delivery\":\"acknowledged\",{warm_fields}\n"
                 ),
             ),
             (
-                Seen::Unread(warm, Moment::from_micros(9000)),
-                format!("\"event\":\"unread\",{ids}\"outcome\":\"warm\",\"delivery\":\"unread\",{taken}\n"),
+                OfferEvent::Unread(warm, Moment::from_micros(9000)),
+                format!(
+                    "\"event\":\"unread\",{ids}\"outcome\":\"warm\",\"delivery\":\"unread\",{warm_fields}\n"
+                ),
             ),
         ] {
-            assert_eq!(line(&seen), expected);
+            assert_eq!(line(&event), expected);
         }
     }
 }

@@ -1,0 +1,63 @@
+//! Sentences of the log that could be very many, as when the store does not answer: one a second is written, with the
+//! number of those that were not.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Between two of a kind.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// One kind of sentence.
+#[derive(Debug)]
+pub struct LogThrottle(Mutex<ThrottleState>);
+
+#[derive(Debug)]
+struct ThrottleState {
+    last: Option<Instant>,
+    suppressed: u64,
+}
+
+impl LogThrottle {
+    /// Never said so far.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Mutex::new(ThrottleState { last: None, suppressed: 0 }))
+    }
+
+    /// Whether to say it now: how many were not said since the last. Else it is counted.
+    pub fn allow(&self) -> Option<u64> {
+        self.0.lock().expect("nothing panics under this lock").allow_at(Instant::now())
+    }
+}
+
+impl Default for LogThrottle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ThrottleState {
+    fn allow_at(&mut self, now: Instant) -> Option<u64> {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {
+            self.suppressed += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.suppressed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_a_second_is_allowed_and_the_others_are_counted() {
+        let mut state = ThrottleState { last: None, suppressed: 0 };
+        let began = Instant::now();
+        let mut at = |millis| state.allow_at(began + Duration::from_millis(millis));
+        assert_eq!([at(0), at(1), at(999)], [Some(0), None, None]);
+        assert_eq!([at(1000), at(1001)], [Some(2), None]);
+        assert_eq!([at(9000), at(9001)], [Some(1), None]);
+    }
+}
