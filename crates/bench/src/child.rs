@@ -18,7 +18,7 @@ use crate::folder::Folder;
 
 /// A server that opens a store and reads its configuration is ready long before.
 const READY_WITHIN: Duration = Duration::from_secs(10);
-const LAST_WORDS_BYTES: usize = 2_000;
+const MAX_STDERR_LINE_BYTES: usize = 2_000;
 
 pub(crate) struct Server {
     // Before its folder: killed first, cleared away after.
@@ -97,7 +97,7 @@ impl Drop for Process {
 
 fn never_ready(program: &Path, log: &Path) -> anyhow::Error {
     let words = fs::read_to_string(log).unwrap_or_default();
-    let start = words.floor_char_boundary(words.len().saturating_sub(LAST_WORDS_BYTES));
+    let start = words.floor_char_boundary(words.len().saturating_sub(MAX_STDERR_LINE_BYTES));
     anyhow!(
         "{} ended, or printed no address within {READY_WITHIN:?}; its stderr ends:\n{}",
         program.display(),

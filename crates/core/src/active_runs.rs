@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::ids::{RunId, Runner, RunnerId};
-use crate::limits::{EXECUTING, EXECUTING_FOR};
+use crate::limits::{MAX_ACTIVE_RUN_AGE, MAX_ACTIVE_RUNS};
 use crate::pool::{PollId, PoolKey};
 use crate::time::Moment;
 
@@ -63,7 +63,7 @@ impl ActiveRuns {
         let before = self.by_runner.insert(runner.clone(), Chosen { poll, active_run: None });
         self.count_out(before);
         self.by_time.push_back(Choice { at: now, runner: runner.clone(), poll });
-        while self.by_runner.len() > EXECUTING {
+        while self.by_runner.len() > MAX_ACTIVE_RUNS {
             self.forget_oldest();
         }
         if self.by_time.len() > 2 * self.by_runner.len() + 64 {
@@ -96,7 +96,7 @@ impl ActiveRuns {
 
     /// Forgets those that began too long ago.
     pub fn forget_old(&mut self, now: Moment) {
-        while self.by_time.front().is_some_and(|choice| now.since(choice.at) >= EXECUTING_FOR) {
+        while self.by_time.front().is_some_and(|choice| now.since(choice.at) >= MAX_ACTIVE_RUN_AGE) {
             self.forget_oldest();
         }
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::limits::SKEW_LOOK_WITHIN;
+use crate::limits::MAX_CLOCK_SAMPLE_ROUND_TRIP;
 use crate::time::{Timestamp, millis};
 
 /// How many milliseconds the other clock is ahead of ours; below zero when it is behind.
@@ -41,7 +41,8 @@ impl ClockOffset {
         let measured = sample.offset();
         match known {
             Some(known)
-                if sample.round_trip > SKEW_LOOK_WITHIN || sample.is_consistent_with(known, measured) =>
+                if sample.round_trip > MAX_CLOCK_SAMPLE_ROUND_TRIP
+                    || sample.is_consistent_with(known, measured) =>
             {
                 known
             }

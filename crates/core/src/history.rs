@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::delivery::{Delivery, OfferOutcome};
 use crate::ids::{RunId, Runner, RunnerId};
-use crate::limits::HISTORY;
+use crate::limits::HISTORY_RECORDS;
 use crate::pool::{PollId, PoolKey};
 use crate::time::Moment;
 
@@ -73,12 +73,12 @@ impl History {
             OfferOutcome::Warm(_) => self.totals.warm += 1,
             OfferOutcome::Cold => self.totals.cold += 1,
         }
-        if self.ring.len() == HISTORY {
+        if self.ring.len() == HISTORY_RECORDS {
             self.ring.pop_front();
         }
         if self.ring.capacity() == 0 {
             // Room for all of them at once: growing would copy, and the system gives memory only where it is used.
-            self.ring.reserve_exact(HISTORY);
+            self.ring.reserve_exact(HISTORY_RECORDS);
         }
         let taker = offered.runner.as_ref().map(|taker| (taker.runner.id.clone(), taker.poll));
         self.ring.push_back(offered);
@@ -162,12 +162,12 @@ mod tests {
     #[test]
     fn the_ring_keeps_the_latest_and_counts_all() {
         let mut history = History::default();
-        for run in 0..=HISTORY {
+        for run in 0..=HISTORY_RECORDS {
             history.push(cold(run));
         }
-        assert_eq!(history.len(), HISTORY);
-        assert_eq!(history.totals(), Totals { warm: 0, cold: HISTORY as u64 + 1 });
-        assert_eq!(history.newest_first().next(), Some(&cold(HISTORY)));
+        assert_eq!(history.len(), HISTORY_RECORDS);
+        assert_eq!(history.totals(), Totals { warm: 0, cold: HISTORY_RECORDS as u64 + 1 });
+        assert_eq!(history.newest_first().next(), Some(&cold(HISTORY_RECORDS)));
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         let mut history = History::default();
         let gone = history.push(cold(0));
         let kept = history.push(cold(1));
-        (2..=HISTORY).for_each(|run| _ = history.push(cold(run)));
+        (2..=HISTORY_RECORDS).for_each(|run| _ = history.push(cold(run)));
         assert_eq!(history.mark_unread(&gone), None);
         assert_eq!(history.mark_unread(&kept).map(|offered| offered.run.to_string()), Some("run_1".into()));
         history.clear();
@@ -184,7 +184,7 @@ mod tests {
         let newest = history.push(cold(7));
         assert_eq!(
             history.newest_first_with_numbers().map(|(number, _)| number).collect::<Vec<_>>(),
-            [HISTORY as u64 + 1]
+            [HISTORY_RECORDS as u64 + 1]
         );
         assert_eq!(history.mark_unread(&newest).map(|offered| offered.run.to_string()), Some("run_7".into()));
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::ids::JobType;
-use crate::limits::BACKLOG_COUNTED;
+use crate::limits::MAX_BACKLOG_COUNT;
 use crate::pool::{Order, Poll, PollId, PollTiming, Pools, SelectedPoll};
 use crate::time::Moment;
 
@@ -136,14 +136,14 @@ impl<H> JobMatcher<H> {
         BacklogToken { revision: self.revision }
     }
 
-    /// How many jobs are ready, counted up to [`BACKLOG_COUNTED`]. That replaces what was believed, but for what was
+    /// How many jobs are ready, counted up to [`MAX_BACKLOG_COUNT`]. That replaces what was believed, but for what was
     /// heard of since the store was asked.
     pub fn set_backlog(&mut self, backlog_token: BacklogToken, ready: Vec<(JobType, u64)>) {
         self.ready.retain(|_, ready| ready.revision > backlog_token.revision);
         // A poll that was sent before may have found nothing of what is told now.
         self.revision += 1;
         for (job_type, jobs) in ready {
-            let jobs = if jobs < BACKLOG_COUNTED { jobs } else { u64::MAX };
+            let jobs = if jobs < MAX_BACKLOG_COUNT { jobs } else { u64::MAX };
             let known = self.ready.entry(job_type).or_insert(Ready { jobs: 0, revision: self.revision });
             *known = Ready { jobs: known.jobs.max(jobs), revision: self.revision };
         }

@@ -110,13 +110,13 @@ mod tests {
     use crate::cache_key::CacheKey;
     use crate::ids::{JobType, RunnerId};
     use crate::job::{Fingerprint, Hold, JobId, Lease, Options, State};
-    use crate::limits::SERIES_BUCKET;
+    use crate::limits::STATS_BUCKET_WIDTH;
     use crate::time::Timestamp;
 
     const S: Duration = Duration::from_secs(1);
 
     fn at(buckets: u64) -> Moment {
-        Moment::from_micros(SERIES_BUCKET.as_micros() as u64 * buckets + 7)
+        Moment::from_micros(STATS_BUCKET_WIDTH.as_micros() as u64 * buckets + 7)
     }
 
     /// A job that was executed from second 10 to second 13.

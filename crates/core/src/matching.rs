@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::active_runs::{ActiveRun, ActiveRuns};
 use crate::delivery::OfferOutcome;
 use crate::history::{History, OfferRecord, RecordId};
-use crate::limits::RETIRE_FOR_AT_MOST;
+use crate::limits::MAX_RETIREMENT;
 use crate::offer_stats::OfferStats;
 use crate::pool::{Order, Poll, PollId, PollTiming, PoolKey, Pools, SelectedPoll};
 use crate::retire::{Retirements, RunnerFilter};
@@ -102,7 +102,7 @@ impl<H> Matching<H> {
     /// Retires runners: those who wait leave and are returned, those who come within `within` are turned away.
     pub fn retire(&mut self, who: RunnerFilter, now: Moment, within: Duration) -> Vec<Poll<H>> {
         let waiting = self.pools.remove_where(|poll| who.fits(poll));
-        self.retirements.add(who, now, within.min(RETIRE_FOR_AT_MOST));
+        self.retirements.add(who, now, within.min(MAX_RETIREMENT));
         waiting
     }
 

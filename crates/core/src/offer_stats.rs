@@ -121,12 +121,12 @@ fn middle(step: usize) -> Duration {
 mod tests {
     use super::*;
     use crate::delivery::Delivery;
-    use crate::limits::{SERIES_BUCKET, SERIES_BUCKETS};
+    use crate::limits::{STATS_BUCKET_WIDTH, STATS_BUCKETS};
 
     const WARM: OfferOutcome = OfferOutcome::Warm(Delivery::Acknowledged);
 
     fn at(buckets: u64) -> Moment {
-        Moment::from_micros(SERIES_BUCKET.as_micros() as u64 * buckets + 7)
+        Moment::from_micros(STATS_BUCKET_WIDTH.as_micros() as u64 * buckets + 7)
     }
 
     fn counts(series: &OfferStats, now: Moment) -> Vec<(BucketIndex, u32, u32)> {
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_hour_is_remembered_and_not_more() {
-        let hour = SERIES_BUCKETS as u64;
+        let hour = STATS_BUCKETS as u64;
         for (now, remembered) in [(4, true), (hour + 3, true), (hour + 4, false), (9 * hour, false)] {
             let mut series = OfferStats::default();
             series.add(at(4), Duration::ZERO, WARM);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_place_is_used_again_and_never_mixed() {
-        let hour = SERIES_BUCKETS as u64;
+        let hour = STATS_BUCKETS as u64;
         let mut series = OfferStats::default();
         series.add(at(5), Duration::ZERO, OfferOutcome::Cold);
         series.add(at(hour + 5), Duration::ZERO, WARM);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use slab::Slab;
 
 use crate::ids::{Amount, DeploymentId, Runner, RunnerId, Version};
-use crate::limits::{GUARD_AT_MOST, GUARD_SHARE, LET_GO_AFTER};
+use crate::limits::{MAX_POLL_GUARD, POLL_EXPIRY_GRACE, POLL_GUARD_DIVISOR};
 use crate::time::Moment;
 
 mod list;
@@ -55,10 +55,10 @@ impl PollTiming {
     /// The timing for clients that give up by themselves after `connection_timeout`.
     #[must_use]
     pub fn for_clients(connection_timeout: Duration) -> Self {
-        let guard = GUARD_AT_MOST.min(connection_timeout / GUARD_SHARE);
+        let guard = MAX_POLL_GUARD.min(connection_timeout / POLL_GUARD_DIVISOR);
         Self {
             choosable_for: connection_timeout.saturating_sub(guard),
-            let_go_after: connection_timeout.saturating_add(LET_GO_AFTER),
+            let_go_after: connection_timeout.saturating_add(POLL_EXPIRY_GRACE),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
-use crate::limits::RATED;
+use crate::limits::MAX_RATE_LIMIT_ENTRIES;
 use crate::time::Moment;
 
 /// What is asked for; each kind is counted by itself.
@@ -123,7 +123,7 @@ impl Rate {
     }
 }
 
-/// Who asked lately. At most [`RATED`] are remembered: beyond it, those who have not asked for longest are forgotten.
+/// Who asked lately. At most [`MAX_RATE_LIMIT_ENTRIES`] are remembered: beyond it, those who have not asked for longest are forgotten.
 #[derive(Debug)]
 pub struct RateLimiter<S> {
     rates: Rates,
@@ -167,7 +167,7 @@ impl<S: Hash + Eq + Clone> RateLimiter<S> {
     }
 
     fn remember(&mut self, asker: (RateClass, RateKey, S), earned_back: Moment) {
-        if self.recent.len() >= RATED / 2 {
+        if self.recent.len() >= MAX_RATE_LIMIT_ENTRIES / 2 {
             self.before = std::mem::take(&mut self.recent);
         }
         self.recent.insert(asker, earned_back);
@@ -265,10 +265,13 @@ mod tests {
     #[test]
     fn a_crowd_is_bounded_and_those_who_go_on_asking_are_remembered() {
         let mut limiter = RateLimiter::new(Rates { submit: 1, ..NONE });
-        for stranger in 0..2 * u32::try_from(RATED).unwrap() {
+        for stranger in 0..2 * u32::try_from(MAX_RATE_LIMIT_ENTRIES).unwrap() {
             assert_eq!(limiter.check(RateClass::Submit, |_| Some(stranger + 1), at(0)), Ok(()));
-            assert!(limiter.recent.len() + limiter.before.len() <= RATED, "{stranger}");
+            assert!(limiter.recent.len() + limiter.before.len() <= MAX_RATE_LIMIT_ENTRIES, "{stranger}");
         }
-        assert_eq!(times(&mut limiter, RateClass::Submit, 2 * u32::try_from(RATED).unwrap(), at(0)), 0);
+        assert_eq!(
+            times(&mut limiter, RateClass::Submit, 2 * u32::try_from(MAX_RATE_LIMIT_ENTRIES).unwrap(), at(0)),
+            0
+        );
     }
 }

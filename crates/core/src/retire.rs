@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::ids::{DeploymentId, RunnerId, Version};
-use crate::limits::RETIREMENTS;
+use crate::limits::MAX_RETIREMENTS;
 use crate::pool::Poll;
 use crate::time::Moment;
 
@@ -52,7 +52,7 @@ impl Retirements {
     /// Puts one in force for so long. The same one again gets the new end; beyond the cap the oldest ends.
     pub fn add(&mut self, who: RunnerFilter, now: Moment, within: Duration) {
         self.rules.retain(|(known, until)| *known != who && now < *until);
-        if self.rules.len() == RETIREMENTS {
+        if self.rules.len() == MAX_RETIREMENTS {
             self.rules.pop_front();
         }
         self.rules.push_back((who, now.after(within)));

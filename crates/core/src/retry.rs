@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::limits::RETRY_PAUSE_AT_MOST;
+use crate::limits::MAX_RETRY_BACKOFF;
 
 /// The pause after `failures` failed tries: `first` after one, twice as long after each further one, up to
-/// [`RETRY_PAUSE_AT_MOST`]. A longer first pause stays as it is.
+/// [`MAX_RETRY_BACKOFF`]. A longer first pause stays as it is.
 #[must_use]
 pub fn backoff(first: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
     let longer = first.checked_mul(1 << doublings).unwrap_or(Duration::MAX);
-    longer.min(RETRY_PAUSE_AT_MOST).max(first)
+    longer.min(MAX_RETRY_BACKOFF).max(first)
 }
 
 #[cfg(test)]

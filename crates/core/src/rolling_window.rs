@@ -1,9 +1,9 @@
 //! The last hour in stretches of time, each with a value of its own. Its size is fixed.
 
-use crate::limits::{SERIES_BUCKET, SERIES_BUCKETS};
+use crate::limits::{STATS_BUCKET_WIDTH, STATS_BUCKETS};
 use crate::time::Moment;
 
-/// Which stretch of time, counted in [`SERIES_BUCKET`] from the start.
+/// Which stretch of time, counted in [`STATS_BUCKET_WIDTH`] from the start.
 pub type BucketIndex = u64;
 
 /// The last hour. A stretch of time without a value is left out.
@@ -21,7 +21,7 @@ struct Place<T> {
 
 impl<T: Clone + Default> Default for RollingWindow<T> {
     fn default() -> Self {
-        Self { places: vec![Place { number: 0, value: None }; SERIES_BUCKETS].into() }
+        Self { places: vec![Place { number: 0, value: None }; STATS_BUCKETS].into() }
     }
 }
 
@@ -39,7 +39,7 @@ impl<T: Clone + Default> RollingWindow<T> {
     /// The values of the last hour, the oldest first.
     pub fn last_hour(&self, now: Moment) -> impl Iterator<Item = (BucketIndex, &T)> {
         let last = bucket_index(now);
-        let first = (last + 1).saturating_sub(SERIES_BUCKETS as u64);
+        let first = (last + 1).saturating_sub(STATS_BUCKETS as u64);
         (first..=last).filter_map(|number| {
             let place = &self.places[place(number)];
             if place.number == number { place.value.as_ref().map(|value| (number, value)) } else { None }
@@ -50,9 +50,9 @@ impl<T: Clone + Default> RollingWindow<T> {
 /// The stretch of time that this moment is in.
 #[must_use]
 pub fn bucket_index(at: Moment) -> BucketIndex {
-    at.as_micros() / SERIES_BUCKET.as_micros() as u64
+    at.as_micros() / STATS_BUCKET_WIDTH.as_micros() as u64
 }
 
 fn place(number: BucketIndex) -> usize {
-    usize::try_from(number % SERIES_BUCKETS as u64).expect("a remainder is smaller than its divisor")
+    usize::try_from(number % STATS_BUCKETS as u64).expect("a remainder is smaller than its divisor")
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pilotlight_core::delivery::{Delivery, OfferOutcome};
 use pilotlight_core::history::{AssignedRunner, OfferRecord};
 use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
-use pilotlight_core::limits::{EXECUTING, EXECUTING_FOR, HISTORY};
+use pilotlight_core::limits::{HISTORY_RECORDS, MAX_ACTIVE_RUN_AGE, MAX_ACTIVE_RUNS};
 use pilotlight_core::matching::{Matching, ParkResult};
 use pilotlight_core::pool::{Order, Poll, PollTiming, PoolKey, SelectedPoll};
 use pilotlight_core::time::Moment;
@@ -83,14 +83,14 @@ impl Crowd {
 #[test]
 fn only_the_latest_are_remembered_and_in_the_end_nobody() {
     let mut crowd = Crowd::new();
-    crowd.comes(2 * HISTORY.max(EXECUTING) as u64 + 1000);
+    crowd.comes(2 * HISTORY_RECORDS.max(MAX_ACTIVE_RUNS) as u64 + 1000);
     let matching = &mut crowd.matching;
-    assert_eq!((matching.history().len(), matching.active_runs().len()), (HISTORY, EXECUTING));
+    assert_eq!((matching.history().len(), matching.active_runs().len()), (HISTORY_RECORDS, MAX_ACTIVE_RUNS));
     let oldest = matching.active_runs().iter().map(|execution| execution.since).min();
     assert_eq!(oldest, Some(Moment::from_micros(1002)));
-    matching.expire(Moment::from_micros(1002).after(EXECUTING_FOR));
-    assert_eq!(matching.active_runs().len(), EXECUTING - 1);
-    matching.expire(Moment::from_micros(crowd.came).after(EXECUTING_FOR));
+    matching.expire(Moment::from_micros(1002).after(MAX_ACTIVE_RUN_AGE));
+    assert_eq!(matching.active_runs().len(), MAX_ACTIVE_RUNS - 1);
+    matching.expire(Moment::from_micros(crowd.came).after(MAX_ACTIVE_RUN_AGE));
     assert!(matching.active_runs().is_empty());
     assert!(matching.pools().is_empty() && matching.pools().keys().next().is_none());
 }
@@ -98,7 +98,7 @@ fn only_the_latest_are_remembered_and_in_the_end_nobody() {
 #[test]
 fn memory_stays_flat_however_many_come() {
     let mut crowd = Crowd::new();
-    crowd.comes(4 * HISTORY as u64);
+    crowd.comes(4 * HISTORY_RECORDS as u64);
     let Some(before) = resident_bytes() else {
         return skip("memory_stays_flat_however_many_come", "this system has no /proc/self/statm");
     };

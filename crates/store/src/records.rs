@@ -145,7 +145,7 @@ pub struct Answer {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// Types with jobs that a runner may have now, and how many of them, counted up to
-    /// `pilotlight_core::limits::BACKLOG_COUNTED`.
+    /// `pilotlight_core::limits::MAX_BACKLOG_COUNT`.
     pub ready: Vec<(JobType, u64)>,
     /// All that waits, whether its time has come or not.
     pub waiting: Waiting,

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use crate::limits::{CONSOLE_BYTES, CONSOLE_PIECE_BYTES, CONSOLE_TAIL_BYTES};
+use crate::limits::{CONSOLE_BYTES, CONSOLE_CHUNK_BYTES, CONSOLE_TAIL_BYTES};
 
 /// The line that says how much is missing has room here.
 const GAP_BYTES: usize = 128;
@@ -69,7 +69,7 @@ impl Console {
             (false, _) => 0,
             (true, true) => 1,
             // A character at the border may take a word more; then there is one more in the next round.
-            (true, false) => (self.head.len() - self.told).div_ceil(CONSOLE_PIECE_BYTES),
+            (true, false) => (self.head.len() - self.told).div_ceil(CONSOLE_CHUNK_BYTES),
         }
     }
 
@@ -95,7 +95,7 @@ impl Console {
             self.telling = self.head.len();
             return Tell::Whole(&self.head);
         }
-        let end = self.head.floor_char_boundary(self.told + CONSOLE_PIECE_BYTES);
+        let end = self.head.floor_char_boundary(self.told + CONSOLE_CHUNK_BYTES);
         self.telling = end;
         Tell::Piece(&self.head[self.told..end])
     }
@@ -146,13 +146,13 @@ mod tests {
     #[test]
     fn pieces_put_together_are_what_was_written() {
         let (mut console, mut service) = (Console::default(), String::new());
-        for text in ["a\n", "", "\u{1f600}", &"b".repeat(CONSOLE_PIECE_BYTES + 3)] {
+        for text in ["a\n", "", "\u{1f600}", &"b".repeat(CONSOLE_CHUNK_BYTES + 3)] {
             console.write(text);
             tell_all(&mut console, &mut service);
         }
         console.end();
         tell_all(&mut console, &mut service);
-        assert_eq!(service, format!("a\n\u{1f600}{}", "b".repeat(CONSOLE_PIECE_BYTES + 3)));
+        assert_eq!(service, format!("a\n\u{1f600}{}", "b".repeat(CONSOLE_CHUNK_BYTES + 3)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::limits::LAST_WORDS_BYTES;
+use crate::limits::MAX_STDERR_LINE_BYTES;
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +211,7 @@ fn with_last_words(what: String, last_words: &str) -> String {
 }
 
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LAST_WORDS_BYTES)]
+    &text[..text.floor_char_boundary(MAX_STDERR_LINE_BYTES)]
 }
 
 #[cfg(test)]
@@ -257,9 +257,9 @@ mod tests {
 
     #[test]
     fn last_words_are_cut_at_a_character() {
-        let words = "\u{e9}".repeat(LAST_WORDS_BYTES);
+        let words = "\u{e9}".repeat(MAX_STDERR_LINE_BYTES);
         let told = judged(&Ending { exit: Exit::Code(1), last_words: &words, ..GOOD }).unwrap_err();
-        assert!(told.len() < LAST_WORDS_BYTES + 100, "{}", told.len());
+        assert!(told.len() < MAX_STDERR_LINE_BYTES + 100, "{}", told.len());
     }
 
     #[test]

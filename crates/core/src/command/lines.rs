@@ -1,7 +1,7 @@
 //! What a command writes to stderr: text for people, and lines that tell how far it is: `::progress 3/10`. Bytes come in
 //! pieces of any size; nothing but the beginning of such a line is held back.
 
-use crate::limits::{LAST_WORDS_BYTES, PROGRESS_LINE_BYTES};
+use crate::limits::{MAX_STDERR_LINE_BYTES, PROGRESS_LINE_BYTES};
 
 const MARK: &[u8] = b"::progress ";
 
@@ -128,7 +128,7 @@ impl Lines {
     }
 
     fn remember(&mut self, piece: &str) {
-        let room = LAST_WORDS_BYTES.saturating_sub(self.line.len());
+        let room = MAX_STDERR_LINE_BYTES.saturating_sub(self.line.len());
         let kept = &piece[..piece.floor_char_boundary(room)];
         self.line.extend(kept.chars().filter(|letter| !letter.is_control()));
         if piece.ends_with('\n') {
@@ -213,6 +213,6 @@ mod tests {
         let mut lines = Lines::default();
         assert_eq!(lines.read(&line).text.len(), PROGRESS_LINE_BYTES);
         assert_eq!(lines.read(b"/1\n").progress, None);
-        assert!(lines.last_words().len() <= LAST_WORDS_BYTES);
+        assert!(lines.last_words().len() <= MAX_STDERR_LINE_BYTES);
     }
 }

@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use pilotlight_core::delivery::AckMode;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Room, Rules};
-use pilotlight_core::limits::PRUNE_AT_A_TIME;
+use pilotlight_core::limits::PRUNE_BATCH;
 use pilotlight_core::pool::Order;
 use pilotlight_store::postgres::Postgres;
 use pilotlight_store::{HookEvent, Limits, Retention, Store, sqlite};
@@ -60,7 +60,7 @@ fn settings(config: &Config, ack_mode: AckMode) -> Settings {
         retention: Retention {
             keep_for: config.jobs.keep_for,
             max_bytes: config.jobs.max_bytes,
-            at_most: PRUNE_AT_A_TIME,
+            at_most: PRUNE_BATCH,
         },
         lease: config.jobs.heartbeat_timeout,
         hooked: hooked(config),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use pilotlight_core::command::Wear;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::limits::TYPES_PER_POLL;
+use pilotlight_core::limits::MAX_TYPES_PER_POLL;
 use tokio::runtime::Runtime;
 
 use super::command::Failure;
@@ -133,8 +133,8 @@ impl Args {
     fn settings(&self) -> anyhow::Result<Settings> {
         let many = self.kinds.len();
         ensure!(
-            many <= TYPES_PER_POLL,
-            "--type is there {many} times; a runner has at most {TYPES_PER_POLL}"
+            many <= MAX_TYPES_PER_POLL,
+            "--type is there {many} times; a runner has at most {MAX_TYPES_PER_POLL}"
         );
         for (number, kind) in self.kinds.iter().enumerate() {
             let is_twice = self.kinds[..number].iter().any(|other| other.name == kind.name);

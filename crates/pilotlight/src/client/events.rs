@@ -1,7 +1,7 @@
 //! A job as it goes: the server-sent events of `GET /api/jobs/{id}/events`, one after the other. The stream ends with the
 //! job, or after some minutes; whoever wants more asks again.
 
-use pilotlight_core::limits::{CLIENT_ANSWER_BYTES, CLIENT_SILENCE};
+use pilotlight_core::limits::{CLIENT_STREAM_TIMEOUT, MAX_CLIENT_RESPONSE_BYTES};
 use pilotlight_wire::jobs::{Console, Job, Progress};
 use reqwest::{Method, Response};
 use tokio::time::timeout;
@@ -62,10 +62,10 @@ impl Events {
                     return Ok(Some(news));
                 }
             }
-            if self.lines.bytes.len() > CLIENT_ANSWER_BYTES {
+            if self.lines.bytes.len() > MAX_CLIENT_RESPONSE_BYTES {
                 return Err(self.failure(Reason::TooLarge));
             }
-            let Ok(read) = timeout(CLIENT_SILENCE, self.response.chunk()).await else {
+            let Ok(read) = timeout(CLIENT_STREAM_TIMEOUT, self.response.chunk()).await else {
                 return Err(self.failure(Reason::Unanswered("nothing was heard for long".into())));
             };
             let piece =

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use pilotlight_core::limits::CLIENT_ANSWER_BYTES;
+use pilotlight_core::limits::MAX_CLIENT_RESPONSE_BYTES;
 use reqwest::StatusCode;
 
 /// A call that came to nothing. Its text fits after "failed to".
@@ -86,7 +86,7 @@ impl fmt::Display for Failure {
             }
             Reason::Unanswered(why) => write!(out, "the answer did not come ({why}); ask again"),
             Reason::Refused(status, sentence) => write!(out, "{sentence} ({status}){}", advice(*status)),
-            Reason::TooLarge => write!(out, "the answer is larger than {CLIENT_ANSWER_BYTES} bytes"),
+            Reason::TooLarge => write!(out, "the answer is larger than {MAX_CLIENT_RESPONSE_BYTES} bytes"),
             Reason::NotUnderstood(why) => {
                 write!(out, "the answer is not one of Pilotlight ({why}); does --url name its address?")
             }

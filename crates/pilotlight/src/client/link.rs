@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use pilotlight_core::limits::{
-    CLIENT_ANSWER_BYTES, CLIENT_ANSWER_WITHIN, CLIENT_CONNECT_WITHIN, CLIENT_IDLES_FOR,
+    CLIENT_CONNECT_TIMEOUT, CLIENT_IDLE_TIMEOUT, CLIENT_RESPONSE_TIMEOUT, MAX_CLIENT_RESPONSE_BYTES,
 };
 use pilotlight_core::retry;
 use pilotlight_wire::warm_start::Refused;
@@ -90,11 +90,11 @@ impl Client {
     pub fn new(http: ClientBuilder, base: Url, key: Option<Key>) -> reqwest::Result<Self> {
         let headers = key.map(|key| HeaderMap::from_iter([(AUTHORIZATION, key.0)])).unwrap_or_default();
         // A redirection would carry the key to somebody else.
-        let http = http.redirect(Policy::none()).connect_timeout(CLIENT_CONNECT_WITHIN);
-        let http = http.pool_idle_timeout(CLIENT_IDLES_FOR);
+        let http = http.redirect(Policy::none()).connect_timeout(CLIENT_CONNECT_TIMEOUT);
+        let http = http.pool_idle_timeout(CLIENT_IDLE_TIMEOUT);
         let http = if is_here(&base) { http.no_proxy() } else { http };
         let http = http.default_headers(headers).build()?;
-        Ok(Self { http, base, patience: Duration::ZERO, answered_within: CLIENT_ANSWER_WITHIN })
+        Ok(Self { http, base, patience: Duration::ZERO, answered_within: CLIENT_RESPONSE_TIMEOUT })
     }
 
     /// The same, which goes on asking for so long where a call may be repeated.
@@ -107,7 +107,7 @@ impl Client {
     /// The same, which waits for an answer so long at most.
     #[must_use]
     pub fn answered_within(mut self, time: Duration) -> Self {
-        self.answered_within = time.min(CLIENT_ANSWER_WITHIN);
+        self.answered_within = time.min(CLIENT_RESPONSE_TIMEOUT);
         self
     }
 
@@ -192,7 +192,7 @@ impl Client {
     /// A stream of bytes without an end of its own.
     pub(super) async fn stream(&self, asked: &str, request: RequestBuilder) -> Result<Response, Failure> {
         let failed = |reason| self.failure(asked.to_owned(), reason);
-        let answered = timeout(CLIENT_ANSWER_WITHIN, request.send()).await;
+        let answered = timeout(CLIENT_RESPONSE_TIMEOUT, request.send()).await;
         let silent = |_| failed(Reason::Unanswered("it took too long".into()));
         let response = answered.map_err(silent)?.map_err(|error| failed(unsent(error)))?;
         let status = response.status();
@@ -233,7 +233,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
 async fn body(mut response: Response) -> Result<Vec<u8>, Reason> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(unsent)? {
-        if body.len() + piece.len() > CLIENT_ANSWER_BYTES {
+        if body.len() + piece.len() > MAX_CLIENT_RESPONSE_BYTES {
             return Err(Reason::TooLarge);
         }
         body.extend_from_slice(&piece);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pilotlight_core::delivery::Event;
-use pilotlight_core::limits::HEAD_WITHIN;
+use pilotlight_core::limits::HEAD_TIMEOUT;
 use pilotlight_core::time::Moment;
 use tokio::sync::oneshot;
 
@@ -82,7 +82,7 @@ impl OnItsWay {
                 let written = answer.write(&self.conn).await.ok();
                 if let (Some(_), Some(server)) = (&written, server.take()) {
                     // Its server sleeps on; what it waits for from now on is the next request.
-                    self.conn.set_request_deadline(HEAD_WITHIN);
+                    self.conn.set_request_deadline(HEAD_TIMEOUT);
                     server.say_in_passing(Verdict::Answered);
                 }
                 written

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use pilotlight_core::ids::{BadId, DeploymentId, RunnerId, Version};
-use pilotlight_core::limits::{RETIRE_FOR, RETIRE_FOR_AT_MOST, SMALL_BODY_BYTES};
+use pilotlight_core::limits::{DEFAULT_RETIREMENT, MAX_RETIREMENT, SMALL_BODY_BYTES};
 use pilotlight_core::retire::RunnerFilter;
 use pilotlight_wire::admin::{Retire, Retired};
 use pilotlight_wire::object::Object;
@@ -30,9 +30,9 @@ async fn retire_or_refuse(handles: &Handles, body: Body) -> Result<Retired, Refu
     let Object(wish): Object<Retire> = serde_json::from_slice(&body).map_err(|_| {
         Refusal::bad_request("expected JSON with deployment, version or runner (texts), and perhaps for_ms")
     })?;
-    let within = wish.for_ms.map_or(RETIRE_FOR, Duration::from_millis);
-    if within > RETIRE_FOR_AT_MOST {
-        let text = format!("for_ms is more than {} days", RETIRE_FOR_AT_MOST.as_secs() / 86_400);
+    let within = wish.for_ms.map_or(DEFAULT_RETIREMENT, Duration::from_millis);
+    if within > MAX_RETIREMENT {
+        let text = format!("for_ms is more than {} days", MAX_RETIREMENT.as_secs() / 86_400);
         return Err(Refusal::bad_request(text));
     }
     let (retired, until) = handles.dispatcher.retire(who(&wish)?, within);

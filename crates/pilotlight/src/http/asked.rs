@@ -9,7 +9,7 @@ use axum::extract::{FromRequestParts, Path, Query};
 use hyper::http::request::Parts;
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::JobId;
-use pilotlight_core::limits::JOB_WAIT_AT_MOST;
+use pilotlight_core::limits::MAX_JOB_WAIT;
 use pilotlight_wire::runner::RUNNER_ID;
 
 use super::convert;
@@ -79,8 +79,8 @@ impl Pairs {
     /// It is no time, or longer than anybody may wait.
     pub fn wait(&self) -> Result<Duration, Refusal> {
         let Some(text) = self.one("wait_ms")? else { return Ok(Duration::ZERO) };
-        let wait = text.parse().ok().map(Duration::from_millis).filter(|wait| *wait <= JOB_WAIT_AT_MOST);
-        let at_most = JOB_WAIT_AT_MOST.as_millis();
+        let wait = text.parse().ok().map(Duration::from_millis).filter(|wait| *wait <= MAX_JOB_WAIT);
+        let at_most = MAX_JOB_WAIT.as_millis();
         wait.ok_or_else(|| convert::bad("wait_ms", format_args!("is not a whole number from 0 to {at_most}")))
     }
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
-use pilotlight_core::limits::BODY_WITHIN;
+use pilotlight_core::limits::BODY_TIMEOUT;
 use tokio::time::timeout;
 
 use super::error::Refusal;
@@ -17,8 +17,8 @@ pub async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
     if body.size_hint().lower() > limit as u64 {
         return Err(Refusal::too_large(limit));
     }
-    match timeout(BODY_WITHIN, Limited::new(body, limit).collect()).await {
-        Err(_) => Err(Refusal::too_slow(BODY_WITHIN)),
+    match timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+        Err(_) => Err(Refusal::too_slow(BODY_TIMEOUT)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_large(limit)),
         Ok(Err(_)) => Err(Refusal::bad_request("the body ended early or is not well framed")),
         Ok(Ok(body)) => Ok(body.to_bytes()),

@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use pilotlight_core::limits::HISTORY_PAGE;
+use pilotlight_core::limits::HISTORY_PAGE_SIZE;
 use pilotlight_core::time::{Moment, millis};
 use pilotlight_wire::dashboard::{Cleared, Config, Dashboard, Page, Pagination, Stats};
 
@@ -53,7 +53,7 @@ fn dashboard(handles: &Handles, view: &View<'_>, page: Page, now: Moment) -> Das
 }
 
 fn pagination(page: Page, total: u64) -> Pagination {
-    let limit = page.limit.unwrap_or(HISTORY_PAGE as u64).clamp(1, HISTORY_PAGE as u64);
+    let limit = page.limit.unwrap_or(HISTORY_PAGE_SIZE as u64).clamp(1, HISTORY_PAGE_SIZE as u64);
     let page = page.page.unwrap_or(1).max(1);
     let total_pages = total.div_ceil(limit);
     Pagination {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use pilotlight_core::ids::Runner;
-use pilotlight_core::limits::{BODY_WITHIN, HEAD_WITHIN};
+use pilotlight_core::limits::{BODY_TIMEOUT, HEAD_TIMEOUT};
 use pilotlight_core::pool::PoolKey;
 use pilotlight_core::trace_context::TraceParent;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -80,7 +80,7 @@ enum Next {
 
 impl Front<'_> {
     async fn request(&mut self) -> Request {
-        self.conn.set_request_deadline(HEAD_WITHIN);
+        self.conn.set_request_deadline(HEAD_TIMEOUT);
         loop {
             if !self.inbox.is_empty() {
                 self.conn.mark_request_started();
@@ -138,7 +138,7 @@ impl Front<'_> {
         let reply = match self.body(body_bytes).await {
             Some(body) => warm_start::offered(self.handles, Ok(body), trace).await,
             None if self.conn.deadline_passed() => {
-                let refusal = Refusal::too_slow(BODY_WITHIN);
+                let refusal = Refusal::too_slow(BODY_TIMEOUT);
                 _ = self.reply(warm_start::offered(self.handles, Err(refusal), None).await).await;
                 return Next::Close;
             }
@@ -149,7 +149,7 @@ impl Front<'_> {
 
     /// `None` when it does not come whole.
     async fn body(&mut self, bytes: usize) -> Option<Bytes> {
-        self.conn.set_read_deadline(BODY_WITHIN);
+        self.conn.set_read_deadline(BODY_TIMEOUT);
         while self.inbox.len() < bytes {
             self.inbox.reserve(READ_BYTES);
             if !matches!(self.io.read_buf(&mut self.inbox).await, Ok(1..)) {

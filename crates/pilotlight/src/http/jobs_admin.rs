@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::{Freshness, Job, JobId, Options, State as JobState, Status};
 use pilotlight_core::limits::{
-    JOBS_LISTED, LISTED_AT_MOST, RUNNER_ACTIVE_FOR, RUNNER_JOBS, SMALL_BODY_BYTES,
+    DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT, MAX_RUNNER_JOBS, RUNNER_ACTIVE_WINDOW, SMALL_BODY_BYTES,
 };
 use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_store::{Counts, Error, Found, Listed, NewJob, Runner};
@@ -50,9 +50,9 @@ fn listed(query: &Pairs) -> Result<Listed, Refusal> {
             convert::bad("status", format_args!("is none of {known}"))
         })
     });
-    let limit = query.one("limit")?.map_or(Ok(JOBS_LISTED), |text| {
-        let limit = text.parse().ok().filter(|limit| (1..=LISTED_AT_MOST).contains(limit));
-        let why = format_args!("is not a whole number from 1 to {LISTED_AT_MOST}");
+    let limit = query.one("limit")?.map_or(Ok(DEFAULT_LIST_LIMIT), |text| {
+        let limit = text.parse().ok().filter(|limit| (1..=MAX_LIST_LIMIT).contains(limit));
+        let why = format_args!("is not a whole number from 1 to {MAX_LIST_LIMIT}");
         limit.ok_or_else(|| convert::bad("limit", why))
     });
     Ok(Listed { status: status.transpose()?, limit: limit? })
@@ -177,7 +177,7 @@ pub async fn batch_delete(State(handles): State<Arc<Handles>>, body: Body) -> Re
 
 fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, Refusal> {
     let field = Field::new("job_ids", wanted.job_ids);
-    let texts = field.names(LISTED_AT_MOST)?.ok_or_else(|| field.missing())?;
+    let texts = field.names(MAX_LIST_LIMIT)?.ok_or_else(|| field.missing())?;
     if texts.is_empty() { Err(field.bad("is empty")) } else { Ok(texts) }
 }
 
@@ -185,7 +185,7 @@ fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, Refusal> {
 #[utoipa::path(get, path = "/api/admin/runners", tag = "admin",
     responses((status = OK, description = "The last seen first.", body = wire::Runners)))]
 pub async fn runners(State(handles): State<Arc<Handles>>) -> Result<Reply, Refusal> {
-    let (runners, total) = handles.jobs().store().runners(LISTED_AT_MOST).await?;
+    let (runners, total) = handles.jobs().store().runners(MAX_LIST_LIMIT).await?;
     let now = handles.jobs().now();
     let runners = runners.into_iter().map(|runner| told(runner, now)).collect();
     Ok(Reply::json(StatusCode::OK, &wire::Runners { runners, total }))
@@ -204,7 +204,7 @@ pub async fn runner(
     let id = id.ok().and_then(|Path(id)| RunnerId::parse(&id).ok()).ok_or_else(no_runner)?;
     let (store, now) = (handles.jobs().store(), handles.jobs().now());
     let runner = store.runner(&id).await?.ok_or_else(no_runner)?;
-    let jobs = store.jobs_of(&id, RUNNER_JOBS).await?;
+    let jobs = store.jobs_of(&id, MAX_RUNNER_JOBS).await?;
     let details = RunnerDetails {
         registered_at: runner.registered_at.as_millis(),
         runner: told(runner, now),
@@ -223,7 +223,7 @@ fn told(runner: Runner, now: Timestamp) -> wire::Runner {
         name: runner.name,
         capabilities: runner.capabilities,
         last_seen: runner.seen_at.as_millis(),
-        is_active: runner.seen_at > now.before(RUNNER_ACTIVE_FOR),
+        is_active: runner.seen_at > now.before(RUNNER_ACTIVE_WINDOW),
     }
 }
 
@@ -240,7 +240,7 @@ pub async fn stats(State(handles): State<Arc<Handles>>) -> Result<Reply, Refusal
 /// When the store cannot be read.
 pub async fn count(jobs: &Jobs) -> Result<Stats, Error> {
     let now = jobs.now();
-    Ok(counted(jobs.store().counts(now.before(RUNNER_ACTIVE_FOR), now).await?))
+    Ok(counted(jobs.store().counts(now.before(RUNNER_ACTIVE_WINDOW), now).await?))
 }
 
 /// In the order of [`Status::ALL`].

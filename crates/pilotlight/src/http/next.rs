@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::body::Body as _;
 use pilotlight_core::job_matcher::TypeSet;
-use pilotlight_core::limits::TYPES_PER_POLL;
+use pilotlight_core::limits::MAX_TYPES_PER_POLL;
 use pilotlight_core::time::millis;
 use pilotlight_store::Handed;
 use pilotlight_wire::runner::{Next, NextJob};
@@ -41,7 +41,7 @@ pub async fn next(
     request: Request,
 ) -> Response {
     let asked =
-        runners::types(&pairs, TYPES_PER_POLL).and_then(|types| Ok((TypeSet::new(types), pairs.wait()?)));
+        runners::types(&pairs, MAX_TYPES_PER_POLL).and_then(|types| Ok((TypeSet::new(types), pairs.wait()?)));
     let (types, wait) = match asked {
         Ok(asked) => asked,
         Err(refusal) => return refusal.into_response(),

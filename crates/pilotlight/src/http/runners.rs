@@ -9,7 +9,7 @@ use axum::extract::State;
 use hyper::StatusCode;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, Fingerprint};
-use pilotlight_core::limits::{ID_BYTES, JOBS_AVAILABLE, RUNNER_TYPES};
+use pilotlight_core::limits::{ID_BYTES, MAX_AVAILABLE_JOBS, MAX_RUNNER_TYPES};
 use pilotlight_store::{Handed, Payload, Said};
 use pilotlight_wire::runner::{self, Available, AvailableJob, Claimed, ClaimedJob, Registered, Verified};
 
@@ -27,7 +27,7 @@ use word::{Fence, Spoken};
 #[utoipa::path(post, path = "/api/runner/register", tag = "runner", request_body = runner::Register,
     responses((status = CREATED, description = "Its identity.", body = Registered)))]
 pub async fn register(State(handles): State<Arc<Handles>>, body: Body) -> Result<Reply, Refusal> {
-    let at_most = Sizes::body(RUNNER_TYPES * ID_BYTES);
+    let at_most = Sizes::body(MAX_RUNNER_TYPES * ID_BYTES);
     let envelope = Envelope::read(&handles.room, body, at_most).await?;
     let (name, capabilities) = presented(&envelope.fields()?)?;
     let runner = handles.jobs().register(name, capabilities).await?;
@@ -38,7 +38,7 @@ pub async fn register(State(handles): State<Arc<Handles>>, body: Body) -> Result
 fn presented(register: &runner::Register<'_>) -> Result<(String, Vec<String>), Refusal> {
     let name = Field::new("name", register.name);
     let capabilities = Field::new("capabilities", register.capabilities);
-    let types = capabilities.names(RUNNER_TYPES)?.ok_or_else(|| capabilities.missing())?;
+    let types = capabilities.names(MAX_RUNNER_TYPES)?.ok_or_else(|| capabilities.missing())?;
     Ok((name.name()?.ok_or_else(|| name.missing())?, types))
 }
 
@@ -68,8 +68,8 @@ pub async fn available(
     _: Speaker,
     query: Pairs,
 ) -> Result<Reply, Refusal> {
-    let types = types(&query, RUNNER_TYPES)?;
-    let jobs = handles.jobs().store().available(&types, JOBS_AVAILABLE, handles.jobs().now()).await?;
+    let types = types(&query, MAX_RUNNER_TYPES)?;
+    let jobs = handles.jobs().store().available(&types, MAX_AVAILABLE_JOBS, handles.jobs().now()).await?;
     let jobs: Result<_, Refusal> = jobs.into_iter().map(on_offer).collect();
     Ok(Reply::json(StatusCode::OK, &Available { jobs: jobs? }))
 }

@@ -12,7 +12,9 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use pilotlight_core::access::{self, PresentedKey, Scope};
-use pilotlight_core::limits::{SESSION_FOR, SESSIONS, SIGN_INS_PER_SECOND, SMALL_BODY_BYTES};
+use pilotlight_core::limits::{
+    MAX_FAILED_SIGN_INS_PER_SECOND, MAX_SESSIONS, SESSION_LIFETIME, SMALL_BODY_BYTES,
+};
 use pilotlight_core::time::Moment;
 use pilotlight_wire::object::Object;
 use pilotlight_wire::session::{KeyNeed, Session, SignIn};
@@ -79,10 +81,14 @@ impl Sessions {
     fn open(&self, now: Moment) -> Opened {
         let (cookie, token) = (random(), random());
         let mut open = self.lock();
-        if open.len() == SESSIONS {
+        if open.len() == MAX_SESSIONS {
             open.pop_front();
         }
-        open.push_back(Open { cookie: hash(&cookie), token: token.clone(), until: now.after(SESSION_FOR) });
+        open.push_back(Open {
+            cookie: hash(&cookie),
+            token: token.clone(),
+            until: now.after(SESSION_LIFETIME),
+        });
         Opened { cookie, token }
     }
 
@@ -94,7 +100,7 @@ impl Sessions {
             *failures = Failures { second, count: 0 };
         }
         failures.count += 1;
-        failures.count > SIGN_INS_PER_SECOND
+        failures.count > MAX_FAILED_SIGN_INS_PER_SECOND
     }
 
     fn close(&self, headers: &HeaderMap) {
@@ -168,7 +174,7 @@ fn told(key: KeyNeed, token: Option<String>) -> Response {
 
 fn opened(need: KeyNeed, opened: Opened, conn: &Conn) -> Response {
     let secure = if conn.is_tls() { "; Secure" } else { "" };
-    let max_age = SESSION_FOR.as_secs();
+    let max_age = SESSION_LIFETIME.as_secs();
     let cookie = format!(
         "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age}{secure}",
         opened.cookie
@@ -215,7 +221,7 @@ mod tests {
         assert_eq!(shown(&cookie, Some(&token)), access::SessionState::WithCsrfToken);
         assert_eq!(shown(&cookie, Some("x")), access::SessionState::Open);
         assert_eq!(shown("x", Some(&token)), access::SessionState::None);
-        let end = start.after(SESSION_FOR);
+        let end = start.after(SESSION_LIFETIME);
         assert_eq!(sessions.shown(&headers(&cookie, None), end), access::SessionState::None);
     }
 
@@ -228,7 +234,7 @@ mod tests {
         sessions.close(&headers(&second.cookie, None));
         assert_eq!(sessions.shown(&headers(&second.cookie, None), now), access::SessionState::None);
         assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::SessionState::Open);
-        (0..SESSIONS).for_each(|_| _ = sessions.open(now));
+        (0..MAX_SESSIONS).for_each(|_| _ = sessions.open(now));
         assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::SessionState::None);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, JobId};
-use pilotlight_core::limits::{CHECK_WITHIN, CHECKS_AT_A_TIME};
+use pilotlight_core::limits::{MAX_VALIDATIONS_PER_TYPE, VALIDATION_TIMEOUT};
 use pilotlight_core::result_validity::{Validity, by_expiry, by_http_status, is_public, next_check_at};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, Found, Payload};
@@ -66,7 +66,7 @@ impl Checks {
     pub fn new(base: ClientBuilder, by_type: HashMap<JobType, Check>) -> reqwest::Result<Self> {
         // A redirection could lead to a host that is not allowed; a proxy would resolve names by itself.
         let base = base.redirect(reqwest::redirect::Policy::none()).no_proxy();
-        let client = base.dns_resolver(Arc::new(PublicOnly)).timeout(CHECK_WITHIN).build()?;
+        let client = base.dns_resolver(Arc::new(PublicOnly)).timeout(VALIDATION_TIMEOUT).build()?;
         Ok(Self { client, by_type })
     }
 
@@ -160,7 +160,7 @@ impl Jobs {
                 tracing::warn!(%error, %job_type, "failed to look whether results are still valid; trying on");
             }
             is_well = looked.is_ok();
-            if !looked.is_ok_and(|looked| looked == CHECKS_AT_A_TIME) {
+            if !looked.is_ok_and(|looked| looked == MAX_VALIDATIONS_PER_TYPE) {
                 sleep(LOOK_EVERY).await;
             }
         }
@@ -169,7 +169,7 @@ impl Jobs {
     async fn check_some(self: &Arc<Self>, checks: &Arc<Checks>, job_type: &JobType) -> Result<usize, Error> {
         let before = self.now().before(checks.by_type[job_type].every);
         let unchecked =
-            self.store.unchecked(std::slice::from_ref(job_type), before, CHECKS_AT_A_TIME).await?;
+            self.store.unchecked(std::slice::from_ref(job_type), before, MAX_VALIDATIONS_PER_TYPE).await?;
         let count = unchecked.len();
         let looks = unchecked.into_iter().map(|found| Arc::clone(self).look_at(Arc::clone(checks), found));
         let mut looks: JoinSet<_> = looks.collect();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use pilotlight_core::ids::RunnerId;
-use pilotlight_core::limits::RUNNERS_HEARD;
+use pilotlight_core::limits::MAX_TRACKED_RUNNERS;
 use pilotlight_core::time::Timestamp;
 
 /// How old what is written may become while a runner goes on being heard of.
@@ -24,7 +24,7 @@ impl Heard {
         if written_at.get(runner).is_some_and(|at| now.since(*at) < WRITE_EVERY) {
             return false;
         }
-        if written_at.len() < RUNNERS_HEARD {
+        if written_at.len() < MAX_TRACKED_RUNNERS {
             written_at.insert(runner.clone(), now);
         }
         true

@@ -10,8 +10,8 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::limits::{
-    HOOK_FIRST_PAUSE, HOOK_LEASE, HOOK_TRIES, HOOK_UNWANTED_FOR, HOOK_WITHIN, HOOKS_DROPPED_AT_A_TIME,
-    HOOKS_PER_TYPE,
+    MAX_UNCONFIGURED_WEBHOOK_AGE, MAX_WEBHOOK_ATTEMPTS, MAX_WEBHOOKS_PER_TYPE, WEBHOOK_DROP_BATCH,
+    WEBHOOK_FIRST_BACKOFF, WEBHOOK_LEASE, WEBHOOK_TIMEOUT,
 };
 use pilotlight_core::retry;
 use pilotlight_core::time::Timestamp;
@@ -67,8 +67,8 @@ impl Hooks {
     /// When the client cannot be made.
     pub fn new(base: ClientBuilder, targets: HashMap<JobType, Target>) -> reqwest::Result<Self> {
         // Whoever is led elsewhere mostly arrives without the body, and what is there says yes all the same.
-        let client = base.redirect(Policy::none()).timeout(HOOK_WITHIN).build()?;
-        let room = |job_type: &JobType| (job_type.clone(), Arc::new(Semaphore::new(HOOKS_PER_TYPE)));
+        let client = base.redirect(Policy::none()).timeout(WEBHOOK_TIMEOUT).build()?;
+        let room = |job_type: &JobType| (job_type.clone(), Arc::new(Semaphore::new(MAX_WEBHOOKS_PER_TYPE)));
         Ok(Self { client, room: targets.keys().map(room).collect(), targets })
     }
 
@@ -163,7 +163,7 @@ impl Jobs {
         if wanted.is_empty() {
             return Ok(true);
         }
-        for call in self.store.hook_calls(&wanted, HOOK_LEASE, self.now()).await? {
+        for call in self.store.hook_calls(&wanted, WEBHOOK_LEASE, self.now()).await? {
             if let Some(left) = room.get_mut(&call.job_type) {
                 *left = left.saturating_sub(1);
             }
@@ -190,7 +190,7 @@ impl Jobs {
     /// may be configured by mistake, or before the others are.
     pub async fn drop_unwanted(self: Arc<Self>) {
         loop {
-            sleep(HOOK_UNWANTED_FOR).await;
+            sleep(MAX_UNCONFIGURED_WEBHOOK_AGE).await;
             match self.drop_all_unwanted().await {
                 Ok(0) => {}
                 Ok(count) => {
@@ -205,12 +205,12 @@ impl Jobs {
     }
 
     async fn drop_all_unwanted(&self) -> Result<u64, Error> {
-        let before = self.now().before(HOOK_UNWANTED_FOR);
+        let before = self.now().before(MAX_UNCONFIGURED_WEBHOOK_AGE);
         let mut all = 0;
         loop {
-            let dropped = self.store.drop_hooks(before, HOOKS_DROPPED_AT_A_TIME).await?;
+            let dropped = self.store.drop_hooks(before, WEBHOOK_DROP_BATCH).await?;
             all += dropped;
-            if dropped < HOOKS_DROPPED_AT_A_TIME as u64 {
+            if dropped < WEBHOOK_DROP_BATCH as u64 {
                 return Ok(all);
             }
         }
@@ -224,7 +224,7 @@ impl Jobs {
                 self.store.hook_done(call.id).await
             }
             Tried::Unwanted => self.store.hook_done(call.id).await,
-            Tried::InVain(why) if failures >= HOOK_TRIES => {
+            Tried::InVain(why) if failures >= MAX_WEBHOOK_ATTEMPTS => {
                 self.metrics.abandoned_webhooks.inc();
                 tracing::warn!(job = %call.job, why, "gave up on a webhook");
                 self.store.hook_done(call.id).await
@@ -232,7 +232,7 @@ impl Jobs {
             Tried::InVain(why) => {
                 self.metrics.failed_webhook_attempts.inc();
                 tracing::debug!(job = %call.job, why, "failed to send a webhook; trying again later");
-                let again_at = self.now().after(retry::backoff(HOOK_FIRST_PAUSE, failures));
+                let again_at = self.now().after(retry::backoff(WEBHOOK_FIRST_BACKOFF, failures));
                 self.store.hook_failed(call.id, again_at).await
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pilotlight_core::limits::{
-    PRUNE_AT_A_TIME, PRUNE_EVERY, RUNNER_KEPT_AT_LEAST, SWEEP_AT_A_TIME, SWEEP_EVERY,
+    MIN_RUNNER_RETENTION, PRUNE_BATCH, PRUNE_INTERVAL, SWEEP_BATCH, SWEEP_INTERVAL,
 };
 use pilotlight_core::time::{Moment, Timestamp};
 use pilotlight_store::{Error, Told};
@@ -59,7 +59,7 @@ impl Jobs {
             }
             is_well = looked.is_ok();
             let next = looked.ok().flatten().map(|next| next.since(self.now()));
-            let wait = next.unwrap_or(SWEEP_EVERY).clamp(NUDGES_WITHIN, SWEEP_EVERY);
+            let wait = next.unwrap_or(SWEEP_INTERVAL).clamp(NUDGES_WITHIN, SWEEP_INTERVAL);
             if timeout(wait, self.nudge.notified()).await.is_ok() {
                 sleep(NUDGES_WITHIN).await;
             }
@@ -83,18 +83,18 @@ impl Jobs {
 
     /// Says whether there may be more.
     async fn sweep(self: &Arc<Self>, listening_since: Timestamp) -> Result<bool, Error> {
-        let changed = self.store.sweep(SWEEP_AT_A_TIME, listening_since, self.now()).await?;
+        let changed = self.store.sweep(SWEEP_BATCH, listening_since, self.now()).await?;
         for (job, change) in &changed {
             self.metrics.record_sweep(*change);
             self.after(*change, job);
         }
-        Ok(changed.len() == SWEEP_AT_A_TIME)
+        Ok(changed.len() == SWEEP_BATCH)
     }
 
     /// Forgets what need not be kept, until dropped.
     pub async fn prune(self: Arc<Self>) {
         loop {
-            sleep(PRUNE_EVERY.min(self.settings.retention.keep_for / LOOKS_WHILE_KEPT)).await;
+            sleep(PRUNE_INTERVAL.min(self.settings.retention.keep_for / LOOKS_WHILE_KEPT)).await;
             self.heard.keep(self.now());
             if let Err(error) = self.prune_all().await {
                 tracing::warn!(%error, "failed to forget old jobs; trying on");
@@ -117,11 +117,11 @@ impl Jobs {
 
     /// A runner that a job names is kept as long as the job.
     async fn forget_runners(&self) -> Result<(), Error> {
-        let before = self.now().before(self.settings.retention.keep_for.max(RUNNER_KEPT_AT_LEAST));
+        let before = self.now().before(self.settings.retention.keep_for.max(MIN_RUNNER_RETENTION));
         loop {
-            let forgotten = self.store.forget_runners(before, PRUNE_AT_A_TIME).await?;
+            let forgotten = self.store.forget_runners(before, PRUNE_BATCH).await?;
             self.metrics.record_pruned_runners(forgotten);
-            if forgotten < PRUNE_AT_A_TIME as u64 {
+            if forgotten < PRUNE_BATCH as u64 {
                 return Ok(());
             }
         }

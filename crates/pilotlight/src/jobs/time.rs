@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use pilotlight_core::clock_offset::{ClockOffset, ClockSample};
-use pilotlight_core::limits::{SKEW_LOOK_EVERY, SKEW_SAID};
+use pilotlight_core::limits::{CLOCK_SAMPLE_INTERVAL, REPORTED_CLOCK_OFFSET_MS};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::Error;
 use tokio::time::sleep;
@@ -42,7 +42,7 @@ impl Jobs {
             &ClockSample { requested_at: asked_at, round_trip: took, remote_time: theirs },
         );
         self.ahead.set(offset);
-        if offset.as_millis().abs_diff(known.unwrap_or_default().as_millis()) >= SKEW_SAID {
+        if offset.as_millis().abs_diff(known.unwrap_or_default().as_millis()) >= REPORTED_CLOCK_OFFSET_MS {
             let ahead_ms = offset.as_millis();
             tracing::info!(ahead_ms, "the database's clock is not ours; jobs go by the database's");
         }
@@ -52,7 +52,7 @@ impl Jobs {
     /// Goes on doing so, until dropped.
     pub async fn keep_time(self: Arc<Self>, mut known: Option<ClockOffset>) {
         loop {
-            sleep(SKEW_LOOK_EVERY).await;
+            sleep(CLOCK_SAMPLE_INTERVAL).await;
             match self.look_at_clock(known).await {
                 Ok(looked) => known = looked,
                 // What is known holds on; who needs the store now says that it does not answer.

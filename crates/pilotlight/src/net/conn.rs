@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use pilotlight_core::limits::UNREAD_WITHIN;
+use pilotlight_core::limits::UNREAD_WINDOW;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
@@ -287,7 +287,7 @@ impl Conn {
     pub(super) fn mark_reset(&self) {
         let mut watch = self.lock();
         let Some(sent_at) = watch.sent_at.take() else { return };
-        watch.was_reset = sent_at.elapsed() < UNREAD_WITHIN;
+        watch.was_reset = sent_at.elapsed() < UNREAD_WINDOW;
         let callback = watch.on_unread.take().filter(|_| watch.was_reset);
         drop(watch);
         if let Some(callback) = callback {

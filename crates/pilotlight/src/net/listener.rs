@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use pilotlight_core::limits::{HANDSHAKE_WITHIN, HEAD_BYTES, HEAD_WITHIN};
+use pilotlight_core::limits::{HEAD_BYTES, HEAD_TIMEOUT, TLS_HANDSHAKE_TIMEOUT};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -219,7 +219,7 @@ async fn run_tls(
     serve: impl Serve,
     stop: CancellationToken,
 ) {
-    conn.set_request_deadline(HANDSHAKE_WITHIN);
+    conn.set_request_deadline(TLS_HANDSHAKE_TIMEOUT);
     match acceptor.accept(io).await {
         Ok(stream) => {
             conn.clear_read_deadline();
@@ -251,7 +251,7 @@ async fn run_http<S: Serve>(
     });
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(io), service);
     let mut http = std::pin::pin!(http);

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use pilotlight_core::limits::{LINGERING, UNREAD_WITHIN};
+use pilotlight_core::limits::{MAX_RESET_WATCHED_CONNS, UNREAD_WINDOW};
 
 use super::conn::Conn;
 
@@ -21,7 +21,7 @@ impl ResetWatch {
             return;
         }
         let mut conns = self.lock();
-        if conns.len() == LINGERING {
+        if conns.len() == MAX_RESET_WATCHED_CONNS {
             conns.pop_front();
         }
         conns.push_back(Arc::clone(conn));
@@ -50,5 +50,5 @@ fn is_decided(conn: &Conn) -> bool {
         return true;
     }
     let closed = conn.state().is_none_or(|state| state.is_closed);
-    closed || conn.unread_since().is_none_or(|since| since.elapsed() > UNREAD_WITHIN)
+    closed || conn.unread_since().is_none_or(|since| since.elapsed() > UNREAD_WINDOW)
 }

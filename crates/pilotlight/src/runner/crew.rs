@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotlight_core::limits::RUNNER_PAUSE_AT_MOST;
+use pilotlight_core::limits::MAX_RUNNER_BACKOFF;
 use pilotlight_core::retry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -117,7 +117,7 @@ async fn register(settings: &Settings, client: &Client) -> Result<String, Failur
                 if failures == 1 {
                     tracing::warn!("failed to {failure}; trying on");
                 }
-                sleep(retry::backoff(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST)).await;
+                sleep(retry::backoff(FIRST_PAUSE, failures).min(MAX_RUNNER_BACKOFF)).await;
             }
         }
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotlight_core::limits::{RUNNER_PAUSE_AT_MOST, RUNNER_POLLS_FOR, RUNNER_REPORTS_FOR};
+use pilotlight_core::limits::{MAX_RUNNER_BACKOFF, RUNNER_FINAL_REPORT_TIMEOUT, RUNNER_POLL_TIMEOUT};
 use pilotlight_core::retry;
 use pilotlight_wire::runner::NextJob;
 use tokio::task::JoinSet;
@@ -50,7 +50,7 @@ impl Slot {
             let asked = tokio::select! {
                 () = self.stop.asked() => break,
                 () = one_is_unfit(&mut self.kept, self.settings.keeping) => continue,
-                asked = self.client.next(&self.runner, &types, RUNNER_POLLS_FOR) => asked,
+                asked = self.client.next(&self.runner, &types, RUNNER_POLL_TIMEOUT) => asked,
             };
             match asked {
                 Ok(job) => {
@@ -65,7 +65,7 @@ impl Slot {
                     if failures == 2 {
                         tracing::warn!("failed to {failure}; trying on");
                     }
-                    let pause = retry::backoff(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
+                    let pause = retry::backoff(FIRST_PAUSE, failures).min(MAX_RUNNER_BACKOFF);
                     _ = timeout(pause, self.stop.asked()).await;
                 }
             }
@@ -98,7 +98,7 @@ impl Slot {
         };
         // A piece of console on its way comes before the report, if it comes at all.
         if beats {
-            _ = timeout(RUNNER_REPORTS_FOR, beating).await;
+            _ = timeout(RUNNER_FINAL_REPORT_TIMEOUT, beating).await;
         }
         voice.report(done, &stop).await;
     }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pilotlight_core::command::{Console, Lines, Progress, Said, Tell, refused};
-use pilotlight_core::limits::{RUNNER_BEATS_EVERY, RUNNER_PAUSE_AT_MOST, RUNNER_REPORTS_FOR};
+use pilotlight_core::limits::{MAX_RUNNER_BACKOFF, RUNNER_FINAL_REPORT_TIMEOUT, RUNNER_HEARTBEAT_INTERVAL};
 use pilotlight_core::retry;
 use pilotlight_wire::requests::Word;
 use pilotlight_wire::runner::NextJob;
@@ -110,7 +110,7 @@ impl<'a> Voice<'a> {
                 Err(failure) => failure,
             };
             failures += 1;
-            let pause = retry::backoff(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
+            let pause = retry::backoff(FIRST_PAUSE, failures).min(MAX_RUNNER_BACKOFF);
             let is_in_time = failure.is_passing() && Instant::now() + pause < until;
             if !is_in_time || timeout(pause, stop.asked()).await.is_ok() {
                 tracing::warn!(job = self.job.job_id, "failed to {failure}; the job goes to another runner");
@@ -126,7 +126,7 @@ impl<'a> Voice<'a> {
     /// Gives signs of life until the command has ended, or nobody wants it any more.
     pub(super) async fn beat(&self) {
         let third = self.third();
-        let every = third.min(RUNNER_BEATS_EVERY);
+        let every = third.min(RUNNER_HEARTBEAT_INTERVAL);
         let mut due = Instant::now() + third;
         let mut is_well = true;
         loop {
@@ -173,7 +173,7 @@ impl<'a> Voice<'a> {
 
     /// Tells how it ended, until that is taken or refused, or there is no more time.
     pub(super) async fn report(&self, mut done: Done, stop: &Stop) {
-        let mut over = pin!(stop.over(RUNNER_REPORTS_FOR));
+        let mut over = pin!(stop.over(RUNNER_FINAL_REPORT_TIMEOUT));
         let mut failures = 0;
         loop {
             let reported = tokio::select! {
@@ -185,7 +185,7 @@ impl<'a> Voice<'a> {
             if failures == 1 {
                 tracing::warn!(job = self.job.job_id, "failed to {failure}; trying on");
             }
-            let pause = retry::backoff(FIRST_PAUSE, failures).min(RUNNER_PAUSE_AT_MOST);
+            let pause = retry::backoff(FIRST_PAUSE, failures).min(MAX_RUNNER_BACKOFF);
             if !failure.is_passing() || timeout(pause, over.as_mut()).await.is_ok() {
                 return self.give_up();
             }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pilotlight_core::limits::SEEN;
+use pilotlight_core::limits::OFFER_EVENT_QUEUE;
 use pilotlight_core::trace_context::{SpanId, TraceId, TraceParent};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -69,7 +69,7 @@ impl EventSender {
         if sinks.log.is_none() && !has_exporter {
             return (Self::off(), None);
         }
-        let (sender, queue) = mpsc::channel(SEEN);
+        let (sender, queue) = mpsc::channel(OFFER_EVENT_QUEUE);
         let has_log = sinks.log.is_some();
         let sender = Self { queue: Some(sender), has_log, has_exporter, dropped: dropped.clone() };
         let sighup = sinks.log.as_ref().and_then(sighup_signal);

@@ -11,9 +11,9 @@ use pilotlight_core::time::Moment;
 use super::cast::{Pool, pool_of};
 use super::event::{Names, Settings};
 
-const RETIREMENTS: usize = 1000;
-const RETIRE_FOR_AT_MOST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-const EXECUTING_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_RETIREMENTS: usize = 1000;
+const MAX_RETIREMENT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const MAX_ACTIVE_RUN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// All that is true of matching.
 #[derive(Debug)]
@@ -163,10 +163,10 @@ impl Model {
     pub fn retire(&mut self, who: Names, now: Moment, within: Duration) -> Vec<u32> {
         let who = Meant::by(who);
         self.retired.retain(|(known, until)| *known != who && now < *until);
-        if self.retired.len() == RETIREMENTS {
+        if self.retired.len() == MAX_RETIREMENTS {
             self.retired.remove(0);
         }
-        self.retired.push((who, now.after(within.min(RETIRE_FOR_AT_MOST))));
+        self.retired.push((who, now.after(within.min(MAX_RETIREMENT))));
         self.take(|waiting| who.fits(waiting.pool, waiting.runner))
     }
 
@@ -174,7 +174,7 @@ impl Model {
     pub fn expire(&mut self, now: Moment) -> Vec<u32> {
         self.look(now);
         self.kept = now;
-        self.executing.retain(|working| now.since(working.since) < EXECUTING_FOR);
+        self.executing.retain(|working| now.since(working.since) < MAX_ACTIVE_RUN_AGE);
         let at_last = self.settings.timeout() + Duration::from_secs(5);
         self.take(|waiting| now.since(waiting.since) >= at_last)
     }
@@ -224,7 +224,7 @@ impl Model {
     /// forgets in the order in which offers ended.
     #[must_use]
     pub fn has_forgotten(&self, since: Moment) -> bool {
-        self.kept.since(since) >= EXECUTING_FOR
+        self.kept.since(since) >= MAX_ACTIVE_RUN_AGE
     }
 
     /// The offers since the last clearing, the oldest first.

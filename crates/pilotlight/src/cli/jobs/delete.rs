@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, stdin};
 
-use pilotlight_core::limits::LISTED_AT_MOST;
+use pilotlight_core::limits::MAX_LIST_LIMIT;
 
 use super::super::command::Failure;
 use super::super::connect::{Connect, block_on};
@@ -14,7 +14,7 @@ use super::named;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The jobs' ids, or their beginnings where no other job of the newest 1,000 begins alike.
-    #[arg(value_name = "ID", required = true, num_args = 1..=LISTED_AT_MOST)]
+    #[arg(value_name = "ID", required = true, num_args = 1..=MAX_LIST_LIMIT)]
     ids: Vec<String>,
     /// Do not ask.
     #[arg(long, short)]

@@ -2,7 +2,7 @@
 //! newest jobs.
 
 use pilotlight_core::job::JobId;
-use pilotlight_core::limits::LISTED_AT_MOST;
+use pilotlight_core::limits::MAX_LIST_LIMIT;
 
 use super::super::command::Failure;
 use super::super::exit_code::Code;
@@ -10,7 +10,7 @@ use super::super::out;
 use crate::client::Client;
 
 /// As many as one answer lists.
-pub(super) const LOOKED_THROUGH: u32 = LISTED_AT_MOST as u32;
+pub(super) const LOOKED_THROUGH: u32 = MAX_LIST_LIMIT as u32;
 
 /// Ids begin with their time, so that fewer characters say little.
 const AT_LEAST: usize = 4;

@@ -6,7 +6,7 @@ use hyper::HeaderMap;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Freshness, Options};
-use pilotlight_core::limits::{ID_BYTES, JOB_ATTEMPTS, JOB_BACKOFF_AT_MOST, JOB_TTL_AT_MOST};
+use pilotlight_core::limits::{ID_BYTES, MAX_JOB_ATTEMPTS, MAX_JOB_BACKOFF, MAX_JOB_TTL};
 use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_store::{Idempotency, NewJob};
 use pilotlight_wire::jobs::{Check, Submit};
@@ -84,8 +84,8 @@ impl<'a> Wanted<'a> {
 
 fn options(submit: &Submit<'_>, now: Timestamp) -> Result<Options, Refusal> {
     let backoff = Field::new("retry_backoff_ms", submit.retry_backoff_ms);
-    let attempts = Field::new("max_attempts", submit.max_attempts).whole(1..=u64::from(JOB_ATTEMPTS))?;
-    let ttl = Field::new("ttl_ms", submit.ttl_ms).whole(1..=millis(JOB_TTL_AT_MOST))?;
+    let attempts = Field::new("max_attempts", submit.max_attempts).whole(1..=u64::from(MAX_JOB_ATTEMPTS))?;
+    let ttl = Field::new("ttl_ms", submit.ttl_ms).whole(1..=millis(MAX_JOB_TTL))?;
     let usual = Options::at(now);
     Ok(Options {
         priority: Field::new("priority", submit.priority).signed()?.unwrap_or(usual.priority),
@@ -96,7 +96,7 @@ fn options(submit: &Submit<'_>, now: Timestamp) -> Result<Options, Refusal> {
             .and_then(|attempts| u32::try_from(attempts).ok())
             .unwrap_or(usual.max_attempts),
         retry_backoff: backoff
-            .whole(0..=millis(JOB_BACKOFF_AT_MOST))?
+            .whole(0..=millis(MAX_JOB_BACKOFF))?
             .map_or(usual.retry_backoff, Duration::from_millis),
         ttl: ttl.map(Duration::from_millis).or(usual.ttl),
     })

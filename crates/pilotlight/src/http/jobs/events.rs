@@ -15,7 +15,7 @@ use bytes::Bytes;
 use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use pilotlight_core::job::Status;
-use pilotlight_core::limits::{JOB_WATCHERS, WATCH_FOR};
+use pilotlight_core::limits::{MAX_JOB_STREAMS, STREAM_LIFETIME};
 use pilotlight_store::Found;
 use pilotlight_wire::jobs::{Console, Progress};
 use pilotlight_wire::warm_start::Refused;
@@ -40,7 +40,7 @@ pub struct Watchers(Arc<Semaphore>);
 
 impl Default for Watchers {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(JOB_WATCHERS)))
+        Self(Arc::new(Semaphore::new(MAX_JOB_STREAMS)))
     }
 }
 
@@ -65,7 +65,7 @@ pub async fn watch(State(handles): State<Arc<Handles>>, Named(id): Named) -> Res
     };
     Ok(stream(Events {
         next: Box::pin(std::future::ready(watching.begin(&sight))),
-        ends: Box::pin(sleep(WATCH_FOR)),
+        ends: Box::pin(sleep(STREAM_LIFETIME)),
     }))
 }
 

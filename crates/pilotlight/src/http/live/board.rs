@@ -8,7 +8,7 @@ use pilotlight_core::active_runs::ActiveRun;
 use pilotlight_core::delivery::AckMode;
 use pilotlight_core::history::OfferRecord;
 use pilotlight_core::ids::Runner;
-use pilotlight_core::limits::{OFFERS_SHOWN, SERIES_BUCKET, SERIES_BUCKETS};
+use pilotlight_core::limits::{DASHBOARD_OFFERS, STATS_BUCKET_WIDTH, STATS_BUCKETS};
 use pilotlight_core::offer_stats;
 use pilotlight_core::pool::{PollId, PoolKey};
 use pilotlight_core::time::{Moment, micros};
@@ -46,9 +46,9 @@ impl About {
             serves: self.serves,
             config: self.config.clone(),
             started_at: clock.epoch_ms(Moment::from_micros(0)),
-            bucket_ms: SERIES_BUCKET.as_secs() * 1000,
-            buckets: SERIES_BUCKETS,
-            offers_shown: OFFERS_SHOWN,
+            bucket_ms: STATS_BUCKET_WIDTH.as_secs() * 1000,
+            buckets: STATS_BUCKETS,
+            offers_shown: DASHBOARD_OFFERS,
         }
     }
 }
@@ -165,7 +165,7 @@ impl Board {
             changed.push(seen);
         }
         let newest = self.newest_bucket().unwrap_or_default();
-        self.series.retain(|bucket| bucket.number + SERIES_BUCKETS as u64 > newest);
+        self.series.retain(|bucket| bucket.number + STATS_BUCKETS as u64 > newest);
         changed
     }
 }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use pilotlight_core::limits::WATCH_FOR;
+use pilotlight_core::limits::STREAM_LIFETIME;
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
@@ -32,7 +32,7 @@ pub async fn watch(State(handles): State<Arc<Handles>>) -> Response {
 }
 
 fn stream(events: mpsc::Receiver<Bytes>) -> Response {
-    let mut response = Response::new(Body::new(Events { events, ends: Box::pin(sleep(WATCH_FOR)) }));
+    let mut response = Response::new(Body::new(Events { events, ends: Box::pin(sleep(STREAM_LIFETIME)) }));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pilotlight_core::limits::{UPDATES_WAITING, WATCHERS};
+use pilotlight_core::limits::{MAX_DASHBOARD_STREAMS, MAX_QUEUED_UPDATES};
 use pilotlight_wire::jobs_admin::Stats;
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
@@ -95,11 +95,11 @@ impl Feed {
         if audience.stopping {
             return Err(Full::Stopping);
         }
-        if audience.watchers.len() >= WATCHERS {
+        if audience.watchers.len() >= MAX_DASHBOARD_STREAMS {
             return Err(Full::Watched);
         }
         self.look(&mut audience);
-        let (sender, receiver) = mpsc::channel(UPDATES_WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED_UPDATES);
         let snapshot = audience.board.snapshot(&self.about, self.clock);
         sender.try_send(event("snapshot", &snapshot)).expect("an empty channel has room");
         audience.watchers.push(sender);
@@ -230,7 +230,7 @@ mod tests {
     const TICK: Bytes = Bytes::from_static(b"x");
 
     fn watched(audience: &mut Audience) -> mpsc::Receiver<Bytes> {
-        let (sender, receiver) = mpsc::channel(UPDATES_WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED_UPDATES);
         audience.watchers.push(sender);
         receiver
     }
@@ -239,13 +239,13 @@ mod tests {
     fn who_reads_too_slowly_is_let_go_and_nobody_else_is() {
         let mut audience = Audience::default();
         let (mut quick, mut slow) = (watched(&mut audience), watched(&mut audience));
-        for _ in 0..=UPDATES_WAITING {
+        for _ in 0..=MAX_QUEUED_UPDATES {
             audience.tell(&TICK);
             assert_eq!(quick.try_recv(), Ok(TICK));
         }
         assert_eq!(audience.watchers.len(), 1);
         // What was told before is still there, then the watch is over.
-        (0..UPDATES_WAITING).for_each(|_| assert_eq!(slow.try_recv(), Ok(TICK)));
+        (0..MAX_QUEUED_UPDATES).for_each(|_| assert_eq!(slow.try_recv(), Ok(TICK)));
         assert_eq!(slow.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
     }
 

@@ -1,7 +1,7 @@
 //! What watchers are told of jobs. How many there are is counted in the store; the rest is at hand.
 
 use pilotlight_core::job_stats::{JobCounters, JobStats};
-use pilotlight_core::limits::SERIES_BUCKETS;
+use pilotlight_core::limits::STATS_BUCKETS;
 use pilotlight_core::rolling_window::BucketIndex;
 use pilotlight_core::time::{Moment, millis};
 use pilotlight_wire::events::{JobBucket, JobTally, Jobs as Told, JobsNow};
@@ -65,7 +65,7 @@ impl JobsBoard {
         known.series.retain(|bucket| changed.iter().all(|seen| seen.number != bucket.number));
         known.series.extend(&changed);
         let newest = known.series.last().map_or(0, |bucket| bucket.number);
-        known.series.retain(|bucket| bucket.number + SERIES_BUCKETS as u64 > newest);
+        known.series.retain(|bucket| bucket.number + STATS_BUCKETS as u64 > newest);
         Some(Told { now, series: changed })
     }
 }
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn an_hour_is_remembered_and_not_more() {
         let mut board = JobsBoard::default();
-        let hour = SERIES_BUCKETS as u64;
+        let hour = STATS_BUCKETS as u64;
         for number in [1, 2, hour + 1] {
             board.take_in(look(number, &[(number, 1)]));
         }

@@ -4,7 +4,7 @@
 use pilotlight_core::active_runs::ActiveRun;
 use pilotlight_core::history::OfferRecord;
 use pilotlight_core::ids::Runner;
-use pilotlight_core::limits::OFFERS_SHOWN;
+use pilotlight_core::limits::DASHBOARD_OFFERS;
 use pilotlight_core::offer_stats::{BucketIndex, OfferBucket};
 use pilotlight_core::pool::{PollId, PoolKey};
 use pilotlight_core::time::Moment;
@@ -67,7 +67,7 @@ impl Look {
     fn at_all(view: &View<'_>, now: Moment, newest_bucket: Option<BucketIndex>) -> Self {
         let changed = |number: BucketIndex| newest_bucket.is_none_or(|newest| number >= newest);
         let buckets = view.series().last_hour(now).filter(|(number, _)| changed(*number));
-        let offers = view.history().newest_first_with_numbers().take(OFFERS_SHOWN);
+        let offers = view.history().newest_first_with_numbers().take(DASHBOARD_OFFERS);
         Self {
             now,
             stats: dashboard::stats(view),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotlight_core::limits::{EXPORTS, SPANS};
+use pilotlight_core::limits::{EXPORT_QUEUE, MAX_SPANS_PER_EXPORT};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +42,7 @@ pub struct Exporter {
 /// Both ends. `endpoint` is an `http` URL; what is not taken is counted in `dropped`.
 #[must_use]
 pub fn new(endpoint: &str, clock: Clock, dropped: Count) -> (SpanSender, Exporter) {
-    let (sender, queue) = mpsc::channel(EXPORTS);
+    let (sender, queue) = mpsc::channel(EXPORT_QUEUE);
     let collector = Collector::new(endpoint);
     let spans = SpanSender { queue: sender, dropped: dropped.clone() };
     (spans, Exporter { queue, collector, clock, dropped, is_failing: false })
@@ -52,7 +52,7 @@ impl SpanSender {
     /// Passes on what is to be exported, unless the queue is full.
     pub(in crate::telemetry) fn send(&self, events: &[OfferEvent]) {
         let offers: Batch = events.iter().filter_map(exported_offer).collect();
-        for batch in offers.chunks(SPANS) {
+        for batch in offers.chunks(MAX_SPANS_PER_EXPORT) {
             if self.queue.try_send(batch.to_vec()).is_err() {
                 self.dropped.inc_by(batch.len() as u64);
             }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use pilotlight_core::limits::{BODY_WITHIN, HEAD_WITHIN};
+use pilotlight_core::limits::{BODY_TIMEOUT, HEAD_TIMEOUT};
 
 use crate::support::http::{Answer, Connection, NoAnswer};
 use crate::support::parties::Poll;
@@ -17,13 +17,13 @@ const SLACK: Duration = Duration::from_secs(10);
 /// Sends the head, then byte after byte until it is told off; returns how that was and how long it took.
 fn trickle(server: &Server, head: &str, byte: &str) -> (Result<Answer, NoAnswer>, Duration) {
     let mut caller = server.connect();
-    caller.stream().set_read_timeout(Some(BODY_WITHIN + 2 * SLACK)).expect("an open socket");
+    caller.stream().set_read_timeout(Some(BODY_TIMEOUT + 2 * SLACK)).expect("an open socket");
     caller.send(head);
     let started = Instant::now();
     let mut sender: TcpStream = caller.stream().try_clone().expect("an open socket");
     std::thread::scope(|scope| {
         let trickling = scope.spawn(move || {
-            while started.elapsed() < BODY_WITHIN + SLACK && sender.write_all(byte.as_bytes()).is_ok() {
+            while started.elapsed() < BODY_TIMEOUT + SLACK && sender.write_all(byte.as_bytes()).is_ok() {
                 wait::pause(Duration::from_millis(250));
             }
         });
@@ -50,14 +50,14 @@ fn slow_senders_are_told_off_in_time_and_idle_connections_closed() {
         for head in [head, poll_head] {
             let (answer, took) = head.join().unwrap();
             assert!(matches!(answer, Err(NoAnswer::Closed | NoAnswer::Reset)), "{answer:?}");
-            assert!(took < HEAD_WITHIN + SLACK, "{took:?}");
+            assert!(took < HEAD_TIMEOUT + SLACK, "{took:?}");
         }
         for body in [body, chunked] {
             let (answer, took) = body.join().unwrap();
             let answer = answer.expect("a refusal");
             assert_eq!((answer.status, answer.json()["didWarmStart"].clone()), (408, false.into()));
             assert!(!answer.sentence().is_empty());
-            assert!(took < BODY_WITHIN + SLACK, "{took:?}");
+            assert!(took < BODY_TIMEOUT + SLACK, "{took:?}");
         }
         idle.join().unwrap();
     });
@@ -65,7 +65,7 @@ fn slow_senders_are_told_off_in_time_and_idle_connections_closed() {
 }
 
 fn is_closed_when_idle(mut caller: Connection) {
-    caller.stream().set_read_timeout(Some(HEAD_WITHIN + SLACK)).expect("an open socket");
+    caller.stream().set_read_timeout(Some(HEAD_TIMEOUT + SLACK)).expect("an open socket");
     assert_eq!(caller.get("/health").status, 200);
     assert_eq!(caller.answer(), Err(NoAnswer::Closed));
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use pilotlight_core::limits::BODY_WITHIN;
+use pilotlight_core::limits::BODY_TIMEOUT;
 
 use super::hostile::{is_well, paths, stage};
 use crate::support::http::NoAnswer;
@@ -119,13 +119,13 @@ fn callers_that_take_their_time_are_told_off() {
                 let server = &server;
                 scope.spawn(move || {
                     let mut caller = server.connect();
-                    caller.stream().set_read_timeout(Some(BODY_WITHIN + 2 * SLACK)).expect("an open socket");
+                    caller.stream().set_read_timeout(Some(BODY_TIMEOUT + 2 * SLACK)).expect("an open socket");
                     caller.send(format!(
                         "POST {path} HTTP/1.1\r\nhost: localhost\r\nx-runner-id: r\r\ncontent-length: 9000\r\n\r\n"
                     ));
                     let (started, mut sender) = (Instant::now(), caller.stream().try_clone().expect("open"));
                     let trickling = std::thread::spawn(move || {
-                        while started.elapsed() < BODY_WITHIN + SLACK && sender.write_all(b" ").is_ok() {
+                        while started.elapsed() < BODY_TIMEOUT + SLACK && sender.write_all(b" ").is_ok() {
                             wait::pause(Duration::from_millis(250));
                         }
                     });
@@ -141,7 +141,7 @@ fn callers_that_take_their_time_are_told_off() {
             let (answer, took) = slow.join().unwrap();
             assert_eq!(answer.status, 408);
             assert!(answer.sentence().contains("not complete within"));
-            assert!(took < BODY_WITHIN + SLACK, "{took:?}");
+            assert!(took < BODY_TIMEOUT + SLACK, "{took:?}");
         }
     });
     is_well(&server, &id);

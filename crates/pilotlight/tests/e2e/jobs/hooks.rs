@@ -7,7 +7,10 @@ use aws_lc_rs::hmac;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Freshness, JobId, Options};
-use pilotlight_core::limits::{HOOK_FIRST_PAUSE, HOOK_LEASE, HOOK_UNWANTED_FOR, HOOK_WITHIN, HOOKS_PER_TYPE};
+use pilotlight_core::limits::{
+    MAX_UNCONFIGURED_WEBHOOK_AGE, MAX_WEBHOOKS_PER_TYPE, WEBHOOK_FIRST_BACKOFF, WEBHOOK_LEASE,
+    WEBHOOK_TIMEOUT,
+};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::NewJob;
 use serde_json::{Value, json};
@@ -178,7 +181,7 @@ fn what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting(store: &Store) 
     let began = Instant::now();
     caller.submit("prompt", &json!({}));
     wait::until("another is told", || !prompt.heard().is_empty());
-    assert!(began.elapsed() < HOOK_WITHIN / 2, "it waited for those that hang: {:?}", began.elapsed());
+    assert!(began.elapsed() < WEBHOOK_TIMEOUT / 2, "it waited for those that hang: {:?}", began.elapsed());
     wait::until("three were in vain", || {
         server.metric(r#"pilotlight_webhooks_total{outcome="failed"}"#) >= 3.0
     });
@@ -193,7 +196,7 @@ fn what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting(store: &Store) 
     let at = |heard: &Heard| heard.header("x-pilotlight-timestamp").parse::<u64>().expect("a time");
     assert_eq!(heard[0].body, heard[1].body);
     let pause = Duration::from_millis(at(&heard[1]) - at(&heard[0]));
-    assert!(pause >= HOOK_FIRST_PAUSE && pause < HOOK_FIRST_PAUSE * 3, "{pause:?}");
+    assert!(pause >= WEBHOOK_FIRST_BACKOFF && pause < WEBHOOK_FIRST_BACKOFF * 3, "{pause:?}");
     wait::until("all are heard", || server.metric(r#"pilotlight_webhooks_total{outcome="heard"}"#) >= 6.0);
     assert_eq!(
         (fails.heard().len(), leads.heard().len(), prompt.heard().len()),
@@ -210,24 +213,24 @@ fn a_target_that_hangs_has_its_share_and_no_more(store: &Store) {
     let file = File::with(&file);
     let server = store.serve(&[file.named()]);
     let mut caller = Party::at(server.address());
-    for number in 0..HOOKS_PER_TYPE * 6 {
+    for number in 0..MAX_WEBHOOKS_PER_TYPE * 6 {
         caller.submit("hangs", &json!({ "number": number }));
     }
-    wait::until("its share is on its way", || hangs.heard().len() == HOOKS_PER_TYPE);
+    wait::until("its share is on its way", || hangs.heard().len() == MAX_WEBHOOKS_PER_TYPE);
     let began = Instant::now();
-    for number in 0..HOOKS_PER_TYPE * 6 {
+    for number in 0..MAX_WEBHOOKS_PER_TYPE * 6 {
         caller.submit("prompt", &json!({ "number": number }));
     }
-    wait::until("the others are told", || prompt.heard().len() == HOOKS_PER_TYPE * 6);
-    assert!(began.elapsed() < HOOK_WITHIN / 2, "they waited for those that hang: {:?}", began.elapsed());
-    assert_eq!(hangs.heard().len(), HOOKS_PER_TYPE, "no more than its share");
+    wait::until("the others are told", || prompt.heard().len() == MAX_WEBHOOKS_PER_TYPE * 6);
+    assert!(began.elapsed() < WEBHOOK_TIMEOUT / 2, "they waited for those that hang: {:?}", began.elapsed());
+    assert_eq!(hangs.heard().len(), MAX_WEBHOOKS_PER_TYPE, "no more than its share");
 }
 
 /// However old it is: whoever starts without a type may have mistyped it, or begin before the others do. What is dropped
 /// after ten minutes of it, the store's own suite has.
 fn a_service_that_has_just_lost_a_webhook_drops_nothing(store: &Store) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
-    let long_ago = Timestamp::from_millis(now.as_millis() as u64).before(HOOK_UNWANTED_FOR * 2);
+    let long_ago = Timestamp::from_millis(now.as_millis() as u64).before(MAX_UNCONFIGURED_WEBHOOK_AGE * 2);
     store.visit("gone", async |store| {
         store.submit(new_of("gone", 1, long_ago), long_ago).await.expect("it is taken");
     });
@@ -280,7 +283,7 @@ fn is_told_by_the_next_after(signal: &str, store: &Store) {
         wait::until("it is told again", || hearer.heard().len() == 2);
         assert_eq!(deliveries(&hearer.heard()).len(), 1, "it keeps its name");
     }
-    assert!(began.elapsed() < HOOK_LEASE * 2, "{:?}", began.elapsed());
+    assert!(began.elapsed() < WEBHOOK_LEASE * 2, "{:?}", began.elapsed());
 }
 
 fn every_job_whose_submission_was_answered_is_told_of_at_least_once(store: &Store) {

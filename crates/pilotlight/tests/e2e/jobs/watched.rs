@@ -181,7 +181,7 @@ fn beyond_so_many_who_watch_the_next_is_told_so_and_room_comes_back() {
     let server = Store::sqlite().serve(&[]);
     let id = submit(&server);
     let watchers: Vec<_> =
-        (0..pilotlight_core::limits::JOB_WATCHERS).map(|_| Events::of(server.connect(), &id)).collect();
+        (0..pilotlight_core::limits::MAX_JOB_STREAMS).map(|_| Events::of(server.connect(), &id)).collect();
     let refused = server.connect().get(&format!("/api/jobs/{id}/events"));
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     drop(watchers);
