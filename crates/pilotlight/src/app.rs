@@ -19,13 +19,13 @@ use crate::clock::Clock;
 use crate::config::{self, Ack, Config, OfferLog, OnOff, Order, Server, WarmStart};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
 use crate::http::auth::Auth;
-use crate::http::jobs::events::Watchers;
-use crate::http::live::board::About;
-use crate::http::live::feed::Feed;
+use crate::http::body_budget::BodyBudget;
+use crate::http::body_limits::BodyLimits;
+use crate::http::dashboard_stream::broadcaster::Broadcaster;
+use crate::http::dashboard_stream::state::DashboardInfo;
+use crate::http::jobs::events::JobStreamLimit;
 use crate::http::rate_limit::RateLimits;
-use crate::http::room::Room;
-use crate::http::router::{Handles, Parts, Service, Told};
-use crate::http::sizes::Sizes;
+use crate::http::router::{ConnectTimeouts, HttpState, RouteGroups, Service};
 use crate::http::token::Tokens;
 use crate::jobs::Jobs;
 use crate::net::ack;
@@ -52,7 +52,7 @@ pub struct App {
     tls: bool,
     grace: Duration,
     dispatcher: Arc<Dispatcher>,
-    feed: Arc<Feed>,
+    dashboard_broadcaster: Arc<Broadcaster>,
     jobs: Option<Arc<Jobs>>,
     connections: Connections,
     tasks: JoinSet<()>,
@@ -84,7 +84,7 @@ impl App {
         let (event_sender, watching) = Watching::start(config, clock, &metrics)?;
         let settings = settings(&config.warm_start, ack_mode, connections.at_most());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), event_sender);
-        let told = told(&config.warm_start);
+        let connect_timeouts = connect_timeouts(&config.warm_start);
         let wanted = |part| only.is_none_or(|only| only.contains(&part));
         let mut tasks = JoinSet::new();
         let jobs = if wanted(Part::Jobs) {
@@ -93,40 +93,40 @@ impl App {
             None
         };
         let serves = Serves { warm_starts: wanted(Part::WarmStart), jobs: jobs.is_some() };
-        let about = About::new(ack_mode, serves, told, address);
-        let feed = Feed::new(Arc::clone(&dispatcher), jobs.clone(), clock, about);
-        let handles = Handles {
+        let info = DashboardInfo::new(ack_mode, serves, connect_timeouts, address);
+        let dashboard_broadcaster = Broadcaster::new(Arc::clone(&dispatcher), jobs.clone(), clock, info);
+        let state = HttpState {
             dispatcher: Arc::clone(&dispatcher),
             jobs: jobs.clone(),
-            watchers: Watchers::default(),
-            sizes: sizes(&config.jobs),
+            job_streams: JobStreamLimit::default(),
+            body_limits: body_limits(&config.jobs),
             auth: Auth::new(&config.auth, server),
             rate_limits: RateLimits::new(config.jobs.rates()),
-            room: Room::default(),
+            body_budget: BodyBudget::default(),
             tokens: Tokens::new(&config.warm_start, metrics.tokens()),
-            feed: Arc::clone(&feed),
+            dashboard_broadcaster: Arc::clone(&dashboard_broadcaster),
             metrics,
             connections: connections.clone(),
             clock,
-            told,
+            connect_timeouts,
             listens: address,
         };
         tasks.spawn(Arc::clone(&dispatcher).keep());
-        tasks.spawn(Arc::clone(&feed).keep());
+        tasks.spawn(Arc::clone(&dashboard_broadcaster).run_updates());
         if let Some(jobs) = &jobs {
-            tasks.spawn(Arc::clone(&feed).count(Arc::clone(jobs)));
+            tasks.spawn(Arc::clone(&dashboard_broadcaster).run_counts(Arc::clone(jobs)));
         }
         tasks.spawn(connections.clone().watch());
         if let Some(tls) = &tls {
             tasks.spawn(Arc::clone(tls).reload_certificates());
         }
-        let handles = Arc::new(handles);
-        let (clients, operators) = parts(wanted);
-        let here = if control.is_some() { clients } else { clients.and(operators) };
-        let service = Service::new(Arc::clone(&handles), here);
+        let state = Arc::new(state);
+        let (clients, operators) = route_groups(wanted);
+        let here = if control.is_some() { clients } else { clients.union(operators) };
+        let service = Service::new(Arc::clone(&state), here);
         tasks.spawn(connections.clone().accept(main, tls.clone(), service));
         if let Some(control) = control {
-            let service = Service::new(handles, operators);
+            let service = Service::new(state, operators);
             tasks.spawn(connections.clone().accept(control, tls.clone(), service));
         }
         let (control, tls) = (control_address, tls.is_some());
@@ -136,7 +136,7 @@ impl App {
             tls,
             grace: server.grace,
             dispatcher,
-            feed,
+            dashboard_broadcaster,
             jobs,
             connections,
             tasks,
@@ -174,7 +174,7 @@ impl App {
     /// grace.
     pub async fn stop(mut self) {
         self.connections.stop();
-        self.feed.stop();
+        self.dashboard_broadcaster.stop();
         let closed = self.dispatcher.drain() + self.jobs.as_ref().map_or(0, |jobs| jobs.drain());
         tracing::info!(polls = closed, "stopping");
         let settled = async {
@@ -235,10 +235,11 @@ pub enum Part {
 }
 
 /// What clients are answered, and what operators are. The dashboard's page submits and watches jobs where it is served.
-fn parts(wanted: impl Fn(Part) -> bool) -> (Parts, Parts) {
+fn route_groups(wanted: impl Fn(Part) -> bool) -> (RouteGroups, RouteGroups) {
     let (warm_start, jobs, control) = (wanted(Part::WarmStart), wanted(Part::Jobs), wanted(Part::Dashboard));
-    let clients = Parts { warm_start, jobs, job_runners: jobs, ..Parts::default() };
-    let operators = Parts { control, jobs_admin: jobs, jobs: jobs && control, ..Parts::default() };
+    let clients = RouteGroups { warm_start, jobs, job_runners: jobs, ..RouteGroups::default() };
+    let operators =
+        RouteGroups { control, jobs_admin: jobs, jobs: jobs && control, ..RouteGroups::default() };
     (clients, operators)
 }
 
@@ -308,13 +309,13 @@ fn settings(config: &WarmStart, ack_mode: AckMode, connections: usize) -> Settin
     }
 }
 
-const fn told(config: &WarmStart) -> Told {
-    Told { connection_timeout: config.connection_timeout, keepalive: config.keepalive }
+const fn connect_timeouts(config: &WarmStart) -> ConnectTimeouts {
+    ConnectTimeouts { connection_timeout: config.connection_timeout, keepalive: config.keepalive }
 }
 
-const fn sizes(config: &config::Jobs) -> Sizes {
+const fn body_limits(config: &config::Jobs) -> BodyLimits {
     let limits = &config.limits;
-    Sizes {
+    BodyLimits {
         input: limits.input_bytes,
         output: limits.output_bytes,
         console: limits.console_bytes,

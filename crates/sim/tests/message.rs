@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fastrand::Rng;
 use hyper::header::HeaderMap;
-use pilotlight::http::convert::{self, Wish};
+use pilotlight::http::convert::{self, OfferBody};
 use pilotlight_core::pool::PoolKey;
 use pilotlight_sim::corpus::Corpus;
 use pilotlight_sim::soak::either;
@@ -44,9 +44,9 @@ fn key_in_message(number: &str) -> Option<PoolKey> {
         r#"{{"dequeuedMessage":{{"deployment":{{"friendlyId":"d"}},"backgroundWorker":{{"version":"1"}},
         "run":{{"machine":{{"cpu":{number},"memory":{number}}}}}}}}}"#
     );
-    match convert::wish(&Bytes::from(body)) {
-        Ok(Wish::Run(run)) => Some(run.key),
-        Ok(Wish::Undeployed) | Err(_) => None,
+    match convert::offer_body(&Bytes::from(body)) {
+        Ok(OfferBody::Run(run)) => Some(run.key),
+        Ok(OfferBody::Undeployed) | Err(_) => None,
     }
 }
 

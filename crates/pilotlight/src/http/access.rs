@@ -11,32 +11,32 @@ use hyper::header::{HOST, HeaderMap, ORIGIN};
 use pilotlight_core::access::{AccessDenied, Caller, PeerOrigin, Permission, WebOrigin, authorize};
 use pilotlight_core::rate_limit::RateClass;
 
-use super::error::Refusal;
+use super::error::ApiError;
 use super::rate_limit;
-use super::router::Handles;
+use super::router::HttpState;
 use crate::net::conn::Conn;
 
 /// What a route is for.
 #[derive(Debug, Clone)]
-pub struct Guard {
+pub struct RouteGuard {
     /// Who knows.
-    pub handles: Arc<Handles>,
+    pub state: Arc<HttpState>,
     /// What is asked for.
     pub permission: Permission,
     /// What it counts as, where it may not be asked for too often.
-    pub kind: Option<RateClass>,
+    pub rate_class: Option<RateClass>,
 }
 
 /// Refuses whoever may not, or asks too often.
-pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let Guard { handles, permission, kind } = guard;
-    if let Err(denied) = may(&handles, permission, &request) {
-        return Refusal::from(denied).into_response();
+pub async fn guard(State(guard): State<RouteGuard>, request: Request, next: Next) -> Response {
+    let RouteGuard { state, permission, rate_class } = guard;
+    if let Err(denied) = may(&state, permission, &request) {
+        return ApiError::from(denied).into_response();
     }
-    if let Some(kind) = kind
-        && let Err(too_often) = rate_limit::check(&handles, kind, &request)
+    if let Some(rate_class) = rate_class
+        && let Err(exceeded) = rate_limit::check(&state, rate_class, &request)
     {
-        return too_often.into_response();
+        return exceeded.into_response();
     }
     next.run(request).await
 }
@@ -46,23 +46,23 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
 /// # Errors
 /// Why not.
 pub fn may<B>(
-    handles: &Handles,
+    state: &HttpState,
     permission: Permission,
     request: &hyper::Request<B>,
 ) -> Result<(), AccessDenied> {
     let peer = request.extensions().get::<Arc<Conn>>().expect("the accept loop put it in").peer().ip();
-    authorize(permission, handles.auth.keys(), caller(handles, peer, request.uri(), request.headers()))
+    authorize(permission, state.auth.keys(), caller(state, peer, request.uri(), request.headers()))
 }
 
-fn caller(handles: &Handles, peer: IpAddr, target: &Uri, headers: &HeaderMap) -> Caller {
-    let (host, auth) = (host(target, headers), &handles.auth);
+fn caller(state: &HttpState, peer: IpAddr, target: &Uri, headers: &HeaderMap) -> Caller {
+    let (host, auth) = (host(target, headers), &state.auth);
     let client = auth.client(peer, headers);
     Caller {
         network_is_allowed: client.is_some_and(|client| auth.may_use_the_protocol(client)),
         peer_origin: peer_origin(peer, host, auth.is_forwarded(peer, headers)),
         web_origin: web_origin(host, headers),
-        key: handles.auth.bearer(headers),
-        session: handles.auth.sessions.shown(headers, handles.clock.now()),
+        key: state.auth.bearer(headers),
+        session: state.auth.sessions.shown(headers, state.clock.now()),
     }
 }
 

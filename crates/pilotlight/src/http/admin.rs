@@ -14,44 +14,44 @@ use pilotlight_wire::admin::{Retire, Retired};
 use pilotlight_wire::object::Object;
 
 use super::body;
-use super::error::{Refusal, json};
-use super::router::Handles;
+use super::error::{ApiError, json};
+use super::router::HttpState;
 
 /// `POST`
-pub async fn retire(State(handles): State<Arc<Handles>>, body: Body) -> Response {
-    match retire_or_refuse(&handles, body).await {
+pub async fn retire(State(state): State<Arc<HttpState>>, body: Body) -> Response {
+    match retire_or_refuse(&state, body).await {
         Ok(retired) => json(StatusCode::OK, &retired),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn retire_or_refuse(handles: &Handles, body: Body) -> Result<Retired, Refusal> {
+async fn retire_or_refuse(state: &HttpState, body: Body) -> Result<Retired, ApiError> {
     let body = body::read(body, SMALL_BODY_BYTES).await?;
-    let Object(wish): Object<Retire> = serde_json::from_slice(&body).map_err(|_| {
-        Refusal::bad_request("expected JSON with deployment, version or runner (texts), and perhaps for_ms")
+    let Object(request): Object<Retire> = serde_json::from_slice(&body).map_err(|_| {
+        ApiError::bad_request("expected JSON with deployment, version or runner (texts), and perhaps for_ms")
     })?;
-    let within = wish.for_ms.map_or(DEFAULT_RETIREMENT, Duration::from_millis);
+    let within = request.for_ms.map_or(DEFAULT_RETIREMENT, Duration::from_millis);
     if within > MAX_RETIREMENT {
         let text = format!("for_ms is more than {} days", MAX_RETIREMENT.as_secs() / 86_400);
-        return Err(Refusal::bad_request(text));
+        return Err(ApiError::bad_request(text));
     }
-    let (retired, until) = handles.dispatcher.retire(who(&wish)?, within);
+    let (retired, until) = state.dispatcher.retire(who(&request)?, within);
     tracing::info!(retired, "retired runners");
-    Ok(Retired { retired, until: handles.clock.epoch_ms(until) })
+    Ok(Retired { retired, until: state.clock.epoch_ms(until) })
 }
 
-fn who(wish: &Retire) -> Result<RunnerFilter, Refusal> {
-    let deployment = named("deployment", wish.deployment.as_deref(), DeploymentId::parse)?;
-    let version = named("version", wish.version.as_deref(), Version::parse)?;
-    let runner = named("runner", wish.runner.as_deref(), RunnerId::parse)?;
+fn who(request: &Retire) -> Result<RunnerFilter, ApiError> {
+    let deployment = named("deployment", request.deployment.as_deref(), DeploymentId::parse)?;
+    let version = named("version", request.version.as_deref(), Version::parse)?;
+    let runner = named("runner", request.runner.as_deref(), RunnerId::parse)?;
     RunnerFilter::new(deployment, version, runner)
-        .ok_or_else(|| Refusal::bad_request("name whom to retire: a deployment, a version or a runner"))
+        .ok_or_else(|| ApiError::bad_request("name whom to retire: a deployment, a version or a runner"))
 }
 
 fn named<T>(
     name: &str,
     text: Option<&str>,
     parse: impl Fn(&str) -> Result<T, BadId>,
-) -> Result<Option<T>, Refusal> {
-    text.map(|text| parse(text).map_err(|why| Refusal::bad_request(format!("{name} {why}")))).transpose()
+) -> Result<Option<T>, ApiError> {
+    text.map(|text| parse(text).map_err(|why| ApiError::bad_request(format!("{name} {why}")))).transpose()
 }

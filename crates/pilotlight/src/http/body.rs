@@ -7,20 +7,20 @@ use hyper::body::Body as _;
 use pilotlight_core::limits::BODY_TIMEOUT;
 use tokio::time::timeout;
 
-use super::error::Refusal;
+use super::error::ApiError;
 
 /// Reads it, up to `limit` bytes.
 ///
 /// # Errors
 /// A refusal that says which limit was passed.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     if body.size_hint().lower() > limit as u64 {
-        return Err(Refusal::too_large(limit));
+        return Err(ApiError::too_large(limit));
     }
     match timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
-        Err(_) => Err(Refusal::too_slow(BODY_TIMEOUT)),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_large(limit)),
-        Ok(Err(_)) => Err(Refusal::bad_request("the body ended early or is not well framed")),
+        Err(_) => Err(ApiError::too_slow(BODY_TIMEOUT)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(limit)),
+        Ok(Err(_)) => Err(ApiError::bad_request("the body ended early or is not well framed")),
         Ok(Ok(body)) => Ok(body.to_bytes()),
     }
 }

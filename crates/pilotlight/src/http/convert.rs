@@ -17,7 +17,7 @@ use pilotlight_wire::dashboard;
 use pilotlight_wire::object::Object;
 use pilotlight_wire::warm_start::{DequeuedMessage, Offer, header};
 
-use super::error::{Keeping, Refusal, head};
+use super::error::{ApiError, ConnectionReuse, head};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Waiting;
 use crate::dispatch::offer::Run;
@@ -38,7 +38,7 @@ impl Headers for HeaderMap {
 ///
 /// # Errors
 /// A refusal that names the header.
-pub fn poll(headers: &impl Headers) -> Result<(PoolKey, Runner), Refusal> {
+pub fn poll(headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
     let deployment = required(headers, header::DEPLOYMENT_ID)?;
     let version = required(headers, header::DEPLOYMENT_VERSION)?;
     let runner = required(headers, header::CONTROLLER_ID)?;
@@ -63,14 +63,14 @@ pub fn trace(headers: &impl Headers) -> Option<TraceParent> {
     TraceParent::parse(value)
 }
 
-pub(super) fn required<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, Refusal> {
+pub(super) fn required<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, ApiError> {
     optional(headers, name)?.ok_or_else(|| bad(name, "is missing"))
 }
 
 pub(super) fn optional<'a>(
     headers: &'a impl Headers,
     name: &'static str,
-) -> Result<Option<&'a str>, Refusal> {
+) -> Result<Option<&'a str>, ApiError> {
     let mut values = headers.values(name);
     let value = values.next();
     if values.next().is_some() {
@@ -84,18 +84,18 @@ fn ascii(value: &[u8]) -> Option<&str> {
     printable.then(|| std::str::from_utf8(value).ok())?
 }
 
-fn amount(headers: &impl Headers, name: &'static str) -> Result<Amount, Refusal> {
+fn amount(headers: &impl Headers, name: &'static str) -> Result<Amount, ApiError> {
     let text = optional(headers, name)?.unwrap_or("0");
     Amount::parse(text).map_err(|why| bad(name, why))
 }
 
-pub(super) fn bad(what: &str, why: impl std::fmt::Display) -> Refusal {
-    Refusal::bad_request(format!("{what} {why}"))
+pub(super) fn bad(what: &str, why: impl std::fmt::Display) -> ApiError {
+    ApiError::bad_request(format!("{what} {why}"))
 }
 
 /// What an offer's body says.
 #[derive(Debug)]
-pub enum Wish {
+pub enum OfferBody {
     /// A run that runners may wait for.
     Run(Run),
     /// A run without a deployment: no runner can wait for it.
@@ -106,18 +106,18 @@ pub enum Wish {
 ///
 /// # Errors
 /// A refusal that names the field.
-pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
+pub fn offer_body(body: &Bytes) -> Result<OfferBody, ApiError> {
     let text = std::str::from_utf8(body).map_err(|_| bad("the body", "is not UTF-8"))?;
     let (message, json) = match bare_message(text) {
         Some(bare) => bare,
         None => message(text)?,
     };
     if json.len() > RUN_BYTES {
-        return Err(Refusal::too_large(RUN_BYTES));
+        return Err(ApiError::too_large(RUN_BYTES));
     }
     let Object(message) = message;
     let Some(deployment) = message.deployment.and_then(|Object(deployment)| deployment.friendly_id) else {
-        return Ok(Wish::Undeployed);
+        return Ok(OfferBody::Undeployed);
     };
     let run = message.run.as_ref().map(|Object(run)| run);
     let machine = run.and_then(|run| run.machine).map(|Object(machine)| machine).unwrap_or_default();
@@ -131,8 +131,8 @@ pub fn wish(body: &Bytes) -> Result<Wish, Refusal> {
     };
     let id = RunId::parse(id).map_err(|why| bad("run.friendlyId", why))?;
     let message = body.slice_ref(json.as_bytes());
-    let head = head(StatusCode::OK, message.len(), Keeping::Open).freeze();
-    Ok(Wish::Run(Run { id, key, head, message, trace: None }))
+    let head = head(StatusCode::OK, message.len(), ConnectionReuse::KeepAlive).freeze();
+    Ok(OfferBody::Run(Run { id, key, head, message, trace: None }))
 }
 
 /// The message of a body that is nothing but its envelope, as supervisors send it: read in one pass.
@@ -143,13 +143,13 @@ fn bare_message(body: &str) -> Option<(Object<DequeuedMessage<'_>>, &str)> {
 }
 
 /// The message of any other body.
-fn message(body: &str) -> Result<(Object<DequeuedMessage<'_>>, &str), Refusal> {
+fn message(body: &str) -> Result<(Object<DequeuedMessage<'_>>, &str), ApiError> {
     let Object(offer): Object<Offer<'_>> = parse(body, "the body is no offer")?;
     let json = offer.dequeued_message.ok_or_else(|| bad("dequeuedMessage", "is missing"))?.get();
     Ok((parse(json, "dequeuedMessage is no run")?, json))
 }
 
-fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str, what: &str) -> Result<T, Refusal> {
+fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str, what: &str) -> Result<T, ApiError> {
     serde_json::from_str(json).map_err(|error| bad(what, describe(&error)))
 }
 

@@ -12,31 +12,31 @@ use pilotlight_core::time::{Moment, millis};
 use pilotlight_wire::dashboard::{Cleared, Config, Dashboard, Page, Pagination, Stats};
 
 use super::convert;
-use super::error::{Refusal, json};
-use super::router::{Handles, Told};
+use super::error::{ApiError, json};
+use super::router::{ConnectTimeouts, HttpState};
 use crate::dispatch::dispatcher::View;
 
 /// `GET`
 pub async fn read(
-    State(handles): State<Arc<Handles>>,
+    State(state): State<Arc<HttpState>>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Response {
     let Ok(Query(page)) = page else {
-        return Refusal::bad_request("page and limit are whole numbers from 1").into_response();
+        return ApiError::bad_request("page and limit are whole numbers from 1").into_response();
     };
-    let now = handles.clock.now();
-    let dashboard = handles.dispatcher.read(|view| dashboard(&handles, &view, page, now));
+    let now = state.clock.now();
+    let dashboard = state.dispatcher.read(|view| dashboard(&state, &view, page, now));
     json(StatusCode::OK, &dashboard)
 }
 
 /// `DELETE`
-pub async fn clear(State(handles): State<Arc<Handles>>) -> Response {
-    handles.dispatcher.clear_history();
+pub async fn clear(State(state): State<Arc<HttpState>>) -> Response {
+    state.dispatcher.clear_history();
     json(StatusCode::OK, &Cleared { success: true })
 }
 
-fn dashboard(handles: &Handles, view: &View<'_>, page: Page, now: Moment) -> Dashboard {
-    let clock = handles.clock;
+fn dashboard(state: &HttpState, view: &View<'_>, page: Page, now: Moment) -> Dashboard {
+    let clock = state.clock;
     let history = view.history();
     let pagination = pagination(page, history.len() as u64);
     let skip = (pagination.page - 1).saturating_mul(pagination.limit);
@@ -46,7 +46,7 @@ fn dashboard(handles: &Handles, view: &View<'_>, page: Page, now: Moment) -> Das
         executing_runners: view.executing().iter().map(|run| convert::executing(run, now, clock)).collect(),
         recent_matches: shown.map(|offered| convert::offered(offered, clock)).collect(),
         pagination,
-        config: config(handles.told, handles.listens),
+        config: config(state.connect_timeouts, state.listens),
         stats: stats(view),
         timestamp: clock.epoch_ms(now),
     }
@@ -67,10 +67,10 @@ fn pagination(page: Page, total: u64) -> Pagination {
 }
 
 /// Settings in force.
-pub(super) fn config(told: Told, listens: SocketAddr) -> Config {
+pub(super) fn config(connect_timeouts: ConnectTimeouts, listens: SocketAddr) -> Config {
     Config {
-        connection_timeout_ms: millis(told.connection_timeout),
-        keepalive_ms: millis(told.keepalive),
+        connection_timeout_ms: millis(connect_timeouts.connection_timeout),
+        keepalive_ms: millis(connect_timeouts.keepalive),
         port: listens.port(),
         host: listens.ip().to_string(),
     }

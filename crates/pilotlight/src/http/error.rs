@@ -18,12 +18,12 @@ use crate::telemetry::log_throttle::LogThrottle;
 
 /// A request that is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ApiError {
     status: StatusCode,
     text: String,
 }
 
-impl Refusal {
+impl ApiError {
     /// Its status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -99,7 +99,7 @@ impl Refusal {
     }
 }
 
-impl From<AccessDenied> for Refusal {
+impl From<AccessDenied> for ApiError {
     fn from(denied: AccessDenied) -> Self {
         match denied {
             AccessDenied::NoKey
@@ -121,7 +121,7 @@ impl From<AccessDenied> for Refusal {
 static STORE_FAILED: LogThrottle = LogThrottle::new();
 
 /// A store that does not answer now may later. What its database says stays in the log.
-impl From<Error> for Refusal {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         if let Some(suppressed) = STORE_FAILED.allow() {
             tracing::warn!(error = chain(&error), unsaid = suppressed, "the store failed");
@@ -142,7 +142,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let header = match self.status {
             StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer")),
@@ -159,14 +159,14 @@ impl IntoResponse for Refusal {
 
 /// Somebody asks too often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooOften {
+pub struct RateLimitExceeded {
     /// For how long not to ask.
     pub wait: Duration,
     /// When to ask again: milliseconds since 1970.
     pub until: u64,
 }
 
-impl IntoResponse for TooOften {
+impl IntoResponse for RateLimitExceeded {
     fn into_response(self) -> Response {
         let seconds = self.wait.as_millis().div_ceil(1000).max(1);
         let error = format!("too many requests; ask again in {seconds} s");
@@ -196,8 +196,8 @@ impl Reply {
     }
 }
 
-impl From<Refusal> for Reply {
-    fn from(refusal: Refusal) -> Self {
+impl From<ApiError> for Reply {
+    fn from(refusal: ApiError) -> Self {
         Self::json(refusal.status, &Refused { error: refusal.text })
     }
 }
@@ -214,13 +214,13 @@ impl IntoResponse for Reply {
 /// A path we do not know.
 pub async fn no_such_path() -> Response {
     let text = "there is no such path; see /health, /connect, /warm-start, /api/openapi.json, /api/dashboard, /metrics";
-    Refusal { status: StatusCode::NOT_FOUND, text: text.into() }.into_response()
+    ApiError { status: StatusCode::NOT_FOUND, text: text.into() }.into_response()
 }
 
 /// A path we know, called by another method.
 pub async fn no_such_method() -> Response {
     let text = "this path does not answer that method";
-    Refusal { status: StatusCode::METHOD_NOT_ALLOWED, text: text.into() }.into_response()
+    ApiError { status: StatusCode::METHOD_NOT_ALLOWED, text: text.into() }.into_response()
 }
 
 /// A JSON answer.
@@ -230,7 +230,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
 
 /// The head of a JSON answer with a body of so many bytes, for whoever writes it without HTTP's machinery.
 #[must_use]
-pub fn head(status: StatusCode, body_bytes: usize, keeping: Keeping) -> BytesMut {
+pub fn head(status: StatusCode, body_bytes: usize, reuse: ConnectionReuse) -> BytesMut {
     let mut head = BytesMut::with_capacity(HEAD_CAPACITY);
     head.extend_from_slice(b"HTTP/1.1 ");
     head.extend_from_slice(status.as_str().as_bytes());
@@ -240,18 +240,18 @@ pub fn head(status: StatusCode, body_bytes: usize, keeping: Keeping) -> BytesMut
     head.extend_from_slice(body_bytes.to_string().as_bytes());
     head.extend_from_slice(b"\r\ndate: ");
     head.extend_from_slice(Date::now().as_bytes());
-    head.extend_from_slice(match keeping {
-        Keeping::Open => b"\r\n\r\n",
-        Keeping::Close => b"\r\nconnection: close\r\n\r\n",
+    head.extend_from_slice(match reuse {
+        ConnectionReuse::KeepAlive => b"\r\n\r\n",
+        ConnectionReuse::Close => b"\r\nconnection: close\r\n\r\n",
     });
     head
 }
 
 /// What becomes of the connection after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeping {
+pub enum ConnectionReuse {
     /// It is kept for the next request.
-    Open,
+    KeepAlive,
     /// It is closed.
     Close,
 }
@@ -269,7 +269,7 @@ mod tests {
     async fn who_asks_too_often_is_told_when_to_ask_again() {
         for (millis, seconds) in [(1, "1"), (1000, "1"), (1001, "2"), (59_001, "60")] {
             let wait = Duration::from_millis(millis);
-            let response = TooOften { wait, until: 1_700_000_000_000 }.into_response();
+            let response = RateLimitExceeded { wait, until: 1_700_000_000_000 }.into_response();
             assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
             assert_eq!(response.headers()[RETRY_AFTER], seconds);
             let body = to_bytes(response.into_body(), 1024).await.unwrap();

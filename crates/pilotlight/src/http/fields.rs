@@ -8,7 +8,7 @@ use pilotlight_core::limits::{ID_BYTES, JSON_DEPTH};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
-use super::error::Refusal;
+use super::error::ApiError;
 
 /// The largest whole number that every reader of JSON holds exactly.
 pub const EXACT: u64 = (1 << 53) - 1;
@@ -29,20 +29,20 @@ impl<'a> Field<'a> {
 
     /// It must be there, and is not.
     #[must_use]
-    pub fn missing(self) -> Refusal {
+    pub fn missing(self) -> ApiError {
         self.bad("is missing")
     }
 
     /// It is there, but cannot be meant.
-    pub fn bad(self, why: impl fmt::Display) -> Refusal {
-        Refusal::bad_request(format!("{} {why}", self.name))
+    pub fn bad(self, why: impl fmt::Display) -> ApiError {
+        ApiError::bad_request(format!("{} {why}", self.name))
     }
 
     /// A text that is kept as a name.
     ///
     /// # Errors
     /// It is no text, or one that cannot be kept.
-    pub fn text(self) -> Result<Option<String>, Refusal> {
+    pub fn text(self) -> Result<Option<String>, ApiError> {
         self.raw.map(|raw| text(raw).map_err(|why| self.bad(why))).transpose()
     }
 
@@ -50,7 +50,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// It is no name.
-    pub fn name(self) -> Result<Option<String>, Refusal> {
+    pub fn name(self) -> Result<Option<String>, ApiError> {
         self.raw.map(|raw| name(raw).map_err(|why| self.bad(why))).transpose()
     }
 
@@ -59,7 +59,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// It is no text, or too long.
-    pub fn prose(self, at_most: usize) -> Result<Option<String>, Refusal> {
+    pub fn prose(self, at_most: usize) -> Result<Option<String>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         let Ok(Prose(prose)) = serde_json::from_str(raw.get()) else { return Err(self.bad(NO_TEXT)) };
         if prose.len() > at_most {
@@ -72,7 +72,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// It is none within the range.
-    pub fn whole(self, range: RangeInclusive<u64>) -> Result<Option<u64>, Refusal> {
+    pub fn whole(self, range: RangeInclusive<u64>) -> Result<Option<u64>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         match raw.get().parse() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
@@ -87,7 +87,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// It is none of 32 bits.
-    pub fn signed(self) -> Result<Option<i32>, Refusal> {
+    pub fn signed(self) -> Result<Option<i32>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         let (first, last) = (i32::MIN, i32::MAX);
         let number = raw.get().parse();
@@ -98,7 +98,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// It is neither.
-    pub fn flag(self) -> Result<Option<bool>, Refusal> {
+    pub fn flag(self) -> Result<Option<bool>, ApiError> {
         match self.raw.map(RawValue::get) {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
@@ -111,7 +111,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// It is neither, too long, or too deep for most readers.
-    pub fn object(self, at_most: usize) -> Result<Option<&'a str>, Refusal> {
+    pub fn object(self, at_most: usize) -> Result<Option<&'a str>, ApiError> {
         let Some(text) = self.raw.map(RawValue::get) else { return Ok(None) };
         if !text.starts_with(['{', '[']) {
             return Err(self.bad("is not an object"));
@@ -130,7 +130,7 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// It is none.
-    pub fn names(self, at_most: usize) -> Result<Option<Vec<String>>, Refusal> {
+    pub fn names(self, at_most: usize) -> Result<Option<Vec<String>>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         let list: Vec<&RawValue> =
             serde_json::from_str(raw.get()).map_err(|_| self.bad("is not a list of texts"))?;
@@ -141,7 +141,7 @@ impl<'a> Field<'a> {
         names.map(Some).map_err(|why| self.bad(format_args!("has an entry that {why}")))
     }
 
-    fn too_long(self, at_most: usize) -> Refusal {
+    fn too_long(self, at_most: usize) -> ApiError {
         self.bad(format_args!("is longer than {at_most} bytes"))
     }
 }
@@ -233,8 +233,8 @@ mod tests {
         RawValue::from_string(json.into()).unwrap()
     }
 
-    fn told<T: fmt::Debug>(got: Result<T, Refusal>) -> String {
-        got.map_or_else(Refusal::into_text, |got| format!("{got:?}"))
+    fn told<T: fmt::Debug>(got: Result<T, ApiError>) -> String {
+        got.map_or_else(ApiError::into_text, |got| format!("{got:?}"))
     }
 
     #[test]

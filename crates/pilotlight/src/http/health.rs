@@ -10,38 +10,38 @@ use pilotlight_core::time::millis;
 use pilotlight_wire::warm_start::{Connect, Health};
 
 use super::error::{Reply, json};
-use super::router::Handles;
+use super::router::HttpState;
 
 /// `GET /connect`
-pub async fn connect(State(handles): State<Arc<Handles>>) -> Reply {
-    told(&handles)
+pub async fn connect(State(state): State<Arc<HttpState>>) -> Reply {
+    connect_response(&state)
 }
 
 /// What runners are told before they wait.
 #[must_use]
-pub fn told(handles: &Handles) -> Reply {
-    let told = handles.told;
+pub fn connect_response(state: &HttpState) -> Reply {
+    let timeouts = state.connect_timeouts;
     let connect = Connect {
-        connection_timeout_ms: millis(told.connection_timeout),
-        keepalive_ms: millis(told.keepalive),
+        connection_timeout_ms: millis(timeouts.connection_timeout),
+        keepalive_ms: millis(timeouts.keepalive),
     };
     Reply::json(StatusCode::OK, &connect)
 }
 
 /// `GET /health`
-pub async fn health(State(handles): State<Arc<Handles>>) -> Response {
+pub async fn health(State(state): State<Arc<HttpState>>) -> Response {
     let (waiting, deployments, executing) =
-        handles.dispatcher.read(|view| (view.waiting(), view.deployments(), view.executing().len()));
+        state.dispatcher.read(|view| (view.waiting(), view.deployments(), view.executing().len()));
     let health = Health {
-        status: Cow::Borrowed(if handles.connections.is_stopping() { "draining" } else { "ok" }),
+        status: Cow::Borrowed(if state.connections.is_stopping() { "draining" } else { "ok" }),
         waiting_runners: waiting,
         deployments,
         executing_runners: executing,
-        waiting_for_jobs: handles.jobs.as_ref().map_or(0, |jobs| jobs.waiting()),
-        connections: handles.connections.open(),
-        ack: Cow::Borrowed(handles.dispatcher.ack_mode().as_str()),
+        waiting_for_jobs: state.jobs.as_ref().map_or(0, |jobs| jobs.waiting()),
+        connections: state.connections.open(),
+        ack: Cow::Borrowed(state.dispatcher.ack_mode().as_str()),
         version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
-        uptime_ms: handles.clock.now().as_micros() / 1000,
+        uptime_ms: state.clock.now().as_micros() / 1000,
     };
     json(StatusCode::OK, &health)
 }

@@ -1,9 +1,9 @@
 //! `/api/jobs`: what callers ask. A submission with a known end is answered at once; whoever likes may wait for the
 //! end of one under way.
 
-pub mod ask;
 pub mod events;
-pub mod tell;
+pub mod request;
+pub mod response;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,24 +16,25 @@ use pilotlight_store::{Found, Payload, Said, Submitted};
 use pilotlight_wire::jobs;
 use pilotlight_wire::warm_start::Refused;
 
-use super::asked::{Named, Pairs};
-use super::envelope::Envelope;
-use super::error::{Refusal, Reply};
-use super::router::Handles;
-use super::sizes::Sizes;
+use super::body_limits::BodyLimits;
+use super::error::{ApiError, Reply};
+use super::extract::{JobIdPath, QueryPairs};
+use super::json_body::JsonBody;
+use super::router::HttpState;
 
 /// `POST /api/jobs/check`: whether such a job is known. Changes nothing.
 #[utoipa::path(post, path = "/api/jobs/check", tag = "jobs", request_body = jobs::Check,
     responses((status = OK, description = "Whether it is known.", body = jobs::Checked)))]
-pub async fn check(State(handles): State<Arc<Handles>>, body: Body) -> Result<Reply, Refusal> {
-    let envelope = Envelope::read(&handles.room, body, Sizes::body(handles.sizes.input)).await?;
-    let key = ask::key(&envelope, handles.sizes)?;
-    drop(envelope);
-    let (found, now) = (handles.jobs().store().lookup(key).await?, handles.jobs().now());
+pub async fn check(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
+    let json_body =
+        JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(state.body_limits.input)).await?;
+    let key = request::key(&json_body, state.body_limits)?;
+    drop(json_body);
+    let (found, now) = (state.jobs().store().lookup(key).await?, state.jobs().now());
     // A failure that is not remembered is none to whoever wants to submit.
     let found = found.filter(|found| found.job.is_told(now) || found.job.status(now) == Status::Expired);
-    let checked = found.map(|found| tell::checked(found, now)).transpose()?;
-    Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(tell::nothing)))
+    let checked = found.map(|found| response::checked(found, now)).transpose()?;
+    Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(response::nothing)))
 }
 
 /// `POST /api/jobs/submit`: the result when it is known, else the job that computes it.
@@ -46,20 +47,21 @@ pub async fn check(State(handles): State<Arc<Handles>>, body: Body) -> Result<Re
         (status = OK, description = "A known one.", body = jobs::Submitted),
         (status = CONFLICT, description = "The Idempotency-Key came with another submission.", body = Refused)))]
 pub async fn submit(
-    State(handles): State<Arc<Handles>>,
-    query: Pairs,
+    State(state): State<Arc<HttpState>>,
+    query: QueryPairs,
     request: Request,
-) -> Result<Reply, Refusal> {
+) -> Result<Reply, ApiError> {
     let wait = query.wait()?;
     let (parts, body) = request.into_parts();
-    let envelope = Envelope::read(&handles.room, body, Sizes::body(handles.sizes.input)).await?;
-    let new = ask::submission(&envelope, &parts.headers, &handles)?;
-    let submitted = handles.jobs().submit(new).await?;
+    let json_body =
+        JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(state.body_limits.input)).await?;
+    let new = request::submission(&json_body, &parts.headers, &state)?;
+    let submitted = state.jobs().submit(new).await?;
     // Its room is taken until the store has it; what is waited for must not hold it.
-    drop((envelope, parts));
+    drop((json_body, parts));
     let (status, found) = taken(submitted)?;
-    let found = waited(&handles, found, wait).await?;
-    Ok(Reply::json(status, &tell::submitted(found, handles.jobs().now())?))
+    let found = waited(&state, found, wait).await?;
+    Ok(Reply::json(status, &response::submitted(found, state.jobs().now())?))
 }
 
 /// `GET /api/jobs/{id}`: where it stands.
@@ -68,14 +70,14 @@ pub async fn submit(
         (status = OK, description = "Where it stands.", body = jobs::Job),
         (status = NOT_FOUND, description = "No such job.", body = Refused)))]
 pub async fn status(
-    State(handles): State<Arc<Handles>>,
-    Named(id): Named,
-    query: Pairs,
-) -> Result<Reply, Refusal> {
+    State(state): State<Arc<HttpState>>,
+    JobIdPath(id): JobIdPath,
+    query: QueryPairs,
+) -> Result<Reply, ApiError> {
     let (id, wait) = (known(id)?, query.wait()?);
-    let found = handles.jobs().store().job(id).await?.ok_or_else(unknown)?;
-    let found = waited(&handles, found, wait).await?;
-    Ok(Reply::json(StatusCode::OK, &tell::job(found, handles.jobs().now())?))
+    let found = state.jobs().store().job(id).await?.ok_or_else(unknown)?;
+    let found = waited(&state, found, wait).await?;
+    Ok(Reply::json(StatusCode::OK, &response::job(found, state.jobs().now())?))
 }
 
 /// `POST /api/jobs/{id}/cancel`: one caller does not want it any more.
@@ -84,8 +86,11 @@ pub async fn status(
         (status = OK, description = "One caller fewer, or the job's end.", body = jobs::Cancelled),
         (status = CONFLICT, description = "It has ended.", body = jobs::Cancelled),
         (status = NOT_FOUND, description = "No such job.", body = Refused)))]
-pub async fn cancel(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
-    let said = handles.jobs().say(known(id)?, Event::Cancel(Cancel::One), Payload::default()).await?;
+pub async fn cancel(
+    State(state): State<Arc<HttpState>>,
+    JobIdPath(id): JobIdPath,
+) -> Result<Reply, ApiError> {
+    let said = state.jobs().say(known(id)?, Event::Cancel(Cancel::One), Payload::default()).await?;
     let (status, job, message) = match said {
         Said::Taken(answer) if answer.change == Change::Left => {
             (StatusCode::OK, answer.job, "one caller fewer; others still want the job".to_owned())
@@ -94,8 +99,8 @@ pub async fn cancel(State(handles): State<Arc<Handles>>, Named(id): Named) -> Re
         Said::Refused(why, job) => (StatusCode::CONFLICT, job, why.to_string()),
         Said::Unknown | Said::ConsoleFull => return Err(unknown()),
     };
-    let (success, now) = (status == StatusCode::OK, handles.jobs().now());
-    let cancelled = jobs::Cancelled { success, status: tell::status(job.status(now)), message };
+    let (success, now) = (status == StatusCode::OK, state.jobs().now());
+    let cancelled = jobs::Cancelled { success, status: response::status(job.status(now)), message };
     Ok(Reply::json(status, &cancelled))
 }
 
@@ -103,35 +108,35 @@ pub async fn cancel(State(handles): State<Arc<Handles>>, Named(id): Named) -> Re
 ///
 /// # Errors
 /// It was not taken.
-pub fn taken(submitted: Submitted) -> Result<(StatusCode, Found), Refusal> {
+pub fn taken(submitted: Submitted) -> Result<(StatusCode, Found), ApiError> {
     match submitted {
         Submitted::New(job) => Ok((StatusCode::CREATED, Found { job, end: None })),
         Submitted::Known(found) => Ok((StatusCode::OK, found)),
         Submitted::Conflict => Err(conflict()),
-        Submitted::Full(full) => Err(Refusal::unavailable(full.to_string())),
+        Submitted::Full(full) => Err(ApiError::unavailable(full.to_string())),
     }
 }
 
 /// The job once it has ended, or as it is when the wait is over.
-async fn waited(handles: &Handles, found: Found, wait: Duration) -> Result<Found, Refusal> {
+async fn waited(state: &HttpState, found: Found, wait: Duration) -> Result<Found, ApiError> {
     if wait.is_zero() || found.job.has_ended() {
         return Ok(found);
     }
     let id = found.job.id;
     drop(found);
-    handles.jobs().ended(id, wait).await?.ok_or_else(unknown)
+    state.jobs().ended(id, wait).await?.ok_or_else(unknown)
 }
 
-fn known(id: Option<JobId>) -> Result<JobId, Refusal> {
+fn known(id: Option<JobId>) -> Result<JobId, ApiError> {
     id.ok_or_else(unknown)
 }
 
 /// No job has this id.
 #[must_use]
-pub fn unknown() -> Refusal {
-    Refusal::not_found("there is no such job; it may have been deleted, or its time of keeping is over")
+pub fn unknown() -> ApiError {
+    ApiError::not_found("there is no such job; it may have been deleted, or its time of keeping is over")
 }
 
-fn conflict() -> Refusal {
-    Refusal::conflict("this Idempotency-Key came with another submission before; use a new one")
+fn conflict() -> ApiError {
+    ApiError::conflict("this Idempotency-Key came with another submission before; use a new one")
 }

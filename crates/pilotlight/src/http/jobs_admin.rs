@@ -20,13 +20,13 @@ use pilotlight_wire::jobs_admin::{
 };
 use pilotlight_wire::warm_start::Refused;
 
-use super::asked::{Named, Pairs};
 use super::convert;
-use super::envelope::Envelope;
-use super::error::{Refusal, Reply};
+use super::error::{ApiError, Reply};
+use super::extract::{JobIdPath, QueryPairs};
 use super::fields::Field;
-use super::jobs::{taken, tell, unknown};
-use super::router::Handles;
+use super::jobs::{response, taken, unknown};
+use super::json_body::JsonBody;
+use super::router::HttpState;
 use crate::jobs::Jobs;
 
 /// `GET /api/admin/jobs`: the newest first.
@@ -35,14 +35,14 @@ use crate::jobs::Jobs;
         ("status" = Option<pilotlight_wire::jobs::Status>, Query, description = "Only those."),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "At most so many; 100 when missing.")),
     responses((status = OK, description = "The newest first.", body = wire::Jobs)))]
-pub async fn list(State(handles): State<Arc<Handles>>, query: Pairs) -> Result<Reply, Refusal> {
-    let (wanted, now) = (listed(&query)?, handles.jobs().now());
-    let (jobs, total) = handles.jobs().store().jobs(wanted, now).await?;
+pub async fn list(State(state): State<Arc<HttpState>>, query: QueryPairs) -> Result<Reply, ApiError> {
+    let (wanted, now) = (listed(&query)?, state.jobs().now());
+    let (jobs, total) = state.jobs().store().jobs(wanted, now).await?;
     let jobs = jobs.iter().map(|job| row(job, now)).collect();
     Ok(Reply::json(StatusCode::OK, &wire::Jobs { jobs, total }))
 }
 
-fn listed(query: &Pairs) -> Result<Listed, Refusal> {
+fn listed(query: &QueryPairs) -> Result<Listed, ApiError> {
     let status = query.one("status")?.map(|text| {
         let status = Status::ALL.into_iter().find(|status| status.as_str() == text);
         status.ok_or_else(|| {
@@ -63,25 +63,25 @@ fn listed(query: &Pairs) -> Result<Listed, Refusal> {
     responses(
         (status = OK, description = "All that is known of it.", body = Details),
         (status = NOT_FOUND, description = "No such job.", body = Refused)))]
-pub async fn job(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
+pub async fn job(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) -> Result<Reply, ApiError> {
     let id = id.ok_or_else(unknown)?;
-    let store = handles.jobs().store();
+    let store = state.jobs().store();
     let found = store.job(id).await?.ok_or_else(unknown)?;
     let input = store.input(id).await?.ok_or_else(unknown)?;
-    Ok(Reply::json(StatusCode::OK, &details(found, input, handles.jobs().now())?))
+    Ok(Reply::json(StatusCode::OK, &details(found, input, state.jobs().now())?))
 }
 
-fn details(found: Found, input: String, now: Timestamp) -> Result<Details, Refusal> {
-    let (error_message, Found { job, end }) = (tell::error(&found), found);
+fn details(found: Found, input: String, now: Timestamp) -> Result<Details, ApiError> {
+    let (error_message, Found { job, end }) = (response::error(&found), found);
     let end = end.unwrap_or_default();
     Ok(Details {
         row: row(&job, now),
-        input_params: tell::json(input)?,
+        input_params: response::json(input)?,
         claimed_at: job.hold().map(|hold| hold.since.as_millis()),
         last_heartbeat: heard_at(&job).map(Timestamp::as_millis),
-        progress: tell::progress(&job),
+        progress: response::progress(&job),
         console_output: end.console,
-        output_data: end.output.map(tell::json).transpose()?,
+        output_data: end.output.map(response::json).transpose()?,
         error_message,
         ended_at: job.ended_at().map(Timestamp::as_millis),
         took_ms: job.took().map(millis),
@@ -100,7 +100,7 @@ fn row(job: &Job, now: Timestamp) -> Row {
     Row {
         job_id: job.id.to_string(),
         job_type: job.job_type.to_string(),
-        status: tell::status(job.status(now)),
+        status: response::status(job.status(now)),
         created_at: job.created_at.as_millis(),
         updated_at: job.updated_at.as_millis(),
         claimed_by: job.hold().map(|hold| hold.runner.to_string()),
@@ -134,15 +134,15 @@ const fn valid_until(job: &Job) -> Option<Timestamp> {
         (status = CREATED, description = "Ours: a new job with the same parameters, code version and options, whose \
             result replaces the known one.", body = jobs::Submitted),
         (status = NOT_FOUND, description = "No such job.", body = Refused)))]
-pub async fn again(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
-    let (id, jobs) = (id.ok_or_else(unknown)?, handles.jobs());
+pub async fn again(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) -> Result<Reply, ApiError> {
+    let (id, jobs) = (id.ok_or_else(unknown)?, state.jobs());
     let Found { job, .. } = jobs.store().job(id).await?.ok_or_else(unknown)?;
     let input = jobs.store().input(id).await?.ok_or_else(unknown)?;
     let options = Options { run_at: jobs.now(), ..job.options };
     let (job_type, key, freshness) = (job.job_type, job.key, Freshness::Again);
     let new = NewJob { id: jobs.new_id(), job_type, key, input, options, freshness, idempotency: None };
     let (status, found) = taken(jobs.submit(new).await?)?;
-    Ok(Reply::json(status, &tell::submitted(found, jobs.now())?))
+    Ok(Reply::json(status, &response::submitted(found, jobs.now())?))
 }
 
 /// `DELETE /api/admin/jobs/{id}`: forgets it, whatever it is about.
@@ -150,9 +150,12 @@ pub async fn again(State(handles): State<Arc<Handles>>, Named(id): Named) -> Res
     responses(
         (status = OK, description = "It is forgotten.", body = Deleted),
         (status = NOT_FOUND, description = "No such job.", body = Refused)))]
-pub async fn delete(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Reply, Refusal> {
+pub async fn delete(
+    State(state): State<Arc<HttpState>>,
+    JobIdPath(id): JobIdPath,
+) -> Result<Reply, ApiError> {
     let id = id.ok_or_else(unknown)?;
-    if handles.jobs().delete(&[id]).await?.is_empty() {
+    if state.jobs().delete(&[id]).await?.is_empty() {
         return Err(unknown());
     }
     Ok(Reply::json(StatusCode::OK, &Deleted { success: true, message: "the job is deleted".to_owned() }))
@@ -161,13 +164,13 @@ pub async fn delete(State(handles): State<Arc<Handles>>, Named(id): Named) -> Re
 /// `POST /api/admin/jobs/batch-delete`: forgets several.
 #[utoipa::path(post, path = "/api/admin/jobs/batch-delete", tag = "admin", request_body = BatchDelete,
     responses((status = OK, description = "Those that were there are forgotten.", body = BatchDeleted)))]
-pub async fn batch_delete(State(handles): State<Arc<Handles>>, body: Body) -> Result<Reply, Refusal> {
-    let envelope = Envelope::read(&handles.room, body, SMALL_BODY_BYTES).await?;
-    let texts = ids(&envelope.fields()?)?;
-    drop(envelope);
+pub async fn batch_delete(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
+    let json_body = JsonBody::read(&state.body_budget, body, SMALL_BODY_BYTES).await?;
+    let texts = ids(&json_body.fields()?)?;
+    drop(json_body);
     let parsed = |text: &String| text.parse::<JobId>().ok();
     let ids: Vec<JobId> = texts.iter().filter_map(parsed).collect();
-    let deleted = if ids.is_empty() { Vec::new() } else { handles.jobs().delete(&ids).await? };
+    let deleted = if ids.is_empty() { Vec::new() } else { state.jobs().delete(&ids).await? };
     let is_left = |text: &String| parsed(text).is_none_or(|id| !deleted.contains(&id));
     let failed: Vec<String> = texts.into_iter().filter(is_left).collect();
     let message = format!("{} deleted, {} not found", deleted.len(), failed.len());
@@ -175,7 +178,7 @@ pub async fn batch_delete(State(handles): State<Arc<Handles>>, body: Body) -> Re
     Ok(Reply::json(StatusCode::OK, &answer))
 }
 
-fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, Refusal> {
+fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, ApiError> {
     let field = Field::new("job_ids", wanted.job_ids);
     let texts = field.names(MAX_LIST_LIMIT)?.ok_or_else(|| field.missing())?;
     if texts.is_empty() { Err(field.bad("is empty")) } else { Ok(texts) }
@@ -184,9 +187,9 @@ fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, Refusal> {
 /// `GET /api/admin/runners`: the last seen first.
 #[utoipa::path(get, path = "/api/admin/runners", tag = "admin",
     responses((status = OK, description = "The last seen first.", body = wire::Runners)))]
-pub async fn runners(State(handles): State<Arc<Handles>>) -> Result<Reply, Refusal> {
-    let (runners, total) = handles.jobs().store().runners(MAX_LIST_LIMIT).await?;
-    let now = handles.jobs().now();
+pub async fn runners(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiError> {
+    let (runners, total) = state.jobs().store().runners(MAX_LIST_LIMIT).await?;
+    let now = state.jobs().now();
     let runners = runners.into_iter().map(|runner| told(runner, now)).collect();
     Ok(Reply::json(StatusCode::OK, &wire::Runners { runners, total }))
 }
@@ -198,11 +201,11 @@ pub async fn runners(State(handles): State<Arc<Handles>>) -> Result<Reply, Refus
         (status = OK, description = "It, and its last jobs.", body = RunnerDetails),
         (status = NOT_FOUND, description = "No such runner.", body = Refused)))]
 pub async fn runner(
-    State(handles): State<Arc<Handles>>,
+    State(state): State<Arc<HttpState>>,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Reply, Refusal> {
+) -> Result<Reply, ApiError> {
     let id = id.ok().and_then(|Path(id)| RunnerId::parse(&id).ok()).ok_or_else(no_runner)?;
-    let (store, now) = (handles.jobs().store(), handles.jobs().now());
+    let (store, now) = (state.jobs().store(), state.jobs().now());
     let runner = store.runner(&id).await?.ok_or_else(no_runner)?;
     let jobs = store.jobs_of(&id, MAX_RUNNER_JOBS).await?;
     let details = RunnerDetails {
@@ -213,8 +216,8 @@ pub async fn runner(
     Ok(Reply::json(StatusCode::OK, &details))
 }
 
-fn no_runner() -> Refusal {
-    Refusal::not_found("no runner registered by this id")
+fn no_runner() -> ApiError {
+    ApiError::not_found("no runner registered by this id")
 }
 
 fn told(runner: Runner, now: Timestamp) -> wire::Runner {
@@ -230,8 +233,8 @@ fn told(runner: Runner, now: Timestamp) -> wire::Runner {
 /// `GET /api/admin/stats`: how many there are.
 #[utoipa::path(get, path = "/api/admin/stats", tag = "admin",
     responses((status = OK, description = "How many there are.", body = Stats)))]
-pub async fn stats(State(handles): State<Arc<Handles>>) -> Result<Reply, Refusal> {
-    Ok(Reply::json(StatusCode::OK, &count(handles.jobs()).await?))
+pub async fn stats(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiError> {
+    Ok(Reply::json(StatusCode::OK, &count(state.jobs()).await?))
 }
 
 /// How many there are.

@@ -3,7 +3,7 @@
 
 pub mod router;
 
-pub mod front;
+pub mod fast_path;
 
 pub mod access;
 pub mod auth;
@@ -12,25 +12,25 @@ pub mod rate_limit;
 pub mod session;
 pub mod token;
 
-pub mod asked;
 pub mod body;
+pub mod body_budget;
+pub mod body_limits;
 pub mod convert;
 pub mod date;
-pub mod envelope;
 pub mod error;
+pub mod extract;
 pub mod fields;
-pub mod room;
-pub mod sizes;
+pub mod json_body;
 
 pub mod admin;
+pub mod assets;
 pub mod dashboard;
+pub mod dashboard_stream;
 pub mod health;
 pub mod jobs;
 pub mod jobs_admin;
-pub mod live;
+pub mod long_poll;
 pub mod metrics;
-pub mod next;
 pub mod openapi;
-pub mod page;
 pub mod runners;
 pub mod warm_start;

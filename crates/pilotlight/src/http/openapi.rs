@@ -16,7 +16,7 @@ use utoipa::openapi::{Content, HeaderBuilder, Ref, RefOr, Required, ResponseBuil
 use utoipa::{OpenApi, ToSchema};
 
 use super::error::Reply;
-use super::{jobs, jobs_admin, next, runners};
+use super::{jobs, jobs_admin, long_poll, runners};
 
 /// What the handlers say.
 #[derive(OpenApi)]
@@ -28,7 +28,7 @@ use super::{jobs, jobs_admin, next, runners};
     ),
     paths(
         jobs::check, jobs::submit, jobs::status, jobs::cancel, jobs::events::watch,
-        runners::register, runners::verify, runners::available, next::next, runners::claim, runners::start,
+        runners::register, runners::verify, runners::available, long_poll::next, runners::claim, runners::start,
         runners::heartbeat, runners::complete, runners::fail,
         jobs_admin::list, jobs_admin::job, jobs_admin::again, jobs_admin::delete, jobs_admin::batch_delete,
         jobs_admin::runners, jobs_admin::runner, jobs_admin::stats,

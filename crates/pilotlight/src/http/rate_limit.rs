@@ -8,8 +8,8 @@ use pilotlight_core::rate_limit::{RateClass, RateKey, RateLimiter, Rates};
 use pilotlight_wire::runner::RUNNER_ID;
 
 use super::auth::{Auth, KeyHash, hash, shown_key};
-use super::error::TooOften;
-use super::router::Handles;
+use super::error::RateLimitExceeded;
+use super::router::HttpState;
 use crate::net::conn::Conn;
 
 /// Who asked lately.
@@ -39,14 +39,18 @@ enum Asker {
 ///
 /// # Errors
 /// 429, with the time to ask again.
-pub fn check<B>(handles: &Handles, kind: RateClass, request: &hyper::Request<B>) -> Result<(), TooOften> {
+pub fn check<B>(
+    state: &HttpState,
+    kind: RateClass,
+    request: &hyper::Request<B>,
+) -> Result<(), RateLimitExceeded> {
     let peer = request.extensions().get::<Arc<Conn>>().expect("the accept loop put it in").peer().ip();
-    let counted = Counted { auth: &handles.auth, peer, headers: request.headers() };
-    let now = handles.clock.now();
-    let mut limiter = handles.rate_limits.0.lock().expect("nothing panics under this lock");
+    let counted = Counted { auth: &state.auth, peer, headers: request.headers() };
+    let now = state.clock.now();
+    let mut limiter = state.rate_limits.0.lock().expect("nothing panics under this lock");
     limiter
         .check(kind, |by| counted.asker(by), now)
-        .map_err(|again| TooOften { wait: again.since(now), until: handles.clock.epoch_ms(again) + 1 })
+        .map_err(|again| RateLimitExceeded { wait: again.since(now), until: state.clock.epoch_ms(again) + 1 })
 }
 
 /// What is known of who asks.

@@ -16,19 +16,19 @@ use pilotlight_core::access::{Permission, Scopes};
 use pilotlight_core::rate_limit::RateClass;
 use tower::Service as _;
 
-use super::access::{Guard, guard};
+use super::access::{RouteGuard, guard};
 use super::auth::Auth;
+use super::body_budget::BodyBudget;
+use super::body_limits::BodyLimits;
 use super::cors::cors;
+use super::dashboard_stream::broadcaster::Broadcaster;
+use super::dashboard_stream::events;
 use super::jobs::events as job_events;
-use super::live::events;
-use super::live::feed::Feed;
 use super::rate_limit::RateLimits;
-use super::room::Room;
-use super::sizes::Sizes;
 use super::token::Tokens;
 use super::{
-    admin, dashboard, error, front, health, jobs, jobs_admin, metrics, next, openapi, page, runners, session,
-    warm_start,
+    admin, assets, dashboard, error, fast_path, health, jobs, jobs_admin, long_poll, metrics, openapi,
+    runners, session, warm_start,
 };
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
@@ -40,17 +40,17 @@ use crate::telemetry::metrics::Metrics;
 
 /// What the handlers ask.
 #[derive(Debug)]
-pub struct Handles {
+pub struct HttpState {
     /// Matching.
     pub dispatcher: Arc<Dispatcher>,
     /// Jobs, where they are served.
     pub jobs: Option<Arc<Jobs>>,
     /// Who watches single jobs.
-    pub watchers: job_events::Watchers,
+    pub job_streams: job_events::JobStreamLimit,
     /// How much may come with a job.
-    pub sizes: Sizes,
+    pub body_limits: BodyLimits,
     /// Who watches the dashboard.
-    pub feed: Arc<Feed>,
+    pub dashboard_broadcaster: Arc<Broadcaster>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Who may.
@@ -58,7 +58,7 @@ pub struct Handles {
     /// Who asked for jobs lately.
     pub rate_limits: RateLimits,
     /// Room for large bodies.
-    pub room: Room,
+    pub body_budget: BodyBudget,
     /// How deployment tokens are read.
     pub tokens: Tokens,
     /// The connections open.
@@ -66,12 +66,12 @@ pub struct Handles {
     /// The clock.
     pub clock: Clock,
     /// What runners are told.
-    pub told: Told,
+    pub connect_timeouts: ConnectTimeouts,
     /// Where the service listens.
     pub listens: std::net::SocketAddr,
 }
 
-impl Handles {
+impl HttpState {
     /// Jobs.
     ///
     /// # Panics
@@ -84,7 +84,7 @@ impl Handles {
 
 /// What runners are told by `GET /connect`.
 #[derive(Debug, Clone, Copy)]
-pub struct Told {
+pub struct ConnectTimeouts {
     /// After how long they abort a poll and ask again.
     pub connection_timeout: Duration,
     /// After how long without a run they exit.
@@ -93,7 +93,7 @@ pub struct Told {
 
 /// What one listener answers, besides `/health`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Parts {
+pub struct RouteGroups {
     /// What runners and supervisors call.
     pub warm_start: bool,
     /// What callers of jobs call.
@@ -106,10 +106,10 @@ pub struct Parts {
     pub control: bool,
 }
 
-impl Parts {
+impl RouteGroups {
     /// These and those.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
+    pub const fn union(self, other: Self) -> Self {
         Self {
             warm_start: self.warm_start || other.warm_start,
             jobs: self.jobs || other.jobs,
@@ -121,56 +121,56 @@ impl Parts {
 }
 
 /// All paths of these parts.
-fn router(handles: &Arc<Handles>, parts: Parts) -> Router {
-    let paths = Paths { handles };
-    let mut router = paths.health().merge(paths.document());
-    if parts.warm_start {
+fn router(state: &Arc<HttpState>, groups: RouteGroups) -> Router {
+    let paths = Paths { state };
+    let mut router = paths.health().merge(paths.openapi_document());
+    if groups.warm_start {
         router = router.merge(paths.warm_start());
     } else {
-        router = router.merge(nobody_waits_here());
+        router = router.merge(close_polls());
     }
-    if parts.jobs {
+    if groups.jobs {
         router = router.merge(paths.jobs());
     }
-    if parts.job_runners {
+    if groups.job_runners {
         router = router.merge(paths.runners());
     }
-    if parts.jobs_admin {
+    if groups.jobs_admin {
         router = router.merge(paths.jobs_admin());
     }
-    if parts.control {
+    if groups.control {
         router = router.merge(paths.control()).merge(paths.page());
     }
     let router = router
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
-        .with_state(Arc::clone(handles));
-    if handles.auth.keys() == Scopes::NONE { router } else { router.layer(middleware::from_fn(cors)) }
+        .with_state(Arc::clone(state));
+    if state.auth.keys() == Scopes::NONE { router } else { router.layer(middleware::from_fn(cors)) }
 }
 
 /// The table. Each entry says what is asked for; `core::access` says who may.
 struct Paths<'a> {
-    handles: &'a Arc<Handles>,
+    state: &'a Arc<HttpState>,
 }
 
-type Routes = Router<Arc<Handles>>;
-type Methods = MethodRouter<Arc<Handles>>;
+type Routes = Router<Arc<HttpState>>;
+type Methods = MethodRouter<Arc<HttpState>>;
 
 impl Paths<'_> {
     fn health(&self) -> Routes {
-        let health = || self.asks(Permission::Protocol, get(health::health));
+        let health = || self.guarded(Permission::Protocol, get(health::health));
         Router::new().route("/health", health()).route("/api/health", health())
     }
 
     /// What can be asked. It tells of no job and no runner.
-    fn document(&self) -> Routes {
-        Router::new().route("/api/openapi.json", self.asks(Permission::DashboardPage, get(openapi::read)))
+    fn openapi_document(&self) -> Routes {
+        Router::new().route("/api/openapi.json", self.guarded(Permission::DashboardPage, get(openapi::read)))
     }
 
     /// What runners and supervisors call; they bring no credentials, and never come from a web page. A poll that
     /// may not wait is answered in its own way, so `/warm-start` asks by itself.
     fn warm_start(&self) -> Routes {
-        let connect = || self.asks(Permission::Protocol, get(health::connect));
+        let connect = || self.guarded(Permission::Protocol, get(health::connect));
         let warm_start = || {
             get(warm_start::poll)
                 .post(warm_start::offer)
@@ -186,8 +186,8 @@ impl Paths<'_> {
 
     /// What callers of jobs ask.
     fn jobs(&self) -> Routes {
-        let submit = |kind, methods| self.asks_at_times(Permission::JobsWrite, kind, methods);
-        let question = |kind, methods| self.asks_at_times(Permission::JobsRead, kind, methods);
+        let submit = |rate_class, methods| self.rate_limited(Permission::JobsWrite, rate_class, methods);
+        let question = |rate_class, methods| self.rate_limited(Permission::JobsRead, rate_class, methods);
         Router::new()
             .route("/api/jobs/check", submit(RateClass::Check, post(jobs::check)))
             .route("/api/jobs/submit", submit(RateClass::Submit, post(jobs::submit)))
@@ -198,12 +198,12 @@ impl Paths<'_> {
 
     /// What runners of jobs say.
     fn runners(&self) -> Routes {
-        let run = |kind, methods| self.asks_at_times(Permission::RunnerApi, kind, methods);
+        let run = |rate_class, methods| self.rate_limited(Permission::RunnerApi, rate_class, methods);
         Router::new()
             .route("/api/runner/register", run(RateClass::Register, post(runners::register)))
             .route("/api/runner/verify", run(RateClass::Verify, get(runners::verify)))
             .route("/api/runner/jobs/available", run(RateClass::Available, get(runners::available)))
-            .route("/api/runner/jobs/next", self.asks(Permission::RunnerApi, get(next::next)))
+            .route("/api/runner/jobs/next", self.guarded(Permission::RunnerApi, get(long_poll::next)))
             .route("/api/runner/jobs/{id}/claim", run(RateClass::Claim, post(runners::claim)))
             .route("/api/runner/jobs/{id}/start", run(RateClass::Start, post(runners::start)))
             .route("/api/runner/jobs/{id}/heartbeat", run(RateClass::Heartbeat, post(runners::heartbeat)))
@@ -213,8 +213,8 @@ impl Paths<'_> {
 
     /// What operators ask about jobs.
     fn jobs_admin(&self) -> Routes {
-        let question = |methods| self.asks_at_times(Permission::AdminRead, RateClass::AdminRead, methods);
-        let change = |methods| self.asks_at_times(Permission::AdminWrite, RateClass::AdminWrite, methods);
+        let question = |methods| self.rate_limited(Permission::AdminRead, RateClass::AdminRead, methods);
+        let change = |methods| self.rate_limited(Permission::AdminWrite, RateClass::AdminWrite, methods);
         let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
         Router::new()
             .route("/api/admin/jobs", question(get(jobs_admin::list)))
@@ -229,51 +229,51 @@ impl Paths<'_> {
     /// What operators call.
     fn control(&self) -> Routes {
         let dashboard = self
-            .asks(Permission::DashboardRead, get(dashboard::read))
-            .merge(self.asks(Permission::DashboardWrite, delete(dashboard::clear)));
+            .guarded(Permission::DashboardRead, get(dashboard::read))
+            .merge(self.guarded(Permission::DashboardWrite, delete(dashboard::clear)));
         Router::new()
             .route("/api/dashboard", dashboard)
-            .route("/api/dashboard/events", self.asks(Permission::DashboardRead, get(events::watch)))
-            .route("/api/admin/retire", self.asks(Permission::DashboardWrite, post(admin::retire)))
-            .route("/metrics", self.asks(Permission::DashboardRead, get(metrics::read)))
+            .route("/api/dashboard/events", self.guarded(Permission::DashboardRead, get(events::watch)))
+            .route("/api/admin/retire", self.guarded(Permission::DashboardWrite, post(admin::retire)))
+            .route("/metrics", self.guarded(Permission::DashboardRead, get(metrics::read)))
     }
 
     /// What holds nothing of runs and runners.
     fn page(&self) -> Routes {
         let session = get(session::read).post(session::sign_in).delete(session::sign_out);
         Router::new()
-            .route("/api/session", self.asks(Permission::DashboardPage, session))
-            .route("/", self.asks(Permission::DashboardPage, get(page::page)))
-            .route("/assets/{name}", self.asks(Permission::DashboardPage, get(page::asset)))
+            .route("/api/session", self.guarded(Permission::DashboardPage, session))
+            .route("/", self.guarded(Permission::DashboardPage, get(assets::page)))
+            .route("/assets/{name}", self.guarded(Permission::DashboardPage, get(assets::asset)))
     }
 
-    fn asks(&self, permission: Permission, methods: Methods) -> Methods {
-        self.guarded(permission, None, methods)
+    fn guarded(&self, permission: Permission, methods: Methods) -> Methods {
+        self.layered(permission, None, methods)
     }
 
     /// What may not be asked for too often.
-    fn asks_at_times(&self, permission: Permission, kind: RateClass, methods: Methods) -> Methods {
-        self.guarded(permission, Some(kind), methods)
+    fn rate_limited(&self, permission: Permission, rate_class: RateClass, methods: Methods) -> Methods {
+        self.layered(permission, Some(rate_class), methods)
     }
 
-    fn guarded(&self, permission: Permission, kind: Option<RateClass>, methods: Methods) -> Methods {
-        let handles = Arc::clone(self.handles);
-        methods.layer(middleware::from_fn_with_state(Guard { handles, permission, kind }, guard))
+    fn layered(&self, permission: Permission, rate_class: Option<RateClass>, methods: Methods) -> Methods {
+        let state = Arc::clone(self.state);
+        methods.layer(middleware::from_fn_with_state(RouteGuard { state, permission, rate_class }, guard))
     }
 }
 
 /// A runner that polls where it cannot wait must not be answered: it would exit.
-fn nobody_waits_here() -> Routes {
-    let hang_up = || get(|| async { Hangup::response() }).fallback(error::no_such_path);
-    Router::new().route("/warm-start", hang_up()).route("/api/warm-start", hang_up())
+fn close_polls() -> Routes {
+    let close_connection = || get(|| async { CloseConnection::response() }).fallback(error::no_such_path);
+    Router::new().route("/warm-start", close_connection()).route("/api/warm-start", close_connection())
 }
 
 /// A response that means: close the connection without a byte.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("closed on purpose")]
-pub struct Hangup;
+pub struct CloseConnection;
 
-impl Hangup {
+impl CloseConnection {
     /// The marked response.
     #[must_use]
     pub fn response() -> Response {
@@ -286,48 +286,48 @@ impl Hangup {
 /// The routes as the accept loop wants them.
 #[derive(Debug, Clone)]
 pub struct Service {
-    handles: Arc<Handles>,
-    parts: Parts,
+    state: Arc<HttpState>,
+    groups: RouteGroups,
     router: Router,
 }
 
 impl Service {
     /// The paths of these parts.
     #[must_use]
-    pub fn new(handles: Arc<Handles>, parts: Parts) -> Self {
-        Self { router: router(&handles, parts), handles, parts }
+    pub fn new(state: Arc<HttpState>, groups: RouteGroups) -> Self {
+        Self { router: router(&state, groups), state, groups }
     }
 }
 
 impl Serve for Service {
-    type HttpError = Hangup;
+    type HttpError = CloseConnection;
     type Body = Body;
 
     async fn fast_path(&self, conn: &Arc<Conn>, io: &mut Io) -> FastPathExit {
-        if !self.parts.warm_start {
+        if !self.groups.warm_start {
             return FastPathExit::ForHttp;
         }
-        front::serve(&self.handles, conn, io).await
+        fast_path::serve(&self.state, conn, io).await
     }
 
     /// A poll's client would exit on what HTTP's machinery answers.
     fn must_answer(start: &[u8]) -> bool {
-        front::is_poll(start)
+        fast_path::is_poll(start)
     }
 
     fn http(
         &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response, Hangup>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response, CloseConnection>> + Send + use<> {
         let answer = self.router.clone().call(request);
-        async move { hang_up_when_marked(answer.await) }
+        async move { close_when_marked(answer.await) }
     }
 }
 
-fn hang_up_when_marked(answer: Result<Response, Infallible>) -> Result<Response, Hangup> {
+fn close_when_marked(answer: Result<Response, Infallible>) -> Result<Response, CloseConnection> {
     let Ok(response) = answer;
-    match response.extensions().get::<Hangup>() {
-        Some(hangup) => Err(*hangup),
+    match response.extensions().get::<CloseConnection>() {
+        Some(close) => Err(*close),
         None => Ok(response),
     }
 }

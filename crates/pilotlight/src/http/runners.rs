@@ -1,6 +1,6 @@
 //! `/api/runner`: what runners of jobs say. Each call but the registration names its runner, and is a sign of life.
 
-pub mod word;
+pub mod runner_event;
 
 use std::sync::Arc;
 
@@ -13,29 +13,29 @@ use pilotlight_core::limits::{ID_BYTES, MAX_AVAILABLE_JOBS, MAX_RUNNER_TYPES};
 use pilotlight_store::{Handed, Payload, Said};
 use pilotlight_wire::runner::{self, Available, AvailableJob, Claimed, ClaimedJob, Registered, Verified};
 
-use super::asked::{Named, Pairs, Speaker};
+use super::body_limits::BodyLimits;
 use super::convert;
-use super::envelope::Envelope;
-use super::error::{Refusal, Reply};
+use super::error::{ApiError, Reply};
+use super::extract::{CallingRunner, JobIdPath, QueryPairs};
 use super::fields::Field;
-use super::jobs::tell;
-use super::router::Handles;
-use super::sizes::Sizes;
-use word::{Fence, Spoken};
+use super::jobs::response;
+use super::json_body::JsonBody;
+use super::router::HttpState;
+use runner_event::{LeasePresence, RunnerEvent};
 
 /// `POST /api/runner/register`: a new runner.
 #[utoipa::path(post, path = "/api/runner/register", tag = "runner", request_body = runner::Register,
     responses((status = CREATED, description = "Its identity.", body = Registered)))]
-pub async fn register(State(handles): State<Arc<Handles>>, body: Body) -> Result<Reply, Refusal> {
-    let at_most = Sizes::body(MAX_RUNNER_TYPES * ID_BYTES);
-    let envelope = Envelope::read(&handles.room, body, at_most).await?;
-    let (name, capabilities) = presented(&envelope.fields()?)?;
-    let runner = handles.jobs().register(name, capabilities).await?;
+pub async fn register(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
+    let at_most = BodyLimits::max_body_bytes(MAX_RUNNER_TYPES * ID_BYTES);
+    let json_body = JsonBody::read(&state.body_budget, body, at_most).await?;
+    let (name, capabilities) = presented(&json_body.fields()?)?;
+    let runner = state.jobs().register(name, capabilities).await?;
     let message = "send this id as X-Runner-ID from now on".to_owned();
     Ok(Reply::json(StatusCode::CREATED, &Registered { runner_id: runner.id.to_string(), message }))
 }
 
-fn presented(register: &runner::Register<'_>) -> Result<(String, Vec<String>), Refusal> {
+fn presented(register: &runner::Register<'_>) -> Result<(String, Vec<String>), ApiError> {
     let name = Field::new("name", register.name);
     let capabilities = Field::new("capabilities", register.capabilities);
     let types = capabilities.names(MAX_RUNNER_TYPES)?.ok_or_else(|| capabilities.missing())?;
@@ -47,8 +47,11 @@ fn presented(register: &runner::Register<'_>) -> Result<(String, Vec<String>), R
     responses(
         (status = OK, description = "It is registered.", body = Verified),
         (status = NOT_FOUND, description = "It is not.", body = Verified)))]
-pub async fn verify(State(handles): State<Arc<Handles>>, Speaker(runner): Speaker) -> Result<Reply, Refusal> {
-    let runner = handles.jobs().store().runner(&runner).await?;
+pub async fn verify(
+    State(state): State<Arc<HttpState>>,
+    CallingRunner(runner): CallingRunner,
+) -> Result<Reply, ApiError> {
+    let runner = state.jobs().store().runner(&runner).await?;
     let verified =
         |exists, runner_name, message: &str| Verified { exists, runner_name, message: message.to_owned() };
     Ok(match runner {
@@ -64,13 +67,13 @@ pub async fn verify(State(handles): State<Arc<Handles>>, Speaker(runner): Speake
     params(("types[]" = Option<Vec<pilotlight_wire::jobs::Name>>, Query, description = "Types of jobs that the runner can do.")),
     responses((status = OK, description = "Jobs that may be claimed.", body = Available)))]
 pub async fn available(
-    State(handles): State<Arc<Handles>>,
-    _: Speaker,
-    query: Pairs,
-) -> Result<Reply, Refusal> {
+    State(state): State<Arc<HttpState>>,
+    _: CallingRunner,
+    query: QueryPairs,
+) -> Result<Reply, ApiError> {
     let types = types(&query, MAX_RUNNER_TYPES)?;
-    let jobs = handles.jobs().store().available(&types, MAX_AVAILABLE_JOBS, handles.jobs().now()).await?;
-    let jobs: Result<_, Refusal> = jobs.into_iter().map(on_offer).collect();
+    let jobs = state.jobs().store().available(&types, MAX_AVAILABLE_JOBS, state.jobs().now()).await?;
+    let jobs: Result<_, ApiError> = jobs.into_iter().map(on_offer).collect();
     Ok(Reply::json(StatusCode::OK, &Available { jobs: jobs? }))
 }
 
@@ -78,7 +81,7 @@ pub async fn available(
 ///
 /// # Errors
 /// One of them cannot be a type, or they are too many.
-pub fn types(query: &Pairs, at_most: usize) -> Result<Vec<JobType>, Refusal> {
+pub fn types(query: &QueryPairs, at_most: usize) -> Result<Vec<JobType>, ApiError> {
     let parse = |text| JobType::parse(text).map_err(|why| convert::bad("types[]", why));
     let types: Vec<_> = query.all("types[]").map(parse).collect::<Result<_, _>>()?;
     if types.len() > at_most {
@@ -87,11 +90,11 @@ pub fn types(query: &Pairs, at_most: usize) -> Result<Vec<JobType>, Refusal> {
     Ok(types)
 }
 
-fn on_offer(Handed { job, input }: Handed) -> Result<AvailableJob, Refusal> {
+fn on_offer(Handed { job, input }: Handed) -> Result<AvailableJob, ApiError> {
     Ok(AvailableJob {
         job_id: job.id.to_string(),
         job_type: job.job_type.to_string(),
-        input_params: tell::json(input)?,
+        input_params: response::json(input)?,
         created_at: job.created_at.as_millis(),
     })
 }
@@ -102,15 +105,17 @@ fn on_offer(Handed { job, input }: Handed) -> Result<AvailableJob, Refusal> {
         (status = OK, description = "It is this runner's.", body = Claimed),
         (status = CONFLICT, description = "It is not to be had.", body = Claimed)))]
 pub async fn claim(
-    State(handles): State<Arc<Handles>>,
-    Speaker(runner): Speaker,
-    Named(id): Named,
-) -> Result<Reply, Refusal> {
-    let Some(id) = id else { return Ok(not_claimed(word::UNKNOWN)) };
+    State(state): State<Arc<HttpState>>,
+    CallingRunner(runner): CallingRunner,
+    JobIdPath(id): JobIdPath,
+) -> Result<Reply, ApiError> {
+    let Some(id) = id else { return Ok(not_claimed(runner_event::UNKNOWN_JOB)) };
     // Read before it is anybody's, so that nobody has a job without its parameters.
-    let Some(input) = handles.jobs().store().input(id).await? else { return Ok(not_claimed(word::UNKNOWN)) };
-    let input_params = tell::json(input)?;
-    Ok(match handles.jobs().say(id, Event::Claim { runner }, Payload::default()).await? {
+    let Some(input) = state.jobs().store().input(id).await? else {
+        return Ok(not_claimed(runner_event::UNKNOWN_JOB));
+    };
+    let input_params = response::json(input)?;
+    Ok(match state.jobs().say(id, Event::Claim { runner }, Payload::default()).await? {
         Said::Taken(answer) => {
             let job_type = answer.job.job_type.to_string();
             let job = Some(ClaimedJob { job_id: id.to_string(), job_type, input_params });
@@ -118,7 +123,7 @@ pub async fn claim(
             Reply::json(StatusCode::OK, &Claimed { success: true, message, job })
         }
         Said::Refused(why, _) => not_claimed(&why.to_string()),
-        Said::Unknown | Said::ConsoleFull => not_claimed(word::UNKNOWN),
+        Said::Unknown | Said::ConsoleFull => not_claimed(runner_event::UNKNOWN_JOB),
     })
 }
 
@@ -133,18 +138,22 @@ fn not_claimed(why: &str) -> Reply {
         (status = OK, description = "It is to be executed.", body = runner::Heard),
         (status = CONFLICT, description = "It is not: the lease is not in force.", body = runner::Heard)))]
 pub async fn start(
-    State(handles): State<Arc<Handles>>,
-    Speaker(runner): Speaker,
-    Named(id): Named,
+    State(state): State<Arc<HttpState>>,
+    CallingRunner(runner): CallingRunner,
+    JobIdPath(id): JobIdPath,
     body: Body,
-) -> Result<Reply, Refusal> {
-    let envelope = Envelope::read(&handles.room, body, Sizes::body(0)).await?;
-    let runner::Start { lease } = envelope.fields()?;
-    let (word, fence) = word::of(runner, lease)?;
-    if fence == Fence::None {
+) -> Result<Reply, ApiError> {
+    let json_body = JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(0)).await?;
+    let runner::Start { lease } = json_body.fields()?;
+    let (word, lease_presence) = runner_event::lease_claim(runner, lease)?;
+    if lease_presence == LeasePresence::Absent {
         return Err(Field::new("lease", lease).missing());
     }
-    word::say(&handles, Spoken { id, event: Event::Start(word), payload: Payload::default(), fence }).await
+    runner_event::apply(
+        &state,
+        RunnerEvent { id, event: Event::Start(word), payload: Payload::default(), lease_presence },
+    )
+    .await
 }
 
 /// `POST /api/runner/jobs/{id}/heartbeat`: the runner is alive.
@@ -155,19 +164,24 @@ pub async fn start(
         (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::Heard),
         (status = CONFLICT, description = "The lease is not in force.", body = runner::Heard)))]
 pub async fn heartbeat(
-    State(handles): State<Arc<Handles>>,
-    Speaker(runner): Speaker,
-    Named(id): Named,
+    State(state): State<Arc<HttpState>>,
+    CallingRunner(runner): CallingRunner,
+    JobIdPath(id): JobIdPath,
     body: Body,
-) -> Result<Reply, Refusal> {
-    let sizes = handles.sizes;
-    let envelope = Envelope::read(&handles.room, body, Sizes::body(sizes.console)).await?;
-    let heartbeat: runner::Heartbeat<'_> = envelope.fields()?;
-    let (word, fence) = word::of(runner, heartbeat.lease)?;
-    let progress = word::progress(heartbeat.progress_current, heartbeat.progress_total)?;
-    let console = word::console(heartbeat.console_output, heartbeat.console_append, sizes)?;
+) -> Result<Reply, ApiError> {
+    let body_limits = state.body_limits;
+    let json_body =
+        JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(body_limits.console)).await?;
+    let heartbeat: runner::Heartbeat<'_> = json_body.fields()?;
+    let (word, lease_presence) = runner_event::lease_claim(runner, heartbeat.lease)?;
+    let progress = runner_event::progress(heartbeat.progress_current, heartbeat.progress_total)?;
+    let console = runner_event::console(heartbeat.console_output, heartbeat.console_append, body_limits)?;
     let payload = Payload { console, ..Payload::default() };
-    word::say(&handles, Spoken { id, event: Event::Heartbeat { word, progress }, payload, fence }).await
+    runner_event::apply(
+        &state,
+        RunnerEvent { id, event: Event::Heartbeat { word, progress }, payload, lease_presence },
+    )
+    .await
 }
 
 /// `POST /api/runner/jobs/{id}/complete`: the runner has the result.
@@ -178,22 +192,26 @@ pub async fn heartbeat(
         (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::Heard),
         (status = CONFLICT, description = "The lease is not in force.", body = runner::Heard)))]
 pub async fn complete(
-    State(handles): State<Arc<Handles>>,
-    Speaker(runner): Speaker,
-    Named(id): Named,
+    State(state): State<Arc<HttpState>>,
+    CallingRunner(runner): CallingRunner,
+    JobIdPath(id): JobIdPath,
     body: Body,
-) -> Result<Reply, Refusal> {
-    let sizes = handles.sizes;
-    let at_most = Sizes::body(sizes.output + sizes.console);
-    let envelope = Envelope::read(&handles.room, body, at_most).await?;
-    let complete: runner::Complete<'_> = envelope.fields()?;
-    let (word, fence) = word::of(runner, complete.lease)?;
+) -> Result<Reply, ApiError> {
+    let body_limits = state.body_limits;
+    let at_most = BodyLimits::max_body_bytes(body_limits.output + body_limits.console);
+    let json_body = JsonBody::read(&state.body_budget, body, at_most).await?;
+    let complete: runner::Complete<'_> = json_body.fields()?;
+    let (word, lease_presence) = runner_event::lease_claim(runner, complete.lease)?;
     let field = Field::new("output_data", complete.output_data);
-    let output = field.object(sizes.output)?.ok_or_else(|| field.missing())?;
-    let console = word::console(complete.console_output, complete.console_append, sizes)?;
+    let output = field.object(body_limits.output)?.ok_or_else(|| field.missing())?;
+    let console = runner_event::console(complete.console_output, complete.console_append, body_limits)?;
     let result = Fingerprint::of_json(output);
     let payload = Payload { console, output: Some(output.to_owned()), error: None };
-    word::say(&handles, Spoken { id, event: Event::Complete { word, result }, payload, fence }).await
+    runner_event::apply(
+        &state,
+        RunnerEvent { id, event: Event::Complete { word, result }, payload, lease_presence },
+    )
+    .await
 }
 
 /// `POST /api/runner/jobs/{id}/error`: the runner could not do it.
@@ -204,20 +222,24 @@ pub async fn complete(
         (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::Heard),
         (status = CONFLICT, description = "The lease is not in force.", body = runner::Heard)))]
 pub async fn fail(
-    State(handles): State<Arc<Handles>>,
-    Speaker(runner): Speaker,
-    Named(id): Named,
+    State(state): State<Arc<HttpState>>,
+    CallingRunner(runner): CallingRunner,
+    JobIdPath(id): JobIdPath,
     body: Body,
-) -> Result<Reply, Refusal> {
-    let sizes = handles.sizes;
-    let at_most = Sizes::body(sizes.error + sizes.console);
-    let envelope = Envelope::read(&handles.room, body, at_most).await?;
-    let fail: runner::Fail<'_> = envelope.fields()?;
-    let (word, fence) = word::of(runner, fail.lease)?;
+) -> Result<Reply, ApiError> {
+    let body_limits = state.body_limits;
+    let at_most = BodyLimits::max_body_bytes(body_limits.error + body_limits.console);
+    let json_body = JsonBody::read(&state.body_budget, body, at_most).await?;
+    let fail: runner::Fail<'_> = json_body.fields()?;
+    let (word, lease_presence) = runner_event::lease_claim(runner, fail.lease)?;
     let field = Field::new("error_message", fail.error_message);
-    let error = field.prose(sizes.error)?.ok_or_else(|| field.missing())?;
-    let console = word::console(fail.console_output, fail.console_append, sizes)?;
+    let error = field.prose(body_limits.error)?.ok_or_else(|| field.missing())?;
+    let console = runner_event::console(fail.console_output, fail.console_append, body_limits)?;
     let report = Fingerprint::of_text(&error);
     let payload = Payload { console, output: None, error: Some(error) };
-    word::say(&handles, Spoken { id, event: Event::Fail { word, report }, payload, fence }).await
+    runner_event::apply(
+        &state,
+        RunnerEvent { id, event: Event::Fail { word, report }, payload, lease_presence },
+    )
+    .await
 }

@@ -22,8 +22,8 @@ use subtle::ConstantTimeEq;
 
 use super::auth::hash;
 use super::body;
-use super::error::{Refusal, json};
-use super::router::Handles;
+use super::error::{ApiError, json};
+use super::router::HttpState;
 use crate::net::conn::Conn;
 
 /// The header in which the page sends its token.
@@ -116,12 +116,12 @@ impl Sessions {
 
 /// `GET`: whether one must sign in. Without keys there is nothing to sign in to, and the session is only for its token.
 pub async fn read(
-    State(handles): State<Arc<Handles>>,
+    State(state): State<Arc<HttpState>>,
     Extension(conn): Extension<Arc<Conn>>,
     headers: HeaderMap,
 ) -> Response {
-    let (sessions, now) = (&handles.auth.sessions, handles.clock.now());
-    match (sessions.token(&headers, now), need(&handles)) {
+    let (sessions, now) = (&state.auth.sessions, state.clock.now());
+    match (sessions.token(&headers, now), need(&state)) {
         (Some(token), need) => told(need, Some(token)),
         (None, KeyNeed::NotNeeded) => opened(KeyNeed::NotNeeded, sessions.open(now), &conn),
         (None, KeyNeed::Needed) => told(KeyNeed::Needed, None),
@@ -130,7 +130,7 @@ pub async fn read(
 
 /// `POST`: signs in.
 pub async fn sign_in(
-    State(handles): State<Arc<Handles>>,
+    State(state): State<Arc<HttpState>>,
     Extension(conn): Extension<Arc<Conn>>,
     body: Body,
 ) -> Response {
@@ -139,33 +139,33 @@ pub async fn sign_in(
         Err(refusal) => return refusal.into_response(),
     };
     let Ok(key) = key else {
-        return Refusal::bad_request(r#"expected {"key": "..."}"#).into_response();
+        return ApiError::bad_request(r#"expected {"key": "..."}"#).into_response();
     };
-    match handles.auth.key(&key) {
+    match state.auth.key(&key) {
         PresentedKey::Known(scopes) if scopes.contains(Scope::Admin) => {
             tracing::info!(peer = %conn.peer(), "an operator signed in");
-            opened(KeyNeed::Needed, handles.auth.sessions.open(handles.clock.now()), &conn)
+            opened(KeyNeed::Needed, state.auth.sessions.open(state.clock.now()), &conn)
         }
         PresentedKey::Known(_) | PresentedKey::Unknown | PresentedKey::None => {
-            handles.metrics.refused_sign_ins.inc();
-            if handles.auth.sessions.guessed(handles.clock.now()) {
-                return Refusal::too_many("too many wrong keys; try again in a second").into_response();
+            state.metrics.refused_sign_ins.inc();
+            if state.auth.sessions.guessed(state.clock.now()) {
+                return ApiError::too_many("too many wrong keys; try again in a second").into_response();
             }
             tracing::warn!(peer = %conn.peer(), "a sign-in with a key that is not known");
-            Refusal::unauthorized("this key is not known, or is no admin key").into_response()
+            ApiError::unauthorized("this key is not known, or is no admin key").into_response()
         }
     }
 }
 
 /// `DELETE`: signs out.
-pub async fn sign_out(State(handles): State<Arc<Handles>>, headers: HeaderMap) -> Response {
-    handles.auth.sessions.close(&headers);
-    told(need(&handles), None)
+pub async fn sign_out(State(state): State<Arc<HttpState>>, headers: HeaderMap) -> Response {
+    state.auth.sessions.close(&headers);
+    told(need(&state), None)
 }
 
 /// Keys of others than operators shut nobody out of the page.
-fn need(handles: &Handles) -> KeyNeed {
-    if handles.auth.keys().contains(Scope::Admin) { KeyNeed::Needed } else { KeyNeed::NotNeeded }
+fn need(state: &HttpState) -> KeyNeed {
+    if state.auth.keys().contains(Scope::Admin) { KeyNeed::Needed } else { KeyNeed::NotNeeded }
 }
 
 fn told(key: KeyNeed, token: Option<String>) -> Response {

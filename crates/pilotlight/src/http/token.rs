@@ -9,7 +9,7 @@ use pilotlight_core::ids::DeploymentId;
 use pilotlight_core::pool::PoolKey;
 use serde::Deserialize;
 
-use super::error::Refusal;
+use super::error::ApiError;
 use crate::config::{self, WarmStart};
 use crate::telemetry::metrics::TokenCounts;
 
@@ -78,22 +78,22 @@ impl Tokens {
     ///
     /// # Errors
     /// 401, when it is to be refused.
-    pub fn admit(&self, mut key: PoolKey) -> Result<PoolKey, Refusal> {
+    pub fn admit(&self, mut key: PoolKey) -> Result<PoolKey, ApiError> {
         let read = match self.deployment(key.deployment.as_str(), key.version.as_str())? {
             Cow::Borrowed(_) => return Ok(key),
             Cow::Owned(deployment) => DeploymentId::parse(&deployment),
         };
         key.deployment =
-            read.map_err(|why| Refusal::bad_request(format!("the deployment that the token claims {why}")))?;
+            read.map_err(|why| ApiError::bad_request(format!("the deployment that the token claims {why}")))?;
         Ok(key)
     }
 
-    fn deployment<'a>(&self, id: &'a str, version: &str) -> Result<Cow<'a, str>, Refusal> {
+    fn deployment<'a>(&self, id: &'a str, version: &str) -> Result<Cow<'a, str>, ApiError> {
         match &self.mode {
             Mode::Read => unverified(id),
             Mode::Verify { strictness: Strictness::Strict, .. } if !is_token(id) => {
                 self.counts.refused.inc();
-                Err(Refusal::unauthorized("x-trigger-deployment-id must be a signed deployment token"))
+                Err(ApiError::unauthorized("x-trigger-deployment-id must be a signed deployment token"))
             }
             Mode::Verify { .. } if !is_token(id) => Ok(Cow::Borrowed(id)),
             Mode::Verify { key, validation, strictness } => {
@@ -109,7 +109,7 @@ impl Tokens {
         id: &'a str,
         verified: Option<Claims>,
         strictness: Strictness,
-    ) -> Result<Cow<'a, str>, Refusal> {
+    ) -> Result<Cow<'a, str>, ApiError> {
         match (verified, strictness) {
             (Some(claims), _) => {
                 self.counts.verified.inc();
@@ -121,7 +121,7 @@ impl Tokens {
             }
             (None, Strictness::Enforce | Strictness::Strict) => {
                 self.counts.refused.inc();
-                Err(Refusal::unauthorized(
+                Err(ApiError::unauthorized(
                     "the deployment token does not verify: wrong secret, expired, or not for this version",
                 ))
             }
@@ -149,7 +149,7 @@ fn is_token(id: &str) -> bool {
 
 /// What a token claims, true or not. What only looks like one is an id; a token that claims nothing must not become
 /// one, because ids are shown.
-fn unverified(id: &str) -> Result<Cow<'_, str>, Refusal> {
+fn unverified(id: &str) -> Result<Cow<'_, str>, ApiError> {
     #[derive(Deserialize)]
     struct Claim {
         deployment: String,
@@ -158,7 +158,7 @@ fn unverified(id: &str) -> Result<Cow<'_, str>, Refusal> {
     match claim {
         Some(claim) => Ok(Cow::Owned(claim.deployment)),
         None if is_token(id) && decode_header(id).is_ok() => {
-            Err(Refusal::bad_request("the deployment token claims no deployment"))
+            Err(ApiError::bad_request("the deployment token claims no deployment"))
         }
         None => Ok(Cow::Borrowed(id)),
     }

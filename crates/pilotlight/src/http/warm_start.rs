@@ -22,9 +22,9 @@ use pilotlight_wire::warm_start::Offered;
 
 use super::access;
 use super::body;
-use super::convert::{self, Headers, Wish};
-use super::error::{self, Refusal, Reply};
-use super::router::{Handles, Hangup};
+use super::convert::{self, Headers, OfferBody};
+use super::error::{self, ApiError, Reply};
+use super::router::{CloseConnection, HttpState};
 use crate::dispatch::offer::{Run, tell};
 use crate::dispatch::park::{Handed, Parked, Verdict, Way};
 use crate::net::conn::Conn;
@@ -34,24 +34,24 @@ pub const OFFER_BYTES: usize = RUN_BYTES + ENVELOPE_BYTES;
 
 /// `GET`: parks until a run comes.
 pub async fn poll(
-    State(handles): State<Arc<Handles>>,
+    State(state): State<Arc<HttpState>>,
     Extension(conn): Extension<Arc<Conn>>,
     request: Request,
 ) -> Response {
-    if let Err(denied) = access::may(&handles, Permission::Protocol, &request) {
+    if let Err(denied) = access::may(&state, Permission::Protocol, &request) {
         return denied_poll(denied);
     }
     if !request.body().is_end_stream() {
         // While an unread body is pending, nobody would notice that the client left.
-        return Refusal::bad_request("a poll has no body").into_response();
+        return ApiError::bad_request("a poll has no body").into_response();
     }
-    let (key, runner) = match poller(&handles, request.headers()) {
+    let (key, runner) = match poller(&state, request.headers()) {
         Ok(poller) => poller,
         Err(refusal) => return refusal.into_response(),
     };
     // A request that is kept while it waits costs more than the poll itself.
     drop(request);
-    let verdict = match handles.dispatcher.park(key, runner, Arc::clone(&conn), Way::Http) {
+    let verdict = match state.dispatcher.park(key, runner, Arc::clone(&conn), Way::Http) {
         Parked::Stay(mut stay) => tokio::select! {
             verdict = stay.verdict() => verdict,
             () = conn.peer_closed() => None,
@@ -60,9 +60,9 @@ pub async fn poll(
         Parked::Closed => None,
     };
     match verdict {
-        Some(Verdict::Run(handed)) => hand_over(&handles, &conn, handed),
-        Some(Verdict::Retired) => Refusal::retired().into_response(),
-        Some(Verdict::Answered) | None => Hangup::response(),
+        Some(Verdict::Run(handed)) => hand_over(&state, &conn, handed),
+        Some(Verdict::Retired) => ApiError::retired().into_response(),
+        Some(Verdict::Answered) | None => CloseConnection::response(),
     }
 }
 
@@ -77,15 +77,15 @@ pub async fn no_such_method() -> Response {
 ///
 /// # Errors
 /// A refusal that says what is wrong with its headers, or its token.
-pub fn poller(handles: &Handles, headers: &impl Headers) -> Result<(PoolKey, Runner), Refusal> {
+pub fn poller(state: &HttpState, headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
     let (key, runner) = convert::poll(headers)?;
-    Ok((handles.tokens.admit(key)?, runner))
+    Ok((state.tokens.admit(key)?, runner))
 }
 
 /// Of the statuses that the protocol leaves to a poll, 400 says that it must be sent otherwise.
 fn denied_poll(denied: AccessDenied) -> Response {
     match denied {
-        AccessDenied::FromWebPage => Refusal::bad_request(denied.to_string()).into_response(),
+        AccessDenied::FromWebPage => ApiError::bad_request(denied.to_string()).into_response(),
         AccessDenied::Network
         | AccessDenied::OtherMachine
         | AccessDenied::BehindProxy
@@ -95,42 +95,42 @@ fn denied_poll(denied: AccessDenied) -> Response {
         | AccessDenied::WrongScope
         | AccessDenied::WrongKey(_)
         | AccessDenied::NoneConfigured(_)
-        | AccessDenied::NoCsrfToken => Hangup::response(),
+        | AccessDenied::NoCsrfToken => CloseConnection::response(),
     }
 }
 
-fn hand_over(handles: &Handles, conn: &Conn, handed: Handed) -> Response {
+fn hand_over(state: &HttpState, conn: &Conn, handed: Handed) -> Response {
     let Handed { message, written } = handed;
     if written.is_closed() {
         // The supervisor left before a byte was written: the run is its again, and the runner asks anew.
-        return Hangup::response();
+        return CloseConnection::response();
     }
-    conn.watch_answer(message.len(), tell(handles.dispatcher.ack_mode()), written);
+    conn.watch_answer(message.len(), tell(state.dispatcher.ack_mode()), written);
     Reply { status: StatusCode::OK, body: message }.into_response()
 }
 
 /// `POST`: offers a run.
-pub async fn offer(State(handles): State<Arc<Handles>>, request: Request) -> Response {
+pub async fn offer(State(state): State<Arc<HttpState>>, request: Request) -> Response {
     let trace = convert::trace(request.headers());
-    let may = access::may(&handles, Permission::Protocol, &request).map_err(Refusal::from);
+    let may = access::may(&state, Permission::Protocol, &request).map_err(ApiError::from);
     // What comes in chunks may become as large as any.
     let bytes = request
         .body()
         .size_hint()
         .exact()
         .map_or(OFFER_BYTES, |bytes| convert::index(bytes).min(OFFER_BYTES));
-    let (body, _room) = match may.and_then(|()| handles.room.take(bytes)) {
-        Ok(room) => (body::read(request.into_body(), OFFER_BYTES).await, room),
+    let (body, _permit) = match may.and_then(|()| state.body_budget.take(bytes)) {
+        Ok(permit) => (body::read(request.into_body(), OFFER_BYTES).await, permit),
         Err(refusal) => (Err(refusal), None),
     };
-    offered(&handles, body, trace).await.into_response()
+    offered(&state, body, trace).await.into_response()
 }
 
 /// Offers the run that a body holds, and answers as the supervisor expects it.
-pub async fn offered(handles: &Handles, body: Result<Bytes, Refusal>, trace: Option<TraceParent>) -> Reply {
-    match body.and_then(|body| convert::wish(&body)) {
-        Ok(Wish::Run(run)) => told(handles.dispatcher.offer(Run { trace, ..run }).await),
-        Ok(Wish::Undeployed) => told(OfferOutcome::Cold),
+pub async fn offered(state: &HttpState, body: Result<Bytes, ApiError>, trace: Option<TraceParent>) -> Reply {
+    match body.and_then(|body| convert::offer_body(&body)) {
+        Ok(OfferBody::Run(run)) => told(state.dispatcher.offer(Run { trace, ..run }).await),
+        Ok(OfferBody::Undeployed) => told(OfferOutcome::Cold),
         Err(refusal) => refused(refusal),
     }
 }
@@ -143,7 +143,7 @@ fn told(answer: OfferOutcome) -> Reply {
     Reply { status: StatusCode::OK, body }
 }
 
-fn refused(refusal: Refusal) -> Reply {
+fn refused(refusal: ApiError) -> Reply {
     let status = refusal.status();
     Reply::json(status, &Offered { did_warm_start: false, error: Some(refusal.into_text()) })
 }

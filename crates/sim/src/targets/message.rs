@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use pilotlight::dispatch::offer::Run;
-use pilotlight::http::convert::{self, Wish};
+use pilotlight::http::convert::{self, OfferBody};
 use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES, RUN_BYTES};
 
 use super::json::{self, Kind, Node, Not};
@@ -14,17 +14,17 @@ use super::refusal;
 /// When the reading is not the one that the contract and JSON ask for, or a refusal says too much.
 pub fn message(data: &[u8]) {
     let body = Bytes::copy_from_slice(data);
-    let wish = convert::wish(&body);
-    if let Ok(Wish::Run(run)) = &wish {
+    let offer_body = convert::offer_body(&body);
+    if let Ok(OfferBody::Run(run)) = &offer_body {
         check_slice(&body, run);
         check_by_serde(data, run);
     }
     match json::read(data) {
-        Ok(offer) if std::str::from_utf8(data).is_ok() => check_outcome(&wish, &Expected::of(&offer)),
-        Ok(_) | Err(Not::Json) => assert!(wish.is_err(), "accepted what is no JSON: {wish:?}"),
+        Ok(offer) if std::str::from_utf8(data).is_ok() => check_outcome(&offer_body, &Expected::of(&offer)),
+        Ok(_) | Err(Not::Json) => assert!(offer_body.is_err(), "accepted what is no JSON: {offer_body:?}"),
         Err(Not::Tried) => {}
     }
-    if let Err(refusal) = wish {
+    if let Err(refusal) = offer_body {
         refusal::check(refusal);
     }
 }
@@ -58,9 +58,9 @@ enum Expected<'a> {
     Refused,
 }
 
-fn check_outcome(wish: &Result<Wish, pilotlight::http::error::Refusal>, expected: &Expected<'_>) {
-    let got = match wish {
-        Ok(Wish::Run(run)) => Expected::Run {
+fn check_outcome(offer_body: &Result<OfferBody, pilotlight::http::error::ApiError>, expected: &Expected<'_>) {
+    let got = match offer_body {
+        Ok(OfferBody::Run(run)) => Expected::Run {
             id: run.id.to_string(),
             deployment: run.key.deployment.to_string(),
             version: run.key.version.to_string(),
@@ -68,7 +68,7 @@ fn check_outcome(wish: &Result<Wish, pilotlight::http::error::Refusal>, expected
             memory: run.key.memory.value(),
             message: &run.message,
         },
-        Ok(Wish::Undeployed) => Expected::Undeployed,
+        Ok(OfferBody::Undeployed) => Expected::Undeployed,
         Err(_) => Expected::Refused,
     };
     assert_eq!(&got, expected, "the edge reads one thing, the contract another");

@@ -2,7 +2,7 @@
 //! said could be a payload, a prompt or a token.
 
 use hyper::StatusCode;
-use pilotlight::http::error::Refusal;
+use pilotlight::http::error::ApiError;
 
 const STATUSES: [StatusCode; 2] = [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE];
 
@@ -47,7 +47,7 @@ const PLACES: [&str; 4] = [
 ///
 /// # Panics
 /// When it says anything else.
-pub fn check(refusal: Refusal) {
+pub fn check(refusal: ApiError) {
     assert!(STATUSES.contains(&refusal.status()), "refused with {}", refusal.status());
     let text = refusal.into_text();
     assert!(is_ours(&without_numbers(&text)), "a refusal says more than its vocabulary: {text:?}");

@@ -23,22 +23,22 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::super::asked::Named;
-use super::super::error::Refusal;
-use super::super::router::Handles;
-use super::{tell, unknown};
+use super::super::error::ApiError;
+use super::super::extract::JobIdPath;
+use super::super::router::HttpState;
+use super::{response, unknown};
 use crate::jobs::{Jobs, Onlooker, Sight};
 
 /// Whoever watches through something that closes silent connections goes on watching.
-const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-const SIGN_OF_LIFE: Bytes = Bytes::from_static(b":\n\n");
+const KEEPALIVE: Bytes = Bytes::from_static(b":\n\n");
 
 /// Room for those who watch.
 #[derive(Debug, Clone)]
-pub struct Watchers(Arc<Semaphore>);
+pub struct JobStreamLimit(Arc<Semaphore>);
 
-impl Default for Watchers {
+impl Default for JobStreamLimit {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(MAX_JOB_STREAMS)))
     }
@@ -50,26 +50,29 @@ impl Default for Watchers {
         (status = OK, description = "Events `status` (a Job), `progress` (a Progress) and `console` (a Console), until the job \
             has ended, or for five minutes.", body = pilotlight_wire::jobs::Event, content_type = "text/event-stream"),
         (status = NOT_FOUND, description = "No such job.", body = Refused)))]
-pub async fn watch(State(handles): State<Arc<Handles>>, Named(id): Named) -> Result<Response, Refusal> {
+pub async fn watch(
+    State(state): State<Arc<HttpState>>,
+    JobIdPath(id): JobIdPath,
+) -> Result<Response, ApiError> {
     let id = id.ok_or_else(unknown)?;
-    let full = |_| Refusal::unavailable("as many watch jobs as may; ask for the job's status instead");
-    let room = handles.watchers.0.clone().try_acquire_owned().map_err(full)?;
-    let mut onlooker = handles.jobs().look_on(id);
+    let full = |_| ApiError::unavailable("as many watch jobs as may; ask for the job's status instead");
+    let permit = state.job_streams.0.clone().try_acquire_owned().map_err(full)?;
+    let mut onlooker = state.jobs().look_on(id);
     let sight = onlooker.look().await?.ok_or_else(unknown)?;
-    let watching = Watching {
-        jobs: Arc::clone(handles.jobs()),
+    let job_stream = JobStream {
+        jobs: Arc::clone(state.jobs()),
         onlooker,
-        told: Told::default(),
-        last: Instant::now(),
-        _room: room,
+        sent: SentEvents::default(),
+        last_sent_at: Instant::now(),
+        _permit: permit,
     };
-    Ok(stream(Events {
-        next: Box::pin(std::future::ready(watching.begin(&sight))),
-        ends: Box::pin(sleep(STREAM_LIFETIME)),
+    Ok(event_stream_response(EventBody {
+        next_chunk: Box::pin(std::future::ready(job_stream.first_chunk(&sight))),
+        deadline: Box::pin(sleep(STREAM_LIFETIME)),
     }))
 }
 
-fn stream(events: Events) -> Response {
+fn event_stream_response(events: EventBody) -> Response {
     let mut response = Response::new(Body::new(events));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -77,15 +80,15 @@ fn stream(events: Events) -> Response {
     response
 }
 
-type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Option<Watching>)>> + Send>>;
+type NextChunk = Pin<Box<dyn Future<Output = Option<(Bytes, Option<JobStream>)>> + Send>>;
 
 /// A body that is written as the job goes.
-struct Events {
-    next: Next,
-    ends: Pin<Box<Sleep>>,
+struct EventBody {
+    next_chunk: NextChunk,
+    deadline: Pin<Box<Sleep>>,
 }
 
-impl hyper::body::Body for Events {
+impl hyper::body::Body for EventBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -93,13 +96,13 @@ impl hyper::body::Body for Events {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.ends.as_mut().poll(cx).is_ready() {
+        if self.deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);
         }
-        self.next.as_mut().poll(cx).map(|next| {
-            let (bytes, watching) = next?;
-            self.next = match watching {
-                Some(watching) => Box::pin(watching.next()),
+        self.next_chunk.as_mut().poll(cx).map(|next_chunk| {
+            let (bytes, job_stream) = next_chunk?;
+            self.next_chunk = match job_stream {
+                Some(job_stream) => Box::pin(job_stream.next_chunk()),
                 None => Box::pin(std::future::ready(None)),
             };
             Some(Ok(Frame::data(bytes)))
@@ -108,23 +111,23 @@ impl hyper::body::Body for Events {
 }
 
 /// Somebody who watches a job.
-struct Watching {
+struct JobStream {
     jobs: Arc<Jobs>,
     onlooker: Onlooker,
-    told: Told,
+    sent: SentEvents,
     /// When something was sent last.
-    last: Instant,
-    _room: OwnedSemaphorePermit,
+    last_sent_at: Instant,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Watching {
-    fn begin(mut self, sight: &Sight) -> Option<(Bytes, Option<Self>)> {
-        let events = self.tell(sight)?;
-        Some(self.sent(events))
+impl JobStream {
+    fn first_chunk(mut self, sight: &Sight) -> Option<(Bytes, Option<Self>)> {
+        let events = self.new_events(sight)?;
+        Some(self.after_sending(events))
     }
 
     /// What is sent next, and who goes on watching after it.
-    async fn next(mut self) -> Option<(Bytes, Option<Self>)> {
+    async fn next_chunk(mut self) -> Option<(Bytes, Option<Self>)> {
         loop {
             self.onlooker.changed().await;
             if self.jobs.is_stopping() {
@@ -132,34 +135,34 @@ impl Watching {
             }
             // A job that was deleted, or a store that fails, ends it: whoever asks again is told why.
             let sight = self.onlooker.look().await.ok()??;
-            let events = self.tell(&sight)?;
+            let events = self.new_events(&sight)?;
             drop(sight);
             if !events.is_empty() {
-                return Some(self.sent(events));
+                return Some(self.after_sending(events));
             }
-            if self.last.elapsed() >= SIGN_OF_LIFE_EVERY {
-                return Some(self.sent(SIGN_OF_LIFE));
+            if self.last_sent_at.elapsed() >= KEEPALIVE_INTERVAL {
+                return Some(self.after_sending(KEEPALIVE));
             }
         }
     }
 
-    fn sent(mut self, events: Bytes) -> (Bytes, Option<Self>) {
-        self.last = Instant::now();
-        let goes_on = !self.told.status.is_some_and(Status::has_ended);
-        (events, goes_on.then_some(self))
+    fn after_sending(mut self, events: Bytes) -> (Bytes, Option<Self>) {
+        self.last_sent_at = Instant::now();
+        let is_open = !self.sent.status.is_some_and(Status::has_ended);
+        (events, is_open.then_some(self))
     }
 
-    fn tell(&mut self, sight: &Sight) -> Option<Bytes> {
+    fn new_events(&mut self, sight: &Sight) -> Option<Bytes> {
         let found = &sight.found;
         let status = found.job.status(self.jobs.now());
         let mut events = Vec::new();
-        self.told.console(sight, &mut events);
-        self.told.progress(found, &mut events);
-        if self.told.status.replace(status) != Some(status) {
+        self.sent.console(sight, &mut events);
+        self.sent.progress(found, &mut events);
+        if self.sent.status.replace(status) != Some(status) {
             // Before what follows from it, except that the end comes last.
             let at = if status.has_ended() { events.len() } else { 0 };
             let end = found.end.as_ref().filter(|_| status.has_ended()).cloned();
-            let job = tell::job(Found { job: found.job.clone(), end }, self.jobs.now()).ok()?;
+            let job = response::job(Found { job: found.job.clone(), end }, self.jobs.now()).ok()?;
             events.splice(at..at, event("status", &job));
         }
         Some(events.into())
@@ -168,16 +171,16 @@ impl Watching {
 
 /// What was told of a job.
 #[derive(Default)]
-struct Told {
+struct SentEvents {
     status: Option<Status>,
     progress: Option<Progress>,
     /// Bytes of it, and which one it was.
     console: (usize, u64),
 }
 
-impl Told {
+impl SentEvents {
     fn progress(&mut self, found: &Found, events: &mut Vec<u8>) {
-        let Some(progress) = tell::progress(&found.job) else { return };
+        let Some(progress) = response::progress(&found.job) else { return };
         if self.progress.replace(progress) != Some(progress) {
             events.extend(event("progress", &progress));
         }
@@ -236,30 +239,30 @@ mod tests {
     }
 
     #[test]
-    fn console_output_is_told_as_it_grows_and_anew_when_it_is_another() {
-        let mut told = Told::default();
-        let mut tell = |console, number| {
+    fn console_output_is_sent_as_it_grows_and_in_full_when_it_was_replaced() {
+        let mut sent = SentEvents::default();
+        let mut new_events = |console, number| {
             let mut events = Vec::new();
-            told.console(&sight(console, number), &mut events);
+            sent.console(&sight(console, number), &mut events);
             String::from_utf8(events).unwrap()
         };
-        assert_eq!(tell("", 0), "");
-        assert_eq!(tell("a\n", 0), "event: console\ndata: {\"is_whole\":true,\"text\":\"a\\n\"}\n\n");
-        assert_eq!(tell("a\n", 0), "");
+        assert_eq!(new_events("", 0), "");
+        assert_eq!(new_events("a\n", 0), "event: console\ndata: {\"is_whole\":true,\"text\":\"a\\n\"}\n\n");
+        assert_eq!(new_events("a\n", 0), "");
         assert_eq!(
-            tell("a\n\u{e9}", 0),
+            new_events("a\n\u{e9}", 0),
             "event: console\ndata: {\"is_whole\":false,\"text\":\"\u{e9}\"}\n\n"
         );
         assert_eq!(
-            tell("a \u{1f600}", 1),
+            new_events("a \u{1f600}", 1),
             "event: console\ndata: {\"is_whole\":true,\"text\":\"a \u{1f600}\"}\n\n"
         );
-        assert_eq!(tell("b", 2), "event: console\ndata: {\"is_whole\":true,\"text\":\"b\"}\n\n");
+        assert_eq!(new_events("b", 2), "event: console\ndata: {\"is_whole\":true,\"text\":\"b\"}\n\n");
     }
 
     #[test]
     fn an_event_is_one_line_of_data() {
-        let json = tell::json("{\n\"a\":\r\n1}".into()).unwrap();
+        let json = response::json("{\n\"a\":\r\n1}".into()).unwrap();
         assert_eq!(event("status", &json), b"event: status\ndata: { \"a\":  1}\n\n");
     }
 }

@@ -7,17 +7,17 @@ use pilotlight_store::{Console, Payload, Said};
 use pilotlight_wire::runner::Heard;
 use serde_json::value::RawValue;
 
-use super::super::error::{Refusal, Reply};
+use super::super::body_limits::BodyLimits;
+use super::super::error::{ApiError, Reply};
 use super::super::fields::{EXACT, Field};
-use super::super::router::Handles;
-use super::super::sizes::Sizes;
+use super::super::router::HttpState;
 
 /// No job has the id that is asked for.
-pub const UNKNOWN: &str = "there is no such job; it may have been deleted";
+pub const UNKNOWN_JOB: &str = "there is no such job; it may have been deleted";
 
 /// Something that a runner said.
 #[derive(Debug)]
-pub struct Spoken {
+pub struct RunnerEvent {
     /// About which job; none when no job can have the id.
     pub id: Option<JobId>,
     /// What.
@@ -25,33 +25,33 @@ pub struct Spoken {
     /// What came along.
     pub payload: Payload,
     /// Whether it came with a lease.
-    pub fence: Fence,
+    pub lease_presence: LeasePresence,
 }
 
 /// Whether a word came with a lease: its runner then knows what a 409 means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fence {
+pub enum LeasePresence {
     /// It did.
-    Lease,
+    Present,
     /// It did not; the first clients of this protocol know none.
-    None,
+    Absent,
 }
 
 /// Whose word it is.
 ///
 /// # Errors
 /// The lease is no number.
-pub fn of(runner: RunnerId, lease: Option<&RawValue>) -> Result<(Word, Fence), Refusal> {
+pub fn lease_claim(runner: RunnerId, lease: Option<&RawValue>) -> Result<(Word, LeasePresence), ApiError> {
     let lease = Field::new("lease", lease).whole(1..=EXACT)?.map(Lease::new);
-    let fence = if lease.is_some() { Fence::Lease } else { Fence::None };
-    Ok((Word { runner, lease }, fence))
+    let lease_presence = if lease.is_some() { LeasePresence::Present } else { LeasePresence::Absent };
+    Ok((Word { runner, lease }, lease_presence))
 }
 
 /// How far the runner is.
 ///
 /// # Errors
 /// One of the numbers is none, or is there without the other.
-pub fn progress(current: Option<&RawValue>, total: Option<&RawValue>) -> Result<Option<Progress>, Refusal> {
+pub fn progress(current: Option<&RawValue>, total: Option<&RawValue>) -> Result<Option<Progress>, ApiError> {
     let current = Field::new("progress_current", current);
     let total = Field::new("progress_total", total);
     match (current.whole(0..=EXACT)?, total.whole(0..=EXACT)?) {
@@ -69,11 +69,11 @@ pub fn progress(current: Option<&RawValue>, total: Option<&RawValue>) -> Result<
 pub fn console(
     whole: Option<&RawValue>,
     piece: Option<&RawValue>,
-    sizes: Sizes,
-) -> Result<Option<Console>, Refusal> {
+    body_limits: BodyLimits,
+) -> Result<Option<Console>, ApiError> {
     let piece_field = Field::new("console_append", piece);
-    let whole = Field::new("console_output", whole).prose(sizes.console)?;
-    match (whole, piece_field.prose(sizes.console)?) {
+    let whole = Field::new("console_output", whole).prose(body_limits.console)?;
+    match (whole, piece_field.prose(body_limits.console)?) {
         (Some(_), Some(_)) => Err(piece_field.bad("is there together with console_output; send one of them")),
         (Some(whole), None) => Ok(Some(Console::Whole(whole))),
         (None, Some(piece)) => Ok(Some(Console::Piece(piece))),
@@ -85,34 +85,34 @@ pub fn console(
 ///
 /// # Errors
 /// The store failed, or there is no room for more console output.
-pub async fn say(handles: &Handles, spoken: Spoken) -> Result<Reply, Refusal> {
-    let Spoken { id, event, payload, fence } = spoken;
-    let Some(id) = id else { return Ok(refused(fence, UNKNOWN)) };
+pub async fn apply(state: &HttpState, runner_event: RunnerEvent) -> Result<Reply, ApiError> {
+    let RunnerEvent { id, event, payload, lease_presence } = runner_event;
+    let Some(id) = id else { return Ok(rejected(lease_presence, UNKNOWN_JOB)) };
     let is_heartbeat = matches!(event, Event::Heartbeat { .. });
-    match handles.jobs().say(id, event, payload).await? {
-        Said::Taken(_) => Ok(heard("it is remembered", None)),
+    match state.jobs().say(id, event, payload).await? {
+        Said::Taken(_) => Ok(accepted("it is remembered", None)),
         // Its runner does nothing wrong; it only need not go on.
         Said::Refused(Refused::Cancelled, _) if is_heartbeat => {
-            Ok(heard("the job was cancelled: nobody wants it any more", Some(true)))
+            Ok(accepted("the job was cancelled: nobody wants it any more", Some(true)))
         }
-        Said::Refused(why, _) => Ok(refused(fence, &why.to_string())),
+        Said::Refused(why, _) => Ok(rejected(lease_presence, &why.to_string())),
         Said::ConsoleFull => {
-            let at_most = handles.sizes.console;
+            let at_most = state.body_limits.console;
             let why = format!("console_append would make the console output longer than {at_most} bytes");
-            Err(Refusal::bad_request(why))
+            Err(ApiError::bad_request(why))
         }
-        Said::Unknown => Ok(refused(fence, UNKNOWN)),
+        Said::Unknown => Ok(rejected(lease_presence, UNKNOWN_JOB)),
     }
 }
 
-fn heard(message: &str, cancelled: Option<bool>) -> Reply {
+fn accepted(message: &str, cancelled: Option<bool>) -> Reply {
     Reply::json(StatusCode::OK, &Heard { success: true, message: message.to_owned(), cancelled })
 }
 
-fn refused(fence: Fence, why: &str) -> Reply {
-    let status = match fence {
-        Fence::Lease => StatusCode::CONFLICT,
-        Fence::None => StatusCode::BAD_REQUEST,
+fn rejected(lease_presence: LeasePresence, why: &str) -> Reply {
+    let status = match lease_presence {
+        LeasePresence::Present => StatusCode::CONFLICT,
+        LeasePresence::Absent => StatusCode::BAD_REQUEST,
     };
     Reply::json(status, &Heard { success: false, message: why.to_owned(), cancelled: None })
 }

@@ -13,14 +13,14 @@ use pilotlight_core::limits::MAX_JOB_WAIT;
 use pilotlight_wire::runner::RUNNER_ID;
 
 use super::convert;
-use super::error::Refusal;
-use super::router::Handles;
+use super::error::ApiError;
+use super::router::HttpState;
 
 /// The job that a path names; none when its text is no job's id, which no job has.
 #[derive(Debug, Clone, Copy)]
-pub struct Named(pub Option<JobId>);
+pub struct JobIdPath(pub Option<JobId>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
+impl<S: Send + Sync> FromRequestParts<S> for JobIdPath {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
@@ -31,33 +31,33 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
 /// The runner that speaks. That it does is remembered.
 #[derive(Debug, Clone)]
-pub struct Speaker(pub RunnerId);
+pub struct CallingRunner(pub RunnerId);
 
-impl FromRequestParts<Arc<Handles>> for Speaker {
-    type Rejection = Refusal;
+impl FromRequestParts<Arc<HttpState>> for CallingRunner {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, handles: &Arc<Handles>) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<HttpState>) -> Result<Self, ApiError> {
         let runner = convert::required(&parts.headers, RUNNER_ID)?;
         let runner = RunnerId::parse(runner).map_err(|why| convert::bad(RUNNER_ID, why))?;
-        handles.jobs().heard(&runner);
+        state.jobs().heard(&runner);
         Ok(Self(runner))
     }
 }
 
 /// What a query says, in its order.
 #[derive(Debug, Default)]
-pub struct Pairs(Vec<(String, String)>);
+pub struct QueryPairs(Vec<(String, String)>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Pairs {
-    type Rejection = Refusal;
+impl<S: Send + Sync> FromRequestParts<S> for QueryPairs {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         let pairs = Query::try_from_uri(&parts.uri);
-        pairs.map(|Query(pairs)| Self(pairs)).map_err(|_| Refusal::bad_request("the query cannot be read"))
+        pairs.map(|Query(pairs)| Self(pairs)).map_err(|_| ApiError::bad_request("the query cannot be read"))
     }
 }
 
-impl Pairs {
+impl QueryPairs {
     /// All values under a name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -67,7 +67,7 @@ impl Pairs {
     ///
     /// # Errors
     /// It is there twice.
-    pub fn one(&self, name: &str) -> Result<Option<&str>, Refusal> {
+    pub fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let mut values = self.all(name);
         let value = values.next().filter(|value| !value.is_empty());
         if values.next().is_some() { Err(convert::bad(name, "is there twice")) } else { Ok(value) }
@@ -77,7 +77,7 @@ impl Pairs {
     ///
     /// # Errors
     /// It is no time, or longer than anybody may wait.
-    pub fn wait(&self) -> Result<Duration, Refusal> {
+    pub fn wait(&self) -> Result<Duration, ApiError> {
         let Some(text) = self.one("wait_ms")? else { return Ok(Duration::ZERO) };
         let wait = text.parse().ok().map(Duration::from_millis).filter(|wait| *wait <= MAX_JOB_WAIT);
         let at_most = MAX_JOB_WAIT.as_millis();

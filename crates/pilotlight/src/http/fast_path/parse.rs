@@ -10,31 +10,31 @@ use pilotlight_core::pool::PoolKey;
 use pilotlight_core::trace_context::TraceParent;
 
 use crate::http::convert::{self, Headers};
-use crate::http::error::Refusal;
+use crate::http::error::ApiError;
 use crate::http::warm_start::OFFER_BYTES;
 
 /// As many headers as HTTP's machinery reads.
-const HEADERS: usize = 100;
+const MAX_HEADERS: usize = 100;
 
 /// Where runners poll.
-const PATHS: [&[u8]; 2] = [b"/warm-start", b"/api/warm-start"];
+const POLL_PATHS: [&[u8]; 2] = [b"/warm-start", b"/api/warm-start"];
 
 /// A request that the front serves.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Plain {
+pub(super) enum FastRequest {
     /// `GET /connect`
     Connect,
     /// `GET /warm-start`, and what its headers say.
-    Poll(Result<(PoolKey, Runner), Refusal>),
+    Poll(Result<(PoolKey, Runner), ApiError>),
     /// `POST /warm-start`, with so many bytes to follow, and where its sender stands in a trace.
     Offer { body_bytes: usize, trace: Option<TraceParent> },
 }
 
 /// What stands at the beginning of some bytes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum ParsedHead {
     /// A plain request, whose head has so many bytes.
-    Plain(Plain, usize),
+    Fast(FastRequest, usize),
     /// A part of a head.
     Incomplete,
     /// A poll whose head is too long, or none: HTTP's machinery would answer what a poll must never be answered.
@@ -44,17 +44,17 @@ pub(super) enum Read {
 }
 
 /// Reads the head at the beginning of `bytes`.
-pub(super) fn read(bytes: &[u8]) -> Read {
-    let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
+pub(super) fn parse_head(bytes: &[u8]) -> ParsedHead {
+    let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut request = Request::new(&mut []);
     match request.parse_with_uninit_headers(bytes, &mut headers) {
-        Ok(Status::Complete(length)) => match plain(&request) {
-            Some(plain) => Read::Plain(plain, length),
-            None => Read::Other,
+        Ok(Status::Complete(length)) => match fast_request(&request) {
+            Some(request) => ParsedHead::Fast(request, length),
+            None => ParsedHead::Other,
         },
-        Ok(Status::Partial) if bytes.len() < HEAD_BYTES => Read::Incomplete,
-        Ok(Status::Partial) | Err(_) if is_poll(bytes) => Read::BrokenPoll,
-        Ok(Status::Partial) | Err(_) => Read::Other,
+        Ok(Status::Partial) if bytes.len() < HEAD_BYTES => ParsedHead::Incomplete,
+        Ok(Status::Partial) | Err(_) if is_poll(bytes) => ParsedHead::BrokenPoll,
+        Ok(Status::Partial) | Err(_) => ParsedHead::Other,
     }
 }
 
@@ -68,43 +68,43 @@ pub fn is_poll(start: &[u8]) -> bool {
         let host = rest.iter().take_while(|byte| **byte != b'/').count();
         &rest[host..]
     });
-    PATHS.into_iter().any(|poll| path.starts_with(poll))
+    POLL_PATHS.into_iter().any(|poll| path.starts_with(poll))
 }
 
-fn plain(request: &Request<'_, '_>) -> Option<Plain> {
-    let headers = Lines(request.headers);
-    let body_bytes = headers.plain_body_bytes().filter(|_| request.version == Some(1))?;
+fn fast_request(request: &Request<'_, '_>) -> Option<FastRequest> {
+    let headers = ParsedHeaders(request.headers);
+    let body_bytes = headers.fast_path_body_bytes().filter(|_| request.version == Some(1))?;
     match (request.method?, request.path?) {
-        ("GET", "/connect" | "/api/connect") if body_bytes == 0 => Some(Plain::Connect),
+        ("GET", "/connect" | "/api/connect") if body_bytes == 0 => Some(FastRequest::Connect),
         ("GET", "/warm-start" | "/api/warm-start") if body_bytes == 0 => {
-            Some(Plain::Poll(convert::poll(&headers)))
+            Some(FastRequest::Poll(convert::poll(&headers)))
         }
         ("POST", "/warm-start" | "/api/warm-start") if body_bytes <= OFFER_BYTES => {
-            Some(Plain::Offer { body_bytes, trace: convert::trace(&headers) })
+            Some(FastRequest::Offer { body_bytes, trace: convert::trace(&headers) })
         }
         _ => None,
     }
 }
 
-struct Lines<'a>(&'a [httparse::Header<'a>]);
+struct ParsedHeaders<'a>(&'a [httparse::Header<'a>]);
 
-impl Headers for Lines<'_> {
+impl Headers for ParsedHeaders<'_> {
     fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
         self.0.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value)
     }
 }
 
-impl Lines<'_> {
+impl ParsedHeaders<'_> {
     /// How long the body is. `None` when anything asks for more than a plain answer on a connection that is kept,
     /// when a web page sent it, or when the length is no single plain number.
-    fn plain_body_bytes(&self) -> Option<usize> {
+    fn fast_path_body_bytes(&self) -> Option<usize> {
         let (mut hosts, mut body_bytes) = (0, None);
         for line in self.0 {
             let is = |name: &str| line.name.eq_ignore_ascii_case(name);
-            let asks_more = is("connection") && !line.value.eq_ignore_ascii_case(b"keep-alive")
+            let needs_http = is("connection") && !line.value.eq_ignore_ascii_case(b"keep-alive")
                 || is("content-length") && body_bytes.replace(number(line.value)?).is_some()
                 || ["transfer-encoding", "expect", "upgrade", "origin", "sec-fetch-site"].into_iter().any(is);
-            if asks_more {
+            if needs_http {
                 return None;
             }
             hosts += usize::from(is("host"));
@@ -125,16 +125,17 @@ mod tests {
     const RUNNER: &str = "x-trigger-deployment-id: d\r\nx-trigger-deployment-version: 1\r\n\
                           x-trigger-workload-controller-id: r\r\n";
 
-    fn is_plain(head: &str) -> bool {
-        matches!(read(head.as_bytes()), Read::Plain(..))
+    fn is_fast(head: &str) -> bool {
+        matches!(parse_head(head.as_bytes()), ParsedHead::Fast(..))
     }
 
     #[test]
-    fn the_requests_of_runners_and_supervisors_are_plain() {
-        assert!(is_plain("GET /connect HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\n\r\n"));
-        assert!(is_plain("POST /api/warm-start HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n"));
+    fn requests_of_runners_and_supervisors_take_the_fast_path() {
+        assert!(is_fast("GET /connect HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\n\r\n"));
+        assert!(is_fast("POST /api/warm-start HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n"));
         let poll = format!("GET /warm-start HTTP/1.1\r\nhost: a\r\n{RUNNER}\r\n");
-        let Read::Plain(Plain::Poll(Ok((key, runner))), length) = read(poll.as_bytes()) else {
+        let ParsedHead::Fast(FastRequest::Poll(Ok((key, runner))), length) = parse_head(poll.as_bytes())
+        else {
             panic!("plain")
         };
         let names =
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_says_where_its_sender_stands_in_a_trace_once_or_not_at_all() {
+    fn a_trace_parent_counts_only_when_it_is_there_once() {
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         for (lines, is_traced) in [
             (String::new(), false),
@@ -154,14 +155,17 @@ mod tests {
             (format!("traceparent: {parent}, {parent}\r\n"), false),
         ] {
             let head = format!("POST /warm-start HTTP/1.1\r\nhost: a\r\n{lines}\r\n");
-            let Read::Plain(Plain::Offer { trace, .. }, _) = read(head.as_bytes()) else { panic!("plain") };
+            let ParsedHead::Fast(FastRequest::Offer { trace, .. }, _) = parse_head(head.as_bytes()) else {
+                panic!("plain")
+            };
             assert_eq!(trace, TraceParent::parse(parent.as_bytes()).filter(|_| is_traced), "{lines}");
         }
     }
 
     #[test]
     fn a_poll_without_its_headers_is_refused_by_name() {
-        let Read::Plain(Plain::Poll(Err(refusal)), _) = read(b"GET /warm-start HTTP/1.1\r\nhost: a\r\n\r\n")
+        let ParsedHead::Fast(FastRequest::Poll(Err(refusal)), _) =
+            parse_head(b"GET /warm-start HTTP/1.1\r\nhost: a\r\n\r\n")
         else {
             panic!("plain")
         };
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_left_to_http() {
+    fn all_other_requests_are_left_to_http() {
         let lines = [
             "connection: close",
             "connection: keep-alive, upgrade",
@@ -185,7 +189,7 @@ mod tests {
         ];
         for line in lines {
             let head = format!("GET /warm-start HTTP/1.1\r\nhost: a\r\n{RUNNER}{line}\r\n\r\n");
-            assert_eq!(read(head.as_bytes()), Read::Other, "{line}");
+            assert_eq!(parse_head(head.as_bytes()), ParsedHead::Other, "{line}");
         }
         for start in [
             "GET /health HTTP/1.1",
@@ -193,22 +197,26 @@ mod tests {
             "GET /warm-start HTTP/1.0",
             "GET /connect?x HTTP/1.1",
         ] {
-            assert_eq!(read(format!("{start}\r\nhost: a\r\n\r\n").as_bytes()), Read::Other, "{start}");
+            assert_eq!(
+                parse_head(format!("{start}\r\nhost: a\r\n\r\n").as_bytes()),
+                ParsedHead::Other,
+                "{start}"
+            );
         }
-        assert_eq!(read(b"\x16\x03\x01\x02"), Read::Other);
-        assert_eq!(read(b"GET /connect HTTP/1.1\r\n\r\n"), Read::Other);
+        assert_eq!(parse_head(b"\x16\x03\x01\x02"), ParsedHead::Other);
+        assert_eq!(parse_head(b"GET /connect HTTP/1.1\r\n\r\n"), ParsedHead::Other);
     }
 
     #[test]
-    fn a_part_of_a_head_is_waited_for_until_it_is_too_long() {
+    fn a_partial_head_is_incomplete_until_it_is_too_long() {
         let head = b"POST /warm-start HTTP/1.1\r\nhost: a\r\ncontent-length: 7\r\n\r\n";
         for length in 0..head.len() {
-            assert_eq!(read(&head[..length]), Read::Incomplete, "{length}");
+            assert_eq!(parse_head(&head[..length]), ParsedHead::Incomplete, "{length}");
         }
-        let endless = [b"GET /warm-start HTTP/1.1\r\nx: ".as_slice(), &[b'x'; HEAD_BYTES]].concat();
-        assert_eq!(read(&endless), Read::BrokenPoll);
-        let of_an_offer = [b"POST /warm-start HTTP/1.1\r\nx: ".as_slice(), &[b'x'; HEAD_BYTES]].concat();
-        assert_eq!(read(&of_an_offer), Read::Other);
-        assert_eq!(read(b"GET /warm-start HTTP/1.1\r\nno colon\r\n\r\n"), Read::BrokenPoll);
+        let endless_poll = [b"GET /warm-start HTTP/1.1\r\nx: ".as_slice(), &[b'x'; HEAD_BYTES]].concat();
+        assert_eq!(parse_head(&endless_poll), ParsedHead::BrokenPoll);
+        let endless_offer = [b"POST /warm-start HTTP/1.1\r\nx: ".as_slice(), &[b'x'; HEAD_BYTES]].concat();
+        assert_eq!(parse_head(&endless_offer), ParsedHead::Other);
+        assert_eq!(parse_head(b"GET /warm-start HTTP/1.1\r\nno colon\r\n\r\n"), ParsedHead::BrokenPoll);
     }
 }

@@ -16,10 +16,10 @@ use pilotlight_store::Handed;
 use pilotlight_wire::runner::{Next, NextJob};
 use tokio::time::{Instant, sleep_until};
 
-use super::asked::{Pairs, Speaker};
-use super::error::{Refusal, Reply};
-use super::jobs::tell;
-use super::router::{Handles, Hangup};
+use super::error::{ApiError, Reply};
+use super::extract::{CallingRunner, QueryPairs};
+use super::jobs::response;
+use super::router::{CloseConnection, HttpState};
 use super::runners;
 use crate::dispatch::offer::tell as when;
 use crate::jobs::{Handing, Parked, Verdict};
@@ -34,10 +34,10 @@ use crate::net::conn::Conn;
         (status = OK, description = "A job, leased to this runner; say that it starts before it is executed.", body = Next),
         (status = NO_CONTENT, description = "None came.")))]
 pub async fn next(
-    State(handles): State<Arc<Handles>>,
+    State(state): State<Arc<HttpState>>,
     Extension(conn): Extension<Arc<Conn>>,
-    Speaker(runner): Speaker,
-    pairs: Pairs,
+    CallingRunner(runner): CallingRunner,
+    pairs: QueryPairs,
     request: Request,
 ) -> Response {
     let asked =
@@ -48,14 +48,14 @@ pub async fn next(
     };
     if !request.body().is_end_stream() {
         // While an unread body is pending, nobody would notice that the client left.
-        return Refusal::bad_request("a poll has no body").into_response();
+        return ApiError::bad_request("a poll has no body").into_response();
     }
     drop(request);
     let until = Instant::now() + wait;
     loop {
-        let mut stay = match handles.jobs().park(&types, &runner, &conn) {
+        let mut stay = match state.jobs().park(&types, &runner, &conn) {
             Parked::Stay(stay) => stay,
-            Parked::Closed => return Hangup::response(),
+            Parked::Closed => return CloseConnection::response(),
         };
         let verdict = tokio::select! {
             verdict = stay.verdict() => verdict,
@@ -68,36 +68,36 @@ pub async fn next(
             }
         };
         return match verdict {
-            Some(Verdict::Job(handing)) => hand_over(&handles, &conn, *handing),
+            Some(Verdict::Job(handing)) => hand_over(&state, &conn, *handing),
             Some(Verdict::Again) => continue,
             Some(Verdict::Unavailable) => {
-                Refusal::unavailable("the store does not answer; ask again").into_response()
+                ApiError::unavailable("the store does not answer; ask again").into_response()
             }
-            None => Hangup::response(),
+            None => CloseConnection::response(),
         };
     }
 }
 
 /// Dropping `written` gives the job back.
-fn hand_over(handles: &Handles, conn: &Conn, handing: Handing) -> Response {
+fn hand_over(state: &HttpState, conn: &Conn, handing: Handing) -> Response {
     let Handing { handed, written } = handing;
-    match told(handed, handles.jobs().lease()) {
+    match told(handed, state.jobs().lease()) {
         Ok(told) => {
             let reply = Reply::json(StatusCode::OK, &told);
-            conn.watch_answer(reply.body.len(), when(handles.jobs().ack_mode()), written);
+            conn.watch_answer(reply.body.len(), when(state.jobs().ack_mode()), written);
             reply.into_response()
         }
         Err(refusal) => refusal.into_response(),
     }
 }
 
-fn told(handed: Handed, lease: Duration) -> Result<Next, Refusal> {
+fn told(handed: Handed, lease: Duration) -> Result<Next, ApiError> {
     let Handed { job, input } = handed;
     Ok(Next {
         job: NextJob {
             job_id: job.id.to_string(),
             job_type: job.job_type.to_string(),
-            input_params: tell::json(input)?,
+            input_params: response::json(input)?,
             // The one that begins when the runner says so.
             attempt: job.attempts + 1,
             lease: job.lease.number(),

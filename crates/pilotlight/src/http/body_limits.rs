@@ -4,7 +4,7 @@ use pilotlight_core::limits::SMALL_BODY_BYTES;
 
 /// Bytes of what comes with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sizes {
+pub struct BodyLimits {
     /// Parameters, as JSON without white space.
     pub input: usize,
     /// A result, as JSON without white space.
@@ -15,10 +15,10 @@ pub struct Sizes {
     pub error: usize,
 }
 
-impl Sizes {
+impl BodyLimits {
     /// Bytes of a body with so much in it: with white space between, escapes within, and small fields around.
     #[must_use]
-    pub const fn body(content: usize) -> usize {
+    pub const fn max_body_bytes(content: usize) -> usize {
         content.saturating_mul(2).saturating_add(SMALL_BODY_BYTES)
     }
 }

@@ -10,13 +10,13 @@ use pilotlight_wire::jobs_admin::Stats;
 use crate::jobs::Jobs;
 
 /// What was seen of jobs.
-pub(super) struct JobsLook {
+pub(super) struct JobsSample {
     now: JobsNow,
     /// The buckets that may have changed.
     series: Vec<JobBucket>,
 }
 
-impl JobsLook {
+impl JobsSample {
     /// Looks, for somebody who knows all buckets before this one.
     pub(super) fn take(jobs: &Jobs, counts: Option<Stats>, newest: Option<BucketIndex>, now: Moment) -> Self {
         // Read before what it stands for, so that a change is never missed.
@@ -38,9 +38,9 @@ fn tally(it: JobCounters) -> JobTally {
 
 /// What watchers know of jobs; nothing where jobs are not served.
 #[derive(Debug, Default)]
-pub(super) struct JobsBoard(Option<Told>);
+pub(super) struct JobsState(Option<Told>);
 
-impl JobsBoard {
+impl JobsState {
     /// All that is known.
     pub(super) fn all(&self) -> Option<Told> {
         self.0.clone()
@@ -51,8 +51,8 @@ impl JobsBoard {
     }
 
     /// Takes in what was seen, and says what is news.
-    pub(super) fn take_in(&mut self, look: JobsLook) -> Option<Told> {
-        let JobsLook { now, series } = look;
+    pub(super) fn apply(&mut self, sample: JobsSample) -> Option<Told> {
+        let JobsSample { now, series } = sample;
         let Some(known) = &mut self.0 else {
             self.0 = Some(Told { now, series });
             return self.all();
@@ -74,11 +74,11 @@ impl JobsBoard {
 mod tests {
     use super::*;
 
-    fn look(revision: u64, buckets: &[(BucketIndex, u64)]) -> JobsLook {
+    fn sample(revision: u64, buckets: &[(BucketIndex, u64)]) -> JobsSample {
         let tally = |new| JobTally { new, joined: 0, cached: 0, completed: 0, failed: 0, saved_ms: 0 };
         let now = JobsNow { counts: None, waiting: 0, totals: tally(0), revision };
         let series = buckets.iter().map(|(number, new)| JobBucket { number: *number, tally: tally(*new) });
-        JobsLook { now, series: series.collect() }
+        JobsSample { now, series: series.collect() }
     }
 
     fn numbers(told: Option<Told>) -> Option<Vec<(BucketIndex, u64)>> {
@@ -87,24 +87,24 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_news() {
-        let mut board = JobsBoard::default();
-        assert_eq!(numbers(board.take_in(look(0, &[]))), Some(vec![]), "the first look is");
-        assert_eq!(numbers(board.take_in(look(0, &[]))), None);
-        assert_eq!(numbers(board.take_in(look(1, &[(3, 1)]))), Some(vec![(3, 1)]));
-        assert_eq!(numbers(board.take_in(look(1, &[(3, 1)]))), None);
-        assert_eq!(numbers(board.take_in(look(2, &[(3, 1)]))), Some(vec![]), "of another kind");
-        assert_eq!(numbers(board.take_in(look(3, &[(3, 2), (4, 1)]))), Some(vec![(3, 2), (4, 1)]));
-        assert_eq!(numbers(board.all()), Some(vec![(3, 2), (4, 1)]));
+        let mut state = JobsState::default();
+        assert_eq!(numbers(state.apply(sample(0, &[]))), Some(vec![]), "the first look is");
+        assert_eq!(numbers(state.apply(sample(0, &[]))), None);
+        assert_eq!(numbers(state.apply(sample(1, &[(3, 1)]))), Some(vec![(3, 1)]));
+        assert_eq!(numbers(state.apply(sample(1, &[(3, 1)]))), None);
+        assert_eq!(numbers(state.apply(sample(2, &[(3, 1)]))), Some(vec![]), "of another kind");
+        assert_eq!(numbers(state.apply(sample(3, &[(3, 2), (4, 1)]))), Some(vec![(3, 2), (4, 1)]));
+        assert_eq!(numbers(state.all()), Some(vec![(3, 2), (4, 1)]));
     }
 
     #[test]
     fn an_hour_is_remembered_and_not_more() {
-        let mut board = JobsBoard::default();
+        let mut state = JobsState::default();
         let hour = STATS_BUCKETS as u64;
         for number in [1, 2, hour + 1] {
-            board.take_in(look(number, &[(number, 1)]));
+            state.apply(sample(number, &[(number, 1)]));
         }
-        assert_eq!(numbers(board.all()), Some(vec![(2, 1), (hour + 1, 1)]));
-        assert_eq!(board.newest_bucket(), Some(hour + 1));
+        assert_eq!(numbers(state.all()), Some(vec![(2, 1), (hour + 1, 1)]));
+        assert_eq!(state.newest_bucket(), Some(hour + 1));
     }
 }

@@ -19,27 +19,32 @@ use pilotlight_wire::events::{
 
 use super::super::convert::{delivery, text};
 use super::super::dashboard;
-use super::super::router::Told;
-use super::jobs::JobsBoard;
-use super::look::{Look, NewPoll};
+use super::super::router::ConnectTimeouts;
+use super::jobs::JobsState;
+use super::sample::{NewPoll, Sample};
 use crate::clock::Clock;
 
 /// What does not change while the service runs.
 #[derive(Debug)]
-pub struct About {
+pub struct DashboardInfo {
     ack: &'static str,
     serves: Serves,
     config: Config,
 }
 
-impl About {
+impl DashboardInfo {
     /// Of a service that is set up so.
     #[must_use]
-    pub fn new(ack_mode: AckMode, serves: Serves, told: Told, listens: SocketAddr) -> Self {
-        Self { ack: ack_mode.as_str(), serves, config: dashboard::config(told, listens) }
+    pub fn new(
+        ack_mode: AckMode,
+        serves: Serves,
+        connect_timeouts: ConnectTimeouts,
+        listens: SocketAddr,
+    ) -> Self {
+        Self { ack: ack_mode.as_str(), serves, config: dashboard::config(connect_timeouts, listens) }
     }
 
-    fn tell(&self, clock: Clock) -> events::About {
+    fn wire(&self, clock: Clock) -> events::About {
         events::About {
             version: env!("CARGO_PKG_VERSION"),
             ack: self.ack,
@@ -55,27 +60,27 @@ impl About {
 
 /// What watchers know.
 #[derive(Debug, Default)]
-pub(super) struct Board {
+pub(super) struct DashboardState {
     waiting: HashMap<PollId, Arc<Waiting>>,
     executing: HashMap<PollId, Arc<Executing>>,
     // The newest first.
     offers: Vec<Arc<Offer>>,
     series: Vec<Bucket>,
-    jobs: JobsBoard,
+    jobs: JobsState,
     stats: Option<Stats>,
     clear_count: u64,
 }
 
 /// What a look brought.
-pub(super) enum News {
-    None,
+pub(super) enum Diff {
+    Unchanged,
     // Boxed: mostly there is nothing new.
     Update(Box<Update>),
     /// So much that all of it is told anew.
-    Everything,
+    Reset,
 }
 
-impl Board {
+impl DashboardState {
     pub(super) fn holds_waiting(&self, id: PollId) -> bool {
         self.waiting.contains_key(&id)
     }
@@ -94,42 +99,46 @@ impl Board {
     }
 
     /// Takes in what was seen.
-    pub(super) fn take_in(&mut self, look: Look, clock: Clock) -> News {
-        let known = self.stats.is_some() && self.clear_count == look.clear_count;
+    pub(super) fn apply(&mut self, sample: Sample, clock: Clock) -> Diff {
+        let known = self.stats.is_some() && self.clear_count == sample.clear_count;
         if !known {
             (self.offers, self.series) = (Vec::new(), Vec::new());
         }
-        self.clear_count = look.clear_count;
+        self.clear_count = sample.clear_count;
         let update = Update {
-            now: clock.epoch_ms(look.now),
-            waiting: changes(&mut self.waiting, &look.waiting, rows(look.came, |poll| waiting(poll, clock))),
+            now: clock.epoch_ms(sample.now),
+            waiting: changes(
+                &mut self.waiting,
+                &sample.waiting,
+                rows(sample.came, |poll| waiting(poll, clock)),
+            ),
             executing: changes(
                 &mut self.executing,
-                &look.executing,
-                rows(look.began, |it| executing(it, clock)),
+                &sample.executing,
+                rows(sample.began, |it| executing(it, clock)),
             ),
-            offers: self.changed_offers(&look.offers, clock),
-            series: self.changed_buckets(&look.series),
-            jobs: look.jobs.and_then(|look| self.jobs.take_in(look)),
-            stats: look.stats,
+            offers: self.changed_offers(&sample.offers, clock),
+            series: self.changed_buckets(&sample.series),
+            jobs: sample.jobs.and_then(|sample| self.jobs.apply(sample)),
+            stats: sample.stats,
         };
-        let same_counts = self.stats.replace(look.stats) == Some(look.stats);
+        let same_counts = self.stats.replace(sample.stats) == Some(sample.stats);
         match (known, same_counts && is_nothing(&update)) {
-            (false, _) => News::Everything,
-            (true, true) => News::None,
-            (true, false) => News::Update(Box::new(update)),
+            (false, _) => Diff::Reset,
+            (true, true) => Diff::Unchanged,
+            (true, false) => Diff::Update(Box::new(update)),
         }
     }
 
     /// All that is known.
-    pub(super) fn snapshot(&self, about: &About, clock: Clock) -> Snapshot {
+    pub(super) fn snapshot(&self, info: &DashboardInfo, clock: Clock) -> Snapshot {
         let mut waiting: Vec<_> = self.waiting.values().cloned().collect();
         waiting.sort_unstable_by_key(|row| row.id);
         let mut executing: Vec<_> = self.executing.values().cloned().collect();
         executing.sort_unstable_by_key(|row| row.since);
         Snapshot {
             now: clock.epoch_ms(clock.now()),
-            about: about.tell(clock),
+            about: info.wire(clock),
             stats: self.stats.expect("a board is read after it took in a look"),
             waiting,
             executing,

@@ -4,8 +4,8 @@
 
 pub mod events;
 
-pub mod feed;
+pub mod broadcaster;
 
-pub mod board;
 mod jobs;
-mod look;
+mod sample;
+pub mod state;

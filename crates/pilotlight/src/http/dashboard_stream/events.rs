@@ -16,23 +16,24 @@ use pilotlight_core::limits::STREAM_LIFETIME;
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
-use super::super::error::Refusal;
-use super::super::router::Handles;
-use super::feed::Full;
+use super::super::error::ApiError;
+use super::super::router::HttpState;
+use super::broadcaster::SubscribeError;
 
 /// `GET`
-pub async fn watch(State(handles): State<Arc<Handles>>) -> Response {
-    match handles.feed.watch() {
+pub async fn watch(State(state): State<Arc<HttpState>>) -> Response {
+    match state.dashboard_broadcaster.subscribe() {
         Ok(events) => stream(events),
-        Err(Full::Watched) => {
-            Refusal::unavailable("as many dashboards as may are open; close one").into_response()
+        Err(SubscribeError::TooMany) => {
+            ApiError::unavailable("as many dashboards as may are open; close one").into_response()
         }
-        Err(Full::Stopping) => Refusal::unavailable("the service is stopping").into_response(),
+        Err(SubscribeError::Stopping) => ApiError::unavailable("the service is stopping").into_response(),
     }
 }
 
 fn stream(events: mpsc::Receiver<Bytes>) -> Response {
-    let mut response = Response::new(Body::new(Events { events, ends: Box::pin(sleep(STREAM_LIFETIME)) }));
+    let mut response =
+        Response::new(Body::new(EventBody { events, deadline: Box::pin(sleep(STREAM_LIFETIME)) }));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -41,12 +42,12 @@ fn stream(events: mpsc::Receiver<Bytes>) -> Response {
 
 /// A body that is written as its parts come. It ends when the feed drops it, or after a while: a session that has
 /// ended must not go on watching.
-struct Events {
+struct EventBody {
     events: mpsc::Receiver<Bytes>,
-    ends: Pin<Box<Sleep>>,
+    deadline: Pin<Box<Sleep>>,
 }
 
-impl hyper::body::Body for Events {
+impl hyper::body::Body for EventBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -54,7 +55,7 @@ impl hyper::body::Body for Events {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.ends.as_mut().poll(cx).is_ready() {
+        if self.deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);
         }
         self.events.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))

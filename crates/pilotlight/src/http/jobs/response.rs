@@ -6,7 +6,7 @@ use pilotlight_store::{End, Error, Found};
 use pilotlight_wire::jobs::{self, Checked, Outcome, Progress, Submitted};
 use serde_json::value::RawValue;
 
-use super::super::error::Refusal;
+use super::super::error::ApiError;
 
 /// A job that is not known.
 #[must_use]
@@ -19,7 +19,7 @@ pub fn nothing() -> Checked {
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn checked(found: Found, now: Timestamp) -> Result<Checked, Refusal> {
+pub fn checked(found: Found, now: Timestamp) -> Result<Checked, ApiError> {
     let Submitted { job_id, status, message, result, error } = submitted(found, now)?;
     Ok(Checked { exists: true, job_id: Some(job_id), status: Some(status), message, result, error })
 }
@@ -28,7 +28,7 @@ pub fn checked(found: Found, now: Timestamp) -> Result<Checked, Refusal> {
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn submitted(found: Found, now: Timestamp) -> Result<Submitted, Refusal> {
+pub fn submitted(found: Found, now: Timestamp) -> Result<Submitted, ApiError> {
     let status = found.job.status(now);
     Ok(Submitted {
         job_id: found.job.id.to_string(),
@@ -43,7 +43,7 @@ pub fn submitted(found: Found, now: Timestamp) -> Result<Submitted, Refusal> {
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn job(found: Found, now: Timestamp) -> Result<jobs::Job, Refusal> {
+pub fn job(found: Found, now: Timestamp) -> Result<jobs::Job, ApiError> {
     let (job, status) = (&found.job, found.job.status(now));
     Ok(jobs::Job {
         job_id: job.id.to_string(),
@@ -104,7 +104,7 @@ pub fn error(found: &Found) -> Option<String> {
 }
 
 /// The result while it is valid.
-fn outcome(status: Status, end: Option<End>) -> Result<Option<Outcome>, Refusal> {
+fn outcome(status: Status, end: Option<End>) -> Result<Option<Outcome>, ApiError> {
     let (Status::Completed, Some(End { output: Some(output), error: _, console })) = (status, end) else {
         return Ok(None);
     };
@@ -115,6 +115,6 @@ fn outcome(status: Status, end: Option<End>) -> Result<Option<Outcome>, Refusal>
 ///
 /// # Errors
 /// It is none.
-pub fn json(text: String) -> Result<Box<RawValue>, Refusal> {
-    RawValue::from_string(text).map_err(|_| Refusal::from(Error::Damaged("what was JSON is none".into())))
+pub fn json(text: String) -> Result<Box<RawValue>, ApiError> {
+    RawValue::from_string(text).map_err(|_| ApiError::from(Error::Damaged("what was JSON is none".into())))
 }

@@ -11,8 +11,8 @@ use pilotlight_core::time::Moment;
 use pilotlight_wire::dashboard::Stats;
 
 use super::super::dashboard;
-use super::board::Board;
-use super::jobs::JobsLook;
+use super::jobs::JobsSample;
+use super::state::DashboardState;
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::{Dispatcher, View};
 
@@ -20,7 +20,7 @@ use crate::dispatch::dispatcher::{Dispatcher, View};
 const AT_ONCE: usize = 512;
 
 /// What was seen.
-pub(super) struct Look {
+pub(super) struct Sample {
     pub(super) now: Moment,
     pub(super) stats: Stats,
     pub(super) clear_count: u64,
@@ -37,7 +37,7 @@ pub(super) struct Look {
     /// The buckets that may have changed.
     pub(super) series: Vec<(BucketIndex, OfferBucket)>,
     /// Jobs, where they are served.
-    pub(super) jobs: Option<JobsLook>,
+    pub(super) jobs: Option<JobsSample>,
 }
 
 pub(super) struct NewPoll {
@@ -47,21 +47,21 @@ pub(super) struct NewPoll {
     pub(super) parked_at: Moment,
 }
 
-impl Look {
+impl Sample {
     /// Looks, for somebody who knows what is on the board.
-    pub(super) fn take(dispatcher: &Dispatcher, clock: Clock, board: &Board) -> Self {
-        let mut look = dispatcher.read(|view| Self::at_all(&view, clock.now(), board.newest_bucket()));
-        let new: Vec<_> = look.waiting.iter().copied().filter(|id| !board.holds_waiting(*id)).collect();
+    pub(super) fn take(dispatcher: &Dispatcher, clock: Clock, state: &DashboardState) -> Self {
+        let mut sample = dispatcher.read(|view| Self::at_all(&view, clock.now(), state.newest_bucket()));
+        let new: Vec<_> = sample.waiting.iter().copied().filter(|id| !state.holds_waiting(*id)).collect();
         for ids in new.chunks(AT_ONCE) {
-            look.came.extend(dispatcher.read(|view| new_polls(&view, ids)));
+            sample.came.extend(dispatcher.read(|view| new_polls(&view, ids)));
         }
-        if look.executing.iter().any(|id| !board.holds_executing(*id)) {
-            look.began = dispatcher.read(|view| {
-                let all = view.executing().with_poll_ids().filter(|(id, _)| !board.holds_executing(*id));
+        if sample.executing.iter().any(|id| !state.holds_executing(*id)) {
+            sample.began = dispatcher.read(|view| {
+                let all = view.executing().with_poll_ids().filter(|(id, _)| !state.holds_executing(*id));
                 all.map(|(id, active_run)| (id, active_run.clone())).collect()
             });
         }
-        look
+        sample
     }
 
     fn at_all(view: &View<'_>, now: Moment, newest_bucket: Option<BucketIndex>) -> Self {

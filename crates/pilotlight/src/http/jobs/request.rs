@@ -13,12 +13,12 @@ use pilotlight_wire::jobs::{Check, Submit};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::super::body_limits::BodyLimits;
 use super::super::convert;
-use super::super::envelope::Envelope;
-use super::super::error::Refusal;
+use super::super::error::ApiError;
 use super::super::fields::{EXACT, Field};
-use super::super::router::Handles;
-use super::super::sizes::Sizes;
+use super::super::json_body::JsonBody;
+use super::super::router::HttpState;
 
 /// Makes a submission safe to repeat.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -27,9 +27,9 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 ///
 /// # Errors
 /// A refusal that names the field.
-pub fn key(envelope: &Envelope<'_>, sizes: Sizes) -> Result<CacheKey, Refusal> {
-    let Check { job_type, input_params, code_version } = envelope.fields()?;
-    Ok(Wanted::read(job_type, input_params, code_version, sizes)?.key)
+pub fn key(json_body: &JsonBody<'_>, body_limits: BodyLimits) -> Result<CacheKey, ApiError> {
+    let Check { job_type, input_params, code_version } = json_body.fields()?;
+    Ok(Wanted::read(job_type, input_params, code_version, body_limits)?.key)
 }
 
 /// What is submitted.
@@ -37,18 +37,18 @@ pub fn key(envelope: &Envelope<'_>, sizes: Sizes) -> Result<CacheKey, Refusal> {
 /// # Errors
 /// A refusal that names the field.
 pub fn submission(
-    envelope: &Envelope<'_>,
+    json_body: &JsonBody<'_>,
     headers: &HeaderMap,
-    handles: &Handles,
-) -> Result<NewJob, Refusal> {
-    let submit: Submit<'_> = envelope.fields()?;
-    let wanted = Wanted::read(submit.job_type, submit.input_params, submit.code_version, handles.sizes)?;
+    state: &HttpState,
+) -> Result<NewJob, ApiError> {
+    let submit: Submit<'_> = json_body.fields()?;
+    let wanted = Wanted::read(submit.job_type, submit.input_params, submit.code_version, state.body_limits)?;
     Ok(NewJob {
-        id: handles.jobs().new_id(),
+        id: state.jobs().new_id(),
         job_type: wanted.job_type,
         key: wanted.key,
         input: wanted.input.to_owned(),
-        options: options(&submit, handles.jobs().now())?,
+        options: options(&submit, state.jobs().now())?,
         freshness: match Field::new("fresh", submit.fresh).flag()? {
             Some(true) => Freshness::Again,
             Some(false) | None => Freshness::Any,
@@ -69,20 +69,20 @@ impl<'a> Wanted<'a> {
         job_type: Option<&RawValue>,
         input: Option<&'a RawValue>,
         code_version: Option<&RawValue>,
-        sizes: Sizes,
-    ) -> Result<Self, Refusal> {
+        body_limits: BodyLimits,
+    ) -> Result<Self, ApiError> {
         let field = Field::new("job_type", job_type);
         let text = field.text()?.ok_or_else(|| field.missing())?;
         let job_type = JobType::parse(&text).map_err(|why| field.bad(why))?;
         let field = Field::new("input_params", input);
-        let input = field.object(sizes.input)?.ok_or_else(|| field.missing())?;
+        let input = field.object(body_limits.input)?.ok_or_else(|| field.missing())?;
         let version = Field::new("code_version", code_version).name()?;
         let key = CacheKey::of(&job_type, version.as_deref(), input).map_err(|why| field.bad(why))?;
         Ok(Self { job_type, input, key })
     }
 }
 
-fn options(submit: &Submit<'_>, now: Timestamp) -> Result<Options, Refusal> {
+fn options(submit: &Submit<'_>, now: Timestamp) -> Result<Options, ApiError> {
     let backoff = Field::new("retry_backoff_ms", submit.retry_backoff_ms);
     let attempts = Field::new("max_attempts", submit.max_attempts).whole(1..=u64::from(MAX_JOB_ATTEMPTS))?;
     let ttl = Field::new("ttl_ms", submit.ttl_ms).whole(1..=millis(MAX_JOB_TTL))?;
@@ -102,7 +102,7 @@ fn options(submit: &Submit<'_>, now: Timestamp) -> Result<Options, Refusal> {
     })
 }
 
-fn idempotency(headers: &HeaderMap) -> Result<Option<Idempotency>, Refusal> {
+fn idempotency(headers: &HeaderMap) -> Result<Option<Idempotency>, ApiError> {
     let Some(key) = convert::optional(headers, IDEMPOTENCY_KEY)? else { return Ok(None) };
     if key.is_empty() || key.len() > ID_BYTES {
         let why = format_args!("is not 1 to {ID_BYTES} bytes long");

@@ -4,36 +4,36 @@
 use pilotlight_core::limits::{OFFERS_BYTES, SMALL_BODY_BYTES};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::error::Refusal;
+use super::error::ApiError;
 
 /// The room, in units that a semaphore can count.
 #[derive(Debug)]
-pub struct Room(Semaphore);
+pub struct BodyBudget(Semaphore);
 
 const UNIT_BYTES: usize = 1024;
 
-impl Default for Room {
+impl Default for BodyBudget {
     fn default() -> Self {
         Self(Semaphore::new(OFFERS_BYTES / UNIT_BYTES))
     }
 }
 
-impl Room {
+impl BodyBudget {
     /// Takes room for a body of so many bytes until what is returned is dropped; a small one needs none.
     ///
     /// # Errors
     /// 503, when there is not enough at this moment.
-    pub fn take(&self, bytes: usize) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
+    pub fn take(&self, bytes: usize) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
         if bytes <= SMALL_BODY_BYTES {
             return Ok(None);
         }
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
-        let full = |_| {
-            Refusal::unavailable(
+        let exhausted = |_| {
+            ApiError::unavailable(
                 "too many large bodies are on their way; send this one later, or start its run cold",
             )
         };
-        self.0.try_acquire_many(units).map(Some).map_err(full)
+        self.0.try_acquire_many(units).map(Some).map_err(exhausted)
     }
 }
 
@@ -42,13 +42,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn large_offers_share_the_room_and_small_ones_need_none() {
-        let room = Room::default();
+    fn large_bodies_share_the_budget_and_small_ones_need_none() {
+        let budget = BodyBudget::default();
         let large = 10 * 1024 * 1024;
-        let taken: Vec<_> = std::iter::from_fn(|| room.take(large).ok()).collect();
+        let taken: Vec<_> = std::iter::from_fn(|| budget.take(large).ok()).collect();
         assert_eq!(taken.len(), OFFERS_BYTES / large);
-        assert!(room.take(SMALL_BODY_BYTES).is_ok_and(|permit| permit.is_none()));
+        assert!(budget.take(SMALL_BODY_BYTES).is_ok_and(|permit| permit.is_none()));
         drop(taken);
-        assert!(room.take(large).is_ok());
+        assert!(budget.take(large).is_ok());
     }
 }

@@ -10,51 +10,51 @@ use serde_json::error::Category;
 use tokio::sync::SemaphorePermit;
 
 use super::body;
-use super::error::Refusal;
-use super::room::Room;
+use super::body_budget::BodyBudget;
+use super::error::ApiError;
 
 /// A whole body. It keeps its room until it is dropped.
 #[derive(Debug)]
-pub struct Envelope<'a> {
+pub struct JsonBody<'a> {
     body: Bytes,
-    _room: Option<SemaphorePermit<'a>>,
+    _permit: Option<SemaphorePermit<'a>>,
 }
 
-impl<'a> Envelope<'a> {
+impl<'a> JsonBody<'a> {
     /// Reads it, up to `at_most` bytes.
     ///
     /// # Errors
     /// A refusal that says which limit was passed; 400 where the contract of jobs wants no other.
-    pub async fn read(room: &'a Room, body: Body, at_most: usize) -> Result<Self, Refusal> {
+    pub async fn read(budget: &'a BodyBudget, body: Body, at_most: usize) -> Result<Self, ApiError> {
         // What comes in chunks may become as large as any.
         let bytes = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
-        let room = room.take(bytes.unwrap_or(at_most).min(at_most))?;
+        let permit = budget.take(bytes.unwrap_or(at_most).min(at_most))?;
         let body = body::read(body, at_most).await.map_err(as_bad_request)?;
-        Ok(Self { body, _room: room })
+        Ok(Self { body, _permit: permit })
     }
 
     /// Its fields.
     ///
     /// # Errors
     /// A refusal that says why it has none.
-    pub fn fields<'t, T: Deserialize<'t>>(&'t self) -> Result<T, Refusal> {
+    pub fn fields<'t, T: Deserialize<'t>>(&'t self) -> Result<T, ApiError> {
         let text = std::str::from_utf8(&self.body);
-        let text = text.map_err(|_| Refusal::bad_request("the body is not UTF-8"))?;
+        let text = text.map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
         let Object(fields) = serde_json::from_str(text).map_err(|error| refused(&error))?;
         Ok(fields)
     }
 }
 
-fn as_bad_request(refusal: Refusal) -> Refusal {
+fn as_bad_request(refusal: ApiError) -> ApiError {
     if refusal.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Refusal::bad_request(refusal.into_text());
+        return ApiError::bad_request(refusal.into_text());
     }
     refusal
 }
 
 /// Fields are not looked into, so what is left is that one is there twice, or that it is no object. serde's own words
 /// quote the values that it found.
-fn refused(error: &serde_json::Error) -> Refusal {
+fn refused(error: &serde_json::Error) -> ApiError {
     let at = format!("(line {} column {})", error.line(), error.column());
     let text = match error.classify() {
         Category::Data => match twice(&error.to_string()) {
@@ -64,7 +64,7 @@ fn refused(error: &serde_json::Error) -> Refusal {
         Category::Eof => format!("the body is not JSON: it ends early {at}"),
         Category::Syntax | Category::Io => format!("the body is not JSON {at}"),
     };
-    Refusal::bad_request(text)
+    ApiError::bad_request(text)
 }
 
 fn twice(error: &str) -> Option<String> {
@@ -78,8 +78,8 @@ mod tests {
     use pilotlight_wire::jobs::Check;
 
     fn text_of(body: &'static str) -> String {
-        let envelope = Envelope { body: body.into(), _room: None };
-        envelope.fields::<Check<'_>>().map_or_else(Refusal::into_text, |_| "taken".into())
+        let json_body = JsonBody { body: body.into(), _permit: None };
+        json_body.fields::<Check<'_>>().map_or_else(ApiError::into_text, |_| "taken".into())
     }
 
     #[test]

@@ -1,0 +1,224 @@
+//! The front before HTTP's machinery: it serves the warm-start protocol's plain requests by itself, one at a time
+//! on a connection, and leaves everything else to that machinery, with the bytes it read put back.
+//!
+//! A parked poll costs a fraction of the memory here, and whoever has its run writes it straight to its socket
+//! (docs/decisions/0003). Nothing depends on the front for being right: every path is served behind it as well.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use pilotlight_core::ids::Runner;
+use pilotlight_core::limits::{BODY_TIMEOUT, HEAD_TIMEOUT};
+use pilotlight_core::pool::PoolKey;
+use pilotlight_core::trace_context::TraceParent;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::error::{ApiError, ConnectionReuse, Reply, head};
+use super::router::HttpState;
+use super::{health, warm_start};
+use crate::dispatch::park::{Parked, Stay, Verdict, Way};
+use crate::net::conn::Conn;
+use crate::net::io::Io;
+use crate::net::listener::FastPathExit;
+
+mod parse;
+
+pub use parse::is_poll;
+use parse::{FastRequest, ParsedHead};
+
+const PIPELINED: &str = "a poll is the last thing sent until it is answered";
+const BROKEN_HEAD: &str = "the head is no HTTP head, or has more than 16 KiB or 100 headers";
+
+/// More than a usual head, so that one read takes it.
+const READ_BYTES: usize = 2048;
+
+/// Serves plain requests until the connection ends, or something else comes.
+pub async fn serve(state: &HttpState, conn: &Arc<Conn>, io: &mut Io) -> FastPathExit {
+    if !state.auth.needs_no_look(conn.peer().ip()) {
+        return FastPathExit::ForHttp;
+    }
+    let mut connection = FastConnection { state, conn, io, read_buffer: BytesMut::new() };
+    loop {
+        let next = match connection.request().await {
+            NextRequest::Fast(request) => connection.answer(request).await,
+            NextRequest::Other => {
+                connection.io.put_back(connection.read_buffer.freeze());
+                return FastPathExit::ForHttp;
+            }
+            NextRequest::BrokenPoll => connection.reject_and_close(BROKEN_HEAD).await,
+            NextRequest::None => AfterResponse::Close,
+        };
+        if next == AfterResponse::Close || conn.should_close() {
+            return FastPathExit::Closed;
+        }
+    }
+}
+
+struct FastConnection<'a> {
+    state: &'a HttpState,
+    conn: &'a Arc<Conn>,
+    io: &'a mut Io,
+    read_buffer: BytesMut,
+}
+
+enum NextRequest {
+    Fast(FastRequest),
+    Other,
+    BrokenPoll,
+    /// The connection ended, or took too long.
+    None,
+}
+
+#[derive(PartialEq, Eq)]
+enum AfterResponse {
+    ReadNext,
+    Close,
+}
+
+impl FastConnection<'_> {
+    async fn request(&mut self) -> NextRequest {
+        self.conn.set_request_deadline(HEAD_TIMEOUT);
+        loop {
+            if !self.read_buffer.is_empty() {
+                self.conn.mark_request_started();
+                match parse::parse_head(&self.read_buffer) {
+                    ParsedHead::Fast(request, length) => {
+                        self.read_buffer.advance(length);
+                        self.conn.clear_read_deadline();
+                        return NextRequest::Fast(request);
+                    }
+                    ParsedHead::Other => return NextRequest::Other,
+                    ParsedHead::BrokenPoll => return NextRequest::BrokenPoll,
+                    ParsedHead::Incomplete => {}
+                }
+            }
+            self.read_buffer.reserve(READ_BYTES);
+            if !matches!(self.io.read_buf(&mut self.read_buffer).await, Ok(1..)) {
+                return NextRequest::None;
+            }
+        }
+    }
+
+    async fn answer(&mut self, request: FastRequest) -> AfterResponse {
+        match request {
+            FastRequest::Connect => self.reply(health::connect_response(self.state)).await,
+            FastRequest::Poll(Ok((key, runner))) => match self.state.tokens.admit(key) {
+                Ok(key) => self.poll(key, runner).await,
+                Err(refusal) => self.reply(refusal.into()).await,
+            },
+            FastRequest::Poll(Err(refusal)) => self.reply(refusal.into()).await,
+            // Boxed, so that parked polls do not carry its size.
+            FastRequest::Offer { body_bytes, trace } => Box::pin(self.offer(body_bytes, trace)).await,
+        }
+    }
+
+    async fn reply(&mut self, reply: Reply) -> AfterResponse {
+        let reuse =
+            if self.conn.should_close() { ConnectionReuse::Close } else { ConnectionReuse::KeepAlive };
+        let mut bytes = head(reply.status, reply.body.len(), reuse);
+        bytes.extend_from_slice(&reply.body);
+        match self.io.write_all(&bytes).await {
+            Ok(()) => AfterResponse::ReadNext,
+            Err(_) => AfterResponse::Close,
+        }
+    }
+
+    async fn offer(&mut self, body_bytes: usize, trace: Option<TraceParent>) -> AfterResponse {
+        let state = self.state;
+        let _permit = match state.body_budget.take(body_bytes) {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                _ = self.reply(warm_start::offered(state, Err(refusal), None).await).await;
+                // Its body is on its way.
+                return AfterResponse::Close;
+            }
+        };
+        let reply = match self.body(body_bytes).await {
+            Some(body) => warm_start::offered(self.state, Ok(body), trace).await,
+            None if self.conn.deadline_passed() => {
+                let refusal = ApiError::too_slow(BODY_TIMEOUT);
+                _ = self.reply(warm_start::offered(self.state, Err(refusal), None).await).await;
+                return AfterResponse::Close;
+            }
+            None => return AfterResponse::Close,
+        };
+        self.reply(reply).await
+    }
+
+    /// `None` when it does not come whole.
+    async fn body(&mut self, bytes: usize) -> Option<Bytes> {
+        self.conn.set_read_deadline(BODY_TIMEOUT);
+        while self.read_buffer.len() < bytes {
+            self.read_buffer.reserve(READ_BYTES);
+            if !matches!(self.io.read_buf(&mut self.read_buffer).await, Ok(1..)) {
+                return None;
+            }
+        }
+        self.conn.clear_read_deadline();
+        Some(self.read_buffer.split_to(bytes).freeze())
+    }
+
+    async fn poll(&mut self, key: PoolKey, runner: Runner) -> AfterResponse {
+        if !self.read_buffer.is_empty() {
+            return self.reject_and_close(PIPELINED).await;
+        }
+        self.read_buffer = BytesMut::new();
+        let parked = self.state.dispatcher.park(key, runner, Arc::clone(self.conn), Way::Direct);
+        let verdict = match parked {
+            Parked::Stay(stay) => match self.wait(stay).await {
+                WaitEnd::Finished(verdict) => verdict,
+                WaitEnd::ClientLeft => None,
+                WaitEnd::Pipelined => return self.reject_and_close(PIPELINED).await,
+            },
+            Parked::Retired => Some(Verdict::Retired),
+            Parked::Closed => None,
+        };
+        match verdict {
+            Some(Verdict::Answered) => AfterResponse::ReadNext,
+            Some(Verdict::Retired) => self.reply(ApiError::retired().into()).await,
+            Some(Verdict::Run(_)) | None => AfterResponse::Close,
+        }
+    }
+
+    async fn wait(&mut self, mut stay: Stay) -> WaitEnd {
+        loop {
+            if let Some(verdict) = poll_fn(|cx| self.verdict_or_bytes(&mut stay, cx)).await {
+                return WaitEnd::Finished(verdict);
+            }
+            match self.io.try_read(&mut self.read_buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) | Ok(0) => return WaitEnd::ClientLeft,
+                Ok(_) if stay.leave() => return WaitEnd::Pipelined,
+                // The run is written already, and this is the next request.
+                Ok(_) => return WaitEnd::Finished(stay.verdict().await),
+            }
+        }
+    }
+
+    /// `None` when there may be something to read.
+    fn verdict_or_bytes(&self, stay: &mut Stay, cx: &mut Context<'_>) -> Poll<Option<Option<Verdict>>> {
+        if let Poll::Ready(verdict) = stay.poll_verdict(cx) {
+            return Poll::Ready(Some(verdict));
+        }
+        self.io.poll_readable(cx).map(|()| None)
+    }
+
+    /// What follows cannot be told apart any more.
+    async fn reject_and_close(&mut self, why: &str) -> AfterResponse {
+        _ = self.reply(ApiError::bad_request(why).into()).await;
+        AfterResponse::Close
+    }
+}
+
+/// How a wait ended.
+enum WaitEnd {
+    /// With a verdict; `None` closes the connection without a byte.
+    Finished(Option<Verdict>),
+    /// The client left.
+    ClientLeft,
+    /// The client sent more while it waited.
+    Pipelined,
+}
