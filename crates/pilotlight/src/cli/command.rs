@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::exit_code::{self, Code};
 use super::{completions, config, demo, explain, health, jobs, out, runner, serve, status, store, submit};
 use crate::app::Part;
-use crate::runner::guard;
+use crate::runner::reaper;
 
 /// Keeps work from ever starting cold.
 #[derive(Debug, Parser)]
@@ -53,8 +53,8 @@ enum Command {
     #[command(long_about = runner::ABOUT, after_long_help = runner::EXAMPLES)]
     Runner(Box<runner::Args>),
     /// Watch over one command of a runner; the runner starts it.
-    #[command(hide = true)]
-    Guard {
+    #[command(name = "guard", hide = true)]
+    Reaper {
         /// The descriptor of the runner's socket.
         #[arg(long)]
         control: i32,
@@ -125,7 +125,7 @@ pub fn run() -> ExitCode {
         Command::Config { settings, json } => config::run(&settings, json),
         Command::Health { settings, url, json } => health::run(&settings, url, json),
         Command::Runner(args) => runner::run(&args),
-        Command::Guard { control, command } => guard::run(control, &command).map_err(Failure::from),
+        Command::Reaper { control, command } => reaper::run(control, &command).map_err(Failure::from),
         Command::Submit(args) => submit::run(&args),
         Command::Jobs { task } => jobs::run(&task),
         Command::Status(args) => status::run(&args),

@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 use super::command::Failure;
 use super::exit_code::Code;
 use crate::app;
-use crate::client::{Client, Key};
+use crate::client::{ApiKey, Client};
 use crate::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, secret_in};
 
 /// Where a service listens when nobody says otherwise.
@@ -40,7 +40,7 @@ impl Connect {
     pub(super) fn client(&self) -> Result<Client, Failure> {
         let connected = self.connected();
         let client = connected.map_err(|error| Failure::told(Code::Usage, format_args!("{error:#}")))?;
-        Ok(client.with_patience(PATIENCE))
+        Ok(client.with_retry_for(PATIENCE))
     }
 
     /// A client that asks once: somebody looks, and can look again.
@@ -48,7 +48,7 @@ impl Connect {
     /// # Errors
     /// As [`Self::client`].
     pub(super) fn client_at_once(&self) -> Result<Client, Failure> {
-        Ok(self.client()?.with_patience(Duration::ZERO))
+        Ok(self.client()?.with_retry_for(Duration::ZERO))
     }
 
     fn connected(&self) -> anyhow::Result<Client> {
@@ -60,7 +60,7 @@ impl Connect {
         Ok(Client::new(app::web()?, url, self.key()?)?)
     }
 
-    fn key(&self) -> anyhow::Result<Option<Key>> {
+    fn key(&self) -> anyhow::Result<Option<ApiKey>> {
         let file = self.key_file.clone().or_else(|| variable(ENV_KEY_FILE).map(PathBuf::from));
         let said = variable(ENV_KEY).filter(|_| self.key_file.is_none());
         let text = match (said, file) {
@@ -71,7 +71,7 @@ impl Connect {
             }
             (None, None) => return Ok(None),
         };
-        let key = Key::parse(&text);
+        let key = ApiKey::parse(&text);
         ensure!(
             key.is_some(),
             "the key (--key-file, PILOTLIGHT_KEY_FILE or PILOTLIGHT_KEY) is no line of text"

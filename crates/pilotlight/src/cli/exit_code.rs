@@ -142,7 +142,7 @@ impl Code {
     /// What a call of the service that came to nothing ends with.
     fn of_call(failure: &client::Failure) -> Self {
         match failure.reason {
-            Reason::Unreachable(_) | Reason::Unanswered(_) | Reason::NotUnderstood(_) => Self::Unreachable,
+            Reason::Unreachable(_) | Reason::NoResponse(_) | Reason::InvalidResponse(_) => Self::Unreachable,
             Reason::TooLarge => Self::Failed,
             Reason::Refused(400 | 413, _) => Self::Usage,
             Reason::Refused(401 | 403, _) => Self::Refused,

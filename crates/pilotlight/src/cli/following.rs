@@ -7,7 +7,7 @@ use pilotlight_core::retry;
 use pilotlight_wire::jobs::{Console, Job, Progress, Status};
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, Events, Failure, News};
+use crate::client::{Client, EventStream, Failure, JobEvent};
 
 /// How long a service may be away before the command gives up: a restart takes seconds, a slow one a minute.
 const AWAY_AT_MOST: Duration = Duration::from_secs(120);
@@ -37,7 +37,7 @@ pub(super) enum Told {
 pub(super) struct Following<'a> {
     client: &'a Client,
     id: &'a str,
-    events: Option<Events>,
+    events: Option<EventStream>,
     told: Written,
     away: Option<Away>,
 }
@@ -87,7 +87,7 @@ impl<'a> Following<'a> {
                     sleep(FIRST_PAUSE).await;
                 }
                 // Whoever asks again is told why.
-                Err(failure) if failure.is_passing() => {
+                Err(failure) if failure.is_transient() => {
                     self.events = None;
                     sleep(FIRST_PAUSE).await;
                 }
@@ -114,7 +114,7 @@ impl<'a> Following<'a> {
     async fn wait_until_it_is_back(&mut self, failure: Failure) -> Result<Option<String>, Failure> {
         let is_first = self.away.is_none();
         let away = self.away.get_or_insert_with(|| Away { since: Instant::now(), tries: 0 });
-        if !failure.is_passing() || away.since.elapsed() > AWAY_AT_MOST {
+        if !failure.is_transient() || away.since.elapsed() > AWAY_AT_MOST {
             return Err(failure);
         }
         away.tries += 1;
@@ -125,11 +125,11 @@ impl<'a> Following<'a> {
 
 impl Written {
     /// What of it is new.
-    fn news(&mut self, news: News) -> Option<Told> {
+    fn news(&mut self, news: JobEvent) -> Option<Told> {
         match news {
-            News::Status(job) => Some(Told::Status(job)),
-            News::Progress(progress) => Some(Told::Progress(progress)),
-            News::Console(console) => self.grown(&console).map(Told::Console),
+            JobEvent::Status(job) => Some(Told::Status(job)),
+            JobEvent::Progress(progress) => Some(Told::Progress(progress)),
+            JobEvent::Console(console) => self.grown(&console).map(Told::Console),
         }
     }
 

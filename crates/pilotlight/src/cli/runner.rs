@@ -19,7 +19,7 @@ use super::exit_code::Code;
 use super::out;
 use crate::client::Client;
 use crate::config::{Log, duration, size};
-use crate::runner::{Crew, Keeping, Kind, Settings};
+use crate::runner::{JobCommand, ProcessMode, Runner, Settings};
 use crate::shutdown::Signals;
 use crate::telemetry::logs;
 
@@ -57,8 +57,8 @@ pub(super) struct Args {
     #[command(flatten)]
     connect: Connect,
     /// A type of jobs and the command that does them; may be repeated.
-    #[arg(long = "type", value_name = "NAME=COMMAND", required = true, value_parser = kind)]
-    kinds: Vec<Kind>,
+    #[arg(long = "type", value_name = "NAME=COMMAND", required = true, value_parser = job_command)]
+    commands: Vec<JobCommand>,
     /// Jobs at the same time.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     slots: u16,
@@ -108,22 +108,22 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 async fn work(settings: Settings, client: Client, grace: Duration) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let types: Vec<_> = settings.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    let types: Vec<_> = settings.commands.iter().map(|job_command| job_command.name.as_str()).collect();
     let line = format!(
         "pilotlight takes {} from {}, {} at a time",
         types.join(", "),
         client.address(),
-        settings.slots
+        settings.workers
     );
-    let crew = tokio::select! {
-        crew = Crew::start(settings, client) => crew?,
+    let runner = tokio::select! {
+        runner = Runner::start(settings, client) => runner?,
         () = signals.next() => return Ok(()),
     };
     out::line(line)?;
     signals.next().await;
     tracing::info!("finishing what is under way");
     tokio::select! {
-        () = crew.stop(grace) => {}
+        () = runner.stop(grace) => {}
         () = signals.next() => tracing::warn!("a second signal: exiting at once"),
     }
     Ok(())
@@ -131,35 +131,37 @@ async fn work(settings: Settings, client: Client, grace: Duration) -> Result<(),
 
 impl Args {
     fn settings(&self) -> anyhow::Result<Settings> {
-        let many = self.kinds.len();
+        let many = self.commands.len();
         ensure!(
             many <= MAX_TYPES_PER_POLL,
             "--type is there {many} times; a runner has at most {MAX_TYPES_PER_POLL}"
         );
-        for (number, kind) in self.kinds.iter().enumerate() {
-            let is_twice = self.kinds[..number].iter().any(|other| other.name == kind.name);
-            ensure!(!is_twice, "--type {} is there twice", kind.name);
+        for (number, job_command) in self.commands.iter().enumerate() {
+            let is_twice = self.commands[..number].iter().any(|other| other.name == job_command.name);
+            ensure!(!is_twice, "--type {} is there twice", job_command.name);
         }
-        let found = |kind: &Kind| Ok(Kind { program: found(&kind.program)?, ..kind.clone() });
+        let found = |job_command: &JobCommand| {
+            Ok(JobCommand { program: found(&job_command.program)?, ..job_command.clone() })
+        };
         Ok(Settings {
             name: self.name.clone().unwrap_or_else(machine),
-            kinds: self.kinds.iter().map(found).collect::<anyhow::Result<_>>()?,
-            slots: self.slots.into(),
-            time_out: self.timeout.filter(|time| !time.is_zero()),
+            commands: self.commands.iter().map(found).collect::<anyhow::Result<_>>()?,
+            workers: self.slots.into(),
+            timeout: self.timeout.filter(|time| !time.is_zero()),
             kill_after: self.kill_after,
             output_bytes: usize::try_from(self.max_output).unwrap_or(usize::MAX),
             environment: self.environment()?,
-            keeping: self.keeping(),
+            process_mode: self.process_mode(),
         })
     }
 
-    fn keeping(&self) -> Keeping {
+    fn process_mode(&self) -> ProcessMode {
         if !self.keep {
-            return Keeping::Fresh;
+            return ProcessMode::OneShot;
         }
         let bounded = |count: u64| Some(count).filter(|count| *count > 0);
         let age = Some(self.keep_for).filter(|age| !age.is_zero());
-        Keeping::Kept(Wear { jobs: bounded(self.keep_jobs), age, growth: bounded(self.keep_growth) })
+        ProcessMode::Warm(Wear { jobs: bounded(self.keep_jobs), age, growth: bounded(self.keep_growth) })
     }
 
     fn environment(&self) -> anyhow::Result<Vec<(OsString, OsString)>> {
@@ -181,12 +183,12 @@ impl Args {
 }
 
 /// `name=command`
-fn kind(text: &str) -> Result<Kind, String> {
+fn job_command(text: &str) -> Result<JobCommand, String> {
     let (name, command) = text.split_once('=').ok_or("expected NAME=COMMAND")?;
     JobType::parse(name).map_err(|why| format!("the name {why}"))?;
     let mut words = shlex::split(command).ok_or("a quote is not closed")?.into_iter();
     let program = words.next().ok_or("the command is empty")?;
-    Ok(Kind { name: name.to_owned(), program: program.into(), arguments: words.collect() })
+    Ok(JobCommand { name: name.to_owned(), program: program.into(), arguments: words.collect() })
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -228,12 +230,12 @@ mod tests {
 
     #[test]
     fn a_type_is_a_name_and_words_without_a_shell() {
-        let parsed = kind("a=python3 -c 'print(1)' $HOME *").unwrap();
+        let parsed = job_command("a=python3 -c 'print(1)' $HOME *").unwrap();
         assert_eq!((parsed.name.as_str(), parsed.program.to_str()), ("a", Some("python3")));
         assert_eq!(parsed.arguments, ["-c", "print(1)", "$HOME", "*"]);
-        assert_eq!(kind("a=b=c d").unwrap().program.to_str(), Some("b=c"));
+        assert_eq!(job_command("a=b=c d").unwrap().program.to_str(), Some("b=c"));
         for wrong in ["", "a", "=b", "a=", "a='b"] {
-            assert!(kind(wrong).is_err(), "{wrong}");
+            assert!(job_command(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -15,7 +15,7 @@ use super::connect::{Connect, block_on};
 use super::exit_code::Code;
 use super::submitting::{self, Form, How};
 use super::wishes::{Waiting, Wishes};
-use crate::client::{Submit as Asked, idempotency_key};
+use crate::client::{SubmitParams, idempotency_key};
 
 /// More than any service takes; it stops a wrong file from filling the memory.
 const PARAMETERS_BYTES: u64 = 64 * 1024 * 1024;
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     // Asked again after a restart, it is the same caller.
     let key = args.wishes.idempotency_key.clone().map_or_else(idempotency_key, Ok)?;
-    let asked = client.submit(&job, Asked { idempotency_key: Some(&key), ..Asked::default() });
+    let asked = client.submit(&job, SubmitParams { idempotency_key: Some(&key), ..SubmitParams::default() });
     let how = How { waiting: &args.waiting, form: Form::of(args.json) };
     block_on(submitting::submit(&client, asked, how))
 }

@@ -7,11 +7,11 @@ use reqwest::{Method, Response};
 use tokio::time::timeout;
 
 use super::failure::{Failure, Reason};
-use super::link::{Client, read, reason};
+use super::http_client::{Client, parse_json, root_cause};
 
 /// Something that happened to a job.
 #[derive(Debug)]
-pub enum News {
+pub enum JobEvent {
     /// Where it stands: first, and whenever it is another status.
     Status(Box<Job>),
     /// How far its runner is.
@@ -22,16 +22,16 @@ pub enum News {
 
 /// The stream of a job's events.
 #[derive(Debug)]
-pub struct Events {
+pub struct EventStream {
     client: Client,
-    asked: String,
+    action: String,
     response: Response,
-    lines: Lines,
+    buffer: EventBuffer,
 }
 
 /// What was read and is not yet a whole event.
 #[derive(Debug, Default)]
-struct Lines {
+struct EventBuffer {
     bytes: Vec<u8>,
     /// Up to here there is no end of an event.
     searched: usize,
@@ -42,45 +42,45 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]; status 404 when there is no such job, 503 when too many watch.
-    pub async fn events(&self, id: &str) -> Result<Events, Failure> {
-        let asked = format!("watch job {id}");
+    pub async fn events(&self, id: &str) -> Result<EventStream, Failure> {
+        let action = format!("watch job {id}");
         let request = self.request(Method::GET, &["jobs", id, "events"]);
-        let response = self.stream(&asked, request).await?;
-        Ok(Events { client: self.clone(), asked, response, lines: Lines::default() })
+        let response = self.stream(&action, request).await?;
+        Ok(EventStream { client: self.clone(), action, response, buffer: EventBuffer::default() })
     }
 }
 
-impl Events {
+impl EventStream {
     /// The next one; none when the stream is over.
     ///
     /// # Errors
     /// [`Failure`]: the connection broke off, or the service says what is not understood.
-    pub async fn next(&mut self) -> Result<Option<News>, Failure> {
+    pub async fn next(&mut self) -> Result<Option<JobEvent>, Failure> {
         loop {
-            while let Some(event) = self.lines.next() {
-                if let Some(news) = news(&event).map_err(|reason| self.failure(reason))? {
-                    return Ok(Some(news));
+            while let Some(event) = self.buffer.next() {
+                if let Some(job_event) = parse_event(&event).map_err(|reason| self.failure(reason))? {
+                    return Ok(Some(job_event));
                 }
             }
-            if self.lines.bytes.len() > MAX_CLIENT_RESPONSE_BYTES {
+            if self.buffer.bytes.len() > MAX_CLIENT_RESPONSE_BYTES {
                 return Err(self.failure(Reason::TooLarge));
             }
             let Ok(read) = timeout(CLIENT_STREAM_TIMEOUT, self.response.chunk()).await else {
-                return Err(self.failure(Reason::Unanswered("nothing was heard for long".into())));
+                return Err(self.failure(Reason::NoResponse("nothing was heard for long".into())));
             };
             let piece =
-                read.map_err(|error| self.failure(Reason::Unanswered(reason(&error.without_url()))))?;
+                read.map_err(|error| self.failure(Reason::NoResponse(root_cause(&error.without_url()))))?;
             let Some(piece) = piece else { return Ok(None) };
-            self.lines.bytes.extend_from_slice(&piece);
+            self.buffer.bytes.extend_from_slice(&piece);
         }
     }
 
     fn failure(&self, reason: Reason) -> Failure {
-        self.client.failure(self.asked.clone(), reason)
+        self.client.failure(self.action.clone(), reason)
     }
 }
 
-impl Lines {
+impl EventBuffer {
     /// The next whole event, without the empty line behind it.
     fn next(&mut self) -> Option<Vec<u8>> {
         let from = self.searched.saturating_sub(1);
@@ -95,7 +95,7 @@ impl Lines {
 }
 
 /// None of a sign of life, and of what later versions may tell.
-fn news(event: &[u8]) -> Result<Option<News>, Reason> {
+fn parse_event(event: &[u8]) -> Result<Option<JobEvent>, Reason> {
     let (mut name, mut data) = (&b""[..], &b""[..]);
     for line in event.split(|byte| *byte == b'\n') {
         if let Some(text) = line.strip_prefix(b"event: ") {
@@ -105,9 +105,9 @@ fn news(event: &[u8]) -> Result<Option<News>, Reason> {
         }
     }
     Ok(match name {
-        b"status" => Some(News::Status(Box::new(read(data)?))),
-        b"progress" => Some(News::Progress(read(data)?)),
-        b"console" => Some(News::Console(read(data)?)),
+        b"status" => Some(JobEvent::Status(Box::new(parse_json(data)?))),
+        b"progress" => Some(JobEvent::Progress(parse_json(data)?)),
+        b"console" => Some(JobEvent::Console(parse_json(data)?)),
         _ => None,
     })
 }
@@ -121,15 +121,17 @@ mod tests {
         let text = "event: progress\ndata: {\"current\":1,\"total\":2}\n\n:\n\nevent: console\ndata: \
                     {\"is_whole\":true,\"text\":\"a\\n\"}\n\nevent: later\ndata: {}\n\n";
         for size in 1..text.len() {
-            let mut lines = Lines::default();
-            let mut told = Vec::new();
+            let mut buffer = EventBuffer::default();
+            let mut job_events = Vec::new();
             for piece in text.as_bytes().chunks(size) {
-                lines.bytes.extend_from_slice(piece);
-                while let Some(event) = lines.next() {
-                    told.extend(news(&event).unwrap());
+                buffer.bytes.extend_from_slice(piece);
+                while let Some(event) = buffer.next() {
+                    job_events.extend(parse_event(&event).unwrap());
                 }
             }
-            let [News::Progress(progress), News::Console(console)] = &told[..] else { panic!("{told:?}") };
+            let [JobEvent::Progress(progress), JobEvent::Console(console)] = &job_events[..] else {
+                panic!("{job_events:?}")
+            };
             assert_eq!((progress.current, progress.total), (1, 2));
             assert!(console.is_whole && console.text == "a\n");
         }
@@ -137,7 +139,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said_without_repeating_it() {
-        let Err(Reason::NotUnderstood(why)) = news(b"event: progress\ndata: \"secret\"") else { panic!() };
+        let Err(Reason::InvalidResponse(why)) = parse_event(b"event: progress\ndata: \"secret\"") else {
+            panic!()
+        };
         assert!(!why.contains("secret"), "{why}");
     }
 }

@@ -10,9 +10,9 @@ use reqwest::StatusCode;
 #[derive(Debug)]
 pub struct Failure {
     /// What was asked, such as `submit a job`.
-    pub(super) asked: String,
+    pub(super) action: String,
     /// Of whom: the address of the service, without a password.
-    pub(super) of: String,
+    pub(super) address: String,
     /// What went wrong.
     pub reason: Reason,
 }
@@ -23,13 +23,13 @@ pub enum Reason {
     /// There is no connection; nothing was sent.
     Unreachable(String),
     /// The answer did not come, or broke off: whether it was done is not known.
-    Unanswered(String),
+    NoResponse(String),
     /// The service said no: its status, and its own sentence.
     Refused(u16, String),
     /// The answer is larger than any should be.
     TooLarge,
     /// The answer is not what this service says.
-    NotUnderstood(String),
+    InvalidResponse(String),
 }
 
 impl Failure {
@@ -38,9 +38,10 @@ impl Failure {
     pub const fn status(&self) -> Option<u16> {
         match self.reason {
             Reason::Refused(status, _) => Some(status),
-            Reason::Unreachable(_) | Reason::Unanswered(_) | Reason::TooLarge | Reason::NotUnderstood(_) => {
-                None
-            }
+            Reason::Unreachable(_)
+            | Reason::NoResponse(_)
+            | Reason::TooLarge
+            | Reason::InvalidResponse(_) => None,
         }
     }
 
@@ -49,45 +50,46 @@ impl Failure {
     pub fn refusal(&self) -> Option<&str> {
         match &self.reason {
             Reason::Refused(_, sentence) => Some(sentence),
-            Reason::Unreachable(_) | Reason::Unanswered(_) | Reason::TooLarge | Reason::NotUnderstood(_) => {
-                None
-            }
+            Reason::Unreachable(_)
+            | Reason::NoResponse(_)
+            | Reason::TooLarge
+            | Reason::InvalidResponse(_) => None,
         }
     }
 
     /// Whether the same may go well later.
     #[must_use]
-    pub const fn is_passing(&self) -> bool {
+    pub const fn is_transient(&self) -> bool {
         match self.reason {
-            Reason::Unreachable(_) | Reason::Unanswered(_) => true,
+            Reason::Unreachable(_) | Reason::NoResponse(_) => true,
             Reason::Refused(status, _) => matches!(status, 408 | 429 | 502..=504),
-            Reason::TooLarge | Reason::NotUnderstood(_) => false,
+            Reason::TooLarge | Reason::InvalidResponse(_) => false,
         }
     }
 
     /// Whether it is certain that nothing was done, and the same may go well later.
     #[must_use]
-    pub(super) const fn is_undone(&self) -> bool {
+    pub(super) const fn is_not_executed(&self) -> bool {
         match self.reason {
             Reason::Unreachable(_) => true,
             Reason::Refused(status, _) => matches!(status, 408 | 429),
-            Reason::Unanswered(_) | Reason::TooLarge | Reason::NotUnderstood(_) => false,
+            Reason::NoResponse(_) | Reason::TooLarge | Reason::InvalidResponse(_) => false,
         }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { asked, of, reason } = self;
-        write!(out, "{asked} at {of}: ")?;
+        let Self { action, address, reason } = self;
+        write!(out, "{action} at {address}: ")?;
         match reason {
             Reason::Unreachable(why) => {
                 write!(out, "{why}; is the service running there? --url or PILOTLIGHT_URL names another")
             }
-            Reason::Unanswered(why) => write!(out, "the answer did not come ({why}); ask again"),
+            Reason::NoResponse(why) => write!(out, "the answer did not come ({why}); ask again"),
             Reason::Refused(status, sentence) => write!(out, "{sentence} ({status}){}", advice(*status)),
             Reason::TooLarge => write!(out, "the answer is larger than {MAX_CLIENT_RESPONSE_BYTES} bytes"),
-            Reason::NotUnderstood(why) => {
+            Reason::InvalidResponse(why) => {
                 write!(out, "the answer is not one of Pilotlight ({why}); does --url name its address?")
             }
         }
@@ -109,7 +111,7 @@ mod tests {
     use super::*;
 
     fn failure(reason: Reason) -> Failure {
-        Failure { asked: "submit a job".into(), of: "http://localhost:8080".into(), reason }
+        Failure { action: "submit a job".into(), address: "http://localhost:8080".into(), reason }
     }
 
     #[test]
@@ -138,15 +140,15 @@ mod tests {
     fn what_may_go_well_later_is_known() {
         for (reason, passing, undone) in [
             (Reason::Unreachable(String::new()), true, true),
-            (Reason::Unanswered(String::new()), true, false),
+            (Reason::NoResponse(String::new()), true, false),
             (Reason::Refused(503, String::new()), true, false),
             (Reason::Refused(429, String::new()), true, true),
             (Reason::Refused(400, String::new()), false, false),
             (Reason::TooLarge, false, false),
-            (Reason::NotUnderstood(String::new()), false, false),
+            (Reason::InvalidResponse(String::new()), false, false),
         ] {
             let failure = failure(reason);
-            assert_eq!((failure.is_passing(), failure.is_undone()), (passing, undone), "{failure}");
+            assert_eq!((failure.is_transient(), failure.is_not_executed()), (passing, undone), "{failure}");
         }
     }
 }

@@ -3,17 +3,17 @@
 //!
 //! In reading order:
 
-mod link;
-pub use link::{Client, Key};
+mod http_client;
+pub use http_client::{ApiKey, Client};
 
 mod failure;
 pub use failure::{Failure, Reason};
 
-mod callers;
-mod operators;
-mod runners;
-pub use callers::{Submit, idempotency_key};
-pub use runners::{Job, Verdict};
+mod admin_api;
+mod jobs_api;
+mod runner_api;
+pub use jobs_api::{SubmitParams, idempotency_key};
+pub use runner_api::{JobRef, ReportResponse};
 
 mod events;
-pub use events::{Events, News};
+pub use events::{EventStream, JobEvent};

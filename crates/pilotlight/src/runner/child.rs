@@ -11,16 +11,16 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::task::spawn_blocking;
 
-use super::guard::{KILL, TERMINATE};
-use super::guards::Guards;
-use super::settings::Kind;
+use super::reaper::{KILL, TERMINATE};
+use super::reapers::Reapers;
+use super::settings::JobCommand;
 
 /// A command that runs.
 #[derive(Debug)]
 pub(super) struct Child {
     pub(super) pipes: Pipes,
-    pub(super) orders: Orders,
-    pub(super) end: End,
+    pub(super) control: ControlSocket,
+    pub(super) exit_watcher: ExitWatcher,
     /// The command's own number.
     pub(super) id: i32,
 }
@@ -35,56 +35,57 @@ pub(super) struct Pipes {
 
 /// Tells its guard what to do. Dropping it kills the command.
 #[derive(Debug)]
-pub(super) struct Orders(OwnedWriteHalf);
+pub(super) struct ControlSocket(OwnedWriteHalf);
 
 /// Waits for its end.
 #[derive(Debug)]
-pub(super) struct End {
-    guards: Arc<Guards>,
-    guard: tokio::process::Child,
-    said: Lines<BufReader<OwnedReadHalf>>,
-    seen: Option<Exit>,
-    is_over: bool,
+pub(super) struct ExitWatcher {
+    reapers: Arc<Reapers>,
+    reaper: tokio::process::Child,
+    reports: Lines<BufReader<OwnedReadHalf>>,
+    exit: Option<Exit>,
+    has_exited: bool,
 }
 
 impl Child {
     /// Starts it.
     pub(super) async fn start(
-        guards: &Arc<Guards>,
-        kind: &Kind,
+        reapers: &Arc<Reapers>,
+        job_command: &JobCommand,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> io::Result<Self> {
-        let (mut guard, control) = guards.start(kind, environment)?;
-        let pipes = guard.stdin.take().zip(guard.stdout.take()).zip(guard.stderr.take());
+        let (mut reaper, socket) = reapers.start(job_command, environment)?;
+        let pipes = reaper.stdin.take().zip(reaper.stdout.take()).zip(reaper.stderr.take());
         let ((stdin, stdout), stderr) = pipes.expect("all three were asked for");
-        let (said, orders) = UnixStream::from_std(control)?.into_split();
-        let said = BufReader::new(said).lines();
-        let mut end = End { guards: Arc::clone(guards), guard, said, seen: None, is_over: false };
-        let id = end.started().await?;
-        Ok(Self { pipes: Pipes { stdin, stdout, stderr }, orders: Orders(orders), end, id })
+        let (reports, control) = UnixStream::from_std(socket)?.into_split();
+        let reports = BufReader::new(reports).lines();
+        let mut exit_watcher =
+            ExitWatcher { reapers: Arc::clone(reapers), reaper, reports, exit: None, has_exited: false };
+        let id = exit_watcher.wait_for_start().await?;
+        Ok(Self { pipes: Pipes { stdin, stdout, stderr }, control: ControlSocket(control), exit_watcher, id })
     }
 }
 
-impl Orders {
+impl ControlSocket {
     /// Asks it to end.
     pub(super) async fn terminate(&mut self) {
-        self.order(TERMINATE).await;
+        self.send(TERMINATE).await;
     }
 
     /// Kills it, and all that it started.
     pub(super) async fn kill(&mut self) {
-        self.order(KILL).await;
+        self.send(KILL).await;
     }
 
-    async fn order(&mut self, order: u8) {
+    async fn send(&mut self, request: u8) {
         // A guard that is gone has nothing left to do.
-        _ = self.0.write_all(&[order]).await;
+        _ = self.0.write_all(&[request]).await;
     }
 }
 
-impl End {
-    async fn started(&mut self) -> io::Result<i32> {
-        let line = self.said.next_line().await?.unwrap_or_default();
+impl ExitWatcher {
+    async fn wait_for_start(&mut self) -> io::Result<i32> {
+        let line = self.reports.next_line().await?.unwrap_or_default();
         if let Some(id) = line.strip_prefix("started ").and_then(|id| id.parse().ok()) {
             return Ok(id);
         }
@@ -94,35 +95,35 @@ impl End {
     }
 
     /// Waits until its guard has told the end, or is gone. Survives being dropped.
-    pub(super) async fn over(&mut self) {
-        while let Ok(Some(line)) = self.said.next_line().await {
-            self.seen = exit(&line).or(self.seen);
+    pub(super) async fn wait_for_report(&mut self) {
+        while let Ok(Some(line)) = self.reports.next_line().await {
+            self.exit = parse_exit(&line).or(self.exit);
         }
-        self.is_over = true;
+        self.has_exited = true;
     }
 
     /// Whether that was seen.
-    pub(super) const fn is_over(&self) -> bool {
-        self.is_over
+    pub(super) const fn has_exited(&self) -> bool {
+        self.has_exited
     }
 
     /// How it ended, once nothing of it is left. Survives being dropped.
     pub(super) async fn wait(&mut self) -> Exit {
-        self.over().await;
-        let id = self.guard.id().and_then(|id| i32::try_from(id).ok());
-        _ = self.guard.wait().await;
+        self.wait_for_report().await;
+        let id = self.reaper.id().and_then(|id| i32::try_from(id).ok());
+        _ = self.reaper.wait().await;
         if let Some(id) = id {
-            self.guards.forget(id);
+            self.reapers.forget(id);
         }
-        if self.seen.is_none() {
-            let guards = Arc::clone(&self.guards);
-            _ = spawn_blocking(move || guards.sweep()).await;
+        if self.exit.is_none() {
+            let reapers = Arc::clone(&self.reapers);
+            _ = spawn_blocking(move || reapers.kill_orphans()).await;
         }
-        self.seen.unwrap_or(Exit::Unseen)
+        self.exit.unwrap_or(Exit::Unseen)
     }
 }
 
-fn exit(line: &str) -> Option<Exit> {
+fn parse_exit(line: &str) -> Option<Exit> {
     let (what, number) = line.split_once(' ')?;
     let number = number.parse().ok()?;
     match what {

@@ -5,25 +5,25 @@
 //! In reading order:
 
 mod settings;
-pub use settings::{Keeping, Kind, Settings};
+pub use settings::{JobCommand, ProcessMode, Settings};
 
-mod crew;
-pub use crew::{Crew, Phase};
+mod lifecycle;
+pub use lifecycle::{Runner, RunnerPhase};
 
-mod slot;
-mod voice;
+mod job_reporter;
+mod worker;
 
-mod kept;
-mod once;
+mod exchange;
+mod one_shot;
 mod result;
-mod turn;
+mod warm_processes;
 
 mod child;
-mod guards;
+mod reapers;
 
-pub mod guard;
 mod processes;
+pub mod reaper;
 mod sys;
 
-mod apart;
-pub use apart::Apart;
+mod runner_process;
+pub use runner_process::RunnerProcess;

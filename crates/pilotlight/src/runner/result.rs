@@ -16,7 +16,7 @@ pub(super) fn read(bytes: &[u8]) -> (Stdout, Option<Box<RawValue>>) {
         Some(Err(error)) if error.classify() == Category::Eof => {
             return (Stdout::Half { bytes: text.trim_end().len() }, None);
         }
-        Some(Err(error)) => return (Stdout::NotJson { at: place(text, &error) }, None),
+        Some(Err(error)) => return (Stdout::NotJson { at: byte_offset(text, &error) }, None),
         Some(Ok(value)) => value,
     };
     let end = values.byte_offset();
@@ -31,7 +31,7 @@ pub(super) fn read(bytes: &[u8]) -> (Stdout, Option<Box<RawValue>>) {
 }
 
 /// serde counts lines and columns from 1.
-fn place(text: &str, error: &serde_json::Error) -> usize {
+fn byte_offset(text: &str, error: &serde_json::Error) -> usize {
     let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     before + error.column().saturating_sub(1)
 }

@@ -12,11 +12,11 @@ pub struct Settings {
     /// What it calls itself.
     pub name: String,
     /// What it can do.
-    pub kinds: Vec<Kind>,
+    pub commands: Vec<JobCommand>,
     /// Jobs that it does at the same time.
-    pub slots: usize,
+    pub workers: usize,
     /// A command that takes longer is ended; without bound when missing.
-    pub time_out: Option<Duration>,
+    pub timeout: Option<Duration>,
     /// How long a command that is to end may take to do so by itself.
     pub kill_after: Duration,
     /// Bytes of stdout that are read; a command that writes more is ended.
@@ -24,12 +24,12 @@ pub struct Settings {
     /// All that is in the environment of commands.
     pub environment: Vec<(OsString, OsString)>,
     /// Whether processes stay for the next job.
-    pub keeping: Keeping,
+    pub process_mode: ProcessMode,
 }
 
 /// A type of jobs, and the command that does them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kind {
+pub struct JobCommand {
     /// The type.
     pub name: String,
     /// Where its program lies.
@@ -40,9 +40,9 @@ pub struct Kind {
 
 /// Whether processes stay for the next job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeping {
+pub enum ProcessMode {
     /// Each job has a process of its own.
-    Fresh,
+    OneShot,
     /// A process takes one job after the other until it is worn.
-    Kept(Wear),
+    Warm(Wear),
 }

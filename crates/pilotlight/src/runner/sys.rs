@@ -16,30 +16,30 @@ use pilotlight_core::command::Exit;
 
 /// What became of waiting for children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reaped {
+pub(super) enum ReapOutcome {
     /// This one is gone.
-    One(i32),
+    Reaped(i32),
     /// There are some, and all of them run.
-    NoneYet,
+    StillRunning,
     /// There are none.
-    NoneLeft,
+    NoChildren,
 }
 
 /// Whether to wait until one ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    Wait,
-    Look,
+pub(super) enum WaitMode {
+    Block,
+    Poll,
 }
 
 /// A process that is started from now on inherits it.
-pub(super) fn inherit(stream: &UnixStream) -> io::Result<()> {
+pub(super) fn make_inheritable(stream: &UnixStream) -> io::Result<()> {
     // SAFETY: the descriptor is open as long as `stream` is borrowed; no pointer is passed.
     check(unsafe { libc::fcntl(stream.as_raw_fd(), libc::F_SETFD, 0) })
 }
 
 /// What was inherited, which no process that is started from now on inherits.
-pub(super) fn inherited(descriptor: RawFd) -> io::Result<UnixStream> {
+pub(super) fn take_inherited(descriptor: RawFd) -> io::Result<UnixStream> {
     if descriptor <= libc::STDERR_FILENO {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -50,11 +50,11 @@ pub(super) fn inherited(descriptor: RawFd) -> io::Result<UnixStream> {
 }
 
 /// Bytes in a pipe that nobody has read; 0 when nobody knows.
-pub(super) fn unread(pipe: &impl AsRawFd) -> usize {
+pub(super) fn unread_bytes(pipe: &impl AsRawFd) -> usize {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the descriptor is open as long as `pipe` is borrowed, and the pointer is to `bytes`, which outlives the call.
-    let asked = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
-    if asked == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+    let status = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    if status == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
 }
 
 /// Descendants whose parents are gone become children of this process. Without effect where there is no such thing.
@@ -66,7 +66,7 @@ pub(super) fn adopt_orphans() -> io::Result<()> {
 }
 
 /// The process that `command` starts is killed when the thread that starts it ends.
-pub(super) fn dies_with_us(command: &mut Command) {
+pub(super) fn kill_with_parent(command: &mut Command) {
     #[cfg(target_os = "linux")]
     // SAFETY: between fork and exec it makes one system call, which allocates nothing and takes no lock.
     unsafe {
@@ -77,7 +77,7 @@ pub(super) fn dies_with_us(command: &mut Command) {
 }
 
 /// Standard input, output and error are the null device from now on.
-pub(super) fn let_go_of_stdio() -> io::Result<()> {
+pub(super) fn redirect_stdio_to_null() -> io::Result<()> {
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     for descriptor in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
         // SAFETY: `null` is open; the other is replaced by the kernel at once, and nothing of ours owns it.
@@ -87,19 +87,19 @@ pub(super) fn let_go_of_stdio() -> io::Result<()> {
 }
 
 /// Sends a signal to a process, or with a negative number to a group. One that is gone is no error.
-pub(super) fn signal(whom: i32, signal: i32) {
+pub(super) fn signal(pid: i32, signal: i32) {
     // SAFETY: no pointer is passed.
-    _ = unsafe { libc::kill(whom, signal) };
+    _ = unsafe { libc::kill(pid, signal) };
 }
 
 /// Waits until this child has ended, and leaves it there: its number stays its own.
 pub(super) fn wait_for(child: i32) -> io::Result<Exit> {
     let id = libc::id_t::try_from(child).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: zeroes are a valid siginfo_t, a plain C struct.
-    let mut about: libc::siginfo_t = unsafe { zeroed() };
+    let mut info: libc::siginfo_t = unsafe { zeroed() };
     loop {
-        // SAFETY: `about` is a siginfo_t that lives until the call returns.
-        let waited = unsafe { libc::waitid(libc::P_PID, id, &raw mut about, libc::WEXITED | libc::WNOWAIT) };
+        // SAFETY: `info` is a siginfo_t that lives until the call returns.
+        let waited = unsafe { libc::waitid(libc::P_PID, id, &raw mut info, libc::WEXITED | libc::WNOWAIT) };
         match check(waited) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -107,24 +107,24 @@ pub(super) fn wait_for(child: i32) -> io::Result<Exit> {
         }
     }
     // SAFETY: the call succeeded, so the fields about a child are filled.
-    let status = unsafe { about.si_status() };
-    Ok(if about.si_code == libc::CLD_EXITED { Exit::Code(status) } else { Exit::Signal(status) })
+    let status = unsafe { info.si_status() };
+    Ok(if info.si_code == libc::CLD_EXITED { Exit::Code(status) } else { Exit::Signal(status) })
 }
 
 /// Reaps a child that has ended: this one, or any with -1.
-pub(super) fn reap(whom: i32, patience: Patience) -> Reaped {
-    let options = match patience {
-        Patience::Wait => 0,
-        Patience::Look => libc::WNOHANG,
+pub(super) fn reap(pid: i32, wait_mode: WaitMode) -> ReapOutcome {
+    let options = match wait_mode {
+        WaitMode::Block => 0,
+        WaitMode::Poll => libc::WNOHANG,
     };
     loop {
         // SAFETY: the kernel takes a null pointer for "not interested".
-        let reaped = unsafe { libc::waitpid(whom, std::ptr::null_mut(), options) };
+        let reaped = unsafe { libc::waitpid(pid, std::ptr::null_mut(), options) };
         match reaped {
-            0 => return Reaped::NoneYet,
-            1.. => return Reaped::One(reaped),
+            0 => return ReapOutcome::StillRunning,
+            1.. => return ReapOutcome::Reaped(reaped),
             _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
-            _ => return Reaped::NoneLeft,
+            _ => return ReapOutcome::NoChildren,
         }
     }
 }

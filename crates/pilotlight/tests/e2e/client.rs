@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use pilotlight::client::{Client, Job, Key, News, Reason, Submit, Verdict};
+use pilotlight::client::{ApiKey, Client, JobEvent, JobRef, Reason, ReportResponse, SubmitParams};
 use pilotlight_wire::jobs::Status;
 use pilotlight_wire::requests::{Question, Submission, Wishes, Word};
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ use crate::support::server::Server;
 const SOON: Duration = Duration::from_secs(20);
 
 fn client(url: &str, key: Option<&str>) -> Client {
-    let key = key.map(|key| Key::parse(key).expect("a line of text"));
+    let key = key.map(|key| ApiKey::parse(key).expect("a line of text"));
     let base = pilotlight::app::web().expect("certificates of our own");
     Client::new(base, url.parse().expect("an address"), key).expect("a client")
 }
@@ -33,7 +33,7 @@ fn a_job_is_submitted_executed_watched_and_found_again() {
         let job = Submission { job_type: "t", input_params: &input, wishes: Wishes::default() };
         let question = Question { job_type: "t", input_params: &input, code_version: None };
         assert!(!client.check(&question).await.unwrap().exists);
-        let submitted = client.submit(&job, Submit::default()).await.unwrap();
+        let submitted = client.submit(&job, SubmitParams::default()).await.unwrap();
         let id = submitted.job_id.as_str();
         assert_eq!(submitted.status, Status::Pending);
 
@@ -42,32 +42,32 @@ fn a_job_is_submitted_executed_watched_and_found_again() {
         let next = client.next(&runner, &types, SOON).await.unwrap().expect("a job");
         assert_eq!((next.job_id.as_str(), next.input_params.get(), next.attempt), (id, "{ \"a\": 1.0 }", 1));
         assert!(client.next(&runner, &types, Duration::ZERO).await.unwrap().is_none());
-        let mine = Job { runner: &runner, id };
-        assert_eq!(client.start(mine, next.lease).await.unwrap(), Verdict::Taken);
+        let mine = JobRef { runner: &runner, id };
+        assert_eq!(client.start(mine, next.lease).await.unwrap(), ReportResponse::Accepted);
         let word = Word { lease: next.lease, ..Word::default() };
         let beat = Word { progress_current: Some(1), progress_total: Some(2), console_append: Some("a\n\"b\""), ..word };
-        assert_eq!(client.heartbeat(mine, &beat).await.unwrap(), Verdict::Taken);
+        assert_eq!(client.heartbeat(mine, &beat).await.unwrap(), ReportResponse::Accepted);
         let late = client.heartbeat(mine, &Word { lease: next.lease + 1, ..word }).await.unwrap();
-        assert!(matches!(late, Verdict::Stale(_)), "{late:?}");
+        assert!(matches!(late, ReportResponse::Stale(_)), "{late:?}");
 
         let mut events = client.events(id).await.unwrap();
-        assert!(matches!(events.next().await.unwrap(), Some(News::Status(job)) if job.status == Status::InProgress));
+        assert!(matches!(events.next().await.unwrap(), Some(JobEvent::Status(job)) if job.status == Status::InProgress));
         let output = raw("{\"b\": [2]}");
         let done = client.complete(mine, &Word { output_data: Some(&output), ..word }).await.unwrap();
-        assert_eq!(done, Verdict::Taken);
+        assert_eq!(done, ReportResponse::Accepted);
         let (mut console, mut progress, mut last) = (String::new(), None, None);
         while let Some(news) = events.next().await.unwrap() {
             match news {
-                News::Status(job) => last = Some(job),
-                News::Progress(at) => progress = Some((at.current, at.total)),
-                News::Console(told) => console.push_str(&told.text),
+                JobEvent::Status(job) => last = Some(job),
+                JobEvent::Progress(at) => progress = Some((at.current, at.total)),
+                JobEvent::Console(told) => console.push_str(&told.text),
             }
         }
         assert_eq!((console.as_str(), progress), ("a\n\"b\"", Some((1, 2))));
         let result = last.expect("its end").result.expect("a result");
         assert_eq!(result.output_data.get(), "{\"b\": [2]}");
 
-        let known = client.submit(&job, Submit { wait: SOON, ..Submit::default() }).await.unwrap();
+        let known = client.submit(&job, SubmitParams { wait: SOON, ..SubmitParams::default() }).await.unwrap();
         assert_eq!(known.result.expect("it is known").output_data.get(), "{\"b\": [2]}");
         assert!(client.check(&question).await.unwrap().result.is_some());
         assert_eq!(client.status(id, SOON).await.unwrap().status, Status::Completed);
@@ -79,13 +79,13 @@ fn a_job_is_submitted_executed_watched_and_found_again() {
 fn a_submission_without_a_key_is_not_repeated_when_it_may_have_been_done() {
     let server = Server::start();
     let way = Lossy::to(server.address(), "POST /api/jobs/submit");
-    let patient = client(&way.url(), None).with_patience(SOON);
+    let patient = client(&way.url(), None).with_retry_for(SOON);
     Runtime::new().unwrap().block_on(async {
         let input = raw("[1]");
         let job = Submission { job_type: "t", input_params: &input, wishes: Wishes::default() };
-        let unknown = patient.submit(&job, Submit::default()).await.unwrap_err();
-        assert!(matches!(unknown.reason, Reason::Unanswered(_)), "{unknown:?}");
-        let id = patient.submit(&job, Submit::default()).await.unwrap().job_id;
+        let unknown = patient.submit(&job, SubmitParams::default()).await.unwrap_err();
+        assert!(matches!(unknown.reason, Reason::NoResponse(_)), "{unknown:?}");
+        let id = patient.submit(&job, SubmitParams::default()).await.unwrap().job_id;
         assert!(client(&server.url(), None).cancel(&id).await.unwrap().success);
         assert_eq!(patient.status(&id, Duration::ZERO).await.unwrap().status, Status::Pending, "each counts");
     });
@@ -100,8 +100,8 @@ fn operators_list_show_count_and_delete() {
         let wishes =
             Wishes { fresh: Some(true), priority: Some(3), max_attempts: Some(2), ..Wishes::default() };
         let job = Submission { job_type: "t", input_params: &input, wishes };
-        let first = client.submit(&job, Submit::default()).await.unwrap().job_id;
-        let key = Submit { idempotency_key: Some("mine"), ..Submit::default() };
+        let first = client.submit(&job, SubmitParams::default()).await.unwrap().job_id;
+        let key = SubmitParams { idempotency_key: Some("mine"), ..SubmitParams::default() };
         let second = client.submit(&job, key).await.unwrap().job_id;
         assert_eq!(client.submit(&job, key).await.unwrap().job_id, second);
         assert!(client.cancel(&first).await.unwrap().success);
@@ -136,7 +136,7 @@ fn a_refusal_and_a_service_that_is_not_there_are_sentences() {
         );
         let unknown = client(&server.url(), Some("right")).status("x", Duration::ZERO).await.unwrap_err();
         assert_eq!(unknown.status(), Some(404), "{unknown}");
-        let patient = client(&format!("http://{free}"), None).with_patience(Duration::from_millis(500));
+        let patient = client(&format!("http://{free}"), None).with_retry_for(Duration::from_millis(500));
         let started = Instant::now();
         let gone = patient.status("x", Duration::ZERO).await.unwrap_err();
         assert!(matches!(gone.reason, Reason::Unreachable(_)), "{gone:?}");

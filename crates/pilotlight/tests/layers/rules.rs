@@ -217,13 +217,16 @@ pub(crate) const RULES: &[Rule] = &[
             "crate::*",
         ]),
         breaks: &[
-            ("crates/pilotlight/src/client/link.rs", "use crate::http::error;"),
-            ("crates/pilotlight/src/client/link.rs", "use pilotlight_store::Store;"),
-            ("crates/pilotlight/src/client/link.rs", "use super::super::net;"),
+            ("crates/pilotlight/src/client/http_client.rs", "use crate::http::error;"),
+            ("crates/pilotlight/src/client/http_client.rs", "use pilotlight_store::Store;"),
+            ("crates/pilotlight/src/client/http_client.rs", "use super::super::net;"),
         ],
         keeps: &[
-            ("crates/pilotlight/src/client/link.rs", "use pilotlight_wire::jobs::Job; use super::failure;"),
-            ("crates/pilotlight/src/runner/slot.rs", "use crate::client::Client;"),
+            (
+                "crates/pilotlight/src/client/http_client.rs",
+                "use pilotlight_wire::jobs::Job; use super::failure;",
+            ),
+            ("crates/pilotlight/src/runner/worker.rs", "use crate::client::Client;"),
         ],
     },
     Rule {

@@ -26,6 +26,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = connect.client()?;
     block_on(async {
         let id = named::whole(&client, id).await?;
-        submitting::submit(&client, client.again(&id), How { waiting, form: Form::of(*json) }).await
+        submitting::submit(&client, client.recompute(&id), How { waiting, form: Form::of(*json) }).await
     })
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::program::{JOB_TYPE, Question};
 use super::scene::Failure;
-use crate::client::{Client, Submit};
+use crate::client::{Client, SubmitParams};
 
 /// After this something is wrong with the machine.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
@@ -43,7 +43,7 @@ struct Output {
 /// Submits without waiting: the job's id.
 pub(super) async fn submit(client: &Client, question: &Question, known: Known) -> Result<String, Failure> {
     let input = input(question);
-    Ok(client.submit(&submission(&input, known), Submit::default()).await?.job_id)
+    Ok(client.submit(&submission(&input, known), SubmitParams::default()).await?.job_id)
 }
 
 /// Waits for the end of a job that was submitted then.
@@ -55,8 +55,8 @@ pub(super) async fn end(client: &Client, id: &str, submitted: Instant) -> Result
 /// Submits and waits for the end.
 pub(super) async fn ask(client: &Client, question: &Question, known: Known) -> Result<Answer, Failure> {
     let (input, submitted) = (input(question), Instant::now());
-    let how = Submit { wait: DEADLINE, ..Submit::default() };
-    let told = client.submit(&submission(&input, known), how).await?;
+    let params = SubmitParams { wait: DEADLINE, ..SubmitParams::default() };
+    let told = client.submit(&submission(&input, known), params).await?;
     answer(told.status, told.result, told.error, submitted)
 }
 

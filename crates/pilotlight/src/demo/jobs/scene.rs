@@ -12,7 +12,7 @@ use super::callers::{self, Answer, Known};
 use super::program::{Program, Question, questions};
 use super::report::{Measured, Report};
 use crate::client::{self, Client};
-use crate::runner::Apart;
+use crate::runner::RunnerProcess;
 
 const COLD: usize = 3;
 const WARM: usize = 50;
@@ -69,7 +69,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Report, Failure> {
     let warm_and_more = scene.with_a_runner(&again, &new);
     let [warm, cached, together] = tokio::select! {
         measured = warm_and_more => measured?,
-        ended = runner.ended() => return Err(Failure::RunnerEnded(ended?)),
+        ended = runner.wait() => return Err(Failure::RunnerEnded(ended?)),
     };
     runner.stop().await?;
     Ok(Report { program: scene.program.interpreter, cold, warm, cached, together })
@@ -91,7 +91,7 @@ impl Scene<'_> {
             let mut runner = self.runner(&[])?;
             answers.push(tokio::select! {
                 answer = callers::end(self.client, &id, submitted) => answer?,
-                ended = runner.ended() => return Err(Failure::RunnerEnded(ended?)),
+                ended = runner.wait() => return Err(Failure::RunnerEnded(ended?)),
             });
             runner.stop().await?;
         }
@@ -124,8 +124,8 @@ impl Scene<'_> {
         Ok(Measured::new(answers, question.prime, self.program.asked()? - before))
     }
 
-    fn runner(&self, more: &[&str]) -> Result<Apart, Failure> {
+    fn runner(&self, more: &[&str]) -> Result<RunnerProcess, Failure> {
         let (url, of_type) = (self.client.address(), self.program.of_type()?);
-        Ok(Apart::start(&[&["--url", &url, "--type", &of_type], more].concat())?)
+        Ok(RunnerProcess::start(&[&["--url", &url, "--type", &of_type], more].concat())?)
     }
 }

@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::guards::Guards;
+use super::reapers::Reapers;
 use super::settings::Settings;
-use super::slot::Slot;
+use super::worker::Worker;
 use crate::client::{Client, Failure};
 
 /// The pause after the first registration that failed; each further one doubles it.
@@ -21,45 +21,45 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// How far a runner is with stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum RunnerPhase {
     /// It takes jobs.
-    Working,
+    Running,
     /// It finishes what it has.
-    Finishing,
+    Draining,
     /// It ends what it has.
-    Ending,
+    Terminating,
 }
 
 /// A runner that works.
 #[derive(Debug)]
-pub struct Crew {
-    phase: watch::Sender<Phase>,
-    slots: JoinSet<()>,
+pub struct Runner {
+    phase: watch::Sender<RunnerPhase>,
+    workers: JoinSet<()>,
 }
 
 /// What a slot knows of stopping.
 #[derive(Debug, Clone)]
-pub(super) struct Stop(watch::Receiver<Phase>);
+pub(super) struct StopSignal(watch::Receiver<RunnerPhase>);
 
-impl Stop {
+impl StopSignal {
     /// Waits until no more jobs are to be taken.
-    pub(super) async fn asked(&self) {
-        self.reaches(Phase::Finishing).await;
+    pub(super) async fn wait_for_drain(&self) {
+        self.wait_for_phase(RunnerPhase::Draining).await;
     }
 
     /// Waits until what is under way is to be ended, and so much longer.
-    pub(super) async fn over(&self, longer: Duration) {
-        self.reaches(Phase::Ending).await;
+    pub(super) async fn wait_for_termination(&self, longer: Duration) {
+        self.wait_for_phase(RunnerPhase::Terminating).await;
         sleep(longer).await;
     }
 
-    async fn reaches(&self, phase: Phase) {
+    async fn wait_for_phase(&self, phase: RunnerPhase) {
         // A runner that is dropped ends at once.
         _ = self.0.clone().wait_for(|now| *now >= phase).await;
     }
 }
 
-impl Crew {
+impl Runner {
     /// Registers, and starts to take jobs. It goes on trying as long as the service cannot be reached.
     ///
     /// # Errors
@@ -67,37 +67,37 @@ impl Crew {
     pub async fn start(settings: Settings, client: Client) -> Result<Self, Failure> {
         let settings = Arc::new(settings);
         let runner: Arc<str> = register(&settings, &client).await?.into();
-        let guards = Guards::new().map(Arc::new).expect("every kernel that runs this takes in orphans");
-        let (phase, stop) = watch::channel(Phase::Working);
-        let mut slots = JoinSet::new();
-        for _ in 0..settings.slots {
-            let slot = Slot {
+        let reapers = Reapers::new().map(Arc::new).expect("every kernel that runs this takes in orphans");
+        let (phase, stop) = watch::channel(RunnerPhase::Running);
+        let mut workers = JoinSet::new();
+        for _ in 0..settings.workers {
+            let worker = Worker {
                 settings: Arc::clone(&settings),
-                client: client.clone().with_patience(Duration::ZERO),
+                client: client.clone().with_retry_for(Duration::ZERO),
                 runner: Arc::clone(&runner),
-                guards: Arc::clone(&guards),
-                stop: Stop(stop.clone()),
-                kept: HashMap::new(),
-                cold: HashSet::new(),
-                leaving: JoinSet::new(),
+                reapers: Arc::clone(&reapers),
+                stop: StopSignal(stop.clone()),
+                warm_processes: HashMap::new(),
+                cold_types: HashSet::new(),
+                retiring: JoinSet::new(),
             };
-            slots.spawn(slot.work());
+            workers.spawn(worker.work());
         }
-        Ok(Self { phase, slots })
+        Ok(Self { phase, workers })
     }
 
     /// Takes no more jobs; ends what is not done after `grace`, and reports it.
     pub async fn stop(mut self, grace: Duration) {
-        _ = self.phase.send(Phase::Finishing);
-        if timeout(grace, self.ended()).await.is_err() {
-            _ = self.phase.send(Phase::Ending);
-            self.ended().await;
+        _ = self.phase.send(RunnerPhase::Draining);
+        if timeout(grace, self.wait_for_workers()).await.is_err() {
+            _ = self.phase.send(RunnerPhase::Terminating);
+            self.wait_for_workers().await;
         }
     }
 
     /// Waits until every slot has ended, which they do when they are told to.
-    async fn ended(&mut self) {
-        while let Some(ended) = self.slots.join_next().await {
+    async fn wait_for_workers(&mut self) {
+        while let Some(ended) = self.workers.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a slot of the runner ended unexpectedly; the others go on");
             }
@@ -106,12 +106,12 @@ impl Crew {
 }
 
 async fn register(settings: &Settings, client: &Client) -> Result<String, Failure> {
-    let types: Vec<_> = settings.kinds.iter().map(|kind| kind.name.clone()).collect();
+    let types: Vec<_> = settings.commands.iter().map(|job_command| job_command.name.clone()).collect();
     let mut failures = 0;
     loop {
         match client.register(&settings.name, &types).await {
             Ok(registered) => return Ok(registered.runner_id),
-            Err(failure) if !failure.is_passing() => return Err(failure),
+            Err(failure) if !failure.is_transient() => return Err(failure),
             Err(failure) => {
                 failures += 1;
                 if failures == 1 {

@@ -8,11 +8,11 @@ use pilotlight_wire::requests::{Question, Submission};
 use reqwest::{Method, RequestBuilder};
 
 use super::failure::{Failure, Reason};
-use super::link::{Call, Client, Twice};
+use super::http_client::{Call, Client, Idempotency};
 
 /// How a job is submitted, besides what it is.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Submit<'a> {
+pub struct SubmitParams<'a> {
     /// How long to wait for its end; ten minutes at most.
     pub wait: Duration,
     /// Makes the submission safe to repeat: by the same key it counts once. One is chosen for a `fresh` submission without.
@@ -25,21 +25,21 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`] says why it was not submitted, or why that is not known.
-    pub async fn submit(&self, job: &Submission<'_>, how: Submit<'_>) -> Result<Submitted, Failure> {
-        let asked = format!("submit a job of type {}", job.job_type);
-        let mut request = waiting(self.request(Method::POST, &["jobs", "submit"]), how.wait);
-        let mut twice = Twice::Counts;
-        if job.wishes.fresh == Some(true) || how.idempotency_key.is_some() {
-            let key = match how.idempotency_key {
+    pub async fn submit(&self, job: &Submission<'_>, params: SubmitParams<'_>) -> Result<Submitted, Failure> {
+        let action = format!("submit a job of type {}", job.job_type);
+        let mut request = with_wait(self.request(Method::POST, &["jobs", "submit"]), params.wait);
+        let mut idempotency = Idempotency::NotIdempotent;
+        if job.wishes.fresh == Some(true) || params.idempotency_key.is_some() {
+            let key = match params.idempotency_key {
                 Some(key) => key.to_owned(),
                 None => idempotency_key()
-                    .map_err(|error| self.failure(asked.clone(), Reason::Unreachable(error.to_string())))?,
+                    .map_err(|error| self.failure(action.clone(), Reason::Unreachable(error.to_string())))?,
             };
             request = request.header("idempotency-key", key);
-            twice = Twice::Harmless;
+            idempotency = Idempotency::Idempotent;
         }
-        let call = Call { asked, request: request.json_of(job), wait: how.wait, twice };
-        self.told(call, &[]).await
+        let call = Call { action, request: request.json_body(job), wait: params.wait, idempotency };
+        self.call_json(call, &[]).await
     }
 
     /// `POST /api/jobs/check`: whether it is known, without submitting it.
@@ -47,9 +47,13 @@ impl Client {
     /// # Errors
     /// [`Failure`]
     pub async fn check(&self, question: &Question<'_>) -> Result<Checked, Failure> {
-        let asked = format!("look for a job of type {}", question.job_type);
-        let request = self.request(Method::POST, &["jobs", "check"]).json_of(question);
-        self.told(Call { asked, request, wait: Duration::ZERO, twice: Twice::Harmless }, &[]).await
+        let action = format!("look for a job of type {}", question.job_type);
+        let request = self.request(Method::POST, &["jobs", "check"]).json_body(question);
+        self.call_json(
+            Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::Idempotent },
+            &[],
+        )
+        .await
     }
 
     /// `GET /api/jobs/{id}`: where it stands, or its end when that comes within `wait` (ten minutes at most).
@@ -57,9 +61,10 @@ impl Client {
     /// # Errors
     /// [`Failure`]; status 404 when there is no such job.
     pub async fn status(&self, id: &str, wait: Duration) -> Result<Job, Failure> {
-        let request = waiting(self.request(Method::GET, &["jobs", id]), wait);
-        let call = Call { asked: format!("ask for job {id}"), request, wait, twice: Twice::Harmless };
-        self.told(call, &[]).await
+        let request = with_wait(self.request(Method::GET, &["jobs", id]), wait);
+        let call =
+            Call { action: format!("ask for job {id}"), request, wait, idempotency: Idempotency::Idempotent };
+        self.call_json(call, &[]).await
     }
 
     /// `POST /api/jobs/{id}/cancel`: one caller fewer. Each counts, so it is repeated only when nothing was done.
@@ -68,25 +73,29 @@ impl Client {
     /// [`Failure`]; a job that has ended is an answer, with `success: false`.
     pub async fn cancel(&self, id: &str) -> Result<Cancelled, Failure> {
         let request = self.request(Method::POST, &["jobs", id, "cancel"]);
-        let asked = format!("cancel job {id}");
-        self.told(Call { asked, request, wait: Duration::ZERO, twice: Twice::Counts }, &[409]).await
+        let action = format!("cancel job {id}");
+        self.call_json(
+            Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::NotIdempotent },
+            &[409],
+        )
+        .await
     }
 }
 
 /// How bodies are written: the types' own JSON, so that parameters pass byte for byte.
-pub(super) trait JsonOf {
+pub(super) trait JsonBody {
     /// The same with this as its body.
-    fn json_of(self, body: &impl serde::Serialize) -> Self;
+    fn json_body(self, body: &impl serde::Serialize) -> Self;
 }
 
-impl JsonOf for RequestBuilder {
-    fn json_of(self, body: &impl serde::Serialize) -> Self {
+impl JsonBody for RequestBuilder {
+    fn json_body(self, body: &impl serde::Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("wire types have string keys and finite numbers");
         self.header(reqwest::header::CONTENT_TYPE, "application/json").body(body)
     }
 }
 
-pub(super) fn waiting(request: RequestBuilder, wait: Duration) -> RequestBuilder {
+pub(super) fn with_wait(request: RequestBuilder, wait: Duration) -> RequestBuilder {
     if wait.is_zero() { request } else { request.query(&[("wait_ms", millis(wait))]) }
 }
 

@@ -6,13 +6,13 @@ use pilotlight_wire::requests::{Registration, Word};
 use pilotlight_wire::runner::{Heard, Next, NextJob, RUNNER_ID, Registered};
 use reqwest::Method;
 
-use super::callers::{JsonOf, waiting};
 use super::failure::Failure;
-use super::link::{Call, Client, Twice, read};
+use super::http_client::{Call, Client, Idempotency, parse_json};
+use super::jobs_api::{JsonBody, with_wait};
 
 /// A job that a runner was given, as far as words about it need it.
 #[derive(Debug, Clone, Copy)]
-pub struct Job<'a> {
+pub struct JobRef<'a> {
     /// What the runner sends as its name.
     pub runner: &'a str,
     /// The job's name.
@@ -21,9 +21,9 @@ pub struct Job<'a> {
 
 /// What became of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ReportResponse {
     /// It was taken.
-    Taken,
+    Accepted,
     /// It was heard, but nobody wants the job any more.
     Cancelled,
     /// The lease is not in force; why.
@@ -37,9 +37,13 @@ impl Client {
     /// [`Failure`]
     pub async fn register(&self, name: &str, types: &[String]) -> Result<Registered, Failure> {
         let request = self.request(Method::POST, &["runner", "register"]);
-        let request = request.json_of(&Registration { name, capabilities: types });
-        let asked = format!("register as runner {name}");
-        self.told(Call { asked, request, wait: Duration::ZERO, twice: Twice::Counts }, &[]).await
+        let request = request.json_body(&Registration { name, capabilities: types });
+        let action = format!("register as runner {name}");
+        self.call_json(
+            Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::NotIdempotent },
+            &[],
+        )
+        .await
     }
 
     /// `GET /api/runner/jobs/next`: a job of one of these types (100 at most), if one comes within `wait`. Dropping it
@@ -55,13 +59,13 @@ impl Client {
     ) -> Result<Option<NextJob>, Failure> {
         let types: Vec<_> = types.iter().map(|name| ("types[]", name)).collect();
         let request = self.request(Method::GET, &["runner", "jobs", "next"]).header(RUNNER_ID, runner);
-        let request = waiting(request.query(&types), wait);
-        let asked = "ask for the next job".to_owned();
-        let call = Call { asked: asked.clone(), request, wait, twice: Twice::Harmless };
-        let Some(body) = self.clone().with_patience(Duration::ZERO).answer(call, &[]).await? else {
+        let request = with_wait(request.query(&types), wait);
+        let action = "ask for the next job".to_owned();
+        let call = Call { action: action.clone(), request, wait, idempotency: Idempotency::Idempotent };
+        let Some(body) = self.clone().with_retry_for(Duration::ZERO).call(call, &[]).await? else {
             return Ok(None);
         };
-        let Next { job } = read(&body).map_err(|reason| self.failure(asked, reason))?;
+        let Next { job } = parse_json(&body).map_err(|reason| self.failure(action, reason))?;
         Ok(Some(job))
     }
 
@@ -69,8 +73,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn start(&self, job: Job<'_>, lease: u64) -> Result<Verdict, Failure> {
-        self.say(job, "start", &Word { lease, ..Word::default() }, Twice::Harmless).await
+    pub async fn start(&self, job: JobRef<'_>, lease: u64) -> Result<ReportResponse, Failure> {
+        self.send_event(job, "start", &Word { lease, ..Word::default() }, Idempotency::Idempotent).await
     }
 
     /// `POST .../heartbeat`. With a piece of console it is repeated only when nothing was done: a piece that comes twice
@@ -78,42 +82,44 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn heartbeat(&self, job: Job<'_>, word: &Word<'_>) -> Result<Verdict, Failure> {
-        let twice = if word.console_append.is_some() { Twice::Counts } else { Twice::Harmless };
-        self.say(job, "heartbeat", word, twice).await
+    pub async fn heartbeat(&self, job: JobRef<'_>, word: &Word<'_>) -> Result<ReportResponse, Failure> {
+        let idempotency =
+            if word.console_append.is_some() { Idempotency::NotIdempotent } else { Idempotency::Idempotent };
+        self.send_event(job, "heartbeat", word, idempotency).await
     }
 
     /// `POST .../complete` with `output_data`. Safe to repeat: what was taken is not taken twice.
     ///
     /// # Errors
     /// [`Failure`]; status 400 when the service does not want such a result.
-    pub async fn complete(&self, job: Job<'_>, word: &Word<'_>) -> Result<Verdict, Failure> {
-        self.say(job, "complete", word, Twice::Harmless).await
+    pub async fn complete(&self, job: JobRef<'_>, word: &Word<'_>) -> Result<ReportResponse, Failure> {
+        self.send_event(job, "complete", word, Idempotency::Idempotent).await
     }
 
     /// `POST .../error` with `error_message`. Safe to repeat.
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn fail(&self, job: Job<'_>, word: &Word<'_>) -> Result<Verdict, Failure> {
-        self.say(job, "error", word, Twice::Harmless).await
+    pub async fn fail(&self, job: JobRef<'_>, word: &Word<'_>) -> Result<ReportResponse, Failure> {
+        self.send_event(job, "error", word, Idempotency::Idempotent).await
     }
 
-    async fn say(
+    async fn send_event(
         &self,
-        Job { runner, id }: Job<'_>,
+        JobRef { runner, id }: JobRef<'_>,
         what: &str,
         word: &Word<'_>,
-        twice: Twice,
-    ) -> Result<Verdict, Failure> {
+        idempotency: Idempotency,
+    ) -> Result<ReportResponse, Failure> {
         let request = self.request(Method::POST, &["runner", "jobs", id, what]);
-        let request = request.header(RUNNER_ID, runner).json_of(word);
-        let asked = format!("say {what} of job {id}");
-        let heard: Heard = self.told(Call { asked, request, wait: Duration::ZERO, twice }, &[409]).await?;
+        let request = request.header(RUNNER_ID, runner).json_body(word);
+        let action = format!("say {what} of job {id}");
+        let heard: Heard =
+            self.call_json(Call { action, request, wait: Duration::ZERO, idempotency }, &[409]).await?;
         Ok(match heard {
-            Heard { success: false, message, .. } => Verdict::Stale(message),
-            Heard { cancelled: Some(true), .. } => Verdict::Cancelled,
-            Heard { .. } => Verdict::Taken,
+            Heard { success: false, message, .. } => ReportResponse::Stale(message),
+            Heard { cancelled: Some(true), .. } => ReportResponse::Cancelled,
+            Heard { .. } => ReportResponse::Accepted,
         })
     }
 }

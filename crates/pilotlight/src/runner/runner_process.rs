@@ -13,16 +13,16 @@ use super::processes::this_program;
 use super::sys;
 
 /// What it needs to find programs, and they each other.
-const PASSED_ON: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];
+const PASSED_VARIABLES: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];
 
 /// A runner without a job ends within milliseconds.
-const ENDS_WITHIN: Duration = Duration::from_secs(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The process. It is killed when this is dropped.
 #[derive(Debug)]
-pub struct Apart(tokio::process::Child);
+pub struct RunnerProcess(tokio::process::Child);
 
-impl Apart {
+impl RunnerProcess {
     /// Starts it with these arguments. The thread that calls this must live as long as the runner shall.
     ///
     /// # Errors
@@ -30,10 +30,10 @@ impl Apart {
     pub fn start(arguments: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(this_program()?);
         command.arg0("pilotlight").arg("runner").args(arguments);
-        let variables = PASSED_ON.iter().filter_map(|name| Some((name, env::var_os(name)?)));
+        let variables = PASSED_VARIABLES.iter().filter_map(|name| Some((name, env::var_os(name)?)));
         command.env_clear().envs(variables).env("RUST_LOG", "warn");
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        sys::dies_with_us(&mut command);
+        sys::kill_with_parent(&mut command);
         let mut command = tokio::process::Command::from(command);
         Ok(Self(command.kill_on_drop(true).spawn()?))
     }
@@ -42,7 +42,7 @@ impl Apart {
     ///
     /// # Errors
     /// The kernel's.
-    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.0.wait().await
     }
 
@@ -54,7 +54,7 @@ impl Apart {
         if let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
             sys::signal(id, libc::SIGTERM);
         }
-        match timeout(ENDS_WITHIN, self.0.wait()).await {
+        match timeout(STOP_TIMEOUT, self.0.wait()).await {
             Ok(ended) => ended.map(drop),
             Err(_) => self.0.kill().await,
         }

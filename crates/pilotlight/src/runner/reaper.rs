@@ -19,7 +19,7 @@ use std::thread;
 use pilotlight_core::command::Exit;
 
 use super::processes::children;
-use super::sys::{self, Patience, Reaped};
+use super::sys::{self, ReapOutcome, WaitMode};
 
 /// Ask the command to end.
 pub(super) const TERMINATE: u8 = b't';
@@ -35,12 +35,12 @@ type Group = Arc<Mutex<Option<i32>>>;
 /// # Errors
 /// The descriptor is no socket, or the kernel refuses what a guard needs; then there is no command.
 pub fn run(control: RawFd, command: &[OsString]) -> io::Result<()> {
-    let mut runner = sys::inherited(control)?;
-    let orders = runner.try_clone()?;
+    let mut runner = sys::take_inherited(control)?;
+    let requests = runner.try_clone()?;
     sys::adopt_orphans()?;
     match start(command) {
         Ok(child) => {
-            watch(&child, &mut runner, orders);
+            supervise(&child, &mut runner, requests);
             Ok(())
         }
         Err(error) => writeln!(runner, "failed {error}"),
@@ -48,19 +48,19 @@ pub fn run(control: RawFd, command: &[OsString]) -> io::Result<()> {
 }
 
 /// From here on nothing is a reason to leave: a runner that is gone hears nothing, and is heard of by its silence.
-fn watch(child: &Child, runner: &mut UnixStream, orders: UnixStream) {
+fn supervise(child: &Child, runner: &mut UnixStream, requests: UnixStream) {
     // While we hold its ends of the pipes, nobody sees that it closed them.
-    _ = sys::let_go_of_stdio();
+    _ = sys::redirect_stdio_to_null();
     let leader = child.id().cast_signed();
     let group = Arc::new(Mutex::new(Some(leader)));
-    let ordered = Arc::clone(&group);
-    if thread::Builder::new().spawn(move || obey(orders, &ordered)).is_err() {
+    let shared_group = Arc::clone(&group);
+    if thread::Builder::new().spawn(move || handle_requests(requests, &shared_group)).is_err() {
         // Nobody would hear the runner.
         kill(leader);
     }
     _ = writeln!(runner, "started {leader}");
     let exit = sys::wait_for(leader).unwrap_or(Exit::Unseen);
-    clear(leader, &group);
+    kill_remaining(leader, &group);
     _ = match exit {
         Exit::Code(code) => writeln!(runner, "exited {code}"),
         Exit::Signal(number) => writeln!(runner, "killed {number}"),
@@ -72,17 +72,17 @@ fn start(command: &[OsString]) -> io::Result<Child> {
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
-    sys::dies_with_us(&mut command);
+    sys::kill_with_parent(&mut command);
     command.spawn()
 }
 
-fn obey(mut orders: UnixStream, group: &Group) {
-    let mut order = [0];
+fn handle_requests(mut requests: UnixStream, group: &Group) {
+    let mut request = [0];
     loop {
-        let read = orders.read(&mut order);
+        let read = requests.read(&mut request);
         let group = group.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(leader) = *group else { return };
-        match (read, order) {
+        match (read, request) {
             (Ok(1), [TERMINATE]) => sys::signal(-leader, libc::SIGTERM),
             (Ok(1), _) => kill(leader),
             // The runner is gone, and nobody wants the result.
@@ -99,18 +99,18 @@ fn kill(leader: i32) {
 }
 
 /// The command has ended: so does all that it left behind. Its own number is not used anew before it is reaped.
-fn clear(leader: i32, group: &Group) {
+fn kill_remaining(leader: i32, group: &Group) {
     sys::signal(-leader, libc::SIGKILL);
     *group.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    let mut patience = Patience::Look;
+    let mut wait_mode = WaitMode::Poll;
     loop {
-        match sys::reap(-1, patience) {
-            Reaped::NoneLeft => return,
-            Reaped::One(_) => patience = Patience::Look,
-            Reaped::NoneYet => {
+        match sys::reap(-1, wait_mode) {
+            ReapOutcome::NoChildren => return,
+            ReapOutcome::Reaped(_) => wait_mode = WaitMode::Poll,
+            ReapOutcome::StillRunning => {
                 // Orphans of the killed become our children, and are found in the next round.
                 children().into_iter().for_each(|child| sys::signal(child, libc::SIGKILL));
-                patience = Patience::Wait;
+                wait_mode = WaitMode::Block;
             }
         }
     }

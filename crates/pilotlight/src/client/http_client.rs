@@ -22,23 +22,23 @@ use super::failure::{Failure, Reason};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause between repetitions: a service that restarts is back within a second or two.
-const PAUSE_AT_MOST: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// A service, and who asks it. Cloning is cheap; clones share connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    patience: Duration,
+    retry_for: Duration,
     /// Beyond what the service may take on purpose.
-    answered_within: Duration,
+    response_timeout: Duration,
 }
 
 /// A key of the service. It is never shown.
 #[derive(Clone)]
-pub struct Key(HeaderValue);
+pub struct ApiKey(HeaderValue);
 
-impl Key {
+impl ApiKey {
     /// Takes `text` without white space around it; none when it cannot be a key.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -49,7 +49,7 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for ApiKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Key(••••••)")
     }
@@ -57,26 +57,26 @@ impl fmt::Debug for Key {
 
 /// Whether doing a call twice is as good as doing it once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Twice {
+pub(super) enum Idempotency {
     /// It is: whatever became of the first, it may be made again.
-    Harmless,
+    Idempotent,
     /// It is not: it is made again only when it is certain that nothing was done.
-    Counts,
+    NotIdempotent,
 }
 
 /// One call.
 pub(super) struct Call {
     /// Fits after "failed to".
-    pub(super) asked: String,
+    pub(super) action: String,
     pub(super) request: RequestBuilder,
     /// How long the service may take on purpose.
     pub(super) wait: Duration,
-    pub(super) twice: Twice,
+    pub(super) idempotency: Idempotency,
 }
 
 /// A refusal's sentence, wherever it stands.
 #[derive(Deserialize)]
-struct Sentence {
+struct ErrorMessage {
     #[serde(default)]
     message: Option<String>,
 }
@@ -87,27 +87,27 @@ impl Client {
     ///
     /// # Errors
     /// When the client cannot be made.
-    pub fn new(http: ClientBuilder, base: Url, key: Option<Key>) -> reqwest::Result<Self> {
+    pub fn new(http: ClientBuilder, base: Url, key: Option<ApiKey>) -> reqwest::Result<Self> {
         let headers = key.map(|key| HeaderMap::from_iter([(AUTHORIZATION, key.0)])).unwrap_or_default();
         // A redirection would carry the key to somebody else.
         let http = http.redirect(Policy::none()).connect_timeout(CLIENT_CONNECT_TIMEOUT);
         let http = http.pool_idle_timeout(CLIENT_IDLE_TIMEOUT);
-        let http = if is_here(&base) { http.no_proxy() } else { http };
+        let http = if is_local(&base) { http.no_proxy() } else { http };
         let http = http.default_headers(headers).build()?;
-        Ok(Self { http, base, patience: Duration::ZERO, answered_within: CLIENT_RESPONSE_TIMEOUT })
+        Ok(Self { http, base, retry_for: Duration::ZERO, response_timeout: CLIENT_RESPONSE_TIMEOUT })
     }
 
     /// The same, which goes on asking for so long where a call may be repeated.
     #[must_use]
-    pub const fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub const fn with_retry_for(mut self, retry_for: Duration) -> Self {
+        self.retry_for = retry_for;
         self
     }
 
     /// The same, which waits for an answer so long at most.
     #[must_use]
-    pub fn answered_within(mut self, time: Duration) -> Self {
-        self.answered_within = time.min(CLIENT_RESPONSE_TIMEOUT);
+    pub fn with_response_timeout(mut self, time: Duration) -> Self {
+        self.response_timeout = time.min(CLIENT_RESPONSE_TIMEOUT);
         self
     }
 
@@ -123,11 +123,11 @@ impl Client {
 
     /// A request for the path made of `/api` and these parts, each escaped.
     pub(super) fn request(&self, method: Method, parts: &[&str]) -> RequestBuilder {
-        self.outside(method, &[&["api"], parts].concat())
+        self.request_outside_api(method, &[&["api"], parts].concat())
     }
 
     /// The same without `/api`.
-    pub(super) fn outside(&self, method: Method, parts: &[&str]) -> RequestBuilder {
+    pub(super) fn request_outside_api(&self, method: Method, parts: &[&str]) -> RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(parts);
@@ -135,34 +135,44 @@ impl Client {
         self.http.request(method, url)
     }
 
-    /// The answer's JSON. Statuses of `also` are answers too.
-    pub(super) async fn told<T: DeserializeOwned>(&self, call: Call, also: &[u16]) -> Result<T, Failure> {
-        let asked = call.asked.clone();
-        match self.answer(call, also).await? {
-            Some(body) => read(&body).map_err(|reason| self.failure(asked, reason)),
-            None => Err(self.failure(asked, Reason::NotUnderstood("it is empty".into()))),
+    /// The answer's JSON. Statuses of `accepted_statuses` are answers too.
+    pub(super) async fn call_json<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        accepted_statuses: &[u16],
+    ) -> Result<T, Failure> {
+        let action = call.action.clone();
+        match self.call(call, accepted_statuses).await? {
+            Some(body) => parse_json(&body).map_err(|reason| self.failure(action, reason)),
+            None => Err(self.failure(action, Reason::InvalidResponse("it is empty".into()))),
         }
     }
 
     /// The answer's body; none when there is none. Tries again where it may.
-    pub(super) async fn answer(&self, call: Call, also: &[u16]) -> Result<Option<Vec<u8>>, Failure> {
-        let until = Instant::now() + self.patience;
+    pub(super) async fn call(
+        &self,
+        call: Call,
+        accepted_statuses: &[u16],
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let until = Instant::now() + self.retry_for;
         let mut failures = 0;
         loop {
             let Some(request) = call.request.try_clone() else {
                 unreachable!("every body is in memory");
             };
-            let (reason, pause) =
-                match self.try_once(request.timeout(call.wait + self.answered_within), also).await {
-                    Ok(body) => return Ok(body),
-                    Err(refused) => refused,
-                };
-            let failure = self.failure(call.asked.clone(), reason);
+            let (reason, pause) = match self
+                .attempt(request.timeout(call.wait + self.response_timeout), accepted_statuses)
+                .await
+            {
+                Ok(body) => return Ok(body),
+                Err(refused) => refused,
+            };
+            let failure = self.failure(call.action.clone(), reason);
             failures += 1;
-            let pause = pause.unwrap_or_else(|| retry::backoff(FIRST_PAUSE, failures).min(PAUSE_AT_MOST));
-            let may_be_repeated = match call.twice {
-                Twice::Harmless => failure.is_passing(),
-                Twice::Counts => failure.is_undone(),
+            let pause = pause.unwrap_or_else(|| retry::backoff(FIRST_PAUSE, failures).min(MAX_PAUSE));
+            let may_be_repeated = match call.idempotency {
+                Idempotency::Idempotent => failure.is_transient(),
+                Idempotency::NotIdempotent => failure.is_not_executed(),
             };
             if !may_be_repeated || Instant::now() + pause > until {
                 return Err(failure);
@@ -171,56 +181,56 @@ impl Client {
         }
     }
 
-    async fn try_once(
+    async fn attempt(
         &self,
         request: RequestBuilder,
-        also: &[u16],
+        accepted_statuses: &[u16],
     ) -> Result<Option<Vec<u8>>, (Reason, Option<Duration>)> {
-        let response = request.send().await.map_err(|error| (unsent(error), None))?;
+        let response = request.send().await.map_err(|error| (send_error(error), None))?;
         let (status, pause) = (response.status(), retry_after(&response));
         let body = body(response).await.map_err(|reason| (reason, None))?;
         match status.as_u16() {
             204 => Ok(None),
-            number if status.is_success() || also.contains(&number) => Ok(Some(body)),
+            number if status.is_success() || accepted_statuses.contains(&number) => Ok(Some(body)),
             number if status.is_redirection() => {
-                Err((Reason::NotUnderstood(format!("it leads elsewhere, with status {number}")), None))
+                Err((Reason::InvalidResponse(format!("it leads elsewhere, with status {number}")), None))
             }
-            number => Err((Reason::Refused(number, sentence(&body)), pause)),
+            number => Err((Reason::Refused(number, error_message(&body)), pause)),
         }
     }
 
     /// A stream of bytes without an end of its own.
-    pub(super) async fn stream(&self, asked: &str, request: RequestBuilder) -> Result<Response, Failure> {
-        let failed = |reason| self.failure(asked.to_owned(), reason);
-        let answered = timeout(CLIENT_RESPONSE_TIMEOUT, request.send()).await;
-        let silent = |_| failed(Reason::Unanswered("it took too long".into()));
-        let response = answered.map_err(silent)?.map_err(|error| failed(unsent(error)))?;
+    pub(super) async fn stream(&self, action: &str, request: RequestBuilder) -> Result<Response, Failure> {
+        let failed = |reason| self.failure(action.to_owned(), reason);
+        let response = timeout(CLIENT_RESPONSE_TIMEOUT, request.send()).await;
+        let silent = |_| failed(Reason::NoResponse("it took too long".into()));
+        let response = response.map_err(silent)?.map_err(|error| failed(send_error(error)))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
         let body = body(response).await.map_err(failed)?;
-        Err(failed(Reason::Refused(status.as_u16(), sentence(&body))))
+        Err(failed(Reason::Refused(status.as_u16(), error_message(&body))))
     }
 
-    pub(super) fn failure(&self, asked: String, reason: Reason) -> Failure {
-        Failure { asked, of: self.address(), reason }
+    pub(super) fn failure(&self, action: String, reason: Reason) -> Failure {
+        Failure { action, address: self.address(), reason }
     }
 }
 
 /// Proxies of the environment are for what is far.
-fn is_here(url: &Url) -> bool {
+fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."))
 }
 
-fn unsent(error: reqwest::Error) -> Reason {
+fn send_error(error: reqwest::Error) -> Reason {
     let error = error.without_url();
-    let why = if error.is_timeout() { "it took too long".to_owned() } else { reason(&error) };
-    if error.is_connect() { Reason::Unreachable(why) } else { Reason::Unanswered(why) }
+    let why = if error.is_timeout() { "it took too long".to_owned() } else { root_cause(&error) };
+    if error.is_connect() { Reason::Unreachable(why) } else { Reason::NoResponse(why) }
 }
 
 /// What was behind it: the error itself says only that there was one.
-pub(super) fn reason(error: &dyn std::error::Error) -> String {
+pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     let last = std::iter::successors(Some(error), |error| error.source()).last();
     last.map_or_else(String::new, ToString::to_string)
 }
@@ -232,7 +242,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
 
 async fn body(mut response: Response) -> Result<Vec<u8>, Reason> {
     let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(unsent)? {
+    while let Some(piece) = response.chunk().await.map_err(send_error)? {
         if body.len() + piece.len() > MAX_CLIENT_RESPONSE_BYTES {
             return Err(Reason::TooLarge);
         }
@@ -242,18 +252,19 @@ async fn body(mut response: Response) -> Result<Vec<u8>, Reason> {
 }
 
 /// serde's own words quote the values that it found.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> {
+pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> {
     serde_json::from_slice(body).map_err(|error| {
         let at = format!("line {} column {}", error.line(), error.column());
-        Reason::NotUnderstood(format!("it cannot be read at {at}"))
+        Reason::InvalidResponse(format!("it cannot be read at {at}"))
     })
 }
 
-fn sentence(body: &[u8]) -> String {
+fn error_message(body: &[u8]) -> String {
     let error = serde_json::from_slice(body).map(|Refused { error }| error);
-    let message = || serde_json::from_slice(body).ok().and_then(|Sentence { message }| message);
-    let sentence = error.ok().or_else(message).unwrap_or_else(|| "the service gave no reason".to_owned());
-    sentence.chars().filter(|letter| !letter.is_control()).take(1000).collect()
+    let message = || serde_json::from_slice(body).ok().and_then(|ErrorMessage { message }| message);
+    let error_message =
+        error.ok().or_else(message).unwrap_or_else(|| "the service gave no reason".to_owned());
+    error_message.chars().filter(|letter| !letter.is_control()).take(1000).collect()
 }
 
 #[cfg(test)]
@@ -262,16 +273,16 @@ mod tests {
 
     fn client(base: &str) -> Client {
         _ = tokio_rustls::rustls::crypto::aws_lc_rs::default_provider().install_default();
-        Client::new(reqwest::Client::builder(), base.parse().unwrap(), Key::parse("secret")).unwrap()
+        Client::new(reqwest::Client::builder(), base.parse().unwrap(), ApiKey::parse("secret")).unwrap()
     }
 
     #[test]
     fn a_key_is_never_shown() {
-        assert!(!format!("{:?}", Key::parse("secret")).contains("secret"));
+        assert!(!format!("{:?}", ApiKey::parse("secret")).contains("secret"));
         assert!(!format!("{:?}", client("http://a:secret@localhost")).contains("Bearer secret"));
         assert_eq!(client("http://a:secret@localhost:1/").address(), "http://localhost:1");
         for wrong in ["", " \n", "a\nb"] {
-            assert!(Key::parse(wrong).is_none(), "{wrong:?}");
+            assert!(ApiKey::parse(wrong).is_none(), "{wrong:?}");
         }
     }
 
@@ -294,7 +305,7 @@ mod tests {
             (r#"{"success": false, "message": "not yours"}"#, "not yours"),
             ("<html>", "the service gave no reason"),
         ] {
-            assert_eq!(sentence(body.as_bytes()), told);
+            assert_eq!(error_message(body.as_bytes()), told);
         }
     }
 }

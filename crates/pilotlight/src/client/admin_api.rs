@@ -8,9 +8,9 @@ use pilotlight_wire::requests::Names;
 use pilotlight_wire::warm_start::Health;
 use reqwest::{Method, RequestBuilder};
 
-use super::callers::JsonOf;
 use super::failure::Failure;
-use super::link::{Call, Client, Twice};
+use super::http_client::{Call, Client, Idempotency};
+use super::jobs_api::JsonBody;
 
 impl Client {
     /// `GET /api/admin/jobs`: the newest first; at most `limit` (1 to 1,000), of this status only.
@@ -25,7 +25,7 @@ impl Client {
         if let Some(limit) = limit {
             request = request.query(&[("limit", limit)]);
         }
-        self.told(harmless("list jobs".into(), request), &[]).await
+        self.call_json(idempotent("list jobs".into(), request), &[]).await
     }
 
     /// `GET /api/admin/jobs/{id}`: all that is known of it.
@@ -34,7 +34,7 @@ impl Client {
     /// [`Failure`]; status 404 when there is no such job.
     pub async fn job(&self, id: &str) -> Result<Details, Failure> {
         let request = self.request(Method::GET, &["admin", "jobs", id]);
-        self.told(harmless(format!("show job {id}"), request), &[]).await
+        self.call_json(idempotent(format!("show job {id}"), request), &[]).await
     }
 
     /// `POST /api/admin/jobs/{id}/again`: computes it once more, as it was asked for. Each counts, so it is repeated only
@@ -42,10 +42,14 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]; status 404 when there is no such job.
-    pub async fn again(&self, id: &str) -> Result<Submitted, Failure> {
+    pub async fn recompute(&self, id: &str) -> Result<Submitted, Failure> {
         let request = self.request(Method::POST, &["admin", "jobs", id, "again"]);
-        let asked = format!("compute job {id} again");
-        self.told(Call { asked, request, wait: Duration::ZERO, twice: Twice::Counts }, &[]).await
+        let action = format!("compute job {id} again");
+        self.call_json(
+            Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::NotIdempotent },
+            &[],
+        )
+        .await
     }
 
     /// `DELETE /api/admin/jobs/{id}`. A second one finds nothing, so it is repeated only when nothing was done.
@@ -54,8 +58,12 @@ impl Client {
     /// [`Failure`]; status 404 when there is no such job.
     pub async fn delete(&self, id: &str) -> Result<Deleted, Failure> {
         let request = self.request(Method::DELETE, &["admin", "jobs", id]);
-        let asked = format!("delete job {id}");
-        self.told(Call { asked, request, wait: Duration::ZERO, twice: Twice::Counts }, &[]).await
+        let action = format!("delete job {id}");
+        self.call_json(
+            Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::NotIdempotent },
+            &[],
+        )
+        .await
     }
 
     /// `POST /api/admin/jobs/batch-delete`, at most 1,000.
@@ -64,27 +72,31 @@ impl Client {
     /// [`Failure`]
     pub async fn delete_all(&self, job_ids: &[&str]) -> Result<BatchDeleted, Failure> {
         let request = self.request(Method::POST, &["admin", "jobs", "batch-delete"]);
-        let (asked, request) =
-            (format!("delete {} jobs", job_ids.len()), request.json_of(&Names { job_ids }));
-        self.told(Call { asked, request, wait: Duration::ZERO, twice: Twice::Counts }, &[]).await
+        let (action, request) =
+            (format!("delete {} jobs", job_ids.len()), request.json_body(&Names { job_ids }));
+        self.call_json(
+            Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::NotIdempotent },
+            &[],
+        )
+        .await
     }
 
-    /// `GET /api/admin/runners`: the last seen first.
+    /// `GET /api/admin/runner_api`: the last seen first.
     ///
     /// # Errors
     /// [`Failure`]
     pub async fn runners(&self) -> Result<Runners, Failure> {
         let request = self.request(Method::GET, &["admin", "runners"]);
-        self.told(harmless("list runners".into(), request), &[]).await
+        self.call_json(idempotent("list runners".into(), request), &[]).await
     }
 
-    /// `GET /api/admin/runners/{id}`: one of them, with its last jobs.
+    /// `GET /api/admin/runner_api/{id}`: one of them, with its last jobs.
     ///
     /// # Errors
     /// [`Failure`]; status 404 when there is no such runner.
     pub async fn runner(&self, id: &str) -> Result<RunnerDetails, Failure> {
         let request = self.request(Method::GET, &["admin", "runners", id]);
-        self.told(harmless(format!("show runner {id}"), request), &[]).await
+        self.call_json(idempotent(format!("show runner {id}"), request), &[]).await
     }
 
     /// `GET /api/admin/stats`: how many there are of what.
@@ -93,7 +105,7 @@ impl Client {
     /// [`Failure`]
     pub async fn stats(&self) -> Result<Stats, Failure> {
         let request = self.request(Method::GET, &["admin", "stats"]);
-        self.told(harmless("count jobs".into(), request), &[]).await
+        self.call_json(idempotent("count jobs".into(), request), &[]).await
     }
 
     /// `GET /health`: whether the service is well, and since when it runs.
@@ -101,11 +113,11 @@ impl Client {
     /// # Errors
     /// [`Failure`]
     pub async fn health(&self) -> Result<Health, Failure> {
-        let request = self.outside(Method::GET, &["health"]);
-        self.told(harmless("ask how it is".into(), request), &[]).await
+        let request = self.request_outside_api(Method::GET, &["health"]);
+        self.call_json(idempotent("ask how it is".into(), request), &[]).await
     }
 }
 
-const fn harmless(asked: String, request: RequestBuilder) -> Call {
-    Call { asked, request, wait: Duration::ZERO, twice: Twice::Harmless }
+const fn idempotent(action: String, request: RequestBuilder) -> Call {
+    Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::Idempotent }
 }

@@ -1,0 +1,178 @@
+//! A command for one job: parameters on stdin, the result on stdout, the console on stderr.
+
+use std::ffi::OsString;
+use std::pin::pin;
+use std::time::Duration;
+
+use pilotlight_core::command::{Ending, Exit, Killed, cannot_start, judged};
+use pilotlight_wire::runner::NextJob;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStderr, ChildStdin};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use super::child::{Child, ControlSocket, ExitWatcher, Pipes};
+use super::job_reporter::{ExecutionOutcome, JobReporter};
+use super::result;
+use super::settings::JobCommand;
+use super::worker::Worker;
+
+/// What is killed is gone within this, unless the kernel cannot end it.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Why a command is ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum StopReason {
+    /// Its job is told so.
+    Killed(Killed),
+    /// Its job is not wanted any more.
+    Abandoned,
+}
+
+/// What a command wrote, and how it ended.
+struct CommandResult {
+    exit: Exit,
+    /// None when it is too long.
+    stdout: Option<Vec<u8>>,
+}
+
+impl Worker {
+    /// Executes the job by a command of its own.
+    pub(super) async fn run_one_shot(
+        &self,
+        job_command: &JobCommand,
+        job: &NextJob,
+        job_reporter: &JobReporter<'_>,
+    ) -> ExecutionOutcome {
+        let environment = self.environment().chain(job_environment(job));
+        let child = match Child::start(&self.reapers, job_command, environment).await {
+            Ok(child) => child,
+            Err(error) => return ExecutionOutcome::Failed(cannot_start(&error.to_string())),
+        };
+        let Child { pipes, mut control, mut exit_watcher, id: _ } = child;
+        let output_too_long = Notify::new();
+        let mut running =
+            pin!(self.run(pipes, job.input_params.get(), &mut exit_watcher, job_reporter, &output_too_long));
+        let first = tokio::select! {
+            finished = &mut running => Ok(finished),
+            why = self.wait_for_stop_reason(job_reporter, &output_too_long) => Err(why),
+        };
+        let (finished, why) = match first {
+            Ok(finished) => (Some(finished), None),
+            Err(why) => (self.terminate(&mut control, running).await, Some(why)),
+        };
+        let CommandResult { exit, stdout } =
+            finished.unwrap_or(CommandResult { exit: Exit::Unseen, stdout: None });
+        let killed = match why {
+            Some(StopReason::Abandoned) => return ExecutionOutcome::Abandoned,
+            Some(StopReason::Killed(killed)) => Some(killed),
+            // It ended before it could be killed.
+            None if stdout.is_none() => Some(Killed::TooLong(self.settings.output_bytes)),
+            None => None,
+        };
+        let (stdout, output) = result::read(&stdout.unwrap_or_default());
+        let last_words = job_reporter.last_stderr_line();
+        match judged(&Ending { exit, killed, stdout, last_words: &last_words }) {
+            Ok(()) => output.map_or(ExecutionOutcome::Abandoned, ExecutionOutcome::Result),
+            Err(why) => ExecutionOutcome::Failed(why),
+        }
+    }
+
+    async fn run(
+        &self,
+        Pipes { stdin, stdout, stderr }: Pipes,
+        input: &str,
+        exit_watcher: &mut ExitWatcher,
+        job_reporter: &JobReporter<'_>,
+        output_too_long: &Notify,
+    ) -> CommandResult {
+        let ((), stdout, (), exit) = tokio::join!(
+            write_stdin(stdin, input),
+            read_stdout(stdout, self.settings.output_bytes, output_too_long),
+            forward_stderr(stderr, job_reporter),
+            exit_watcher.wait(),
+        );
+        CommandResult { exit, stdout }
+    }
+
+    /// Waits for a reason to end the command.
+    pub(super) async fn wait_for_stop_reason(
+        &self,
+        job_reporter: &JobReporter<'_>,
+        output_too_long: &Notify,
+    ) -> StopReason {
+        let timed_out = async {
+            match self.settings.timeout {
+                Some(time) => {
+                    sleep(time).await;
+                    time
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            time = timed_out => StopReason::Killed(Killed::TimedOut(time)),
+            () = output_too_long.notified() => StopReason::Killed(Killed::TooLong(self.settings.output_bytes)),
+            () = self.stop.wait_for_termination(Duration::ZERO) => StopReason::Killed(Killed::Stopped),
+            () = job_reporter.wait_until_abandoned() => StopReason::Abandoned,
+        }
+    }
+
+    /// Asks the command to end, and kills what does not.
+    pub(super) async fn terminate<T>(
+        &self,
+        control: &mut ControlSocket,
+        mut running: std::pin::Pin<&mut impl Future<Output = T>>,
+    ) -> Option<T> {
+        control.terminate().await;
+        if let Ok(finished) = timeout(self.settings.kill_after, running.as_mut()).await {
+            return Some(finished);
+        }
+        control.kill().await;
+        let finished = timeout(KILL_TIMEOUT, running).await.ok();
+        if finished.is_none() {
+            tracing::error!("a command was killed and does not end; the kernel holds it");
+        }
+        finished
+    }
+}
+
+/// What a command knows of its job besides the parameters.
+fn job_environment(job: &NextJob) -> impl Iterator<Item = (OsString, OsString)> + use<> {
+    let attempt = job.attempt.to_string();
+    [("PILOTLIGHT_JOB_ID".into(), job.job_id.clone().into()), ("PILOTLIGHT_ATTEMPT".into(), attempt.into())]
+        .into_iter()
+}
+
+/// A command need not read it, nor all of it.
+async fn write_stdin(mut stdin: ChildStdin, input: &str) {
+    _ = stdin.write_all(input.as_bytes()).await;
+}
+
+/// All of it, up to so many bytes; none when there are more.
+async fn read_stdout(
+    mut stdout: impl AsyncRead + Unpin,
+    max_bytes: usize,
+    output_too_long: &Notify,
+) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while let Ok(read @ 1..) = stdout.read(&mut chunk).await {
+        if bytes.len() + read > max_bytes {
+            output_too_long.notify_one();
+            return None;
+        }
+        bytes.extend_from_slice(&chunk[..read]);
+    }
+    Some(bytes)
+}
+
+async fn forward_stderr(mut stderr: ChildStderr, job_reporter: &JobReporter<'_>) {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
+        job_reporter.on_stderr(&chunk[..read]);
+    }
+}
