@@ -26,14 +26,14 @@ impl JobOutcome {
     /// A submission was answered by the end of this job. Only a result saves its time.
     #[must_use]
     pub fn cached(job: &Job) -> Self {
-        Self::Cached(job.took().unwrap_or_default())
+        Self::Cached(job.execution_time().unwrap_or_default())
     }
 
     /// This job has its result. Each caller but the first saved its execution.
     #[must_use]
     pub fn completed(job: &Job) -> Self {
         let spared = job.callers.saturating_sub(1);
-        Self::Completed(job.took().unwrap_or_default().saturating_mul(spared))
+        Self::Completed(job.execution_time().unwrap_or_default().saturating_mul(spared))
     }
 
     /// The execution time that this saved.
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::cache_key::CacheKey;
     use crate::ids::{JobType, RunnerId};
-    use crate::job::{Fingerprint, Hold, JobId, Lease, Options, State};
+    use crate::job::{Assignment, Fingerprint, JobId, JobOptions, LeaseId, State};
     use crate::limits::STATS_BUCKET_WIDTH;
     use crate::time::Timestamp;
 
@@ -128,16 +128,16 @@ mod tests {
             job_type: JobType::parse("t").unwrap(),
             key: CacheKey::from_bytes([0; 32]),
             is_current: true,
-            options: Options::at(second(0)),
+            options: JobOptions::default_at(second(0)),
             callers,
             created_at: second(1),
             updated_at: second(13),
             ready_at: second(1),
             attempts: 1,
-            losses: 0,
-            lease: Lease::default(),
+            lost_attempts: 0,
+            lease: LeaseId::default(),
             state: State::Completed {
-                by: Hold { runner, since: second(10) },
+                assignment: Assignment { runner, since: second(10) },
                 result: Fingerprint([0; 32]),
                 until: None,
                 is_stale: false,
@@ -162,7 +162,7 @@ mod tests {
         if let State::Completed { is_stale, .. } = &mut stale.state {
             *is_stale = true;
         }
-        assert_eq!(stale.took(), None);
+        assert_eq!(stale.execution_time(), None);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
-    Change, Freshness, Full, Job, JobId, Options, Refused, Room, Rules, Status, Waiting,
+    CacheMode, Job, JobId, JobOptions, JobPolicy, QueueFull, QueueLimits, QueueUsage, Rejected, Status,
+    Transition,
 };
 use pilotlight_core::time::Timestamp;
 
@@ -15,13 +16,13 @@ use pilotlight_core::time::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The rules of all jobs.
-    pub rules: Rules,
+    pub policy: JobPolicy,
     /// Types of whose jobs others are told (webhooks).
     pub hooked: Arc<HashSet<JobType>>,
     /// Caps on what is kept of one job.
     pub limits: Limits,
     /// How much may wait for runners. Several instances on one store may exceed it by what they take within a moment.
-    pub room: Room,
+    pub queue_limits: QueueLimits,
 }
 
 /// Caps on what is kept of one job.
@@ -43,9 +44,9 @@ pub struct NewJob {
     /// The parameters, JSON as the caller wrote it.
     pub input: String,
     /// The caller's wishes.
-    pub options: Options,
+    pub options: JobOptions,
     /// Whether a known result will do.
-    pub freshness: Freshness,
+    pub cache_mode: CacheMode,
     /// What makes it safe to submit twice.
     pub idempotency: Option<Idempotency>,
 }
@@ -65,7 +66,7 @@ pub enum Submitted {
     /// The same `Idempotency-Key` came with another submission before. Nothing has changed.
     Conflict,
     /// It would be a job of its own, and there is no room for one. Nothing has changed.
-    Full(Full),
+    QueueFull(QueueFull),
 }
 
 /// A job and its end.
@@ -125,7 +126,7 @@ pub enum Said {
     /// It was taken.
     Taken(Answer),
     /// It was refused; nothing has changed. With the job as it is.
-    Refused(Refused, Job),
+    Rejected(Rejected, Job),
     /// Console pieces would be more than the cap together; nothing has changed.
     ConsoleFull,
     /// There is no such job.
@@ -136,7 +137,7 @@ pub enum Said {
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// What the word changed.
-    pub change: Change,
+    pub transition: Transition,
     /// The job now.
     pub job: Job,
 }
@@ -148,7 +149,7 @@ pub struct Backlog {
     /// `pilotlight_core::limits::MAX_BACKLOG_COUNT`.
     pub ready: Vec<(JobType, u64)>,
     /// All that waits, whether its time has come or not.
-    pub waiting: Waiting,
+    pub waiting: QueueUsage,
     /// When the next job's time comes, if one is delayed. In the past when there were too many to make ready at once:
     /// ask again.
     pub next_at: Option<Timestamp>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
-    Executing, Failure, Fingerprint, Hold, Job, JobId, Lease, Options, Progress, State, Status,
+    Assignment, Failure, Fingerprint, Job, JobId, JobOptions, LeaseId, Progress, Running, State, Status,
 };
 use pilotlight_core::time::Timestamp;
 
@@ -113,8 +113,8 @@ impl Phase {
             State::Pending if job.ready_at <= now => Self::Ready,
             State::Pending => Self::Delayed,
             State::Dispatching { .. } => Self::Dispatching,
-            State::Executing(executing) if executing.is_in_progress => Self::InProgress,
-            State::Executing(_) => Self::Claimed,
+            State::Running(running) if running.is_in_progress => Self::InProgress,
+            State::Running(_) => Self::Claimed,
             State::Completed { is_stale: false, .. } => Self::Completed,
             State::Completed { is_stale: true, .. } => Self::Expired,
             State::Failed { .. } => Self::Failed,
@@ -167,25 +167,25 @@ impl Row {
     /// A job as it is stored at `now`.
     pub(crate) fn of(job: &Job, now: Timestamp) -> Self {
         let mut row = Self::at_rest(job, now);
-        if let Some(hold) = job.hold() {
-            row.runner = Some(hold.runner.as_str().to_owned());
-            row.held_at = Some(time(hold.since));
+        if let Some(assignment) = job.assignment() {
+            row.runner = Some(assignment.runner.as_str().to_owned());
+            row.held_at = Some(time(assignment.since));
         }
         match &job.state {
             State::Pending => {}
             State::Dispatching { until, .. } => row.until_at = Some(time(*until)),
-            State::Executing(executing) => {
-                row.heard_at = Some(time(executing.heard_at));
-                row.progress_current = executing.progress.map(|it| it.current.cast_signed());
-                row.progress_total = executing.progress.map(|it| it.total.cast_signed());
+            State::Running(running) => {
+                row.heard_at = Some(time(running.last_seen_at));
+                row.progress_current = running.progress.map(|it| it.current.cast_signed());
+                row.progress_total = running.progress.map(|it| it.total.cast_signed());
             }
             State::Completed { result, until, .. } => {
                 row.fingerprint = Some(result.0.to_vec());
                 row.until_at = until.map(time);
             }
-            State::Failed { report, why, until, .. } => {
+            State::Failed { report, reason, until, .. } => {
                 row.fingerprint = report.map(|report| report.0.to_vec());
-                row.failure = Some(failure_number(*why));
+                row.failure = Some(failure_number(*reason));
                 row.until_at = until.map(time);
             }
         }
@@ -208,7 +208,7 @@ impl Row {
             updated_at: time(job.updated_at),
             ready_at: time(job.ready_at),
             attempts: job.attempts.into(),
-            losses: job.losses.into(),
+            losses: job.lost_attempts.into(),
             lease: job.lease.number().cast_signed(),
             phase: Phase::of(job, now).number(),
             runner: None,
@@ -238,14 +238,14 @@ impl Row {
             updated_at: epoch(self.updated_at, "updated_at")?,
             ready_at: epoch(self.ready_at, "ready_at")?,
             attempts: number(self.attempts, "attempts")?,
-            losses: number(self.losses, "losses")?,
-            lease: Lease::new(self.lease.cast_unsigned()),
+            lost_attempts: number(self.losses, "losses")?,
+            lease: LeaseId::new(self.lease.cast_unsigned()),
             state: self.state()?,
         })
     }
 
-    fn options(&self) -> Result<Options, Error> {
-        Ok(Options {
+    fn options(&self) -> Result<JobOptions, Error> {
+        Ok(JobOptions {
             priority: number(self.priority, "priority")?,
             run_at: epoch(self.run_at, "run_at")?,
             max_attempts: number(self.max_attempts, "max_attempts")?,
@@ -258,38 +258,39 @@ impl Row {
         let phase = Phase::from_number(self.phase)?;
         Ok(match phase {
             Phase::Ready | Phase::Delayed => State::Pending,
-            Phase::Dispatching => {
-                State::Dispatching { hold: self.held()?, until: some(self.until()?, "until_at")? }
-            }
-            Phase::Claimed | Phase::InProgress => State::Executing(Executing {
-                hold: self.held()?,
-                heard_at: epoch(some(self.heard_at, "heard_at")?, "heard_at")?,
+            Phase::Dispatching => State::Dispatching {
+                assignment: self.required_assignment()?,
+                until: some(self.until()?, "until_at")?,
+            },
+            Phase::Claimed | Phase::InProgress => State::Running(Running {
+                assignment: self.required_assignment()?,
+                last_seen_at: epoch(some(self.heard_at, "heard_at")?, "heard_at")?,
                 progress: self.progress(),
                 is_in_progress: phase == Phase::InProgress,
             }),
             Phase::Completed | Phase::Expired => State::Completed {
-                by: self.held()?,
+                assignment: self.required_assignment()?,
                 result: some(self.fingerprint()?, "fingerprint")?,
                 until: self.until()?,
                 is_stale: phase == Phase::Expired,
             },
             Phase::Failed => State::Failed {
-                by: self.hold()?,
+                assignment: self.assignment()?,
                 report: self.fingerprint()?,
-                why: failure(self.failure)?,
+                reason: failure(self.failure)?,
                 until: self.until()?,
             },
         })
     }
 
-    fn held(&self) -> Result<Hold, Error> {
-        some(self.hold()?, "runner")
+    fn required_assignment(&self) -> Result<Assignment, Error> {
+        some(self.assignment()?, "runner")
     }
 
-    fn hold(&self) -> Result<Option<Hold>, Error> {
+    fn assignment(&self) -> Result<Option<Assignment>, Error> {
         let Some(runner) = &self.runner else { return Ok(None) };
         let runner = RunnerId::parse(runner).map_err(|_| damaged("runner"))?;
-        Ok(Some(Hold { runner, since: epoch(some(self.held_at, "held_at")?, "held_at")? }))
+        Ok(Some(Assignment { runner, since: epoch(some(self.held_at, "held_at")?, "held_at")? }))
     }
 
     fn until(&self) -> Result<Option<Timestamp>, Error> {
@@ -339,8 +340,8 @@ fn some<T>(stored: Option<T>, column: &str) -> Result<T, Error> {
     stored.ok_or_else(|| damaged(column))
 }
 
-const fn failure_number(why: Failure) -> i64 {
-    match why {
+const fn failure_number(reason: Failure) -> i64 {
+    match reason {
         Failure::Error => 0,
         Failure::Lost => 1,
         Failure::Cancelled => 2,
@@ -349,7 +350,7 @@ const fn failure_number(why: Failure) -> i64 {
 
 fn failure(stored: Option<i64>) -> Result<Failure, Error> {
     let known = [Failure::Error, Failure::Lost, Failure::Cancelled];
-    known.into_iter().find(|why| stored == Some(failure_number(*why))).ok_or_else(|| damaged("failure"))
+    known.into_iter().find(|reason| stored == Some(failure_number(*reason))).ok_or_else(|| damaged("failure"))
 }
 
 /// What is said of a column that makes no sense. Its contents are nobody's business.

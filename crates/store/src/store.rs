@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Change, Event, Job, JobId};
+use pilotlight_core::job::{Event, Job, JobId, Transition};
 use pilotlight_core::time::Timestamp;
 
 use crate::error::Error;
@@ -20,7 +20,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
     /// was seen before decides first: the job that it stands for is known, with no further caller. A new job needs room:
-    /// `core::job::Room` says whether there is.
+    /// `core::job::QueueLimits` says whether there is.
     async fn submit(&self, new: NewJob, now: Timestamp) -> Result<Submitted, Error>;
 
     /// The current job of a key, with its end if it has one. Changes nothing.
@@ -33,7 +33,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn input(&self, id: JobId) -> Result<Option<String>, Error>;
 
     /// Says something about a job; `core::job` decides what it changes. What the payload brings is kept with it. A job
-    /// that completes and is not the current one of its key is held against that one (`Job::settle`).
+    /// that completes and is not the current one of its key is held against that one (`Job::update_current`).
     async fn say(&self, id: JobId, event: Event, payload: Payload, now: Timestamp) -> Result<Said, Error>;
 
     /// Dispatches the next ready job of these types to a runner: the highest priority, then the first submitted.
@@ -63,7 +63,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         at_most: usize,
         listening_since: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<(Job, Change)>, Error>;
+    ) -> Result<Vec<(Job, Transition)>, Error>;
 
     /// Forgets ended jobs as retention says.
     async fn prune(&self, retention: Retention, now: Timestamp) -> Result<Pruned, Error>;

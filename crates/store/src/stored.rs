@@ -1,6 +1,6 @@
 //! A job as both stores read it: with what only a store knows of it.
 
-use pilotlight_core::job::{Came, Job};
+use pilotlight_core::job::{Job, SubmissionOrder};
 
 use crate::row::Phase;
 
@@ -20,8 +20,8 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// When it was submitted, beside this one.
-    pub(crate) const fn came(&self, beside: &Self) -> Came {
-        if self.seq < beside.seq { Came::Before } else { Came::After }
+    pub(crate) const fn order_to(&self, beside: &Self) -> SubmissionOrder {
+        if self.seq < beside.seq { SubmissionOrder::Earlier } else { SubmissionOrder::Later }
     }
 }
 

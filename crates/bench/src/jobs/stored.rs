@@ -12,7 +12,9 @@ use anyhow::{Result, bail};
 use fastrand::Rng;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Event, Fingerprint, Freshness, JobId, Lease, Options, Room, Rules, Word};
+use pilotlight_core::job::{
+    CacheMode, Event, Fingerprint, JobId, JobOptions, JobPolicy, LeaseClaim, LeaseId, QueueLimits,
+};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Console, Limits, NewJob, Payload, Said, Settings, Store, Submitted};
@@ -45,15 +47,15 @@ pub(super) async fn fill(folder: &Path, jobs: u64) -> Result<()> {
 
 fn settings() -> Settings {
     Settings {
-        rules: Rules {
+        policy: JobPolicy {
             heartbeat_timeout: Duration::from_secs(90),
-            dispatch_within: Duration::from_secs(2),
+            start_timeout: Duration::from_secs(2),
             lost_retries: 3,
             failed_ttl: Duration::from_secs(600),
         },
         hooked: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: 1 << 20 },
-        room: Room { jobs: 1_000_000, bytes: 4 << 30 },
+        queue_limits: QueueLimits { jobs: 1_000_000, bytes: 4 << 30 },
     }
 }
 
@@ -81,13 +83,13 @@ async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Timestamp)
         job_type: JobType::parse(job_type)?,
         key: CacheKey::from_bytes(key),
         input: INPUT.to_owned(),
-        options: Options::at(at),
-        freshness: Freshness::Any,
+        options: JobOptions::default_at(at),
+        cache_mode: CacheMode::Reuse,
         idempotency: None,
     };
     match store.submit(new, at).await? {
         Submitted::New(job) => Ok(job.id),
-        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::Full(_)) => {
+        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::QueueFull(_)) => {
             bail!("a job that nobody knows is not new: {other:?}")
         }
     }
@@ -96,20 +98,20 @@ async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Timestamp)
 async fn complete(store: &dyn Store, job: JobId, at: Timestamp) -> Result<()> {
     let runner = RunnerId::parse("bench")?;
     said(store.say(job, Event::Claim { runner: runner.clone() }, Payload::default(), at).await?)?;
-    let word = Word { runner, lease: Some(Lease::new(1)) };
+    let lease_claim = LeaseClaim { runner, lease: Some(LeaseId::new(1)) };
     let result = Fingerprint([7; 32]);
     let payload = Payload {
         console: Some(Console::Whole(CONSOLE.to_owned())),
         output: Some(OUTPUT.to_owned()),
         error: None,
     };
-    said(store.say(job, Event::Complete { word, result }, payload, at).await?)
+    said(store.say(job, Event::Complete { lease_claim, result }, payload, at).await?)
 }
 
 fn said(said: Said) -> Result<()> {
     match said {
         Said::Taken(_) => Ok(()),
-        Said::Refused(..) | Said::ConsoleFull | Said::Unknown => bail!("a word was not taken: {said:?}"),
+        Said::Rejected(..) | Said::ConsoleFull | Said::Unknown => bail!("a word was not taken: {said:?}"),
     }
 }
 

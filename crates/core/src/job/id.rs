@@ -12,7 +12,7 @@ pub struct JobId([u8; 16]);
 /// A text that is no job's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a job's id, such as 0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e")]
-pub struct BadJobId;
+pub struct InvalidJobId;
 
 impl JobId {
     /// The id of a job that is submitted `at`; `random` must not repeat within a millisecond.
@@ -46,11 +46,11 @@ const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 const TEXT: usize = 36;
 
 impl FromStr for JobId {
-    type Err = BadJobId;
+    type Err = InvalidJobId;
 
-    fn from_str(text: &str) -> Result<Self, BadJobId> {
+    fn from_str(text: &str) -> Result<Self, InvalidJobId> {
         if text.len() != TEXT || !HYPHENS.iter().all(|at| text.as_bytes()[*at] == b'-') {
-            return Err(BadJobId);
+            return Err(InvalidJobId);
         }
         let mut digits =
             text.bytes().enumerate().filter(|(at, _)| !HYPHENS.contains(at)).map(|(_, digit)| digit);
@@ -62,9 +62,9 @@ impl FromStr for JobId {
     }
 }
 
-fn nibble(digit: Option<u8>) -> Result<u8, BadJobId> {
-    let digit = digit.map(char::from).and_then(|digit| digit.to_digit(16)).ok_or(BadJobId)?;
-    u8::try_from(digit).map_err(|_| BadJobId)
+fn nibble(digit: Option<u8>) -> Result<u8, InvalidJobId> {
+    let digit = digit.map(char::from).and_then(|digit| digit.to_digit(16)).ok_or(InvalidJobId)?;
+    u8::try_from(digit).map_err(|_| InvalidJobId)
 }
 
 impl fmt::Display for JobId {
@@ -87,9 +87,9 @@ impl fmt::Debug for JobId {
 
 /// The right to execute a job. Each one given for a job has a higher number than the ones before, which it fences off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Lease(u64);
+pub struct LeaseId(u64);
 
-impl Lease {
+impl LeaseId {
     /// The lease of this number; 0 is before the first.
     #[must_use]
     pub const fn new(number: u64) -> Self {
@@ -107,7 +107,7 @@ impl Lease {
     }
 }
 
-impl fmt::Display for Lease {
+impl fmt::Display for LeaseId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, out)
     }
@@ -144,7 +144,7 @@ mod tests {
             "0192f0c1-5a3e-7fff-bfff-ffffffffff\u{e9}",
             "+192f0c1-5a3e-7fff-bfff-ffffffffffff",
         ] {
-            assert_eq!(text.parse::<JobId>(), Err(BadJobId), "{text}");
+            assert_eq!(text.parse::<JobId>(), Err(InvalidJobId), "{text}");
         }
     }
 }

@@ -6,25 +6,25 @@
 //! In reading order:
 
 mod id;
-pub use id::{BadJobId, JobId, Lease};
+pub use id::{InvalidJobId, JobId, LeaseId};
 
 mod fingerprint;
 pub use fingerprint::Fingerprint;
 
-mod rules;
-pub use rules::{Options, Rules};
+mod policy;
+pub use policy::{JobOptions, JobPolicy};
 
 mod state;
-pub use state::{Executing, Failure, Hold, Job, Progress, State, Status, Submission};
+pub use state::{Assignment, Failure, Job, Progress, Running, State, Status, Submission};
 
 mod admit;
-pub use admit::{Admitted, Came, Freshness, admit};
+pub use admit::{Admission, CacheMode, SubmissionOrder, admit};
 
-mod room;
-pub use room::{Full, Room, Waiting};
+mod queue_limits;
+pub use queue_limits::{QueueFull, QueueLimits, QueueUsage};
 
-mod life;
-pub use life::{Cancel, Change, Event, Refused, Word};
+mod transitions;
+pub use transitions::{CancelScope, Event, LeaseClaim, Rejected, Transition};
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::fingerprint::Fingerprint;
-use super::id::{JobId, Lease};
-use super::rules::{Options, Rules};
+use super::id::{JobId, LeaseId};
+use super::policy::{JobOptions, JobPolicy};
 use crate::cache_key::CacheKey;
 use crate::ids::{JobType, RunnerId};
 use crate::time::Timestamp;
@@ -21,7 +21,7 @@ pub struct Job {
     /// Whether it is the one that equal submissions find. At most one job of a key is.
     pub is_current: bool,
     /// What its callers asked for, taken together.
-    pub options: Options,
+    pub options: JobOptions,
     /// Submissions that wait for it and were not cancelled.
     pub callers: u32,
     /// When it was submitted.
@@ -33,9 +33,9 @@ pub struct Job {
     /// Tries used, the one under way included.
     pub attempts: u32,
     /// Tries that were lost and do not count.
-    pub losses: u32,
+    pub lost_attempts: u32,
     /// The last lease given.
-    pub lease: Lease,
+    pub lease: LeaseId,
     /// Where it stands.
     pub state: State,
 }
@@ -48,16 +48,16 @@ pub enum State {
     /// It is on its way to a runner that has to say that it starts.
     Dispatching {
         /// Who is to have it.
-        hold: Hold,
+        assignment: Assignment,
         /// Until when it must have said so.
         until: Timestamp,
     },
     /// A runner executes it.
-    Executing(Executing),
+    Running(Running),
     /// It has a result.
     Completed {
         /// Who computed it.
-        by: Hold,
+        assignment: Assignment,
         /// What the result looks like.
         result: Fingerprint,
         /// When the result ends to be valid; never when `None`.
@@ -68,11 +68,11 @@ pub enum State {
     /// It has none, and will not have one.
     Failed {
         /// Who held it last.
-        by: Option<Hold>,
+        assignment: Option<Assignment>,
         /// What the runner's last word looks like.
         report: Option<Fingerprint>,
         /// Why.
-        why: Failure,
+        reason: Failure,
         /// Until when equal submissions are told this failure; not at all when `None`.
         until: Option<Timestamp>,
     },
@@ -80,11 +80,11 @@ pub enum State {
 
 /// A job under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Executing {
+pub struct Running {
     /// Who executes it.
-    pub hold: Hold,
+    pub assignment: Assignment,
     /// When its runner was last heard of.
-    pub heard_at: Timestamp,
+    pub last_seen_at: Timestamp,
     /// What the runner said last, if anything.
     pub progress: Option<Progress>,
     /// Whether a heartbeat came.
@@ -93,7 +93,7 @@ pub struct Executing {
 
 /// Who has a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
+pub struct Assignment {
     /// The runner.
     pub runner: RunnerId,
     /// Since when.
@@ -175,8 +175,8 @@ pub struct Submission {
     /// What equal submissions have in common.
     pub key: CacheKey,
     /// The caller's wishes.
-    pub options: Options,
-    /// Whether equal submissions find it: see [`super::Admitted::New`].
+    pub options: JobOptions,
+    /// Whether equal submissions find it: see [`super::Admission::New`].
     pub is_current: bool,
 }
 
@@ -195,8 +195,8 @@ impl Job {
             updated_at: now,
             ready_at: submission.options.run_at,
             attempts: 0,
-            losses: 0,
-            lease: Lease::default(),
+            lost_attempts: 0,
+            lease: LeaseId::default(),
             state: State::Pending,
         }
     }
@@ -207,10 +207,10 @@ impl Job {
         match &self.state {
             State::Pending => Status::Pending,
             State::Dispatching { .. } => Status::Claimed,
-            State::Executing(executing) if executing.is_in_progress => Status::InProgress,
-            State::Executing(_) => Status::Claimed,
+            State::Running(running) if running.is_in_progress => Status::InProgress,
+            State::Running(_) => Status::Claimed,
             State::Completed { until, is_stale, .. } => {
-                if *is_stale || is_over(*until, now) {
+                if *is_stale || has_passed(*until, now) {
                     Status::Expired
                 } else {
                     Status::Completed
@@ -224,20 +224,20 @@ impl Job {
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         match self.state {
-            State::Pending | State::Dispatching { .. } | State::Executing(_) => false,
+            State::Pending | State::Dispatching { .. } | State::Running(_) => false,
             State::Completed { .. } | State::Failed { .. } => true,
         }
     }
 
     /// Who has it, or had it when it ended.
     #[must_use]
-    pub const fn hold(&self) -> Option<&Hold> {
+    pub const fn assignment(&self) -> Option<&Assignment> {
         match &self.state {
             State::Pending => None,
-            State::Dispatching { hold, .. } => Some(hold),
-            State::Executing(executing) => Some(&executing.hold),
-            State::Completed { by, .. } => Some(by),
-            State::Failed { by, .. } => by.as_ref(),
+            State::Dispatching { assignment, .. } => Some(assignment),
+            State::Running(running) => Some(&running.assignment),
+            State::Completed { assignment, .. } => Some(assignment),
+            State::Failed { assignment, .. } => assignment.as_ref(),
         }
     }
 
@@ -250,37 +250,39 @@ impl Job {
             State::Completed { is_stale: true, .. }
             | State::Pending
             | State::Dispatching { .. }
-            | State::Executing(_) => None,
+            | State::Running(_) => None,
         }
     }
 
     /// How long its runner had it until it completed: its last try alone, as far as that is known.
     #[must_use]
-    pub fn took(&self) -> Option<Duration> {
+    pub fn execution_time(&self) -> Option<Duration> {
         match &self.state {
-            State::Completed { by, .. } => self.ended_at().map(|ended_at| ended_at.since(by.since)),
-            State::Pending | State::Dispatching { .. } | State::Executing(_) | State::Failed { .. } => None,
+            State::Completed { assignment, .. } => {
+                self.ended_at().map(|ended_at| ended_at.since(assignment.since))
+            }
+            State::Pending | State::Dispatching { .. } | State::Running(_) | State::Failed { .. } => None,
         }
     }
 
     /// When it is to be looked at again should nobody say anything about it: see [`super::Event::Tick`]. A change of
     /// the rules makes it another moment, so this is not remembered with the job.
     #[must_use]
-    pub fn due_at(&self, rules: &Rules) -> Option<Timestamp> {
+    pub fn due_at(&self, policy: &JobPolicy) -> Option<Timestamp> {
         match &self.state {
             State::Dispatching { until, .. } => Some(*until),
-            State::Executing(executing) => Some(executing.heard_at.after(rules.heartbeat_timeout)),
+            State::Running(running) => Some(running.last_seen_at.after(policy.heartbeat_timeout)),
             State::Completed { until, is_stale: false, .. } => *until,
             State::Pending | State::Completed { .. } | State::Failed { .. } => None,
         }
     }
 }
 
-pub(super) fn is_over(until: Option<Timestamp>, now: Timestamp) -> bool {
+pub(super) fn has_passed(until: Option<Timestamp>, now: Timestamp) -> bool {
     until.is_some_and(|until| until <= now)
 }
 
 /// When something that lasts so long from `now` on ends.
-pub(super) fn ends(now: Timestamp, lasts: Option<Duration>) -> Option<Timestamp> {
-    lasts.map(|lasts| now.after(lasts))
+pub(super) fn expiry(now: Timestamp, ttl: Option<Duration>) -> Option<Timestamp> {
+    ttl.map(|ttl| now.after(ttl))
 }

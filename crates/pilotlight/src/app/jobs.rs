@@ -8,7 +8,7 @@ use anyhow::Context;
 use aws_lc_rs::hmac;
 use pilotlight_core::delivery::AckMode;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::{Room, Rules};
+use pilotlight_core::job::{JobPolicy, QueueLimits};
 use pilotlight_core::limits::PRUNE_BATCH;
 use pilotlight_core::pool::Order;
 use pilotlight_store::postgres::Postgres;
@@ -90,15 +90,15 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 fn remembered(config: &Config) -> pilotlight_store::Settings {
     let jobs = &config.jobs;
     pilotlight_store::Settings {
-        rules: Rules {
+        policy: JobPolicy {
             heartbeat_timeout: jobs.heartbeat_timeout,
-            dispatch_within: jobs.dispatch_timeout,
+            start_timeout: jobs.dispatch_timeout,
             lost_retries: jobs.lost_retries(),
             failed_ttl: jobs.failed_ttl,
         },
         hooked: hooked(config),
         limits: Limits { console_bytes: jobs.limits.console_bytes },
-        room: Room { jobs: jobs.max_waiting, bytes: jobs.max_waiting_bytes },
+        queue_limits: QueueLimits { jobs: jobs.max_waiting, bytes: jobs.max_waiting_bytes },
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use hyper::StatusCode;
-use pilotlight_core::job::{Cancel, Change, Event, JobId, Status};
+use pilotlight_core::job::{CancelScope, Event, JobId, Status, Transition};
 use pilotlight_store::{Found, Payload, Said, Submitted};
 use pilotlight_wire::jobs;
 use pilotlight_wire::warm_start::Refused;
@@ -32,7 +32,7 @@ pub async fn check(State(state): State<Arc<HttpState>>, body: Body) -> Result<Re
     drop(json_body);
     let (found, now) = (state.jobs().store().lookup(key).await?, state.jobs().now());
     // A failure that is not remembered is none to whoever wants to submit.
-    let found = found.filter(|found| found.job.is_told(now) || found.job.status(now) == Status::Expired);
+    let found = found.filter(|found| found.job.is_reusable(now) || found.job.status(now) == Status::Expired);
     let checked = found.map(|found| response::checked(found, now)).transpose()?;
     Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(response::nothing)))
 }
@@ -90,13 +90,14 @@ pub async fn cancel(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
 ) -> Result<Reply, ApiError> {
-    let said = state.jobs().say(known(id)?, Event::Cancel(Cancel::One), Payload::default()).await?;
+    let said =
+        state.jobs().say(known(id)?, Event::Cancel(CancelScope::OneCaller), Payload::default()).await?;
     let (status, job, message) = match said {
-        Said::Taken(answer) if answer.change == Change::Left => {
+        Said::Taken(answer) if answer.transition == Transition::CallerLeft => {
             (StatusCode::OK, answer.job, "one caller fewer; others still want the job".to_owned())
         }
         Said::Taken(answer) => (StatusCode::OK, answer.job, "the job is cancelled".to_owned()),
-        Said::Refused(why, job) => (StatusCode::CONFLICT, job, why.to_string()),
+        Said::Rejected(why, job) => (StatusCode::CONFLICT, job, why.to_string()),
         Said::Unknown | Said::ConsoleFull => return Err(unknown()),
     };
     let (success, now) = (status == StatusCode::OK, state.jobs().now());
@@ -113,7 +114,7 @@ pub fn taken(submitted: Submitted) -> Result<(StatusCode, Found), ApiError> {
         Submitted::New(job) => Ok((StatusCode::CREATED, Found { job, end: None })),
         Submitted::Known(found) => Ok((StatusCode::OK, found)),
         Submitted::Conflict => Err(conflict()),
-        Submitted::Full(full) => Err(ApiError::unavailable(full.to_string())),
+        Submitted::QueueFull(full) => Err(ApiError::unavailable(full.to_string())),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use hyper::StatusCode;
 use pilotlight_core::ids::RunnerId;
-use pilotlight_core::job::{Freshness, Job, JobId, Options, State as JobState, Status};
+use pilotlight_core::job::{CacheMode, Job, JobId, JobOptions, State as JobState, Status};
 use pilotlight_core::limits::{
     DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT, MAX_RUNNER_JOBS, RUNNER_ACTIVE_WINDOW, SMALL_BODY_BYTES,
 };
@@ -77,21 +77,21 @@ fn details(found: Found, input: String, now: Timestamp) -> Result<Details, ApiEr
     Ok(Details {
         row: row(&job, now),
         input_params: response::json(input)?,
-        claimed_at: job.hold().map(|hold| hold.since.as_millis()),
-        last_heartbeat: heard_at(&job).map(Timestamp::as_millis),
+        claimed_at: job.assignment().map(|assignment| assignment.since.as_millis()),
+        last_heartbeat: last_heartbeat_at(&job).map(Timestamp::as_millis),
         progress: response::progress(&job),
         console_output: end.console,
         output_data: end.output.map(response::json).transpose()?,
         error_message,
         ended_at: job.ended_at().map(Timestamp::as_millis),
-        took_ms: job.took().map(millis),
+        took_ms: job.execution_time().map(millis),
         valid_until: valid_until(&job).map(Timestamp::as_millis),
         ready_at: (job.state == JobState::Pending).then_some(job.ready_at.as_millis()),
         priority: job.options.priority,
         run_at: job.options.run_at.as_millis(),
         attempts: job.attempts,
         max_attempts: job.options.max_attempts,
-        losses: job.losses,
+        losses: job.lost_attempts,
         callers: job.callers,
     })
 }
@@ -103,14 +103,14 @@ fn row(job: &Job, now: Timestamp) -> Row {
         status: response::status(job.status(now)),
         created_at: job.created_at.as_millis(),
         updated_at: job.updated_at.as_millis(),
-        claimed_by: job.hold().map(|hold| hold.runner.to_string()),
+        claimed_by: job.assignment().map(|assignment| assignment.runner.to_string()),
     }
 }
 
-const fn heard_at(job: &Job) -> Option<Timestamp> {
+const fn last_heartbeat_at(job: &Job) -> Option<Timestamp> {
     match &job.state {
-        JobState::Executing(executing) if executing.is_in_progress => Some(executing.heard_at),
-        JobState::Executing(_)
+        JobState::Running(running) if running.is_in_progress => Some(running.last_seen_at),
+        JobState::Running(_)
         | JobState::Pending
         | JobState::Dispatching { .. }
         | JobState::Completed { .. }
@@ -121,10 +121,9 @@ const fn heard_at(job: &Job) -> Option<Timestamp> {
 const fn valid_until(job: &Job) -> Option<Timestamp> {
     match &job.state {
         JobState::Completed { until, .. } => *until,
-        JobState::Pending
-        | JobState::Dispatching { .. }
-        | JobState::Executing(_)
-        | JobState::Failed { .. } => None,
+        JobState::Pending | JobState::Dispatching { .. } | JobState::Running(_) | JobState::Failed { .. } => {
+            None
+        }
     }
 }
 
@@ -138,9 +137,9 @@ pub async fn again(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath
     let (id, jobs) = (id.ok_or_else(unknown)?, state.jobs());
     let Found { job, .. } = jobs.store().job(id).await?.ok_or_else(unknown)?;
     let input = jobs.store().input(id).await?.ok_or_else(unknown)?;
-    let options = Options { run_at: jobs.now(), ..job.options };
-    let (job_type, key, freshness) = (job.job_type, job.key, Freshness::Again);
-    let new = NewJob { id: jobs.new_id(), job_type, key, input, options, freshness, idempotency: None };
+    let options = JobOptions { run_at: jobs.now(), ..job.options };
+    let (job_type, key, cache_mode) = (job.job_type, job.key, CacheMode::Recompute);
+    let new = NewJob { id: jobs.new_id(), job_type, key, input, options, cache_mode, idempotency: None };
     let (status, found) = taken(jobs.submit(new).await?)?;
     Ok(Reply::json(status, &response::submitted(found, jobs.now())?))
 }

@@ -122,7 +122,7 @@ pub async fn claim(
             let message = "the job is this runner's".to_owned();
             Reply::json(StatusCode::OK, &Claimed { success: true, message, job })
         }
-        Said::Refused(why, _) => not_claimed(&why.to_string()),
+        Said::Rejected(why, _) => not_claimed(&why.to_string()),
         Said::Unknown | Said::ConsoleFull => not_claimed(runner_event::UNKNOWN_JOB),
     })
 }
@@ -145,13 +145,13 @@ pub async fn start(
 ) -> Result<Reply, ApiError> {
     let json_body = JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(0)).await?;
     let runner::Start { lease } = json_body.fields()?;
-    let (word, lease_presence) = runner_event::lease_claim(runner, lease)?;
+    let (lease_claim, lease_presence) = runner_event::lease_claim(runner, lease)?;
     if lease_presence == LeasePresence::Absent {
         return Err(Field::new("lease", lease).missing());
     }
     runner_event::apply(
         &state,
-        RunnerEvent { id, event: Event::Start(word), payload: Payload::default(), lease_presence },
+        RunnerEvent { id, event: Event::Start(lease_claim), payload: Payload::default(), lease_presence },
     )
     .await
 }
@@ -173,13 +173,13 @@ pub async fn heartbeat(
     let json_body =
         JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(body_limits.console)).await?;
     let heartbeat: runner::Heartbeat<'_> = json_body.fields()?;
-    let (word, lease_presence) = runner_event::lease_claim(runner, heartbeat.lease)?;
+    let (lease_claim, lease_presence) = runner_event::lease_claim(runner, heartbeat.lease)?;
     let progress = runner_event::progress(heartbeat.progress_current, heartbeat.progress_total)?;
     let console = runner_event::console(heartbeat.console_output, heartbeat.console_append, body_limits)?;
     let payload = Payload { console, ..Payload::default() };
     runner_event::apply(
         &state,
-        RunnerEvent { id, event: Event::Heartbeat { word, progress }, payload, lease_presence },
+        RunnerEvent { id, event: Event::Heartbeat { lease_claim, progress }, payload, lease_presence },
     )
     .await
 }
@@ -201,7 +201,7 @@ pub async fn complete(
     let at_most = BodyLimits::max_body_bytes(body_limits.output + body_limits.console);
     let json_body = JsonBody::read(&state.body_budget, body, at_most).await?;
     let complete: runner::Complete<'_> = json_body.fields()?;
-    let (word, lease_presence) = runner_event::lease_claim(runner, complete.lease)?;
+    let (lease_claim, lease_presence) = runner_event::lease_claim(runner, complete.lease)?;
     let field = Field::new("output_data", complete.output_data);
     let output = field.object(body_limits.output)?.ok_or_else(|| field.missing())?;
     let console = runner_event::console(complete.console_output, complete.console_append, body_limits)?;
@@ -209,7 +209,7 @@ pub async fn complete(
     let payload = Payload { console, output: Some(output.to_owned()), error: None };
     runner_event::apply(
         &state,
-        RunnerEvent { id, event: Event::Complete { word, result }, payload, lease_presence },
+        RunnerEvent { id, event: Event::Complete { lease_claim, result }, payload, lease_presence },
     )
     .await
 }
@@ -231,7 +231,7 @@ pub async fn fail(
     let at_most = BodyLimits::max_body_bytes(body_limits.error + body_limits.console);
     let json_body = JsonBody::read(&state.body_budget, body, at_most).await?;
     let fail: runner::Fail<'_> = json_body.fields()?;
-    let (word, lease_presence) = runner_event::lease_claim(runner, fail.lease)?;
+    let (lease_claim, lease_presence) = runner_event::lease_claim(runner, fail.lease)?;
     let field = Field::new("error_message", fail.error_message);
     let error = field.prose(body_limits.error)?.ok_or_else(|| field.missing())?;
     let console = runner_event::console(fail.console_output, fail.console_append, body_limits)?;
@@ -239,7 +239,7 @@ pub async fn fail(
     let payload = Payload { console, output: None, error: Some(error) };
     runner_event::apply(
         &state,
-        RunnerEvent { id, event: Event::Fail { word, report }, payload, lease_presence },
+        RunnerEvent { id, event: Event::Fail { lease_claim, report }, payload, lease_presence },
     )
     .await
 }

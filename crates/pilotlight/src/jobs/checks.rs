@@ -183,7 +183,7 @@ impl Jobs {
         let id: JobId = found.job.id;
         let Looked { verdict, until } = checks.look(&found, self.now()).await;
         match verdict {
-            Validity::Invalid => self.say(id, Event::Invalid, Payload::default()).await.map(drop),
+            Validity::Invalid => self.say(id, Event::ResultInvalid, Payload::default()).await.map(drop),
             // The next look is due as if it had been told.
             Validity::Valid | Validity::Unknown => {
                 let every = checks.by_type[&found.job.job_type].every;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pilotlight_core::delivery::{DeliveryTimeouts, Event as Seen, Next, Offer, OfferOutcome};
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::{Event, JobId, Lease};
+use pilotlight_core::job::{Event, JobId, LeaseId};
 use pilotlight_core::job_matcher::{JobMatcher, Match};
 use pilotlight_core::pool::{Order, Poll};
 use pilotlight_store::{Handed, Payload};
@@ -137,7 +137,7 @@ impl Jobs {
     }
 
     /// The runner's kernel had it, and the program never read it.
-    fn unread(self: Arc<Self>, id: JobId, lease: Lease) {
+    fn unread(self: Arc<Self>, id: JobId, lease: LeaseId) {
         self.metrics.unread.inc();
         tracing::warn!(job = %id, "a runner's kernel acknowledged a job that the runner never read");
         let tasks = self.desk.tasks.clone();
@@ -145,8 +145,8 @@ impl Jobs {
     }
 
     /// Gives a job back that did not reach its runner. Should that fail, its lease ends by itself.
-    async fn void(self: &Arc<Self>, id: JobId, lease: Lease) {
-        if let Err(error) = self.say(id, Event::Void { lease }, Payload::default()).await {
+    async fn void(self: &Arc<Self>, id: JobId, lease: LeaseId) {
+        if let Err(error) = self.say(id, Event::DispatchFailed { lease }, Payload::default()).await {
             tracing::warn!(%error, job = %id, "failed to give back a job that did not reach its runner");
         }
     }

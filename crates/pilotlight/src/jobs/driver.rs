@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pilotlight_core::delivery::AckMode;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Admitted, Change, Event, Freshness, Job, JobId, State, admit};
+use pilotlight_core::job::{Admission, CacheMode, Event, Job, JobId, State, Transition, admit};
 use pilotlight_core::job_stats::{JobOutcome, JobStats};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Timestamp;
@@ -144,10 +144,10 @@ impl Jobs {
     pub async fn submit(self: &Arc<Self>, new: NewJob) -> Result<Submitted, Error> {
         let now = self.now();
         // Most submissions of a busy cache end here, without a write.
-        if new.freshness == Freshness::Any
+        if new.cache_mode == CacheMode::Reuse
             && new.idempotency.is_none()
             && let Some(found) = self.store.lookup(new.key).await?
-            && admit(Some(&found.job), new.freshness, &new.options, now) == Admitted::Known
+            && admit(Some(&found.job), new.cache_mode, &new.options, now) == Admission::Cached
         {
             self.happened(JobOutcome::cached(&found.job));
             return Ok(Submitted::Known(found));
@@ -168,7 +168,7 @@ impl Jobs {
                 }
             }
             Submitted::Conflict => {}
-            Submitted::Full(_) => _ = self.metrics.refused.inc(),
+            Submitted::QueueFull(_) => _ = self.metrics.refused.inc(),
         }
         Ok(submitted)
     }
@@ -179,8 +179,8 @@ impl Jobs {
     /// When the store does not take it; then nothing has changed, unless it says that it cannot tell.
     pub async fn say(self: &Arc<Self>, id: JobId, event: Event, payload: Payload) -> Result<Said, Error> {
         let said = self.store.say(id, event, payload, self.now()).await?;
-        if let Said::Taken(Answer { change, job }) = &said {
-            self.after(*change, job);
+        if let Said::Taken(Answer { transition, job }) = &said {
+            self.after(*transition, job);
         }
         Ok(said)
     }
@@ -244,20 +244,20 @@ impl Jobs {
     }
 
     /// What follows from a change that is on disk.
-    pub(super) fn after(self: &Arc<Self>, change: Change, job: &Job) {
+    pub(super) fn after(self: &Arc<Self>, transition: Transition, job: &Job) {
         self.tally.changed();
-        match change {
-            Change::Nothing => {}
-            Change::Dispatched | Change::Claimed | Change::Heard | Change::Left => {
+        match transition {
+            Transition::Unchanged => {}
+            Transition::Dispatched | Transition::Claimed | Transition::Heartbeat | Transition::CallerLeft => {
                 self.watching.tell(job.id, Seen::Changed);
             }
-            Change::Queued => {
+            Transition::Queued => {
                 self.watching.tell(job.id, Seen::Changed);
                 self.queued(job);
             }
-            Change::Completed => self.has_ended(job, JobOutcome::completed(job)),
-            Change::Failed => self.has_ended(job, JobOutcome::Failed),
-            Change::Expired => {
+            Transition::Completed => self.has_ended(job, JobOutcome::completed(job)),
+            Transition::Failed => self.has_ended(job, JobOutcome::Failed),
+            Transition::Expired => {
                 self.metrics.expired.inc();
                 self.watching.tell(job.id, Seen::Ended);
             }

@@ -84,9 +84,9 @@ impl Jobs {
     /// Says whether there may be more.
     async fn sweep(self: &Arc<Self>, listening_since: Timestamp) -> Result<bool, Error> {
         let changed = self.store.sweep(SWEEP_BATCH, listening_since, self.now()).await?;
-        for (job, change) in &changed {
-            self.metrics.record_sweep(*change);
-            self.after(*change, job);
+        for (job, transition) in &changed {
+            self.metrics.record_sweep(*transition);
+            self.after(*transition, job);
         }
         Ok(changed.len() == SWEEP_BATCH)
     }

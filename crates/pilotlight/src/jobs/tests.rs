@@ -10,7 +10,7 @@ use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::clock_offset::ClockOffset;
 use pilotlight_core::delivery::AckMode;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::{Cancel, Event, Freshness, Job, Options, Room, Rules};
+use pilotlight_core::job::{CacheMode, CancelScope, Event, Job, JobOptions, JobPolicy, QueueLimits};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
@@ -35,15 +35,19 @@ impl House {
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Relaxed));
         let folder = std::env::temp_dir().join(format!("pilotlight-driver-{process}-{count}"));
         let hooked = Arc::new(HashSet::from([job_type(HOOKED)]));
-        let rules = Rules {
+        let policy = JobPolicy {
             heartbeat_timeout: Duration::from_secs(90),
-            dispatch_within: Duration::from_secs(2),
+            start_timeout: Duration::from_secs(2),
             lost_retries: 3,
             failed_ttl: Duration::from_mins(10),
         };
         let limits = Limits { console_bytes: 1024 };
-        let stored =
-            pilotlight_store::Settings { rules, hooked: Arc::clone(&hooked), limits, room: Room::default() };
+        let stored = pilotlight_store::Settings {
+            policy,
+            hooked: Arc::clone(&hooked),
+            limits,
+            queue_limits: QueueLimits::default(),
+        };
         let settings = Settings {
             order: Order::Newest,
             ack_mode: AckMode::Written,
@@ -58,19 +62,19 @@ impl House {
     }
 
     pub(super) async fn submit(&self, of: &str) -> Job {
-        let options = Options::at(Timestamp::default());
+        let options = JobOptions::default_at(Timestamp::default());
         let new = NewJob {
             id: self.jobs.new_id(),
             job_type: job_type(of),
             key: CacheKey::from_bytes([of.len() as u8; 32]),
             input: "{}".into(),
             options,
-            freshness: Freshness::Any,
+            cache_mode: CacheMode::Reuse,
             idempotency: None,
         };
         match self.jobs.submit(new).await.unwrap() {
             Submitted::New(job) => job,
-            other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::Full(_)) => {
+            other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::QueueFull(_)) => {
                 panic!("is not new: {other:?}")
             }
         }
@@ -98,7 +102,7 @@ async fn who_tells_others_is_woken_only_when_there_is_something_to_tell() {
     for (of, is_hooked) in [("quiet", false), (HOOKED, true)] {
         let job = house.submit(of).await;
         assert_eq!(house.was_woken().await, is_hooked, "a new one of {of}");
-        house.jobs.say(job.id, Event::Cancel(Cancel::All), Payload::default()).await.unwrap();
+        house.jobs.say(job.id, Event::Cancel(CancelScope::AllCallers), Payload::default()).await.unwrap();
         assert_eq!(house.was_woken().await, is_hooked, "an end of {of}");
     }
 }

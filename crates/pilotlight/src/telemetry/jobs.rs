@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use pilotlight_core::delivery::{Delivery, OfferOutcome};
-use pilotlight_core::job::{Change, Waiting};
+use pilotlight_core::job::{QueueUsage, Transition};
 use pilotlight_core::job_stats::JobOutcome;
 use pilotlight_store::Pruned;
 use prometheus_client::metrics::counter::Counter;
@@ -105,7 +105,7 @@ impl JobMetrics {
     }
 
     /// So much waits now.
-    pub fn set_backlog(&self, waiting: Waiting) {
+    pub fn set_backlog(&self, waiting: QueueUsage) {
         self.waiting.set(waiting.jobs);
         self.waiting_bytes.set(waiting.bytes);
     }
@@ -134,8 +134,8 @@ impl JobMetrics {
     }
 
     /// Time has passed for a job.
-    pub fn record_sweep(&self, change: Change) {
-        if change == Change::Queued {
+    pub fn record_sweep(&self, transition: Transition) {
+        if transition == Transition::Queued {
             self.requeued.inc();
         }
     }

@@ -2,7 +2,7 @@
 //! silence, jumps of the clock. It prefers the moments at which something ends, and those right beside them.
 
 use fastrand::Rng;
-use pilotlight_core::job::{Cancel, Freshness, Room};
+use pilotlight_core::job::{CacheMode, CancelScope, QueueLimits};
 
 use super::event::{Event, Settings, Timed, What, Wish, Wrote};
 use super::model::Stage;
@@ -67,12 +67,12 @@ impl Driver {
     pub fn new(mut rng: Rng) -> Self {
         let settings = Settings {
             heartbeat_timeout: one_of(&mut rng, &[50, 1000, 1000, 30_000]),
-            dispatch_within: one_of(&mut rng, &[20, 200, 2000]),
+            start_timeout: one_of(&mut rng, &[20, 200, 2000]),
             lost_retries: rng.u32(..4),
             failed_ttl: one_of(&mut rng, &[0, 500, 5000]),
             keep_for: one_of(&mut rng, &[3000, 30_000, 3_000_000]),
             max_bytes: one_of(&mut rng, &[0, 0, 500, 5000]),
-            room: Room {
+            queue_limits: QueueLimits {
                 jobs: one_of(&mut rng, &[0, 0, 5, 40]),
                 bytes: one_of(&mut rng, &[0, 0, 100, 1000]),
             },
@@ -107,7 +107,10 @@ impl Driver {
                 Event::Void { job, lease }
             }
             Kind::Cancel => {
-                let whose = one_of(&mut self.rng, &[Cancel::One, Cancel::One, Cancel::All]);
+                let whose = one_of(
+                    &mut self.rng,
+                    &[CancelScope::OneCaller, CancelScope::OneCaller, CancelScope::AllCallers],
+                );
                 Event::Cancel { job: self.some_job(world), whose }
             }
             Kind::Invalid => Event::Invalid { job: self.some_job(world) },
@@ -147,7 +150,7 @@ impl Driver {
         Event::Submit(Wish {
             number: self.submissions,
             key: rng.u8(..self.keys),
-            freshness: if rng.u8(..) < 30 { Freshness::Again } else { Freshness::Any },
+            cache_mode: if rng.u8(..) < 30 { CacheMode::Recompute } else { CacheMode::Reuse },
             priority: one_of(rng, &[0, 0, 0, 0, 5, -5, i32::MAX, i32::MIN]),
             delay: one_of(rng, &[0, 0, 0, 0, 1, 100, 3000]),
             ttl: one_of(rng, &[None, None, Some(1), Some(500), Some(20_000)]),

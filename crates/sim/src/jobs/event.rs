@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pilotlight_core::job::{Cancel, Freshness, Room, Rules};
+use pilotlight_core::job::{CacheMode, CancelScope, JobPolicy, QueueLimits};
 
 /// What holds for a whole history, in milliseconds where it is a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Settings {
     /// A job whose runner is silent for so long is lost.
     pub heartbeat_timeout: u64,
     /// A dispatched job must be started within this.
-    pub dispatch_within: u64,
+    pub start_timeout: u64,
     /// How often a lost job is queued again.
     pub lost_retries: u32,
     /// How long a failure is told.
@@ -22,7 +22,7 @@ pub struct Settings {
     /// Bytes of ended jobs that are kept; 0 is without bound.
     pub max_bytes: u64,
     /// How much may wait.
-    pub room: Room,
+    pub queue_limits: QueueLimits,
     /// Bytes of console that are kept of a job.
     pub console_bytes: usize,
 }
@@ -30,10 +30,10 @@ pub struct Settings {
 impl Settings {
     /// As the product takes them.
     #[must_use]
-    pub const fn rules(&self) -> Rules {
-        Rules {
+    pub const fn policy(&self) -> JobPolicy {
+        JobPolicy {
             heartbeat_timeout: Duration::from_millis(self.heartbeat_timeout),
-            dispatch_within: Duration::from_millis(self.dispatch_within),
+            start_timeout: Duration::from_millis(self.start_timeout),
             lost_retries: self.lost_retries,
             failed_ttl: Duration::from_millis(self.failed_ttl),
         }
@@ -48,7 +48,7 @@ pub struct Wish {
     /// What equal submissions have in common.
     pub key: u8,
     /// Whether a known result will do.
-    pub freshness: Freshness,
+    pub cache_mode: CacheMode,
     /// Higher ones go first.
     pub priority: i32,
     /// Not before so many milliseconds from now.
@@ -107,7 +107,7 @@ pub enum Event {
         /// Which.
         job: u32,
         /// For whom.
-        whose: Cancel,
+        whose: CancelScope,
     },
     /// A job's result was found to be invalid.
     Invalid {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
-use pilotlight_core::job::Change;
+use pilotlight_core::job::Transition;
 
 use super::model::{Row, Stage};
 use super::world::Broken;
@@ -97,35 +97,37 @@ impl Ledger {
     ///
     /// # Errors
     /// When that must not be: a lease that does not grow, two that are held at once, a change after the end.
-    pub fn changed(&mut self, job: u32, change: Change, row: &Row) -> Result<(), Broken> {
+    pub fn changed(&mut self, job: u32, transition: Transition, row: &Row) -> Result<(), Broken> {
         let book = self.books.entry(job).or_default();
         let ended = book.end.is_some();
-        let only_forgotten = change == Change::Expired || change == Change::Nothing;
-        Broken::unless(!ended || only_forgotten, || format!("job {job} ended, and then {change:?}"))?;
-        match change {
-            Change::Dispatched => book.given(job, row)?,
+        let only_forgotten = transition == Transition::Expired || transition == Transition::Unchanged;
+        Broken::unless(!ended || only_forgotten, || format!("job {job} ended, and then {transition:?}"))?;
+        match transition {
+            Transition::Dispatched => book.given(job, row)?,
             // A dispatched job that starts keeps its lease.
-            Change::Claimed if row.lease > book.lease => book.given(job, row)?,
-            Change::Claimed | Change::Heard => book.must_be_held(job)?,
-            Change::Queued => {
+            Transition::Claimed if row.lease > book.lease => book.given(job, row)?,
+            Transition::Claimed | Transition::Heartbeat => book.must_be_held(job)?,
+            Transition::Queued => {
                 book.must_be_held(job)?;
                 book.is_held = false;
                 self.tally.queued_again += 1;
             }
-            Change::Completed => {
+            Transition::Completed => {
                 book.must_be_held(job)?;
                 book.is_held = false;
                 self.tally.completed += 1;
             }
-            Change::Failed => {
+            Transition::Failed => {
                 book.is_held = false;
                 self.tally.failed += 1;
             }
-            Change::Expired => self.tally.expired += 1,
-            Change::Nothing => self.tally.repeated += 1,
-            Change::Left => {}
+            Transition::Expired => self.tally.expired += 1,
+            Transition::Unchanged => self.tally.repeated += 1,
+            Transition::CallerLeft => {}
         }
-        if matches!(change, Change::Dispatched) || (change == Change::Claimed && row.attempts > 0) {
+        if matches!(transition, Transition::Dispatched)
+            || (transition == Transition::Claimed && row.attempts > 0)
+        {
             self.tally.leases += 1;
         }
         self.seen(job, row)
@@ -192,7 +194,7 @@ impl Book {
 const fn end_of(row: &Row) -> Option<End> {
     match row.stage {
         Stage::Done { result, .. } => Some(End::Result(result)),
-        Stage::Broke { why, report, .. } => Some(End::Failure(why, report)),
+        Stage::Broke { reason, report, .. } => Some(End::Failure(reason, report)),
         Stage::Waiting | Stage::Sent { .. } | Stage::Working { .. } => None,
     }
 }

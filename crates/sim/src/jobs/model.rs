@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use pilotlight_core::job::{Cancel, Change, Failure, Freshness, Full, Refused, Status, Waiting};
+use pilotlight_core::job::{
+    CacheMode, CancelScope, Failure, QueueFull, QueueUsage, Rejected, Status, Transition,
+};
 
 use super::cast;
 use super::event::{Settings, What, Wish, Wrote};
@@ -21,7 +23,7 @@ pub struct Row {
     pub updated: u64,
     pub ready: u64,
     pub attempts: u32,
-    pub losses: u32,
+    pub lost_attempts: u32,
     pub lease: u64,
     pub stage: Stage,
 }
@@ -34,7 +36,7 @@ pub enum Stage {
     Sent { by: Hold, until: u64 },
     Working { by: Hold, heard: u64, progress: Option<u64>, spoke: bool },
     Done { by: Hold, result: u8, until: Option<u64>, stale: bool },
-    Broke { by: Option<Hold>, report: Option<u8>, why: Failure, until: Option<u64> },
+    Broke { by: Option<Hold>, report: Option<u8>, reason: Failure, until: Option<u64> },
 }
 
 /// Who has a job, and since when.
@@ -71,16 +73,16 @@ pub enum Took {
     /// Its idempotency key means another.
     Conflict,
     /// There is no room for it.
-    Full(Full),
+    QueueFull(QueueFull),
 }
 
 /// What becomes of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
     /// It is taken.
-    Taken(Change),
+    Taken(Transition),
     /// It is not.
-    Refused(Refused),
+    Rejected(Rejected),
     /// Its console is too long.
     ConsoleFull,
     /// There is no such job.
@@ -195,10 +197,10 @@ impl Model {
 
     /// What waits.
     #[must_use]
-    pub fn waiting(&self) -> Waiting {
+    pub fn waiting(&self) -> QueueUsage {
         let waiting = self.jobs.values().filter(|(row, _)| row.stage == Stage::Waiting);
         let bytes: Vec<u64> = waiting.map(|(row, kept)| bytes_of(row, kept)).collect();
-        Waiting { jobs: bytes.len() as u64, bytes: bytes.iter().sum() }
+        QueueUsage { jobs: bytes.len() as u64, bytes: bytes.iter().sum() }
     }
 
     /// A caller submits.
@@ -209,14 +211,14 @@ impl Model {
         let Some(twin) = self.current(wish.key) else { return self.add(wish, true, now) };
         let row = &self.jobs[&twin].0;
         let (under_way, told) = (!row.stage.is_end(), row.is_told(now));
-        match wish.freshness {
-            Freshness::Again => self.add(wish, !under_way && !told, now),
-            Freshness::Any if under_way => {
+        match wish.cache_mode {
+            CacheMode::Recompute => self.add(wish, !under_way && !told, now),
+            CacheMode::Reuse if under_way => {
                 self.join(twin, wish, now);
                 Took::Known(twin)
             }
-            Freshness::Any if told => Took::Known(twin),
-            Freshness::Any => self.add(wish, true, now),
+            CacheMode::Reuse if told => Took::Known(twin),
+            CacheMode::Reuse => self.add(wish, true, now),
         }
     }
 
@@ -227,12 +229,12 @@ impl Model {
     }
 
     fn add(&mut self, wish: &Wish, current: bool, now: u64) -> Took {
-        let (room, waiting) = (self.settings.room, self.waiting());
+        let (room, waiting) = (self.settings.queue_limits, self.waiting());
         if room.jobs > 0 && waiting.jobs >= room.jobs {
-            return Took::Full(Full::Jobs(room.jobs));
+            return Took::QueueFull(QueueFull::Jobs(room.jobs));
         }
         if room.bytes > 0 && waiting.bytes >= room.bytes {
-            return Took::Full(Full::Bytes(room.bytes));
+            return Took::QueueFull(QueueFull::Bytes(room.bytes));
         }
         if current {
             self.none_is_current(wish.key);
@@ -248,7 +250,7 @@ impl Model {
             updated: now,
             ready: run_at,
             attempts: 0,
-            losses: 0,
+            lost_attempts: 0,
             lease: 0,
             stage: Stage::Waiting,
         };
@@ -273,7 +275,7 @@ impl Model {
         row.callers += 1;
         row.priority = row.priority.max(wish.priority);
         row.run_at = row.run_at.min(run_at);
-        if row.attempts + row.losses == 0 {
+        if row.attempts + row.lost_attempts == 0 {
             row.ready = row.ready.min(run_at);
         }
         row.updated = now;
@@ -285,7 +287,7 @@ impl Model {
         let ready = self.ready(types, now);
         let urgent = ready.iter().map(|number| self.jobs[number].0.priority).max()?;
         let next = ready.into_iter().find(|number| self.jobs[number].0.priority == urgent)?;
-        let until = now + self.settings.dispatch_within;
+        let until = now + self.settings.start_timeout;
         self.give(next, runner, now, |by| Stage::Sent { by, until });
         Some(next)
     }
@@ -294,11 +296,11 @@ impl Model {
     pub fn claim(&mut self, job: u32, runner: u8, now: u64) -> Heard {
         let Some((row, _)) = self.jobs.get(&job) else { return Heard::Unknown };
         if !row.is_ready(now) {
-            return Heard::Refused(Refused::NotAvailable);
+            return Heard::Rejected(Rejected::NotAvailable);
         }
         self.give(job, runner, now, |by| Stage::Working { by, heard: now, progress: None, spoke: false });
         self.jobs.get_mut(&job).expect("it was there").0.attempts += 1;
-        Heard::Taken(Change::Claimed)
+        Heard::Taken(Transition::Claimed)
     }
 
     fn give(&mut self, job: u32, runner: u8, now: u64, stage: impl FnOnce(Hold) -> Stage) {
@@ -313,12 +315,12 @@ impl Model {
     pub fn say(&mut self, job: u32, word: &Word, now: u64) -> Heard {
         let Some(before) = self.jobs.get(&job).cloned() else { return Heard::Unknown };
         let (mut row, mut kept) = before;
-        let change = match self.told(&mut row, &kept, word, now) {
-            Ok(Change::Nothing) => return Heard::Taken(Change::Nothing),
-            Ok(change) => change,
-            Err(refused) => return Heard::Refused(refused),
+        let transition = match self.told(&mut row, &kept, word, now) {
+            Ok(Transition::Unchanged) => return Heard::Taken(Transition::Unchanged),
+            Ok(transition) => transition,
+            Err(refused) => return Heard::Rejected(refused),
         };
-        if change == Change::Claimed {
+        if transition == Transition::Claimed {
             kept.console = 0;
         }
         match word.console {
@@ -331,12 +333,12 @@ impl Model {
         }
         self.end_as_said(&mut row, &mut kept, word.what, now);
         row.updated = now;
-        if change == Change::Completed && !self.is_outdone(job, row.key, now) {
+        if transition == Transition::Completed && !self.is_outdone(job, row.key, now) {
             self.none_is_current(row.key);
             row.current = true;
         }
         self.jobs.insert(job, (row, kept));
-        Heard::Taken(change)
+        Heard::Taken(transition)
     }
 
     /// Whether a later submission has a result already, which is known and valid.
@@ -346,7 +348,7 @@ impl Model {
     }
 
     /// What a word does to a row.
-    fn told(&self, row: &mut Row, kept: &Kept, word: &Word, now: u64) -> Result<Change, Refused> {
+    fn told(&self, row: &mut Row, kept: &Kept, word: &Word, now: u64) -> Result<Transition, Rejected> {
         self.is_in_force(row, word)?;
         if let Some(repeated) = repeated(row, word.what) {
             return repeated;
@@ -358,44 +360,46 @@ impl Model {
                 true
             }
             Stage::Working { .. } => false,
-            Stage::Sent { .. } => return Err(Refused::StaleLease),
-            Stage::Broke { why: Failure::Cancelled, .. } => return Err(Refused::Cancelled),
-            Stage::Done { .. } | Stage::Broke { .. } => return Err(Refused::EndedOtherwise),
-            Stage::Waiting => return Err(Refused::NotYours),
+            Stage::Sent { .. } => return Err(Rejected::StaleLease),
+            Stage::Broke { reason: Failure::Cancelled, .. } => return Err(Rejected::Cancelled),
+            Stage::Done { .. } | Stage::Broke { .. } => return Err(Rejected::EndedDifferently),
+            Stage::Waiting => return Err(Rejected::NotLeaseHolder),
         };
-        let Stage::Working { by, progress: known, .. } = row.stage else { return Err(Refused::NotYours) };
+        let Stage::Working { by, progress: known, .. } = row.stage else {
+            return Err(Rejected::NotLeaseHolder);
+        };
         match word.what {
-            What::Start if begins => Ok(Change::Claimed),
-            What::Start => Ok(Change::Nothing),
+            What::Start if begins => Ok(Transition::Claimed),
+            What::Start => Ok(Transition::Unchanged),
             What::Heartbeat(progress) => {
                 let progress = progress.map(u64::from).or(known);
                 row.stage = Stage::Working { by, heard: now, progress, spoke: true };
-                Ok(Change::Heard)
+                Ok(Transition::Heartbeat)
             }
             What::Complete(result) => {
                 let until = kept.ttl.map(|ttl| now + ttl);
                 row.stage = Stage::Done { by, result, until, stale: false };
-                Ok(Change::Completed)
+                Ok(Transition::Completed)
             }
             What::Fail(_) if row.attempts < kept.max_attempts => {
                 row.queue(Some(now + pause(kept.backoff, row.attempts)));
-                Ok(Change::Queued)
+                Ok(Transition::Queued)
             }
             What::Fail(report) => {
                 let (report, until) = (Some(report), Some(now + self.settings.failed_ttl));
-                row.stage = Stage::Broke { by: Some(by), report, why: Failure::Error, until };
-                Ok(Change::Failed)
+                row.stage = Stage::Broke { by: Some(by), report, reason: Failure::Error, until };
+                Ok(Transition::Failed)
             }
         }
     }
 
-    fn is_in_force(&self, row: &Row, word: &Word) -> Result<(), Refused> {
+    fn is_in_force(&self, row: &Row, word: &Word) -> Result<(), Rejected> {
         let is_holder = row.stage.holder().is_some_and(|by| by.runner == word.runner);
         match word.lease {
             Some(lease) if lease == row.lease && is_holder => Ok(()),
-            Some(_) => Err(Refused::StaleLease),
+            Some(_) => Err(Rejected::StaleLease),
             None if is_holder => Ok(()),
-            None => Err(Refused::NotYours),
+            None => Err(Rejected::NotLeaseHolder),
         }
     }
 
@@ -415,79 +419,79 @@ impl Model {
     pub fn void(&mut self, job: u32, lease: u64, now: u64) -> Heard {
         let Some((row, _)) = self.jobs.get_mut(&job) else { return Heard::Unknown };
         if row.lease != lease || !matches!(row.stage, Stage::Sent { .. }) {
-            return Heard::Refused(Refused::StaleLease);
+            return Heard::Rejected(Rejected::StaleLease);
         }
         row.queue(None);
         row.updated = now;
-        Heard::Taken(Change::Queued)
+        Heard::Taken(Transition::Queued)
     }
 
     /// A caller leaves.
-    pub fn cancel(&mut self, job: u32, whose: Cancel, now: u64) -> Heard {
+    pub fn cancel(&mut self, job: u32, whose: CancelScope, now: u64) -> Heard {
         let Some((row, kept)) = self.jobs.get_mut(&job) else { return Heard::Unknown };
         if row.stage.is_end() {
-            return Heard::Refused(Refused::Ended);
+            return Heard::Rejected(Rejected::AlreadyEnded);
         }
         row.updated = now;
         row.callers = match whose {
-            Cancel::One => row.callers.saturating_sub(1),
-            Cancel::All => 0,
+            CancelScope::OneCaller => row.callers.saturating_sub(1),
+            CancelScope::AllCallers => 0,
         };
         if row.callers > 0 {
-            return Heard::Taken(Change::Left);
+            return Heard::Taken(Transition::CallerLeft);
         }
         let by = row.stage.holder();
-        row.stage = Stage::Broke { by, report: None, why: Failure::Cancelled, until: None };
+        row.stage = Stage::Broke { by, report: None, reason: Failure::Cancelled, until: None };
         kept.ended = now;
-        Heard::Taken(Change::Failed)
+        Heard::Taken(Transition::Failed)
     }
 
     /// A result is not valid any more.
     pub fn invalid(&mut self, job: u32, now: u64) -> Heard {
         let Some((row, _)) = self.jobs.get_mut(&job) else { return Heard::Unknown };
         let Stage::Done { stale, .. } = &mut row.stage else {
-            return Heard::Refused(Refused::EndedOtherwise);
+            return Heard::Rejected(Rejected::EndedDifferently);
         };
         if std::mem::replace(stale, true) {
-            return Heard::Taken(Change::Nothing);
+            return Heard::Taken(Transition::Unchanged);
         }
         row.updated = now;
-        Heard::Taken(Change::Expired)
+        Heard::Taken(Transition::Expired)
     }
 
     /// Time is told to whoever is due.
-    pub fn sweep(&mut self, now: u64) -> Vec<(u32, Change)> {
+    pub fn sweep(&mut self, now: u64) -> Vec<(u32, Transition)> {
         let Settings { heartbeat_timeout, lost_retries, .. } = self.settings;
         let mut changed = Vec::new();
         for (number, (row, kept)) in &mut self.jobs {
-            let change = match &mut row.stage {
+            let transition = match &mut row.stage {
                 Stage::Sent { until, .. } if *until <= now => {
                     row.queue(None);
-                    Change::Queued
+                    Transition::Queued
                 }
                 Stage::Working { by, heard, .. } if *heard + heartbeat_timeout <= now => {
                     let by = *by;
-                    row.losses += 1;
-                    if row.losses <= lost_retries {
+                    row.lost_attempts += 1;
+                    if row.lost_attempts <= lost_retries {
                         row.attempts -= 1;
                         row.queue(Some(now));
-                        Change::Queued
+                        Transition::Queued
                     } else {
                         let (report, until) = (None, None);
-                        row.stage = Stage::Broke { by: Some(by), report, why: Failure::Lost, until };
+                        row.stage = Stage::Broke { by: Some(by), report, reason: Failure::Lost, until };
                         kept.ended = now;
-                        Change::Failed
+                        Transition::Failed
                     }
                 }
                 Stage::Done { until: Some(until), stale, .. } if !*stale && *until <= now => {
                     *stale = true;
-                    Change::Expired
+                    Transition::Expired
                 }
                 Stage::Waiting | Stage::Sent { .. } | Stage::Working { .. } => continue,
                 Stage::Done { .. } | Stage::Broke { .. } => continue,
             };
             row.updated = now;
-            changed.push((*number, change));
+            changed.push((*number, transition));
         }
         changed
     }
@@ -525,11 +529,13 @@ fn bytes_of(row: &Row, kept: &Kept) -> u64 {
 }
 
 /// The same report again, or another one of the same kind, about a job that has ended.
-fn repeated(row: &Row, what: What) -> Option<Result<Change, Refused>> {
+fn repeated(row: &Row, what: What) -> Option<Result<Transition, Rejected>> {
     match (row.stage, what) {
-        (Stage::Done { result, .. }, What::Complete(again)) if result == again => Some(Ok(Change::Nothing)),
+        (Stage::Done { result, .. }, What::Complete(again)) if result == again => {
+            Some(Ok(Transition::Unchanged))
+        }
         (Stage::Broke { report: Some(report), .. }, What::Fail(again)) if report == again => {
-            Some(Ok(Change::Nothing))
+            Some(Ok(Transition::Unchanged))
         }
         _ => None,
     }

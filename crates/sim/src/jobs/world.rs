@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pilotlight_core::job::{self, Change, Event as Told, Freshness, Job, Lease, Options, Progress};
+use pilotlight_core::job::{self, CacheMode, Event as Told, Job, JobOptions, LeaseId, Progress, Transition};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Console, Handed, Idempotency, NewJob, Payload, Retention, Said, Store, Submitted};
 use tokio::runtime::Runtime;
@@ -126,7 +126,12 @@ impl World {
             }
             Event::Void { job, lease } => {
                 let expected = self.model.void(job, lease, self.now);
-                self.say(job, Told::Void { lease: Lease::new(lease) }, Payload::default(), expected)
+                self.say(
+                    job,
+                    Told::DispatchFailed { lease: LeaseId::new(lease) },
+                    Payload::default(),
+                    expected,
+                )
             }
             Event::Cancel { job, whose } => {
                 let expected = self.model.cancel(job, whose, self.now);
@@ -134,7 +139,7 @@ impl World {
             }
             Event::Invalid { job } => {
                 let expected = self.model.invalid(job, self.now);
-                self.say(job, Told::Invalid, Payload::default(), expected)
+                self.say(job, Told::ResultInvalid, Payload::default(), expected)
             }
             Event::Sweep => self.sweep(),
             Event::Prune => self.prune(),
@@ -161,11 +166,11 @@ impl World {
             Submitted::New(job) => (Took::New, Some(job)),
             Submitted::Known(found) => (Took::Known(cast::submission_of(found.job.id)), Some(&found.job)),
             Submitted::Conflict => (Took::Conflict, None),
-            Submitted::Full(full) => (Took::Full(*full), None),
+            Submitted::QueueFull(full) => (Took::QueueFull(*full), None),
         };
         Broken::unless_same("a submission", &got, &expected)?;
         match (got, twin) {
-            (Took::New, Some(twin)) if wish.freshness == Freshness::Any => {
+            (Took::New, Some(twin)) if wish.cache_mode == CacheMode::Reuse => {
                 self.ledger.shares_nothing_with(twin)?;
                 self.ledger.accepted(wish.number)?;
             }
@@ -173,7 +178,7 @@ impl World {
             (Took::Known(_), _) if job.is_some_and(Job::has_ended) => self.ledger.count().known += 1,
             (Took::Known(_), _) => self.ledger.count().joined += 1,
             (Took::Conflict, _) => self.ledger.count().conflicts += 1,
-            (Took::Full(_), _) => self.ledger.count().full += 1,
+            (Took::QueueFull(_), _) => self.ledger.count().full += 1,
         }
         job.map_or(Ok(()), |job| self.check(job))?;
         self.compare_current(wish.key)
@@ -192,7 +197,7 @@ impl World {
         let number = cast::submission_of(job.id);
         let row = row_of(&job);
         Broken::unless_same("its parameters", &input, &cast::text(row.key))?;
-        self.ledger.changed(number, Change::Dispatched, &row)?;
+        self.ledger.changed(number, Transition::Dispatched, &row)?;
         self.note_lease(number, runner, row.lease);
         self.check(&job)
     }
@@ -218,16 +223,16 @@ impl World {
             if let Told::Claim { runner } = &told { Some(cast::runner_number(runner)) } else { None };
         let said = self.runtime.block_on(self.store().say(id, told, payload, self.epoch()))?;
         let (got, job_now) = match said {
-            Said::Taken(answer) => (Heard::Taken(answer.change), Some(answer.job)),
-            Said::Refused(refused, job) => (Heard::Refused(refused), Some(job)),
+            Said::Taken(answer) => (Heard::Taken(answer.transition), Some(answer.job)),
+            Said::Rejected(refused, job) => (Heard::Rejected(refused), Some(job)),
             Said::ConsoleFull => (Heard::ConsoleFull, None),
             Said::Unknown => (Heard::Unknown, None),
         };
         Broken::unless_same("a word", &got, &expected)?;
         match (got, &job_now) {
-            (Heard::Taken(change), Some(now)) => {
+            (Heard::Taken(transition), Some(now)) => {
                 let row = row_of(now);
-                self.ledger.changed(job, change, &row)?;
+                self.ledger.changed(job, transition, &row)?;
                 if let Some(runner) = runner {
                     self.note_lease(job, runner, row.lease);
                 }
@@ -245,11 +250,11 @@ impl World {
             let some =
                 self.runtime.block_on(self.store().sweep(AT_A_TIME, Timestamp::default(), self.epoch()))?;
             let is_all = some.len() < AT_A_TIME;
-            for (job, change) in some {
+            for (job, transition) in some {
                 let number = cast::submission_of(job.id);
-                self.ledger.changed(number, change, &row_of(&job))?;
+                self.ledger.changed(number, transition, &row_of(&job))?;
                 self.check(&job)?;
-                changed.push((number, change));
+                changed.push((number, transition));
             }
             if is_all {
                 break;
@@ -312,28 +317,28 @@ fn new_job(wish: &Wish, now: Timestamp) -> NewJob {
         job_type: cast::job_type(cast::type_of(wish.key)),
         key: cast::cache_key(wish.key),
         input: cast::text(wish.key),
-        options: Options {
+        options: JobOptions {
             priority: wish.priority,
             run_at: now.after(millis(wish.delay)),
             max_attempts: wish.max_attempts,
             retry_backoff: millis(wish.backoff),
             ttl: wish.ttl.map(millis),
         },
-        freshness: wish.freshness,
+        cache_mode: wish.cache_mode,
         idempotency: wish.idempotency.map(|number| Idempotency([number; 32])),
     }
 }
 
 fn told_of(word: &Word) -> Told {
-    let by = job::Word { runner: cast::runner(word.runner), lease: word.lease.map(Lease::new) };
+    let by = job::LeaseClaim { runner: cast::runner(word.runner), lease: word.lease.map(LeaseId::new) };
     match word.what {
         What::Start => Told::Start(by),
         What::Heartbeat(progress) => {
             let progress = progress.map(|current| Progress { current: current.into(), total: 100 });
-            Told::Heartbeat { word: by, progress }
+            Told::Heartbeat { lease_claim: by, progress }
         }
-        What::Complete(result) => Told::Complete { word: by, result: cast::fingerprint(result) },
-        What::Fail(report) => Told::Fail { word: by, report: cast::fingerprint(report) },
+        What::Complete(result) => Told::Complete { lease_claim: by, result: cast::fingerprint(result) },
+        What::Fail(report) => Told::Fail { lease_claim: by, report: cast::fingerprint(report) },
     }
 }
 

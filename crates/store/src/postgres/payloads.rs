@@ -1,6 +1,6 @@
 //! What jobs bring along: parameters, results, consoles.
 
-use pilotlight_core::job::{Change, Job};
+use pilotlight_core::job::{Job, Transition};
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
@@ -61,13 +61,13 @@ pub(super) enum Kept {
 pub(super) fn keep(
     tx: &mut Tx,
     before: &Stored,
-    (after, change): (&Job, Change),
+    (after, transition): (&Job, Transition),
     payload: &Payload,
     limits: Limits,
 ) -> Kept {
     let mut bytes = before.bytes;
     // A new try begins with an empty console.
-    if matches!(change, Change::Dispatched | Change::Claimed) && bytes.console > 0 {
+    if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
         tx.write(statements::CLEAR_CONSOLE, given![before.seq]);
         bytes.console = 0;
     }

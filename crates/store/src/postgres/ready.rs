@@ -52,7 +52,7 @@ impl Verb for Dispatch<'_> {
         let said = say_of(&mut tx, read, (&event, &Payload::default()), self.settings, self.now);
         let answer = match said {
             Said::Taken(answer) => Some(Handed { job: answer.job, ..handed }),
-            Said::Refused(..) | Said::ConsoleFull | Said::Unknown => None,
+            Said::Rejected(..) | Said::ConsoleFull | Said::Unknown => None,
         };
         Ok(Done { tidings: tx.end().await?, answer })
     }

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pilotlight_core::job::{Full, Room, Waiting};
+use pilotlight_core::job::{QueueFull, QueueLimits, QueueUsage};
 
 /// After it the database is asked again. Runners make room meanwhile, which is found out when it is needed.
 const KNOWN_FOR: Duration = Duration::from_millis(100);
@@ -14,38 +14,38 @@ const KNOWN_FOR: Duration = Duration::from_millis(100);
 /// What is known of what waits.
 #[derive(Debug)]
 pub(super) struct Known {
-    room: Room,
+    queue_limits: QueueLimits,
     memory: Mutex<Memory>,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
     /// All that this instance ever took.
-    taken: Waiting,
+    taken: QueueUsage,
     /// The last answer.
-    last: Option<(Asked, Waiting)>,
+    last: Option<(Asked, QueueUsage)>,
 }
 
 /// A question about what waits: when it was asked, and what this instance had taken until then.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     at: Instant,
-    taken: Waiting,
+    taken: QueueUsage,
 }
 
 impl Known {
     /// Nothing yet.
-    pub(super) fn new(room: Room) -> Self {
-        Self { room, memory: Mutex::default() }
+    pub(super) fn new(queue_limits: QueueLimits) -> Self {
+        Self { queue_limits, memory: Mutex::default() }
     }
 
     /// Takes a job of this size if it surely may wait; otherwise the database is to be asked.
     pub(super) fn take(&self, bytes: u64, now: Instant) -> Result<(), Asked> {
-        if !self.room.is_bounded() {
+        if !self.queue_limits.is_bounded() {
             return Ok(());
         }
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        match memory.waiting(now).map(|waiting| self.room.take(waiting)) {
+        match memory.waiting(now).map(|waiting| self.queue_limits.check(waiting)) {
             Some(Ok(())) => {
                 memory.take(bytes);
                 Ok(())
@@ -55,13 +55,13 @@ impl Known {
     }
 
     /// The database said that so much waits. Takes the job of this size if it may.
-    pub(super) fn learn(&self, asked: Asked, waiting: Waiting, bytes: u64) -> Result<(), Full> {
+    pub(super) fn learn(&self, asked: Asked, waiting: QueueUsage, bytes: u64) -> Result<(), QueueFull> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         // An answer that was long on its way does not displace a younger one.
         if memory.last.is_none_or(|(last, _)| last.at <= asked.at) {
             memory.last = Some((asked, waiting));
         }
-        self.room.take(waiting)?;
+        self.queue_limits.check(waiting)?;
         memory.take(bytes);
         Ok(())
     }
@@ -69,16 +69,16 @@ impl Known {
 
 impl Memory {
     /// What waits at most, as far as this instance knows: what it took and what was counted may be the same.
-    fn waiting(&self, now: Instant) -> Option<Waiting> {
+    fn waiting(&self, now: Instant) -> Option<QueueUsage> {
         let (asked, waiting) = self.last.filter(|(asked, _)| now.duration_since(asked.at) < KNOWN_FOR)?;
-        Some(Waiting {
+        Some(QueueUsage {
             jobs: waiting.jobs + (self.taken.jobs - asked.taken.jobs),
             bytes: waiting.bytes + (self.taken.bytes - asked.taken.bytes),
         })
     }
 
     fn take(&mut self, bytes: u64) {
-        self.taken = Waiting { jobs: self.taken.jobs + 1, bytes: self.taken.bytes + bytes };
+        self.taken = QueueUsage { jobs: self.taken.jobs + 1, bytes: self.taken.bytes + bytes };
     }
 }
 
@@ -86,10 +86,10 @@ impl Memory {
 mod tests {
     use super::*;
 
-    const TWO: Room = Room { jobs: 2, bytes: 0 };
+    const TWO: QueueLimits = QueueLimits { jobs: 2, bytes: 0 };
 
-    fn waiting(jobs: u64) -> Waiting {
-        Waiting { jobs, bytes: jobs }
+    fn waiting(jobs: u64) -> QueueUsage {
+        QueueUsage { jobs, bytes: jobs }
     }
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(known.learn(asked, waiting(0), 1), Ok(()));
         assert!(known.take(1, now).is_ok(), "the second");
         let asked = known.take(1, now).expect_err("it has to ask");
-        assert_eq!(known.learn(asked, waiting(2), 1), Err(Full::Jobs(2)));
+        assert_eq!(known.learn(asked, waiting(2), 1), Err(QueueFull::Jobs(2)));
         assert_eq!(known.learn(asked, waiting(1), 1), Ok(()));
     }
 
@@ -122,6 +122,6 @@ mod tests {
 
     #[test]
     fn without_a_bound_nobody_asks() {
-        assert!(Known::new(Room::default()).take(u64::MAX, Instant::now()).is_ok());
+        assert!(Known::new(QueueLimits::default()).take(u64::MAX, Instant::now()).is_ok());
     }
 }

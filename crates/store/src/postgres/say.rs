@@ -1,6 +1,6 @@
 //! Words about jobs: the job is read, `core::job` decides, and what follows is written.
 
-use pilotlight_core::job::{Change, Event, JobId};
+use pilotlight_core::job::{Event, JobId, Transition};
 use pilotlight_core::time::Timestamp;
 
 use super::failure::Failure;
@@ -89,40 +89,40 @@ pub(super) fn say_of(
     now: Timestamp,
 ) -> Said {
     let mut job = before.job.clone();
-    let change = match job.handle(event, &settings.rules, now) {
-        Ok(change) => change,
-        Err(refused) => return Said::Refused(refused, job),
+    let transition = match job.handle(event, &settings.policy, now) {
+        Ok(transition) => transition,
+        Err(refused) => return Said::Rejected(refused, job),
     };
-    if change == Change::Nothing {
-        return Said::Taken(Answer { change, job });
+    if transition == Transition::Unchanged {
+        return Said::Taken(Answer { transition, job });
     }
-    let bytes = match payloads::keep(tx, before, (&job, change), payload, settings.limits) {
+    let bytes = match payloads::keep(tx, before, (&job, transition), payload, settings.limits) {
         Kept::Yes(bytes) => bytes,
         Kept::ConsoleFull => return Said::ConsoleFull,
     };
-    if change == Change::Completed && !before.job.is_current {
-        job.settle(current.map(|current| (&current.job, current.came(before))), now);
+    if transition == Transition::Completed && !before.job.is_current {
+        job.update_current(current.map(|current| (&current.job, current.order_to(before))), now);
         if let Some(current) = current.filter(|_| job.is_current) {
             jobs::step_down(tx, current);
         }
     }
     jobs::update(tx, before, &job, bytes, now);
-    if let Some(event) = told(change) {
+    if let Some(event) = told(transition) {
         hooks::note(tx, &job, event, settings, now);
     }
-    Said::Taken(Answer { change, job })
+    Said::Taken(Answer { transition, job })
 }
 
-const fn told(change: Change) -> Option<HookEvent> {
-    match change {
-        Change::Completed => Some(HookEvent::Completed),
-        Change::Failed => Some(HookEvent::Failed),
-        Change::Nothing
-        | Change::Dispatched
-        | Change::Claimed
-        | Change::Heard
-        | Change::Queued
-        | Change::Left
-        | Change::Expired => None,
+const fn told(transition: Transition) -> Option<HookEvent> {
+    match transition {
+        Transition::Completed => Some(HookEvent::Completed),
+        Transition::Failed => Some(HookEvent::Failed),
+        Transition::Unchanged
+        | Transition::Dispatched
+        | Transition::Claimed
+        | Transition::Heartbeat
+        | Transition::Queued
+        | Transition::CallerLeft
+        | Transition::Expired => None,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Change, Event, Job, JobId};
+use pilotlight_core::job::{Event, Job, JobId, Transition};
 use pilotlight_core::time::Timestamp;
 use tokio::task::JoinSet;
 
@@ -70,7 +70,7 @@ impl Postgres {
         let first = Line::open(&address).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(line::keep(first, address, Arc::clone(&news)));
-        let room = Known::new(settings.room);
+        let room = Known::new(settings.queue_limits);
         Ok(Arc::new(Self { pool, settings, room, news, _line: tasks }))
     }
 
@@ -148,7 +148,7 @@ impl Store for Postgres {
         at_most: usize,
         listening_since: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<(Job, Change)>, Error> {
+    ) -> Result<Vec<(Job, Transition)>, Error> {
         let settings = &self.settings;
         self.perform(Sweep { at_most: limit(at_most), settings, listening_since, now }).await
     }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use pilotlight_core::job::{Admitted, Full, Job, Submission, admit};
+use pilotlight_core::job::{Admission, Job, QueueFull, Submission, admit};
 use pilotlight_core::time::Timestamp;
 
 use super::failure::Failure;
@@ -36,11 +36,11 @@ impl Verb for Submit<'_> {
         let twin = payloads::found(&link.ask(statements::FIND_CURRENT, &[&self.key()]).await?)?;
         let admitted = self.admit(twin.as_ref().map(|twin| &twin.job));
         match (admitted, twin) {
-            (Admitted::Known, Some(twin)) => {
+            (Admission::Cached, Some(twin)) => {
                 link.done();
                 Ok(Done::nothing_new(Submitted::Known(ended(twin))))
             }
-            (Admitted::New { is_current: true }, None) => self.create(Tx::alone(link), true).await,
+            (Admission::New { is_current: true }, None) => self.create(Tx::alone(link), true).await,
             _ => self.beside_a_twin(link).await,
         }
     }
@@ -51,8 +51,8 @@ impl Submit<'_> {
         self.new.key.as_bytes()
     }
 
-    fn admit(&self, twin: Option<&Job>) -> Admitted {
-        admit(twin, self.new.freshness, &self.new.options, self.now)
+    fn admit(&self, twin: Option<&Job>) -> Admission {
+        admit(twin, self.new.cache_mode, &self.new.options, self.now)
     }
 
     /// What this caller's key stands for, if it was seen before.
@@ -69,22 +69,22 @@ impl Submit<'_> {
         let (mut tx, rows) = Tx::begin(link, statements::LOCK_CURRENT, &[&self.key()]).await?;
         let twin = jobs::one(&rows)?;
         match (self.admit(twin.as_ref().map(|twin| &twin.job)), twin) {
-            (Admitted::Joined(job), Some(twin)) => self.join(tx, &twin, *job).await,
-            (Admitted::Known, Some(twin)) => known(tx, twin).await,
-            (Admitted::New { is_current }, twin) => {
+            (Admission::Joined(job), Some(twin)) => self.join(tx, &twin, *job).await,
+            (Admission::Cached, Some(twin)) => known(tx, twin).await,
+            (Admission::New { is_current }, twin) => {
                 if let Some(twin) = twin.filter(|_| is_current) {
                     jobs::step_down(&mut tx, &twin);
                 }
                 self.create(tx, is_current).await
             }
-            (Admitted::Joined(_) | Admitted::Known, None) => Err(Failure::overtaken()),
+            (Admission::Joined(_) | Admission::Cached, None) => Err(Failure::overtaken()),
         }
     }
 
     async fn create(&self, mut tx: Tx, is_current: bool) -> Result<Done<Submitted>, Failure> {
         if let Some(full) = self.full(&tx).await? {
             tx.leave().await?;
-            return Ok(Done::nothing_new(Submitted::Full(full)));
+            return Ok(Done::nothing_new(Submitted::QueueFull(full)));
         }
         let NewJob { id, job_type, key, options, .. } = self.new.clone();
         let job = Job::new(Submission { id, job_type, key, options, is_current }, self.now);
@@ -95,7 +95,7 @@ impl Submit<'_> {
     }
 
     /// Why another job may not wait, if it may not.
-    async fn full(&self, tx: &Tx) -> Result<Option<Full>, Failure> {
+    async fn full(&self, tx: &Tx) -> Result<Option<QueueFull>, Failure> {
         let bytes = self.new.input.len() as u64;
         let Err(asked) = self.room.take(bytes, Instant::now()) else { return Ok(None) };
         let waiting = tally::waiting(&tx.ask(statements::WAITING, &[]).await?)?;

@@ -1,6 +1,6 @@
 //! Jobs that are due: each is told that time has passed.
 
-use pilotlight_core::job::{Change, Event, Job};
+use pilotlight_core::job::{Event, Job, Transition};
 use pilotlight_core::time::Timestamp;
 
 use super::failure::Failure;
@@ -21,20 +21,20 @@ pub(super) struct Sweep<'a> {
 }
 
 impl Verb for Sweep<'_> {
-    type Answer = Vec<(Job, Change)>;
+    type Answer = Vec<(Job, Transition)>;
 
     async fn run(&self, link: Link) -> Result<Done<Self::Answer>, Failure> {
-        let silent_since = time(self.settings.rules.silent_since(self.listening_since, self.now));
+        let heartbeat_cutoff = time(self.settings.policy.heartbeat_cutoff(self.listening_since, self.now));
         let given: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-            [&time(self.now), &silent_since, &self.at_most];
+            [&time(self.now), &heartbeat_cutoff, &self.at_most];
         let (mut tx, rows) = Tx::begin(link, statements::LOCK_DUE, &given).await?;
         let mut changed = Vec::new();
         for before in jobs::all(&rows)? {
             let tick = (&Event::Tick, &Payload::default());
             if let Said::Taken(answer) = say_of(&mut tx, Read::only(&before), tick, self.settings, self.now)
-                && answer.change != Change::Nothing
+                && answer.transition != Transition::Unchanged
             {
-                changed.push((answer.job, answer.change));
+                changed.push((answer.job, answer.transition));
             }
         }
         Ok(Done { tidings: tx.end().await?, answer: changed })

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::Waiting;
+use pilotlight_core::job::QueueUsage;
 use tokio_postgres::Row as Columns;
 
 use super::failure::Failure;
@@ -73,12 +73,12 @@ pub(super) fn index(phase: Phase) -> usize {
 }
 
 /// What waits.
-pub(super) fn waiting(rows: &[Columns]) -> Result<Waiting, Failure> {
-    rows.first().map_or(Ok(Waiting::default()), |row| all_of(row).map_err(Failure::for_good))
+pub(super) fn waiting(rows: &[Columns]) -> Result<QueueUsage, Failure> {
+    rows.first().map_or(Ok(QueueUsage::default()), |row| all_of(row).map_err(Failure::for_good))
 }
 
-fn all_of(row: &Columns) -> Result<Waiting, Error> {
-    Ok(Waiting { jobs: number(column(row, 0)?, "jobs")?, bytes: number(column(row, 1)?, "bytes")? })
+fn all_of(row: &Columns) -> Result<QueueUsage, Error> {
+    Ok(QueueUsage { jobs: number(column(row, 0)?, "jobs")?, bytes: number(column(row, 1)?, "bytes")? })
 }
 
 /// Types with jobs in a phase, and how many.

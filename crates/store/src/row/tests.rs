@@ -1,11 +1,11 @@
 //! Rows and back, and rows that make no sense.
 
 use super::*;
-use pilotlight_core::job::{Cancel, Event, Submission, Word};
+use pilotlight_core::job::{CancelScope, Event, LeaseClaim, Submission};
 
-const RULES: pilotlight_core::job::Rules = pilotlight_core::job::Rules {
+const POLICY: pilotlight_core::job::JobPolicy = pilotlight_core::job::JobPolicy {
     heartbeat_timeout: Duration::from_millis(90),
-    dispatch_within: Duration::from_millis(20),
+    start_timeout: Duration::from_millis(20),
     lost_retries: 0,
     failed_ttl: Duration::from_millis(600),
 };
@@ -20,7 +20,7 @@ fn runner() -> RunnerId {
 
 /// A job after these words, each a millisecond later.
 fn job(life: &[Event]) -> Job {
-    let options = Options {
+    let options = JobOptions {
         priority: i32::MIN,
         run_at: at(0),
         max_attempts: u32::MAX,
@@ -36,18 +36,18 @@ fn job(life: &[Event]) -> Job {
     };
     let mut job = Job::new(submission, at(1));
     for (step, event) in (2..).zip(life) {
-        job.handle(event, &RULES, at(step)).unwrap();
+        job.handle(event, &POLICY, at(step)).unwrap();
     }
     job
 }
 
 /// One job for each place in a life.
 fn jobs() -> Vec<(Phase, Job)> {
-    let word = || Word { runner: runner(), lease: None };
+    let lease_claim = || LeaseClaim { runner: runner(), lease: None };
     let claim = Event::Claim { runner: runner() };
     let progress = Some(Progress { current: 0, total: u64::MAX });
     let result = Fingerprint([0xab; 32]);
-    let complete = Event::Complete { word: word(), result };
+    let complete = Event::Complete { lease_claim: lease_claim(), result };
     let mut delayed = job(&[]);
     delayed.ready_at = Timestamp::LAST;
     vec![
@@ -55,12 +55,15 @@ fn jobs() -> Vec<(Phase, Job)> {
         (Phase::Delayed, delayed),
         (Phase::Dispatching, job(&[Event::Dispatch { runner: runner() }])),
         (Phase::Claimed, job(std::slice::from_ref(&claim))),
-        (Phase::InProgress, job(&[claim.clone(), Event::Heartbeat { word: word(), progress }])),
-        (Phase::InProgress, job(&[claim.clone(), Event::Heartbeat { word: word(), progress: None }])),
+        (Phase::InProgress, job(&[claim.clone(), Event::Heartbeat { lease_claim: lease_claim(), progress }])),
+        (
+            Phase::InProgress,
+            job(&[claim.clone(), Event::Heartbeat { lease_claim: lease_claim(), progress: None }]),
+        ),
         (Phase::Completed, job(&[claim.clone(), complete.clone()])),
-        (Phase::Expired, job(&[claim.clone(), complete, Event::Invalid])),
-        (Phase::Failed, job(&[claim, Event::Cancel(Cancel::All)])),
-        (Phase::Failed, job(&[Event::Cancel(Cancel::All)])),
+        (Phase::Expired, job(&[claim.clone(), complete, Event::ResultInvalid])),
+        (Phase::Failed, job(&[claim, Event::Cancel(CancelScope::AllCallers)])),
+        (Phase::Failed, job(&[Event::Cancel(CancelScope::AllCallers)])),
     ]
 }
 

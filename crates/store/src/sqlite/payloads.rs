@@ -1,6 +1,6 @@
 //! What jobs bring along: parameters, results, consoles.
 
-use pilotlight_core::job::{Change, Job, JobId};
+use pilotlight_core::job::{Job, JobId, Transition};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::jobs::stored;
@@ -70,12 +70,12 @@ pub(super) fn keep(
     tx: &Tx<'_>,
     before: &Stored,
     after: &Job,
-    change: Change,
+    transition: Transition,
     payload: &Payload,
 ) -> Result<Kept, Error> {
     let mut bytes = before.bytes;
     // A new try begins with an empty console.
-    if matches!(change, Change::Dispatched | Change::Claimed) && bytes.console > 0 {
+    if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
         clear_console(tx, before.seq)?;
         bytes.console = 0;
     }

@@ -31,7 +31,7 @@ pub(super) fn dispatch(
             let input = payloads::input_of(tx.db, seq)?;
             Ok(Some(Handed { job: answer.job, input }))
         }
-        Said::Refused(..) | Said::ConsoleFull | Said::Unknown => Ok(None),
+        Said::Rejected(..) | Said::ConsoleFull | Said::Unknown => Ok(None),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Words about jobs: the job is read, `core::job` decides, and what follows is written.
 
-use pilotlight_core::job::{Change, Event, Job, JobId};
+use pilotlight_core::job::{Event, Job, JobId, Transition};
 use pilotlight_core::time::Timestamp;
 
 use super::hooks;
@@ -34,36 +34,36 @@ pub(super) fn say_of(
     now: Timestamp,
 ) -> Result<Said, Error> {
     let mut job = before.job.clone();
-    let change = match job.handle(event, &tx.settings.rules, now) {
-        Ok(change) => change,
-        Err(refused) => return Ok(Said::Refused(refused, job)),
+    let transition = match job.handle(event, &tx.settings.policy, now) {
+        Ok(transition) => transition,
+        Err(refused) => return Ok(Said::Rejected(refused, job)),
     };
-    if change == Change::Nothing {
-        return Ok(Said::Taken(Answer { change, job }));
+    if transition == Transition::Unchanged {
+        return Ok(Said::Taken(Answer { transition, job }));
     }
-    if change == Change::Completed && !job.is_current {
+    if transition == Transition::Completed && !job.is_current {
         let current = jobs::current(tx.db, job.key)?;
-        job.settle(current.as_ref().map(|current| (&current.job, current.came(before))), now);
+        job.update_current(current.as_ref().map(|current| (&current.job, current.order_to(before))), now);
     }
-    let bytes = match payloads::keep(tx, before, &job, change, payload)? {
+    let bytes = match payloads::keep(tx, before, &job, transition, payload)? {
         Kept::Yes(bytes) => bytes,
         Kept::ConsoleFull => return Ok(Said::ConsoleFull),
     };
     jobs::update(tx, before, &job, bytes, now)?;
-    tell(tx, &job, change, now)?;
-    Ok(Said::Taken(Answer { change, job }))
+    tell(tx, &job, transition, now)?;
+    Ok(Said::Taken(Answer { transition, job }))
 }
 
-fn tell(tx: &Tx<'_>, job: &Job, change: Change, now: Timestamp) -> Result<(), Error> {
-    match change {
-        Change::Completed => hooks::note(tx, job, HookEvent::Completed, now),
-        Change::Failed => hooks::note(tx, job, HookEvent::Failed, now),
-        Change::Nothing
-        | Change::Dispatched
-        | Change::Claimed
-        | Change::Heard
-        | Change::Queued
-        | Change::Left
-        | Change::Expired => Ok(()),
+fn tell(tx: &Tx<'_>, job: &Job, transition: Transition, now: Timestamp) -> Result<(), Error> {
+    match transition {
+        Transition::Completed => hooks::note(tx, job, HookEvent::Completed, now),
+        Transition::Failed => hooks::note(tx, job, HookEvent::Failed, now),
+        Transition::Unchanged
+        | Transition::Dispatched
+        | Transition::Claimed
+        | Transition::Heartbeat
+        | Transition::Queued
+        | Transition::CallerLeft
+        | Transition::Expired => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! A submission, and what equal ones find.
 
 use pilotlight_core::cache_key::CacheKey;
-use pilotlight_core::job::{Admitted, Job, JobId, Submission, admit};
+use pilotlight_core::job::{Admission, Job, JobId, Submission, admit};
 use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -19,10 +19,10 @@ pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<Sub
         return Ok(known);
     }
     let twin = jobs::current(tx.db, new.key)?;
-    match admit(twin.as_ref().map(|twin| &twin.job), new.freshness, &new.options, now) {
-        Admitted::New { is_current } => create(tx, new, is_current, now),
-        Admitted::Joined(job) => joined(tx, twin, *job, new.idempotency, now),
-        Admitted::Known => {
+    match admit(twin.as_ref().map(|twin| &twin.job), new.cache_mode, &new.options, now) {
+        Admission::New { is_current } => create(tx, new, is_current, now),
+        Admission::Joined(job) => joined(tx, twin, *job, new.idempotency, now),
+        Admission::Cached => {
             let found = lookup(tx.db, new.key)?;
             found.map(Submitted::Known).ok_or_else(|| Error::Damaged("a known job is not there".to_owned()))
         }
@@ -30,10 +30,10 @@ pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<Sub
 }
 
 fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Timestamp) -> Result<Submitted, Error> {
-    if tx.settings.room.is_bounded()
-        && let Err(full) = tx.settings.room.take(tx.sums()?.waiting()?)
+    if tx.settings.queue_limits.is_bounded()
+        && let Err(full) = tx.settings.queue_limits.check(tx.sums()?.waiting()?)
     {
-        return Ok(Submitted::Full(full));
+        return Ok(Submitted::QueueFull(full));
     }
     let submission =
         Submission { id: new.id, job_type: new.job_type, key: new.key, options: new.options, is_current };

@@ -1,6 +1,6 @@
 //! Jobs that are due: each is told that time has passed.
 
-use pilotlight_core::job::{Change, Event, Job};
+use pilotlight_core::job::{Event, Job, Transition};
 use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -17,15 +17,15 @@ pub(super) fn sweep(
     at_most: usize,
     listening_since: Timestamp,
     now: Timestamp,
-) -> Result<Vec<(Job, Change)>, Error> {
+) -> Result<Vec<(Job, Transition)>, Error> {
     let mut changed = Vec::new();
     for seq in due(tx, at_most, listening_since, now)? {
         let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| damaged("seq"))?;
         let said = say::say_of(tx, &before, &Event::Tick, &Payload::default(), now)?;
         if let Said::Taken(answer) = said
-            && answer.change != Change::Nothing
+            && answer.transition != Transition::Unchanged
         {
-            changed.push((answer.job, answer.change));
+            changed.push((answer.job, answer.transition));
         }
     }
     Ok(changed)
@@ -33,7 +33,7 @@ pub(super) fn sweep(
 
 /// Those that wait for somebody go before those whose result is only to be marked.
 fn due(tx: &Tx<'_>, at_most: usize, listening_since: Timestamp, now: Timestamp) -> Result<Vec<i64>, Error> {
-    let silent_since = tx.settings.rules.silent_since(listening_since, now);
+    let heartbeat_cutoff = tx.settings.policy.heartbeat_cutoff(listening_since, now);
     let mut due = Vec::new();
     for (sql, until) in [
         (
@@ -44,7 +44,7 @@ fn due(tx: &Tx<'_>, at_most: usize, listening_since: Timestamp, now: Timestamp) 
         (
             "SELECT seq FROM jobs INDEXED BY jobs_executing WHERE phase IN (3, 4) AND heard_at <= ?1 \
              ORDER BY heard_at LIMIT ?2",
-            silent_since,
+            heartbeat_cutoff,
         ),
         (
             "SELECT seq FROM jobs INDEXED BY jobs_valid WHERE phase = 5 AND until_at <= ?1 \

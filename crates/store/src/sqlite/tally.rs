@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::Waiting;
+use pilotlight_core::job::QueueUsage;
 use rusqlite::{Connection, params};
 
 use crate::error::Error;
@@ -52,9 +52,9 @@ impl Sums {
     }
 
     /// What waits.
-    pub(super) fn waiting(self) -> Result<Waiting, Error> {
+    pub(super) fn waiting(self) -> Result<QueueUsage, Error> {
         let jobs = number(self.waiting_jobs, "waiting_jobs")?;
-        Ok(Waiting { jobs, bytes: number(self.waiting_bytes, "waiting_bytes")? })
+        Ok(QueueUsage { jobs, bytes: number(self.waiting_bytes, "waiting_bytes")? })
     }
 
     /// Bytes of parameters, results and consoles of all jobs.

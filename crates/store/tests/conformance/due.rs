@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pilotlight_core::job::{Change, Failure, Refused, State, Status};
+use pilotlight_core::job::{Failure, Rejected, State, Status, Transition};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::Listed;
 
@@ -12,11 +12,11 @@ pub(crate) async fn a_silent_runners_job_is_queued_again_without_using_a_try(sta
     let job = stage.claimed("a", at(5)).await;
     assert!(stage.sweep(10, Timestamp::default(), at(94)).await.unwrap().is_empty());
     let swept = stage.sweep(10, Timestamp::default(), at(95)).await.unwrap();
-    let [(lost, Change::Queued)] = &swept[..] else { panic!("{swept:?}") };
-    assert_eq!((lost.id, lost.attempts, lost.losses), (job.id, 0, 1));
+    let [(lost, Transition::Queued)] = &swept[..] else { panic!("{swept:?}") };
+    assert_eq!((lost.id, lost.attempts, lost.lost_attempts), (job.id, 0, 1));
     assert_eq!(&stage.found(job.id).await.job, lost);
     assert!(stage.sweep(10, Timestamp::default(), at(95)).await.unwrap().is_empty());
-    assert_eq!(stage.refused(job.id, heartbeat(&job), at(96)).await, Refused::StaleLease);
+    assert_eq!(stage.refused(job.id, heartbeat(&job), at(96)).await, Rejected::StaleLease);
     assert_eq!(stage.next("render", "s", at(96)).await.unwrap().job.id, job.id);
 }
 
@@ -41,8 +41,8 @@ pub(crate) async fn a_job_that_is_lost_too_often_fails_and_is_not_remembered(sta
     stage.sweep(10, Timestamp::default(), at(100)).await.unwrap();
     stage.claim(job.id, "r", at(100)).await;
     let swept = stage.sweep(10, Timestamp::default(), at(200)).await.unwrap();
-    let [(lost, Change::Failed)] = &swept[..] else { panic!("{swept:?}") };
-    assert!(matches!(lost.state, State::Failed { why: Failure::Lost, until: None, .. }), "{lost:?}");
+    let [(lost, Transition::Failed)] = &swept[..] else { panic!("{swept:?}") };
+    assert!(matches!(lost.state, State::Failed { reason: Failure::Lost, until: None, .. }), "{lost:?}");
     assert!(stage.new_job(new("a"), at(201)).await.is_current);
 }
 
@@ -51,8 +51,8 @@ pub(crate) async fn a_dispatch_without_a_start_is_over(stage: Stage) {
     let handed = stage.next("render", "r", at(6)).await.unwrap();
     assert!(stage.sweep(10, Timestamp::default(), at(25)).await.unwrap().is_empty());
     let swept = stage.sweep(10, Timestamp::default(), at(26)).await.unwrap();
-    let [(job, Change::Queued)] = &swept[..] else { panic!("{swept:?}") };
-    assert_eq!((job.id, job.attempts, job.losses), (handed.job.id, 0, 0));
+    let [(job, Transition::Queued)] = &swept[..] else { panic!("{swept:?}") };
+    assert_eq!((job.id, job.attempts, job.lost_attempts), (handed.job.id, 0, 0));
     assert!(stage.next("render", "s", at(27)).await.is_some());
 }
 
@@ -74,7 +74,7 @@ pub(crate) async fn a_result_whose_time_is_over_is_marked_as_expired(stage: Stag
     stage.ended("b", "42", at(5)).await;
     assert!(stage.sweep(10, Timestamp::default(), at(34)).await.unwrap().is_empty());
     let swept = stage.sweep(10, Timestamp::default(), at(35)).await.unwrap();
-    let [(expired, Change::Expired)] = &swept[..] else { panic!("{swept:?}") };
+    let [(expired, Transition::Expired)] = &swept[..] else { panic!("{swept:?}") };
     assert_eq!((expired.id, expired.status(at(35))), (job.id, Status::Expired));
     assert!(stage.sweep(10, Timestamp::default(), at(35)).await.unwrap().is_empty());
     assert_eq!(stage.lookup(key("a")).await.unwrap().unwrap().end.unwrap().output.as_deref(), Some("42"));
@@ -116,7 +116,7 @@ pub(crate) async fn only_unchecked_results_are_to_be_checked(stage: Stage) {
     assert_eq!(unchecked(10, 10).await, [(second.id, "2".to_owned())]);
     stage.checked(second.id, at(11)).await.unwrap();
     assert_eq!(unchecked(11, 10).await, [(first.id, "1".to_owned())]);
-    stage.taken(first.id, pilotlight_core::job::Event::Invalid, nothing(), at(12)).await;
+    stage.taken(first.id, pilotlight_core::job::Event::ResultInvalid, nothing(), at(12)).await;
     assert_eq!(unchecked(20, 10).await, [(second.id, "2".to_owned())]);
     let other = [crate::stage::job_type("other")];
     assert!(stage.unchecked(&other, at(20), 10).await.unwrap().is_empty());

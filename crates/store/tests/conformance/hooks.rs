@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pilotlight_core::job::Cancel;
+use pilotlight_core::job::CancelScope;
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{HookCall, HookEvent};
 
@@ -45,7 +45,7 @@ pub(crate) async fn only_a_failure_for_good_is_told(stage: Stage) {
 
 pub(crate) async fn a_cancel_and_a_loss_are_failures(stage: Stage) {
     let cancelled = stage.new_job(new_of(HOOKED, "a"), at(5)).await;
-    stage.cancel(cancelled.id, Cancel::All, at(6)).await;
+    stage.cancel(cancelled.id, CancelScope::AllCallers, at(6)).await;
     let lost = stage.new_job(new_of(HOOKED, "b"), at(5)).await;
     for now in [10, 200] {
         stage.claim(lost.id, "r", at(now)).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pilotlight_core::job::Cancel;
+use pilotlight_core::job::CancelScope;
 use pilotlight_store::{Pruned, Retention};
 
 use crate::stage::{HOOKED, Stage, at, key, new, new_of};
@@ -38,7 +38,7 @@ pub(crate) async fn failed_and_cancelled_jobs_are_pruned_too(stage: Stage) {
     let failed = stage.claimed("a", at(5)).await;
     stage.fail(&failed, "no", at(6)).await;
     let cancelled = stage.new_job(new("b"), at(5)).await;
-    stage.cancel(cancelled.id, Cancel::All, at(7)).await;
+    stage.cancel(cancelled.id, CancelScope::AllCallers, at(7)).await;
     assert_eq!(stage.prune(keep_for(10), at(16)).await.unwrap().jobs, 1);
     assert_eq!(stage.prune(keep_for(10), at(17)).await.unwrap().jobs, 1);
     assert_eq!(stage.bytes().await.unwrap(), 0);

@@ -1,11 +1,12 @@
 //! What words bring along.
 
-use pilotlight_core::job::{Change, Event};
+use pilotlight_core::job::{Event, Transition};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Console, End, Payload, Said};
 
 use crate::stage::{
-    CONSOLE_BYTES, Stage, at, fingerprint, heartbeat, new, output, piece, runner, whole, with, word, word_of,
+    CONSOLE_BYTES, Stage, at, fingerprint, heartbeat, lease_claim, lease_claim_of, new, output, piece,
+    runner, whole, with,
 };
 
 pub(crate) async fn a_whole_console_replaces_what_is_known(stage: Stage) {
@@ -43,28 +44,28 @@ pub(crate) async fn a_console_over_its_cap_changes_nothing(stage: Stage) {
         let said = stage.say(job.id, heartbeat(&job), console, at(7)).await.unwrap();
         assert!(matches!(said, Said::ConsoleFull), "{said:?}");
     }
-    let complete = Event::Complete { word: word_of(&job), result: fingerprint("42") };
+    let complete = Event::Complete { lease_claim: lease_claim_of(&job), result: fingerprint("42") };
     let too_much = Payload { console: Some(Console::Piece("zz".into())), ..output("42") };
     let said = stage.say(job.id, complete.clone(), too_much, at(8)).await.unwrap();
     assert!(matches!(said, Said::ConsoleFull), "{said:?}");
     let found = stage.found(job.id).await;
     assert_eq!((&found.job, found.end.unwrap().console), (&job, "x".repeat(99)));
     let just = Payload { console: Some(Console::Piece("z".into())), ..output("42") };
-    let (change, _) = stage.taken(job.id, complete, just, at(9)).await;
-    assert_eq!(change, Change::Completed);
+    let (transition, _) = stage.taken(job.id, complete, just, at(9)).await;
+    assert_eq!(transition, Transition::Completed);
     assert_eq!(stage.found(job.id).await.end.unwrap().console.len(), CONSOLE_BYTES);
 }
 
 pub(crate) async fn a_refused_word_comes_before_a_full_console(stage: Stage) {
     let job = stage.claimed("a", at(5)).await;
-    let event = Event::Heartbeat { word: word("s", None), progress: None };
+    let event = Event::Heartbeat { lease_claim: lease_claim("s", None), progress: None };
     stage.refused_with(job.id, event, whole(&"x".repeat(CONSOLE_BYTES + 1)), at(6)).await;
 }
 
 pub(crate) async fn an_end_keeps_all_that_came_with_it(stage: Stage) {
     let job = stage.claimed("a", at(5)).await;
     stage.taken(job.id, heartbeat(&job), whole("begun, "), at(6)).await;
-    let complete = Event::Complete { word: word_of(&job), result: fingerprint("42") };
+    let complete = Event::Complete { lease_claim: lease_claim_of(&job), result: fingerprint("42") };
     let payload = Payload { console: Some(Console::Piece("done".into())), ..output("42") };
     stage.taken(job.id, complete, payload, at(7)).await;
     let end = End { output: Some("42".into()), error: None, console: "begun, done".into() };
@@ -81,7 +82,7 @@ pub(crate) async fn a_result_before_the_end_is_not_kept(stage: Stage) {
 pub(crate) async fn a_new_try_begins_with_an_empty_console(stage: Stage) {
     let job = stage.new_job(with(new("a"), |options| options.max_attempts = 3), at(5)).await;
     let job = stage.claim(job.id, "r", at(5)).await;
-    let fail = Event::Fail { word: word_of(&job), report: fingerprint("no") };
+    let fail = Event::Fail { lease_claim: lease_claim_of(&job), report: fingerprint("no") };
     stage.taken(job.id, fail, whole("why it failed"), at(6)).await;
     assert_eq!(stage.found(job.id).await.end.unwrap().console, "why it failed", "while it waits");
     let job = stage.claim(job.id, "r", at(50)).await;
@@ -91,7 +92,7 @@ pub(crate) async fn a_new_try_begins_with_an_empty_console(stage: Stage) {
     assert_eq!(stage.found(job.id).await.end.unwrap().console, "lost");
     let handed = stage.next("render", "r", at(201)).await.unwrap();
     assert_eq!(stage.found(job.id).await.end.unwrap().console, "");
-    stage.taken(job.id, Event::Start(word_of(&handed.job)), piece("again"), at(202)).await;
+    stage.taken(job.id, Event::Start(lease_claim_of(&handed.job)), piece("again"), at(202)).await;
     assert_eq!(stage.found(job.id).await.end.unwrap().console, "again");
     assert_eq!(stage.check().await.unwrap(), [""; 0]);
 }
@@ -117,7 +118,7 @@ pub(crate) async fn large_things_are_kept(stage: Stage) {
     let job = stage.ended_of(large, &"o".repeat(32), at(5)).await;
     assert_eq!(stage.input(job.id).await.unwrap().unwrap().len(), 100 * 1024);
     let job = stage.claimed("b", at(5)).await;
-    let complete = Event::Complete { word: word_of(&job), result: fingerprint("x") };
+    let complete = Event::Complete { lease_claim: lease_claim_of(&job), result: fingerprint("x") };
     stage.taken(job.id, complete, output(&"o".repeat(500 * 1024)), at(6)).await;
     assert_eq!(stage.known(new("b"), at(7)).await.end.unwrap().output.unwrap().len(), 500 * 1024);
     assert_eq!(stage.bytes().await.unwrap(), 100 * 1024 + 32 + 12 + 500 * 1024);

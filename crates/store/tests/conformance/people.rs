@@ -1,6 +1,6 @@
 //! Lists, counts, runners.
 
-use pilotlight_core::job::{Cancel, Status};
+use pilotlight_core::job::{CancelScope, Status};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Counts, Listed, Runner};
 
@@ -70,7 +70,7 @@ pub(crate) async fn counts_follow_every_word(stage: Stage) {
     assert_eq!(counted().await, [0, 0, 1, 0, 0, 0]);
     stage.fail(&job, "no", at(8)).await;
     assert_eq!(counted().await, [1, 0, 0, 0, 0, 0]);
-    stage.cancel(job.id, Cancel::All, at(9)).await;
+    stage.cancel(job.id, CancelScope::AllCallers, at(9)).await;
     assert_eq!(counted().await, [0, 0, 0, 0, 1, 0]);
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
-    Cancel, Change, Event, Fingerprint, Freshness, Full, Job, JobId, Lease, Options, Refused, Room, Rules,
-    Word,
+    CacheMode, CancelScope, Event, Fingerprint, Job, JobId, JobOptions, JobPolicy, LeaseClaim, LeaseId,
+    QueueFull, QueueLimits, Rejected, Transition,
 };
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{
@@ -27,9 +27,9 @@ pub(crate) const HOOKED_TOO: &str = "hooked too";
 pub(crate) const CONSOLE_BYTES: usize = 100;
 
 /// A lost job is queued again once.
-pub(crate) const RULES: Rules = Rules {
+pub(crate) const POLICY: JobPolicy = JobPolicy {
     heartbeat_timeout: Duration::from_millis(90),
-    dispatch_within: Duration::from_millis(20),
+    start_timeout: Duration::from_millis(20),
     lost_retries: 1,
     failed_ttl: Duration::from_millis(600),
 };
@@ -52,15 +52,15 @@ pub(crate) fn play<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOn
 
 /// As cases play.
 pub(crate) fn settings() -> Settings {
-    with_room(Room::default())
+    with_queue_limits(QueueLimits::default())
 }
 
-fn with_room(room: Room) -> Settings {
+fn with_queue_limits(queue_limits: QueueLimits) -> Settings {
     Settings {
-        rules: RULES,
+        policy: POLICY,
         hooked: Arc::new(HashSet::from([HOOKED, HOOKED_TOO].map(job_type))),
         limits: Limits { console_bytes: CONSOLE_BYTES },
-        room,
+        queue_limits,
     }
 }
 
@@ -84,8 +84,8 @@ impl Stage {
     }
 
     /// The same with only so much room for jobs that wait.
-    pub(crate) async fn with_room(mut self, room: Room) -> Self {
-        self.open_again_with(&with_room(room)).await;
+    pub(crate) async fn with_queue_limits(mut self, queue_limits: QueueLimits) -> Self {
+        self.open_again_with(&with_queue_limits(queue_limits)).await;
         self
     }
 
@@ -113,10 +113,10 @@ impl Stage {
     }
 
     /// Submits what there must be no room for.
-    pub(crate) async fn full(&self, new: NewJob, now: Timestamp) -> Full {
+    pub(crate) async fn full(&self, new: NewJob, now: Timestamp) -> QueueFull {
         let id = new.id;
         match self.submit(new, now).await.unwrap() {
-            Submitted::Full(full) => {
+            Submitted::QueueFull(full) => {
                 assert!(self.job(id).await.unwrap().is_none());
                 full
             }
@@ -131,22 +131,22 @@ impl Stage {
         event: Event,
         payload: Payload,
         now: Timestamp,
-    ) -> (Change, Job) {
+    ) -> (Transition, Job) {
         match self.say(id, event.clone(), payload, now).await.unwrap() {
-            Said::Taken(answer) => (answer.change, answer.job),
+            Said::Taken(answer) => (answer.transition, answer.job),
             other => panic!("{event:?} is not taken: {other:?}"),
         }
     }
 
     /// A runner takes this job.
     pub(crate) async fn claim(&self, id: JobId, name: &str, now: Timestamp) -> Job {
-        let (change, job) = self.taken(id, Event::Claim { runner: runner(name) }, nothing(), now).await;
-        assert_eq!(change, Change::Claimed);
+        let (transition, job) = self.taken(id, Event::Claim { runner: runner(name) }, nothing(), now).await;
+        assert_eq!(transition, Transition::Claimed);
         job
     }
 
     /// Says what must be refused, and change nothing.
-    pub(crate) async fn refused(&self, id: JobId, event: Event, now: Timestamp) -> Refused {
+    pub(crate) async fn refused(&self, id: JobId, event: Event, now: Timestamp) -> Rejected {
         self.refused_with(id, event, nothing(), now).await
     }
 
@@ -157,10 +157,10 @@ impl Stage {
         event: Event,
         payload: Payload,
         now: Timestamp,
-    ) -> Refused {
+    ) -> Rejected {
         let before = self.found(id).await;
         let refused = match self.say(id, event.clone(), payload, now).await.unwrap() {
-            Said::Refused(refused, job) => {
+            Said::Rejected(refused, job) => {
                 assert_eq!(job, before.job);
                 refused
             }
@@ -196,18 +196,18 @@ impl Stage {
 
     /// The holder of a job has its result.
     pub(crate) async fn complete(&self, job: &Job, result: &str, now: Timestamp) -> Job {
-        let event = Event::Complete { word: word_of(job), result: fingerprint(result) };
+        let event = Event::Complete { lease_claim: lease_claim_of(job), result: fingerprint(result) };
         self.taken(job.id, event, output(result), now).await.1
     }
 
     /// The holder of a job could not do it.
-    pub(crate) async fn fail(&self, job: &Job, why: &str, now: Timestamp) -> (Change, Job) {
-        let event = Event::Fail { word: word_of(job), report: fingerprint(why) };
+    pub(crate) async fn fail(&self, job: &Job, why: &str, now: Timestamp) -> (Transition, Job) {
+        let event = Event::Fail { lease_claim: lease_claim_of(job), report: fingerprint(why) };
         self.taken(job.id, event, error(why), now).await
     }
 
     /// A caller leaves.
-    pub(crate) async fn cancel(&self, id: JobId, cancel: Cancel, now: Timestamp) -> (Change, Job) {
+    pub(crate) async fn cancel(&self, id: JobId, cancel: CancelScope, now: Timestamp) -> (Transition, Job) {
         self.taken(id, Event::Cancel(cancel), nothing(), now).await
     }
 
@@ -233,14 +233,14 @@ pub(crate) fn new_of(of: &str, name: &str) -> NewJob {
         key: key(name),
         input: format!("{{\"name\":\"{name}\"}}"),
         options: options(),
-        freshness: Freshness::Any,
+        cache_mode: CacheMode::Reuse,
         idempotency: None,
     }
 }
 
 /// No wishes.
-pub(crate) fn options() -> Options {
-    Options {
+pub(crate) fn options() -> JobOptions {
+    JobOptions {
         priority: 0,
         run_at: at(0),
         max_attempts: 1,
@@ -250,14 +250,14 @@ pub(crate) fn options() -> Options {
 }
 
 /// The same submission with other wishes.
-pub(crate) fn with(mut new: NewJob, change: impl FnOnce(&mut Options)) -> NewJob {
+pub(crate) fn with(mut new: NewJob, change: impl FnOnce(&mut JobOptions)) -> NewJob {
     change(&mut new.options);
     new
 }
 
 /// The same submission, to be computed again.
 pub(crate) fn again(mut new: NewJob) -> NewJob {
-    new.freshness = Freshness::Again;
+    new.cache_mode = CacheMode::Recompute;
     new
 }
 
@@ -296,19 +296,19 @@ fn padded(text: &str) -> [u8; 32] {
 }
 
 /// The word of a job's holder, with its lease.
-pub(crate) fn word_of(job: &Job) -> Word {
-    let holder = job.hold().expect("somebody holds it");
-    Word { runner: holder.runner.clone(), lease: Some(job.lease) }
+pub(crate) fn lease_claim_of(job: &Job) -> LeaseClaim {
+    let holder = job.assignment().expect("somebody holds it");
+    LeaseClaim { runner: holder.runner.clone(), lease: Some(job.lease) }
 }
 
 /// A runner's word.
-pub(crate) fn word(name: &str, lease: Option<u64>) -> Word {
-    Word { runner: runner(name), lease: lease.map(Lease::new) }
+pub(crate) fn lease_claim(name: &str, lease: Option<u64>) -> LeaseClaim {
+    LeaseClaim { runner: runner(name), lease: lease.map(LeaseId::new) }
 }
 
 /// A heartbeat of a job's holder.
 pub(crate) fn heartbeat(job: &Job) -> Event {
-    Event::Heartbeat { word: word_of(job), progress: None }
+    Event::Heartbeat { lease_claim: lease_claim_of(job), progress: None }
 }
 
 pub(crate) fn nothing() -> Payload {

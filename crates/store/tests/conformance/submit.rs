@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pilotlight_core::job::{Cancel, Change, Event, Status};
+use pilotlight_core::job::{CancelScope, Event, Status, Transition};
 use pilotlight_store::{End, Submitted};
 
 use crate::stage::{Stage, again, at, key, new, new_of, nothing, once, with};
@@ -105,8 +105,8 @@ pub(crate) async fn an_expired_result_is_computed_again(stage: Stage) {
 
 pub(crate) async fn an_invalid_result_is_computed_again(stage: Stage) {
     let old = stage.ended("a", "42", at(5)).await;
-    let (change, job) = stage.taken(old.id, Event::Invalid, nothing(), at(6)).await;
-    assert_eq!((change, job.status(at(6))), (Change::Expired, Status::Expired));
+    let (transition, job) = stage.taken(old.id, Event::ResultInvalid, nothing(), at(6)).await;
+    assert_eq!((transition, job.status(at(6))), (Transition::Expired, Status::Expired));
     let job = stage.new_job(new("a"), at(7)).await;
     assert_eq!(stage.lookup(key("a")).await.unwrap().unwrap().job.id, job.id);
 }
@@ -122,7 +122,7 @@ pub(crate) async fn a_failure_is_remembered_for_a_while(stage: Stage) {
 
 pub(crate) async fn a_cancelled_job_is_not_remembered(stage: Stage) {
     let job = stage.new_job(new("a"), at(5)).await;
-    stage.cancel(job.id, Cancel::All, at(6)).await;
+    stage.cancel(job.id, CancelScope::AllCallers, at(6)).await;
     let next = stage.new_job(new("a"), at(7)).await;
     assert!(next.is_current);
     assert!(!stage.found(job.id).await.job.is_current);
@@ -182,17 +182,17 @@ pub(crate) async fn a_result_replaces_a_later_submission_without_a_valid_one(sta
         let old = stage.claimed(name, at(5)).await;
         let slow = stage.new_job(again(new(name)), at(6)).await;
         let slow = stage.claim(slow.id, "r", at(6)).await;
-        stage.cancel(old.id, Cancel::All, at(7)).await;
+        stage.cancel(old.id, CancelScope::AllCallers, at(7)).await;
         let ttl = with(new(name), |options| options.ttl = Some(Duration::from_millis(2)));
         let young = stage.new_job(ttl, at(8)).await;
         let young = stage.claim(young.id, "r", at(8)).await;
         assert!(young.is_current);
         match name {
             "failed" => _ = stage.fail(&young, "no", at(9)).await,
-            "cancelled" => _ = stage.cancel(young.id, Cancel::All, at(9)).await,
+            "cancelled" => _ = stage.cancel(young.id, CancelScope::AllCallers, at(9)).await,
             "invalid" => {
                 stage.complete(&young, "2", at(9)).await;
-                stage.taken(young.id, Event::Invalid, nothing(), at(9)).await;
+                stage.taken(young.id, Event::ResultInvalid, nothing(), at(9)).await;
             }
             "expired" => _ = stage.complete(&young, "2", at(9)).await,
             _ => _ = stage.delete(&[young.id]).await.unwrap(),
@@ -207,7 +207,7 @@ pub(crate) async fn a_result_replaces_a_later_submission_under_way_until_that_on
     let old = stage.claimed("a", at(5)).await;
     let slow = stage.new_job(again(new("a")), at(6)).await;
     let slow = stage.claim(slow.id, "r", at(6)).await;
-    stage.cancel(old.id, Cancel::All, at(7)).await;
+    stage.cancel(old.id, CancelScope::AllCallers, at(7)).await;
     let young = stage.claimed("a", at(8)).await;
     stage.complete(&slow, "1", at(9)).await;
     assert_eq!(stage.known(new("a"), at(10)).await.job.id, slow.id);

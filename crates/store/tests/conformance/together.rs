@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use pilotlight_core::job::Cancel;
+use pilotlight_core::job::CancelScope;
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Runner, Submitted};
 use tokio::task::JoinSet;
@@ -32,7 +32,7 @@ pub(crate) async fn a_hundred_repeated_submissions_at_once_are_one_job(stage: St
             match store.submit(once(crate::stage::again(new("a")), "k"), at(5)).await.unwrap() {
                 Submitted::New(job) => job.id,
                 Submitted::Known(found) => found.job.id,
-                Submitted::Conflict | Submitted::Full(_) => panic!("they are equal, and there is room"),
+                Submitted::Conflict | Submitted::QueueFull(_) => panic!("they are equal, and there is room"),
             }
         });
     }
@@ -53,7 +53,7 @@ pub(crate) async fn no_job_is_handed_out_twice(stage: Stage) {
             while let Some(next) =
                 store.dispatch(&[job_type("render")], &runner(&name.to_string()), at(6)).await.unwrap()
             {
-                assert_eq!(next.job.hold().unwrap().runner, runner(&name.to_string()));
+                assert_eq!(next.job.assignment().unwrap().runner, runner(&name.to_string()));
                 handed.push(next.job.id);
             }
             handed
@@ -89,12 +89,12 @@ pub(crate) async fn sums_are_right_after_many_at_once(stage: Stage) {
             store.submit(new(&name), now).await.unwrap();
             let types = [job_type("render")];
             if let Some(handed) = store.dispatch(&types, &runner("r"), now).await.unwrap() {
-                let word = crate::stage::word_of(&handed.job);
+                let lease_claim = crate::stage::lease_claim_of(&handed.job);
                 let result = crate::stage::fingerprint("42");
                 let event = match number % 3 {
-                    0 => pilotlight_core::job::Event::Complete { word, result },
-                    1 => pilotlight_core::job::Event::Fail { word, report: result },
-                    _ => pilotlight_core::job::Event::Cancel(Cancel::All),
+                    0 => pilotlight_core::job::Event::Complete { lease_claim, result },
+                    1 => pilotlight_core::job::Event::Fail { lease_claim, report: result },
+                    _ => pilotlight_core::job::Event::Cancel(CancelScope::AllCallers),
                 };
                 store.say(handed.job.id, event, crate::stage::output("42"), now).await.unwrap();
             }
@@ -117,9 +117,11 @@ pub(crate) async fn of_many_results_at_once_the_last_submissions_is_known(stage:
         for job in claimed {
             let store = stage.shared();
             runners.spawn(async move {
-                let word = crate::stage::word_of(&job);
-                let event =
-                    pilotlight_core::job::Event::Complete { word, result: crate::stage::fingerprint("42") };
+                let lease_claim = crate::stage::lease_claim_of(&job);
+                let event = pilotlight_core::job::Event::Complete {
+                    lease_claim,
+                    result: crate::stage::fingerprint("42"),
+                };
                 let said = store.say(job.id, event, crate::stage::output("42"), at(7)).await.unwrap();
                 assert!(matches!(said, pilotlight_store::Said::Taken(_)), "{said:?}");
             });

@@ -166,7 +166,7 @@ async fn a_lease_is_judged_alike_by_instances_whose_clocks_are_hours_apart() {
     let [slow, fast] = [open(&address).await, open(&address).await];
     let job = match slow.submit(new("render", 1), now_of(&*slow, -HOUR).await).await.unwrap() {
         Submitted::New(job) => job,
-        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::Full(_)) => {
+        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::QueueFull(_)) => {
             panic!("is not new: {other:?}")
         }
     };

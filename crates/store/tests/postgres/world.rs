@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Event, Fingerprint, Freshness, Job, JobId, Options, Room, Rules, Word};
+use pilotlight_core::job::{
+    CacheMode, Event, Fingerprint, Job, JobId, JobOptions, JobPolicy, LeaseClaim, QueueLimits,
+};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::postgres::Postgres;
 use pilotlight_store::{Answer, Error, Limits, NewJob, Payload, Said, Settings, Store, Submitted, Told};
@@ -30,15 +32,15 @@ pub(crate) async fn open(address: &str) -> Arc<Postgres> {
 }
 
 pub(crate) async fn try_open(address: &str) -> Result<Arc<Postgres>, Error> {
-    let rules = Rules {
+    let policy = JobPolicy {
         heartbeat_timeout: Duration::from_secs(90),
-        dispatch_within: Duration::from_secs(2),
+        start_timeout: Duration::from_secs(2),
         lost_retries: 1,
         failed_ttl: Duration::from_mins(10),
     };
     let limits = Limits { console_bytes: 1_000 };
-    let (hooked, room) = (Arc::new(HashSet::new()), Room::default());
-    Postgres::open(address, Settings { rules, hooked, limits, room }).await
+    let (hooked, queue_limits) = (Arc::new(HashSet::new()), QueueLimits::default());
+    Postgres::open(address, Settings { policy, hooked, limits, queue_limits }).await
 }
 
 pub(crate) fn at(millis: u64) -> Timestamp {
@@ -65,8 +67,8 @@ pub(crate) fn new(of: &str, number: u64) -> NewJob {
         job_type: job_type(of),
         key: CacheKey::from_bytes(key),
         input: format!("{{\"number\":{number}}}"),
-        options: Options::at(at(0)),
-        freshness: Freshness::Any,
+        options: JobOptions::default_at(at(0)),
+        cache_mode: CacheMode::Reuse,
         idempotency: None,
     }
 }
@@ -74,7 +76,7 @@ pub(crate) fn new(of: &str, number: u64) -> NewJob {
 pub(crate) async fn submit(store: &dyn Store, new: NewJob) -> Job {
     match store.submit(new, at(1)).await.unwrap() {
         Submitted::New(job) => job,
-        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::Full(_)) => {
+        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::QueueFull(_)) => {
             panic!("is not new: {other:?}")
         }
     }
@@ -82,9 +84,9 @@ pub(crate) async fn submit(store: &dyn Store, new: NewJob) -> Job {
 
 /// Its holder's result.
 pub(crate) fn complete(job: &Job) -> Event {
-    let holder = job.hold().expect("somebody holds it");
-    let word = Word { runner: holder.runner.clone(), lease: Some(job.lease) };
-    Event::Complete { word, result: Fingerprint([7; 32]) }
+    let holder = job.assignment().expect("somebody holds it");
+    let lease_claim = LeaseClaim { runner: holder.runner.clone(), lease: Some(job.lease) };
+    Event::Complete { lease_claim, result: Fingerprint([7; 32]) }
 }
 
 pub(crate) fn output(text: &str) -> Payload {
@@ -98,7 +100,7 @@ pub(crate) fn claim(name: &str) -> Event {
 pub(crate) async fn taken(store: &dyn Store, id: JobId, event: Event, payload: Payload) -> Answer {
     match store.say(id, event, payload, at(2)).await.unwrap() {
         Said::Taken(answer) => answer,
-        other @ (Said::Refused(..) | Said::ConsoleFull | Said::Unknown) => panic!("is not taken: {other:?}"),
+        other @ (Said::Rejected(..) | Said::ConsoleFull | Said::Unknown) => panic!("is not taken: {other:?}"),
     }
 }
 

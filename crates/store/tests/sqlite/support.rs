@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::{Freshness, JobId, Options, Room, Rules};
+use pilotlight_core::job::{CacheMode, JobId, JobOptions, JobPolicy, QueueLimits};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, Limits, NewJob, Settings, Store, sqlite};
 
@@ -71,15 +71,15 @@ pub(crate) fn mount(arguments: &[&str]) -> bool {
 
 pub(crate) fn open(folder: &Path) -> Result<Arc<dyn Store>, Error> {
     let settings = Settings {
-        rules: Rules {
+        policy: JobPolicy {
             heartbeat_timeout: Duration::from_secs(90),
-            dispatch_within: Duration::from_secs(2),
+            start_timeout: Duration::from_secs(2),
             lost_retries: 3,
             failed_ttl: Duration::from_secs(600),
         },
         hooked: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: 1024 * 1024 },
-        room: Room::default(),
+        queue_limits: QueueLimits::default(),
     };
     sqlite::Sqlite::open(folder, settings)
 }
@@ -95,8 +95,8 @@ pub(crate) fn new(number: u64, bytes: usize) -> NewJob {
         job_type: JobType::parse("render").unwrap(),
         key: CacheKey::from_bytes(key),
         input: "x".repeat(bytes),
-        options: Options::at(at(0)),
-        freshness: Freshness::Any,
+        options: JobOptions::default_at(at(0)),
+        cache_mode: CacheMode::Reuse,
         idempotency: None,
     }
 }

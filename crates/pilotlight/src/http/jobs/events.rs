@@ -213,12 +213,12 @@ mod tests {
 
     use pilotlight_core::cache_key::CacheKey;
     use pilotlight_core::ids::JobType;
-    use pilotlight_core::job::{Job, JobId, Lease, Options, State};
+    use pilotlight_core::job::{Job, JobId, JobOptions, LeaseId, State};
     use pilotlight_core::time::Timestamp;
     use pilotlight_store::End;
 
     fn sight(console: &str, number: u64) -> Sight {
-        let options = Options::at(Timestamp::default());
+        let options = JobOptions::default_at(Timestamp::default());
         let job = Job {
             id: JobId::from_bytes([0; 16]),
             job_type: JobType::parse("t").unwrap(),
@@ -230,8 +230,8 @@ mod tests {
             updated_at: Timestamp::default(),
             ready_at: Timestamp::default(),
             attempts: 0,
-            losses: 0,
-            lease: Lease::default(),
+            lost_attempts: 0,
+            lease: LeaseId::default(),
             state: State::Pending,
         };
         let end = Some(End { console: console.into(), ..End::default() });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::{Freshness, Options};
+use pilotlight_core::job::{CacheMode, JobOptions};
 use pilotlight_core::limits::{ID_BYTES, MAX_JOB_ATTEMPTS, MAX_JOB_BACKOFF, MAX_JOB_TTL};
 use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_store::{Idempotency, NewJob};
@@ -49,9 +49,9 @@ pub fn submission(
         key: wanted.key,
         input: wanted.input.to_owned(),
         options: options(&submit, state.jobs().now())?,
-        freshness: match Field::new("fresh", submit.fresh).flag()? {
-            Some(true) => Freshness::Again,
-            Some(false) | None => Freshness::Any,
+        cache_mode: match Field::new("fresh", submit.fresh).flag()? {
+            Some(true) => CacheMode::Recompute,
+            Some(false) | None => CacheMode::Reuse,
         },
         idempotency: idempotency(headers)?,
     })
@@ -82,12 +82,12 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn options(submit: &Submit<'_>, now: Timestamp) -> Result<Options, ApiError> {
+fn options(submit: &Submit<'_>, now: Timestamp) -> Result<JobOptions, ApiError> {
     let backoff = Field::new("retry_backoff_ms", submit.retry_backoff_ms);
     let attempts = Field::new("max_attempts", submit.max_attempts).whole(1..=u64::from(MAX_JOB_ATTEMPTS))?;
     let ttl = Field::new("ttl_ms", submit.ttl_ms).whole(1..=millis(MAX_JOB_TTL))?;
-    let usual = Options::at(now);
-    Ok(Options {
+    let usual = JobOptions::default_at(now);
+    Ok(JobOptions {
         priority: Field::new("priority", submit.priority).signed()?.unwrap_or(usual.priority),
         run_at: Field::new("run_at", submit.run_at)
             .whole(0..=EXACT)?

@@ -84,20 +84,22 @@ const fn message(status: Status) -> &'static str {
 /// How far its runner is.
 #[must_use]
 pub fn progress(job: &Job) -> Option<Progress> {
-    let State::Executing(executing) = &job.state else { return None };
-    executing.progress.map(|progress| Progress { current: progress.current, total: progress.total })
+    let State::Running(running) = &job.state else { return None };
+    running.progress.map(|progress| Progress { current: progress.current, total: progress.total })
 }
 
 /// Why a job failed.
 #[must_use]
 pub fn error(found: &Found) -> Option<String> {
-    let State::Failed { why, .. } = &found.job.state else { return None };
+    let State::Failed { reason, .. } = &found.job.state else { return None };
     let told = found.end.as_ref().and_then(|end| end.error.clone());
-    Some(match why {
+    Some(match reason {
         Failure::Error => told.unwrap_or_else(|| "the runner gave no reason".to_owned()),
         Failure::Lost => {
-            let losses = found.job.losses;
-            format!("the job was lost: its runner fell silent, for the {losses}. time; submit it again")
+            let lost_attempts = found.job.lost_attempts;
+            format!(
+                "the job was lost: its runner fell silent, for the {lost_attempts}. time; submit it again"
+            )
         }
         Failure::Cancelled => "cancelled".to_owned(),
     })

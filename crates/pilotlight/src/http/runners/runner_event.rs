@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use pilotlight_core::ids::RunnerId;
-use pilotlight_core::job::{Event, JobId, Lease, Progress, Refused, Word};
+use pilotlight_core::job::{Event, JobId, LeaseClaim, LeaseId, Progress, Rejected};
 use pilotlight_store::{Console, Payload, Said};
 use pilotlight_wire::runner::Heard;
 use serde_json::value::RawValue;
@@ -41,10 +41,13 @@ pub enum LeasePresence {
 ///
 /// # Errors
 /// The lease is no number.
-pub fn lease_claim(runner: RunnerId, lease: Option<&RawValue>) -> Result<(Word, LeasePresence), ApiError> {
-    let lease = Field::new("lease", lease).whole(1..=EXACT)?.map(Lease::new);
+pub fn lease_claim(
+    runner: RunnerId,
+    lease: Option<&RawValue>,
+) -> Result<(LeaseClaim, LeasePresence), ApiError> {
+    let lease = Field::new("lease", lease).whole(1..=EXACT)?.map(LeaseId::new);
     let lease_presence = if lease.is_some() { LeasePresence::Present } else { LeasePresence::Absent };
-    Ok((Word { runner, lease }, lease_presence))
+    Ok((LeaseClaim { runner, lease }, lease_presence))
 }
 
 /// How far the runner is.
@@ -92,10 +95,10 @@ pub async fn apply(state: &HttpState, runner_event: RunnerEvent) -> Result<Reply
     match state.jobs().say(id, event, payload).await? {
         Said::Taken(_) => Ok(accepted("it is remembered", None)),
         // Its runner does nothing wrong; it only need not go on.
-        Said::Refused(Refused::Cancelled, _) if is_heartbeat => {
+        Said::Rejected(Rejected::Cancelled, _) if is_heartbeat => {
             Ok(accepted("the job was cancelled: nobody wants it any more", Some(true)))
         }
-        Said::Refused(why, _) => Ok(rejected(lease_presence, &why.to_string())),
+        Said::Rejected(why, _) => Ok(rejected(lease_presence, &why.to_string())),
         Said::ConsoleFull => {
             let at_most = state.body_limits.console;
             let why = format!("console_append would make the console output longer than {at_most} bytes");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::hmac;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::{Freshness, JobId, Options};
+use pilotlight_core::job::{CacheMode, JobId, JobOptions};
 use pilotlight_core::limits::{
     MAX_UNCONFIGURED_WEBHOOK_AGE, MAX_WEBHOOKS_PER_TYPE, WEBHOOK_FIRST_BACKOFF, WEBHOOK_LEASE,
     WEBHOOK_TIMEOUT,
@@ -251,8 +251,8 @@ fn new_of(job_type: &str, number: u8, at: Timestamp) -> NewJob {
         job_type: JobType::parse(job_type).expect("a name"),
         key: CacheKey::from_bytes([number; 32]),
         input: "{}".into(),
-        options: Options::at(at),
-        freshness: Freshness::Any,
+        options: JobOptions::default_at(at),
+        cache_mode: CacheMode::Reuse,
         idempotency: None,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pilotlight_core::ids::JobType;
-use pilotlight_core::job::{Room, Rules};
+use pilotlight_core::job::{JobPolicy, QueueLimits};
 use pilotlight_store::postgres::Postgres;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, Settings};
@@ -74,18 +74,18 @@ impl Store {
 }
 
 fn settings(hooked: &str) -> Settings {
-    let rules = Rules {
+    let policy = JobPolicy {
         heartbeat_timeout: Duration::from_secs(90),
-        dispatch_within: Duration::from_secs(2),
+        start_timeout: Duration::from_secs(2),
         lost_retries: 3,
         failed_ttl: Duration::from_mins(10),
     };
     let hooked = HashSet::from([JobType::parse(hooked).expect("a name")]);
     Settings {
-        rules,
+        policy,
         hooked: Arc::new(hooked),
         limits: Limits { console_bytes: 1024 },
-        room: Room::default(),
+        queue_limits: QueueLimits::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Compares what the store says with what the model says: of one job after each event, of all of them now and then.
 
-use pilotlight_core::job::{Executing, Fingerprint, Hold, Job, Progress, State, Status};
+use pilotlight_core::job::{Assignment, Fingerprint, Job, Progress, Running, State, Status};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Found, Listed};
 
@@ -127,7 +127,7 @@ pub(super) fn row_of(job: &Job) -> Row {
         updated: since_began(job.updated_at),
         ready: since_began(job.ready_at),
         attempts: job.attempts,
-        losses: job.losses,
+        lost_attempts: job.lost_attempts,
         lease: job.lease.number(),
         stage: stage_of(&job.state),
     }
@@ -136,27 +136,32 @@ pub(super) fn row_of(job: &Job) -> Row {
 fn stage_of(state: &State) -> Stage {
     match state {
         State::Pending => Stage::Waiting,
-        State::Dispatching { hold, until } => Stage::Sent { by: by(hold), until: since_began(*until) },
-        State::Executing(Executing { hold, heard_at, progress, is_in_progress }) => Stage::Working {
-            by: by(hold),
-            heard: since_began(*heard_at),
+        State::Dispatching { assignment, until } => {
+            Stage::Sent { by: by(assignment), until: since_began(*until) }
+        }
+        State::Running(Running { assignment, last_seen_at, progress, is_in_progress }) => Stage::Working {
+            by: by(assignment),
+            heard: since_began(*last_seen_at),
             progress: progress.map(|Progress { current, .. }| current),
             spoke: *is_in_progress,
         },
-        State::Completed { by: hold, result, until, is_stale } => {
-            Stage::Done { by: by(hold), result: number_of(result), until: moment(*until), stale: *is_stale }
-        }
-        State::Failed { by: hold, report, why, until } => Stage::Broke {
-            by: hold.as_ref().map(by),
+        State::Completed { assignment, result, until, is_stale } => Stage::Done {
+            by: by(assignment),
+            result: number_of(result),
+            until: moment(*until),
+            stale: *is_stale,
+        },
+        State::Failed { assignment, report, reason, until } => Stage::Broke {
+            by: assignment.as_ref().map(by),
             report: report.as_ref().map(number_of),
-            why: *why,
+            reason: *reason,
             until: moment(*until),
         },
     }
 }
 
-fn by(hold: &Hold) -> model::Hold {
-    model::Hold { runner: cast::runner_number(&hold.runner), since: since_began(hold.since) }
+fn by(assignment: &Assignment) -> model::Hold {
+    model::Hold { runner: cast::runner_number(&assignment.runner), since: since_began(assignment.since) }
 }
 
 const fn number_of(fingerprint: &Fingerprint) -> u8 {

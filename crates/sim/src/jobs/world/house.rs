@@ -76,10 +76,10 @@ impl Drop for House {
 
 fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, pilotlight_store::Error> {
     let settings = pilotlight_store::Settings {
-        rules: settings.rules(),
+        policy: settings.policy(),
         hooked: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: settings.console_bytes },
-        room: settings.room,
+        queue_limits: settings.queue_limits,
     };
     Sqlite::open(folder, settings)
 }

@@ -3,7 +3,7 @@
 
 /// How much may wait for runners at once, of all types together; 0 is without bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Room {
+pub struct QueueLimits {
     /// Jobs.
     pub jobs: u64,
     /// Bytes of what they have. The job that reaches the bound is taken whole.
@@ -12,7 +12,7 @@ pub struct Room {
 
 /// What waits for runners, now or at its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Waiting {
+pub struct QueueUsage {
     /// Jobs.
     pub jobs: u64,
     /// Bytes of their parameters, and of what earlier tries left.
@@ -21,7 +21,7 @@ pub struct Waiting {
 
 /// Why no other job may wait. What waits already is not touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Full {
+pub enum QueueFull {
     /// There are as many as may be.
     #[error(
         "as many jobs wait for runners as may ({0}, jobs.max_waiting); start more runners, or submit again later"
@@ -35,7 +35,7 @@ pub enum Full {
     Bytes(u64),
 }
 
-impl Room {
+impl QueueLimits {
     /// Whether anything is bounded.
     #[must_use]
     pub const fn is_bounded(&self) -> bool {
@@ -46,12 +46,12 @@ impl Room {
     ///
     /// # Errors
     /// What there is too much of.
-    pub const fn take(&self, waiting: Waiting) -> Result<(), Full> {
-        if self.jobs > 0 && waiting.jobs >= self.jobs {
-            return Err(Full::Jobs(self.jobs));
+    pub const fn check(&self, usage: QueueUsage) -> Result<(), QueueFull> {
+        if self.jobs > 0 && usage.jobs >= self.jobs {
+            return Err(QueueFull::Jobs(self.jobs));
         }
-        if self.bytes > 0 && waiting.bytes >= self.bytes {
-            return Err(Full::Bytes(self.bytes));
+        if self.bytes > 0 && usage.bytes >= self.bytes {
+            return Err(QueueFull::Bytes(self.bytes));
         }
         Ok(())
     }
@@ -63,25 +63,32 @@ mod tests {
 
     #[test]
     fn a_job_is_taken_as_long_as_nothing_has_reached_its_bound() {
-        let (off, few, small) = (Room::default(), Room { jobs: 2, bytes: 0 }, Room { jobs: 0, bytes: 100 });
-        for (room, jobs, bytes, expected) in [
+        let (off, few, small) =
+            (QueueLimits::default(), QueueLimits { jobs: 2, bytes: 0 }, QueueLimits { jobs: 0, bytes: 100 });
+        for (limits, jobs, bytes, expected) in [
             (off, u64::MAX, u64::MAX, Ok(())),
             (few, 0, 0, Ok(())),
             (few, 1, u64::MAX, Ok(())),
-            (few, 2, 0, Err(Full::Jobs(2))),
-            (few, 3, 0, Err(Full::Jobs(2))),
+            (few, 2, 0, Err(QueueFull::Jobs(2))),
+            (few, 3, 0, Err(QueueFull::Jobs(2))),
             (small, u64::MAX, 99, Ok(())),
-            (small, 0, 100, Err(Full::Bytes(100))),
-            (Room { jobs: 2, bytes: 100 }, 2, 100, Err(Full::Jobs(2))),
-            (Room { jobs: 2, bytes: 100 }, 1, 101, Err(Full::Bytes(100))),
+            (small, 0, 100, Err(QueueFull::Bytes(100))),
+            (QueueLimits { jobs: 2, bytes: 100 }, 2, 100, Err(QueueFull::Jobs(2))),
+            (QueueLimits { jobs: 2, bytes: 100 }, 1, 101, Err(QueueFull::Bytes(100))),
         ] {
-            assert_eq!(room.take(Waiting { jobs, bytes }), expected, "{room:?}, {jobs} jobs, {bytes} bytes");
+            assert_eq!(
+                limits.check(QueueUsage { jobs, bytes }),
+                expected,
+                "{limits:?}, {jobs} jobs, {bytes} bytes"
+            );
         }
     }
 
     #[test]
     fn what_is_bounded_says_so() {
-        assert!(!Room::default().is_bounded());
-        assert!(Room { jobs: 1, bytes: 0 }.is_bounded() && Room { jobs: 0, bytes: 1 }.is_bounded());
+        assert!(!QueueLimits::default().is_bounded());
+        assert!(
+            QueueLimits { jobs: 1, bytes: 0 }.is_bounded() && QueueLimits { jobs: 0, bytes: 1 }.is_bounded()
+        );
     }
 }

@@ -6,22 +6,22 @@ use crate::time::Timestamp;
 
 /// The operator's wishes, for all jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
+pub struct JobPolicy {
     /// A job whose runner is not heard of for this long is lost.
     pub heartbeat_timeout: Duration,
     /// A dispatched job that is not started within this is given to somebody else.
-    pub dispatch_within: Duration,
+    pub start_timeout: Duration,
     /// How often a lost job is queued again.
     pub lost_retries: u32,
     /// How long a failure is remembered.
     pub failed_ttl: Duration,
 }
 
-impl Rules {
+impl JobPolicy {
     /// Runners that were not heard of since then are silent for too long, when nobody could be heard before
     /// `listening_since`: the beginning of time when none is.
     #[must_use]
-    pub fn silent_since(&self, listening_since: Timestamp, now: Timestamp) -> Timestamp {
+    pub fn heartbeat_cutoff(&self, listening_since: Timestamp, now: Timestamp) -> Timestamp {
         let since = now.before(self.heartbeat_timeout);
         if listening_since <= since { since } else { Timestamp::default() }
     }
@@ -29,7 +29,7 @@ impl Rules {
 
 /// The caller's wishes, for one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub struct JobOptions {
     /// Higher ones go first; within one, the job that was submitted first.
     pub priority: i32,
     /// Not before this; the submission's own time when the caller does not say.
@@ -42,10 +42,10 @@ pub struct Options {
     pub ttl: Option<Duration>,
 }
 
-impl Options {
+impl JobOptions {
     /// Those of a caller who wishes for nothing else: tried once, as soon as it is that time.
     #[must_use]
-    pub const fn at(run_at: Timestamp) -> Self {
+    pub const fn default_at(run_at: Timestamp) -> Self {
         Self { priority: 0, run_at, max_attempts: 1, retry_backoff: Duration::ZERO, ttl: None }
     }
 }
