@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::exit_code::{self, Code};
-use super::{completions, config, demo, explain, health, jobs, out, runner, serve, status, store, submit};
+use super::{completions, config, demo, explain, health, jobs, output, runner, serve, status, store, submit};
 use crate::app::Part;
 use crate::runner::reaper;
 
@@ -25,7 +25,7 @@ enum Command {
     /// Run the service.
     Serve {
         #[command(flatten)]
-        settings: Settings,
+        config_args: ConfigArgs,
         /// Run these parts of it only, separated by commas.
         #[arg(long, value_name = "PART", value_delimiter = ',', value_enum)]
         only: Vec<Part>,
@@ -33,7 +33,7 @@ enum Command {
     /// Print the settings in force and where each came from.
     Config {
         #[command(flatten)]
-        settings: Settings,
+        config_args: ConfigArgs,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -41,10 +41,10 @@ enum Command {
     /// Ask a running service whether it is well: exit code 0 when it says ok.
     Health {
         #[command(flatten)]
-        settings: Settings,
+        config_args: ConfigArgs,
         /// Where it listens, such as http://localhost:8080; otherwise the settings say it.
         #[arg(long)]
-        url: Option<health::Url>,
+        url: Option<health::HealthUrl>,
         /// Print what it said, which is JSON.
         #[arg(long)]
         json: bool,
@@ -89,7 +89,7 @@ enum Command {
 
 /// Where settings come from besides the environment.
 #[derive(Debug, clap::Args)]
-pub(super) struct Settings {
+pub(super) struct ConfigArgs {
     /// A TOML file; the environment overrides it. PILOTLIGHT_CONFIG names one as well.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -98,16 +98,16 @@ pub(super) struct Settings {
 /// How a command can end badly.
 pub(super) enum Failure {
     /// In this way; already told, or nobody listens.
-    Told(Code),
+    Reported(Code),
     /// Anything else.
     Other(anyhow::Error),
 }
 
 impl Failure {
     /// In this way, and this is where it is told.
-    pub(super) fn told(code: Code, why: impl Display) -> Self {
-        out::note(format_args!("pilotlight: {why}"));
-        Self::Told(code)
+    pub(super) fn report(code: Code, why: impl Display) -> Self {
+        output::note(format_args!("pilotlight: {why}"));
+        Self::Reported(code)
     }
 }
 
@@ -120,10 +120,10 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
-    exit_code::conclude(match Cli::parse().command {
-        Command::Serve { settings, only } => serve::run(&settings, &only),
-        Command::Config { settings, json } => config::run(&settings, json),
-        Command::Health { settings, url, json } => health::run(&settings, url, json),
+    exit_code::finish(match Cli::parse().command {
+        Command::Serve { config_args, only } => serve::run(&config_args, &only),
+        Command::Config { config_args, json } => config::run(&config_args, json),
+        Command::Health { config_args, url, json } => health::run(&config_args, url, json),
         Command::Runner(args) => runner::run(&args),
         Command::Reaper { control, command } => reaper::run(control, &command).map_err(Failure::from),
         Command::Submit(args) => submit::run(&args),
@@ -137,6 +137,6 @@ pub fn run() -> ExitCode {
 }
 
 /// All commands and their options.
-pub(super) fn described() -> clap::Command {
+pub(super) fn command_definition() -> clap::Command {
     Cli::command()
 }

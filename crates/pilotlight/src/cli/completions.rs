@@ -3,7 +3,7 @@
 use clap_complete::{Shell, generate};
 
 use super::command::{self, Failure};
-use super::out;
+use super::output;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +21,6 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut script = Vec::new();
-    generate(args.shell, &mut command::described(), "pilotlight", &mut script);
-    out::piece(&String::from_utf8_lossy(&script))
+    generate(args.shell, &mut command::command_definition(), "pilotlight", &mut script);
+    output::write(&String::from_utf8_lossy(&script))
 }

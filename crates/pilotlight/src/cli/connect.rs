@@ -16,14 +16,14 @@ use crate::client::{ApiKey, Client};
 use crate::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, secret_in};
 
 /// Where a service listens when nobody says otherwise.
-const USUAL_URL: &str = "http://localhost:8080";
+const DEFAULT_URL: &str = "http://localhost:8080";
 
 /// How long a command goes on asking a service that does not answer: as long as a restart takes, and some more.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY_FOR: Duration = Duration::from_secs(10);
 
 /// The service, and the key for it.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Connect {
+pub(super) struct ConnectOptions {
     /// Where the service is; PILOTLIGHT_URL says it as well. http://localhost:8080 when neither does.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -32,27 +32,27 @@ pub(super) struct Connect {
     key_file: Option<PathBuf>,
 }
 
-impl Connect {
+impl ConnectOptions {
     /// A client that goes on asking for a while where a call may be repeated.
     ///
     /// # Errors
     /// The address or the key is wrong: exit code 2, and it is told.
     pub(super) fn client(&self) -> Result<Client, Failure> {
-        let connected = self.connected();
-        let client = connected.map_err(|error| Failure::told(Code::Usage, format_args!("{error:#}")))?;
-        Ok(client.with_retry_for(PATIENCE))
+        let client = self.build_client();
+        let client = client.map_err(|error| Failure::report(Code::Usage, format_args!("{error:#}")))?;
+        Ok(client.with_retry_for(RETRY_FOR))
     }
 
     /// A client that asks once: somebody looks, and can look again.
     ///
     /// # Errors
     /// As [`Self::client`].
-    pub(super) fn client_at_once(&self) -> Result<Client, Failure> {
+    pub(super) fn client_without_retry(&self) -> Result<Client, Failure> {
         Ok(self.client()?.with_retry_for(Duration::ZERO))
     }
 
-    fn connected(&self) -> anyhow::Result<Client> {
-        let text = self.url.clone().or_else(|| variable(ENV_URL)).unwrap_or_else(|| USUAL_URL.to_owned());
+    fn build_client(&self) -> anyhow::Result<Client> {
+        let text = self.url.clone().or_else(|| variable(ENV_URL)).unwrap_or_else(|| DEFAULT_URL.to_owned());
         let url = reqwest::Url::parse(&text).ok().filter(|url| {
             matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none()
         });
@@ -62,9 +62,9 @@ impl Connect {
 
     fn key(&self) -> anyhow::Result<Option<ApiKey>> {
         let file = self.key_file.clone().or_else(|| variable(ENV_KEY_FILE).map(PathBuf::from));
-        let said = variable(ENV_KEY).filter(|_| self.key_file.is_none());
-        let text = match (said, file) {
-            (Some(said), _) => said,
+        let variable_key = variable(ENV_KEY).filter(|_| self.key_file.is_none());
+        let text = match (variable_key, file) {
+            (Some(variable_key), _) => variable_key,
             (None, Some(file)) => {
                 let read = secret_in(&file).map_err(anyhow::Error::msg);
                 read.with_context(|| format!("failed to read the key from {}", file.display()))?

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::command::Failure;
 use super::exit_code::Code;
-use super::out;
+use super::output;
 use crate::app::{self, App, Part};
 use crate::client::Client;
 use crate::config::{Config, Server};
@@ -47,7 +47,7 @@ enum Scene {
 
 /// What came of the scenes that were played.
 #[derive(Debug, Default, Serialize)]
-struct Played {
+struct DemoReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     jobs: Option<jobs::report::Report>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,44 +55,47 @@ struct Played {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let is_played = |scene| args.scene.is_none_or(|only| only == scene);
-    let mut played = Played::default();
-    if is_played(Scene::Jobs) {
-        introduce(args, "A runner and a hundred callers; the job is to find a prime.\n");
-        let report = show(args, play_jobs()?)?;
+    let is_selected = |scene| args.scene.is_none_or(|only| only == scene);
+    let mut played = DemoReport::default();
+    if is_selected(Scene::Jobs) {
+        print_intro(args, "A runner and a hundred callers; the job is to find a prime.\n");
+        let report = print_report(args, run_jobs_scene()?)?;
         played.jobs = Some(report);
     }
-    if is_played(Scene::WarmStart) {
+    if is_selected(Scene::WarmStart) {
         let runs = args.runs;
-        introduce(args, &format!("Runners of three deployments wait, four supervisors offer {runs} runs.\n"));
-        let report = show(args, play_warm_starts(runs)?)?;
+        print_intro(
+            args,
+            &format!("Runners of three deployments wait, four supervisors offer {runs} runs.\n"),
+        );
+        let report = print_report(args, run_warm_start_scene(runs)?)?;
         played.warm_start = Some(report);
     }
     if args.json {
-        out::json(&played)?;
+        output::json(&played)?;
     }
     Ok(check(&played)?)
 }
 
-fn introduce(args: &Args, text: &str) {
+fn print_intro(args: &Args, text: &str) {
     if !args.json {
-        out::note(text);
+        output::note(text);
     }
 }
 
-fn show<T: ToString>(args: &Args, report: T) -> Result<T, Failure> {
+fn print_report<T: ToString>(args: &Args, report: T) -> Result<T, Failure> {
     if !args.json {
-        out::line(report.to_string())?;
+        output::line(report.to_string())?;
     }
     Ok(report)
 }
 
-fn play_jobs() -> Result<jobs::report::Report, Failure> {
+fn run_jobs_scene() -> Result<jobs::report::Report, Failure> {
     let folder =
         jobs::Folder::new().context("failed to make a folder for temporary files (TMPDIR says where)")?;
     let server = Server { data_dir: folder.path().join("store"), ..server() };
     let config = Config { server, ..Config::default() };
-    Runtime::new()?.block_on(on_stage(&config, Part::Jobs, async |service| {
+    Runtime::new()?.block_on(with_service(&config, Part::Jobs, async |service| {
         let url = format!("http://{service}").parse().context("failed to write an address")?;
         let client = Client::new(app::web()?, url, None)?;
         let stage = jobs::scene::Stage { client: &client, folder: folder.path() };
@@ -100,9 +103,9 @@ fn play_jobs() -> Result<jobs::report::Report, Failure> {
     }))
 }
 
-fn play_warm_starts(runs: u32) -> Result<warm_start::report::Report, Failure> {
+fn run_warm_start_scene(runs: u32) -> Result<warm_start::report::Report, Failure> {
     let config = Config { server: server(), ..Config::default() };
-    Runtime::new()?.block_on(on_stage(&config, Part::WarmStart, async |service| {
+    Runtime::new()?.block_on(with_service(&config, Part::WarmStart, async |service| {
         warm_start::scene::play(service, runs).await.context("failed to play the scene of warm starts")
     }))
 }
@@ -112,7 +115,7 @@ fn server() -> Server {
 }
 
 /// Ctrl-C ends a scene as its own end does.
-async fn on_stage<T>(
+async fn with_service<T>(
     config: &Config,
     part: Part,
     play: impl AsyncFnOnce(SocketAddr) -> anyhow::Result<T>,
@@ -121,15 +124,15 @@ async fn on_stage<T>(
     let app = App::start(config, Some(&[part, Part::Dashboard])).await?;
     let played = tokio::select! {
         played = play(app.address()) => played.map_err(Failure::from),
-        () = signals.next() => Err(Failure::Told(Code::Interrupted)),
+        () = signals.next() => Err(Failure::Reported(Code::Interrupted)),
     };
     app.stop().await;
     played
 }
 
-fn check(played: &Played) -> anyhow::Result<()> {
-    let broken = played.jobs.as_ref().map(jobs::report::Report::broken).unwrap_or_default();
-    ensure!(broken.is_empty(), "{}", broken.join("; "));
+fn check(played: &DemoReport) -> anyhow::Result<()> {
+    let violations = played.jobs.as_ref().map(jobs::report::Report::broken).unwrap_or_default();
+    ensure!(violations.is_empty(), "{}", violations.join("; "));
     let lost = played.warm_start.as_ref().map_or(0, |report| report.lost + report.twice);
     ensure!(lost == 0, "{lost} runs were lost or received twice");
     Ok(())

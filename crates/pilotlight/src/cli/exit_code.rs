@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use super::command::Failure;
-use super::out;
+use super::output;
 use crate::client::{self, Reason};
 
 /// How a command ended.
@@ -34,11 +34,11 @@ pub(super) enum Code {
 
 /// A row of the table.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct CodeInfo {
     pub(super) number: u8,
     /// One word, which `explain` takes as well.
     pub(super) name: &'static str,
-    pub(super) means: &'static str,
+    pub(super) meaning: &'static str,
     pub(super) advice: &'static str,
 }
 
@@ -57,8 +57,8 @@ impl Code {
         Self::Closed,
     ];
 
-    pub(super) const fn row(self) -> Row {
-        let (number, name, means, advice) = match self {
+    pub(super) const fn info(self) -> CodeInfo {
+        let (number, name, meaning, advice) = match self {
             Self::Done => (
                 0,
                 "done",
@@ -128,19 +128,19 @@ impl Code {
                 "Nothing.",
             ),
         };
-        Row { number, name, means, advice }
+        CodeInfo { number, name, meaning, advice }
     }
 
     /// By its number or its name.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| {
-            let row = code.row();
-            row.name == text || text.parse() == Ok(row.number)
+            let info = code.info();
+            info.name == text || text.parse() == Ok(info.number)
         })
     }
 
     /// What a call of the service that came to nothing ends with.
-    fn of_call(failure: &client::Failure) -> Self {
+    fn for_client_failure(failure: &client::Failure) -> Self {
         match failure.reason {
             Reason::Unreachable(_) | Reason::NoResponse(_) | Reason::InvalidResponse(_) => Self::Unreachable,
             Reason::TooLarge => Self::Failed,
@@ -154,22 +154,22 @@ impl Code {
 }
 
 /// Tells people what is left to tell, and turns the end of a command into what the process ends with.
-pub(super) fn conclude(ended: Result<(), Failure>) -> ExitCode {
+pub(super) fn finish(ended: Result<(), Failure>) -> ExitCode {
     let code = match ended {
         Ok(()) => Code::Done,
-        Err(Failure::Told(code)) => code,
+        Err(Failure::Reported(code)) => code,
         Err(Failure::Other(error)) => match error.downcast_ref::<client::Failure>() {
             Some(failure) => {
-                out::note(format_args!("pilotlight: failed to {failure}"));
-                Code::of_call(failure)
+                output::note(format_args!("pilotlight: failed to {failure}"));
+                Code::for_client_failure(failure)
             }
             None => {
-                out::note(format_args!("pilotlight: {error:#}"));
+                output::note(format_args!("pilotlight: {error:#}"));
                 Code::Failed
             }
         },
     };
-    ExitCode::from(code.row().number)
+    ExitCode::from(code.info().number)
 }
 
 #[cfg(test)]
@@ -179,9 +179,9 @@ mod tests {
     #[test]
     fn every_code_is_known_by_its_number_and_by_its_name() {
         for code in Code::ALL {
-            let row = code.row();
-            assert_eq!(Code::parse(row.name), Some(code));
-            assert_eq!(Code::parse(&row.number.to_string()), Some(code));
+            let info = code.info();
+            assert_eq!(Code::parse(info.name), Some(code));
+            assert_eq!(Code::parse(&info.number.to_string()), Some(code));
         }
         for wrong in ["", "8", "-1", "Done", "256"] {
             assert_eq!(Code::parse(wrong), None, "{wrong}");
@@ -190,6 +190,6 @@ mod tests {
 
     #[test]
     fn numbers_grow_and_none_is_there_twice() {
-        assert!(Code::ALL.is_sorted_by(|one, next| one.row().number < next.row().number));
+        assert!(Code::ALL.is_sorted_by(|one, next| one.info().number < next.info().number));
     }
 }

@@ -4,14 +4,14 @@ use console::style;
 use serde_json::json;
 
 use super::command::Failure;
-use super::exit_code::{Code, Row};
-use super::out;
+use super::exit_code::{Code, CodeInfo};
+use super::output;
 
 /// Which code, and how it is told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A number or a name; all of them when missing.
-    #[arg(value_name = "CODE", value_parser = code)]
+    #[arg(value_name = "CODE", value_parser = parse_code)]
     code: Option<Code>,
     /// Print JSON.
     #[arg(long)]
@@ -19,28 +19,28 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let rows: Vec<Row> = match args.code {
-        Some(code) => vec![code.row()],
-        None => Code::ALL.map(Code::row).into(),
+    let infos: Vec<CodeInfo> = match args.code {
+        Some(code) => vec![code.info()],
+        None => Code::ALL.map(Code::info).into(),
     };
     if args.json {
-        let told = rows.iter().map(|Row { number, name, means, advice }| {
-            json!({ "code": number, "name": name, "means": means, "advice": advice })
+        let entries = infos.iter().map(|CodeInfo { number, name, meaning, advice }| {
+            json!({ "code": number, "name": name, "means": meaning, "advice": advice })
         });
-        return out::json(&told.collect::<Vec<_>>());
+        return output::json(&entries.collect::<Vec<_>>());
     }
-    let paragraphs: Vec<_> = rows.iter().map(paragraph).collect();
-    out::line(paragraphs.join("\n\n"))
+    let paragraphs: Vec<_> = infos.iter().map(paragraph).collect();
+    output::line(paragraphs.join("\n\n"))
 }
 
-fn paragraph(Row { number, name, means, advice }: &Row) -> String {
+fn paragraph(CodeInfo { number, name, meaning, advice }: &CodeInfo) -> String {
     let title = style(format!("{number} {name}")).bold();
-    format!("{title}\n  {means}\n  {}: {advice}", style("What to do").dim())
+    format!("{title}\n  {meaning}\n  {}: {advice}", style("What to do").dim())
 }
 
-fn code(text: &str) -> Result<Code, String> {
+fn parse_code(text: &str) -> Result<Code, String> {
     Code::parse(text).ok_or_else(|| {
-        let known = Code::ALL.map(|code| format!("{} ({})", code.row().number, code.row().name));
+        let known = Code::ALL.map(|code| format!("{} ({})", code.info().number, code.info().name));
         format!("no command ends with it; the codes are {}", known.join(", "))
     })
 }

@@ -12,25 +12,25 @@ use pilotlight_wire::warm_start::Health;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::command::{Failure, Settings};
+use super::command::{ConfigArgs, Failure};
 use super::config;
 use super::exit_code::Code;
-use super::out;
+use super::output;
 use crate::config::Server;
 use crate::net::insecure_tls;
 
 /// All of it: finding the name's address, connecting, and the answer.
-const WITHIN: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Bytes of an answer, head and body; the service's own is under 1 KiB.
-const ANSWER_BYTES: u64 = 64 * 1024;
+const MAX_RESPONSE_BYTES: u64 = 64 * 1024;
 
 /// Headers of an answer; the service sends three.
-const HEADERS: usize = 32;
+const MAX_HEADERS: usize = 32;
 
 /// Where a service is asked: `http://host:port`, or `https`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Url {
+pub(super) struct HealthUrl {
     scheme: Scheme,
     /// A name or an address; an IPv6 address without its brackets.
     host: String,
@@ -44,33 +44,33 @@ enum Scheme {
 }
 
 /// What the service said.
-struct Answer {
+struct HealthResponse {
     status: u16,
     body: String,
 }
 
 /// Asks and prints. Anything but a service that says `ok` is a failure.
-pub(super) fn run(settings: &Settings, url: Option<Url>, json: bool) -> Result<(), Failure> {
+pub(super) fn run(config_args: &ConfigArgs, url: Option<HealthUrl>, json: bool) -> Result<(), Failure> {
     let url = match url {
         Some(url) => url,
-        None => where_it_listens(&config::load(settings)?.config.server)?,
+        None => listen_url(&config::load(config_args)?.config.server)?,
     };
-    let answer = answer_within(&url)?;
-    if json && !answer.body.is_empty() {
-        out::line(answer.body.trim_end())?;
+    let response = fetch_with_timeout(&url)?;
+    if json && !response.body.is_empty() {
+        output::line(response.body.trim_end())?;
     }
-    let health = answer.health().with_context(|| format!("failed to understand {url}/health"))?;
+    let health = response.health().with_context(|| format!("failed to understand {url}/health"))?;
     if health.status != "ok" {
         return Err(anyhow::anyhow!("{url}/health says {}", health.status).into());
     }
-    if json { Ok(()) } else { out::line(line(&health)) }
+    if json { Ok(()) } else { output::line(line(&health)) }
 }
 
 /// Every interface includes loopback, and from there the service is always asked.
-fn where_it_listens(server: &Server) -> Result<Url, Failure> {
+fn listen_url(server: &Server) -> Result<HealthUrl, Failure> {
     if server.port == 0 {
         let why = "failed to know the port: server.port is 0 (any free one); name it with --url";
-        return Err(Failure::told(Code::Usage, why));
+        return Err(Failure::report(Code::Usage, why));
     }
     let host = match server.host {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
@@ -78,41 +78,44 @@ fn where_it_listens(server: &Server) -> Result<Url, Failure> {
         host @ (IpAddr::V4(_) | IpAddr::V6(_)) => host,
     };
     let scheme = if server.tls_cert.is_some() { Scheme::Https } else { Scheme::Http };
-    Ok(Url { scheme, host: host.to_string(), port: server.port })
+    Ok(HealthUrl { scheme, host: host.to_string(), port: server.port })
 }
 
-fn answer_within(url: &Url) -> anyhow::Result<Answer> {
+fn fetch_with_timeout(url: &HealthUrl) -> anyhow::Result<HealthResponse> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let asked = runtime.block_on(async { tokio::time::timeout(WITHIN, ask(url)).await });
+    let fetched = runtime.block_on(async { tokio::time::timeout(TIMEOUT, fetch(url)).await });
     // A name that is still looked up is not waited for.
     runtime.shutdown_background();
-    let answer =
-        asked.with_context(|| format!("{url}/health gave no answer within {} s", WITHIN.as_secs()))?;
-    answer.with_context(|| format!("failed to ask {url}/health"))
+    let response =
+        fetched.with_context(|| format!("{url}/health gave no answer within {} s", TIMEOUT.as_secs()))?;
+    response.with_context(|| format!("failed to ask {url}/health"))
 }
 
-async fn ask(url: &Url) -> anyhow::Result<Answer> {
+async fn fetch(url: &HealthUrl) -> anyhow::Result<HealthResponse> {
     let stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
     match url.scheme {
-        Scheme::Http => ask_on(stream, url).await,
+        Scheme::Http => fetch_on(stream, url).await,
         // Who answers is not the question, and nothing secret is sent.
-        Scheme::Https => ask_on(insecure_tls::connect(stream, &url.host).await?, url).await,
+        Scheme::Https => fetch_on(insecure_tls::connect(stream, &url.host).await?, url).await,
     }
 }
 
-async fn ask_on(mut connection: impl AsyncRead + AsyncWrite + Unpin, url: &Url) -> anyhow::Result<Answer> {
+async fn fetch_on(
+    mut connection: impl AsyncRead + AsyncWrite + Unpin,
+    url: &HealthUrl,
+) -> anyhow::Result<HealthResponse> {
     let request = format!(
         "GET /health HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\nconnection: close\r\n\r\n",
         url.authority()
     );
     connection.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();
-    let read = connection.take(ANSWER_BYTES).read_to_end(&mut bytes).await;
+    let read = connection.take(MAX_RESPONSE_BYTES).read_to_end(&mut bytes).await;
     // Some services close a sealed connection without the word that it ends.
     if bytes.is_empty() {
         read?;
     }
-    Answer::parse(&bytes)
+    HealthResponse::parse(&bytes)
 }
 
 fn line(health: &Health) -> String {
@@ -127,11 +130,11 @@ fn line(health: &Health) -> String {
     )
 }
 
-impl Answer {
+impl HealthResponse {
     /// The request asked for a close, so the body ends where the bytes end.
     fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
         ensure!(!bytes.is_empty(), "the connection was closed without an answer");
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut head = httparse::Response::new(&mut headers);
         let httparse::Status::Complete(length) = head.parse(bytes).context("this is not HTTP")? else {
             bail!("the answer broke off");
@@ -147,14 +150,14 @@ impl Answer {
     }
 }
 
-impl Url {
+impl HealthUrl {
     fn authority(&self) -> String {
         let Self { scheme: _, host, port } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 }
 
-impl std::fmt::Display for Url {
+impl std::fmt::Display for HealthUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scheme = match self.scheme {
             Scheme::Http => "http",
@@ -164,7 +167,7 @@ impl std::fmt::Display for Url {
     }
 }
 
-impl FromStr for Url {
+impl FromStr for HealthUrl {
     type Err = String;
 
     /// `http://host[:port]` or `https`, with or without `/health` behind it.
@@ -182,11 +185,11 @@ impl FromStr for Url {
         }
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(expected)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let usual_port = match scheme {
+        let default_port = match scheme {
             Scheme::Http => 80,
             Scheme::Https => 443,
         };
-        let port = uri.port_u16().unwrap_or(usual_port);
+        let port = uri.port_u16().unwrap_or(default_port);
         Ok(Self { scheme, host, port })
     }
 }
@@ -196,7 +199,7 @@ mod tests {
     use super::*;
 
     fn url(text: &str) -> Result<String, String> {
-        text.parse::<Url>().map(|url| url.to_string())
+        text.parse::<HealthUrl>().map(|url| url.to_string())
     }
 
     #[test]
@@ -219,27 +222,29 @@ mod tests {
 
     #[test]
     fn a_service_on_every_interface_is_asked_on_loopback() {
-        for (host, asked) in [
+        for (host, fetched) in [
             ("0.0.0.0", "http://127.0.0.1:8080"),
             ("::", "http://[::1]:8080"),
             ("127.0.0.1", "http://127.0.0.1:8080"),
             ("10.1.2.3", "http://10.1.2.3:8080"),
         ] {
             let server = Server { host: host.parse().unwrap(), port: 8080, ..Server::default() };
-            assert_eq!(where_it_listens(&server).ok().map(|url| url.to_string()).as_deref(), Some(asked));
+            assert_eq!(listen_url(&server).ok().map(|url| url.to_string()).as_deref(), Some(fetched));
         }
-        assert!(where_it_listens(&Server { port: 0, ..Server::default() }).is_err(), "any free port");
+        assert!(listen_url(&Server { port: 0, ..Server::default() }).is_err(), "any free port");
     }
 
     #[test]
     fn only_a_whole_answer_of_the_service_is_its_health() {
         let body = r#"{"status":"ok","waitingRunners":1,"deployments":1,"executingRunners":0,"connections":2,
             "ack":"kernel","version":"1.0.0","uptimeMs":5000,"later":true}"#;
-        let health = |answer: &str| Answer::parse(answer.as_bytes()).and_then(|answer| answer.health());
+        let health = |response: &str| {
+            HealthResponse::parse(response.as_bytes()).and_then(|response| response.health())
+        };
         let good = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{body}");
-        let said = health(&good).expect("fields may be added");
+        let parsed = health(&good).expect("fields may be added");
         assert_eq!(
-            line(&said),
+            line(&parsed),
             "ok: 1 runners wait, 0 execute, 2 connections, acknowledgement kernel, version 1.0.0, up 5 s"
         );
         for wrong in [

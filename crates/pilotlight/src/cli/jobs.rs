@@ -2,8 +2,8 @@
 
 mod cancel;
 mod delete;
+mod job_id;
 mod list;
-mod named;
 mod retry;
 mod show;
 mod tail;
@@ -11,7 +11,7 @@ mod tail;
 use clap::Subcommand;
 
 use super::command::Failure;
-use super::connect::Connect;
+use super::connect::ConnectOptions;
 
 /// What is done with jobs.
 #[derive(Debug, Subcommand)]
@@ -19,11 +19,11 @@ pub(super) enum Task {
     /// List jobs, the newest first.
     List(list::Args),
     /// Show all that is known of a job.
-    Show(One),
+    Show(JobArgs),
     /// Follow a job: what it writes goes to stdout until it ends. Exit code 1 when it fails.
     Tail(tail::Args),
     /// Cancel a job: one caller wants it no more; when it was the last one, the job ends.
-    Cancel(One),
+    Cancel(JobArgs),
     /// Compute a job once more, as it was asked for.
     #[command(long_about = retry::ABOUT)]
     Retry(Box<retry::Args>),
@@ -33,7 +33,7 @@ pub(super) enum Task {
 
 /// One job of one service, and how it is told.
 #[derive(Debug, clap::Args)]
-pub(super) struct One {
+pub(super) struct JobArgs {
     /// The job's id, or its beginning where no other job of the newest 1,000 begins like it.
     #[arg(value_name = "ID")]
     id: String,
@@ -41,15 +41,15 @@ pub(super) struct One {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connect: Connect,
+    connect: ConnectOptions,
 }
 
 pub(super) fn run(task: &Task) -> Result<(), Failure> {
     match task {
         Task::List(args) => list::run(args),
-        Task::Show(one) => show::run(one),
+        Task::Show(job_args) => show::run(job_args),
         Task::Tail(args) => tail::run(args),
-        Task::Cancel(one) => cancel::run(one),
+        Task::Cancel(job_args) => cancel::run(job_args),
         Task::Retry(args) => retry::run(args),
         Task::Delete(args) => delete::run(args),
     }

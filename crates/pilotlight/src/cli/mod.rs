@@ -3,7 +3,7 @@
 mod command;
 mod connect;
 mod exit_code;
-mod out;
+mod output;
 
 pub mod config;
 pub mod demo;
@@ -12,12 +12,12 @@ mod runner;
 pub mod serve;
 mod store;
 
-mod following;
-mod moment;
-mod screen;
-mod shown;
-mod submitting;
-mod wishes;
+mod datetime;
+mod follow;
+mod format;
+mod progress_view;
+mod submit_and_wait;
+mod submit_options;
 
 mod jobs;
 mod status;

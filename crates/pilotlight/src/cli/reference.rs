@@ -5,30 +5,30 @@ use std::fmt::Write;
 
 use clap::{Arg, ArgAction, Command};
 
-use super::command::described;
-use super::exit_code::{Code, Row};
+use super::command::command_definition;
+use super::exit_code::{Code, CodeInfo};
 
 fn reference() -> String {
     let mut text = String::from("## Exit codes\n\n| Code | Name | Means | What to do |\n|---|---|---|---|\n");
-    for Row { number, name, means, advice } in Code::ALL.map(Code::row) {
-        _ = writeln!(text, "| {number} | `{name}` | {means} | {advice} |");
+    for CodeInfo { number, name, meaning, advice } in Code::ALL.map(Code::info) {
+        _ = writeln!(text, "| {number} | `{name}` | {meaning} | {advice} |");
     }
-    let mut all = described();
+    let mut all = command_definition();
     all.build();
-    for command in shown(&all) {
+    for command in visible_subcommands(&all) {
         section(command, "pilotlight", &mut text);
     }
     text
 }
 
-fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+fn visible_subcommands(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
 }
 
 fn section(command: &Command, before: &str, text: &mut String) {
     let name = format!("{before} {}", command.get_name());
     if command.has_subcommands() {
-        for task in shown(command) {
+        for task in visible_subcommands(command) {
             section(task, &name, text);
         }
         return;
@@ -56,8 +56,8 @@ fn usage(command: &Command, name: &str) -> String {
 }
 
 fn arguments(command: &Command, text: &mut String) {
-    let is_told = |arg: &&Arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version");
-    let rows: String = command.get_arguments().filter(is_told).map(row).collect();
+    let is_visible = |arg: &&Arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version");
+    let rows: String = command.get_arguments().filter(is_visible).map(row).collect();
     if !rows.is_empty() {
         _ = write!(text, "\n| Option | What it is |\n|---|---|\n{rows}");
     }
@@ -80,9 +80,9 @@ fn row(arg: &Arg) -> String {
 }
 
 fn choices(arg: &Arg) -> String {
-    let known = arg.get_possible_values();
+    let values = arg.get_possible_values();
     let names: Vec<_> =
-        known.iter().filter(|one| !one.is_hide_set()).map(|one| format!("`{}`", one.get_name())).collect();
+        values.iter().filter(|one| !one.is_hide_set()).map(|one| format!("`{}`", one.get_name())).collect();
     // Flags have these two.
     if names.is_empty() || matches!(arg.get_action(), ArgAction::SetTrue) {
         return String::new();
@@ -114,5 +114,5 @@ fn the_documentation_holds_every_command_and_every_exit_code() {
 
 #[test]
 fn the_commands_are_well_formed() {
-    described().debug_assert();
+    command_definition().debug_assert();
 }

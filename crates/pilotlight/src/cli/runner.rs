@@ -14,9 +14,9 @@ use pilotlight_core::limits::MAX_TYPES_PER_POLL;
 use tokio::runtime::Runtime;
 
 use super::command::Failure;
-use super::connect::Connect;
+use super::connect::ConnectOptions;
 use super::exit_code::Code;
-use super::out;
+use super::output;
 use crate::client::Client;
 use crate::config::{Log, duration, size};
 use crate::runner::{JobCommand, ProcessMode, Runner, Settings};
@@ -25,7 +25,7 @@ use crate::telemetry::logs;
 
 /// What is in the environment of a command without being asked for: what programs need to find each other and to write
 /// text.
-const USUAL: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];
+const DEFAULT_VARIABLES: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];
 
 pub(super) const ABOUT: &str = "\
 Execute jobs: one command for each type of them.
@@ -55,7 +55,7 @@ With --keep a command is started once and reads one line of JSON for each job, w
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    connect: Connect,
+    connect: ConnectOptions,
     /// A type of jobs and the command that does them; may be repeated.
     #[arg(long = "type", value_name = "NAME=COMMAND", required = true, value_parser = job_command)]
     commands: Vec<JobCommand>,
@@ -97,7 +97,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = args.connect.client()?;
-    let settings = args.settings().map_err(|error| Failure::told(Code::Usage, format_args!("{error:#}")))?;
+    let settings =
+        args.settings().map_err(|error| Failure::report(Code::Usage, format_args!("{error:#}")))?;
     logs::start(&Log::default());
     let runtime = Runtime::new()?;
     let ended = runtime.block_on(work(settings, client, args.grace));
@@ -119,7 +120,7 @@ async fn work(settings: Settings, client: Client, grace: Duration) -> Result<(),
         runner = Runner::start(settings, client) => runner?,
         () = signals.next() => return Ok(()),
     };
-    out::line(line)?;
+    output::line(line)?;
     signals.next().await;
     tracing::info!("finishing what is under way");
     tokio::select! {
@@ -131,21 +132,21 @@ async fn work(settings: Settings, client: Client, grace: Duration) -> Result<(),
 
 impl Args {
     fn settings(&self) -> anyhow::Result<Settings> {
-        let many = self.commands.len();
+        let count = self.commands.len();
         ensure!(
-            many <= MAX_TYPES_PER_POLL,
-            "--type is there {many} times; a runner has at most {MAX_TYPES_PER_POLL}"
+            count <= MAX_TYPES_PER_POLL,
+            "--type is there {count} times; a runner has at most {MAX_TYPES_PER_POLL}"
         );
         for (number, job_command) in self.commands.iter().enumerate() {
-            let is_twice = self.commands[..number].iter().any(|other| other.name == job_command.name);
-            ensure!(!is_twice, "--type {} is there twice", job_command.name);
+            let is_duplicate = self.commands[..number].iter().any(|other| other.name == job_command.name);
+            ensure!(!is_duplicate, "--type {} is there twice", job_command.name);
         }
-        let found = |job_command: &JobCommand| {
-            Ok(JobCommand { program: found(&job_command.program)?, ..job_command.clone() })
+        let find_program = |job_command: &JobCommand| {
+            Ok(JobCommand { program: find_program(&job_command.program)?, ..job_command.clone() })
         };
         Ok(Settings {
-            name: self.name.clone().unwrap_or_else(machine),
-            commands: self.commands.iter().map(found).collect::<anyhow::Result<_>>()?,
+            name: self.name.clone().unwrap_or_else(host_name),
+            commands: self.commands.iter().map(find_program).collect::<anyhow::Result<_>>()?,
             workers: self.slots.into(),
             timeout: self.timeout.filter(|time| !time.is_zero()),
             kill_after: self.kill_after,
@@ -165,14 +166,15 @@ impl Args {
     }
 
     fn environment(&self) -> anyhow::Result<Vec<(OsString, OsString)>> {
-        let usual = USUAL.iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?)));
-        let mut variables: Vec<_> = usual.collect();
-        for said in &self.environment {
-            let (name, value) = match said.split_once('=') {
+        let default_variables =
+            DEFAULT_VARIABLES.iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?)));
+        let mut variables: Vec<_> = default_variables.collect();
+        for variable in &self.environment {
+            let (name, value) = match variable.split_once('=') {
                 Some((name, value)) => (name, OsString::from(value)),
                 None => (
-                    said.as_str(),
-                    env::var_os(said).with_context(|| format!("--env {said} is not set here"))?,
+                    variable.as_str(),
+                    env::var_os(variable).with_context(|| format!("--env {variable} is not set here"))?,
                 ),
             };
             ensure!(!name.is_empty(), "--env has no name before its =");
@@ -200,7 +202,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// Where the program lies: as a path, or in PATH.
-fn found(program: &Path) -> anyhow::Result<PathBuf> {
+fn find_program(program: &Path) -> anyhow::Result<PathBuf> {
     let shown = program.display();
     if program.components().count() > 1 {
         ensure!(program.exists(), "there is no {shown}");
@@ -218,7 +220,7 @@ fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
 }
 
-fn machine() -> String {
+fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
     name.or_else(|| env::var("HOSTNAME").ok()).unwrap_or_else(|| "runner".to_owned())
@@ -241,9 +243,9 @@ mod tests {
 
     #[test]
     fn a_program_is_found_as_a_shell_would() {
-        assert!(found(Path::new("sh")).unwrap().is_absolute());
+        assert!(find_program(Path::new("sh")).unwrap().is_absolute());
         for wrong in ["./no-such-program", "no-such-program-anywhere", "/"] {
-            assert!(found(Path::new(wrong)).is_err(), "{wrong}");
+            assert!(find_program(Path::new(wrong)).is_err(), "{wrong}");
         }
     }
 }

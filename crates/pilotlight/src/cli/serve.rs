@@ -3,7 +3,7 @@
 
 use tokio::runtime::Builder;
 
-use super::command::{Failure, Settings};
+use super::command::{ConfigArgs, Failure};
 use super::config;
 use crate::app::{App, Part};
 use crate::config::Config;
@@ -11,8 +11,8 @@ use crate::memory;
 use crate::shutdown::Signals;
 use crate::telemetry::logs;
 
-pub(super) fn run(settings: &Settings, only: &[Part]) -> Result<(), Failure> {
-    let loaded = config::load(settings)?;
+pub(super) fn run(config_args: &ConfigArgs, only: &[Part]) -> Result<(), Failure> {
+    let loaded = config::load(config_args)?;
     logs::start(&loaded.config.log);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

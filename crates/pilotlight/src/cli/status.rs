@@ -11,10 +11,10 @@ use serde_json::{Value as Json, json};
 use tokio::time::sleep;
 
 use super::command::Failure;
-use super::connect::{Connect, block_on};
+use super::connect::{ConnectOptions, block_on};
 use super::exit_code::Code;
-use super::wishes::duration;
-use super::{moment, out, shown};
+use super::submit_options::duration;
+use super::{datetime, format, output};
 use crate::client::{self, Client};
 use crate::shutdown::Signals;
 
@@ -29,62 +29,62 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connect: Connect,
+    connect: ConnectOptions,
 }
 
 /// What the service said.
-struct Seen {
+struct ServiceStatus {
     address: String,
     health: Health,
     /// Why they are not known, where they are not.
     stats: Result<Stats, client::Failure>,
     /// How long its store took to count.
-    counted_in: Duration,
+    count_time: Duration,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let client = args.connect.client_at_once()?;
+    let client = args.connect.client_without_retry()?;
     let Some(every) = args.watch else {
-        return block_on(async { tell(&Seen::now(&client).await?, args.json) });
+        return block_on(async { print(&ServiceStatus::fetch(&client).await?, args.json) });
     };
     block_on(async {
         let mut signals = Signals::listen()?;
         tokio::select! {
             failed = watch(&client, every, args.json) => failed,
-            () = signals.next() => Err(Failure::Told(Code::Interrupted)),
+            () = signals.next() => Err(Failure::Reported(Code::Interrupted)),
         }
     })
 }
 
 async fn watch(client: &Client, every: Duration, json: bool) -> Result<(), Failure> {
     loop {
-        let seen = Seen::now(client).await?;
+        let service_status = ServiceStatus::fetch(client).await?;
         if stdout().is_terminal() && !json {
-            out::piece(CLEARED)?;
+            output::write(CLEAR_SCREEN)?;
         }
-        tell(&seen, json)?;
+        print(&service_status, json)?;
         sleep(every).await;
     }
 }
 
 /// The cursor at the top, and nothing below it.
-const CLEARED: &str = "\x1b[H\x1b[2J";
+const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J";
 
 fn interval(text: &str) -> Result<Duration, String> {
     let every = duration(text)?;
     if every < Duration::from_millis(100) { Err("expected 100ms or more".to_owned()) } else { Ok(every) }
 }
 
-fn tell(seen: &Seen, json: bool) -> Result<(), Failure> {
-    if json { out::json(&seen.json()) } else { out::line(seen.screen()) }
+fn print(service_status: &ServiceStatus, json: bool) -> Result<(), Failure> {
+    if json { output::json(&service_status.json()) } else { output::line(service_status.screen()) }
 }
 
-impl Seen {
-    async fn now(client: &Client) -> Result<Self, Failure> {
+impl ServiceStatus {
+    async fn fetch(client: &Client) -> Result<Self, Failure> {
         let health = client.health().await?;
-        let asked = Instant::now();
+        let started = Instant::now();
         let stats = client.stats().await;
-        Ok(Self { address: client.address(), health, stats, counted_in: asked.elapsed() })
+        Ok(Self { address: client.address(), health, stats, count_time: started.elapsed() })
     }
 
     fn json(&self) -> Json {
@@ -110,14 +110,14 @@ impl Seen {
             "ok" => style("ok").green().bold(),
             other => style(other).yellow().bold(),
         };
-        let up = moment::roughly(Duration::from_millis(*uptime_ms));
-        let version = out::on_one_line(version);
+        let up = datetime::format_age(Duration::from_millis(*uptime_ms));
+        let version = output::sanitize_line(version);
         let mut screen = format!(
             "{}  {status}, version {version}, up {up}, {connections} connections\n",
             style(&self.address).bold()
         );
         match &self.stats {
-            Ok(stats) => self.counted(stats, &mut screen),
+            Ok(stats) => self.write_job_counts(stats, &mut screen),
             Err(failure) => _ = writeln!(screen, "\njobs     failed to {failure}"),
         }
         let Health { waiting_runners, executing_runners, deployments, ack, .. } = &self.health;
@@ -129,13 +129,13 @@ impl Seen {
         screen
     }
 
-    fn counted(&self, stats: &Stats, screen: &mut String) {
+    fn write_job_counts(&self, stats: &Stats, screen: &mut String) {
         let jobs = &stats.jobs;
         let counts =
             [jobs.pending, jobs.claimed, jobs.in_progress, jobs.completed, jobs.failed, jobs.expired];
         screen.push('\n');
-        for (status, count) in shown::STATUSES.into_iter().zip(counts) {
-            let name = shown::painted(status, format!("{:<11}", shown::status(status)));
+        for (status, count) in format::STATUSES.into_iter().zip(counts) {
+            let name = format::colored_status(status, format!("{:<11}", format::status(status)));
             _ = writeln!(screen, "{name}  {count:>8}");
         }
         _ = writeln!(screen, "{:<11}  {:>8}", "all jobs", jobs.total);
@@ -145,7 +145,7 @@ impl Seen {
             screen,
             "\nrunners      {waiting} wait for a job, {active} active of {total} registered"
         );
-        let took = self.counted_in.as_micros() as f64 / 1000.0;
+        let took = self.count_time.as_micros() as f64 / 1000.0;
         _ = writeln!(screen, "store        answers, in {took:.1} ms");
     }
 }

@@ -15,10 +15,10 @@ use pilotlight_store::sqlite::{self, Existing};
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
 
-use super::command::{Failure, Settings};
+use super::command::{ConfigArgs, Failure};
 use super::config;
 use super::exit_code::Code;
-use super::out;
+use super::output;
 use crate::app;
 use crate::config::Config;
 
@@ -28,14 +28,14 @@ pub(super) enum Task {
     /// Look through all of it: exit code 0 when it is sound. The service may run.
     Check {
         #[command(flatten)]
-        told: Told,
+        store_args: StoreArgs,
     },
     /// Copy it to a file that is not there yet. The service may run.
     Backup {
         /// Where the copy is written.
         file: PathBuf,
         #[command(flatten)]
-        told: Told,
+        store_args: StoreArgs,
     },
     /// Put a copy back. The service must not run.
     Restore {
@@ -45,15 +45,15 @@ pub(super) enum Task {
         #[arg(long)]
         replace: bool,
         #[command(flatten)]
-        told: Told,
+        store_args: StoreArgs,
     },
 }
 
 /// How it is configured, and how it tells.
 #[derive(Debug, clap::Args)]
-pub(super) struct Told {
+pub(super) struct StoreArgs {
     #[command(flatten)]
-    settings: Settings,
+    config_args: ConfigArgs,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -61,48 +61,48 @@ pub(super) struct Told {
 
 pub(super) fn run(task: &Task) -> Result<(), Failure> {
     match task {
-        Task::Check { told } => check(told),
-        Task::Backup { file, told } => {
-            let config = config::load(&told.settings)?.config;
-            not_of_postgres(&config, "pg_dump --format=custom --file=FILE \"$DATABASE_URL\"")?;
-            Ok(backup(&config.server.data_dir, file, told)?)
+        Task::Check { store_args } => check(store_args),
+        Task::Backup { file, store_args } => {
+            let config = config::load(&store_args.config_args)?.config;
+            refuse_postgres(&config, "pg_dump --format=custom --file=FILE \"$DATABASE_URL\"")?;
+            Ok(backup(&config.server.data_dir, file, store_args)?)
         }
-        Task::Restore { file, replace, told } => {
-            let config = config::load(&told.settings)?.config;
-            not_of_postgres(&config, "pg_restore --clean --if-exists --dbname=\"$DATABASE_URL\" FILE")?;
+        Task::Restore { file, replace, store_args } => {
+            let config = config::load(&store_args.config_args)?.config;
+            refuse_postgres(&config, "pg_restore --clean --if-exists --dbname=\"$DATABASE_URL\" FILE")?;
             let existing = if *replace { Existing::Replace } else { Existing::Keep };
-            Ok(restore(&config.server.data_dir, file, existing, told)?)
+            Ok(restore(&config.server.data_dir, file, existing, store_args)?)
         }
     }
 }
 
 /// A server has tools of its own, which are of its version.
-fn not_of_postgres(config: &Config, instead: &str) -> Result<(), Failure> {
+fn refuse_postgres(config: &Config, instead: &str) -> Result<(), Failure> {
     if config.store.url.is_none() {
         return Ok(());
     }
     let why = format!("the store is a PostgreSQL database (store.url), which its own tools copy: {instead}");
-    Err(Failure::told(Code::Usage, why))
+    Err(Failure::report(Code::Usage, why))
 }
 
-fn check(told: &Told) -> Result<(), Failure> {
-    let config = config::load(&told.settings)?.config;
-    let wrong = {
-        let _waiting = spinner(told, "looking through the store");
-        Runtime::new()?.block_on(look_through(&config))?
+fn check(store_args: &StoreArgs) -> Result<(), Failure> {
+    let config = config::load(&store_args.config_args)?.config;
+    let problems = {
+        let _waiting = spinner(store_args, "looking through the store");
+        Runtime::new()?.block_on(check_store(&config))?
     };
-    if told.json {
-        say(json!({ "sound": wrong.is_empty(), "problems": wrong }));
-    } else if wrong.is_empty() {
-        say("the store is sound");
+    if store_args.json {
+        print(json!({ "sound": problems.is_empty(), "problems": problems }));
+    } else if problems.is_empty() {
+        print("the store is sound");
     } else {
-        wrong.iter().for_each(say);
+        problems.iter().for_each(print);
     }
-    let count = wrong.len();
+    let count = problems.len();
     Ok((count == 0).then_some(()).with_context(|| format!("the store is not sound: {count} problems"))?)
 }
 
-async fn look_through(config: &Config) -> anyhow::Result<Vec<String>> {
+async fn check_store(config: &Config) -> anyhow::Result<Vec<String>> {
     let folder = &config.server.data_dir;
     let is_there = config.store.url.is_some() || sqlite::file_in(folder).is_file();
     ensure!(is_there, "there is no store in {} (server.data_dir)", folder.display());
@@ -110,51 +110,57 @@ async fn look_through(config: &Config) -> anyhow::Result<Vec<String>> {
     store.check().await.context("failed to look through the store")
 }
 
-fn backup(folder: &Path, file: &Path, told: &Told) -> anyhow::Result<()> {
+fn backup(folder: &Path, file: &Path, store_args: &StoreArgs) -> anyhow::Result<()> {
     ensure!(!file.exists(), "{} is there already; a backup replaces nothing", file.display());
-    let all = bytes(&sqlite::file_in(folder));
+    let total_bytes = bytes(&sqlite::file_in(folder));
     let (from, to) = (folder.to_owned(), file.to_owned());
-    let copying = aside(move || sqlite::backup(&from, &to));
-    wait(told, all, file, &copying).with_context(|| format!("failed to back up to {}", file.display()))?;
+    let copy_result = spawn_copy(move || sqlite::backup(&from, &to));
+    wait_for_copy(store_args, total_bytes, file, &copy_result)
+        .with_context(|| format!("failed to back up to {}", file.display()))?;
     let bytes = bytes(file);
     let text = format!("wrote {} ({})", file.display(), HumanBytes(bytes));
-    tell(told, &text, &json!({ "file": file, "bytes": bytes }));
+    print_result(store_args, &text, &json!({ "file": file, "bytes": bytes }));
     Ok(())
 }
 
-fn restore(folder: &Path, file: &Path, existing: Existing, told: &Told) -> anyhow::Result<()> {
+fn restore(folder: &Path, file: &Path, existing: Existing, store_args: &StoreArgs) -> anyhow::Result<()> {
     if existing == Existing::Keep && sqlite::file_in(folder).exists() {
         bail!("there is a store in {} already; --replace puts the backup in its place", folder.display());
     }
     let (from, to) = (file.to_owned(), folder.to_owned());
-    let copying = aside(move || sqlite::restore(&from, &to, existing));
-    let restored = wait(told, bytes(file), &folder.join("pilotlight.restoring"), &copying);
+    let copy_result = spawn_copy(move || sqlite::restore(&from, &to, existing));
+    let restored = wait_for_copy(store_args, bytes(file), &folder.join("pilotlight.restoring"), &copy_result);
     restored.with_context(|| format!("failed to restore {}", file.display()))?;
     let text = format!("restored {} to {}", file.display(), folder.display());
-    tell(told, &text, &json!({ "file": file, "folder": folder, "bytes": bytes(file) }));
+    print_result(store_args, &text, &json!({ "file": file, "folder": folder, "bytes": bytes(file) }));
     Ok(())
 }
 
-type Copying = Receiver<Result<(), pilotlight_store::Error>>;
+type CopyResult = Receiver<Result<(), pilotlight_store::Error>>;
 
-fn aside(copy: impl FnOnce() -> Result<(), pilotlight_store::Error> + Send + 'static) -> Copying {
-    let (ended, copying) = channel();
+fn spawn_copy(copy: impl FnOnce() -> Result<(), pilotlight_store::Error> + Send + 'static) -> CopyResult {
+    let (ended, copy_result) = channel();
     std::thread::spawn(move || ended.send(copy()));
-    copying
+    copy_result
 }
 
 /// Until it has ended; how far it is is seen by the file that grows.
-fn wait(told: &Told, all: u64, growing: &Path, copying: &Copying) -> anyhow::Result<()> {
-    let bar = if told.json { ProgressBar::hidden() } else { ProgressBar::new(all) };
+fn wait_for_copy(
+    store_args: &StoreArgs,
+    total_bytes: u64,
+    growing_file: &Path,
+    copy_result: &CopyResult,
+) -> anyhow::Result<()> {
+    let bar = if store_args.json { ProgressBar::hidden() } else { ProgressBar::new(total_bytes) };
     let style = "{bar:40} {bytes} of {total_bytes}, {eta} to go";
     bar.set_style(ProgressStyle::with_template(style).expect("the template is well formed"));
     loop {
-        match copying.recv_timeout(Duration::from_millis(100)) {
+        match copy_result.recv_timeout(Duration::from_millis(100)) {
             Ok(copied) => {
                 bar.finish_and_clear();
                 return Ok(copied?);
             }
-            Err(RecvTimeoutError::Timeout) => bar.set_position(bytes(growing).min(all)),
+            Err(RecvTimeoutError::Timeout) => bar.set_position(bytes(growing_file).min(total_bytes)),
             Err(RecvTimeoutError::Disconnected) => bail!("the copying ended without a word"),
         }
     }
@@ -164,18 +170,18 @@ fn bytes(file: &Path) -> u64 {
     file.metadata().map_or(0, |about| about.len())
 }
 
-fn spinner(told: &Told, text: &'static str) -> ProgressBar {
-    let spinner = if told.json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+fn spinner(store_args: &StoreArgs, text: &'static str) -> ProgressBar {
+    let spinner = if store_args.json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     spinner.set_message(text);
     spinner.enable_steady_tick(Duration::from_millis(100));
     spinner
 }
 
-fn tell(told: &Told, text: &str, json: &Json) {
-    if told.json { say(json) } else { say(text) }
+fn print_result(store_args: &StoreArgs, text: &str, json: &Json) {
+    if store_args.json { print(json) } else { print(text) }
 }
 
 /// The work is done, and its exit code says so, whether anybody reads on or not.
-fn say(text: impl Display) {
-    _ = out::line(text);
+fn print(text: impl Display) {
+    _ = output::line(text);
 }

@@ -11,10 +11,10 @@ use pilotlight_wire::requests::{Submission, Wishes as WireWishes};
 use serde_json::value::RawValue;
 
 use super::command::Failure;
-use super::connect::{Connect, block_on};
+use super::connect::{ConnectOptions, block_on};
 use super::exit_code::Code;
-use super::submitting::{self, Form, How};
-use super::wishes::{Waiting, Wishes};
+use super::submit_and_wait::{self, OutputFormat, SubmitMode};
+use super::submit_options::{SubmitOptions, WaitOptions};
 use crate::client::{SubmitParams, idempotency_key};
 
 /// More than any service takes; it stops a wrong file from filling the memory.
@@ -50,42 +50,44 @@ pub(super) struct Args {
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
-    wishes: Wishes,
+    options: SubmitOptions,
     #[command(flatten)]
-    waiting: Waiting,
+    wait_options: WaitOptions,
     /// Print the whole answer as JSON: job_id, status, message, and result or error.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connect: Connect,
+    connect: ConnectOptions,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = args.connect.client()?;
     let input =
-        parameters(&args.input).map_err(|error| Failure::told(Code::Usage, format_args!("{error:#}")))?;
+        parameters(&args.input).map_err(|error| Failure::report(Code::Usage, format_args!("{error:#}")))?;
     let fresh = args.fresh.then_some(true);
     let job = Submission {
         job_type: &args.job_type,
         input_params: &input,
-        wishes: WireWishes { fresh, ..args.wishes.wire() },
+        wishes: WireWishes { fresh, ..args.options.wire() },
     };
     // Asked again after a restart, it is the same caller.
-    let key = args.wishes.idempotency_key.clone().map_or_else(idempotency_key, Ok)?;
-    let asked = client.submit(&job, SubmitParams { idempotency_key: Some(&key), ..SubmitParams::default() });
-    let how = How { waiting: &args.waiting, form: Form::of(args.json) };
-    block_on(submitting::submit(&client, asked, how))
+    let key = args.options.idempotency_key.clone().map_or_else(idempotency_key, Ok)?;
+    let request =
+        client.submit(&job, SubmitParams { idempotency_key: Some(&key), ..SubmitParams::default() });
+    let mode =
+        SubmitMode { wait_options: &args.wait_options, format: OutputFormat::from_json_flag(args.json) };
+    block_on(submit_and_wait::submit(&client, request, mode))
 }
 
 fn job_type(text: &str) -> Result<String, String> {
     JobType::parse(text).map(|_| text.to_owned()).map_err(|why| why.to_string())
 }
 
-fn parameters(said: &str) -> anyhow::Result<Box<RawValue>> {
-    let (text, place) = match said.strip_prefix('@') {
+fn parameters(input_arg: &str) -> anyhow::Result<Box<RawValue>> {
+    let (text, place) = match input_arg.strip_prefix('@') {
         Some(file) => (in_file(Path::new(file))?, file),
-        None if said == "-" => (text_of(stdin().lock()).context("failed to read stdin")?, "stdin"),
-        None => (said.to_owned(), "the command line"),
+        None if input_arg == "-" => (text_of(stdin().lock()).context("failed to read stdin")?, "stdin"),
+        None => (input_arg.to_owned(), "the command line"),
     };
     read(&text).with_context(|| format!("the parameters of {place} cannot be taken"))
 }

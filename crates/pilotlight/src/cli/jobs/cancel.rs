@@ -3,22 +3,22 @@
 use super::super::command::Failure;
 use super::super::connect::block_on;
 use super::super::exit_code::Code;
-use super::super::out;
-use super::{One, named};
+use super::super::output;
+use super::{JobArgs, job_id};
 
-pub(super) fn run(one: &One) -> Result<(), Failure> {
-    let One { id, json, connect } = one;
+pub(super) fn run(job_args: &JobArgs) -> Result<(), Failure> {
+    let JobArgs { id, json, connect } = job_args;
     let client = connect.client()?;
     let cancelled = block_on(async {
-        let id = named::whole(&client, id).await?;
+        let id = job_id::resolve(&client, id).await?;
         Ok(client.cancel(&id).await?)
     })?;
     if *json {
-        out::json(&cancelled)?;
+        output::json(&cancelled)?;
     } else if cancelled.success {
-        out::line(&cancelled.message)?;
+        output::line(&cancelled.message)?;
     } else {
-        out::note(format_args!("pilotlight: failed to cancel the job: {}", cancelled.message));
+        output::note(format_args!("pilotlight: failed to cancel the job: {}", cancelled.message));
     }
-    if cancelled.success { Ok(()) } else { Err(Failure::Told(Code::Failed)) }
+    if cancelled.success { Ok(()) } else { Err(Failure::Reported(Code::Failed)) }
 }

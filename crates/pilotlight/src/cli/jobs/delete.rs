@@ -5,10 +5,10 @@ use std::io::{IsTerminal, stdin};
 use pilotlight_core::limits::MAX_LIST_LIMIT;
 
 use super::super::command::Failure;
-use super::super::connect::{Connect, block_on};
+use super::super::connect::{ConnectOptions, block_on};
 use super::super::exit_code::Code;
-use super::super::out;
-use super::named;
+use super::super::output;
+use super::job_id;
 
 /// Which jobs.
 #[derive(Debug, clap::Args)]
@@ -23,49 +23,49 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connect: Connect,
+    connect: ConnectOptions,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = args.connect.client()?;
     let ids = block_on(async {
         let mut ids = Vec::new();
-        for said in &args.ids {
-            ids.push(named::whole(&client, said).await?);
+        for id_arg in &args.ids {
+            ids.push(job_id::resolve(&client, id_arg).await?);
         }
         Ok(ids)
     })?;
     if !args.yes {
-        ask(&ids)?;
+        confirm(&ids)?;
     }
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let deleted = block_on(async { Ok(client.delete_all(&ids).await?) })?;
     if args.json {
-        out::json(&deleted)?;
+        output::json(&deleted)?;
     } else {
-        out::line(&deleted.message)?;
+        output::line(&deleted.message)?;
     }
     if deleted.success {
         return Ok(());
     }
-    Err(Failure::told(Code::NotFound, format_args!("there is no job {}", deleted.failed.join(", "))))
+    Err(Failure::report(Code::NotFound, format_args!("there is no job {}", deleted.failed.join(", "))))
 }
 
-fn ask(ids: &[String]) -> Result<(), Failure> {
+fn confirm(ids: &[String]) -> Result<(), Failure> {
     if !stdin().is_terminal() {
         let why = "nobody is there to be asked; --yes deletes without asking";
-        return Err(Failure::told(Code::Usage, why));
+        return Err(Failure::report(Code::Usage, why));
     }
     let what = match ids {
         [id] => format!("job {id}"),
         ids => format!("{} jobs", ids.len()),
     };
-    out::aside(&format!("Delete {what}, with parameters and result? [y/N] "));
+    output::write_stderr(&format!("Delete {what}, with parameters and result? [y/N] "));
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    out::note("nothing was deleted");
-    Err(Failure::Told(Code::Failed))
+    output::note("nothing was deleted");
+    Err(Failure::Reported(Code::Failed))
 }

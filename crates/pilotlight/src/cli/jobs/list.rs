@@ -6,16 +6,16 @@ use pilotlight_wire::jobs::Status;
 use pilotlight_wire::jobs_admin::{Jobs, Row};
 
 use super::super::command::Failure;
-use super::super::connect::{Connect, block_on};
-use super::super::{moment, out, shown};
-use super::named::LOOKED_THROUGH;
+use super::super::connect::{ConnectOptions, block_on};
+use super::super::{datetime, format, output};
+use super::job_id::SEARCHED_JOBS;
 use crate::client::Client;
 
 /// Which jobs, and how they are told.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Only those in this status.
-    #[arg(long, value_parser = PossibleValuesParser::new(shown::STATUSES.map(shown::status)).map(status))]
+    #[arg(long, value_parser = PossibleValuesParser::new(format::STATUSES.map(format::status)).map(parse_status))]
     status: Option<Status>,
     /// Only those of this type, among the newest 1,000.
     #[arg(long = "type", value_name = "TYPE")]
@@ -27,45 +27,45 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connect: Connect,
+    connect: ConnectOptions,
 }
 
 const COLUMN_OF_STATUS: usize = 2;
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let client = args.connect.client_at_once()?;
-    let jobs = block_on(listed(&client, args))?;
+    let client = args.connect.client_without_retry()?;
+    let jobs = block_on(list_jobs(&client, args))?;
     if args.json {
-        return out::json(&jobs);
+        return output::json(&jobs);
     }
     if jobs.jobs.is_empty() {
-        out::note("no such jobs");
+        output::note("no such jobs");
         return Ok(());
     }
-    let now = moment::now();
+    let now = datetime::now();
     let rows: Vec<_> = jobs.jobs.iter().map(|job| cells(job, now)).collect();
     let heads = ["ID", "TYPE", "STATUS", "AGE", "CHANGED", "RUNNER"];
-    out::line(shown::table(heads, &rows, |row, column, text| {
+    output::line(format::table(heads, &rows, |row, column, text| {
         if column == COLUMN_OF_STATUS {
-            shown::painted(jobs.jobs[row].status, text).to_string()
+            format::colored_status(jobs.jobs[row].status, text).to_string()
         } else {
             text
         }
     }))?;
-    let told = jobs.jobs.len() as u64;
-    if told < jobs.total && args.job_type.is_none() {
-        out::note(format_args!("{told} of {} jobs; --limit shows more", jobs.total));
+    let shown = jobs.jobs.len() as u64;
+    if shown < jobs.total && args.job_type.is_none() {
+        output::note(format_args!("{shown} of {} jobs; --limit shows more", jobs.total));
     }
     Ok(())
 }
 
-async fn listed(client: &Client, args: &Args) -> Result<Jobs, Failure> {
+async fn list_jobs(client: &Client, args: &Args) -> Result<Jobs, Failure> {
     let Some(job_type) = &args.job_type else {
         return Ok(client.jobs(args.status, Some(args.limit)).await?);
     };
-    let Jobs { mut jobs, total } = client.jobs(args.status, Some(LOOKED_THROUGH)).await?;
-    if total > u64::from(LOOKED_THROUGH) {
-        out::note(format_args!("looked through the newest {LOOKED_THROUGH} of {total} jobs"));
+    let Jobs { mut jobs, total } = client.jobs(args.status, Some(SEARCHED_JOBS)).await?;
+    if total > u64::from(SEARCHED_JOBS) {
+        output::note(format_args!("looked through the newest {SEARCHED_JOBS} of {total} jobs"));
     }
     jobs.retain(|job| job.job_type == *job_type);
     let total = jobs.len() as u64;
@@ -74,18 +74,18 @@ async fn listed(client: &Client, args: &Args) -> Result<Jobs, Failure> {
 }
 
 fn cells(job: &Row, now: Timestamp) -> [String; 6] {
-    let ago = |time: u64| moment::roughly(now.since(Timestamp::from_millis(time)));
+    let ago = |time: u64| datetime::format_age(now.since(Timestamp::from_millis(time)));
     [
         job.job_id.clone(),
         job.job_type.clone(),
-        shown::status(job.status).to_owned(),
+        format::status(job.status).to_owned(),
         ago(job.created_at),
         format!("{} ago", ago(job.updated_at)),
         job.claimed_by.clone().unwrap_or_else(|| "-".to_owned()),
     ]
 }
 
-fn status(text: String) -> Status {
-    let known = shown::STATUSES.into_iter().find(|status| shown::status(*status) == text);
+fn parse_status(text: String) -> Status {
+    let known = format::STATUSES.into_iter().find(|status| format::status(*status) == text);
     known.expect("the parser lets only these through")
 }

@@ -2,9 +2,9 @@
 
 use super::super::command::Failure;
 use super::super::connect::block_on;
-use super::super::submitting::{self, Form, How};
-use super::super::wishes::Waiting;
-use super::{One, named};
+use super::super::submit_and_wait::{self, OutputFormat, SubmitMode};
+use super::super::submit_options::WaitOptions;
+use super::{JobArgs, job_id};
 
 pub(super) const ABOUT: &str = "\
 Compute a job once more, as it was asked for: the same type, parameters and code version, the same priority, tries and \
@@ -16,16 +16,21 @@ It takes an admin key; with --wait one that may submit as well.";
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    one: One,
+    job_args: JobArgs,
     #[command(flatten)]
-    waiting: Waiting,
+    wait_options: WaitOptions,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let Args { one: One { id, json, connect }, waiting } = args;
+    let Args { job_args: JobArgs { id, json, connect }, wait_options } = args;
     let client = connect.client()?;
     block_on(async {
-        let id = named::whole(&client, id).await?;
-        submitting::submit(&client, client.recompute(&id), How { waiting, form: Form::of(*json) }).await
+        let id = job_id::resolve(&client, id).await?;
+        submit_and_wait::submit(
+            &client,
+            client.recompute(&id),
+            SubmitMode { wait_options, format: OutputFormat::from_json_flag(*json) },
+        )
+        .await
     })
 }

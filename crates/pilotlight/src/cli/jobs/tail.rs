@@ -8,47 +8,47 @@ use tokio::time::Instant;
 use super::super::command::Failure;
 use super::super::connect::block_on;
 use super::super::exit_code::Code;
-use super::super::out;
-use super::super::screen::Sink;
-use super::super::submitting::{Watched, left, timed_out, watch};
-use super::super::wishes::duration;
-use super::{One, named};
+use super::super::output;
+use super::super::progress_view::Sink;
+use super::super::submit_and_wait::{WatchOutcome, interrupted, timed_out, watch};
+use super::super::submit_options::duration;
+use super::{JobArgs, job_id};
 use crate::shutdown::Signals;
 
 /// Which job, and how long.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    one: One,
+    job_args: JobArgs,
     /// Follow it so long at most.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let client = args.one.connect.client()?;
-    let sink = if args.one.json { Sink::Events } else { Sink::Answer };
+    let client = args.job_args.connect.client()?;
+    let sink = if args.job_args.json { Sink::JsonEvents } else { Sink::Stdout };
     block_on(async {
         let deadline = args.timeout.map(|time| Instant::now() + time);
         let mut signals = Signals::listen()?;
         let id = tokio::select! {
-            id = named::whole(&client, &args.one.id) => id?,
-            () = signals.next() => return Err(Failure::Told(Code::Interrupted)),
+            id = job_id::resolve(&client, &args.job_args.id) => id?,
+            () = signals.next() => return Err(Failure::Reported(Code::Interrupted)),
         };
         match watch(&client, &id, sink, &mut signals, deadline).await? {
-            Watched::Ended(job) => told(&job),
-            Watched::TimedOut => Err(timed_out(&id)),
-            Watched::Interrupted => Err(left(&id)),
+            WatchOutcome::Ended(job) => print_end(&job),
+            WatchOutcome::TimedOut => Err(timed_out(&id)),
+            WatchOutcome::Interrupted => Err(interrupted(&id)),
         }
     })
 }
 
-fn told(job: &Job) -> Result<(), Failure> {
+fn print_end(job: &Job) -> Result<(), Failure> {
     match job.status {
         Status::Failed => {
-            let why = out::harmless(job.error.as_deref().unwrap_or("it gave no reason"));
-            out::note(format_args!("job {} failed: {why}", job.job_id));
-            Err(Failure::Told(Code::Failed))
+            let why = output::sanitize(job.error.as_deref().unwrap_or("it gave no reason"));
+            output::note(format_args!("job {} failed: {why}", job.job_id));
+            Err(Failure::Reported(Code::Failed))
         }
         Status::Pending | Status::Claimed | Status::InProgress | Status::Completed | Status::Expired => {
             Ok(())

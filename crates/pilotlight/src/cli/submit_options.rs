@@ -5,12 +5,12 @@ use std::time::Duration;
 use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_wire::requests;
 
-use super::moment;
+use super::datetime;
 use crate::config;
 
 /// What is wished for.
 #[derive(Debug, clap::Args)]
-pub(super) struct Wishes {
+pub(super) struct SubmitOptions {
     /// How long the result stays valid; for ever when missing.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     ttl: Option<Duration>,
@@ -21,7 +21,7 @@ pub(super) struct Wishes {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     priority: Option<i32>,
     /// Not before this time, such as 2026-11-23T04:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    #[arg(long, value_name = "TIME", value_parser = datetime::parse)]
     run_at: Option<Timestamp>,
     /// Not before so long from now, by this machine's clock.
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "run_at")]
@@ -37,10 +37,10 @@ pub(super) struct Wishes {
     pub(super) idempotency_key: Option<String>,
 }
 
-impl Wishes {
+impl SubmitOptions {
     /// As they are sent; `fresh` is another option's.
     pub(super) fn wire(&self) -> requests::Wishes<'_> {
-        let later = self.delay.map(|delay| moment::now().after(delay));
+        let later = self.delay.map(|delay| datetime::now().after(delay));
         requests::Wishes {
             code_version: self.code_version.as_deref(),
             fresh: None,
@@ -55,7 +55,7 @@ impl Wishes {
 
 /// Whether and how long to stay.
 #[derive(Debug, clap::Args)]
-pub(super) struct Waiting {
+pub(super) struct WaitOptions {
     /// Wait for the job's end: its console is written to stderr as it grows, its result to stdout. Ctrl-C leaves, and the
     /// job goes on.
     #[arg(long)]
@@ -75,7 +75,7 @@ pub(super) enum OnInterrupt {
     Cancel,
 }
 
-impl Waiting {
+impl WaitOptions {
     pub(super) const fn on_interrupt(&self) -> OnInterrupt {
         if self.cancel_on_interrupt { OnInterrupt::Cancel } else { OnInterrupt::Leave }
     }

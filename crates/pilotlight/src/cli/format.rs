@@ -3,7 +3,7 @@
 use console::{StyledObject, style};
 use pilotlight_wire::jobs::Status;
 
-use super::out;
+use super::output;
 
 /// As it is spelled on the wire.
 pub(super) const fn status(status: Status) -> &'static str {
@@ -28,7 +28,7 @@ pub(super) const STATUSES: [Status; 6] = [
 ];
 
 /// The same word for that text, which may be padded, in its colour on stdout.
-pub(super) fn painted(of: Status, text: String) -> StyledObject<String> {
+pub(super) fn colored_status(of: Status, text: String) -> StyledObject<String> {
     let text = style(text);
     match of {
         Status::Pending => text.yellow(),
@@ -46,7 +46,7 @@ pub(super) fn table<const N: usize>(
     paint: impl Fn(usize, usize, String) -> String,
 ) -> String {
     let rows: Vec<[String; N]> =
-        rows.iter().map(|row| row.each_ref().map(|cell| out::on_one_line(cell))).collect();
+        rows.iter().map(|row| row.each_ref().map(|cell| output::sanitize_line(cell))).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([heads[column].len()]).max().unwrap_or_default()

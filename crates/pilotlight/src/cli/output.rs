@@ -13,15 +13,15 @@ use super::exit_code::Code;
 
 /// A line of the answer.
 pub(super) fn line(text: impl Display) -> Result<(), Failure> {
-    piece(&format!("{text}\n"))
+    write(&format!("{text}\n"))
 }
 
 /// A part of the answer, which is there at once.
-pub(super) fn piece(text: &str) -> Result<(), Failure> {
+pub(super) fn write(text: &str) -> Result<(), Failure> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Told(Code::Closed)),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Reported(Code::Closed)),
         Err(error) => Ok(Err(error).context("failed to write to stdout")?),
     }
 }
@@ -33,30 +33,32 @@ pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
 
 /// The answer is this JSON: byte for byte, unless a terminal reads it, which then sees the same value and obeys nothing.
 pub(super) fn raw_json(text: &str) -> Result<(), Failure> {
-    if stdout().is_terminal() { line(escaped(text)) } else { line(text) }
+    if stdout().is_terminal() { line(escape_hidden(text)) } else { line(text) }
 }
 
 /// A line for people. That nobody reads it is no failure.
 pub(super) fn note(text: impl Display) {
-    aside(&format!("{text}\n"));
+    write_stderr(&format!("{text}\n"));
 }
 
 /// A part of what people see.
-pub(super) fn aside(text: &str) {
+pub(super) fn write_stderr(text: &str) {
     _ = stderr().lock().write_all(text.as_bytes());
 }
 
 /// Text of somebody else on a terminal: it can move nothing and hide nothing.
-pub(super) fn harmless(text: &str) -> String {
-    text.chars().map(|letter| if matches!(letter, '\n' | '\t') { letter } else { visible(letter) }).collect()
+pub(super) fn sanitize(text: &str) -> String {
+    text.chars()
+        .map(|letter| if matches!(letter, '\n' | '\t') { letter } else { visible_char(letter) })
+        .collect()
 }
 
 /// The same on one line.
-pub(super) fn on_one_line(text: &str) -> String {
-    text.chars().map(visible).collect()
+pub(super) fn sanitize_line(text: &str) -> String {
+    text.chars().map(visible_char).collect()
 }
 
-fn visible(letter: char) -> char {
+fn visible_char(letter: char) -> char {
     match letter {
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(letter)).unwrap_or('\u{fffd}'),
         letter if is_hidden(letter) => '\u{fffd}',
@@ -65,7 +67,7 @@ fn visible(letter: char) -> char {
 }
 
 /// JSON in which such letters are escaped. They stand in strings alone, as do escapes.
-fn escaped(json: &str) -> Cow<'_, str> {
+fn escape_hidden(json: &str) -> Cow<'_, str> {
     if !json.contains(is_hidden) {
         return json.into();
     }
@@ -91,17 +93,17 @@ mod tests {
 
     #[test]
     fn text_of_others_cannot_command_a_terminal() {
-        assert_eq!(harmless("a\x1b[2J\tb\n\u{9b}c\r"), "a\u{241b}[2J\tb\n\u{fffd}c\u{240d}");
-        assert_eq!(on_one_line("a\nb\u{202e}"), "a\u{240a}b\u{fffd}");
+        assert_eq!(sanitize("a\x1b[2J\tb\n\u{9b}c\r"), "a\u{241b}[2J\tb\n\u{fffd}c\u{240d}");
+        assert_eq!(sanitize_line("a\nb\u{202e}"), "a\u{240a}b\u{fffd}");
     }
 
     #[test]
     fn a_result_on_a_terminal_is_the_same_value_and_commands_nothing() {
         let json = "{\"a\": \"\u{7f}\u{9b}2J\u{202e}é\\n\",\n \"b\u{2066}\": 1}";
-        let shown = escaped(json);
+        let shown = escape_hidden(json);
         assert_eq!(shown, "{\"a\": \"\\u007f\\u009b2J\\u202eé\\n\",\n \"b\\u2066\": 1}");
         let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(value(json), value(&shown));
-        assert!(matches!(escaped("{\"a\": \"é\"}"), Cow::Borrowed(_)));
+        assert!(matches!(escape_hidden("{\"a\": \"é\"}"), Cow::Borrowed(_)));
     }
 }

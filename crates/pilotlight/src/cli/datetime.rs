@@ -14,9 +14,10 @@ pub(super) fn now() -> Timestamp {
 
 /// `2026-11-23T04:00:00Z`, with a fraction and an offset if need be, or milliseconds since 1970.
 pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
-    let said = text.parse().ok().or_else(|| rfc3339(text));
-    let said = said.filter(|millis| *millis <= Timestamp::LAST.as_millis());
-    said.map(Timestamp::from_millis)
+    let millis_since_1970 = text.parse().ok().or_else(|| rfc3339(text));
+    let millis_since_1970 = millis_since_1970.filter(|millis| *millis <= Timestamp::LAST.as_millis());
+    millis_since_1970
+        .map(Timestamp::from_millis)
         .ok_or_else(|| "expected a time such as 2026-11-23T04:00:00Z, or milliseconds since 1970".to_owned())
 }
 
@@ -25,18 +26,18 @@ fn rfc3339(text: &str) -> Option<u64> {
     let at = rest.find(['Z', 'z', '+', '-'])?;
     let (clock, zone) = rest.split_at(at);
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-    let [year, month, day] = numbers(date, '-')?;
-    let [hour, minute, second] = numbers(clock, ':')?;
-    let is_real = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
+    let [year, month, day] = parse_three(date, '-')?;
+    let [hour, minute, second] = parse_three(clock, ':')?;
+    let is_real = (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
     if !is_real || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let seconds = days_since_1970(year, month, day) * DAY_SECONDS + hour * 3600 + minute * 60 + second;
-    let whole = (seconds - offset(zone)?).checked_mul(1000)?;
-    u64::try_from(whole + thousandths(fraction)?).ok()
+    let whole = (seconds - parse_offset(zone)?).checked_mul(1000)?;
+    u64::try_from(whole + parse_millis(fraction)?).ok()
 }
 
-fn numbers(text: &str, between: char) -> Option<[i64; 3]> {
+fn parse_three(text: &str, between: char) -> Option<[i64; 3]> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<_> = text.split(between).collect();
     let [one, two, three] = parts[..] else { return None };
@@ -46,7 +47,7 @@ fn numbers(text: &str, between: char) -> Option<[i64; 3]> {
     Some([one.parse().ok()?, two.parse().ok()?, three.parse().ok()?])
 }
 
-fn thousandths(fraction: &str) -> Option<i64> {
+fn parse_millis(fraction: &str) -> Option<i64> {
     if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -54,18 +55,18 @@ fn thousandths(fraction: &str) -> Option<i64> {
 }
 
 /// In seconds.
-fn offset(zone: &str) -> Option<i64> {
+fn parse_offset(zone: &str) -> Option<i64> {
     let sign = match zone.as_bytes().first()? {
         b'Z' | b'z' => return (zone.len() == 1).then_some(0),
         b'-' => -1,
         _ => 1,
     };
     let (hours, minutes) = zone[1..].split_once(':')?;
-    let [hours, minutes, _] = numbers(&format!("{hours}:{minutes}:0"), ':')?;
+    let [hours, minutes, _] = parse_three(&format!("{hours}:{minutes}:0"), ':')?;
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
-const fn days_in(year: i64, month: i64) -> i64 {
+const fn days_in_month(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -83,15 +84,15 @@ const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// `2026-11-23 04:00:00 UTC`
-pub(super) fn shown(time: Timestamp) -> String {
+pub(super) fn format_utc(time: Timestamp) -> String {
     let seconds = i64::try_from(time.as_millis() / 1000).unwrap_or(i64::MAX);
     let (days, of_day) = (seconds / DAY_SECONDS, seconds % DAY_SECONDS);
-    let (year, month, day) = civil(days);
+    let (year, month, day) = date_of_day(days);
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
-const fn civil(days: i64) -> (i64, i64, i64) {
+const fn date_of_day(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -103,7 +104,7 @@ const fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// In the one unit that says most: `3s`, `5m`, `2h`, `4d`.
-pub(super) fn roughly(time: Duration) -> String {
+pub(super) fn format_age(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         ..60 => format!("{seconds}s"),
@@ -151,7 +152,7 @@ mod tests {
         for text in
             ["1970-01-01 00:00:00", "2000-02-29 12:30:05", "2026-12-31 23:59:59", "2100-03-01 00:00:00"]
         {
-            assert_eq!(shown(parse(&format!("{text}Z")).unwrap()), format!("{text} UTC"));
+            assert_eq!(format_utc(parse(&format!("{text}Z")).unwrap()), format!("{text} UTC"));
         }
     }
 
@@ -160,7 +161,7 @@ mod tests {
         for (seconds, text) in
             [(0, "0s"), (59, "59s"), (60, "1m"), (7199, "1h"), (90_000, "25h"), (172_800, "2d")]
         {
-            assert_eq!(roughly(Duration::from_secs(seconds)), text);
+            assert_eq!(format_age(Duration::from_secs(seconds)), text);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Follows a job to its end, whatever becomes of the connection: a service that restarts is asked again, and what was told
-//! already is not told twice. It shows nothing; `screen` does.
+//! already is not told twice. It shows nothing; `progress_view` does.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use tokio::time::{Instant, sleep};
 use crate::client::{Client, EventStream, Failure, JobEvent};
 
 /// How long a service may be away before the command gives up: a restart takes seconds, a slow one a minute.
-const AWAY_AT_MOST: Duration = Duration::from_secs(120);
+const MAX_OUTAGE: Duration = Duration::from_secs(120);
 
 /// The pause before the first look whether it is back; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-const PAUSE_AT_MOST: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long to wait for the end where too many watch already.
-const INSTEAD: Duration = Duration::from_secs(5);
+const STATUS_WAIT: Duration = Duration::from_secs(5);
 
 /// Something new about a job.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum JobUpdate {
     /// Where it stands.
     Status(Box<Job>),
     /// How far its runner is.
@@ -30,56 +30,56 @@ pub(super) enum Told {
     /// What its command wrote since.
     Console(String),
     /// The service is away: why. It is asked again.
-    Away(String),
+    Unreachable(String),
 }
 
 /// A job that is followed.
-pub(super) struct Following<'a> {
+pub(super) struct JobFollower<'a> {
     client: &'a Client,
     id: &'a str,
     events: Option<EventStream>,
-    told: Written,
-    away: Option<Away>,
+    console: ConsoleTracker,
+    outage: Option<Outage>,
 }
 
-struct Away {
+struct Outage {
     since: Instant,
-    tries: u32,
+    attempts: u32,
 }
 
 /// What was told of the console.
 #[derive(Debug, Default)]
-struct Written(String);
+struct ConsoleTracker(String);
 
-impl<'a> Following<'a> {
+impl<'a> JobFollower<'a> {
     pub(super) fn new(client: &'a Client, id: &'a str) -> Self {
-        Self { client, id, events: None, told: Written::default(), away: None }
+        Self { client, id, events: None, console: ConsoleTracker::default(), outage: None }
     }
 
     /// What is new. After a status that is an end there is nothing more.
     ///
     /// # Errors
     /// There is no such job, or the service is away for too long.
-    pub(super) async fn next(&mut self) -> Result<Told, Failure> {
+    pub(super) async fn next(&mut self) -> Result<JobUpdate, Failure> {
         loop {
             let Some(events) = &mut self.events else {
-                match self.begin().await {
+                match self.connect().await {
                     Ok(Some(job)) => {
-                        self.away = None;
-                        return Ok(Told::Status(Box::new(job)));
+                        self.outage = None;
+                        return Ok(JobUpdate::Status(Box::new(job)));
                     }
                     Ok(None) => continue,
-                    Err(failure) => match self.wait_until_it_is_back(failure).await? {
-                        Some(why) => return Ok(Told::Away(why)),
+                    Err(failure) => match self.wait_for_service(failure).await? {
+                        Some(why) => return Ok(JobUpdate::Unreachable(why)),
                         None => continue,
                     },
                 }
             };
             match events.next().await {
-                Ok(Some(news)) => {
-                    self.away = None;
-                    if let Some(told) = self.told.news(news) {
-                        return Ok(told);
+                Ok(Some(event)) => {
+                    self.outage = None;
+                    if let Some(update) = self.console.update_of(event) {
+                        return Ok(update);
                     }
                 }
                 Ok(None) => {
@@ -97,45 +97,45 @@ impl<'a> Following<'a> {
     }
 
     /// Opens the stream; where too many watch, the job's status will do.
-    async fn begin(&mut self) -> Result<Option<Job>, Failure> {
+    async fn connect(&mut self) -> Result<Option<Job>, Failure> {
         match self.client.events(self.id).await {
             Ok(events) => {
                 self.events = Some(events);
                 Ok(None)
             }
             Err(failure) if matches!(failure.status(), Some(429 | 503)) => {
-                self.client.status(self.id, INSTEAD).await.map(Some)
+                self.client.status(self.id, STATUS_WAIT).await.map(Some)
             }
             Err(failure) => Err(failure),
         }
     }
 
     /// Says why, the first time.
-    async fn wait_until_it_is_back(&mut self, failure: Failure) -> Result<Option<String>, Failure> {
-        let is_first = self.away.is_none();
-        let away = self.away.get_or_insert_with(|| Away { since: Instant::now(), tries: 0 });
-        if !failure.is_transient() || away.since.elapsed() > AWAY_AT_MOST {
+    async fn wait_for_service(&mut self, failure: Failure) -> Result<Option<String>, Failure> {
+        let is_first = self.outage.is_none();
+        let outage = self.outage.get_or_insert_with(|| Outage { since: Instant::now(), attempts: 0 });
+        if !failure.is_transient() || outage.since.elapsed() > MAX_OUTAGE {
             return Err(failure);
         }
-        away.tries += 1;
-        sleep(retry::backoff(FIRST_PAUSE, away.tries).min(PAUSE_AT_MOST)).await;
+        outage.attempts += 1;
+        sleep(retry::backoff(FIRST_PAUSE, outage.attempts).min(MAX_PAUSE)).await;
         Ok(is_first.then(|| failure.to_string()))
     }
 }
 
-impl Written {
+impl ConsoleTracker {
     /// What of it is new.
-    fn news(&mut self, news: JobEvent) -> Option<Told> {
-        match news {
-            JobEvent::Status(job) => Some(Told::Status(job)),
-            JobEvent::Progress(progress) => Some(Told::Progress(progress)),
-            JobEvent::Console(console) => self.grown(&console).map(Told::Console),
+    fn update_of(&mut self, event: JobEvent) -> Option<JobUpdate> {
+        match event {
+            JobEvent::Status(job) => Some(JobUpdate::Status(job)),
+            JobEvent::Progress(progress) => Some(JobUpdate::Progress(progress)),
+            JobEvent::Console(console) => self.new_text(&console).map(JobUpdate::Console),
         }
     }
 
     /// After a restart the whole console comes again: only what was added is new. One that is another, of the next try,
     /// is new as a whole.
-    fn grown(&mut self, Console { is_whole, text }: &Console<'_>) -> Option<String> {
+    fn new_text(&mut self, Console { is_whole, text }: &Console<'_>) -> Option<String> {
         let added = match text.strip_prefix(self.0.as_str()) {
             Some(added) if *is_whole => added,
             Some(_) | None => text,
@@ -163,14 +163,19 @@ mod tests {
 
     #[test]
     fn nothing_of_a_console_is_told_twice() {
-        let mut written = Written::default();
-        let mut tell = |is_whole, text: &str| written.grown(&Console { is_whole, text: text.into() });
-        assert_eq!(tell(true, "one\n").as_deref(), Some("one\n"));
-        assert_eq!(tell(false, "one\n").as_deref(), Some("one\n"), "a piece may be like what was there");
-        assert_eq!(tell(true, "one\none\n"), None, "the same again, on another connection");
-        assert_eq!(tell(true, "one\none\ntwo\n").as_deref(), Some("two\n"));
-        assert_eq!(tell(true, "again\n").as_deref(), Some("again\n"), "of the next try");
-        assert_eq!(tell(true, ""), None);
-        assert_eq!(tell(true, "again\n").as_deref(), Some("again\n"));
+        let mut tracker = ConsoleTracker::default();
+        let mut new_text_of =
+            |is_whole, text: &str| tracker.new_text(&Console { is_whole, text: text.into() });
+        assert_eq!(new_text_of(true, "one\n").as_deref(), Some("one\n"));
+        assert_eq!(
+            new_text_of(false, "one\n").as_deref(),
+            Some("one\n"),
+            "a piece may be like what was there"
+        );
+        assert_eq!(new_text_of(true, "one\none\n"), None, "the same again, on another connection");
+        assert_eq!(new_text_of(true, "one\none\ntwo\n").as_deref(), Some("two\n"));
+        assert_eq!(new_text_of(true, "again\n").as_deref(), Some("again\n"), "of the next try");
+        assert_eq!(new_text_of(true, ""), None);
+        assert_eq!(new_text_of(true, "again\n").as_deref(), Some("again\n"));
     }
 }
