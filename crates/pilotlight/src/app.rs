@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use pilotlight_core::delivery::AckMode;
 use pilotlight_core::pool;
-use pilotlight_wire::events::Serves;
+use pilotlight_wire::dashboard_events::ServedCapabilities;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -92,7 +92,7 @@ impl App {
         } else {
             None
         };
-        let serves = Serves { warm_starts: wanted(Part::WarmStart), jobs: jobs.is_some() };
+        let serves = ServedCapabilities { warm_starts: wanted(Part::WarmStart), jobs: jobs.is_some() };
         let info = DashboardInfo::new(ack_mode, serves, connect_timeouts, address);
         let dashboard_broadcaster = Broadcaster::new(Arc::clone(&dispatcher), jobs.clone(), clock, info);
         let state = HttpState {

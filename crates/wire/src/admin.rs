@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Body of `POST /api/admin/retire`: runners that every given name fits. At least one name is needed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Retire {
+pub struct RetireRequest {
     /// A deployment's friendly id.
     #[serde(default)]
     pub deployment: Option<String>,
@@ -22,7 +22,7 @@ pub struct Retire {
 
 /// Its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retired {
+pub struct RetireResponse {
     /// Waiting runners that were told to exit.
     pub retired: usize,
     /// Until when others are told so when they come back, in epoch milliseconds.

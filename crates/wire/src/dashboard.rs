@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The query: which page of the history, and how long a page is.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
-pub struct Page {
+pub struct PageQuery {
     /// From 1; the first when missing.
     pub page: Option<u64>,
     /// At most 100, which is also the default.
@@ -18,17 +18,17 @@ pub struct Page {
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
     /// Waiting runners, the longest wait first.
-    pub runners: Vec<Waiting>,
+    pub runners: Vec<WaitingRunner>,
     /// Runners that have a run.
-    pub executing_runners: Vec<Executing>,
+    pub executing_runners: Vec<ExecutingRunner>,
     /// Offers, the newest first.
-    pub recent_matches: Vec<Match>,
+    pub recent_matches: Vec<OfferSummary>,
     /// Where in the history this page is.
     pub pagination: Pagination,
     /// Settings in force.
     pub config: Config,
     /// Counts.
-    pub stats: Stats,
+    pub stats: WarmStartStats,
     /// When this was read.
     pub timestamp: u64,
 }
@@ -36,7 +36,7 @@ pub struct Dashboard {
 /// A runner and what fits it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Runner {
+pub struct RunnerInfo {
     /// Its deployment.
     pub deployment_id: Arc<str>,
     /// Its deployment's version.
@@ -54,10 +54,10 @@ pub struct Runner {
 /// A runner that waits.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Waiting {
+pub struct WaitingRunner {
     /// Who.
     #[serde(flatten)]
-    pub runner: Runner,
+    pub runner: RunnerInfo,
     /// When it began to poll.
     pub connected_at: u64,
     /// How long ago that was.
@@ -67,10 +67,10 @@ pub struct Waiting {
 /// A runner that has a run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Executing {
+pub struct ExecutingRunner {
     /// Who.
     #[serde(flatten)]
-    pub runner: Runner,
+    pub runner: RunnerInfo,
     /// The run it has.
     pub run_id: Arc<str>,
     /// When it got it.
@@ -82,7 +82,7 @@ pub struct Executing {
 /// An offer that has ended.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Match {
+pub struct OfferSummary {
     /// The run.
     pub run_id: Arc<str>,
     /// Who got it; empty when nobody did.
@@ -144,7 +144,7 @@ pub struct Config {
 /// Counts; those of offers since the start or the last clearing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Stats {
+pub struct WarmStartStats {
     /// Waiting.
     pub total_runners: usize,
     /// Executing.
@@ -163,7 +163,7 @@ pub struct Stats {
 
 /// Answer of `DELETE /api/dashboard`.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Cleared {
+pub struct ClearResponse {
     /// Always true.
     pub success: bool,
 }

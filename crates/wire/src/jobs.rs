@@ -118,8 +118,7 @@ pub enum Status {
 
 /// What a job ended with.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = JobResult)]
-pub struct Outcome {
+pub struct JobResult {
     /// As its runner wrote it.
     #[schema(value_type = Structured)]
     pub output_data: Box<RawValue>,
@@ -138,7 +137,8 @@ pub struct Progress {
 
 /// Answer of `POST /api/jobs/check`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Checked {
+#[schema(as = Checked)]
+pub struct CheckResponse {
     /// Whether such a job is known.
     pub exists: bool,
     /// Its name.
@@ -154,7 +154,7 @@ pub struct Checked {
     /// Of a completed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub result: Option<Outcome>,
+    pub result: Option<JobResult>,
     /// Of a failed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -163,7 +163,8 @@ pub struct Checked {
 
 /// Answer of `POST /api/jobs/submit`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Submitted {
+#[schema(as = Submitted)]
+pub struct SubmitResponse {
     /// The job's name.
     pub job_id: String,
     /// Where it stands.
@@ -173,7 +174,7 @@ pub struct Submitted {
     /// Of a completed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub result: Option<Outcome>,
+    pub result: Option<JobResult>,
     /// Of a failed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -200,7 +201,7 @@ pub struct Job {
     /// Of a completed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub result: Option<Outcome>,
+    pub result: Option<JobResult>,
     /// Of a failed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -218,7 +219,8 @@ pub struct Console<'a> {
 
 /// Answer of `POST /api/jobs/{id}/cancel`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Cancelled {
+#[schema(as = Cancelled)]
+pub struct CancelResponse {
     /// Whether it was taken: a job that has ended cannot be cancelled.
     pub success: bool,
     /// Where the job stands now.

@@ -8,17 +8,17 @@ use crate::jobs::{Name, Progress, Status, Structured};
 
 /// Answer of `GET /api/admin/jobs`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Jobs {
+#[schema(as = Jobs)]
+pub struct JobList {
     /// The newest first.
-    pub jobs: Vec<Row>,
+    pub jobs: Vec<JobRow>,
     /// How many there are of that status.
     pub total: u64,
 }
 
 /// A job in a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = JobRow)]
-pub struct Row {
+pub struct JobRow {
     /// Its name.
     pub job_id: String,
     /// What kind of work it is.
@@ -36,11 +36,10 @@ pub struct Row {
 
 /// Answer of `GET /api/admin/jobs/{id}`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = JobDetails)]
-pub struct Details {
+pub struct JobDetails {
     /// What lists tell of it.
     #[serde(flatten)]
-    pub row: Row,
+    pub row: JobRow,
     /// As the caller wrote them.
     #[schema(value_type = Structured)]
     pub input_params: Box<RawValue>,
@@ -96,7 +95,8 @@ pub struct Details {
 
 /// Answer of `DELETE /api/admin/jobs/{id}`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Deleted {
+#[schema(as = Deleted)]
+pub struct DeleteResponse {
     /// Always true.
     pub success: bool,
     /// For people.
@@ -115,7 +115,8 @@ pub struct BatchDelete<'a> {
 
 /// Its answer.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct BatchDeleted {
+#[schema(as = BatchDeleted)]
+pub struct BatchDeleteResponse {
     /// Whether all of them are gone.
     pub success: bool,
     /// How many are.
@@ -128,16 +129,18 @@ pub struct BatchDeleted {
 
 /// Answer of `GET /api/admin/runners`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Runners {
+#[schema(as = Runners)]
+pub struct RunnerList {
     /// The last seen first, at most 1,000.
-    pub runners: Vec<Runner>,
+    pub runners: Vec<RunnerRow>,
     /// Registered runners.
     pub total: u64,
 }
 
 /// A runner.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Runner {
+#[schema(as = Runner)]
+pub struct RunnerRow {
     /// Its identity.
     pub runner_id: String,
     /// What it calls itself.
@@ -155,16 +158,17 @@ pub struct Runner {
 pub struct RunnerDetails {
     /// What lists tell of it.
     #[serde(flatten)]
-    pub runner: Runner,
+    pub runner: RunnerRow,
     /// When it registered.
     pub registered_at: u64,
     /// The last 100 jobs that it has or had, the newest first.
-    pub jobs: Vec<Row>,
+    pub jobs: Vec<JobRow>,
 }
 
 /// Answer of `GET /api/admin/stats`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Stats {
+#[schema(as = Stats)]
+pub struct AdminStats {
     /// Jobs by status.
     pub jobs: JobCounts,
     /// Runners.

@@ -14,6 +14,6 @@ pub mod requests;
 
 pub mod admin;
 pub mod dashboard;
-pub mod events;
-pub mod hooks;
+pub mod dashboard_events;
 pub mod session;
+pub mod webhooks;

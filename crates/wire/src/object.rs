@@ -34,11 +34,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMap<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::Retire;
+    use crate::admin::RetireRequest;
 
     #[test]
     fn an_array_is_no_object() {
-        assert!(serde_json::from_str::<Object<Retire>>(r#"{"runner": "a"}"#).is_ok());
-        assert!(serde_json::from_str::<Object<Retire>>(r#"["a", null, null, null]"#).is_err());
+        assert!(serde_json::from_str::<Object<RetireRequest>>(r#"{"runner": "a"}"#).is_ok());
+        assert!(serde_json::from_str::<Object<RetireRequest>>(r#"["a", null, null, null]"#).is_err());
     }
 }

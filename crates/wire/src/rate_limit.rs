@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 
 /// Body of a 429.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RateLimited {
+#[schema(as = RateLimited)]
+pub struct RateLimitBody {
     /// What is wrong.
     pub error: String,
     /// When to ask again: epoch milliseconds.

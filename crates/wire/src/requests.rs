@@ -6,19 +6,19 @@ use serde_json::value::RawValue;
 
 /// Body of `POST /api/jobs/submit`.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Submission<'a> {
+pub struct SubmitRequest<'a> {
     /// What kind of work it is.
     pub job_type: &'a str,
     /// An object or an array, passed on byte for byte.
     pub input_params: &'a RawValue,
     /// What else the caller wishes.
     #[serde(flatten)]
-    pub wishes: Wishes<'a>,
+    pub options: SubmitOptions<'a>,
 }
 
 /// What a caller may wish for besides; the default wishes for nothing.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Wishes<'a> {
+pub struct SubmitOptions<'a> {
     /// A part of what makes two jobs the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_version: Option<&'a str>,
@@ -44,7 +44,7 @@ pub struct Wishes<'a> {
 
 /// Body of `POST /api/jobs/check`.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Question<'a> {
+pub struct CheckRequest<'a> {
     /// What kind of work it is.
     pub job_type: &'a str,
     /// An object or an array.
@@ -56,14 +56,14 @@ pub struct Question<'a> {
 
 /// Body of `POST /api/admin/jobs/batch-delete`.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Names<'a> {
+pub struct BatchDeleteRequest<'a> {
     /// Names of jobs.
     pub job_ids: &'a [&'a str],
 }
 
 /// Body of `POST /api/runner/register`.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Registration<'a> {
+pub struct RegisterRequest<'a> {
     /// What the runner calls itself.
     pub name: &'a str,
     /// The types of jobs that it can do.
@@ -73,7 +73,7 @@ pub struct Registration<'a> {
 /// What a runner says of a job that it was given: body of `start`, `heartbeat`, `complete` and `error`. The default says
 /// nothing but the lease.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Word<'a> {
+pub struct JobReport<'a> {
     /// The right to execute.
     pub lease: u64,
     /// Steps done; comes together with the total.
@@ -101,18 +101,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_wished_for_is_not_said() {
+    fn options_that_are_not_set_are_not_written() {
         let input = serde_json::from_str("{ \"a\": 1.0 }").unwrap();
-        let mut submission = Submission { job_type: "t", input_params: input, wishes: Wishes::default() };
-        let said = |submission: &Submission<'_>| serde_json::to_string(submission).unwrap();
-        assert_eq!(said(&submission), r#"{"job_type":"t","input_params":{ "a": 1.0 }}"#);
-        submission.wishes.priority = Some(-1);
-        assert_eq!(said(&submission), r#"{"job_type":"t","input_params":{ "a": 1.0 },"priority":-1}"#);
+        let mut submission =
+            SubmitRequest { job_type: "t", input_params: input, options: SubmitOptions::default() };
+        let json = |submission: &SubmitRequest<'_>| serde_json::to_string(submission).unwrap();
+        assert_eq!(json(&submission), r#"{"job_type":"t","input_params":{ "a": 1.0 }}"#);
+        submission.options.priority = Some(-1);
+        assert_eq!(json(&submission), r#"{"job_type":"t","input_params":{ "a": 1.0 },"priority":-1}"#);
     }
 
     #[test]
-    fn a_word_says_its_lease_and_what_it_has() {
-        let word = Word { lease: 7, console_append: Some("a\n"), ..Word::default() };
-        assert_eq!(serde_json::to_string(&word).unwrap(), r#"{"lease":7,"console_append":"a\n"}"#);
+    fn a_report_has_its_lease_and_what_is_set() {
+        let report = JobReport { lease: 7, console_append: Some("a\n"), ..JobReport::default() };
+        assert_eq!(serde_json::to_string(&report).unwrap(), r#"{"lease":7,"console_append":"a\n"}"#);
     }
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::jobs::{Name, Structured};
 
 /// Names the runner. Required on all calls but the registration.
-pub const RUNNER_ID: &str = "x-runner-id";
+pub const RUNNER_ID_HEADER: &str = "x-runner-id";
 
 /// Body of `POST /api/runner/register`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -27,7 +27,8 @@ pub struct Register<'a> {
 
 /// Its answer.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Registered {
+#[schema(as = Registered)]
+pub struct RegisterResponse {
     /// What the runner sends as `X-Runner-ID` from now on.
     pub runner_id: String,
     /// For people.
@@ -36,7 +37,8 @@ pub struct Registered {
 
 /// Answer of `GET /api/runner/verify`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Verified {
+#[schema(as = Verified)]
+pub struct VerifyResponse {
     /// Whether it is registered.
     pub exists: bool,
     /// What it called itself.
@@ -49,7 +51,8 @@ pub struct Verified {
 
 /// Answer of `GET /api/runner/jobs/available`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Available {
+#[schema(as = Available)]
+pub struct AvailableJobs {
     /// Jobs that may be claimed, the oldest first, at most 50.
     pub jobs: Vec<AvailableJob>,
 }
@@ -70,7 +73,8 @@ pub struct AvailableJob {
 
 /// Answer of `POST /api/runner/jobs/{id}/claim`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Claimed {
+#[schema(as = Claimed)]
+pub struct ClaimResponse {
     /// Whether it is this runner's now.
     pub success: bool,
     /// For people.
@@ -95,7 +99,8 @@ pub struct ClaimedJob {
 
 /// Answer of `GET /api/runner/jobs/next`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Next {
+#[schema(as = Next)]
+pub struct NextResponse {
     /// The job, already this runner's.
     pub job: NextJob,
 }
@@ -201,7 +206,7 @@ pub struct Fail<'a> {
 
 /// Answer to a word about a job: start, heartbeat, complete, error.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Heard {
+pub struct JobReportResponse {
     /// Whether it was taken.
     pub success: bool,
     /// For people.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Body of `POST /api/session`.
 #[derive(Deserialize)]
-pub struct SignIn {
+pub struct SignInRequest {
     /// The admin key.
     pub key: String,
 }
@@ -14,7 +14,7 @@ pub struct SignIn {
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     /// Whether a key is needed at all.
-    pub key: KeyNeed,
+    pub key: KeyRequirement,
     /// Whether this browser may go on.
     pub signed_in: bool,
     /// What every change carries in `x-csrf-token`.
@@ -24,7 +24,7 @@ pub struct Session {
 /// Whether keys are configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum KeyNeed {
+pub enum KeyRequirement {
     /// They are.
     Needed,
     /// They are not: the machine is the boundary.

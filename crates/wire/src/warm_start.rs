@@ -27,7 +27,7 @@ pub mod header {
 /// Answer of `GET /connect`. A runner that reads a 0 in either exits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Connect {
+pub struct ConnectResponse {
     /// After so many milliseconds the runner aborts its poll and asks again.
     pub connection_timeout_ms: u64,
     /// After so many milliseconds without a run the runner exits.
@@ -37,7 +37,7 @@ pub struct Connect {
 /// Body of `POST /warm-start`. The message stays the sender's bytes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Offer<'a> {
+pub struct OfferRequest<'a> {
     /// The run's message, passed on byte for byte.
     #[serde(borrow, default)]
     pub dequeued_message: Option<&'a RawValue>,
@@ -101,7 +101,7 @@ pub struct Machine {
 /// Answer of `POST /warm-start`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Offered {
+pub struct OfferResponse {
     /// Whether a runner has the run.
     pub did_warm_start: bool,
     /// What was wrong with the offer.
@@ -136,7 +136,7 @@ pub struct Health {
 
 /// Body of any refusal on these paths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Refused {
+pub struct ErrorBody {
     /// What is wrong and what is expected.
     pub error: String,
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stdout};
 use std::time::{Duration, Instant};
 
 use console::style;
-use pilotlight_wire::jobs_admin::{RunnerCounts, Stats};
+use pilotlight_wire::jobs_admin::{AdminStats, RunnerCounts};
 use pilotlight_wire::warm_start::Health;
 use serde_json::{Value as Json, json};
 use tokio::time::sleep;
@@ -37,7 +37,7 @@ struct ServiceStatus {
     address: String,
     health: Health,
     /// Why they are not known, where they are not.
-    stats: Result<Stats, client::Failure>,
+    stats: Result<AdminStats, client::Failure>,
     /// How long its store took to count.
     count_time: Duration,
 }
@@ -129,7 +129,7 @@ impl ServiceStatus {
         screen
     }
 
-    fn write_job_counts(&self, stats: &Stats, screen: &mut String) {
+    fn write_job_counts(&self, stats: &AdminStats, screen: &mut String) {
         let jobs = &stats.jobs;
         let counts =
             [jobs.pending, jobs.claimed, jobs.in_progress, jobs.completed, jobs.failed, jobs.expired];

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use pilotlight_core::ids::JobType;
-use pilotlight_wire::requests::{Submission, Wishes as WireWishes};
+use pilotlight_wire::requests::{SubmitOptions as WireWishes, SubmitRequest};
 use serde_json::value::RawValue;
 
 use super::command::Failure;
@@ -65,10 +65,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let input =
         parameters(&args.input).map_err(|error| Failure::report(Code::Usage, format_args!("{error:#}")))?;
     let fresh = args.fresh.then_some(true);
-    let job = Submission {
+    let job = SubmitRequest {
         job_type: &args.job_type,
         input_params: &input,
-        wishes: WireWishes { fresh, ..args.options.wire() },
+        options: WireWishes { fresh, ..args.options.wire() },
     };
     // Asked again after a restart, it is the same caller.
     let key = args.options.idempotency_key.clone().map_or_else(idempotency_key, Ok)?;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 
-use pilotlight_wire::jobs::{Job, Outcome, Status, Submitted};
+use pilotlight_wire::jobs::{Job, JobResult, Status, SubmitResponse};
 use tokio::time::{Instant, timeout_at};
 
 use super::command::Failure;
@@ -47,7 +47,7 @@ pub(super) enum WatchOutcome {
 /// It was not submitted, it failed, or whoever waited has left.
 pub(super) async fn submit(
     client: &Client,
-    request: impl Future<Output = Result<Submitted, client::Failure>>,
+    request: impl Future<Output = Result<SubmitResponse, client::Failure>>,
     mode: SubmitMode<'_>,
 ) -> Result<(), Failure> {
     if !mode.wait_options.wait {
@@ -84,13 +84,13 @@ pub(super) async fn submit(
 
 /// A submission's answer, and whether somebody interrupted meanwhile.
 enum Submission {
-    Undisturbed(Submitted),
-    Interrupted(Submitted),
+    Undisturbed(SubmitResponse),
+    Interrupted(SubmitResponse),
 }
 
 /// Interrupted before its answer is there, a submission that is to be cancelled must first be known.
 async fn wait_for_submission(
-    request: impl Future<Output = Result<Submitted, client::Failure>>,
+    request: impl Future<Output = Result<SubmitResponse, client::Failure>>,
     signals: &mut Signals,
     on_interrupt: OnInterrupt,
 ) -> Result<Submission, Failure> {
@@ -163,7 +163,7 @@ async fn follow_until_end(
     }
 }
 
-fn print_submission(submitted: &Submitted, format: OutputFormat) -> Result<(), Failure> {
+fn print_submission(submitted: &SubmitResponse, format: OutputFormat) -> Result<(), Failure> {
     match format {
         OutputFormat::Json => output::json(submitted)?,
         OutputFormat::Plain => {
@@ -186,17 +186,17 @@ fn print_cached_hint(status: Status) {
     }
 }
 
-fn print_end(submitted: &Submitted, format: OutputFormat) -> Result<(), Failure> {
+fn print_end(submitted: &SubmitResponse, format: OutputFormat) -> Result<(), Failure> {
     match (format, &submitted.result) {
         (OutputFormat::Json, _) => output::json(submitted)?,
-        (OutputFormat::Plain, Some(Outcome { output_data, .. })) => output::raw_json(output_data.get())?,
+        (OutputFormat::Plain, Some(JobResult { output_data, .. })) => output::raw_json(output_data.get())?,
         (OutputFormat::Plain, None) => {}
     }
     succeeded(submitted)
 }
 
 /// A failure of the job is one of the command.
-fn succeeded(Submitted { job_id, status, message, error, .. }: &Submitted) -> Result<(), Failure> {
+fn succeeded(SubmitResponse { job_id, status, message, error, .. }: &SubmitResponse) -> Result<(), Failure> {
     match status {
         Status::Pending | Status::Claimed | Status::InProgress | Status::Completed => Ok(()),
         Status::Failed | Status::Expired => {
@@ -207,13 +207,13 @@ fn succeeded(Submitted { job_id, status, message, error, .. }: &Submitted) -> Re
     }
 }
 
-fn as_submitted(job: Job) -> Submitted {
+fn as_submitted(job: Job) -> SubmitResponse {
     let message = match job.status {
         Status::Completed => "the job has its result",
         Status::Expired => "the job's result is not valid any more",
         Status::Pending | Status::Claimed | Status::InProgress | Status::Failed => "the job failed",
     };
-    Submitted {
+    SubmitResponse {
         job_id: job.job_id,
         status: job.status,
         message: message.to_owned(),

@@ -39,9 +39,9 @@ pub(super) struct SubmitOptions {
 
 impl SubmitOptions {
     /// As they are sent; `fresh` is another option's.
-    pub(super) fn wire(&self) -> requests::Wishes<'_> {
+    pub(super) fn wire(&self) -> requests::SubmitOptions<'_> {
         let later = self.delay.map(|delay| datetime::now().after(delay));
-        requests::Wishes {
+        requests::SubmitOptions {
             code_version: self.code_version.as_deref(),
             fresh: None,
             priority: self.priority,

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use pilotlight_wire::jobs::{Status, Submitted};
-use pilotlight_wire::jobs_admin::{BatchDeleted, Deleted, Details, Jobs, RunnerDetails, Runners, Stats};
-use pilotlight_wire::requests::Names;
+use pilotlight_wire::jobs::{Status, SubmitResponse};
+use pilotlight_wire::jobs_admin::{
+    AdminStats, BatchDeleteResponse, DeleteResponse, JobDetails, JobList, RunnerDetails, RunnerList,
+};
+use pilotlight_wire::requests::BatchDeleteRequest;
 use pilotlight_wire::warm_start::Health;
 use reqwest::{Method, RequestBuilder};
 
@@ -17,7 +19,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn jobs(&self, status: Option<Status>, limit: Option<u32>) -> Result<Jobs, Failure> {
+    pub async fn jobs(&self, status: Option<Status>, limit: Option<u32>) -> Result<JobList, Failure> {
         let mut request = self.request(Method::GET, &["admin", "jobs"]);
         if let Some(status) = status {
             request = request.query(&[("status", status)]);
@@ -32,7 +34,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]; status 404 when there is no such job.
-    pub async fn job(&self, id: &str) -> Result<Details, Failure> {
+    pub async fn job(&self, id: &str) -> Result<JobDetails, Failure> {
         let request = self.request(Method::GET, &["admin", "jobs", id]);
         self.call_json(idempotent(format!("show job {id}"), request), &[]).await
     }
@@ -42,7 +44,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]; status 404 when there is no such job.
-    pub async fn recompute(&self, id: &str) -> Result<Submitted, Failure> {
+    pub async fn recompute(&self, id: &str) -> Result<SubmitResponse, Failure> {
         let request = self.request(Method::POST, &["admin", "jobs", id, "again"]);
         let action = format!("compute job {id} again");
         self.call_json(
@@ -56,7 +58,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]; status 404 when there is no such job.
-    pub async fn delete(&self, id: &str) -> Result<Deleted, Failure> {
+    pub async fn delete(&self, id: &str) -> Result<DeleteResponse, Failure> {
         let request = self.request(Method::DELETE, &["admin", "jobs", id]);
         let action = format!("delete job {id}");
         self.call_json(
@@ -70,10 +72,10 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn delete_all(&self, job_ids: &[&str]) -> Result<BatchDeleted, Failure> {
+    pub async fn delete_all(&self, job_ids: &[&str]) -> Result<BatchDeleteResponse, Failure> {
         let request = self.request(Method::POST, &["admin", "jobs", "batch-delete"]);
         let (action, request) =
-            (format!("delete {} jobs", job_ids.len()), request.json_body(&Names { job_ids }));
+            (format!("delete {} jobs", job_ids.len()), request.json_body(&BatchDeleteRequest { job_ids }));
         self.call_json(
             Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::NotIdempotent },
             &[],
@@ -85,7 +87,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn runners(&self) -> Result<Runners, Failure> {
+    pub async fn runners(&self) -> Result<RunnerList, Failure> {
         let request = self.request(Method::GET, &["admin", "runners"]);
         self.call_json(idempotent("list runners".into(), request), &[]).await
     }
@@ -103,7 +105,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn stats(&self) -> Result<Stats, Failure> {
+    pub async fn stats(&self) -> Result<AdminStats, Failure> {
         let request = self.request(Method::GET, &["admin", "stats"]);
         self.call_json(idempotent("count jobs".into(), request), &[]).await
     }

@@ -8,7 +8,7 @@ use pilotlight_core::limits::{
     CLIENT_CONNECT_TIMEOUT, CLIENT_IDLE_TIMEOUT, CLIENT_RESPONSE_TIMEOUT, MAX_CLIENT_RESPONSE_BYTES,
 };
 use pilotlight_core::retry;
-use pilotlight_wire::warm_start::Refused;
+use pilotlight_wire::warm_start::ErrorBody;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Method, RequestBuilder, Response, Url};
@@ -260,7 +260,7 @@ pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> 
 }
 
 fn error_message(body: &[u8]) -> String {
-    let error = serde_json::from_slice(body).map(|Refused { error }| error);
+    let error = serde_json::from_slice(body).map(|ErrorBody { error }| error);
     let message = || serde_json::from_slice(body).ok().and_then(|ErrorMessage { message }| message);
     let error_message =
         error.ok().or_else(message).unwrap_or_else(|| "the service gave no reason".to_owned());

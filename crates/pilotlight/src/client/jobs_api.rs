@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pilotlight_core::time::millis;
-use pilotlight_wire::jobs::{Cancelled, Checked, Job, Submitted};
-use pilotlight_wire::requests::{Question, Submission};
+use pilotlight_wire::jobs::{CancelResponse, CheckResponse, Job, SubmitResponse};
+use pilotlight_wire::requests::{CheckRequest, SubmitRequest};
 use reqwest::{Method, RequestBuilder};
 
 use super::failure::{Failure, Reason};
@@ -25,11 +25,15 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`] says why it was not submitted, or why that is not known.
-    pub async fn submit(&self, job: &Submission<'_>, params: SubmitParams<'_>) -> Result<Submitted, Failure> {
+    pub async fn submit(
+        &self,
+        job: &SubmitRequest<'_>,
+        params: SubmitParams<'_>,
+    ) -> Result<SubmitResponse, Failure> {
         let action = format!("submit a job of type {}", job.job_type);
         let mut request = with_wait(self.request(Method::POST, &["jobs", "submit"]), params.wait);
         let mut idempotency = Idempotency::NotIdempotent;
-        if job.wishes.fresh == Some(true) || params.idempotency_key.is_some() {
+        if job.options.fresh == Some(true) || params.idempotency_key.is_some() {
             let key = match params.idempotency_key {
                 Some(key) => key.to_owned(),
                 None => idempotency_key()
@@ -46,7 +50,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn check(&self, question: &Question<'_>) -> Result<Checked, Failure> {
+    pub async fn check(&self, question: &CheckRequest<'_>) -> Result<CheckResponse, Failure> {
         let action = format!("look for a job of type {}", question.job_type);
         let request = self.request(Method::POST, &["jobs", "check"]).json_body(question);
         self.call_json(
@@ -71,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]; a job that has ended is an answer, with `success: false`.
-    pub async fn cancel(&self, id: &str) -> Result<Cancelled, Failure> {
+    pub async fn cancel(&self, id: &str) -> Result<CancelResponse, Failure> {
         let request = self.request(Method::POST, &["jobs", id, "cancel"]);
         let action = format!("cancel job {id}");
         self.call_json(

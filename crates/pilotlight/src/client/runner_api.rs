@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pilotlight_wire::requests::{Registration, Word};
-use pilotlight_wire::runner::{Heard, Next, NextJob, RUNNER_ID, Registered};
+use pilotlight_wire::requests::{JobReport, RegisterRequest};
+use pilotlight_wire::runner::{JobReportResponse, NextJob, NextResponse, RUNNER_ID_HEADER, RegisterResponse};
 use reqwest::Method;
 
 use super::failure::Failure;
@@ -35,9 +35,9 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn register(&self, name: &str, types: &[String]) -> Result<Registered, Failure> {
+    pub async fn register(&self, name: &str, types: &[String]) -> Result<RegisterResponse, Failure> {
         let request = self.request(Method::POST, &["runner", "register"]);
-        let request = request.json_body(&Registration { name, capabilities: types });
+        let request = request.json_body(&RegisterRequest { name, capabilities: types });
         let action = format!("register as runner {name}");
         self.call_json(
             Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::NotIdempotent },
@@ -58,14 +58,14 @@ impl Client {
         wait: Duration,
     ) -> Result<Option<NextJob>, Failure> {
         let types: Vec<_> = types.iter().map(|name| ("types[]", name)).collect();
-        let request = self.request(Method::GET, &["runner", "jobs", "next"]).header(RUNNER_ID, runner);
+        let request = self.request(Method::GET, &["runner", "jobs", "next"]).header(RUNNER_ID_HEADER, runner);
         let request = with_wait(request.query(&types), wait);
         let action = "ask for the next job".to_owned();
         let call = Call { action: action.clone(), request, wait, idempotency: Idempotency::Idempotent };
         let Some(body) = self.clone().with_retry_for(Duration::ZERO).call(call, &[]).await? else {
             return Ok(None);
         };
-        let Next { job } = parse_json(&body).map_err(|reason| self.failure(action, reason))?;
+        let NextResponse { job } = parse_json(&body).map_err(|reason| self.failure(action, reason))?;
         Ok(Some(job))
     }
 
@@ -74,7 +74,8 @@ impl Client {
     /// # Errors
     /// [`Failure`]
     pub async fn start(&self, job: JobRef<'_>, lease: u64) -> Result<ReportResponse, Failure> {
-        self.send_event(job, "start", &Word { lease, ..Word::default() }, Idempotency::Idempotent).await
+        self.send_event(job, "start", &JobReport { lease, ..JobReport::default() }, Idempotency::Idempotent)
+            .await
     }
 
     /// `POST .../heartbeat`. With a piece of console it is repeated only when nothing was done: a piece that comes twice
@@ -82,7 +83,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn heartbeat(&self, job: JobRef<'_>, word: &Word<'_>) -> Result<ReportResponse, Failure> {
+    pub async fn heartbeat(&self, job: JobRef<'_>, word: &JobReport<'_>) -> Result<ReportResponse, Failure> {
         let idempotency =
             if word.console_append.is_some() { Idempotency::NotIdempotent } else { Idempotency::Idempotent };
         self.send_event(job, "heartbeat", word, idempotency).await
@@ -92,7 +93,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]; status 400 when the service does not want such a result.
-    pub async fn complete(&self, job: JobRef<'_>, word: &Word<'_>) -> Result<ReportResponse, Failure> {
+    pub async fn complete(&self, job: JobRef<'_>, word: &JobReport<'_>) -> Result<ReportResponse, Failure> {
         self.send_event(job, "complete", word, Idempotency::Idempotent).await
     }
 
@@ -100,7 +101,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Failure`]
-    pub async fn fail(&self, job: JobRef<'_>, word: &Word<'_>) -> Result<ReportResponse, Failure> {
+    pub async fn fail(&self, job: JobRef<'_>, word: &JobReport<'_>) -> Result<ReportResponse, Failure> {
         self.send_event(job, "error", word, Idempotency::Idempotent).await
     }
 
@@ -108,18 +109,18 @@ impl Client {
         &self,
         JobRef { runner, id }: JobRef<'_>,
         what: &str,
-        word: &Word<'_>,
+        word: &JobReport<'_>,
         idempotency: Idempotency,
     ) -> Result<ReportResponse, Failure> {
         let request = self.request(Method::POST, &["runner", "jobs", id, what]);
-        let request = request.header(RUNNER_ID, runner).json_body(word);
+        let request = request.header(RUNNER_ID_HEADER, runner).json_body(word);
         let action = format!("say {what} of job {id}");
-        let heard: Heard =
+        let heard: JobReportResponse =
             self.call_json(Call { action, request, wait: Duration::ZERO, idempotency }, &[409]).await?;
         Ok(match heard {
-            Heard { success: false, message, .. } => ReportResponse::Stale(message),
-            Heard { cancelled: Some(true), .. } => ReportResponse::Cancelled,
-            Heard { .. } => ReportResponse::Accepted,
+            JobReportResponse { success: false, message, .. } => ReportResponse::Stale(message),
+            JobReportResponse { cancelled: Some(true), .. } => ReportResponse::Cancelled,
+            JobReportResponse { .. } => ReportResponse::Accepted,
         })
     }
 }

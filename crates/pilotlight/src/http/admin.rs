@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use pilotlight_core::ids::{BadId, DeploymentId, RunnerId, Version};
 use pilotlight_core::limits::{DEFAULT_RETIREMENT, MAX_RETIREMENT, SMALL_BODY_BYTES};
 use pilotlight_core::retire::RunnerFilter;
-use pilotlight_wire::admin::{Retire, Retired};
+use pilotlight_wire::admin::{RetireRequest, RetireResponse};
 use pilotlight_wire::object::Object;
 
 use super::body;
@@ -25,9 +25,9 @@ pub async fn retire(State(state): State<Arc<HttpState>>, body: Body) -> Response
     }
 }
 
-async fn retire_or_refuse(state: &HttpState, body: Body) -> Result<Retired, ApiError> {
+async fn retire_or_refuse(state: &HttpState, body: Body) -> Result<RetireResponse, ApiError> {
     let body = body::read(body, SMALL_BODY_BYTES).await?;
-    let Object(request): Object<Retire> = serde_json::from_slice(&body).map_err(|_| {
+    let Object(request): Object<RetireRequest> = serde_json::from_slice(&body).map_err(|_| {
         ApiError::bad_request("expected JSON with deployment, version or runner (texts), and perhaps for_ms")
     })?;
     let within = request.for_ms.map_or(DEFAULT_RETIREMENT, Duration::from_millis);
@@ -37,10 +37,10 @@ async fn retire_or_refuse(state: &HttpState, body: Body) -> Result<Retired, ApiE
     }
     let (retired, until) = state.dispatcher.retire(who(&request)?, within);
     tracing::info!(retired, "retired runners");
-    Ok(Retired { retired, until: state.clock.epoch_ms(until) })
+    Ok(RetireResponse { retired, until: state.clock.epoch_ms(until) })
 }
 
-fn who(request: &Retire) -> Result<RunnerFilter, ApiError> {
+fn who(request: &RetireRequest) -> Result<RunnerFilter, ApiError> {
     let deployment = named("deployment", request.deployment.as_deref(), DeploymentId::parse)?;
     let version = named("version", request.version.as_deref(), Version::parse)?;
     let runner = named("runner", request.runner.as_deref(), RunnerId::parse)?;

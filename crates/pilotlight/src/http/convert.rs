@@ -15,7 +15,7 @@ use pilotlight_core::time::{Moment, micros, millis};
 use pilotlight_core::trace_context::{self, TraceParent};
 use pilotlight_wire::dashboard;
 use pilotlight_wire::object::Object;
-use pilotlight_wire::warm_start::{DequeuedMessage, Offer, header};
+use pilotlight_wire::warm_start::{DequeuedMessage, OfferRequest, header};
 
 use super::error::{ApiError, ConnectionReuse, head};
 use crate::clock::Clock;
@@ -144,7 +144,7 @@ fn bare_message(body: &str) -> Option<(Object<DequeuedMessage<'_>>, &str)> {
 
 /// The message of any other body.
 fn message(body: &str) -> Result<(Object<DequeuedMessage<'_>>, &str), ApiError> {
-    let Object(offer): Object<Offer<'_>> = parse(body, "the body is no offer")?;
+    let Object(offer): Object<OfferRequest<'_>> = parse(body, "the body is no offer")?;
     let json = offer.dequeued_message.ok_or_else(|| bad("dequeuedMessage", "is missing"))?.get();
     Ok((parse(json, "dequeuedMessage is no run")?, json))
 }
@@ -165,8 +165,8 @@ fn describe(error: &serde_json::Error) -> String {
 }
 
 /// A waiting poll for the dashboard.
-pub fn waiting(poll: &Waiting<'_>, now: Moment, clock: Clock) -> dashboard::Waiting {
-    dashboard::Waiting {
+pub fn waiting(poll: &Waiting<'_>, now: Moment, clock: Clock) -> dashboard::WaitingRunner {
+    dashboard::WaitingRunner {
         runner: runner(poll.key, poll.runner),
         connected_at: clock.epoch_ms(poll.parked_at),
         waiting_duration_ms: millis(now.since(poll.parked_at)),
@@ -174,8 +174,8 @@ pub fn waiting(poll: &Waiting<'_>, now: Moment, clock: Clock) -> dashboard::Wait
 }
 
 /// A runner at work for the dashboard.
-pub fn executing(active_run: &ActiveRun, now: Moment, clock: Clock) -> dashboard::Executing {
-    dashboard::Executing {
+pub fn executing(active_run: &ActiveRun, now: Moment, clock: Clock) -> dashboard::ExecutingRunner {
+    dashboard::ExecutingRunner {
         runner: runner(&active_run.key, &active_run.runner),
         run_id: text(active_run.run.as_str()),
         matched_at: clock.epoch_ms(active_run.since),
@@ -184,9 +184,9 @@ pub fn executing(active_run: &ActiveRun, now: Moment, clock: Clock) -> dashboard
 }
 
 /// An offer of the past for the dashboard.
-pub fn offered(offered: &OfferRecord, clock: Clock) -> dashboard::Match {
+pub fn offered(offered: &OfferRecord, clock: Clock) -> dashboard::OfferSummary {
     let taker = offered.runner.as_ref();
-    dashboard::Match {
+    dashboard::OfferSummary {
         run_id: text(offered.run.as_str()),
         controller_id: text(taker.map_or("", |taker| taker.runner.id.as_str())),
         worker_instance_name: text(taker.map_or("", |taker| taker.runner.worker.as_str())),
@@ -209,8 +209,8 @@ pub(super) const fn delivery(answer: OfferOutcome) -> &'static str {
     }
 }
 
-fn runner(key: &PoolKey, runner: &Runner) -> dashboard::Runner {
-    dashboard::Runner {
+fn runner(key: &PoolKey, runner: &Runner) -> dashboard::RunnerInfo {
+    dashboard::RunnerInfo {
         deployment_id: text(key.deployment.as_str()),
         deployment_version: text(key.version.as_str()),
         machine_cpu: key.cpu.value(),

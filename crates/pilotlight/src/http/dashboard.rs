@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use pilotlight_core::limits::HISTORY_PAGE_SIZE;
 use pilotlight_core::time::{Moment, millis};
-use pilotlight_wire::dashboard::{Cleared, Config, Dashboard, Page, Pagination, Stats};
+use pilotlight_wire::dashboard::{ClearResponse, Config, Dashboard, PageQuery, Pagination, WarmStartStats};
 
 use super::convert;
 use super::error::{ApiError, json};
@@ -19,7 +19,7 @@ use crate::dispatch::dispatcher::View;
 /// `GET`
 pub async fn read(
     State(state): State<Arc<HttpState>>,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Result<Query<PageQuery>, QueryRejection>,
 ) -> Response {
     let Ok(Query(page)) = page else {
         return ApiError::bad_request("page and limit are whole numbers from 1").into_response();
@@ -32,10 +32,10 @@ pub async fn read(
 /// `DELETE`
 pub async fn clear(State(state): State<Arc<HttpState>>) -> Response {
     state.dispatcher.clear_history();
-    json(StatusCode::OK, &Cleared { success: true })
+    json(StatusCode::OK, &ClearResponse { success: true })
 }
 
-fn dashboard(state: &HttpState, view: &View<'_>, page: Page, now: Moment) -> Dashboard {
+fn dashboard(state: &HttpState, view: &View<'_>, page: PageQuery, now: Moment) -> Dashboard {
     let clock = state.clock;
     let history = view.history();
     let pagination = pagination(page, history.len() as u64);
@@ -52,7 +52,7 @@ fn dashboard(state: &HttpState, view: &View<'_>, page: Page, now: Moment) -> Das
     }
 }
 
-fn pagination(page: Page, total: u64) -> Pagination {
+fn pagination(page: PageQuery, total: u64) -> Pagination {
     let limit = page.limit.unwrap_or(HISTORY_PAGE_SIZE as u64).clamp(1, HISTORY_PAGE_SIZE as u64);
     let page = page.page.unwrap_or(1).max(1);
     let total_pages = total.div_ceil(limit);
@@ -77,9 +77,9 @@ pub(super) fn config(connect_timeouts: ConnectTimeouts, listens: SocketAddr) -> 
 }
 
 /// Counts.
-pub(super) fn stats(view: &View<'_>) -> Stats {
+pub(super) fn stats(view: &View<'_>) -> WarmStartStats {
     let totals = view.history().totals();
-    Stats {
+    WarmStartStats {
         total_runners: view.waiting(),
         total_executing_runners: view.executing().len(),
         total_deployments: view.deployments(),
@@ -103,7 +103,7 @@ mod tests {
             (Some(u64::MAX), Some(1000), 0, (u64::MAX, 100, 0, false, true)),
         ];
         for (page, limit, total, expected) in cases {
-            let got = pagination(Page { page, limit }, total);
+            let got = pagination(PageQuery { page, limit }, total);
             let got = (got.page, got.limit, got.total_pages, got.has_next_page, got.has_prev_page);
             assert_eq!(got, expected);
         }

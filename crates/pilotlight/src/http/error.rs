@@ -9,8 +9,8 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use pilotlight_core::access::AccessDenied;
 use pilotlight_store::Error;
-use pilotlight_wire::rate_limit::RateLimited;
-use pilotlight_wire::warm_start::Refused;
+use pilotlight_wire::rate_limit::RateLimitBody;
+use pilotlight_wire::warm_start::ErrorBody;
 use serde::Serialize;
 
 use super::date::Date;
@@ -170,7 +170,7 @@ impl IntoResponse for RateLimitExceeded {
     fn into_response(self) -> Response {
         let seconds = self.wait.as_millis().div_ceil(1000).max(1);
         let error = format!("too many requests; ask again in {seconds} s");
-        let body = RateLimited { error, reset_time: self.until };
+        let body = RateLimitBody { error, reset_time: self.until };
         let mut response = json(StatusCode::TOO_MANY_REQUESTS, &body);
         let seconds = HeaderValue::try_from(seconds.to_string()).expect("digits");
         response.headers_mut().insert(RETRY_AFTER, seconds);
@@ -198,7 +198,7 @@ impl Reply {
 
 impl From<ApiError> for Reply {
     fn from(refusal: ApiError) -> Self {
-        Self::json(refusal.status, &Refused { error: refusal.text })
+        Self::json(refusal.status, &ErrorBody { error: refusal.text })
     }
 }
 

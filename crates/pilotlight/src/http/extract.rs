@@ -10,7 +10,7 @@ use hyper::http::request::Parts;
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::JobId;
 use pilotlight_core::limits::MAX_JOB_WAIT;
-use pilotlight_wire::runner::RUNNER_ID;
+use pilotlight_wire::runner::RUNNER_ID_HEADER;
 
 use super::convert;
 use super::error::ApiError;
@@ -37,8 +37,8 @@ impl FromRequestParts<Arc<HttpState>> for CallingRunner {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<HttpState>) -> Result<Self, ApiError> {
-        let runner = convert::required(&parts.headers, RUNNER_ID)?;
-        let runner = RunnerId::parse(runner).map_err(|why| convert::bad(RUNNER_ID, why))?;
+        let runner = convert::required(&parts.headers, RUNNER_ID_HEADER)?;
+        let runner = RunnerId::parse(runner).map_err(|why| convert::bad(RUNNER_ID_HEADER, why))?;
         state.jobs().heard(&runner);
         Ok(Self(runner))
     }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
 use pilotlight_core::time::millis;
-use pilotlight_wire::warm_start::{Connect, Health};
+use pilotlight_wire::warm_start::{ConnectResponse, Health};
 
 use super::error::{Reply, json};
 use super::router::HttpState;
@@ -21,7 +21,7 @@ pub async fn connect(State(state): State<Arc<HttpState>>) -> Reply {
 #[must_use]
 pub fn connect_response(state: &HttpState) -> Reply {
     let timeouts = state.connect_timeouts;
-    let connect = Connect {
+    let connect = ConnectResponse {
         connection_timeout_ms: millis(timeouts.connection_timeout),
         keepalive_ms: millis(timeouts.keepalive),
     };

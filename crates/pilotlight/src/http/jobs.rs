@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use pilotlight_core::job::{CancelScope, Event, JobId, Status, Transition};
 use pilotlight_store::{Found, Payload, Said, Submitted};
 use pilotlight_wire::jobs;
-use pilotlight_wire::warm_start::Refused;
+use pilotlight_wire::warm_start::ErrorBody;
 
 use super::body_limits::BodyLimits;
 use super::error::{ApiError, Reply};
@@ -24,7 +24,7 @@ use super::router::HttpState;
 
 /// `POST /api/jobs/check`: whether such a job is known. Changes nothing.
 #[utoipa::path(post, path = "/api/jobs/check", tag = "jobs", request_body = jobs::Check,
-    responses((status = OK, description = "Whether it is known.", body = jobs::Checked)))]
+    responses((status = OK, description = "Whether it is known.", body = jobs::CheckResponse)))]
 pub async fn check(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
     let json_body =
         JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(state.body_limits.input)).await?;
@@ -43,9 +43,9 @@ pub async fn check(State(state): State<Arc<HttpState>>, body: Body) -> Result<Re
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 256,
             description = "Ours: the same submission again, by the same key, changes nothing.")),
     responses(
-        (status = CREATED, description = "A new job.", body = jobs::Submitted),
-        (status = OK, description = "A known one.", body = jobs::Submitted),
-        (status = CONFLICT, description = "The Idempotency-Key came with another submission.", body = Refused)))]
+        (status = CREATED, description = "A new job.", body = jobs::SubmitResponse),
+        (status = OK, description = "A known one.", body = jobs::SubmitResponse),
+        (status = CONFLICT, description = "The Idempotency-Key came with another submission.", body = ErrorBody)))]
 pub async fn submit(
     State(state): State<Arc<HttpState>>,
     query: QueryPairs,
@@ -68,7 +68,7 @@ pub async fn submit(
 #[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name."), ("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "Ours: wait so long for the job's end.")),
     responses(
         (status = OK, description = "Where it stands.", body = jobs::Job),
-        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
 pub async fn status(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
@@ -83,9 +83,9 @@ pub async fn status(
 /// `POST /api/jobs/{id}/cancel`: one caller does not want it any more.
 #[utoipa::path(post, path = "/api/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     responses(
-        (status = OK, description = "One caller fewer, or the job's end.", body = jobs::Cancelled),
-        (status = CONFLICT, description = "It has ended.", body = jobs::Cancelled),
-        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+        (status = OK, description = "One caller fewer, or the job's end.", body = jobs::CancelResponse),
+        (status = CONFLICT, description = "It has ended.", body = jobs::CancelResponse),
+        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
 pub async fn cancel(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
@@ -101,7 +101,7 @@ pub async fn cancel(
         Said::Unknown | Said::ConsoleFull => return Err(unknown()),
     };
     let (success, now) = (status == StatusCode::OK, state.jobs().now());
-    let cancelled = jobs::Cancelled { success, status: response::status(job.status(now)), message };
+    let cancelled = jobs::CancelResponse { success, status: response::status(job.status(now)), message };
     Ok(Reply::json(status, &cancelled))
 }
 

@@ -15,10 +15,10 @@ use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_store::{Counts, Error, Found, Listed, NewJob, Runner};
 use pilotlight_wire::jobs;
 use pilotlight_wire::jobs_admin::{
-    self as wire, BatchDelete, BatchDeleted, Deleted, Details, JobCounts, Row, RunnerCounts, RunnerDetails,
-    Stats,
+    self as wire, AdminStats, BatchDelete, BatchDeleteResponse, DeleteResponse, JobCounts, JobDetails,
+    JobRow, RunnerCounts, RunnerDetails,
 };
-use pilotlight_wire::warm_start::Refused;
+use pilotlight_wire::warm_start::ErrorBody;
 
 use super::convert;
 use super::error::{ApiError, Reply};
@@ -34,12 +34,12 @@ use crate::jobs::Jobs;
     params(
         ("status" = Option<pilotlight_wire::jobs::Status>, Query, description = "Only those."),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "At most so many; 100 when missing.")),
-    responses((status = OK, description = "The newest first.", body = wire::Jobs)))]
+    responses((status = OK, description = "The newest first.", body = wire::JobList)))]
 pub async fn list(State(state): State<Arc<HttpState>>, query: QueryPairs) -> Result<Reply, ApiError> {
     let (wanted, now) = (listed(&query)?, state.jobs().now());
     let (jobs, total) = state.jobs().store().jobs(wanted, now).await?;
     let jobs = jobs.iter().map(|job| row(job, now)).collect();
-    Ok(Reply::json(StatusCode::OK, &wire::Jobs { jobs, total }))
+    Ok(Reply::json(StatusCode::OK, &wire::JobList { jobs, total }))
 }
 
 fn listed(query: &QueryPairs) -> Result<Listed, ApiError> {
@@ -61,8 +61,8 @@ fn listed(query: &QueryPairs) -> Result<Listed, ApiError> {
 /// `GET /api/admin/jobs/{id}`: all that is known of it.
 #[utoipa::path(get, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     responses(
-        (status = OK, description = "All that is known of it.", body = Details),
-        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+        (status = OK, description = "All that is known of it.", body = JobDetails),
+        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
 pub async fn job(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) -> Result<Reply, ApiError> {
     let id = id.ok_or_else(unknown)?;
     let store = state.jobs().store();
@@ -71,10 +71,10 @@ pub async fn job(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) 
     Ok(Reply::json(StatusCode::OK, &details(found, input, state.jobs().now())?))
 }
 
-fn details(found: Found, input: String, now: Timestamp) -> Result<Details, ApiError> {
+fn details(found: Found, input: String, now: Timestamp) -> Result<JobDetails, ApiError> {
     let (error_message, Found { job, end }) = (response::error(&found), found);
     let end = end.unwrap_or_default();
-    Ok(Details {
+    Ok(JobDetails {
         row: row(&job, now),
         input_params: response::json(input)?,
         claimed_at: job.assignment().map(|assignment| assignment.since.as_millis()),
@@ -96,8 +96,8 @@ fn details(found: Found, input: String, now: Timestamp) -> Result<Details, ApiEr
     })
 }
 
-fn row(job: &Job, now: Timestamp) -> Row {
-    Row {
+fn row(job: &Job, now: Timestamp) -> JobRow {
+    JobRow {
         job_id: job.id.to_string(),
         job_type: job.job_type.to_string(),
         status: response::status(job.status(now)),
@@ -131,8 +131,8 @@ const fn valid_until(job: &Job) -> Option<Timestamp> {
 #[utoipa::path(post, path = "/api/admin/jobs/{id}/again", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     responses(
         (status = CREATED, description = "Ours: a new job with the same parameters, code version and options, whose \
-            result replaces the known one.", body = jobs::Submitted),
-        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+            result replaces the known one.", body = jobs::SubmitResponse),
+        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
 pub async fn again(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) -> Result<Reply, ApiError> {
     let (id, jobs) = (id.ok_or_else(unknown)?, state.jobs());
     let Found { job, .. } = jobs.store().job(id).await?.ok_or_else(unknown)?;
@@ -147,8 +147,8 @@ pub async fn again(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath
 /// `DELETE /api/admin/jobs/{id}`: forgets it, whatever it is about.
 #[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     responses(
-        (status = OK, description = "It is forgotten.", body = Deleted),
-        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+        (status = OK, description = "It is forgotten.", body = DeleteResponse),
+        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
 pub async fn delete(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
@@ -157,12 +157,15 @@ pub async fn delete(
     if state.jobs().delete(&[id]).await?.is_empty() {
         return Err(unknown());
     }
-    Ok(Reply::json(StatusCode::OK, &Deleted { success: true, message: "the job is deleted".to_owned() }))
+    Ok(Reply::json(
+        StatusCode::OK,
+        &DeleteResponse { success: true, message: "the job is deleted".to_owned() },
+    ))
 }
 
 /// `POST /api/admin/jobs/batch-delete`: forgets several.
 #[utoipa::path(post, path = "/api/admin/jobs/batch-delete", tag = "admin", request_body = BatchDelete,
-    responses((status = OK, description = "Those that were there are forgotten.", body = BatchDeleted)))]
+    responses((status = OK, description = "Those that were there are forgotten.", body = BatchDeleteResponse)))]
 pub async fn batch_delete(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
     let json_body = JsonBody::read(&state.body_budget, body, SMALL_BODY_BYTES).await?;
     let texts = ids(&json_body.fields()?)?;
@@ -173,7 +176,7 @@ pub async fn batch_delete(State(state): State<Arc<HttpState>>, body: Body) -> Re
     let is_left = |text: &String| parsed(text).is_none_or(|id| !deleted.contains(&id));
     let failed: Vec<String> = texts.into_iter().filter(is_left).collect();
     let message = format!("{} deleted, {} not found", deleted.len(), failed.len());
-    let answer = BatchDeleted { success: failed.is_empty(), deleted: deleted.len(), failed, message };
+    let answer = BatchDeleteResponse { success: failed.is_empty(), deleted: deleted.len(), failed, message };
     Ok(Reply::json(StatusCode::OK, &answer))
 }
 
@@ -185,12 +188,12 @@ fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, ApiError> {
 
 /// `GET /api/admin/runners`: the last seen first.
 #[utoipa::path(get, path = "/api/admin/runners", tag = "admin",
-    responses((status = OK, description = "The last seen first.", body = wire::Runners)))]
+    responses((status = OK, description = "The last seen first.", body = wire::RunnerList)))]
 pub async fn runners(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiError> {
     let (runners, total) = state.jobs().store().runners(MAX_LIST_LIMIT).await?;
     let now = state.jobs().now();
     let runners = runners.into_iter().map(|runner| told(runner, now)).collect();
-    Ok(Reply::json(StatusCode::OK, &wire::Runners { runners, total }))
+    Ok(Reply::json(StatusCode::OK, &wire::RunnerList { runners, total }))
 }
 
 /// `GET /api/admin/runners/{id}`: one of them, and its last jobs.
@@ -198,7 +201,7 @@ pub async fn runners(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiEr
     params(("id" = String, Path, description = "The runner's identity.")),
     responses(
         (status = OK, description = "It, and its last jobs.", body = RunnerDetails),
-        (status = NOT_FOUND, description = "No such runner.", body = Refused)))]
+        (status = NOT_FOUND, description = "No such runner.", body = ErrorBody)))]
 pub async fn runner(
     State(state): State<Arc<HttpState>>,
     id: Result<Path<String>, PathRejection>,
@@ -219,8 +222,8 @@ fn no_runner() -> ApiError {
     ApiError::not_found("no runner registered by this id")
 }
 
-fn told(runner: Runner, now: Timestamp) -> wire::Runner {
-    wire::Runner {
+fn told(runner: Runner, now: Timestamp) -> wire::RunnerRow {
+    wire::RunnerRow {
         runner_id: runner.id.to_string(),
         name: runner.name,
         capabilities: runner.capabilities,
@@ -231,7 +234,7 @@ fn told(runner: Runner, now: Timestamp) -> wire::Runner {
 
 /// `GET /api/admin/stats`: how many there are.
 #[utoipa::path(get, path = "/api/admin/stats", tag = "admin",
-    responses((status = OK, description = "How many there are.", body = Stats)))]
+    responses((status = OK, description = "How many there are.", body = AdminStats)))]
 pub async fn stats(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiError> {
     Ok(Reply::json(StatusCode::OK, &count(state.jobs()).await?))
 }
@@ -240,15 +243,15 @@ pub async fn stats(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiErro
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn count(jobs: &Jobs) -> Result<Stats, Error> {
+pub async fn count(jobs: &Jobs) -> Result<AdminStats, Error> {
     let now = jobs.now();
     Ok(counted(jobs.store().counts(now.before(RUNNER_ACTIVE_WINDOW), now).await?))
 }
 
 /// In the order of [`Status::ALL`].
-fn counted(counts: Counts) -> Stats {
+fn counted(counts: Counts) -> AdminStats {
     let [pending, claimed, in_progress, completed, failed, expired] = counts.jobs;
     let total = counts.jobs.iter().sum();
     let jobs = JobCounts { pending, claimed, in_progress, completed, failed, expired, total };
-    Stats { jobs, runners: RunnerCounts { total: counts.runners, active: counts.active } }
+    AdminStats { jobs, runners: RunnerCounts { total: counts.runners, active: counts.active } }
 }

@@ -13,7 +13,7 @@ use pilotlight_core::job_matcher::TypeSet;
 use pilotlight_core::limits::MAX_TYPES_PER_POLL;
 use pilotlight_core::time::millis;
 use pilotlight_store::Handed;
-use pilotlight_wire::runner::{Next, NextJob};
+use pilotlight_wire::runner::{NextJob, NextResponse};
 use tokio::time::{Instant, sleep_until};
 
 use super::error::{ApiError, Reply};
@@ -31,7 +31,7 @@ use crate::net::conn::Conn;
         ("types[]" = Vec<pilotlight_wire::jobs::Name>, Query, description = "Types of jobs that the runner can do."),
         ("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "How long to wait for one; not at all when missing.")),
     responses(
-        (status = OK, description = "A job, leased to this runner; say that it starts before it is executed.", body = Next),
+        (status = OK, description = "A job, leased to this runner; say that it starts before it is executed.", body = NextResponse),
         (status = NO_CONTENT, description = "None came.")))]
 pub async fn next(
     State(state): State<Arc<HttpState>>,
@@ -91,9 +91,9 @@ fn hand_over(state: &HttpState, conn: &Conn, handing: Handing) -> Response {
     }
 }
 
-fn told(handed: Handed, lease: Duration) -> Result<Next, ApiError> {
+fn told(handed: Handed, lease: Duration) -> Result<NextResponse, ApiError> {
     let Handed { job, input } = handed;
-    Ok(Next {
+    Ok(NextResponse {
         job: NextJob {
             job_id: job.id.to_string(),
             job_type: job.job_type.to_string(),

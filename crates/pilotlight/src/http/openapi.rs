@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use axum::response::Response;
 use hyper::StatusCode;
 use pilotlight_wire::jobs::{Console, Progress};
-use pilotlight_wire::rate_limit::RateLimited;
-use pilotlight_wire::runner::Heard;
-use pilotlight_wire::warm_start::Refused;
+use pilotlight_wire::rate_limit::RateLimitBody;
+use pilotlight_wire::runner::JobReportResponse;
+use pilotlight_wire::warm_start::ErrorBody;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -33,7 +33,7 @@ use super::{jobs, jobs_admin, long_poll, runners};
         jobs_admin::list, jobs_admin::job, jobs_admin::again, jobs_admin::delete, jobs_admin::batch_delete,
         jobs_admin::runners, jobs_admin::runner, jobs_admin::stats,
     ),
-    components(schemas(Refused, RateLimited, Console, Progress)),
+    components(schemas(ErrorBody, RateLimitBody, Console, Progress)),
     tags(
         (name = "jobs", description = "What callers ask."),
         (name = "runner", description = "What runners say."),
@@ -148,10 +148,11 @@ fn runner_id() -> utoipa::openapi::path::Parameter {
 
 /// A refusal says `error`; where the runner's word itself is refused, it is told so in another way.
 fn bad_request(operation: &mut Operation) {
-    let refused = || Ref::from_schema_name(Refused::name());
+    let refused = || Ref::from_schema_name(ErrorBody::name());
     let known = operation.responses.responses.contains_key("400");
     let schema: RefOr<Schema> = if known {
-        let either = OneOfBuilder::new().item(refused()).item(Ref::from_schema_name(Heard::name()));
+        let either =
+            OneOfBuilder::new().item(refused()).item(Ref::from_schema_name(JobReportResponse::name()));
         either.into()
     } else {
         refused().into()
@@ -163,7 +164,7 @@ fn bad_request(operation: &mut Operation) {
 }
 
 fn refusal(tells: &str, status: &str) -> utoipa::openapi::Response {
-    let body = if status == "429" { RateLimited::name() } else { Refused::name() };
+    let body = if status == "429" { RateLimitBody::name() } else { ErrorBody::name() };
     let content = Content::new(Some(Ref::from_schema_name(body)));
     let response = ResponseBuilder::new().description(tells).content("application/json", content);
     if !matches!(status, "429" | "503") {

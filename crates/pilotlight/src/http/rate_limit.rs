@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use hyper::header::HeaderMap;
 use pilotlight_core::rate_limit::{RateClass, RateKey, RateLimiter, Rates};
-use pilotlight_wire::runner::RUNNER_ID;
+use pilotlight_wire::runner::RUNNER_ID_HEADER;
 
 use super::auth::{Auth, KeyHash, hash, shown_key};
 use super::error::RateLimitExceeded;
@@ -67,7 +67,7 @@ impl Counted<'_> {
             RateKey::Key => Some(shown_key(self.headers).map_or_else(|| self.address(), Asker::Key)),
             RateKey::Address => Some(self.address()),
             RateKey::Runner => {
-                let runner = self.headers.get(RUNNER_ID)?;
+                let runner = self.headers.get(RUNNER_ID_HEADER)?;
                 Some(Asker::Runner(hash(runner)))
             }
         }

@@ -11,7 +11,9 @@ use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, Fingerprint};
 use pilotlight_core::limits::{ID_BYTES, MAX_AVAILABLE_JOBS, MAX_RUNNER_TYPES};
 use pilotlight_store::{Handed, Payload, Said};
-use pilotlight_wire::runner::{self, Available, AvailableJob, Claimed, ClaimedJob, Registered, Verified};
+use pilotlight_wire::runner::{
+    self, AvailableJob, AvailableJobs, ClaimResponse, ClaimedJob, RegisterResponse, VerifyResponse,
+};
 
 use super::body_limits::BodyLimits;
 use super::convert;
@@ -25,14 +27,14 @@ use runner_event::{LeasePresence, RunnerEvent};
 
 /// `POST /api/runner/register`: a new runner.
 #[utoipa::path(post, path = "/api/runner/register", tag = "runner", request_body = runner::Register,
-    responses((status = CREATED, description = "Its identity.", body = Registered)))]
+    responses((status = CREATED, description = "Its identity.", body = RegisterResponse)))]
 pub async fn register(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
     let at_most = BodyLimits::max_body_bytes(MAX_RUNNER_TYPES * ID_BYTES);
     let json_body = JsonBody::read(&state.body_budget, body, at_most).await?;
     let (name, capabilities) = presented(&json_body.fields()?)?;
     let runner = state.jobs().register(name, capabilities).await?;
     let message = "send this id as X-Runner-ID from now on".to_owned();
-    Ok(Reply::json(StatusCode::CREATED, &Registered { runner_id: runner.id.to_string(), message }))
+    Ok(Reply::json(StatusCode::CREATED, &RegisterResponse { runner_id: runner.id.to_string(), message }))
 }
 
 fn presented(register: &runner::Register<'_>) -> Result<(String, Vec<String>), ApiError> {
@@ -45,15 +47,18 @@ fn presented(register: &runner::Register<'_>) -> Result<(String, Vec<String>), A
 /// `GET /api/runner/verify`: whether the runner is registered.
 #[utoipa::path(get, path = "/api/runner/verify", tag = "runner",
     responses(
-        (status = OK, description = "It is registered.", body = Verified),
-        (status = NOT_FOUND, description = "It is not.", body = Verified)))]
+        (status = OK, description = "It is registered.", body = VerifyResponse),
+        (status = NOT_FOUND, description = "It is not.", body = VerifyResponse)))]
 pub async fn verify(
     State(state): State<Arc<HttpState>>,
     CallingRunner(runner): CallingRunner,
 ) -> Result<Reply, ApiError> {
     let runner = state.jobs().store().runner(&runner).await?;
-    let verified =
-        |exists, runner_name, message: &str| Verified { exists, runner_name, message: message.to_owned() };
+    let verified = |exists, runner_name, message: &str| VerifyResponse {
+        exists,
+        runner_name,
+        message: message.to_owned(),
+    };
     Ok(match runner {
         Some(runner) => {
             Reply::json(StatusCode::OK, &verified(true, Some(runner.name), "the runner is registered"))
@@ -65,7 +70,7 @@ pub async fn verify(
 /// `GET /api/runner/jobs/available`: jobs that may be claimed.
 #[utoipa::path(get, path = "/api/runner/jobs/available", tag = "runner",
     params(("types[]" = Option<Vec<pilotlight_wire::jobs::Name>>, Query, description = "Types of jobs that the runner can do.")),
-    responses((status = OK, description = "Jobs that may be claimed.", body = Available)))]
+    responses((status = OK, description = "Jobs that may be claimed.", body = AvailableJobs)))]
 pub async fn available(
     State(state): State<Arc<HttpState>>,
     _: CallingRunner,
@@ -74,7 +79,7 @@ pub async fn available(
     let types = types(&query, MAX_RUNNER_TYPES)?;
     let jobs = state.jobs().store().available(&types, MAX_AVAILABLE_JOBS, state.jobs().now()).await?;
     let jobs: Result<_, ApiError> = jobs.into_iter().map(on_offer).collect();
-    Ok(Reply::json(StatusCode::OK, &Available { jobs: jobs? }))
+    Ok(Reply::json(StatusCode::OK, &AvailableJobs { jobs: jobs? }))
 }
 
 /// The types that a runner asks for.
@@ -102,8 +107,8 @@ fn on_offer(Handed { job, input }: Handed) -> Result<AvailableJob, ApiError> {
 /// `POST /api/runner/jobs/{id}/claim`: the runner takes the job and executes it.
 #[utoipa::path(post, path = "/api/runner/jobs/{id}/claim", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     responses(
-        (status = OK, description = "It is this runner's.", body = Claimed),
-        (status = CONFLICT, description = "It is not to be had.", body = Claimed)))]
+        (status = OK, description = "It is this runner's.", body = ClaimResponse),
+        (status = CONFLICT, description = "It is not to be had.", body = ClaimResponse)))]
 pub async fn claim(
     State(state): State<Arc<HttpState>>,
     CallingRunner(runner): CallingRunner,
@@ -120,7 +125,7 @@ pub async fn claim(
             let job_type = answer.job.job_type.to_string();
             let job = Some(ClaimedJob { job_id: id.to_string(), job_type, input_params });
             let message = "the job is this runner's".to_owned();
-            Reply::json(StatusCode::OK, &Claimed { success: true, message, job })
+            Reply::json(StatusCode::OK, &ClaimResponse { success: true, message, job })
         }
         Said::Rejected(why, _) => not_claimed(&why.to_string()),
         Said::Unknown | Said::ConsoleFull => not_claimed(runner_event::UNKNOWN_JOB),
@@ -128,15 +133,15 @@ pub async fn claim(
 }
 
 fn not_claimed(why: &str) -> Reply {
-    Reply::json(StatusCode::CONFLICT, &Claimed { success: false, message: why.to_owned(), job: None })
+    Reply::json(StatusCode::CONFLICT, &ClaimResponse { success: false, message: why.to_owned(), job: None })
 }
 
 /// `POST /api/runner/jobs/{id}/start`: the runner that the job was handed to begins to execute it.
 #[utoipa::path(post, path = "/api/runner/jobs/{id}/start", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     request_body = runner::Start,
     responses(
-        (status = OK, description = "It is to be executed.", body = runner::Heard),
-        (status = CONFLICT, description = "It is not: the lease is not in force.", body = runner::Heard)))]
+        (status = OK, description = "It is to be executed.", body = runner::JobReportResponse),
+        (status = CONFLICT, description = "It is not: the lease is not in force.", body = runner::JobReportResponse)))]
 pub async fn start(
     State(state): State<Arc<HttpState>>,
     CallingRunner(runner): CallingRunner,
@@ -160,9 +165,9 @@ pub async fn start(
 #[utoipa::path(post, path = "/api/runner/jobs/{id}/heartbeat", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     request_body = runner::Heartbeat,
     responses(
-        (status = OK, description = "It is remembered.", body = runner::Heard),
-        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::Heard),
-        (status = CONFLICT, description = "The lease is not in force.", body = runner::Heard)))]
+        (status = OK, description = "It is remembered.", body = runner::JobReportResponse),
+        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::JobReportResponse),
+        (status = CONFLICT, description = "The lease is not in force.", body = runner::JobReportResponse)))]
 pub async fn heartbeat(
     State(state): State<Arc<HttpState>>,
     CallingRunner(runner): CallingRunner,
@@ -188,9 +193,9 @@ pub async fn heartbeat(
 #[utoipa::path(post, path = "/api/runner/jobs/{id}/complete", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     request_body = runner::Complete,
     responses(
-        (status = OK, description = "It is remembered.", body = runner::Heard),
-        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::Heard),
-        (status = CONFLICT, description = "The lease is not in force.", body = runner::Heard)))]
+        (status = OK, description = "It is remembered.", body = runner::JobReportResponse),
+        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::JobReportResponse),
+        (status = CONFLICT, description = "The lease is not in force.", body = runner::JobReportResponse)))]
 pub async fn complete(
     State(state): State<Arc<HttpState>>,
     CallingRunner(runner): CallingRunner,
@@ -218,9 +223,9 @@ pub async fn complete(
 #[utoipa::path(post, path = "/api/runner/jobs/{id}/error", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
     request_body = runner::Fail,
     responses(
-        (status = OK, description = "It is remembered.", body = runner::Heard),
-        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::Heard),
-        (status = CONFLICT, description = "The lease is not in force.", body = runner::Heard)))]
+        (status = OK, description = "It is remembered.", body = runner::JobReportResponse),
+        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::JobReportResponse),
+        (status = CONFLICT, description = "The lease is not in force.", body = runner::JobReportResponse)))]
 pub async fn fail(
     State(state): State<Arc<HttpState>>,
     CallingRunner(runner): CallingRunner,

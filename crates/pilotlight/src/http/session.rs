@@ -17,7 +17,7 @@ use pilotlight_core::limits::{
 };
 use pilotlight_core::time::Moment;
 use pilotlight_wire::object::Object;
-use pilotlight_wire::session::{KeyNeed, Session, SignIn};
+use pilotlight_wire::session::{KeyRequirement, Session, SignInRequest};
 use subtle::ConstantTimeEq;
 
 use super::auth::hash;
@@ -123,8 +123,8 @@ pub async fn read(
     let (sessions, now) = (&state.auth.sessions, state.clock.now());
     match (sessions.token(&headers, now), need(&state)) {
         (Some(token), need) => told(need, Some(token)),
-        (None, KeyNeed::NotNeeded) => opened(KeyNeed::NotNeeded, sessions.open(now), &conn),
-        (None, KeyNeed::Needed) => told(KeyNeed::Needed, None),
+        (None, KeyRequirement::NotNeeded) => opened(KeyRequirement::NotNeeded, sessions.open(now), &conn),
+        (None, KeyRequirement::Needed) => told(KeyRequirement::Needed, None),
     }
 }
 
@@ -135,7 +135,7 @@ pub async fn sign_in(
     body: Body,
 ) -> Response {
     let key = match body::read(body, SMALL_BODY_BYTES).await {
-        Ok(body) => serde_json::from_slice::<Object<SignIn>>(&body).map(|Object(sign_in)| sign_in.key),
+        Ok(body) => serde_json::from_slice::<Object<SignInRequest>>(&body).map(|Object(sign_in)| sign_in.key),
         Err(refusal) => return refusal.into_response(),
     };
     let Ok(key) = key else {
@@ -144,7 +144,7 @@ pub async fn sign_in(
     match state.auth.key(&key) {
         PresentedKey::Known(scopes) if scopes.contains(Scope::Admin) => {
             tracing::info!(peer = %conn.peer(), "an operator signed in");
-            opened(KeyNeed::Needed, state.auth.sessions.open(state.clock.now()), &conn)
+            opened(KeyRequirement::Needed, state.auth.sessions.open(state.clock.now()), &conn)
         }
         PresentedKey::Known(_) | PresentedKey::Unknown | PresentedKey::None => {
             state.metrics.refused_sign_ins.inc();
@@ -164,15 +164,15 @@ pub async fn sign_out(State(state): State<Arc<HttpState>>, headers: HeaderMap) -
 }
 
 /// Keys of others than operators shut nobody out of the page.
-fn need(state: &HttpState) -> KeyNeed {
-    if state.auth.keys().contains(Scope::Admin) { KeyNeed::Needed } else { KeyNeed::NotNeeded }
+fn need(state: &HttpState) -> KeyRequirement {
+    if state.auth.keys().contains(Scope::Admin) { KeyRequirement::Needed } else { KeyRequirement::NotNeeded }
 }
 
-fn told(key: KeyNeed, token: Option<String>) -> Response {
+fn told(key: KeyRequirement, token: Option<String>) -> Response {
     json(StatusCode::OK, &Session { key, signed_in: token.is_some(), csrf: token })
 }
 
-fn opened(need: KeyNeed, opened: Opened, conn: &Conn) -> Response {
+fn opened(need: KeyRequirement, opened: Opened, conn: &Conn) -> Response {
     let secure = if conn.is_tls() { "; Secure" } else { "" };
     let max_age = SESSION_LIFETIME.as_secs();
     let cookie = format!(

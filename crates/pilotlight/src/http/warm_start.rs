@@ -18,7 +18,7 @@ use pilotlight_core::ids::Runner;
 use pilotlight_core::limits::{ENVELOPE_BYTES, RUN_BYTES};
 use pilotlight_core::pool::PoolKey;
 use pilotlight_core::trace_context::TraceParent;
-use pilotlight_wire::warm_start::Offered;
+use pilotlight_wire::warm_start::OfferResponse;
 
 use super::access;
 use super::body;
@@ -145,5 +145,5 @@ fn told(answer: OfferOutcome) -> Reply {
 
 fn refused(refusal: ApiError) -> Reply {
     let status = refusal.status();
-    Reply::json(status, &Offered { did_warm_start: false, error: Some(refusal.into_text()) })
+    Reply::json(status, &OfferResponse { did_warm_start: false, error: Some(refusal.into_text()) })
 }

@@ -16,7 +16,7 @@ use pilotlight_core::limits::{
 use pilotlight_core::retry;
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, HookCall, HookEvent};
-use pilotlight_wire::hooks::{DELIVERY, Hook, SIGNATURE, TIMESTAMP};
+use pilotlight_wire::webhooks::{DELIVERY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookBody};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
@@ -95,9 +95,9 @@ impl Hooks {
             .client
             .post(target.url.clone())
             .header(CONTENT_TYPE, "application/json")
-            .header(TIMESTAMP, now.as_millis())
-            .header(DELIVERY, call.id.0)
-            .header(SIGNATURE, signature(&target.key, now, &body));
+            .header(TIMESTAMP_HEADER, now.as_millis())
+            .header(DELIVERY_HEADER, call.id.0)
+            .header(SIGNATURE_HEADER, signature(&target.key, now, &body));
         let answer = request.body(body).send().await.map_err(|error| reason(&error.without_url()))?;
         if answer.status().is_success() { Ok(()) } else { Err(format!("it answered {}", answer.status())) }
     }
@@ -116,7 +116,7 @@ fn body(call: &HookCall) -> String {
         HookEvent::Completed => "job.completed",
         HookEvent::Failed => "job.failed",
     };
-    let hook = Hook {
+    let hook = WebhookBody {
         event: event.into(),
         job_id: call.job.to_string(),
         job_type: call.job_type.to_string(),

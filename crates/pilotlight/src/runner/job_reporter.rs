@@ -8,7 +8,7 @@ use std::time::Duration;
 use pilotlight_core::command::{Console, Lines, Progress, Said, Tell, refused};
 use pilotlight_core::limits::{MAX_RUNNER_BACKOFF, RUNNER_FINAL_REPORT_TIMEOUT, RUNNER_HEARTBEAT_INTERVAL};
 use pilotlight_core::retry;
-use pilotlight_wire::requests::Word;
+use pilotlight_wire::requests::JobReport;
 use pilotlight_wire::runner::NextJob;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
@@ -168,7 +168,7 @@ impl<'a> JobReporter<'a> {
 
     async fn heartbeat(&self) -> Result<ReportResponse, Failure> {
         let (update, progress) = (self.next_console_update(), self.output().progress);
-        let event = Word {
+        let event = JobReport {
             progress_current: progress.map(|at| at.current),
             progress_total: progress.map(|at| at.total),
             ..self.event_with(&update)
@@ -222,10 +222,12 @@ impl<'a> JobReporter<'a> {
             let event = self.event_with(&update);
             let response = match &*outcome {
                 ExecutionOutcome::Result(output) => {
-                    self.client.complete(self.job_ref(), &Word { output_data: Some(output), ..event }).await
+                    self.client
+                        .complete(self.job_ref(), &JobReport { output_data: Some(output), ..event })
+                        .await
                 }
                 ExecutionOutcome::Failed(why) => {
-                    self.client.fail(self.job_ref(), &Word { error_message: Some(why), ..event }).await
+                    self.client.fail(self.job_ref(), &JobReport { error_message: Some(why), ..event }).await
                 }
                 ExecutionOutcome::Abandoned => return Ok(()),
             };
@@ -269,12 +271,12 @@ impl<'a> JobReporter<'a> {
         }
     }
 
-    fn event_with<'t>(&self, update: &'t ConsoleUpdate) -> Word<'t> {
-        let event = Word { lease: self.job.lease, ..Word::default() };
+    fn event_with<'t>(&self, update: &'t ConsoleUpdate) -> JobReport<'t> {
+        let event = JobReport { lease: self.job.lease, ..JobReport::default() };
         match update {
             ConsoleUpdate::Nothing => event,
-            ConsoleUpdate::Replace(text) => Word { console_output: Some(text), ..event },
-            ConsoleUpdate::Append(text) => Word { console_append: Some(text), ..event },
+            ConsoleUpdate::Replace(text) => JobReport { console_output: Some(text), ..event },
+            ConsoleUpdate::Append(text) => JobReport { console_append: Some(text), ..event },
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pilotlight::client::{ApiKey, Client, JobEvent, JobRef, Reason, ReportResponse, SubmitParams};
 use pilotlight_wire::jobs::Status;
-use pilotlight_wire::requests::{Question, Submission, Wishes, Word};
+use pilotlight_wire::requests::{CheckRequest, JobReport, SubmitOptions, SubmitRequest};
 use serde_json::value::RawValue;
 use tokio::runtime::Runtime;
 
@@ -30,8 +30,8 @@ fn a_job_is_submitted_executed_watched_and_found_again() {
     let client = client(&server.url(), None);
     Runtime::new().unwrap().block_on(async {
         let input = raw("{ \"a\": 1.0 }");
-        let job = Submission { job_type: "t", input_params: &input, wishes: Wishes::default() };
-        let question = Question { job_type: "t", input_params: &input, code_version: None };
+        let job = SubmitRequest { job_type: "t", input_params: &input, options: SubmitOptions::default() };
+        let question = CheckRequest { job_type: "t", input_params: &input, code_version: None };
         assert!(!client.check(&question).await.unwrap().exists);
         let submitted = client.submit(&job, SubmitParams::default()).await.unwrap();
         let id = submitted.job_id.as_str();
@@ -44,16 +44,16 @@ fn a_job_is_submitted_executed_watched_and_found_again() {
         assert!(client.next(&runner, &types, Duration::ZERO).await.unwrap().is_none());
         let mine = JobRef { runner: &runner, id };
         assert_eq!(client.start(mine, next.lease).await.unwrap(), ReportResponse::Accepted);
-        let word = Word { lease: next.lease, ..Word::default() };
-        let beat = Word { progress_current: Some(1), progress_total: Some(2), console_append: Some("a\n\"b\""), ..word };
+        let word = JobReport { lease: next.lease, ..JobReport::default() };
+        let beat = JobReport { progress_current: Some(1), progress_total: Some(2), console_append: Some("a\n\"b\""), ..word };
         assert_eq!(client.heartbeat(mine, &beat).await.unwrap(), ReportResponse::Accepted);
-        let late = client.heartbeat(mine, &Word { lease: next.lease + 1, ..word }).await.unwrap();
+        let late = client.heartbeat(mine, &JobReport { lease: next.lease + 1, ..word }).await.unwrap();
         assert!(matches!(late, ReportResponse::Stale(_)), "{late:?}");
 
         let mut events = client.events(id).await.unwrap();
         assert!(matches!(events.next().await.unwrap(), Some(JobEvent::Status(job)) if job.status == Status::InProgress));
         let output = raw("{\"b\": [2]}");
-        let done = client.complete(mine, &Word { output_data: Some(&output), ..word }).await.unwrap();
+        let done = client.complete(mine, &JobReport { output_data: Some(&output), ..word }).await.unwrap();
         assert_eq!(done, ReportResponse::Accepted);
         let (mut console, mut progress, mut last) = (String::new(), None, None);
         while let Some(news) = events.next().await.unwrap() {
@@ -82,7 +82,7 @@ fn a_submission_without_a_key_is_not_repeated_when_it_may_have_been_done() {
     let patient = client(&way.url(), None).with_retry_for(SOON);
     Runtime::new().unwrap().block_on(async {
         let input = raw("[1]");
-        let job = Submission { job_type: "t", input_params: &input, wishes: Wishes::default() };
+        let job = SubmitRequest { job_type: "t", input_params: &input, options: SubmitOptions::default() };
         let unknown = patient.submit(&job, SubmitParams::default()).await.unwrap_err();
         assert!(matches!(unknown.reason, Reason::NoResponse(_)), "{unknown:?}");
         let id = patient.submit(&job, SubmitParams::default()).await.unwrap().job_id;
@@ -97,9 +97,13 @@ fn operators_list_show_count_and_delete() {
     let client = client(&server.url(), None);
     Runtime::new().unwrap().block_on(async {
         let input = raw("[1]");
-        let wishes =
-            Wishes { fresh: Some(true), priority: Some(3), max_attempts: Some(2), ..Wishes::default() };
-        let job = Submission { job_type: "t", input_params: &input, wishes };
+        let wishes = SubmitOptions {
+            fresh: Some(true),
+            priority: Some(3),
+            max_attempts: Some(2),
+            ..SubmitOptions::default()
+        };
+        let job = SubmitRequest { job_type: "t", input_params: &input, options: wishes };
         let first = client.submit(&job, SubmitParams::default()).await.unwrap().job_id;
         let key = SubmitParams { idempotency_key: Some("mine"), ..SubmitParams::default() };
         let second = client.submit(&job, key).await.unwrap().job_id;

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use pilotlight_core::time::Timestamp;
 use pilotlight_wire::jobs::Status;
-use pilotlight_wire::jobs_admin::{Jobs, Row};
+use pilotlight_wire::jobs_admin::{JobList, JobRow};
 
 use super::super::command::Failure;
 use super::super::connect::{ConnectOptions, block_on};
@@ -59,21 +59,21 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn list_jobs(client: &Client, args: &Args) -> Result<Jobs, Failure> {
+async fn list_jobs(client: &Client, args: &Args) -> Result<JobList, Failure> {
     let Some(job_type) = &args.job_type else {
         return Ok(client.jobs(args.status, Some(args.limit)).await?);
     };
-    let Jobs { mut jobs, total } = client.jobs(args.status, Some(SEARCHED_JOBS)).await?;
+    let JobList { mut jobs, total } = client.jobs(args.status, Some(SEARCHED_JOBS)).await?;
     if total > u64::from(SEARCHED_JOBS) {
         output::note(format_args!("looked through the newest {SEARCHED_JOBS} of {total} jobs"));
     }
     jobs.retain(|job| job.job_type == *job_type);
     let total = jobs.len() as u64;
     jobs.truncate(args.limit as usize);
-    Ok(Jobs { jobs, total })
+    Ok(JobList { jobs, total })
 }
 
-fn cells(job: &Row, now: Timestamp) -> [String; 6] {
+fn cells(job: &JobRow, now: Timestamp) -> [String; 6] {
     let ago = |time: u64| datetime::format_age(now.since(Timestamp::from_millis(time)));
     [
         job.job_id.clone(),

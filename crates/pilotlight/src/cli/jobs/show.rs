@@ -2,7 +2,7 @@
 
 use console::style;
 use pilotlight_core::time::Timestamp;
-use pilotlight_wire::jobs_admin::Details;
+use pilotlight_wire::jobs_admin::JobDetails;
 
 use super::super::command::Failure;
 use super::super::connect::block_on;
@@ -19,7 +19,7 @@ pub(super) fn run(job_args: &JobArgs) -> Result<(), Failure> {
     if *json { output::json(&job) } else { output::line(text(&job, datetime::now())) }
 }
 
-fn text(job: &Details, now: Timestamp) -> String {
+fn text(job: &JobDetails, now: Timestamp) -> String {
     let row = &job.row;
     let mut lines = vec![
         labelled("id", &row.job_id),
@@ -55,7 +55,7 @@ fn text(job: &Details, now: Timestamp) -> String {
 }
 
 /// What may be long stands below its name.
-fn sections(job: &Details) -> impl Iterator<Item = String> {
+fn sections(job: &JobDetails) -> impl Iterator<Item = String> {
     let console = Some(job.console_output.trim_end()).filter(|text| !text.is_empty());
     let sections = [
         ("parameters", Some(job.input_params.get())),

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use pilotlight_core::time::micros;
-use pilotlight_wire::jobs::{Outcome, Status};
-use pilotlight_wire::requests::{self, Submission, Wishes};
+use pilotlight_wire::jobs::{JobResult, Status};
+use pilotlight_wire::requests::{self, SubmitOptions, SubmitRequest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
@@ -89,7 +89,7 @@ pub(super) async fn all_ask(
 /// Asks for something that nobody ever submitted.
 async fn look(client: &Client) -> Result<(), Failure> {
     let input = RawValue::from_string("{}".to_owned()).expect("an object");
-    let question = requests::Question { job_type: JOB_TYPE, input_params: &input, code_version: None };
+    let question = requests::CheckRequest { job_type: JOB_TYPE, input_params: &input, code_version: None };
     client.check(&question).await?;
     Ok(())
 }
@@ -98,14 +98,18 @@ fn input(question: &Question) -> Box<RawValue> {
     RawValue::from_string(question.parameters.clone()).expect("they are an object")
 }
 
-fn submission(input: &RawValue, known: Known) -> Submission<'_> {
+fn submission(input: &RawValue, known: Known) -> SubmitRequest<'_> {
     let fresh = (known == Known::WillNotDo).then_some(true);
-    Submission { job_type: JOB_TYPE, input_params: input, wishes: Wishes { fresh, ..Wishes::default() } }
+    SubmitRequest {
+        job_type: JOB_TYPE,
+        input_params: input,
+        options: SubmitOptions { fresh, ..SubmitOptions::default() },
+    }
 }
 
 fn answer(
     status: Status,
-    result: Option<Outcome>,
+    result: Option<JobResult>,
     error: Option<String>,
     submitted: Instant,
 ) -> Result<Answer, Failure> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pilotlight_core::limits::{MAX_DASHBOARD_STREAMS, MAX_QUEUED_UPDATES};
-use pilotlight_wire::jobs_admin::Stats;
+use pilotlight_wire::jobs_admin::AdminStats;
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
 
@@ -59,7 +59,7 @@ struct Subscribers {
     senders: Vec<mpsc::Sender<Bytes>>,
     // What they all know; empty while nobody watches.
     state: DashboardState,
-    counts: Option<Stats>,
+    counts: Option<AdminStats>,
     quiet_samples: u32,
     stopping: bool,
 }

@@ -8,7 +8,7 @@ use pilotlight_core::limits::DASHBOARD_OFFERS;
 use pilotlight_core::offer_stats::{BucketIndex, OfferBucket};
 use pilotlight_core::pool::{PollId, PoolKey};
 use pilotlight_core::time::Moment;
-use pilotlight_wire::dashboard::Stats;
+use pilotlight_wire::dashboard::WarmStartStats;
 
 use super::super::dashboard;
 use super::jobs::JobsSample;
@@ -17,21 +17,21 @@ use crate::clock::Clock;
 use crate::dispatch::dispatcher::{Dispatcher, View};
 
 /// Polls that are read under one lock: some tens of microseconds.
-const AT_ONCE: usize = 512;
+const POLLS_PER_LOCK: usize = 512;
 
 /// What was seen.
 pub(super) struct Sample {
     pub(super) now: Moment,
-    pub(super) stats: Stats,
+    pub(super) stats: WarmStartStats,
     pub(super) clear_count: u64,
     /// Everybody who waits.
     pub(super) waiting: Vec<PollId>,
     /// Those of them who are new.
-    pub(super) came: Vec<NewPoll>,
+    pub(super) new_polls: Vec<NewPoll>,
     /// Everybody who executes.
     pub(super) executing: Vec<PollId>,
     /// Those of them who are new.
-    pub(super) began: Vec<(PollId, ActiveRun)>,
+    pub(super) new_runs: Vec<(PollId, ActiveRun)>,
     /// The latest offers, the newest first.
     pub(super) offers: Vec<(u64, OfferRecord)>,
     /// The buckets that may have changed.
@@ -50,21 +50,22 @@ pub(super) struct NewPoll {
 impl Sample {
     /// Looks, for somebody who knows what is on the board.
     pub(super) fn take(dispatcher: &Dispatcher, clock: Clock, state: &DashboardState) -> Self {
-        let mut sample = dispatcher.read(|view| Self::at_all(&view, clock.now(), state.newest_bucket()));
-        let new: Vec<_> = sample.waiting.iter().copied().filter(|id| !state.holds_waiting(*id)).collect();
-        for ids in new.chunks(AT_ONCE) {
-            sample.came.extend(dispatcher.read(|view| new_polls(&view, ids)));
+        let mut sample =
+            dispatcher.read(|view| Self::read_counts_and_ids(&view, clock.now(), state.newest_bucket()));
+        let new: Vec<_> = sample.waiting.iter().copied().filter(|id| !state.has_waiting(*id)).collect();
+        for ids in new.chunks(POLLS_PER_LOCK) {
+            sample.new_polls.extend(dispatcher.read(|view| new_polls(&view, ids)));
         }
-        if sample.executing.iter().any(|id| !state.holds_executing(*id)) {
-            sample.began = dispatcher.read(|view| {
-                let all = view.executing().with_poll_ids().filter(|(id, _)| !state.holds_executing(*id));
+        if sample.executing.iter().any(|id| !state.has_executing(*id)) {
+            sample.new_runs = dispatcher.read(|view| {
+                let all = view.executing().with_poll_ids().filter(|(id, _)| !state.has_executing(*id));
                 all.map(|(id, active_run)| (id, active_run.clone())).collect()
             });
         }
         sample
     }
 
-    fn at_all(view: &View<'_>, now: Moment, newest_bucket: Option<BucketIndex>) -> Self {
+    fn read_counts_and_ids(view: &View<'_>, now: Moment, newest_bucket: Option<BucketIndex>) -> Self {
         let changed = |number: BucketIndex| newest_bucket.is_none_or(|newest| number >= newest);
         let buckets = view.series().last_hour(now).filter(|(number, _)| changed(*number));
         let offers = view.history().newest_first_with_numbers().take(DASHBOARD_OFFERS);
@@ -73,9 +74,9 @@ impl Sample {
             stats: dashboard::stats(view),
             clear_count: view.history().clear_count(),
             waiting: view.poll_ids().collect(),
-            came: Vec::new(),
+            new_polls: Vec::new(),
             executing: view.executing().with_poll_ids().map(|(id, _)| id).collect(),
-            began: Vec::new(),
+            new_runs: Vec::new(),
             offers: offers.map(|(number, offered)| (number, offered.clone())).collect(),
             series: buckets.map(|(number, bucket)| (number, bucket.clone())).collect(),
             jobs: None,

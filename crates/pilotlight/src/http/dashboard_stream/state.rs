@@ -12,9 +12,10 @@ use pilotlight_core::limits::{DASHBOARD_OFFERS, STATS_BUCKET_WIDTH, STATS_BUCKET
 use pilotlight_core::offer_stats;
 use pilotlight_core::pool::{PollId, PoolKey};
 use pilotlight_core::time::{Moment, micros};
-use pilotlight_wire::dashboard::{Config, Stats};
-use pilotlight_wire::events::{
-    self, Bucket, Changes, Executing, Offer, Pool, Serves, Snapshot, Update, Waiting, Who,
+use pilotlight_wire::dashboard::{Config, WarmStartStats};
+use pilotlight_wire::dashboard_events::{
+    self, BucketRow, ExecutingRow, OfferRow, Pool, RowChanges, RunnerIdentity, ServedCapabilities, Snapshot,
+    Update, WaitingRow,
 };
 
 use super::super::convert::{delivery, text};
@@ -28,7 +29,7 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub struct DashboardInfo {
     ack: &'static str,
-    serves: Serves,
+    serves: ServedCapabilities,
     config: Config,
 }
 
@@ -37,15 +38,15 @@ impl DashboardInfo {
     #[must_use]
     pub fn new(
         ack_mode: AckMode,
-        serves: Serves,
+        serves: ServedCapabilities,
         connect_timeouts: ConnectTimeouts,
         listens: SocketAddr,
     ) -> Self {
         Self { ack: ack_mode.as_str(), serves, config: dashboard::config(connect_timeouts, listens) }
     }
 
-    fn wire(&self, clock: Clock) -> events::About {
-        events::About {
+    fn wire(&self, clock: Clock) -> dashboard_events::ServiceInfo {
+        dashboard_events::ServiceInfo {
             version: env!("CARGO_PKG_VERSION"),
             ack: self.ack,
             serves: self.serves,
@@ -61,13 +62,13 @@ impl DashboardInfo {
 /// What watchers know.
 #[derive(Debug, Default)]
 pub(super) struct DashboardState {
-    waiting: HashMap<PollId, Arc<Waiting>>,
-    executing: HashMap<PollId, Arc<Executing>>,
+    waiting: HashMap<PollId, Arc<WaitingRow>>,
+    executing: HashMap<PollId, Arc<ExecutingRow>>,
     // The newest first.
-    offers: Vec<Arc<Offer>>,
-    series: Vec<Bucket>,
+    offers: Vec<Arc<OfferRow>>,
+    series: Vec<BucketRow>,
     jobs: JobsState,
-    stats: Option<Stats>,
+    stats: Option<WarmStartStats>,
     clear_count: u64,
 }
 
@@ -81,11 +82,11 @@ pub(super) enum Diff {
 }
 
 impl DashboardState {
-    pub(super) fn holds_waiting(&self, id: PollId) -> bool {
+    pub(super) fn has_waiting(&self, id: PollId) -> bool {
         self.waiting.contains_key(&id)
     }
 
-    pub(super) fn holds_executing(&self, id: PollId) -> bool {
+    pub(super) fn has_executing(&self, id: PollId) -> bool {
         self.executing.contains_key(&id)
     }
 
@@ -110,12 +111,12 @@ impl DashboardState {
             waiting: changes(
                 &mut self.waiting,
                 &sample.waiting,
-                rows(sample.came, |poll| waiting(poll, clock)),
+                rows(sample.new_polls, |poll| waiting(poll, clock)),
             ),
             executing: changes(
                 &mut self.executing,
                 &sample.executing,
-                rows(sample.began, |it| executing(it, clock)),
+                rows(sample.new_runs, |it| executing(it, clock)),
             ),
             offers: self.changed_offers(&sample.offers, clock),
             series: self.changed_buckets(&sample.series),
@@ -123,7 +124,7 @@ impl DashboardState {
             stats: sample.stats,
         };
         let same_counts = self.stats.replace(sample.stats) == Some(sample.stats);
-        match (known, same_counts && is_nothing(&update)) {
+        match (known, same_counts && is_empty_update(&update)) {
             (false, _) => Diff::Reset,
             (true, true) => Diff::Unchanged,
             (true, false) => Diff::Update(Box::new(update)),
@@ -138,23 +139,23 @@ impl DashboardState {
         executing.sort_unstable_by_key(|row| row.since);
         Snapshot {
             now: clock.epoch_ms(clock.now()),
-            about: info.wire(clock),
+            info: info.wire(clock),
             stats: self.stats.expect("a board is read after it took in a look"),
             waiting,
             executing,
             offers: self.offers.clone(),
             series: self.series.clone(),
-            jobs: self.jobs.all(),
+            jobs: self.jobs.snapshot(),
         }
     }
 
-    fn changed_offers(&mut self, seen: &[(u64, OfferRecord)], clock: Clock) -> Vec<Arc<Offer>> {
-        let known: HashMap<u64, &Arc<Offer>> = self.offers.iter().map(|offer| (offer.id, offer)).collect();
+    fn changed_offers(&mut self, sampled: &[(u64, OfferRecord)], clock: Clock) -> Vec<Arc<OfferRow>> {
+        let known: HashMap<u64, &Arc<OfferRow>> = self.offers.iter().map(|offer| (offer.id, offer)).collect();
         let row = |(id, offered): &(u64, OfferRecord)| match known.get(id) {
             Some(row) if row.outcome == delivery(offered.answer) => (Arc::clone(row), false),
             Some(_) | None => (Arc::new(offer(*id, offered, clock)), true),
         };
-        let rows: Vec<_> = seen.iter().map(row).collect();
+        let rows: Vec<_> = sampled.iter().map(row).collect();
         let changed = rows.iter().filter(|(_, is_new)| *is_new).map(|(row, _)| Arc::clone(row)).collect();
         self.offers = rows.into_iter().map(|(row, _)| row).collect();
         changed
@@ -162,16 +163,16 @@ impl DashboardState {
 
     fn changed_buckets(
         &mut self,
-        seen: &[(offer_stats::BucketIndex, offer_stats::OfferBucket)],
-    ) -> Vec<Bucket> {
+        sampled: &[(offer_stats::BucketIndex, offer_stats::OfferBucket)],
+    ) -> Vec<BucketRow> {
         let mut changed = Vec::new();
-        for seen in seen.iter().map(bucket) {
-            match self.series.last_mut().filter(|last| last.number == seen.number) {
-                Some(last) if *last == seen => continue,
-                Some(last) => *last = seen.clone(),
-                None => self.series.push(seen.clone()),
+        for sampled in sampled.iter().map(bucket) {
+            match self.series.last_mut().filter(|last| last.number == sampled.number) {
+                Some(last) if *last == sampled => continue,
+                Some(last) => *last = sampled.clone(),
+                None => self.series.push(sampled.clone()),
             }
-            changed.push(seen);
+            changed.push(sampled);
         }
         let newest = self.newest_bucket().unwrap_or_default();
         self.series.retain(|bucket| bucket.number + STATS_BUCKETS as u64 > newest);
@@ -179,56 +180,56 @@ impl DashboardState {
     }
 }
 
-fn rows<S, T>(seen: Vec<S>, row: impl Fn(S) -> (PollId, T)) -> Vec<(PollId, Arc<T>)> {
-    seen.into_iter().map(row).map(|(id, row)| (id, Arc::new(row))).collect()
+fn rows<S, T>(sampled: Vec<S>, row: impl Fn(S) -> (PollId, T)) -> Vec<(PollId, Arc<T>)> {
+    sampled.into_iter().map(row).map(|(id, row)| (id, Arc::new(row))).collect()
 }
 
 fn changes<T>(
     known: &mut HashMap<PollId, Arc<T>>,
-    here: &[PollId],
-    mut came: Vec<(PollId, Arc<T>)>,
-) -> Changes<T> {
-    let here: HashSet<_> = here.iter().copied().collect();
-    let mut left = Vec::new();
+    present: &[PollId],
+    mut added: Vec<(PollId, Arc<T>)>,
+) -> RowChanges<T> {
+    let present: HashSet<_> = present.iter().copied().collect();
+    let mut removed = Vec::new();
     known.retain(|id, _| {
-        let stays = here.contains(id);
-        if !stays {
-            left.push(id.number());
+        let is_present = present.contains(id);
+        if !is_present {
+            removed.push(id.number());
         }
-        stays
+        is_present
     });
-    came.sort_unstable_by_key(|(id, _)| id.number());
-    let rows = came.iter().map(|(_, row)| Arc::clone(row)).collect();
-    known.extend(came);
-    Changes { came: rows, left }
+    added.sort_unstable_by_key(|(id, _)| id.number());
+    let rows = added.iter().map(|(_, row)| Arc::clone(row)).collect();
+    known.extend(added);
+    RowChanges { added: rows, removed }
 }
 
 /// Apart from counts.
-const fn is_nothing(update: &Update) -> bool {
+const fn is_empty_update(update: &Update) -> bool {
     let Update { waiting, executing, offers, series, jobs, now: _, stats: _ } = update;
-    let nothing_of_runs = is_unchanged(waiting) && is_unchanged(executing) && offers.is_empty();
-    nothing_of_runs && series.is_empty() && jobs.is_none()
+    let no_run_changes = is_unchanged(waiting) && is_unchanged(executing) && offers.is_empty();
+    no_run_changes && series.is_empty() && jobs.is_none()
 }
 
-const fn is_unchanged<T>(changes: &Changes<T>) -> bool {
-    changes.came.is_empty() && changes.left.is_empty()
+const fn is_unchanged<T>(changes: &RowChanges<T>) -> bool {
+    changes.added.is_empty() && changes.removed.is_empty()
 }
 
-fn waiting(poll: NewPoll, clock: Clock) -> (PollId, Waiting) {
+fn waiting(poll: NewPoll, clock: Clock) -> (PollId, WaitingRow) {
     let NewPoll { id, key, runner, parked_at } = poll;
-    let who = who(&key, &runner);
-    (id, Waiting { id: id.number(), who, since: clock.epoch_ms(parked_at) })
+    let identity = runner_identity(&key, &runner);
+    (id, WaitingRow { id: id.number(), identity, since: clock.epoch_ms(parked_at) })
 }
 
-fn executing((id, active_run): (PollId, ActiveRun), clock: Clock) -> (PollId, Executing) {
+fn executing((id, active_run): (PollId, ActiveRun), clock: Clock) -> (PollId, ExecutingRow) {
     let ActiveRun { runner, key, run, since } = active_run;
-    let (who, run) = (who(&key, &runner), text(run.as_str()));
-    (id, Executing { id: id.number(), who, run, since: clock.epoch_ms(since) })
+    let (identity, run) = (runner_identity(&key, &runner), text(run.as_str()));
+    (id, ExecutingRow { id: id.number(), identity, run, since: clock.epoch_ms(since) })
 }
 
-fn offer(id: u64, offered: &OfferRecord, clock: Clock) -> Offer {
+fn offer(id: u64, offered: &OfferRecord, clock: Clock) -> OfferRow {
     let taker = offered.runner.as_ref().map(|taker| &taker.runner);
-    Offer {
+    OfferRow {
         id,
         run: text(offered.run.as_str()),
         pool: pool(&offered.key),
@@ -241,9 +242,9 @@ fn offer(id: u64, offered: &OfferRecord, clock: Clock) -> Offer {
     }
 }
 
-fn bucket((number, bucket): &(offer_stats::BucketIndex, offer_stats::OfferBucket)) -> Bucket {
+fn bucket((number, bucket): &(offer_stats::BucketIndex, offer_stats::OfferBucket)) -> BucketRow {
     let within = |per_mille| bucket.latency_percentile(per_mille).map_or(0, micros);
-    Bucket {
+    BucketRow {
         number: *number,
         warm: bucket.warm(),
         cold: bucket.cold(),
@@ -252,8 +253,8 @@ fn bucket((number, bucket): &(offer_stats::BucketIndex, offer_stats::OfferBucket
     }
 }
 
-fn who(key: &PoolKey, runner: &Runner) -> Who {
-    Who { runner: text(runner.id.as_str()), worker: text(runner.worker.as_str()), pool: pool(key) }
+fn runner_identity(key: &PoolKey, runner: &Runner) -> RunnerIdentity {
+    RunnerIdentity { runner: text(runner.id.as_str()), worker: text(runner.worker.as_str()), pool: pool(key) }
 }
 
 fn pool(key: &PoolKey) -> Pool {

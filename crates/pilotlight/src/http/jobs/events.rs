@@ -18,7 +18,7 @@ use pilotlight_core::job::Status;
 use pilotlight_core::limits::{MAX_JOB_STREAMS, STREAM_LIFETIME};
 use pilotlight_store::Found;
 use pilotlight_wire::jobs::{Console, Progress};
-use pilotlight_wire::warm_start::Refused;
+use pilotlight_wire::warm_start::ErrorBody;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
@@ -49,7 +49,7 @@ impl Default for JobStreamLimit {
     responses(
         (status = OK, description = "Events `status` (a Job), `progress` (a Progress) and `console` (a Console), until the job \
             has ended, or for five minutes.", body = pilotlight_wire::jobs::Event, content_type = "text/event-stream"),
-        (status = NOT_FOUND, description = "No such job.", body = Refused)))]
+        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
 pub async fn watch(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,

@@ -3,34 +3,34 @@
 use pilotlight_core::job::{Failure, Job, State, Status};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{End, Error, Found};
-use pilotlight_wire::jobs::{self, Checked, Outcome, Progress, Submitted};
+use pilotlight_wire::jobs::{self, CheckResponse, JobResult, Progress, SubmitResponse};
 use serde_json::value::RawValue;
 
 use super::super::error::ApiError;
 
 /// A job that is not known.
 #[must_use]
-pub fn nothing() -> Checked {
+pub fn nothing() -> CheckResponse {
     let message = "no such job was submitted, or its end is not remembered".to_owned();
-    Checked { exists: false, job_id: None, status: None, message, result: None, error: None }
+    CheckResponse { exists: false, job_id: None, status: None, message, result: None, error: None }
 }
 
 /// A job that is.
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn checked(found: Found, now: Timestamp) -> Result<Checked, ApiError> {
-    let Submitted { job_id, status, message, result, error } = submitted(found, now)?;
-    Ok(Checked { exists: true, job_id: Some(job_id), status: Some(status), message, result, error })
+pub fn checked(found: Found, now: Timestamp) -> Result<CheckResponse, ApiError> {
+    let SubmitResponse { job_id, status, message, result, error } = submitted(found, now)?;
+    Ok(CheckResponse { exists: true, job_id: Some(job_id), status: Some(status), message, result, error })
 }
 
 /// The job of a submission.
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn submitted(found: Found, now: Timestamp) -> Result<Submitted, ApiError> {
+pub fn submitted(found: Found, now: Timestamp) -> Result<SubmitResponse, ApiError> {
     let status = found.job.status(now);
-    Ok(Submitted {
+    Ok(SubmitResponse {
         job_id: found.job.id.to_string(),
         status: self::status(status),
         message: message(status).to_owned(),
@@ -106,11 +106,11 @@ pub fn error(found: &Found) -> Option<String> {
 }
 
 /// The result while it is valid.
-fn outcome(status: Status, end: Option<End>) -> Result<Option<Outcome>, ApiError> {
+fn outcome(status: Status, end: Option<End>) -> Result<Option<JobResult>, ApiError> {
     let (Status::Completed, Some(End { output: Some(output), error: _, console })) = (status, end) else {
         return Ok(None);
     };
-    Ok(Some(Outcome { output_data: json(output)?, console_output: console }))
+    Ok(Some(JobResult { output_data: json(output)?, console_output: console }))
 }
 
 /// What was stored as JSON.

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::{Event, JobId, LeaseClaim, LeaseId, Progress, Rejected};
 use pilotlight_store::{Console, Payload, Said};
-use pilotlight_wire::runner::Heard;
+use pilotlight_wire::runner::JobReportResponse;
 use serde_json::value::RawValue;
 
 use super::super::body_limits::BodyLimits;
@@ -109,7 +109,7 @@ pub async fn apply(state: &HttpState, runner_event: RunnerEvent) -> Result<Reply
 }
 
 fn accepted(message: &str, cancelled: Option<bool>) -> Reply {
-    Reply::json(StatusCode::OK, &Heard { success: true, message: message.to_owned(), cancelled })
+    Reply::json(StatusCode::OK, &JobReportResponse { success: true, message: message.to_owned(), cancelled })
 }
 
 fn rejected(lease_presence: LeasePresence, why: &str) -> Reply {
@@ -117,5 +117,5 @@ fn rejected(lease_presence: LeasePresence, why: &str) -> Reply {
         LeasePresence::Present => StatusCode::CONFLICT,
         LeasePresence::Absent => StatusCode::BAD_REQUEST,
     };
-    Reply::json(status, &Heard { success: false, message: why.to_owned(), cancelled: None })
+    Reply::json(status, &JobReportResponse { success: false, message: why.to_owned(), cancelled: None })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::dashboard::{Config, Stats};
+use crate::dashboard::{Config, WarmStartStats};
 use crate::jobs_admin;
 
 /// Event `snapshot`: all of it.
@@ -16,31 +16,31 @@ pub struct Snapshot {
     pub now: u64,
     /// What does not change while the service runs.
     #[serde(flatten)]
-    pub about: About,
+    pub info: ServiceInfo,
     /// Counts.
-    pub stats: Stats,
+    pub stats: WarmStartStats,
     /// Runners that wait, the longest wait first.
-    pub waiting: Vec<Arc<Waiting>>,
+    pub waiting: Vec<Arc<WaitingRow>>,
     /// Runners that have a run, the longest first.
-    pub executing: Vec<Arc<Executing>>,
+    pub executing: Vec<Arc<ExecutingRow>>,
     /// The latest offers, the newest first.
-    pub offers: Vec<Arc<Offer>>,
+    pub offers: Vec<Arc<OfferRow>>,
     /// The last hour, the oldest first; stretches of time without an offer are left out.
-    pub series: Vec<Bucket>,
+    pub series: Vec<BucketRow>,
     /// Jobs, where they are served.
-    pub jobs: Option<Jobs>,
+    pub jobs: Option<JobsOverview>,
 }
 
 /// What does not change while the service runs.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct About {
+pub struct ServiceInfo {
     /// The program's version.
     pub version: &'static str,
     /// Whether the runners' kernels are asked for their acknowledgement: `kernel`, or `unconfirmed`.
     pub ack: &'static str,
     /// What the process serves.
-    pub serves: Serves,
+    pub serves: ServedCapabilities,
     /// Settings in force.
     pub config: Config,
     /// When the service started; buckets are counted from there.
@@ -60,24 +60,24 @@ pub struct Update {
     /// When this was read.
     pub now: u64,
     /// Counts.
-    pub stats: Stats,
+    pub stats: WarmStartStats,
     /// Runners that wait.
-    pub waiting: Changes<Waiting>,
+    pub waiting: RowChanges<WaitingRow>,
     /// Runners that have a run.
-    pub executing: Changes<Executing>,
+    pub executing: RowChanges<ExecutingRow>,
     /// Offers that ended, and offers of which more is known now; the newest first.
-    pub offers: Vec<Arc<Offer>>,
+    pub offers: Vec<Arc<OfferRow>>,
     /// Buckets that changed.
-    pub series: Vec<Bucket>,
+    pub series: Vec<BucketRow>,
     /// Jobs, when something of them changed: of their series only the buckets that did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub jobs: Option<Jobs>,
+    pub jobs: Option<JobsOverview>,
 }
 
 /// What a process serves besides the dashboard.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Serves {
+pub struct ServedCapabilities {
     /// Runners and supervisors.
     pub warm_starts: bool,
     /// Callers and runners of jobs.
@@ -87,10 +87,10 @@ pub struct Serves {
 /// Jobs.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Jobs {
+pub struct JobsOverview {
     /// As they are now.
     #[serde(flatten)]
-    pub now: JobsNow,
+    pub current: JobsSnapshot,
     /// The last hour, the oldest first; stretches of time in which nothing happened are left out.
     pub series: Vec<JobBucket>,
 }
@@ -98,13 +98,13 @@ pub struct Jobs {
 /// Jobs as they are now.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct JobsNow {
+pub struct JobsSnapshot {
     /// How many there are in the store; missing until they were counted.
-    pub counts: Option<jobs_admin::Stats>,
+    pub counts: Option<jobs_admin::AdminStats>,
     /// Polls of runners that wait for a job here.
     pub waiting: usize,
     /// What happened here since the service started.
-    pub totals: JobTally,
+    pub totals: JobOutcomeCounts,
     /// Grows whenever something of a job may have changed.
     pub revision: u64,
 }
@@ -112,7 +112,7 @@ pub struct JobsNow {
 /// What happened to submissions and jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct JobTally {
+pub struct JobOutcomeCounts {
     /// Submissions that became a job.
     pub new: u64,
     /// Submissions that joined a twin under way.
@@ -134,38 +134,40 @@ pub struct JobBucket {
     pub number: u64,
     /// What happened.
     #[serde(flatten)]
-    pub tally: JobTally,
+    pub counts: JobOutcomeCounts,
 }
 
 /// Rows that came and rows that left.
 #[derive(Debug, Serialize)]
-pub struct Changes<T> {
+pub struct RowChanges<T> {
     /// New ones.
-    pub came: Vec<Arc<T>>,
+    #[serde(rename = "came")]
+    pub added: Vec<Arc<T>>,
     /// The ids of those that are gone.
-    pub left: Vec<u64>,
+    #[serde(rename = "left")]
+    pub removed: Vec<u64>,
 }
 
 /// A runner that waits.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct Waiting {
+pub struct WaitingRow {
     /// Its poll's number; a later poll has a higher one.
     pub id: u64,
     /// Who.
     #[serde(flatten)]
-    pub who: Who,
+    pub identity: RunnerIdentity,
     /// When it began to poll.
     pub since: u64,
 }
 
 /// A runner that has a run.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct Executing {
+pub struct ExecutingRow {
     /// The number of the poll that it was chosen by.
     pub id: u64,
     /// Who.
     #[serde(flatten)]
-    pub who: Who,
+    pub identity: RunnerIdentity,
     /// The run it has.
     pub run: Arc<str>,
     /// When it got it.
@@ -174,7 +176,7 @@ pub struct Executing {
 
 /// A runner and what fits it.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct Who {
+pub struct RunnerIdentity {
     /// Its identity.
     pub runner: Arc<str>,
     /// Its node.
@@ -200,7 +202,7 @@ pub struct Pool {
 /// An offer that has ended.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Offer {
+pub struct OfferRow {
     /// Its number; a later offer has a higher one.
     pub id: u64,
     /// The run.
@@ -225,7 +227,7 @@ pub struct Offer {
 /// The offers that ended within one stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Bucket {
+pub struct BucketRow {
     /// Which stretch of time, counted from the start of the service.
     pub number: u64,
     /// Runs that went to a waiting runner.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hook {
+pub struct WebhookBody {
     /// What happened: `job.created`, `job.completed` or `job.failed`.
     pub event: String,
     /// The job.
@@ -19,10 +19,10 @@ pub struct Hook {
 }
 
 /// The header with the time of the try.
-pub const TIMESTAMP: &str = "x-pilotlight-timestamp";
+pub const TIMESTAMP_HEADER: &str = "x-pilotlight-timestamp";
 
 /// The header with the signature.
-pub const SIGNATURE: &str = "x-pilotlight-signature";
+pub const SIGNATURE_HEADER: &str = "x-pilotlight-signature";
 
 /// The header that names the telling.
-pub const DELIVERY: &str = "x-pilotlight-delivery";
+pub const DELIVERY_HEADER: &str = "x-pilotlight-delivery";
