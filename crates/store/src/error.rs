@@ -5,7 +5,7 @@
 pub enum Error {
     /// There is no room left to write.
     #[error("the disk of the store is full")]
-    Full,
+    DiskFull,
     /// The store may be read, but not written.
     #[error("the store cannot be written: its disk or its file is read-only")]
     ReadOnly,
@@ -17,7 +17,7 @@ pub enum Error {
         "the store has schema {found}, and this program knows {known} at most; use the newer program, or restore a \
          backup that was made before the upgrade"
     )]
-    Newer {
+    SchemaTooNew {
         /// The store's.
         found: u32,
         /// The newest that this program knows.
@@ -28,7 +28,7 @@ pub enum Error {
     InUse,
     /// What it holds makes no sense.
     #[error("the store is damaged: {0}")]
-    Damaged(String),
+    Corrupt(String),
     /// Anything else that its database says.
     #[error("the store failed")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),

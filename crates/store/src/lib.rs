@@ -11,8 +11,9 @@ pub use error::Error;
 
 mod records;
 pub use records::{
-    Answer, Backlog, Console, Counts, End, Found, Handed, HookCall, HookEvent, HookId, Idempotency, Limits,
-    Listed, NewJob, Payload, Pruned, Retention, Runner, Said, Settings, Submitted, Told,
+    AppliedEvent, Backlog, ConsoleUpdate, Counts, EventOutcome, IdempotencyKey, JobFilter, JobOutput,
+    JobRecord, LeasedJob, Limits, NewJob, PruneStats, Retention, Runner, RunnerOutput, Settings,
+    StoreNotification, SubmitOutcome, WebhookCall, WebhookCallId, WebhookTrigger,
 };
 
 mod store;

@@ -15,11 +15,11 @@ pub(crate) struct Migration {
 /// What is still to be run on a store with this schema; 0 is an empty store.
 ///
 /// # Errors
-/// [`Error::Newer`] when a newer program has written it.
+/// [`Error::SchemaTooNew`] when a newer program has written it.
 pub(crate) fn missing(known: &'static [Migration], found: u32) -> Result<&'static [Migration], Error> {
     let newest = newest(known);
     if found > newest {
-        return Err(Error::Newer { found, known: newest });
+        return Err(Error::SchemaTooNew { found, known: newest });
     }
     let first = known.iter().position(|migration| migration.number > found).unwrap_or(known.len());
     Ok(&known[first..])
@@ -27,7 +27,7 @@ pub(crate) fn missing(known: &'static [Migration], found: u32) -> Result<&'stati
 
 /// What a store that programs of two versions use at a time says of itself. Zeros are an empty store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct SchemaVersion {
     /// Its schema.
     pub(crate) schema: u32,
     /// The oldest schema whose programs may still use it.
@@ -37,10 +37,10 @@ pub(crate) struct Found {
 /// The same for such a store: a newer schema is no obstacle to the programs that it was made for as well.
 ///
 /// # Errors
-/// [`Error::Newer`] when this program is too old for it.
+/// [`Error::SchemaTooNew`] when this program is too old for it.
 pub(crate) fn missing_among_others(
     known: &'static [Migration],
-    found: Found,
+    found: SchemaVersion,
 ) -> Result<&'static [Migration], Error> {
     let newest = newest(known);
     if found.schema > newest && found.readable_from <= newest {
@@ -70,14 +70,15 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_refused() {
-        assert!(matches!(missing(KNOWN, 3), Err(Error::Newer { found: 3, known: 2 })));
+        assert!(matches!(missing(KNOWN, 3), Err(Error::SchemaTooNew { found: 3, known: 2 })));
     }
 
     #[test]
     fn a_newer_schema_that_was_made_for_this_program_too_is_used_as_it_is() {
-        let missing = |schema, readable_from| missing_among_others(KNOWN, Found { schema, readable_from });
+        let missing =
+            |schema, readable_from| missing_among_others(KNOWN, SchemaVersion { schema, readable_from });
         assert!(missing(3, 2).unwrap().is_empty());
-        assert!(matches!(missing(3, 3), Err(Error::Newer { found: 3, known: 2 })));
+        assert!(matches!(missing(3, 3), Err(Error::SchemaTooNew { found: 3, known: 2 })));
         assert_eq!(missing(1, 1).unwrap().len(), 1);
         assert_eq!(missing(0, 0).unwrap().len(), 2);
     }

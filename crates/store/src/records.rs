@@ -18,7 +18,7 @@ pub struct Settings {
     /// The rules of all jobs.
     pub policy: JobPolicy,
     /// Types of whose jobs others are told (webhooks).
-    pub hooked: Arc<HashSet<JobType>>,
+    pub webhook_types: Arc<HashSet<JobType>>,
     /// Caps on what is kept of one job.
     pub limits: Limits,
     /// How much may wait for runners. Several instances on one store may exceed it by what they take within a moment.
@@ -48,22 +48,22 @@ pub struct NewJob {
     /// Whether a known result will do.
     pub cache_mode: CacheMode,
     /// What makes it safe to submit twice.
-    pub idempotency: Option<Idempotency>,
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// A SHA-256 of the caller's `Idempotency-Key`. It stands for the job that its submission became or joined, as long
+/// A SHA-256 of the caller's `IdempotencyKey-Key`. It stands for the job that its submission became or joined, as long
 /// as that job is there; a submission that found an end has done nothing that must not be done twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Idempotency(pub [u8; 32]);
+pub struct IdempotencyKey(pub [u8; 32]);
 
 /// What a submission became.
 #[derive(Debug, Clone)]
-pub enum Submitted {
+pub enum SubmitOutcome {
     /// A job of its own.
     New(Job),
     /// An equal one was known: under way, now with one more caller, or ended.
-    Known(Found),
-    /// The same `Idempotency-Key` came with another submission before. Nothing has changed.
+    Existing(JobRecord),
+    /// The same `IdempotencyKey-Key` came with another submission before. Nothing has changed.
     Conflict,
     /// It would be a job of its own, and there is no room for one. Nothing has changed.
     QueueFull(QueueFull),
@@ -71,19 +71,19 @@ pub enum Submitted {
 
 /// A job and its end.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct JobRecord {
     /// The job.
     pub job: Job,
     /// What it ended with; `None` while it has not, or when it was not asked for. [`crate::Store::job`] always has it,
     /// for the console so far.
-    pub end: Option<End>,
+    pub output: Option<JobOutput>,
 }
 
 /// What a job ended with, and what it said until then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct End {
+pub struct JobOutput {
     /// The result, JSON as its runner wrote it.
-    pub output: Option<String>,
+    pub result: Option<String>,
     /// Why there is none.
     pub error: Option<String>,
     /// What its command wrote.
@@ -92,7 +92,7 @@ pub struct End {
 
 /// A job on its way to a runner.
 #[derive(Debug, Clone)]
-pub struct Handed {
+pub struct LeasedJob {
     /// The job, leased to the runner where it was asked for.
     pub job: Job,
     /// Its parameters.
@@ -102,40 +102,40 @@ pub struct Handed {
 /// What a runner brings along with its word. It is kept only when the word is taken and changes something: the
 /// console always, result and error when the job ends with it. A new try begins with an empty console.
 #[derive(Debug, Clone, Default)]
-pub struct Payload {
+pub struct RunnerOutput {
     /// What its command wrote.
-    pub console: Option<Console>,
+    pub console: Option<ConsoleUpdate>,
     /// The result, JSON.
-    pub output: Option<String>,
+    pub result: Option<String>,
     /// Why there is none.
     pub error: Option<String>,
 }
 
 /// What a command wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Console {
+pub enum ConsoleUpdate {
     /// All of it so far, in place of what is known.
-    Whole(String),
+    Replace(String),
     /// What came since.
-    Piece(String),
+    Append(String),
 }
 
 /// What became of a word about a job.
 #[derive(Debug, Clone)]
-pub enum Said {
+pub enum EventOutcome {
     /// It was taken.
-    Taken(Answer),
+    Applied(AppliedEvent),
     /// It was refused; nothing has changed. With the job as it is.
     Rejected(Rejected, Job),
     /// Console pieces would be more than the cap together; nothing has changed.
     ConsoleFull,
     /// There is no such job.
-    Unknown,
+    UnknownJob,
 }
 
 /// A job after a word about it.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct AppliedEvent {
     /// What the word changed.
     pub transition: Transition,
     /// The job now.
@@ -149,7 +149,7 @@ pub struct Backlog {
     /// `pilotlight_core::limits::MAX_BACKLOG_COUNT`.
     pub ready: Vec<(JobType, u64)>,
     /// All that waits, whether its time has come or not.
-    pub waiting: QueueUsage,
+    pub usage: QueueUsage,
     /// When the next job's time comes, if one is delayed. In the past when there were too many to make ready at once:
     /// ask again.
     pub next_at: Option<Timestamp>,
@@ -157,7 +157,7 @@ pub struct Backlog {
 
 /// What is asked of a list of jobs.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Listed {
+pub struct JobFilter {
     /// Only those.
     pub status: Option<Status>,
     /// At most so many, the newest first.
@@ -172,7 +172,7 @@ pub struct Counts {
     /// Registered runners.
     pub runners: u64,
     /// Those that were seen since the moment asked for.
-    pub active: u64,
+    pub active_runners: u64,
 }
 
 /// A registered runner.
@@ -204,7 +204,7 @@ pub struct Retention {
 
 /// What was pruned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pruned {
+pub struct PruneStats {
     /// Jobs.
     pub jobs: u64,
     /// Bytes of their parameters, results and consoles.
@@ -213,15 +213,15 @@ pub struct Pruned {
 
 /// Somebody who is still to be told of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HookCall {
+pub struct WebhookCall {
     /// Names the telling, for ever.
-    pub id: HookId,
+    pub id: WebhookCallId,
     /// The job.
     pub job: JobId,
     /// Its type.
     pub job_type: JobType,
     /// What happened to it.
-    pub event: HookEvent,
+    pub event: WebhookTrigger,
     /// When.
     pub at: Timestamp,
     /// How often it was tried in vain.
@@ -230,11 +230,11 @@ pub struct HookCall {
 
 /// Names a telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HookId(pub i64);
+pub struct WebhookCallId(pub i64);
 
 /// What others are told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HookEvent {
+pub enum WebhookTrigger {
     /// It was submitted.
     Created,
     /// It has its result.
@@ -245,11 +245,11 @@ pub enum HookEvent {
 
 /// What another instance on the same store did, or that this was missed for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum StoreNotification {
     /// Jobs of these types may be ready.
     Ready(Vec<JobType>),
     /// Something of these jobs changed.
     Changed(Vec<JobId>),
     /// Anything may have happened: look again.
-    Anything,
+    Resync,
 }

@@ -225,7 +225,7 @@ impl Row {
     /// The job again.
     ///
     /// # Errors
-    /// [`Error::Damaged`] names the first column that makes no sense; never what it holds.
+    /// [`Error::Corrupt`] names the first column that makes no sense; never what it holds.
     pub(crate) fn job(self) -> Result<Job, Error> {
         Ok(Job {
             id: JobId::from_bytes(bytes(&self.id, "id")?),
@@ -355,7 +355,7 @@ fn failure(stored: Option<i64>) -> Result<Failure, Error> {
 
 /// What is said of a column that makes no sense. Its contents are nobody's business.
 pub(crate) fn damaged(column: &str) -> Error {
-    Error::Damaged(format!("a row has no sensible `{column}`"))
+    Error::Corrupt(format!("a row has no sensible `{column}`"))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use pilotlight_core::time::Timestamp;
 
 use crate::error::Error;
 use crate::records::{
-    Backlog, Counts, Found, Handed, HookCall, HookId, Listed, NewJob, Payload, Pruned, Retention, Runner,
-    Said, Submitted,
+    Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats, Retention, Runner,
+    RunnerOutput, SubmitOutcome, WebhookCall, WebhookCallId,
 };
 
 /// A store. Every verb is one transaction: it has happened when it returns, or it has not.
@@ -18,23 +18,29 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The time by the store's own clock; `None` when it goes by that of this machine.
     async fn clock(&self) -> Result<Option<Timestamp>, Error>;
 
-    /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
+    /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `IdempotencyKey-Key` that
     /// was seen before decides first: the job that it stands for is known, with no further caller. A new job needs room:
     /// `core::job::QueueLimits` says whether there is.
-    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<Submitted, Error>;
+    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error>;
 
     /// The current job of a key, with its end if it has one. Changes nothing.
-    async fn lookup(&self, key: CacheKey) -> Result<Option<Found>, Error>;
+    async fn lookup(&self, key: CacheKey) -> Result<Option<JobRecord>, Error>;
 
     /// A job, with its console so far and its end. While it is pending again, the console is its last try's.
-    async fn job(&self, id: JobId) -> Result<Option<Found>, Error>;
+    async fn job(&self, id: JobId) -> Result<Option<JobRecord>, Error>;
 
     /// A job's parameters.
     async fn input(&self, id: JobId) -> Result<Option<String>, Error>;
 
     /// Says something about a job; `core::job` decides what it changes. What the payload brings is kept with it. A job
     /// that completes and is not the current one of its key is held against that one (`Job::update_current`).
-    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Timestamp) -> Result<Said, Error>;
+    async fn apply_event(
+        &self,
+        id: JobId,
+        event: Event,
+        payload: RunnerOutput,
+        now: Timestamp,
+    ) -> Result<EventOutcome, Error>;
 
     /// Dispatches the next ready job of these types to a runner: the highest priority, then the first submitted.
     async fn dispatch(
@@ -42,7 +48,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         types: &[JobType],
         runner: &RunnerId,
         now: Timestamp,
-    ) -> Result<Option<Handed>, Error>;
+    ) -> Result<Option<LeasedJob>, Error>;
 
     /// The ready jobs of these types in the order they were submitted, at most so many. Changes nothing.
     async fn available(
@@ -50,7 +56,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         types: &[JobType],
         at_most: usize,
         now: Timestamp,
-    ) -> Result<Vec<Handed>, Error>;
+    ) -> Result<Vec<LeasedJob>, Error>;
 
     /// What waits for runners. Delayed jobs whose time has come are ready from here on.
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error>;
@@ -66,22 +72,22 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<(Job, Transition)>, Error>;
 
     /// Forgets ended jobs as retention says.
-    async fn prune(&self, retention: Retention, now: Timestamp) -> Result<Pruned, Error>;
+    async fn prune(&self, retention: Retention, now: Timestamp) -> Result<PruneStats, Error>;
 
     /// Completed jobs of these types that equal submissions find and that were not checked since `before`, the longest
     /// unchecked first, at most so many. Changes nothing.
-    async fn unchecked(
+    async fn due_for_validation(
         &self,
         types: &[JobType],
         before: Timestamp,
         at_most: usize,
-    ) -> Result<Vec<Found>, Error>;
+    ) -> Result<Vec<JobRecord>, Error>;
 
     /// Remembers that a job's result was found valid at `now`.
-    async fn checked(&self, id: JobId, now: Timestamp) -> Result<(), Error>;
+    async fn mark_validated(&self, id: JobId, now: Timestamp) -> Result<(), Error>;
 
     /// Jobs, the newest first, and how many there are of that status. The status is as of `now`.
-    async fn jobs(&self, wanted: Listed, now: Timestamp) -> Result<(Vec<Job>, u64), Error>;
+    async fn jobs(&self, wanted: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error>;
 
     /// Forgets these jobs, whatever they are about. Returns those that were there.
     async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error>;
@@ -90,10 +96,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error>;
 
     /// Remembers a runner; one of the same identity is replaced.
-    async fn register(&self, runner: Runner) -> Result<(), Error>;
+    async fn register_runner(&self, runner: Runner) -> Result<(), Error>;
 
     /// Remembers that a runner was heard of. Says whether it is registered.
-    async fn seen(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error>;
+    async fn touch_runner(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error>;
 
     /// A runner.
     async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error>;
@@ -103,36 +109,36 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Forgets runners that were last seen before `before` and that no job names, the longest unseen first, at most so
     /// many. Returns how many.
-    async fn forget_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error>;
+    async fn prune_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error>;
 
     /// The last jobs that a runner has or had, the newest first, at most so many.
-    async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error>;
+    async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error>;
 
     /// Tellings of these types whose time has come, of each type at most so many. They are nobody else's for `lease`
     /// from now on.
-    async fn hook_calls(
+    async fn claim_webhooks(
         &self,
-        room: &[(JobType, usize)],
+        capacity: &[(JobType, usize)],
         lease: std::time::Duration,
         now: Timestamp,
-    ) -> Result<Vec<HookCall>, Error>;
+    ) -> Result<Vec<WebhookCall>, Error>;
 
     /// A telling was heard, or given up.
-    async fn hook_done(&self, id: HookId) -> Result<(), Error>;
+    async fn ack_webhook(&self, id: WebhookCallId) -> Result<(), Error>;
 
     /// A telling failed; it is tried again at that time.
-    async fn hook_failed(&self, id: HookId, again_at: Timestamp) -> Result<(), Error>;
+    async fn retry_webhook(&self, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error>;
 
-    /// Forgets tellings of types of which nobody is told (`Settings::hooked`) that were due before `before`, at most so
+    /// Forgets tellings of types of which nobody is told (`Settings::webhook_types`) that were due before `before`, at most so
     /// many. Returns how many.
-    async fn drop_hooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error>;
+    async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error>;
 
     /// Bytes of parameters, results and consoles of all jobs.
-    async fn bytes(&self) -> Result<u64, Error>;
+    async fn stored_bytes(&self) -> Result<u64, Error>;
 
     /// Looks through all of it. The sentences say what is wrong; none, and it is sound.
-    async fn check(&self) -> Result<Vec<String>, Error>;
+    async fn verify_integrity(&self) -> Result<Vec<String>, Error>;
 
     /// What other instances on the same store did; pending for ever where there are none.
-    async fn told(&self) -> crate::records::Told;
+    async fn next_notification(&self) -> crate::records::StoreNotification;
 }

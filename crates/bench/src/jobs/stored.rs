@@ -17,7 +17,9 @@ use pilotlight_core::job::{
 };
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
-use pilotlight_store::{Console, Limits, NewJob, Payload, Said, Settings, Store, Submitted};
+use pilotlight_store::{
+    ConsoleUpdate, EventOutcome, Limits, NewJob, RunnerOutput, Settings, Store, SubmitOutcome,
+};
 use tokio::task::JoinSet;
 
 use super::calls::{CONSOLE, INPUT, KNOWN, OUTPUT};
@@ -53,7 +55,7 @@ fn settings() -> Settings {
             lost_retries: 3,
             failed_ttl: Duration::from_secs(600),
         },
-        hooked: Arc::new(HashSet::new()),
+        webhook_types: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: 1 << 20 },
         queue_limits: QueueLimits { jobs: 1_000_000, bytes: 4 << 30 },
     }
@@ -85,11 +87,11 @@ async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Timestamp)
         input: INPUT.to_owned(),
         options: JobOptions::default_at(at),
         cache_mode: CacheMode::Reuse,
-        idempotency: None,
+        idempotency_key: None,
     };
     match store.submit(new, at).await? {
-        Submitted::New(job) => Ok(job.id),
-        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::QueueFull(_)) => {
+        SubmitOutcome::New(job) => Ok(job.id),
+        other @ (SubmitOutcome::Existing(_) | SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_)) => {
             bail!("a job that nobody knows is not new: {other:?}")
         }
     }
@@ -97,21 +99,25 @@ async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Timestamp)
 
 async fn complete(store: &dyn Store, job: JobId, at: Timestamp) -> Result<()> {
     let runner = RunnerId::parse("bench")?;
-    said(store.say(job, Event::Claim { runner: runner.clone() }, Payload::default(), at).await?)?;
+    said(
+        store.apply_event(job, Event::Claim { runner: runner.clone() }, RunnerOutput::default(), at).await?,
+    )?;
     let lease_claim = LeaseClaim { runner, lease: Some(LeaseId::new(1)) };
     let result = Fingerprint([7; 32]);
-    let payload = Payload {
-        console: Some(Console::Whole(CONSOLE.to_owned())),
-        output: Some(OUTPUT.to_owned()),
+    let payload = RunnerOutput {
+        console: Some(ConsoleUpdate::Replace(CONSOLE.to_owned())),
+        result: Some(OUTPUT.to_owned()),
         error: None,
     };
-    said(store.say(job, Event::Complete { lease_claim, result }, payload, at).await?)
+    said(store.apply_event(job, Event::Complete { lease_claim, result }, payload, at).await?)
 }
 
-fn said(said: Said) -> Result<()> {
+fn said(said: EventOutcome) -> Result<()> {
     match said {
-        Said::Taken(_) => Ok(()),
-        Said::Rejected(..) | Said::ConsoleFull | Said::Unknown => bail!("a word was not taken: {said:?}"),
+        EventOutcome::Applied(_) => Ok(()),
+        EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob => {
+            bail!("a word was not taken: {said:?}")
+        }
     }
 }
 
@@ -128,7 +134,7 @@ fn share(number: u64, jobs: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use pilotlight_core::job::Status;
-    use pilotlight_store::Listed;
+    use pilotlight_store::JobFilter;
 
     use super::*;
     use crate::folder::Folder;
@@ -139,7 +145,7 @@ mod tests {
         fill(folder.path(), 200).await?;
         let store = Sqlite::open(&folder.path().join(STORE), settings())?;
         for (status, count) in [(Status::Completed, 180), (Status::Pending, 20)] {
-            let wanted = Listed { status: Some(status), limit: 1 };
+            let wanted = JobFilter { status: Some(status), limit: 1 };
             assert_eq!(store.jobs(wanted, now()?).await?.1, count, "{status:?}");
         }
         Ok(())

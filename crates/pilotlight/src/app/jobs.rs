@@ -12,7 +12,7 @@ use pilotlight_core::job::{JobPolicy, QueueLimits};
 use pilotlight_core::limits::PRUNE_BATCH;
 use pilotlight_core::pool::Order;
 use pilotlight_store::postgres::Postgres;
-use pilotlight_store::{HookEvent, Limits, Retention, Store, sqlite};
+use pilotlight_store::{Limits, Retention, Store, WebhookTrigger, sqlite};
 use reqwest::{Certificate, Client, ClientBuilder};
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::crypto;
@@ -96,7 +96,7 @@ fn remembered(config: &Config) -> pilotlight_store::Settings {
             lost_retries: jobs.lost_retries(),
             failed_ttl: jobs.failed_ttl,
         },
-        hooked: hooked(config),
+        webhook_types: hooked(config),
         limits: Limits { console_bytes: jobs.limits.console_bytes },
         queue_limits: QueueLimits { jobs: jobs.max_waiting, bytes: jobs.max_waiting_bytes },
     }
@@ -124,9 +124,9 @@ fn target(settings: &JobTypeSettings) -> anyhow::Result<Target> {
     let (url, secret) = (settings.webhook_url.as_deref(), settings.webhook_secret.as_ref());
     let (url, secret) = url.zip(secret).context("a webhook has a URL and a secret")?;
     let event = |event: &WebhookEvent| match event {
-        WebhookEvent::Created => HookEvent::Created,
-        WebhookEvent::Completed => HookEvent::Completed,
-        WebhookEvent::Failed => HookEvent::Failed,
+        WebhookEvent::Created => WebhookTrigger::Created,
+        WebhookEvent::Completed => WebhookTrigger::Completed,
+        WebhookEvent::Failed => WebhookTrigger::Failed,
     };
     Ok(Target {
         url: url.parse().context("failed to read a webhook's URL")?,

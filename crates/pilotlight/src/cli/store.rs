@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use pilotlight_store::sqlite::{self, Existing};
+use pilotlight_store::sqlite::{self, RestoreMode};
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
 
@@ -70,7 +70,7 @@ pub(super) fn run(task: &Task) -> Result<(), Failure> {
         Task::Restore { file, replace, store_args } => {
             let config = config::load(&store_args.config_args)?.config;
             refuse_postgres(&config, "pg_restore --clean --if-exists --dbname=\"$DATABASE_URL\" FILE")?;
-            let existing = if *replace { Existing::Replace } else { Existing::Keep };
+            let existing = if *replace { RestoreMode::ReplaceExisting } else { RestoreMode::KeepExisting };
             Ok(restore(&config.server.data_dir, file, existing, store_args)?)
         }
     }
@@ -107,7 +107,7 @@ async fn check_store(config: &Config) -> anyhow::Result<Vec<String>> {
     let is_there = config.store.url.is_some() || sqlite::file_in(folder).is_file();
     ensure!(is_there, "there is no store in {} (server.data_dir)", folder.display());
     let store = app::store(config).await?;
-    store.check().await.context("failed to look through the store")
+    store.verify_integrity().await.context("failed to look through the store")
 }
 
 fn backup(folder: &Path, file: &Path, store_args: &StoreArgs) -> anyhow::Result<()> {
@@ -123,8 +123,8 @@ fn backup(folder: &Path, file: &Path, store_args: &StoreArgs) -> anyhow::Result<
     Ok(())
 }
 
-fn restore(folder: &Path, file: &Path, existing: Existing, store_args: &StoreArgs) -> anyhow::Result<()> {
-    if existing == Existing::Keep && sqlite::file_in(folder).exists() {
+fn restore(folder: &Path, file: &Path, existing: RestoreMode, store_args: &StoreArgs) -> anyhow::Result<()> {
+    if existing == RestoreMode::KeepExisting && sqlite::file_in(folder).exists() {
         bail!("there is a store in {} already; --replace puts the backup in its place", folder.display());
     }
     let (from, to) = (file.to_owned(), folder.to_owned());

@@ -127,10 +127,10 @@ impl From<Error> for ApiError {
             tracing::warn!(error = chain(&error), unsaid = suppressed, "the store failed");
         }
         match error {
-            Error::Full | Error::ReadOnly | Error::Newer { .. } | Error::InUse => {
+            Error::DiskFull | Error::ReadOnly | Error::SchemaTooNew { .. } | Error::InUse => {
                 Self::unavailable(error.to_string())
             }
-            Error::Unavailable(_) | Error::Damaged(_) | Error::Database(_) => {
+            Error::Unavailable(_) | Error::Corrupt(_) | Error::Database(_) => {
                 Self::unavailable("the store does not answer now; ask again")
             }
         }

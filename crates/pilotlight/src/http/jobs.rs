@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use hyper::StatusCode;
 use pilotlight_core::job::{CancelScope, Event, JobId, Status, Transition};
-use pilotlight_store::{Found, Payload, Said, Submitted};
+use pilotlight_store::{EventOutcome, JobRecord, RunnerOutput, SubmitOutcome};
 use pilotlight_wire::jobs;
 use pilotlight_wire::warm_start::ErrorBody;
 
@@ -91,14 +91,14 @@ pub async fn cancel(
     JobIdPath(id): JobIdPath,
 ) -> Result<Reply, ApiError> {
     let said =
-        state.jobs().say(known(id)?, Event::Cancel(CancelScope::OneCaller), Payload::default()).await?;
+        state.jobs().say(known(id)?, Event::Cancel(CancelScope::OneCaller), RunnerOutput::default()).await?;
     let (status, job, message) = match said {
-        Said::Taken(answer) if answer.transition == Transition::CallerLeft => {
+        EventOutcome::Applied(answer) if answer.transition == Transition::CallerLeft => {
             (StatusCode::OK, answer.job, "one caller fewer; others still want the job".to_owned())
         }
-        Said::Taken(answer) => (StatusCode::OK, answer.job, "the job is cancelled".to_owned()),
-        Said::Rejected(why, job) => (StatusCode::CONFLICT, job, why.to_string()),
-        Said::Unknown | Said::ConsoleFull => return Err(unknown()),
+        EventOutcome::Applied(answer) => (StatusCode::OK, answer.job, "the job is cancelled".to_owned()),
+        EventOutcome::Rejected(why, job) => (StatusCode::CONFLICT, job, why.to_string()),
+        EventOutcome::UnknownJob | EventOutcome::ConsoleFull => return Err(unknown()),
     };
     let (success, now) = (status == StatusCode::OK, state.jobs().now());
     let cancelled = jobs::CancelResponse { success, status: response::status(job.status(now)), message };
@@ -109,17 +109,17 @@ pub async fn cancel(
 ///
 /// # Errors
 /// It was not taken.
-pub fn taken(submitted: Submitted) -> Result<(StatusCode, Found), ApiError> {
+pub fn taken(submitted: SubmitOutcome) -> Result<(StatusCode, JobRecord), ApiError> {
     match submitted {
-        Submitted::New(job) => Ok((StatusCode::CREATED, Found { job, end: None })),
-        Submitted::Known(found) => Ok((StatusCode::OK, found)),
-        Submitted::Conflict => Err(conflict()),
-        Submitted::QueueFull(full) => Err(ApiError::unavailable(full.to_string())),
+        SubmitOutcome::New(job) => Ok((StatusCode::CREATED, JobRecord { job, output: None })),
+        SubmitOutcome::Existing(found) => Ok((StatusCode::OK, found)),
+        SubmitOutcome::Conflict => Err(conflict()),
+        SubmitOutcome::QueueFull(full) => Err(ApiError::unavailable(full.to_string())),
     }
 }
 
 /// The job once it has ended, or as it is when the wait is over.
-async fn waited(state: &HttpState, found: Found, wait: Duration) -> Result<Found, ApiError> {
+async fn waited(state: &HttpState, found: JobRecord, wait: Duration) -> Result<JobRecord, ApiError> {
     if wait.is_zero() || found.job.has_ended() {
         return Ok(found);
     }

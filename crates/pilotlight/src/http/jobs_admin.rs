@@ -12,7 +12,7 @@ use pilotlight_core::limits::{
     DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT, MAX_RUNNER_JOBS, RUNNER_ACTIVE_WINDOW, SMALL_BODY_BYTES,
 };
 use pilotlight_core::time::{Timestamp, millis};
-use pilotlight_store::{Counts, Error, Found, Listed, NewJob, Runner};
+use pilotlight_store::{Counts, Error, JobFilter, JobRecord, NewJob, Runner};
 use pilotlight_wire::jobs;
 use pilotlight_wire::jobs_admin::{
     self as wire, AdminStats, BatchDelete, BatchDeleteResponse, DeleteResponse, JobCounts, JobDetails,
@@ -42,7 +42,7 @@ pub async fn list(State(state): State<Arc<HttpState>>, query: QueryPairs) -> Res
     Ok(Reply::json(StatusCode::OK, &wire::JobList { jobs, total }))
 }
 
-fn listed(query: &QueryPairs) -> Result<Listed, ApiError> {
+fn listed(query: &QueryPairs) -> Result<JobFilter, ApiError> {
     let status = query.one("status")?.map(|text| {
         let status = Status::ALL.into_iter().find(|status| status.as_str() == text);
         status.ok_or_else(|| {
@@ -55,7 +55,7 @@ fn listed(query: &QueryPairs) -> Result<Listed, ApiError> {
         let why = format_args!("is not a whole number from 1 to {MAX_LIST_LIMIT}");
         limit.ok_or_else(|| convert::bad("limit", why))
     });
-    Ok(Listed { status: status.transpose()?, limit: limit? })
+    Ok(JobFilter { status: status.transpose()?, limit: limit? })
 }
 
 /// `GET /api/admin/jobs/{id}`: all that is known of it.
@@ -71,8 +71,8 @@ pub async fn job(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) 
     Ok(Reply::json(StatusCode::OK, &details(found, input, state.jobs().now())?))
 }
 
-fn details(found: Found, input: String, now: Timestamp) -> Result<JobDetails, ApiError> {
-    let (error_message, Found { job, end }) = (response::error(&found), found);
+fn details(found: JobRecord, input: String, now: Timestamp) -> Result<JobDetails, ApiError> {
+    let (error_message, JobRecord { job, output: end }) = (response::error(&found), found);
     let end = end.unwrap_or_default();
     Ok(JobDetails {
         row: row(&job, now),
@@ -81,7 +81,7 @@ fn details(found: Found, input: String, now: Timestamp) -> Result<JobDetails, Ap
         last_heartbeat: last_heartbeat_at(&job).map(Timestamp::as_millis),
         progress: response::progress(&job),
         console_output: end.console,
-        output_data: end.output.map(response::json).transpose()?,
+        output_data: end.result.map(response::json).transpose()?,
         error_message,
         ended_at: job.ended_at().map(Timestamp::as_millis),
         took_ms: job.execution_time().map(millis),
@@ -135,11 +135,11 @@ const fn valid_until(job: &Job) -> Option<Timestamp> {
         (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
 pub async fn again(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) -> Result<Reply, ApiError> {
     let (id, jobs) = (id.ok_or_else(unknown)?, state.jobs());
-    let Found { job, .. } = jobs.store().job(id).await?.ok_or_else(unknown)?;
+    let JobRecord { job, .. } = jobs.store().job(id).await?.ok_or_else(unknown)?;
     let input = jobs.store().input(id).await?.ok_or_else(unknown)?;
     let options = JobOptions { run_at: jobs.now(), ..job.options };
     let (job_type, key, cache_mode) = (job.job_type, job.key, CacheMode::Recompute);
-    let new = NewJob { id: jobs.new_id(), job_type, key, input, options, cache_mode, idempotency: None };
+    let new = NewJob { id: jobs.new_id(), job_type, key, input, options, cache_mode, idempotency_key: None };
     let (status, found) = taken(jobs.submit(new).await?)?;
     Ok(Reply::json(status, &response::submitted(found, jobs.now())?))
 }
@@ -209,7 +209,7 @@ pub async fn runner(
     let id = id.ok().and_then(|Path(id)| RunnerId::parse(&id).ok()).ok_or_else(no_runner)?;
     let (store, now) = (state.jobs().store(), state.jobs().now());
     let runner = store.runner(&id).await?.ok_or_else(no_runner)?;
-    let jobs = store.jobs_of(&id, MAX_RUNNER_JOBS).await?;
+    let jobs = store.jobs_of_runner(&id, MAX_RUNNER_JOBS).await?;
     let details = RunnerDetails {
         registered_at: runner.registered_at.as_millis(),
         runner: told(runner, now),
@@ -253,5 +253,5 @@ fn counted(counts: Counts) -> AdminStats {
     let [pending, claimed, in_progress, completed, failed, expired] = counts.jobs;
     let total = counts.jobs.iter().sum();
     let jobs = JobCounts { pending, claimed, in_progress, completed, failed, expired, total };
-    AdminStats { jobs, runners: RunnerCounts { total: counts.runners, active: counts.active } }
+    AdminStats { jobs, runners: RunnerCounts { total: counts.runners, active: counts.active_runners } }
 }

@@ -12,7 +12,7 @@ use hyper::body::Body as _;
 use pilotlight_core::job_matcher::TypeSet;
 use pilotlight_core::limits::MAX_TYPES_PER_POLL;
 use pilotlight_core::time::millis;
-use pilotlight_store::Handed;
+use pilotlight_store::LeasedJob;
 use pilotlight_wire::runner::{NextJob, NextResponse};
 use tokio::time::{Instant, sleep_until};
 
@@ -91,8 +91,8 @@ fn hand_over(state: &HttpState, conn: &Conn, handing: Handing) -> Response {
     }
 }
 
-fn told(handed: Handed, lease: Duration) -> Result<NextResponse, ApiError> {
-    let Handed { job, input } = handed;
+fn told(handed: LeasedJob, lease: Duration) -> Result<NextResponse, ApiError> {
+    let LeasedJob { job, input } = handed;
     Ok(NextResponse {
         job: NextJob {
             job_id: job.id.to_string(),

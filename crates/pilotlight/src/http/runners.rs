@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, Fingerprint};
 use pilotlight_core::limits::{ID_BYTES, MAX_AVAILABLE_JOBS, MAX_RUNNER_TYPES};
-use pilotlight_store::{Handed, Payload, Said};
+use pilotlight_store::{EventOutcome, LeasedJob, RunnerOutput};
 use pilotlight_wire::runner::{
     self, AvailableJob, AvailableJobs, ClaimResponse, ClaimedJob, RegisterResponse, VerifyResponse,
 };
@@ -95,7 +95,7 @@ pub fn types(query: &QueryPairs, at_most: usize) -> Result<Vec<JobType>, ApiErro
     Ok(types)
 }
 
-fn on_offer(Handed { job, input }: Handed) -> Result<AvailableJob, ApiError> {
+fn on_offer(LeasedJob { job, input }: LeasedJob) -> Result<AvailableJob, ApiError> {
     Ok(AvailableJob {
         job_id: job.id.to_string(),
         job_type: job.job_type.to_string(),
@@ -120,15 +120,15 @@ pub async fn claim(
         return Ok(not_claimed(runner_event::UNKNOWN_JOB));
     };
     let input_params = response::json(input)?;
-    Ok(match state.jobs().say(id, Event::Claim { runner }, Payload::default()).await? {
-        Said::Taken(answer) => {
+    Ok(match state.jobs().say(id, Event::Claim { runner }, RunnerOutput::default()).await? {
+        EventOutcome::Applied(answer) => {
             let job_type = answer.job.job_type.to_string();
             let job = Some(ClaimedJob { job_id: id.to_string(), job_type, input_params });
             let message = "the job is this runner's".to_owned();
             Reply::json(StatusCode::OK, &ClaimResponse { success: true, message, job })
         }
-        Said::Rejected(why, _) => not_claimed(&why.to_string()),
-        Said::Unknown | Said::ConsoleFull => not_claimed(runner_event::UNKNOWN_JOB),
+        EventOutcome::Rejected(why, _) => not_claimed(&why.to_string()),
+        EventOutcome::UnknownJob | EventOutcome::ConsoleFull => not_claimed(runner_event::UNKNOWN_JOB),
     })
 }
 
@@ -156,7 +156,12 @@ pub async fn start(
     }
     runner_event::apply(
         &state,
-        RunnerEvent { id, event: Event::Start(lease_claim), payload: Payload::default(), lease_presence },
+        RunnerEvent {
+            id,
+            event: Event::Start(lease_claim),
+            payload: RunnerOutput::default(),
+            lease_presence,
+        },
     )
     .await
 }
@@ -181,7 +186,7 @@ pub async fn heartbeat(
     let (lease_claim, lease_presence) = runner_event::lease_claim(runner, heartbeat.lease)?;
     let progress = runner_event::progress(heartbeat.progress_current, heartbeat.progress_total)?;
     let console = runner_event::console(heartbeat.console_output, heartbeat.console_append, body_limits)?;
-    let payload = Payload { console, ..Payload::default() };
+    let payload = RunnerOutput { console, ..RunnerOutput::default() };
     runner_event::apply(
         &state,
         RunnerEvent { id, event: Event::Heartbeat { lease_claim, progress }, payload, lease_presence },
@@ -211,7 +216,7 @@ pub async fn complete(
     let output = field.object(body_limits.output)?.ok_or_else(|| field.missing())?;
     let console = runner_event::console(complete.console_output, complete.console_append, body_limits)?;
     let result = Fingerprint::of_json(output);
-    let payload = Payload { console, output: Some(output.to_owned()), error: None };
+    let payload = RunnerOutput { console, result: Some(output.to_owned()), error: None };
     runner_event::apply(
         &state,
         RunnerEvent { id, event: Event::Complete { lease_claim, result }, payload, lease_presence },
@@ -241,7 +246,7 @@ pub async fn fail(
     let error = field.prose(body_limits.error)?.ok_or_else(|| field.missing())?;
     let console = runner_event::console(fail.console_output, fail.console_append, body_limits)?;
     let report = Fingerprint::of_text(&error);
-    let payload = Payload { console, output: None, error: Some(error) };
+    let payload = RunnerOutput { console, result: None, error: Some(error) };
     runner_event::apply(
         &state,
         RunnerEvent { id, event: Event::Fail { lease_claim, report }, payload, lease_presence },

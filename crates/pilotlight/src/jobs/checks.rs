@@ -11,7 +11,7 @@ use pilotlight_core::job::{Event, JobId};
 use pilotlight_core::limits::{MAX_VALIDATIONS_PER_TYPE, VALIDATION_TIMEOUT};
 use pilotlight_core::result_validity::{Validity, by_expiry, by_http_status, is_public, next_check_at};
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::{Error, Found, Payload};
+use pilotlight_store::{Error, JobRecord, RunnerOutput};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, Url};
 use serde_json::Value;
@@ -70,10 +70,10 @@ impl Checks {
         Ok(Self { client, by_type })
     }
 
-    async fn look(&self, found: &Found, now: Timestamp) -> Looked {
+    async fn look(&self, found: &JobRecord, now: Timestamp) -> Looked {
         let unknown = Looked { verdict: Validity::Unknown, until: None };
         let Some(check) = self.by_type.get(&found.job.job_type) else { return unknown };
-        let output = found.end.as_ref().and_then(|end| end.output.as_deref());
+        let output = found.output.as_ref().and_then(|end| end.result.as_deref());
         let Some(output) = output.and_then(|output| serde_json::from_str::<Value>(output).ok()) else {
             return unknown;
         };
@@ -168,8 +168,10 @@ impl Jobs {
 
     async fn check_some(self: &Arc<Self>, checks: &Arc<Checks>, job_type: &JobType) -> Result<usize, Error> {
         let before = self.now().before(checks.by_type[job_type].every);
-        let unchecked =
-            self.store.unchecked(std::slice::from_ref(job_type), before, MAX_VALIDATIONS_PER_TYPE).await?;
+        let unchecked = self
+            .store
+            .due_for_validation(std::slice::from_ref(job_type), before, MAX_VALIDATIONS_PER_TYPE)
+            .await?;
         let count = unchecked.len();
         let looks = unchecked.into_iter().map(|found| Arc::clone(self).look_at(Arc::clone(checks), found));
         let mut looks: JoinSet<_> = looks.collect();
@@ -179,16 +181,16 @@ impl Jobs {
         Ok(count)
     }
 
-    async fn look_at(self: Arc<Self>, checks: Arc<Checks>, found: Found) -> Result<(), Error> {
+    async fn look_at(self: Arc<Self>, checks: Arc<Checks>, found: JobRecord) -> Result<(), Error> {
         let id: JobId = found.job.id;
         let Looked { verdict, until } = checks.look(&found, self.now()).await;
         match verdict {
-            Validity::Invalid => self.say(id, Event::ResultInvalid, Payload::default()).await.map(drop),
+            Validity::Invalid => self.say(id, Event::ResultInvalid, RunnerOutput::default()).await.map(drop),
             // The next look is due as if it had been told.
             Validity::Valid | Validity::Unknown => {
                 let every = checks.by_type[&found.job.job_type].every;
                 let again = next_check_at(self.now(), every, until);
-                self.store.checked(id, again.before(every)).await
+                self.store.mark_validated(id, again.before(every)).await
             }
         }
     }

@@ -8,7 +8,7 @@ use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, JobId, LeaseId};
 use pilotlight_core::job_matcher::{JobMatcher, Match};
 use pilotlight_core::pool::{Order, Poll};
-use pilotlight_store::{Handed, Payload};
+use pilotlight_store::{LeasedJob, RunnerOutput};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
@@ -93,7 +93,7 @@ impl Jobs {
 
     async fn hand_over(
         self: &Arc<Self>,
-        handed: Handed,
+        handed: LeasedJob,
         (conn, acknowledged): (Arc<Conn>, u64),
         tell: Tell<Verdict>,
     ) {
@@ -146,7 +146,7 @@ impl Jobs {
 
     /// Gives a job back that did not reach its runner. Should that fail, its lease ends by itself.
     async fn void(self: &Arc<Self>, id: JobId, lease: LeaseId) {
-        if let Err(error) = self.say(id, Event::DispatchFailed { lease }, Payload::default()).await {
+        if let Err(error) = self.say(id, Event::DispatchFailed { lease }, RunnerOutput::default()).await {
             tracing::warn!(%error, job = %id, "failed to give back a job that did not reach its runner");
         }
     }

@@ -10,7 +10,10 @@ use pilotlight_core::job::{Admission, CacheMode, Event, Job, JobId, State, Trans
 use pilotlight_core::job_stats::{JobOutcome, JobStats};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::{Answer, Error, Found, NewJob, Payload, Retention, Runner, Said, Store, Submitted};
+use pilotlight_store::{
+    AppliedEvent, Error, EventOutcome, JobRecord, NewJob, Retention, Runner, RunnerOutput, Store,
+    SubmitOutcome,
+};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -141,34 +144,36 @@ impl Jobs {
     ///
     /// # Errors
     /// When the store does not; then nothing was taken, unless it says that it cannot tell.
-    pub async fn submit(self: &Arc<Self>, new: NewJob) -> Result<Submitted, Error> {
+    pub async fn submit(self: &Arc<Self>, new: NewJob) -> Result<SubmitOutcome, Error> {
         let now = self.now();
         // Most submissions of a busy cache end here, without a write.
         if new.cache_mode == CacheMode::Reuse
-            && new.idempotency.is_none()
+            && new.idempotency_key.is_none()
             && let Some(found) = self.store.lookup(new.key).await?
             && admit(Some(&found.job), new.cache_mode, &new.options, now) == Admission::Cached
         {
             self.happened(JobOutcome::cached(&found.job));
-            return Ok(Submitted::Known(found));
+            return Ok(SubmitOutcome::Existing(found));
         }
         let submitted = self.store.submit(new, now).await?;
         match &submitted {
-            Submitted::New(job) => {
+            SubmitOutcome::New(job) => {
                 self.happened(JobOutcome::New);
                 self.noted(job);
                 self.queued(job);
             }
-            Submitted::Known(found) if found.job.has_ended() => self.happened(JobOutcome::cached(&found.job)),
-            Submitted::Known(found) => {
+            SubmitOutcome::Existing(found) if found.job.has_ended() => {
+                self.happened(JobOutcome::cached(&found.job))
+            }
+            SubmitOutcome::Existing(found) => {
                 self.happened(JobOutcome::Joined);
                 // Its time may have come sooner than it was to.
                 if found.job.state == State::Pending {
                     self.nudge.notify_one();
                 }
             }
-            Submitted::Conflict => {}
-            Submitted::QueueFull(_) => _ = self.metrics.refused.inc(),
+            SubmitOutcome::Conflict => {}
+            SubmitOutcome::QueueFull(_) => _ = self.metrics.refused.inc(),
         }
         Ok(submitted)
     }
@@ -177,9 +182,14 @@ impl Jobs {
     ///
     /// # Errors
     /// When the store does not take it; then nothing has changed, unless it says that it cannot tell.
-    pub async fn say(self: &Arc<Self>, id: JobId, event: Event, payload: Payload) -> Result<Said, Error> {
-        let said = self.store.say(id, event, payload, self.now()).await?;
-        if let Said::Taken(Answer { transition, job }) = &said {
+    pub async fn say(
+        self: &Arc<Self>,
+        id: JobId,
+        event: Event,
+        payload: RunnerOutput,
+    ) -> Result<EventOutcome, Error> {
+        let said = self.store.apply_event(id, event, payload, self.now()).await?;
+        if let EventOutcome::Applied(AppliedEvent { transition, job }) = &said {
             self.after(*transition, job);
         }
         Ok(said)
@@ -206,7 +216,7 @@ impl Jobs {
         let now = self.now();
         let id = RunnerId::parse(&self.new_id().to_string()).expect("36 characters are within the cap");
         let runner = Runner { id, name, capabilities, registered_at: now, seen_at: now };
-        self.store.register(runner.clone()).await?;
+        self.store.register_runner(runner.clone()).await?;
         Ok(runner)
     }
 
@@ -216,7 +226,7 @@ impl Jobs {
         if self.heard.heard(runner, now) {
             let (jobs, runner) = (Arc::clone(self), runner.clone());
             self.desk.tasks.spawn(async move {
-                if let Err(error) = jobs.store.seen(&runner, now).await {
+                if let Err(error) = jobs.store.touch_runner(&runner, now).await {
                     tracing::debug!(%error, "failed to remember when a runner was heard of");
                 }
             });
@@ -228,7 +238,7 @@ impl Jobs {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn ended(&self, id: JobId, within: Duration) -> Result<Option<Found>, Error> {
+    pub async fn ended(&self, id: JobId, within: Duration) -> Result<Option<JobRecord>, Error> {
         let until = Instant::now() + within;
         let mut watch = self.watching.watch(id);
         loop {

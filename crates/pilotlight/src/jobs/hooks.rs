@@ -15,7 +15,7 @@ use pilotlight_core::limits::{
 };
 use pilotlight_core::retry;
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::{Error, HookCall, HookEvent};
+use pilotlight_store::{Error, WebhookCall, WebhookTrigger};
 use pilotlight_wire::webhooks::{DELIVERY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookBody};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
@@ -34,7 +34,7 @@ pub struct Target {
     /// What the telling is signed with.
     pub key: hmac::Key,
     /// Of what.
-    pub events: Vec<HookEvent>,
+    pub events: Vec<WebhookTrigger>,
 }
 
 /// Everybody who is told.
@@ -81,7 +81,7 @@ impl Hooks {
         Arc::clone(self.room.get(job_type)?).try_acquire_owned().ok()
     }
 
-    async fn call(&self, call: &HookCall, now: Timestamp) -> Tried {
+    async fn call(&self, call: &WebhookCall, now: Timestamp) -> Tried {
         let target = self.targets.get(&call.job_type).filter(|target| target.events.contains(&call.event));
         match target {
             Some(target) => self.post(target, call, now).await.map_or_else(Tried::InVain, |()| Tried::Heard),
@@ -89,7 +89,7 @@ impl Hooks {
         }
     }
 
-    async fn post(&self, target: &Target, call: &HookCall, now: Timestamp) -> Result<(), String> {
+    async fn post(&self, target: &Target, call: &WebhookCall, now: Timestamp) -> Result<(), String> {
         let body = body(call);
         let request = self
             .client
@@ -110,11 +110,11 @@ fn reason(error: &dyn std::error::Error) -> String {
         .map_or_else(String::new, ToString::to_string)
 }
 
-fn body(call: &HookCall) -> String {
+fn body(call: &WebhookCall) -> String {
     let event = match call.event {
-        HookEvent::Created => "job.created",
-        HookEvent::Completed => "job.completed",
-        HookEvent::Failed => "job.failed",
+        WebhookTrigger::Created => "job.created",
+        WebhookTrigger::Completed => "job.completed",
+        WebhookTrigger::Failed => "job.failed",
     };
     let hook = WebhookBody {
         event: event.into(),
@@ -163,7 +163,7 @@ impl Jobs {
         if wanted.is_empty() {
             return Ok(true);
         }
-        for call in self.store.hook_calls(&wanted, WEBHOOK_LEASE, self.now()).await? {
+        for call in self.store.claim_webhooks(&wanted, WEBHOOK_LEASE, self.now()).await? {
             if let Some(left) = room.get_mut(&call.job_type) {
                 *left = left.saturating_sub(1);
             }
@@ -177,7 +177,7 @@ impl Jobs {
     async fn try_to_tell(
         self: Arc<Self>,
         hooks: Arc<Hooks>,
-        call: HookCall,
+        call: WebhookCall,
         _room: Option<OwnedSemaphorePermit>,
     ) {
         let tried = hooks.call(&call, self.now()).await;
@@ -208,7 +208,7 @@ impl Jobs {
         let before = self.now().before(MAX_UNCONFIGURED_WEBHOOK_AGE);
         let mut all = 0;
         loop {
-            let dropped = self.store.drop_hooks(before, WEBHOOK_DROP_BATCH).await?;
+            let dropped = self.store.drop_webhooks(before, WEBHOOK_DROP_BATCH).await?;
             all += dropped;
             if dropped < WEBHOOK_DROP_BATCH as u64 {
                 return Ok(all);
@@ -216,24 +216,24 @@ impl Jobs {
         }
     }
 
-    async fn remember(&self, call: &HookCall, tried: Tried) -> Result<(), Error> {
+    async fn remember(&self, call: &WebhookCall, tried: Tried) -> Result<(), Error> {
         let failures = call.failures + 1;
         match tried {
             Tried::Heard => {
                 self.metrics.webhooks_delivered.inc();
-                self.store.hook_done(call.id).await
+                self.store.ack_webhook(call.id).await
             }
-            Tried::Unwanted => self.store.hook_done(call.id).await,
+            Tried::Unwanted => self.store.ack_webhook(call.id).await,
             Tried::InVain(why) if failures >= MAX_WEBHOOK_ATTEMPTS => {
                 self.metrics.abandoned_webhooks.inc();
                 tracing::warn!(job = %call.job, why, "gave up on a webhook");
-                self.store.hook_done(call.id).await
+                self.store.ack_webhook(call.id).await
             }
             Tried::InVain(why) => {
                 self.metrics.failed_webhook_attempts.inc();
                 tracing::debug!(job = %call.job, why, "failed to send a webhook; trying again later");
                 let again_at = self.now().after(retry::backoff(WEBHOOK_FIRST_BACKOFF, failures));
-                self.store.hook_failed(call.id, again_at).await
+                self.store.retry_webhook(call.id, again_at).await
             }
         }
     }

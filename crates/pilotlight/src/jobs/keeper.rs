@@ -8,7 +8,7 @@ use pilotlight_core::limits::{
     MIN_RUNNER_RETENTION, PRUNE_BATCH, PRUNE_INTERVAL, SWEEP_BATCH, SWEEP_INTERVAL,
 };
 use pilotlight_core::time::{Moment, Timestamp};
-use pilotlight_store::{Error, Told};
+use pilotlight_store::{Error, StoreNotification};
 use tokio::time::{sleep, timeout};
 
 use super::driver::Jobs;
@@ -71,7 +71,7 @@ impl Jobs {
         while self.sweep(listening_since).await? {}
         let token = self.desk.line().backlog_token();
         let backlog = self.store.backlog(self.now()).await?;
-        self.metrics.set_backlog(backlog.waiting);
+        self.metrics.set_backlog(backlog.usage);
         let types = {
             let mut line = self.desk.line();
             line.set_backlog(token, backlog.ready);
@@ -119,7 +119,7 @@ impl Jobs {
     async fn forget_runners(&self) -> Result<(), Error> {
         let before = self.now().before(self.settings.retention.keep_for.max(MIN_RUNNER_RETENTION));
         loop {
-            let forgotten = self.store.forget_runners(before, PRUNE_BATCH).await?;
+            let forgotten = self.store.prune_runners(before, PRUNE_BATCH).await?;
             self.metrics.record_pruned_runners(forgotten);
             if forgotten < PRUNE_BATCH as u64 {
                 return Ok(());
@@ -130,14 +130,16 @@ impl Jobs {
     /// Hears what other instances on the same store did, until dropped.
     pub async fn hear(self: Arc<Self>) {
         loop {
-            match self.store.told().await {
-                Told::Ready(types) => {
+            match self.store.next_notification().await {
+                StoreNotification::Ready(types) => {
                     types.iter().for_each(|job_type| self.ready(job_type));
                     // There may be more than one of each.
                     self.nudge.notify_one();
                 }
-                Told::Changed(ids) => ids.into_iter().for_each(|id| self.watching.tell(id, Seen::Ended)),
-                Told::Anything => {
+                StoreNotification::Changed(ids) => {
+                    ids.into_iter().for_each(|id| self.watching.tell(id, Seen::Ended))
+                }
+                StoreNotification::Resync => {
                     self.watching.tell_all();
                     self.nudge.notify_one();
                 }

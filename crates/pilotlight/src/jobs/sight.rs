@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pilotlight_core::job::JobId;
-use pilotlight_store::{Error, Found};
+use pilotlight_store::{Error, JobRecord};
 use tokio::sync::Mutex as HeldWhileReading;
 
 use super::driver::Jobs;
@@ -17,7 +17,7 @@ use super::watching::Watch;
 #[derive(Debug)]
 pub struct Sight {
     /// The job.
-    pub found: Found,
+    pub found: JobRecord,
     /// Counts the consoles that did not begin with the one before: as long as it is the same, the console has grown.
     pub console: u64,
 }
@@ -98,7 +98,7 @@ impl Onlooker {
 
     async fn look_by(
         &mut self,
-        read: impl Future<Output = Result<Option<Found>, Error>>,
+        read: impl Future<Output = Result<Option<JobRecord>, Error>>,
     ) -> Result<Option<Arc<Sight>>, Error> {
         let mut last = self.shared.last.lock().await;
         let change = self.watch.change();
@@ -118,7 +118,7 @@ impl Onlooker {
             (last.number, last.change) = (number, change);
         }
         let Some(found) = read? else { return Ok(None) };
-        let console = last.console.after(found.end.as_ref().map_or("", |end| &end.console));
+        let console = last.console.after(found.output.as_ref().map_or("", |end| &end.console));
         let sight = Arc::new(Sight { found, console });
         // The table and this one have it too.
         let others = Arc::strong_count(&self.shared).saturating_sub(2);
@@ -180,7 +180,7 @@ mod tests {
     use std::time::Duration;
 
     use pilotlight_core::job::Job;
-    use pilotlight_store::End;
+    use pilotlight_store::JobOutput;
     use tokio::task::JoinSet;
 
     use super::super::tests::House;
@@ -194,10 +194,10 @@ mod tests {
     struct Read(Arc<AtomicU64>);
 
     impl Read {
-        async fn read(self, job: Job, console: String) -> Result<Option<Found>, Error> {
+        async fn read(self, job: Job, console: String) -> Result<Option<JobRecord>, Error> {
             self.0.fetch_add(1, Relaxed);
             tokio::time::sleep(Duration::from_millis(5)).await;
-            Ok(Some(Found { job, end: Some(End { console, ..End::default() }) }))
+            Ok(Some(JobRecord { job, output: Some(JobOutput { console, ..JobOutput::default() }) }))
         }
 
         fn count(&self) -> u64 {
@@ -253,7 +253,7 @@ mod tests {
         one.look_by(changes).await.unwrap().expect("it is there");
         let sight = other.look_by(read.clone().read(job.clone(), "new".into())).await.unwrap();
         assert_eq!(
-            sight.and_then(|sight| sight.found.end.clone()).map(|end| end.console),
+            sight.and_then(|sight| sight.found.output.clone()).map(|end| end.console),
             Some("new".into())
         );
         assert_eq!(read.count(), 2);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pilotlight_core::ids::{JobType, Runner, RunnerId, WorkerName};
 use pilotlight_core::job_matcher::TypeSet;
 use pilotlight_core::pool::{Poll, PollId};
-use pilotlight_store::Handed;
+use pilotlight_store::LeasedJob;
 use tokio::sync::oneshot;
 
 use super::desk::Waiter;
@@ -30,7 +30,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Handing {
     /// The job.
-    pub handed: Handed,
+    pub handed: LeasedJob,
     /// To be told when every byte is written. Dropped, it says that this will never be.
     pub written: oneshot::Sender<Written>,
 }

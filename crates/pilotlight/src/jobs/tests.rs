@@ -14,7 +14,7 @@ use pilotlight_core::job::{CacheMode, CancelScope, Event, Job, JobOptions, JobPo
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
-use pilotlight_store::{Limits, NewJob, Payload, Retention, Submitted};
+use pilotlight_store::{Limits, NewJob, Retention, RunnerOutput, SubmitOutcome};
 use tokio::time::timeout;
 
 use super::driver::{Jobs, Settings};
@@ -44,7 +44,7 @@ impl House {
         let limits = Limits { console_bytes: 1024 };
         let stored = pilotlight_store::Settings {
             policy,
-            hooked: Arc::clone(&hooked),
+            webhook_types: Arc::clone(&hooked),
             limits,
             queue_limits: QueueLimits::default(),
         };
@@ -70,11 +70,11 @@ impl House {
             input: "{}".into(),
             options,
             cache_mode: CacheMode::Reuse,
-            idempotency: None,
+            idempotency_key: None,
         };
         match self.jobs.submit(new).await.unwrap() {
-            Submitted::New(job) => job,
-            other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::QueueFull(_)) => {
+            SubmitOutcome::New(job) => job,
+            other @ (SubmitOutcome::Existing(_) | SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_)) => {
                 panic!("is not new: {other:?}")
             }
         }
@@ -102,7 +102,11 @@ async fn who_tells_others_is_woken_only_when_there_is_something_to_tell() {
     for (of, is_hooked) in [("quiet", false), (HOOKED, true)] {
         let job = house.submit(of).await;
         assert_eq!(house.was_woken().await, is_hooked, "a new one of {of}");
-        house.jobs.say(job.id, Event::Cancel(CancelScope::AllCallers), Payload::default()).await.unwrap();
+        house
+            .jobs
+            .say(job.id, Event::Cancel(CancelScope::AllCallers), RunnerOutput::default())
+            .await
+            .unwrap();
         assert_eq!(house.was_woken().await, is_hooked, "an end of {of}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use pilotlight_core::delivery::{Delivery, OfferOutcome};
 use pilotlight_core::job::{QueueUsage, Transition};
 use pilotlight_core::job_stats::JobOutcome;
-use pilotlight_store::Pruned;
+use pilotlight_store::PruneStats;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -141,7 +141,7 @@ impl JobMetrics {
     }
 
     /// Retention was looked after.
-    pub fn record_pruned(&self, pruned: Pruned) {
+    pub fn record_pruned(&self, pruned: PruneStats) {
         self.pruned_jobs.inc_by(pruned.jobs);
         self.pruned_bytes.inc_by(pruned.bytes);
     }

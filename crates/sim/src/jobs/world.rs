@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use pilotlight_core::job::{self, CacheMode, Event as Told, Job, JobOptions, LeaseId, Progress, Transition};
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::{Console, Handed, Idempotency, NewJob, Payload, Retention, Said, Store, Submitted};
+use pilotlight_store::{
+    ConsoleUpdate, EventOutcome, IdempotencyKey, LeasedJob, NewJob, Retention, RunnerOutput, Store,
+    SubmitOutcome,
+};
 use tokio::runtime::Runtime;
 
 use super::cast;
@@ -119,7 +122,7 @@ impl World {
             Event::Dispatch { runner, types } => self.dispatch(runner, types),
             Event::Claim { job, runner } => {
                 let expected = self.model.claim(job, runner, self.now);
-                self.say(job, Told::Claim { runner: cast::runner(runner) }, Payload::default(), expected)
+                self.say(job, Told::Claim { runner: cast::runner(runner) }, RunnerOutput::default(), expected)
             }
             Event::Say { job, runner, lease, what, console } => {
                 self.say_of_execution(job, Word { runner, lease, what, console })
@@ -129,17 +132,17 @@ impl World {
                 self.say(
                     job,
                     Told::DispatchFailed { lease: LeaseId::new(lease) },
-                    Payload::default(),
+                    RunnerOutput::default(),
                     expected,
                 )
             }
             Event::Cancel { job, whose } => {
                 let expected = self.model.cancel(job, whose, self.now);
-                self.say(job, Told::Cancel(whose), Payload::default(), expected)
+                self.say(job, Told::Cancel(whose), RunnerOutput::default(), expected)
             }
             Event::Invalid { job } => {
                 let expected = self.model.invalid(job, self.now);
-                self.say(job, Told::ResultInvalid, Payload::default(), expected)
+                self.say(job, Told::ResultInvalid, RunnerOutput::default(), expected)
             }
             Event::Sweep => self.sweep(),
             Event::Prune => self.prune(),
@@ -163,10 +166,12 @@ impl World {
         let (new, now) = (new_job(&wish, self.epoch()), self.epoch());
         let submitted = self.runtime.block_on(self.store().submit(new, now))?;
         let (got, job) = match &submitted {
-            Submitted::New(job) => (Took::New, Some(job)),
-            Submitted::Known(found) => (Took::Known(cast::submission_of(found.job.id)), Some(&found.job)),
-            Submitted::Conflict => (Took::Conflict, None),
-            Submitted::QueueFull(full) => (Took::QueueFull(*full), None),
+            SubmitOutcome::New(job) => (Took::New, Some(job)),
+            SubmitOutcome::Existing(found) => {
+                (Took::Known(cast::submission_of(found.job.id)), Some(&found.job))
+            }
+            SubmitOutcome::Conflict => (Took::Conflict, None),
+            SubmitOutcome::QueueFull(full) => (Took::QueueFull(*full), None),
         };
         Broken::unless_same("a submission", &got, &expected)?;
         match (got, twin) {
@@ -193,7 +198,7 @@ impl World {
         let handed = self.runtime.block_on(self.store().dispatch(&wanted, &name, self.epoch()))?;
         let got = handed.as_ref().map(|handed| cast::submission_of(handed.job.id));
         Broken::unless_same("the next job", &got, &expected)?;
-        let Some(Handed { job, input }) = handed else { return Ok(()) };
+        let Some(LeasedJob { job, input }) = handed else { return Ok(()) };
         let number = cast::submission_of(job.id);
         let row = row_of(&job);
         Broken::unless_same("its parameters", &input, &cast::text(row.key))?;
@@ -215,18 +220,18 @@ impl World {
         self.say(job, told_of(&word), payload, expected)
     }
 
-    fn say(&mut self, job: u32, told: Told, payload: Payload, expected: Heard) -> Result<(), Broken> {
+    fn say(&mut self, job: u32, told: Told, payload: RunnerOutput, expected: Heard) -> Result<(), Broken> {
         let Some(id) = self.house.id_of(job) else {
             return Broken::unless_same("a word about nobody", &Heard::Unknown, &expected);
         };
         let runner =
             if let Told::Claim { runner } = &told { Some(cast::runner_number(runner)) } else { None };
-        let said = self.runtime.block_on(self.store().say(id, told, payload, self.epoch()))?;
+        let said = self.runtime.block_on(self.store().apply_event(id, told, payload, self.epoch()))?;
         let (got, job_now) = match said {
-            Said::Taken(answer) => (Heard::Taken(answer.transition), Some(answer.job)),
-            Said::Rejected(refused, job) => (Heard::Rejected(refused), Some(job)),
-            Said::ConsoleFull => (Heard::ConsoleFull, None),
-            Said::Unknown => (Heard::Unknown, None),
+            EventOutcome::Applied(answer) => (Heard::Taken(answer.transition), Some(answer.job)),
+            EventOutcome::Rejected(refused, job) => (Heard::Rejected(refused), Some(job)),
+            EventOutcome::ConsoleFull => (Heard::ConsoleFull, None),
+            EventOutcome::UnknownJob => (Heard::Unknown, None),
         };
         Broken::unless_same("a word", &got, &expected)?;
         match (got, &job_now) {
@@ -325,7 +330,7 @@ fn new_job(wish: &Wish, now: Timestamp) -> NewJob {
             ttl: wish.ttl.map(millis),
         },
         cache_mode: wish.cache_mode,
-        idempotency: wish.idempotency.map(|number| Idempotency([number; 32])),
+        idempotency_key: wish.idempotency.map(|number| IdempotencyKey([number; 32])),
     }
 }
 
@@ -342,16 +347,16 @@ fn told_of(word: &Word) -> Told {
     }
 }
 
-fn payload_of(word: &Word) -> Payload {
+fn payload_of(word: &Word) -> RunnerOutput {
     let bytes = |count: u8| "x".repeat(count.into());
     let console = word.console.map(|wrote| match wrote {
-        Wrote::Whole(count) => Console::Whole(bytes(count)),
-        Wrote::Piece(count) => Console::Piece(bytes(count)),
+        Wrote::Whole(count) => ConsoleUpdate::Replace(bytes(count)),
+        Wrote::Piece(count) => ConsoleUpdate::Append(bytes(count)),
     });
     let (output, error) = match word.what {
         What::Complete(result) => (Some(cast::text(result)), None),
         What::Fail(report) => (None, Some(cast::text(report))),
         What::Start | What::Heartbeat(_) => (None, None),
     };
-    Payload { console, output, error }
+    RunnerOutput { console, result: output, error }
 }

@@ -26,11 +26,11 @@ const NEVER: &[(&str, &str)] = &[
     ("a wrong count or size of jobs in phase", statements::WRONG_COUNT),
 ];
 
-/// See [`crate::Store::check`].
+/// See [`crate::Store::verify_integrity`].
 pub(super) struct Check;
 
 impl Verb for Check {
-    type Answer = Vec<String>;
+    type Output = Vec<String>;
     const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Vec<String>>, Failure> {

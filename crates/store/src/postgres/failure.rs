@@ -100,7 +100,7 @@ fn refused(said: &DbError, place: &str) -> Error {
     let unavailable = |why: &str| Error::Unavailable(format!("{place} {why}"));
     let code = said.code().code();
     match (code.get(..2).unwrap_or_default(), code) {
-        (_, "53100") => Error::Full,
+        (_, "53100") => Error::DiskFull,
         (_, "25006") => Error::ReadOnly,
         (_, "53300") => {
             unavailable("has no connection left; raise `max_connections`, or run fewer instances")
@@ -114,7 +114,7 @@ fn refused(said: &DbError, place: &str) -> Error {
         (_, "42501") => {
             unavailable("does not let this user do what a store does; make it the database's owner")
         }
-        (_, "XX001" | "XX002") => Error::Damaged(format!("{place} says that it is corrupt ({code})")),
+        (_, "XX001" | "XX002") => Error::Corrupt(format!("{place} says that it is corrupt ({code})")),
         ("28", _) => unavailable("does not let us in: the user or the password is wrong"),
         ("08" | "53" | "57" | "58", _) => unavailable(&format!("is in trouble ({code})")),
         _ => Error::Database(Box::new(Complaint { code: code.to_owned() })),

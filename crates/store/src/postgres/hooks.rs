@@ -15,18 +15,18 @@ use super::statements;
 use super::tx::{Tx, Write, given};
 use super::verb::{Done, Verb};
 use crate::error::Error;
-use crate::records::{HookCall, HookEvent, HookId, Settings};
+use crate::records::{Settings, WebhookCall, WebhookCallId, WebhookTrigger};
 use crate::row::{damaged, epoch, number, time};
 
 /// Notes that this is to be told, where somebody wants to know.
-pub(super) fn note(tx: &mut Tx, job: &Job, event: HookEvent, settings: &Settings, now: Timestamp) {
-    if settings.hooked.contains(&job.job_type) {
+pub(super) fn note(tx: &mut Tx, job: &Job, event: WebhookTrigger, settings: &Settings, now: Timestamp) {
+    if settings.webhook_types.contains(&job.job_type) {
         let (id, job_type) = (job.id.as_bytes().to_vec(), job.job_type.as_str().as_bytes().to_vec());
         tx.write(statements::ADD_HOOK, given![id, job_type, event_number(event), time(now)]);
     }
 }
 
-/// See [`crate::Store::hook_calls`].
+/// See [`crate::Store::claim_webhooks`].
 pub(super) struct HookCalls<'a> {
     pub(super) room: &'a [(JobType, usize)],
     pub(super) lease: Duration,
@@ -34,9 +34,9 @@ pub(super) struct HookCalls<'a> {
 }
 
 impl Verb for HookCalls<'_> {
-    type Answer = Vec<HookCall>;
+    type Output = Vec<WebhookCall>;
 
-    async fn run(&self, link: Link) -> Result<Done<Vec<HookCall>>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Vec<WebhookCall>>, Failure> {
         let types: Vec<_> = self.room.iter().map(|(job_type, _)| job_type.as_str().as_bytes()).collect();
         let room: Vec<_> = self.room.iter().map(|(_, at_most)| limit(*at_most)).collect();
         let until = time(self.now.after(self.lease));
@@ -47,10 +47,10 @@ impl Verb for HookCalls<'_> {
     }
 }
 
-fn call(row: &Columns) -> Result<HookCall, Error> {
+fn call(row: &Columns) -> Result<WebhookCall, Error> {
     let id: Vec<u8> = column(row, 1)?;
-    Ok(HookCall {
-        id: HookId(column(row, 0)?),
+    Ok(WebhookCall {
+        id: WebhookCallId(column(row, 0)?),
         job: JobId::from_bytes(id.try_into().map_err(|_| damaged("job"))?),
         job_type: JobType::parse(&text(row, 2)?).map_err(|_| damaged("job_type"))?,
         event: event(column(row, 3)?)?,
@@ -59,13 +59,13 @@ fn call(row: &Columns) -> Result<HookCall, Error> {
     })
 }
 
-/// See [`crate::Store::hook_done`].
+/// See [`crate::Store::ack_webhook`].
 pub(super) struct HookDone {
-    pub(super) id: HookId,
+    pub(super) id: WebhookCallId,
 }
 
 impl Verb for HookDone {
-    type Answer = ();
+    type Output = ();
 
     async fn run(&self, link: Link) -> Result<Done<()>, Failure> {
         link.write(&Write { statement: statements::END_HOOK, given: given![self.id.0] }).await?;
@@ -73,14 +73,14 @@ impl Verb for HookDone {
     }
 }
 
-/// See [`crate::Store::hook_failed`].
+/// See [`crate::Store::retry_webhook`].
 pub(super) struct HookFailed {
-    pub(super) id: HookId,
+    pub(super) id: WebhookCallId,
     pub(super) again_at: Timestamp,
 }
 
 impl Verb for HookFailed {
-    type Answer = ();
+    type Output = ();
 
     async fn run(&self, link: Link) -> Result<Done<()>, Failure> {
         let given = given![self.id.0, time(self.again_at)];
@@ -89,7 +89,7 @@ impl Verb for HookFailed {
     }
 }
 
-/// See [`crate::Store::drop_hooks`].
+/// See [`crate::Store::drop_webhooks`].
 pub(super) struct DropHooks<'a> {
     pub(super) settings: &'a Settings,
     pub(super) before: Timestamp,
@@ -97,25 +97,26 @@ pub(super) struct DropHooks<'a> {
 }
 
 impl Verb for DropHooks<'_> {
-    type Answer = u64;
+    type Output = u64;
 
     async fn run(&self, link: Link) -> Result<Done<u64>, Failure> {
-        let hooked: Vec<_> = self.settings.hooked.iter().map(|it| it.as_str().as_bytes().to_vec()).collect();
+        let hooked: Vec<_> =
+            self.settings.webhook_types.iter().map(|it| it.as_str().as_bytes().to_vec()).collect();
         let given = given![hooked, time(self.before), self.at_most];
         let dropped = link.write(&Write { statement: statements::DROP_HOOKS, given }).await?;
         Ok(Done::nothing_new(dropped))
     }
 }
 
-const fn event_number(event: HookEvent) -> i16 {
+const fn event_number(event: WebhookTrigger) -> i16 {
     match event {
-        HookEvent::Created => 0,
-        HookEvent::Completed => 1,
-        HookEvent::Failed => 2,
+        WebhookTrigger::Created => 0,
+        WebhookTrigger::Completed => 1,
+        WebhookTrigger::Failed => 2,
     }
 }
 
-fn event(number: i16) -> Result<HookEvent, Error> {
-    let known = [HookEvent::Created, HookEvent::Completed, HookEvent::Failed];
+fn event(number: i16) -> Result<WebhookTrigger, Error> {
+    let known = [WebhookTrigger::Created, WebhookTrigger::Completed, WebhookTrigger::Failed];
     known.into_iter().find(|event| event_number(*event) == number).ok_or_else(|| damaged("event"))
 }

@@ -124,7 +124,7 @@ pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, hooked: Hooked, now: 
             row.lease,
             small(row.phase),
             new.input.clone().into_bytes(),
-            new.idempotency.map(|key| key.0.to_vec()),
+            new.idempotency_key.map(|key| key.0.to_vec()),
             hooked == Hooked::Yes,
         ],
     );

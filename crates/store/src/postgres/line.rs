@@ -18,7 +18,7 @@ use super::statements;
 use super::tidings::{Speaker, Tidings};
 use super::tls::{Sealed, Sealing};
 use crate::error::Error;
-use crate::records::Told;
+use crate::records::StoreNotification;
 
 /// Between two sendings. What happens meanwhile is sent together.
 const SEND_EVERY: Duration = Duration::from_millis(5);
@@ -52,7 +52,7 @@ impl Basket {
     }
 
     /// Waits for something and takes the next part of it.
-    pub(super) async fn next(&self) -> Told {
+    pub(super) async fn next(&self) -> StoreNotification {
         loop {
             let told = self.tidings.lock().unwrap_or_else(PoisonError::into_inner).take();
             match told {

@@ -10,7 +10,7 @@ use super::jobs::{column, only_jobs, small};
 use super::link::Link;
 use super::verb::{Done, Verb};
 use super::{statements, tally};
-use crate::records::{Counts, Listed};
+use crate::records::{Counts, JobFilter};
 use crate::row::{Phase, number, time};
 
 /// As many as a statement can be asked for.
@@ -20,15 +20,15 @@ pub(super) fn limit(at_most: usize) -> i64 {
 
 /// See [`crate::Store::jobs`].
 pub(super) struct Jobs {
-    pub(super) wanted: Listed,
+    pub(super) wanted: JobFilter,
     pub(super) now: Timestamp,
 }
 
 impl Verb for Jobs {
-    type Answer = (Vec<Job>, u64);
+    type Output = (Vec<Job>, u64);
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<Self::Answer>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Self::Output>, Failure> {
         let counts = by_status(&link, self.now).await?;
         let (limit, now) = (limit(self.wanted.limit), time(self.now));
         let (rows, total) = match self.wanted.status {
@@ -67,14 +67,14 @@ pub(super) struct Count {
 }
 
 impl Verb for Count {
-    type Answer = Counts;
+    type Output = Counts;
     const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Counts>, Failure> {
         let jobs = by_status(&link, self.now).await?;
         let rows = link.ask(statements::COUNT_RUNNERS, &[&time(self.active_since)]).await?;
         link.done();
-        Ok(Done::nothing_new(Counts { jobs, runners: count(&rows, 0)?, active: count(&rows, 1)? }))
+        Ok(Done::nothing_new(Counts { jobs, runners: count(&rows, 0)?, active_runners: count(&rows, 1)? }))
     }
 }
 
@@ -103,14 +103,14 @@ pub(super) fn count(rows: &[Columns], at: usize) -> Result<u64, Failure> {
     column(row, at).and_then(|stored: i64| number(stored, "count")).map_err(Failure::for_good)
 }
 
-/// See [`crate::Store::jobs_of`].
+/// See [`crate::Store::jobs_of_runner`].
 pub(super) struct JobsOf<'a> {
     pub(super) runner: &'a RunnerId,
     pub(super) at_most: i64,
 }
 
 impl Verb for JobsOf<'_> {
-    type Answer = Vec<Job>;
+    type Output = Vec<Job>;
     const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Vec<Job>>, Failure> {

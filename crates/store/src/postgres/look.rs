@@ -10,14 +10,14 @@ use super::link::Link;
 use super::payloads::{self, ended};
 use super::statements;
 use super::verb::{Done, Verb};
-use crate::records::Found;
+use crate::records::JobRecord;
 use crate::row::{damaged, epoch};
 
 /// See [`crate::Store::clock`].
 pub(super) struct LookAtClock;
 
 impl Verb for LookAtClock {
-    type Answer = Timestamp;
+    type Output = Timestamp;
     const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Timestamp>, Failure> {
@@ -35,10 +35,10 @@ pub(super) struct Lookup {
 }
 
 impl Verb for Lookup {
-    type Answer = Option<Found>;
+    type Output = Option<JobRecord>;
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<Option<Found>>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Option<JobRecord>>, Failure> {
         let rows = link.ask(statements::FIND_CURRENT, &[&self.key.as_bytes().as_slice()]).await?;
         link.done();
         Ok(Done::nothing_new(payloads::found(&rows)?.map(ended)))
@@ -51,10 +51,10 @@ pub(super) struct FindJob {
 }
 
 impl Verb for FindJob {
-    type Answer = Option<Found>;
+    type Output = Option<JobRecord>;
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<Option<Found>>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Option<JobRecord>>, Failure> {
         let rows = link.ask(statements::FIND, &[&self.id.as_bytes().as_slice()]).await?;
         link.done();
         Ok(Done::nothing_new(payloads::found(&rows)?))
@@ -67,7 +67,7 @@ pub(super) struct Input {
 }
 
 impl Verb for Input {
-    type Answer = Option<String>;
+    type Output = Option<String>;
     const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Option<String>>, Failure> {

@@ -34,7 +34,7 @@ enum Step {
 async fn step(pool: &Pool) -> Result<Step, Failure> {
     let link = pool.lend().await?;
     link.run(statements::BEGIN_TO_MIGRATE).await?;
-    let found = migrations::Found {
+    let found = migrations::SchemaVersion {
         schema: read(&link.ask(statements::SCHEMA, &[]).await?)?,
         readable_from: read(&link.ask(statements::READABLE_FROM, &[]).await?)?,
     };

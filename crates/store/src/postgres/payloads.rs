@@ -8,28 +8,28 @@ use super::jobs::{maybe_text, stored, text};
 use super::statements;
 use super::tx::{Tx, given};
 use crate::error::Error;
-use crate::records::{Console, End, Found, Handed, Limits, Payload};
+use crate::records::{ConsoleUpdate, JobOutput, JobRecord, LeasedJob, Limits, RunnerOutput};
 use crate::stored::{Bytes, MORE, Stored, length};
 
 /// The only one of these.
-pub(super) fn found(rows: &[Columns]) -> Result<Option<Found>, Failure> {
+pub(super) fn found(rows: &[Columns]) -> Result<Option<JobRecord>, Failure> {
     rows.first().map(read).transpose()
 }
 
 /// All of these.
-pub(super) fn all_found(rows: &[Columns]) -> Result<Vec<Found>, Failure> {
+pub(super) fn all_found(rows: &[Columns]) -> Result<Vec<JobRecord>, Failure> {
     rows.iter().map(read).collect()
 }
 
-fn read(row: &Columns) -> Result<Found, Failure> {
-    Ok(Found { job: stored(row)?.job, end: Some(end(row, MORE)?) })
+fn read(row: &Columns) -> Result<JobRecord, Failure> {
+    Ok(JobRecord { job: stored(row)?.job, output: Some(end(row, MORE)?) })
 }
 
 /// What a job ended with, in the columns from this one on.
-pub(super) fn end(row: &Columns, from: usize) -> Result<End, Failure> {
+pub(super) fn end(row: &Columns, from: usize) -> Result<JobOutput, Failure> {
     let read = || {
-        Ok::<_, Error>(End {
-            output: maybe_text(row, from)?,
+        Ok::<_, Error>(JobOutput {
+            result: maybe_text(row, from)?,
             error: maybe_text(row, from + 1)?,
             console: maybe_text(row, from + 2)?.unwrap_or_default(),
         })
@@ -38,15 +38,15 @@ pub(super) fn end(row: &Columns, from: usize) -> Result<End, Failure> {
 }
 
 /// Without what is no end yet.
-pub(super) fn ended(mut found: Found) -> Found {
-    found.end = found.end.filter(|_| found.job.has_ended());
+pub(super) fn ended(mut found: JobRecord) -> JobRecord {
+    found.output = found.output.filter(|_| found.job.has_ended());
     found
 }
 
 /// Jobs with their parameters.
-pub(super) fn handed(row: &Columns) -> Result<Handed, Failure> {
+pub(super) fn handed(row: &Columns) -> Result<LeasedJob, Failure> {
     let input = text(row, MORE).map_err(Failure::for_good)?;
-    Ok(Handed { job: stored(row)?.job, input })
+    Ok(LeasedJob { job: stored(row)?.job, input })
 }
 
 /// Whether there was room for what a word brought.
@@ -62,7 +62,7 @@ pub(super) fn keep(
     tx: &mut Tx,
     before: &Stored,
     (after, transition): (&Job, Transition),
-    payload: &Payload,
+    payload: &RunnerOutput,
     limits: Limits,
 ) -> Kept {
     let mut bytes = before.bytes;
@@ -79,36 +79,36 @@ pub(super) fn keep(
         write_console(tx, before.seq, bytes.console, console);
         bytes.console = grown;
     }
-    if after.has_ended() && (payload.output.is_some() || payload.error.is_some()) {
+    if after.has_ended() && (payload.result.is_some() || payload.error.is_some()) {
         bytes.output = write_output(tx, before.seq, payload);
     }
     Kept::Yes(bytes)
 }
 
-fn grown(known: i64, console: &Console) -> i64 {
+fn grown(known: i64, console: &ConsoleUpdate) -> i64 {
     match console {
-        Console::Whole(text) => length(text),
-        Console::Piece(text) => known.saturating_add(length(text)),
+        ConsoleUpdate::Replace(text) => length(text),
+        ConsoleUpdate::Append(text) => known.saturating_add(length(text)),
     }
 }
 
-fn write_console(tx: &mut Tx, seq: i64, known: i64, console: &Console) {
+fn write_console(tx: &mut Tx, seq: i64, known: i64, console: &ConsoleUpdate) {
     let text = match console {
-        Console::Whole(text) => {
+        ConsoleUpdate::Replace(text) => {
             if known > 0 {
                 tx.write(statements::CLEAR_CONSOLE, given![seq]);
             }
             text
         }
-        Console::Piece(text) => text,
+        ConsoleUpdate::Append(text) => text,
     };
     if !text.is_empty() {
         tx.write(statements::ADD_TO_CONSOLE, given![seq, text.clone().into_bytes()]);
     }
 }
 
-fn write_output(tx: &mut Tx, seq: i64, payload: &Payload) -> i64 {
-    let [output, error] = [&payload.output, &payload.error].map(|text| text.clone().map(String::into_bytes));
+fn write_output(tx: &mut Tx, seq: i64, payload: &RunnerOutput) -> i64 {
+    let [output, error] = [&payload.result, &payload.error].map(|text| text.clone().map(String::into_bytes));
     tx.write(statements::SET_OUTPUT, given![seq, output, error]);
-    [&payload.output, &payload.error].into_iter().flatten().map(|text| length(text)).sum()
+    [&payload.result, &payload.error].into_iter().flatten().map(|text| length(text)).sum()
 }

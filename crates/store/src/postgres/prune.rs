@@ -11,7 +11,7 @@ use super::lists::limit;
 use super::statements;
 use super::tx::Tx;
 use super::verb::{Done, Verb};
-use crate::records::{Pruned, Retention};
+use crate::records::{PruneStats, Retention};
 use crate::row::{damaged, epoch, number};
 use crate::stored::Stored;
 
@@ -22,9 +22,9 @@ pub(super) struct Prune {
 }
 
 impl Verb for Prune {
-    type Answer = Pruned;
+    type Output = PruneStats;
 
-    async fn run(&self, link: Link) -> Result<Done<Pruned>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<PruneStats>, Failure> {
         link.ask(statements::FOLD_TALLIES, &[]).await?;
         let (mut tx, oldest) =
             Tx::begin(link, statements::LOCK_OLDEST, &[&limit(self.retention.at_most)]).await?;
@@ -34,7 +34,7 @@ impl Verb for Prune {
         jobs::delete(&mut tx, &too_many);
         let bytes = number(pruned_bytes, "bytes").map_err(Failure::for_good)?;
         let jobs = u64::try_from(too_many.len()).unwrap_or(u64::MAX);
-        Ok(Done { tidings: tx.end().await?, answer: Pruned { jobs, bytes } })
+        Ok(Done { tidings: tx.end().await?, answer: PruneStats { jobs, bytes } })
     }
 }
 
@@ -60,11 +60,11 @@ impl Prune {
     }
 }
 
-/// See [`crate::Store::bytes`].
+/// See [`crate::Store::stored_bytes`].
 pub(super) struct SumOfBytes;
 
 impl Verb for SumOfBytes {
-    type Answer = u64;
+    type Output = u64;
     const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<u64>, Failure> {
@@ -85,7 +85,7 @@ pub(super) struct Delete<'a> {
 }
 
 impl Verb for Delete<'_> {
-    type Answer = Vec<JobId>;
+    type Output = Vec<JobId>;
 
     async fn run(&self, link: Link) -> Result<Done<Vec<JobId>>, Failure> {
         let ids: Vec<&[u8]> = self.ids.iter().map(|id| id.as_bytes().as_slice()).collect();

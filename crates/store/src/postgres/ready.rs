@@ -12,7 +12,7 @@ use super::tidings::Tidings;
 use super::tx::Tx;
 use super::verb::{Done, Verb};
 use super::{payloads, statements, tally};
-use crate::records::{Backlog, Handed, Payload, Said, Settings};
+use crate::records::{Backlog, EventOutcome, LeasedJob, RunnerOutput, Settings};
 use crate::row::{Phase, epoch, time};
 
 /// Of each type so many come into question at first: usually one of them is not being taken by somebody else.
@@ -34,9 +34,9 @@ pub(super) fn names(types: &[JobType]) -> Vec<&[u8]> {
 }
 
 impl Verb for Dispatch<'_> {
-    type Answer = Option<Handed>;
+    type Output = Option<LeasedJob>;
 
-    async fn run(&self, link: Link) -> Result<Done<Option<Handed>>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Option<LeasedJob>>, Failure> {
         let now = time(self.now);
         let (mut tx, mut rows) = Tx::begin(link, statements::LOCK_NEXT, &[&self.types, &now, &FEW]).await?;
         if rows.is_empty() {
@@ -49,10 +49,10 @@ impl Verb for Dispatch<'_> {
         let (before, handed) = (jobs::stored(next)?, payloads::handed(next)?);
         let event = Event::Dispatch { runner: self.runner.clone() };
         let read = Read::only(&before);
-        let said = say_of(&mut tx, read, (&event, &Payload::default()), self.settings, self.now);
+        let said = say_of(&mut tx, read, (&event, &RunnerOutput::default()), self.settings, self.now);
         let answer = match said {
-            Said::Taken(answer) => Some(Handed { job: answer.job, ..handed }),
-            Said::Rejected(..) | Said::ConsoleFull | Said::Unknown => None,
+            EventOutcome::Applied(answer) => Some(LeasedJob { job: answer.job, ..handed }),
+            EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob => None,
         };
         Ok(Done { tidings: tx.end().await?, answer })
     }
@@ -66,10 +66,10 @@ pub(super) struct Available<'a> {
 }
 
 impl Verb for Available<'_> {
-    type Answer = Vec<Handed>;
+    type Output = Vec<LeasedJob>;
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<Vec<Handed>>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Vec<LeasedJob>>, Failure> {
         let rows = link.ask(statements::AVAILABLE, &[&self.types, &time(self.now), &self.at_most]).await?;
         link.done();
         rows.iter().map(payloads::handed).collect::<Result<_, _>>().map(Done::nothing_new)
@@ -82,7 +82,7 @@ pub(super) struct LookAtBacklog {
 }
 
 impl Verb for LookAtBacklog {
-    type Answer = Backlog;
+    type Output = Backlog;
 
     async fn run(&self, link: Link) -> Result<Done<Backlog>, Failure> {
         let tidings = promote(&link, self.now).await?;
@@ -96,7 +96,7 @@ impl Verb for LookAtBacklog {
             None => None,
         };
         let next_at = next.map(|at| epoch(at, "ready_at")).transpose().map_err(Failure::for_good)?;
-        Ok(Done { answer: Backlog { ready, waiting, next_at }, tidings })
+        Ok(Done { answer: Backlog { ready, usage: waiting, next_at }, tidings })
     }
 }
 

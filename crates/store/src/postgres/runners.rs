@@ -15,13 +15,13 @@ use crate::error::Error;
 use crate::records::Runner;
 use crate::row::{damaged, epoch, time};
 
-/// See [`crate::Store::register`].
+/// See [`crate::Store::register_runner`].
 pub(super) struct Register<'a> {
     pub(super) runner: &'a Runner,
 }
 
 impl Verb for Register<'_> {
-    type Answer = ();
+    type Output = ();
 
     async fn run(&self, link: Link) -> Result<Done<()>, Failure> {
         let Runner { id, name, capabilities, registered_at, seen_at } = self.runner;
@@ -40,14 +40,14 @@ impl Verb for Register<'_> {
     }
 }
 
-/// See [`crate::Store::seen`].
+/// See [`crate::Store::touch_runner`].
 pub(super) struct Seen<'a> {
     pub(super) runner: &'a RunnerId,
     pub(super) now: Timestamp,
 }
 
 impl Verb for Seen<'_> {
-    type Answer = bool;
+    type Output = bool;
 
     async fn run(&self, link: Link) -> Result<Done<bool>, Failure> {
         let given = given![self.runner.as_str().as_bytes().to_vec(), time(self.now)];
@@ -62,7 +62,7 @@ pub(super) struct FindRunner<'a> {
 }
 
 impl Verb for FindRunner<'_> {
-    type Answer = Option<Runner>;
+    type Output = Option<Runner>;
     const WRITES: bool = false;
 
     async fn run(&self, link: Link) -> Result<Done<Option<Runner>>, Failure> {
@@ -79,10 +79,10 @@ pub(super) struct Runners {
 }
 
 impl Verb for Runners {
-    type Answer = (Vec<Runner>, u64);
+    type Output = (Vec<Runner>, u64);
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<Self::Answer>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Self::Output>, Failure> {
         let rows = link.ask(statements::RUNNERS, &[&self.at_most]).await?;
         let total = count(&link.ask(statements::COUNT_RUNNERS, &[&0_i64]).await?, 0)?;
         link.done();
@@ -91,14 +91,14 @@ impl Verb for Runners {
     }
 }
 
-/// See [`crate::Store::forget_runners`].
+/// See [`crate::Store::prune_runners`].
 pub(super) struct ForgetRunners {
     pub(super) before: Timestamp,
     pub(super) at_most: i64,
 }
 
 impl Verb for ForgetRunners {
-    type Answer = u64;
+    type Output = u64;
 
     async fn run(&self, link: Link) -> Result<Done<u64>, Failure> {
         let given = given![time(self.before), self.at_most];

@@ -10,22 +10,22 @@ use super::payloads::{self, Kept};
 use super::tx::Tx;
 use super::verb::{Done, Verb};
 use super::{hooks, statements};
-use crate::records::{Answer, HookEvent, Payload, Said, Settings};
+use crate::records::{AppliedEvent, EventOutcome, RunnerOutput, Settings, WebhookTrigger};
 use crate::stored::Stored;
 
-/// See [`crate::Store::say`].
+/// See [`crate::Store::apply_event`].
 pub(super) struct Say<'a> {
     pub(super) id: JobId,
     pub(super) event: &'a Event,
-    pub(super) payload: &'a Payload,
+    pub(super) payload: &'a RunnerOutput,
     pub(super) settings: &'a Settings,
     pub(super) now: Timestamp,
 }
 
 impl Verb for Say<'_> {
-    type Answer = Said;
+    type Output = EventOutcome;
 
-    async fn run(&self, link: Link) -> Result<Done<Said>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<EventOutcome>, Failure> {
         let (mut tx, rows) = Tx::begin(link, statements::LOCK, &[&self.id.as_bytes().as_slice()]).await?;
         let said = match jobs::one(&rows)? {
             Some(before) => {
@@ -33,10 +33,10 @@ impl Verb for Say<'_> {
                 let read = Read { before: &before, current: current.as_ref() };
                 say_of(&mut tx, read, (self.event, self.payload), self.settings, self.now)
             }
-            None => Said::Unknown,
+            None => EventOutcome::UnknownJob,
         };
         // What was prepared before a console turned out to be full is not written.
-        if matches!(said, Said::ConsoleFull) {
+        if matches!(said, EventOutcome::ConsoleFull) {
             tx.leave().await?;
             return Ok(Done::nothing_new(said));
         }
@@ -84,21 +84,21 @@ impl<'a> Read<'a> {
 pub(super) fn say_of(
     tx: &mut Tx,
     Read { before, current }: Read<'_>,
-    (event, payload): (&Event, &Payload),
+    (event, payload): (&Event, &RunnerOutput),
     settings: &Settings,
     now: Timestamp,
-) -> Said {
+) -> EventOutcome {
     let mut job = before.job.clone();
     let transition = match job.handle(event, &settings.policy, now) {
         Ok(transition) => transition,
-        Err(refused) => return Said::Rejected(refused, job),
+        Err(refused) => return EventOutcome::Rejected(refused, job),
     };
     if transition == Transition::Unchanged {
-        return Said::Taken(Answer { transition, job });
+        return EventOutcome::Applied(AppliedEvent { transition, job });
     }
     let bytes = match payloads::keep(tx, before, (&job, transition), payload, settings.limits) {
         Kept::Yes(bytes) => bytes,
-        Kept::ConsoleFull => return Said::ConsoleFull,
+        Kept::ConsoleFull => return EventOutcome::ConsoleFull,
     };
     if transition == Transition::Completed && !before.job.is_current {
         job.update_current(current.map(|current| (&current.job, current.order_to(before))), now);
@@ -110,13 +110,13 @@ pub(super) fn say_of(
     if let Some(event) = told(transition) {
         hooks::note(tx, &job, event, settings, now);
     }
-    Said::Taken(Answer { transition, job })
+    EventOutcome::Applied(AppliedEvent { transition, job })
 }
 
-const fn told(transition: Transition) -> Option<HookEvent> {
+const fn told(transition: Transition) -> Option<WebhookTrigger> {
     match transition {
-        Transition::Completed => Some(HookEvent::Completed),
-        Transition::Failed => Some(HookEvent::Failed),
+        Transition::Completed => Some(WebhookTrigger::Completed),
+        Transition::Failed => Some(WebhookTrigger::Failed),
         Transition::Unchanged
         | Transition::Dispatched
         | Transition::Claimed

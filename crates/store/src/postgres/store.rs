@@ -31,8 +31,8 @@ use super::unchecked::{Checked, Unchecked};
 use super::verb::{self, Verb};
 use crate::error::Error;
 use crate::records::{
-    Backlog, Counts, Found, Handed, HookCall, HookId, Listed, NewJob, Payload, Pruned, Retention, Runner,
-    Said, Settings, Submitted, Told,
+    Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats, Retention, Runner,
+    RunnerOutput, Settings, StoreNotification, SubmitOutcome, WebhookCall, WebhookCallId,
 };
 use crate::store::Store;
 
@@ -60,7 +60,7 @@ impl Postgres {
     /// makes an empty one there, in a schema of its own.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it cannot be reached, and says why; [`Error::Newer`] when a newer program has
+    /// [`Error::Unavailable`] when it cannot be reached, and says why; [`Error::SchemaTooNew`] when a newer program has
     /// written it and left nothing that this one understands. Neither shows the user or the password.
     pub async fn open(url: &str, settings: Settings) -> Result<Arc<Self>, Error> {
         let address = Address::parse(url)?;
@@ -74,7 +74,7 @@ impl Postgres {
         Ok(Arc::new(Self { pool, settings, room, news, _line: tasks }))
     }
 
-    async fn perform<V: Verb>(&self, verb: V) -> Result<V::Answer, Error> {
+    async fn perform<V: Verb>(&self, verb: V) -> Result<V::Output, Error> {
         match verb::perform(&self.pool, verb).await {
             Ok(done) => {
                 self.news.to_say.put(|to_say| to_say.add(done.tidings));
@@ -101,15 +101,15 @@ impl Store for Postgres {
         self.perform(LookAtClock).await.map(Some)
     }
 
-    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<Submitted, Error> {
+    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
         self.perform(Submit { new: &new, settings: &self.settings, room: &self.room, now }).await
     }
 
-    async fn lookup(&self, key: CacheKey) -> Result<Option<Found>, Error> {
+    async fn lookup(&self, key: CacheKey) -> Result<Option<JobRecord>, Error> {
         self.perform(Lookup { key }).await
     }
 
-    async fn job(&self, id: JobId) -> Result<Option<Found>, Error> {
+    async fn job(&self, id: JobId) -> Result<Option<JobRecord>, Error> {
         self.perform(FindJob { id }).await
     }
 
@@ -117,7 +117,13 @@ impl Store for Postgres {
         self.perform(Input { id }).await
     }
 
-    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Timestamp) -> Result<Said, Error> {
+    async fn apply_event(
+        &self,
+        id: JobId,
+        event: Event,
+        payload: RunnerOutput,
+        now: Timestamp,
+    ) -> Result<EventOutcome, Error> {
         self.perform(Say { id, event: &event, payload: &payload, settings: &self.settings, now }).await
     }
 
@@ -126,7 +132,7 @@ impl Store for Postgres {
         types: &[JobType],
         runner: &RunnerId,
         now: Timestamp,
-    ) -> Result<Option<Handed>, Error> {
+    ) -> Result<Option<LeasedJob>, Error> {
         self.perform(Dispatch { types: names(types), runner, settings: &self.settings, now }).await
     }
 
@@ -135,7 +141,7 @@ impl Store for Postgres {
         types: &[JobType],
         at_most: usize,
         now: Timestamp,
-    ) -> Result<Vec<Handed>, Error> {
+    ) -> Result<Vec<LeasedJob>, Error> {
         self.perform(Available { types: names(types), at_most: limit(at_most), now }).await
     }
 
@@ -153,24 +159,24 @@ impl Store for Postgres {
         self.perform(Sweep { at_most: limit(at_most), settings, listening_since, now }).await
     }
 
-    async fn prune(&self, retention: Retention, now: Timestamp) -> Result<Pruned, Error> {
+    async fn prune(&self, retention: Retention, now: Timestamp) -> Result<PruneStats, Error> {
         self.perform(Prune { retention, now }).await
     }
 
-    async fn unchecked(
+    async fn due_for_validation(
         &self,
         types: &[JobType],
         before: Timestamp,
         at_most: usize,
-    ) -> Result<Vec<Found>, Error> {
+    ) -> Result<Vec<JobRecord>, Error> {
         self.perform(Unchecked { types: names(types), before, at_most: limit(at_most) }).await
     }
 
-    async fn checked(&self, id: JobId, now: Timestamp) -> Result<(), Error> {
+    async fn mark_validated(&self, id: JobId, now: Timestamp) -> Result<(), Error> {
         self.perform(Checked { id, now }).await
     }
 
-    async fn jobs(&self, wanted: Listed, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
+    async fn jobs(&self, wanted: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
         self.perform(Jobs { wanted, now }).await
     }
 
@@ -182,11 +188,11 @@ impl Store for Postgres {
         self.perform(Count { active_since, now }).await
     }
 
-    async fn register(&self, runner: Runner) -> Result<(), Error> {
+    async fn register_runner(&self, runner: Runner) -> Result<(), Error> {
         self.perform(Register { runner: &runner }).await
     }
 
-    async fn seen(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
+    async fn touch_runner(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
         self.perform(Seen { runner, now }).await
     }
 
@@ -198,44 +204,44 @@ impl Store for Postgres {
         self.perform(Runners { at_most: limit(at_most) }).await
     }
 
-    async fn forget_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
+    async fn prune_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.perform(ForgetRunners { before, at_most: limit(at_most) }).await
     }
 
-    async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
+    async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
         self.perform(JobsOf { runner, at_most: limit(at_most) }).await
     }
 
-    async fn hook_calls(
+    async fn claim_webhooks(
         &self,
         room: &[(JobType, usize)],
         lease: Duration,
         now: Timestamp,
-    ) -> Result<Vec<HookCall>, Error> {
+    ) -> Result<Vec<WebhookCall>, Error> {
         self.perform(HookCalls { room, lease, now }).await
     }
 
-    async fn hook_done(&self, id: HookId) -> Result<(), Error> {
+    async fn ack_webhook(&self, id: WebhookCallId) -> Result<(), Error> {
         self.perform(HookDone { id }).await
     }
 
-    async fn hook_failed(&self, id: HookId, again_at: Timestamp) -> Result<(), Error> {
+    async fn retry_webhook(&self, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
         self.perform(HookFailed { id, again_at }).await
     }
 
-    async fn drop_hooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
+    async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.perform(DropHooks { settings: &self.settings, before, at_most: limit(at_most) }).await
     }
 
-    async fn bytes(&self) -> Result<u64, Error> {
+    async fn stored_bytes(&self) -> Result<u64, Error> {
         self.perform(SumOfBytes).await
     }
 
-    async fn check(&self) -> Result<Vec<String>, Error> {
+    async fn verify_integrity(&self) -> Result<Vec<String>, Error> {
         verb::perform_within(&self.pool, Check, CHECK_WITHIN).await.map(|done| done.answer)
     }
 
-    async fn told(&self) -> Told {
+    async fn next_notification(&self) -> StoreNotification {
         self.news.heard.next().await
     }
 }

@@ -14,7 +14,7 @@ use super::room::Known;
 use super::tx::{Tx, given};
 use super::verb::{Done, Verb};
 use super::{statements, tally};
-use crate::records::{Found, NewJob, Settings, Submitted};
+use crate::records::{JobRecord, NewJob, Settings, SubmitOutcome};
 use crate::stored::Stored;
 
 /// See [`crate::Store::submit`].
@@ -26,9 +26,9 @@ pub(super) struct Submit<'a> {
 }
 
 impl Verb for Submit<'_> {
-    type Answer = Submitted;
+    type Output = SubmitOutcome;
 
-    async fn run(&self, link: Link) -> Result<Done<Submitted>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<SubmitOutcome>, Failure> {
         if let Some(known) = self.known_by_idempotency(&link).await? {
             link.done();
             return Ok(Done::nothing_new(known));
@@ -38,7 +38,7 @@ impl Verb for Submit<'_> {
         match (admitted, twin) {
             (Admission::Cached, Some(twin)) => {
                 link.done();
-                Ok(Done::nothing_new(Submitted::Known(ended(twin))))
+                Ok(Done::nothing_new(SubmitOutcome::Existing(ended(twin))))
             }
             (Admission::New { is_current: true }, None) => self.create(Tx::alone(link), true).await,
             _ => self.beside_a_twin(link).await,
@@ -56,16 +56,20 @@ impl Submit<'_> {
     }
 
     /// What this caller's key stands for, if it was seen before.
-    async fn known_by_idempotency(&self, link: &Link) -> Result<Option<Submitted>, Failure> {
-        let Some(idempotency) = self.new.idempotency else { return Ok(None) };
+    async fn known_by_idempotency(&self, link: &Link) -> Result<Option<SubmitOutcome>, Failure> {
+        let Some(idempotency) = self.new.idempotency_key else { return Ok(None) };
         let rows = link.ask(statements::FIND_BY_IDEMPOTENCY, &[&idempotency.0.as_slice()]).await?;
         let found = payloads::found(&rows)?;
         Ok(found.map(|found| {
-            if found.job.key == self.new.key { Submitted::Known(ended(found)) } else { Submitted::Conflict }
+            if found.job.key == self.new.key {
+                SubmitOutcome::Existing(ended(found))
+            } else {
+                SubmitOutcome::Conflict
+            }
         }))
     }
 
-    async fn beside_a_twin(&self, link: Link) -> Result<Done<Submitted>, Failure> {
+    async fn beside_a_twin(&self, link: Link) -> Result<Done<SubmitOutcome>, Failure> {
         let (mut tx, rows) = Tx::begin(link, statements::LOCK_CURRENT, &[&self.key()]).await?;
         let twin = jobs::one(&rows)?;
         match (self.admit(twin.as_ref().map(|twin| &twin.job)), twin) {
@@ -81,17 +85,17 @@ impl Submit<'_> {
         }
     }
 
-    async fn create(&self, mut tx: Tx, is_current: bool) -> Result<Done<Submitted>, Failure> {
+    async fn create(&self, mut tx: Tx, is_current: bool) -> Result<Done<SubmitOutcome>, Failure> {
         if let Some(full) = self.full(&tx).await? {
             tx.leave().await?;
-            return Ok(Done::nothing_new(Submitted::QueueFull(full)));
+            return Ok(Done::nothing_new(SubmitOutcome::QueueFull(full)));
         }
         let NewJob { id, job_type, key, options, .. } = self.new.clone();
         let job = Job::new(Submission { id, job_type, key, options, is_current }, self.now);
-        let is_hooked = self.settings.hooked.contains(&job.job_type);
+        let is_hooked = self.settings.webhook_types.contains(&job.job_type);
         let hooked = if is_hooked { Hooked::Yes } else { Hooked::No };
         jobs::insert(&mut tx, &job, self.new, hooked, self.now);
-        Ok(Done { tidings: tx.end().await?, answer: Submitted::New(job) })
+        Ok(Done { tidings: tx.end().await?, answer: SubmitOutcome::New(job) })
     }
 
     /// Why another job may not wait, if it may not.
@@ -102,20 +106,20 @@ impl Submit<'_> {
         Ok(self.room.learn(asked, waiting, bytes).err())
     }
 
-    async fn join(&self, mut tx: Tx, twin: &Stored, job: Job) -> Result<Done<Submitted>, Failure> {
+    async fn join(&self, mut tx: Tx, twin: &Stored, job: Job) -> Result<Done<SubmitOutcome>, Failure> {
         jobs::update(&mut tx, twin, &job, twin.bytes, self.now);
-        if let Some(idempotency) = self.new.idempotency {
+        if let Some(idempotency) = self.new.idempotency_key {
             tx.write(statements::SET_IDEMPOTENCY, given![idempotency.0.to_vec(), twin.seq]);
         }
-        let known = Submitted::Known(Found { job, end: None });
+        let known = SubmitOutcome::Existing(JobRecord { job, output: None });
         Ok(Done { tidings: tx.end().await?, answer: known })
     }
 }
 
 /// The twin ended while its row was waited for.
-async fn known(tx: Tx, twin: Stored) -> Result<Done<Submitted>, Failure> {
+async fn known(tx: Tx, twin: Stored) -> Result<Done<SubmitOutcome>, Failure> {
     let rows = tx.ask(statements::END, &[&twin.seq]).await?;
     let end = rows.first().map(|row| payloads::end(row, 0)).transpose()?;
     tx.leave().await?;
-    Ok(Done::nothing_new(Submitted::Known(Found { job: twin.job, end })))
+    Ok(Done::nothing_new(SubmitOutcome::Existing(JobRecord { job: twin.job, output: end })))
 }

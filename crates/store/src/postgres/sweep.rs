@@ -9,7 +9,7 @@ use super::say::{Read, say_of};
 use super::tx::Tx;
 use super::verb::{Done, Verb};
 use super::{jobs, statements};
-use crate::records::{Payload, Said, Settings};
+use crate::records::{EventOutcome, RunnerOutput, Settings};
 use crate::row::time;
 
 /// See [`crate::Store::sweep`].
@@ -21,17 +21,18 @@ pub(super) struct Sweep<'a> {
 }
 
 impl Verb for Sweep<'_> {
-    type Answer = Vec<(Job, Transition)>;
+    type Output = Vec<(Job, Transition)>;
 
-    async fn run(&self, link: Link) -> Result<Done<Self::Answer>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Self::Output>, Failure> {
         let heartbeat_cutoff = time(self.settings.policy.heartbeat_cutoff(self.listening_since, self.now));
         let given: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
             [&time(self.now), &heartbeat_cutoff, &self.at_most];
         let (mut tx, rows) = Tx::begin(link, statements::LOCK_DUE, &given).await?;
         let mut changed = Vec::new();
         for before in jobs::all(&rows)? {
-            let tick = (&Event::Tick, &Payload::default());
-            if let Said::Taken(answer) = say_of(&mut tx, Read::only(&before), tick, self.settings, self.now)
+            let tick = (&Event::Tick, &RunnerOutput::default());
+            if let EventOutcome::Applied(answer) =
+                say_of(&mut tx, Read::only(&before), tick, self.settings, self.now)
                 && answer.transition != Transition::Unchanged
             {
                 changed.push((answer.job, answer.transition));

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::JobId;
 
-use crate::records::Told;
+use crate::records::StoreNotification;
 
 /// More jobs or types than this at a time are told as anything.
 const EACH_AT_MOST: usize = 2_000;
@@ -63,15 +63,15 @@ impl Tidings {
     }
 
     /// The next thing to tell, which is then told.
-    pub(super) fn take(&mut self) -> Option<Told> {
+    pub(super) fn take(&mut self) -> Option<StoreNotification> {
         if std::mem::take(&mut self.is_anything) {
-            return Some(Told::Anything);
+            return Some(StoreNotification::Resync);
         }
         if !self.ready.is_empty() {
-            return Some(Told::Ready(std::mem::take(&mut self.ready).into_iter().collect()));
+            return Some(StoreNotification::Ready(std::mem::take(&mut self.ready).into_iter().collect()));
         }
         if !self.changed.is_empty() {
-            return Some(Told::Changed(std::mem::take(&mut self.changed).into_iter().collect()));
+            return Some(StoreNotification::Changed(std::mem::take(&mut self.changed).into_iter().collect()));
         }
         None
     }
@@ -192,7 +192,7 @@ mod tests {
         let mut tidings = some();
         (0..=2_000).for_each(|number| tidings.changed(id(number)));
         assert_eq!(tidings.texts(&Speaker::new(7)), ["0000000000000007a0:"]);
-        assert_eq!(tidings.take(), Some(Told::Anything));
+        assert_eq!(tidings.take(), Some(StoreNotification::Resync));
         assert_eq!(tidings.take(), None);
     }
 
@@ -201,15 +201,22 @@ mod tests {
         for text in
             ["", "short", "0000000000000001z3:abc", "0000000000000001r9:abc", "0000000000000001c3:abc"]
         {
-            assert_eq!(Tidings::read(text, &Speaker::new(8)).take(), Some(Told::Anything), "{text}");
+            assert_eq!(
+                Tidings::read(text, &Speaker::new(8)).take(),
+                Some(StoreNotification::Resync),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn types_are_told_before_jobs() {
         let mut tidings = some();
-        assert_eq!(tidings.take(), Some(Told::Ready(vec![job_type("a type: 3:\n"), job_type("render")])));
-        assert_eq!(tidings.take(), Some(Told::Changed(vec![id(1)])));
+        assert_eq!(
+            tidings.take(),
+            Some(StoreNotification::Ready(vec![job_type("a type: 3:\n"), job_type("render")]))
+        );
+        assert_eq!(tidings.take(), Some(StoreNotification::Changed(vec![id(1)])));
         assert!(tidings.is_empty());
     }
 }

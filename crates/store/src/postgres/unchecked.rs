@@ -8,10 +8,10 @@ use super::link::Link;
 use super::tx::{Write, given};
 use super::verb::{Done, Verb};
 use super::{payloads, statements};
-use crate::records::Found;
+use crate::records::JobRecord;
 use crate::row::time;
 
-/// See [`crate::Store::unchecked`].
+/// See [`crate::Store::due_for_validation`].
 pub(super) struct Unchecked<'a> {
     pub(super) types: Vec<&'a [u8]>,
     pub(super) before: Timestamp,
@@ -19,10 +19,10 @@ pub(super) struct Unchecked<'a> {
 }
 
 impl Verb for Unchecked<'_> {
-    type Answer = Vec<Found>;
+    type Output = Vec<JobRecord>;
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<Vec<Found>>, Failure> {
+    async fn run(&self, link: Link) -> Result<Done<Vec<JobRecord>>, Failure> {
         let before = time(self.before);
         let rows = link.ask(statements::UNCHECKED, &[&self.types, &before, &self.at_most]).await?;
         link.done();
@@ -30,14 +30,14 @@ impl Verb for Unchecked<'_> {
     }
 }
 
-/// See [`crate::Store::checked`].
+/// See [`crate::Store::mark_validated`].
 pub(super) struct Checked {
     pub(super) id: JobId,
     pub(super) now: Timestamp,
 }
 
 impl Verb for Checked {
-    type Answer = ();
+    type Output = ();
 
     async fn run(&self, link: Link) -> Result<Done<()>, Failure> {
         let given = given![self.id.as_bytes().to_vec(), time(self.now)];

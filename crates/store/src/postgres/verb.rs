@@ -19,13 +19,13 @@ const WITHIN: Duration = Duration::from_secs(15);
 /// One of the store's verbs with what it was given.
 pub(super) trait Verb: Sync {
     /// What the caller gets.
-    type Answer: Send;
+    type Output: Send;
 
     /// Whether it writes: then nobody knows what became of it when it fails.
     const WRITES: bool = true;
 
     /// Does it once, on a connection of its own.
-    fn run(&self, link: Link) -> impl Future<Output = Result<Done<Self::Answer>, Failure>> + Send;
+    fn run(&self, link: Link) -> impl Future<Output = Result<Done<Self::Output>, Failure>> + Send;
 }
 
 /// A verb that has happened.
@@ -43,7 +43,7 @@ impl<T> Done<T> {
 }
 
 /// Tries a verb until it has happened, or cannot.
-pub(super) async fn perform<V: Verb>(pool: &Pool, verb: V) -> Result<Done<V::Answer>, Error> {
+pub(super) async fn perform<V: Verb>(pool: &Pool, verb: V) -> Result<Done<V::Output>, Error> {
     perform_within(pool, verb, WITHIN).await
 }
 
@@ -52,14 +52,14 @@ pub(super) async fn perform_within<V: Verb>(
     pool: &Pool,
     verb: V,
     within: Duration,
-) -> Result<Done<V::Answer>, Error> {
+) -> Result<Done<V::Output>, Error> {
     match timeout(within, tries(pool, &verb)).await {
         Ok(done) => done.map_err(|failure| failure.error),
         Err(_) => Err(Failure::not_in_time(pool.place()).error),
     }
 }
 
-async fn tries<V: Verb>(pool: &Pool, verb: &V) -> Result<Done<V::Answer>, Failure> {
+async fn tries<V: Verb>(pool: &Pool, verb: &V) -> Result<Done<V::Output>, Failure> {
     let mut pause = PAUSE;
     for _ in 1..TRIES {
         match once(pool, verb).await {
@@ -71,6 +71,6 @@ async fn tries<V: Verb>(pool: &Pool, verb: &V) -> Result<Done<V::Answer>, Failur
     once(pool, verb).await
 }
 
-async fn once<V: Verb>(pool: &Pool, verb: &V) -> Result<Done<V::Answer>, Failure> {
+async fn once<V: Verb>(pool: &Pool, verb: &V) -> Result<Done<V::Output>, Failure> {
     verb.run(pool.lend().await?).await
 }

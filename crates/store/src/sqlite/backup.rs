@@ -14,18 +14,18 @@ use crate::migrations;
 
 /// What a restore does with a store that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
+pub enum RestoreMode {
     /// It stays, and nothing is restored.
-    Keep,
+    KeepExisting,
     /// It is lost.
-    Replace,
+    ReplaceExisting,
 }
 
 /// Writes a copy of the store in this folder to a file that must not be there yet. It is complete and on disk when
 /// this returns; a copy that failed leaves nothing behind.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when there is no store, or the file is there already; [`Error::Full`] and others as the
+/// [`Error::Unavailable`] when there is no store, or the file is there already; [`Error::DiskFull`] and others as the
 /// disk says.
 pub fn backup(folder: &Path, to: &Path) -> Result<(), Error> {
     let from = open::file_in(folder);
@@ -52,12 +52,12 @@ fn copy(db: &Connection, to: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::InUse`] while a service uses the store; [`Error::Unavailable`] when there is one and it is to be kept;
-/// [`Error::Damaged`] when the backup is none, or is not whole; [`Error::Newer`] when it is of a newer program.
-pub fn restore(from: &Path, folder: &Path, existing: Existing) -> Result<(), Error> {
+/// [`Error::Corrupt`] when the backup is none, or is not whole; [`Error::SchemaTooNew`] when it is of a newer program.
+pub fn restore(from: &Path, folder: &Path, existing: RestoreMode) -> Result<(), Error> {
     is_whole(from)?;
     let lock = Lock::take(folder)?;
     let store = open::file_in(folder);
-    if existing == Existing::Keep && store.exists() {
+    if existing == RestoreMode::KeepExisting && store.exists() {
         return Err(Error::Unavailable(format!("there is a store in {} already", folder.display())));
     }
     let arriving = folder.join("pilotlight.restoring");
@@ -106,9 +106,9 @@ fn is_whole(from: &Path) -> Result<(), Error> {
     let db = open::connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     open::is_ours(&db)?;
     if open::schema(&db)? == 0 {
-        return Err(Error::Damaged("the backup holds nothing".to_owned()));
+        return Err(Error::Corrupt("the backup holds nothing".to_owned()));
     }
     migrations::missing(open::MIGRATIONS, open::schema(&db)?)?;
     let verdict: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(Error::Damaged(verdict)) }
+    if verdict == "ok" { Ok(()) } else { Err(Error::Corrupt(verdict)) }
 }

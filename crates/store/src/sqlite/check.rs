@@ -53,7 +53,7 @@ const NEVER: &[(&str, &str)] = &[
     ("a row belongs to nothing, in table", "SELECT \"table\" FROM pragma_foreign_key_check"),
 ];
 
-/// See [`crate::Store::check`].
+/// See [`crate::Store::verify_integrity`].
 pub(super) fn check(db: &Connection) -> Result<Vec<String>, Error> {
     let state = db.unchecked_transaction()?;
     let mut wrong = Vec::new();

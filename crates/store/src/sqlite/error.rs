@@ -11,7 +11,7 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(code) => said(code, error),
-            None if makes_no_sense(&error) => Self::Damaged(error.to_string()),
+            None if makes_no_sense(&error) => Self::Corrupt(error.to_string()),
             None => Self::Database(Box::new(error)),
         }
     }
@@ -19,13 +19,13 @@ impl From<rusqlite::Error> for Error {
 
 fn said(code: ErrorCode, error: rusqlite::Error) -> Error {
     if code == ErrorCode::DiskFull {
-        Error::Full
+        Error::DiskFull
     } else if code == ErrorCode::ReadOnly {
         Error::ReadOnly
     } else if matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::CannotOpen) {
         Error::Unavailable(error.to_string())
     } else if matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) {
-        Error::Damaged(error.to_string())
+        Error::Corrupt(error.to_string())
     } else {
         Error::Database(Box::new(error))
     }
@@ -52,7 +52,7 @@ pub(super) fn of_disk(error: &io::Error, path: &Path) -> Error {
 /// What SQLite names only as an error of input and output: a disk over its quota, or one that turned read-only.
 pub(super) fn of_kind(kind: io::ErrorKind) -> Option<Error> {
     if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
-        Some(Error::Full)
+        Some(Error::DiskFull)
     } else if matches!(kind, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) {
         Some(Error::ReadOnly)
     } else {
@@ -63,11 +63,11 @@ pub(super) fn of_kind(kind: io::ErrorKind) -> Option<Error> {
 /// The same for somebody else who suffers from it.
 pub(super) fn again(error: &Error) -> Error {
     match error {
-        Error::Full => Error::Full,
+        Error::DiskFull => Error::DiskFull,
         Error::ReadOnly => Error::ReadOnly,
         Error::InUse => Error::InUse,
-        Error::Newer { found, known } => Error::Newer { found: *found, known: *known },
-        Error::Damaged(what) => Error::Damaged(what.clone()),
+        Error::SchemaTooNew { found, known } => Error::SchemaTooNew { found: *found, known: *known },
+        Error::Corrupt(what) => Error::Corrupt(what.clone()),
         Error::Unavailable(why) => Error::Unavailable(why.clone()),
         Error::Database(cause) => Error::Unavailable(cause.to_string()),
     }

@@ -9,12 +9,12 @@ use rusqlite::{OptionalExtension, params};
 
 use super::tx::Tx;
 use crate::error::Error;
-use crate::records::{HookCall, HookEvent, HookId};
+use crate::records::{WebhookCall, WebhookCallId, WebhookTrigger};
 use crate::row::{damaged, epoch, number, time};
 
 /// Notes that this is to be told, where somebody wants to know.
-pub(super) fn note(tx: &Tx<'_>, job: &Job, event: HookEvent, now: Timestamp) -> Result<(), Error> {
-    if tx.settings.hooked.contains(&job.job_type) {
+pub(super) fn note(tx: &Tx<'_>, job: &Job, event: WebhookTrigger, now: Timestamp) -> Result<(), Error> {
+    if tx.settings.webhook_types.contains(&job.job_type) {
         tx.db
             .prepare_cached(
                 "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES (?1, ?2, ?3, ?4, ?4)",
@@ -24,13 +24,13 @@ pub(super) fn note(tx: &Tx<'_>, job: &Job, event: HookEvent, now: Timestamp) -> 
     Ok(())
 }
 
-/// See [`crate::Store::hook_calls`].
+/// See [`crate::Store::claim_webhooks`].
 pub(super) fn hook_calls(
     tx: &Tx<'_>,
     room: &[(JobType, usize)],
     lease: Duration,
     now: Timestamp,
-) -> Result<Vec<HookCall>, Error> {
+) -> Result<Vec<WebhookCall>, Error> {
     let mut take = tx.db.prepare_cached(
         "UPDATE hooks SET due_at = ?2 WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
          WHERE job_type = ?4 AND due_at <= ?1 ORDER BY due_at, id LIMIT ?3) \
@@ -50,10 +50,10 @@ fn limit(at_most: usize) -> i64 {
     i64::try_from(at_most).unwrap_or(i64::MAX)
 }
 
-fn call(row: &rusqlite::Row<'_>) -> Result<HookCall, Error> {
+fn call(row: &rusqlite::Row<'_>) -> Result<WebhookCall, Error> {
     let job_type: String = row.get(2)?;
-    Ok(HookCall {
-        id: HookId(row.get(0)?),
+    Ok(WebhookCall {
+        id: WebhookCallId(row.get(0)?),
         job: JobId::from_bytes(row.get(1)?),
         job_type: JobType::parse(&job_type).map_err(|_| damaged("job_type"))?,
         event: event(row.get(3)?)?,
@@ -62,21 +62,21 @@ fn call(row: &rusqlite::Row<'_>) -> Result<HookCall, Error> {
     })
 }
 
-/// See [`crate::Store::hook_done`].
-pub(super) fn hook_done(tx: &Tx<'_>, id: HookId) -> Result<(), Error> {
+/// See [`crate::Store::ack_webhook`].
+pub(super) fn hook_done(tx: &Tx<'_>, id: WebhookCallId) -> Result<(), Error> {
     tx.db.prepare_cached("DELETE FROM hooks WHERE id = ?1")?.execute([id.0])?;
     Ok(())
 }
 
-/// See [`crate::Store::hook_failed`].
-pub(super) fn hook_failed(tx: &Tx<'_>, id: HookId, again_at: Timestamp) -> Result<(), Error> {
+/// See [`crate::Store::retry_webhook`].
+pub(super) fn hook_failed(tx: &Tx<'_>, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE hooks SET failures = failures + 1, due_at = ?2 WHERE id = ?1")?
         .execute(params![id.0, time(again_at)])?;
     Ok(())
 }
 
-/// See [`crate::Store::drop_hooks`].
+/// See [`crate::Store::drop_webhooks`].
 pub(super) fn drop_hooks(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut forget = tx.db.prepare_cached(
         "DELETE FROM hooks WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
@@ -85,7 +85,9 @@ pub(super) fn drop_hooks(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Resu
     let mut dropped = 0;
     let mut job_type = next_type(tx, "")?;
     while let Some(found) = job_type {
-        if dropped < at_most && !JobType::parse(&found).is_ok_and(|it| tx.settings.hooked.contains(&it)) {
+        if dropped < at_most
+            && !JobType::parse(&found).is_ok_and(|it| tx.settings.webhook_types.contains(&it))
+        {
             dropped += forget.execute(params![found, time(before), limit(at_most - dropped)])?;
         }
         job_type = next_type(tx, &found)?;
@@ -101,15 +103,15 @@ fn next_type(tx: &Tx<'_>, after: &str) -> Result<Option<String>, Error> {
     Ok(find.query_row([after], |row| row.get(0)).optional()?)
 }
 
-const fn event_number(event: HookEvent) -> i64 {
+const fn event_number(event: WebhookTrigger) -> i64 {
     match event {
-        HookEvent::Created => 0,
-        HookEvent::Completed => 1,
-        HookEvent::Failed => 2,
+        WebhookTrigger::Created => 0,
+        WebhookTrigger::Completed => 1,
+        WebhookTrigger::Failed => 2,
     }
 }
 
-fn event(number: i64) -> Result<HookEvent, Error> {
-    let known = [HookEvent::Created, HookEvent::Completed, HookEvent::Failed];
+fn event(number: i64) -> Result<WebhookTrigger, Error> {
+    let known = [WebhookTrigger::Created, WebhookTrigger::Completed, WebhookTrigger::Failed];
     known.into_iter().find(|event| event_number(*event) == number).ok_or_else(|| damaged("event"))
 }

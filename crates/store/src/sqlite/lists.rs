@@ -8,12 +8,12 @@ use rusqlite::{Connection, params};
 use super::jobs::{self, select_jobs};
 use super::tally;
 use crate::error::Error;
-use crate::records::{Counts, Listed};
+use crate::records::{Counts, JobFilter};
 use crate::row::{Phase, time};
 use crate::stored::Stored;
 
 /// See [`crate::Store::jobs`].
-pub(super) fn jobs(db: &Connection, wanted: Listed, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
+pub(super) fn jobs(db: &Connection, wanted: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
     let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
     let counts = by_status(db, now)?;
     let Some(status) = wanted.status else {
@@ -60,7 +60,7 @@ pub(super) fn counts(db: &Connection, active_since: Timestamp, now: Timestamp) -
     Ok(Counts {
         jobs: by_status(db, now)?,
         runners: count("SELECT count(*) FROM runners", None)?,
-        active: count("SELECT count(*) FROM runners WHERE seen_at > ?1", Some(time(active_since)))?,
+        active_runners: count("SELECT count(*) FROM runners WHERE seen_at > ?1", Some(time(active_since)))?,
     })
 }
 
@@ -84,7 +84,7 @@ fn place(status: Status) -> usize {
     Status::ALL.iter().position(|it| *it == status).expect("`ALL` has every status")
 }
 
-/// See [`crate::Store::jobs_of`].
+/// See [`crate::Store::jobs_of_runner`].
 pub(super) fn jobs_of(db: &Connection, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
     let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
     let sql = select_jobs!("INDEXED BY jobs_by_runner WHERE runner = ?1 ORDER BY seq DESC LIMIT ?2");

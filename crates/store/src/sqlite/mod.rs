@@ -34,4 +34,4 @@ mod runners;
 mod check;
 
 mod backup;
-pub use backup::{Existing, backup, restore};
+pub use backup::{RestoreMode, backup, restore};

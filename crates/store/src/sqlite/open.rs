@@ -155,7 +155,7 @@ pub(super) fn is_ours(db: &Connection) -> Result<(), Error> {
     if application == APPLICATION || (application == 0 && is_empty(db)?) {
         return Ok(());
     }
-    Err(Error::Damaged("its file is a database of another program".to_owned()))
+    Err(Error::Corrupt("its file is a database of another program".to_owned()))
 }
 
 fn is_empty(db: &Connection) -> Result<bool, Error> {

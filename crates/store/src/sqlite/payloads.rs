@@ -6,14 +6,14 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use super::jobs::stored;
 use super::tx::Tx;
 use crate::error::Error;
-use crate::records::{Console, End, Found, Payload};
+use crate::records::{ConsoleUpdate, JobOutput, JobRecord, RunnerOutput};
 use crate::stored::{Bytes, MORE, Stored, length};
 
 /// Adding to a console rewrites its last piece up to this size, in bytes, and begins a new one beyond it.
 const PIECE: i64 = 16 * 1024;
 const _: () = assert!(PIECE == 16_384, "`select_found` has it as well");
 
-/// What follows a [`Stored`] to make it a [`Found`]. A console of at most [`PIECE`] bytes is in one piece, and is read
+/// What follows a [`Stored`] to make it a [`JobRecord`]. A console of at most [`PIECE`] bytes is in one piece, and is read
 /// without the table that sorts several.
 macro_rules! select_found {
     ($rest:literal) => {
@@ -27,20 +27,21 @@ macro_rules! select_found {
 }
 pub(super) use select_found;
 
-pub(super) fn found(db: &Connection, sql: &str, params: impl Params) -> Result<Option<Found>, Error> {
+pub(super) fn found(db: &Connection, sql: &str, params: impl Params) -> Result<Option<JobRecord>, Error> {
     db.prepare_cached(sql)?.query_row(params, |row| Ok(read(row))).optional()?.transpose()
 }
 
-pub(super) fn all_found(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Found>, Error> {
+pub(super) fn all_found(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<JobRecord>, Error> {
     let mut select = db.prepare_cached(sql)?;
     let rows = select.query_and_then(params, read)?;
     rows.collect()
 }
 
-fn read(row: &rusqlite::Row<'_>) -> Result<Found, Error> {
+fn read(row: &rusqlite::Row<'_>) -> Result<JobRecord, Error> {
     let console: Option<String> = row.get(MORE + 2)?;
-    let end = End { output: row.get(MORE)?, error: row.get(MORE + 1)?, console: console.unwrap_or_default() };
-    Ok(Found { job: stored(row)?.job, end: Some(end) })
+    let end =
+        JobOutput { result: row.get(MORE)?, error: row.get(MORE + 1)?, console: console.unwrap_or_default() };
+    Ok(JobRecord { job: stored(row)?.job, output: Some(end) })
 }
 
 /// A job's parameters.
@@ -54,7 +55,7 @@ pub(super) fn input(db: &Connection, id: JobId) -> Result<Option<String>, Error>
 pub(super) fn input_of(db: &Connection, seq: i64) -> Result<String, Error> {
     let mut read = db.prepare_cached("SELECT input FROM inputs WHERE job = ?1")?;
     let input = read.query_row([seq], |row| row.get(0)).optional()?;
-    input.ok_or_else(|| Error::Damaged("a job has no parameters".to_owned()))
+    input.ok_or_else(|| Error::Corrupt("a job has no parameters".to_owned()))
 }
 
 /// Whether there was room for what a word brought.
@@ -71,7 +72,7 @@ pub(super) fn keep(
     before: &Stored,
     after: &Job,
     transition: Transition,
-    payload: &Payload,
+    payload: &RunnerOutput,
 ) -> Result<Kept, Error> {
     let mut bytes = before.bytes;
     // A new try begins with an empty console.
@@ -87,29 +88,29 @@ pub(super) fn keep(
         write_console(tx, before.seq, bytes.console, console)?;
         bytes.console = grown;
     }
-    if after.has_ended() && (payload.output.is_some() || payload.error.is_some()) {
+    if after.has_ended() && (payload.result.is_some() || payload.error.is_some()) {
         bytes.output = write_output(tx, before.seq, payload)?;
     }
     Ok(Kept::Yes(bytes))
 }
 
-fn grown(known: i64, console: &Console) -> i64 {
+fn grown(known: i64, console: &ConsoleUpdate) -> i64 {
     match console {
-        Console::Whole(text) => length(text),
-        Console::Piece(text) => known.saturating_add(length(text)),
+        ConsoleUpdate::Replace(text) => length(text),
+        ConsoleUpdate::Append(text) => known.saturating_add(length(text)),
     }
 }
 
-fn write_console(tx: &Tx<'_>, seq: i64, known: i64, console: &Console) -> Result<(), Error> {
+fn write_console(tx: &Tx<'_>, seq: i64, known: i64, console: &ConsoleUpdate) -> Result<(), Error> {
     match console {
-        Console::Whole(text) => {
+        ConsoleUpdate::Replace(text) => {
             if known > 0 {
                 clear_console(tx, seq)?;
             }
             add_piece(tx, seq, text)
         }
-        Console::Piece(text) if joins_last_piece(tx, seq, text)? => Ok(()),
-        Console::Piece(text) => add_piece(tx, seq, text),
+        ConsoleUpdate::Append(text) if joins_last_piece(tx, seq, text)? => Ok(()),
+        ConsoleUpdate::Append(text) => add_piece(tx, seq, text),
     }
 }
 
@@ -135,10 +136,10 @@ fn joins_last_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<bool, Error> {
     Ok(join.execute(params![seq, text, length(text), PIECE])? > 0)
 }
 
-fn write_output(tx: &Tx<'_>, seq: i64, payload: &Payload) -> Result<i64, Error> {
+fn write_output(tx: &Tx<'_>, seq: i64, payload: &RunnerOutput) -> Result<i64, Error> {
     tx.db
         .prepare_cached("INSERT OR REPLACE INTO outputs (job, output, error) VALUES (?1, ?2, ?3)")?
-        .execute(params![seq, payload.output, payload.error])?;
-    let texts = [&payload.output, &payload.error];
+        .execute(params![seq, payload.result, payload.error])?;
+    let texts = [&payload.result, &payload.error];
     Ok(texts.into_iter().flatten().map(|text| length(text)).sum())
 }

@@ -7,13 +7,13 @@ use rusqlite::Connection;
 use super::jobs::{self, select_jobs};
 use super::tx::Tx;
 use crate::error::Error;
-use crate::records::{Pruned, Retention};
+use crate::records::{PruneStats, Retention};
 use crate::row::{damaged, epoch, number};
 use crate::stored::Stored;
 
 /// See [`crate::Store::prune`].
-pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Result<Pruned, Error> {
-    let mut pruned = Pruned::default();
+pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Result<PruneStats, Error> {
+    let mut pruned = PruneStats::default();
     for _ in 0..retention.at_most {
         let Some(oldest) = first_ended(tx.db)? else { break };
         if !(is_old(&oldest, retention, now)? || is_too_much(tx, retention)?) {

@@ -9,7 +9,7 @@ use super::jobs::{self, select_jobs, stored};
 use super::tx::Tx;
 use super::{payloads, say, tally};
 use crate::error::Error;
-use crate::records::{Backlog, Handed, Payload, Said};
+use crate::records::{Backlog, EventOutcome, LeasedJob, RunnerOutput};
 use crate::row::{Phase, damaged, epoch, time};
 use crate::stored::{Bytes, MORE};
 
@@ -22,16 +22,16 @@ pub(super) fn dispatch(
     types: &[JobType],
     runner: &RunnerId,
     now: Timestamp,
-) -> Result<Option<Handed>, Error> {
+) -> Result<Option<LeasedJob>, Error> {
     let Some(seq) = next(tx.db, types, now)? else { return Ok(None) };
     let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| damaged("seq"))?;
     let event = Event::Dispatch { runner: runner.clone() };
-    match say::say_of(tx, &before, &event, &Payload::default(), now)? {
-        Said::Taken(answer) => {
+    match say::say_of(tx, &before, &event, &RunnerOutput::default(), now)? {
+        EventOutcome::Applied(answer) => {
             let input = payloads::input_of(tx.db, seq)?;
-            Ok(Some(Handed { job: answer.job, input }))
+            Ok(Some(LeasedJob { job: answer.job, input }))
         }
-        Said::Rejected(..) | Said::ConsoleFull | Said::Unknown => Ok(None),
+        EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob => Ok(None),
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn available(
     types: &[JobType],
     at_most: usize,
     now: Timestamp,
-) -> Result<Vec<Handed>, Error> {
+) -> Result<Vec<LeasedJob>, Error> {
     let mut ready = Vec::new();
     for job_type in types {
         ready.extend(ready_of(db, job_type, at_most, now)?);
@@ -75,7 +75,7 @@ fn ready_of(
     job_type: &JobType,
     at_most: usize,
     now: Timestamp,
-) -> Result<Vec<(i64, Handed)>, Error> {
+) -> Result<Vec<(i64, LeasedJob)>, Error> {
     let mut read = db.prepare_cached(select_jobs!(
         "input",
         "INDEXED BY jobs_available JOIN inputs ON job = seq \
@@ -84,7 +84,7 @@ fn ready_of(
     let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
     let rows = read.query_and_then(params![job_type.as_str(), time(now), at_most], |row| {
         let stored = stored(row)?;
-        Ok::<_, Error>((stored.seq, Handed { job: stored.job, input: row.get(MORE)? }))
+        Ok::<_, Error>((stored.seq, LeasedJob { job: stored.job, input: row.get(MORE)? }))
     })?;
     rows.collect()
 }
@@ -118,7 +118,7 @@ pub(super) fn backlog(db: &Connection) -> Result<Backlog, Error> {
         let job_type = JobType::parse(&job_type).map_err(|_| damaged("job_type"))?;
         ready.push((job_type, u64::try_from(jobs).map_err(|_| damaged("jobs"))?));
     }
-    Ok(Backlog { ready, waiting: tally::sums(db)?.waiting()?, next_at: next_at(db)? })
+    Ok(Backlog { ready, usage: tally::sums(db)?.waiting()?, next_at: next_at(db)? })
 }
 
 fn next_at(db: &Connection) -> Result<Option<Timestamp>, Error> {

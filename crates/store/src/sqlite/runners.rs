@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::records::Runner;
 use crate::row::{damaged, epoch, time};
 
-/// See [`crate::Store::register`].
+/// See [`crate::Store::register_runner`].
 pub(super) fn register(tx: &Tx<'_>, runner: &Runner) -> Result<(), Error> {
     let capabilities =
         serde_json::to_string(&runner.capabilities).map_err(|error| Error::Database(Box::new(error)))?;
@@ -29,7 +29,7 @@ pub(super) fn register(tx: &Tx<'_>, runner: &Runner) -> Result<(), Error> {
     Ok(())
 }
 
-/// See [`crate::Store::seen`].
+/// See [`crate::Store::touch_runner`].
 pub(super) fn seen(tx: &Tx<'_>, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
     let mut write = tx.db.prepare_cached("UPDATE runners SET seen_at = max(seen_at, ?2) WHERE id = ?1")?;
     Ok(write.execute(params![runner.as_str(), time(now)])? > 0)
@@ -55,7 +55,7 @@ pub(super) fn runners(db: &Connection, at_most: usize) -> Result<(Vec<Runner>, u
     Ok((last_seen, total))
 }
 
-/// See [`crate::Store::forget_runners`].
+/// See [`crate::Store::prune_runners`].
 pub(super) fn forget(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut forget = tx.db.prepare_cached(
         "DELETE FROM runners WHERE id IN (SELECT id FROM runners INDEXED BY runners_by_seen WHERE seen_at < ?1 \

@@ -8,20 +8,20 @@ use super::jobs;
 use super::payloads::{self, Kept};
 use super::tx::Tx;
 use crate::error::Error;
-use crate::records::{Answer, HookEvent, Payload, Said};
+use crate::records::{AppliedEvent, EventOutcome, RunnerOutput, WebhookTrigger};
 use crate::stored::Stored;
 
-/// See [`crate::Store::say`].
+/// See [`crate::Store::apply_event`].
 pub(super) fn say(
     tx: &mut Tx<'_>,
     id: JobId,
     event: &Event,
-    payload: &Payload,
+    payload: &RunnerOutput,
     now: Timestamp,
-) -> Result<Said, Error> {
+) -> Result<EventOutcome, Error> {
     match jobs::by_id(tx.db, id)? {
         Some(before) => say_of(tx, &before, event, payload, now),
-        None => Ok(Said::Unknown),
+        None => Ok(EventOutcome::UnknownJob),
     }
 }
 
@@ -30,16 +30,16 @@ pub(super) fn say_of(
     tx: &mut Tx<'_>,
     before: &Stored,
     event: &Event,
-    payload: &Payload,
+    payload: &RunnerOutput,
     now: Timestamp,
-) -> Result<Said, Error> {
+) -> Result<EventOutcome, Error> {
     let mut job = before.job.clone();
     let transition = match job.handle(event, &tx.settings.policy, now) {
         Ok(transition) => transition,
-        Err(refused) => return Ok(Said::Rejected(refused, job)),
+        Err(refused) => return Ok(EventOutcome::Rejected(refused, job)),
     };
     if transition == Transition::Unchanged {
-        return Ok(Said::Taken(Answer { transition, job }));
+        return Ok(EventOutcome::Applied(AppliedEvent { transition, job }));
     }
     if transition == Transition::Completed && !job.is_current {
         let current = jobs::current(tx.db, job.key)?;
@@ -47,17 +47,17 @@ pub(super) fn say_of(
     }
     let bytes = match payloads::keep(tx, before, &job, transition, payload)? {
         Kept::Yes(bytes) => bytes,
-        Kept::ConsoleFull => return Ok(Said::ConsoleFull),
+        Kept::ConsoleFull => return Ok(EventOutcome::ConsoleFull),
     };
     jobs::update(tx, before, &job, bytes, now)?;
     tell(tx, &job, transition, now)?;
-    Ok(Said::Taken(Answer { transition, job }))
+    Ok(EventOutcome::Applied(AppliedEvent { transition, job }))
 }
 
 fn tell(tx: &Tx<'_>, job: &Job, transition: Transition, now: Timestamp) -> Result<(), Error> {
     match transition {
-        Transition::Completed => hooks::note(tx, job, HookEvent::Completed, now),
-        Transition::Failed => hooks::note(tx, job, HookEvent::Failed, now),
+        Transition::Completed => hooks::note(tx, job, WebhookTrigger::Completed, now),
+        Transition::Failed => hooks::note(tx, job, WebhookTrigger::Failed, now),
         Transition::Unchanged
         | Transition::Dispatched
         | Transition::Claimed

@@ -19,8 +19,8 @@ use super::writer::Writer;
 use super::{check, hooks, lists, payloads, prune, ready, runners, say, submit, sweep, tally, unchecked};
 use crate::error::Error;
 use crate::records::{
-    Backlog, Counts, Found, Handed, HookCall, HookId, Listed, NewJob, Payload, Pruned, Retention, Runner,
-    Said, Settings, Submitted, Told,
+    Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats, Retention, Runner,
+    RunnerOutput, Settings, StoreNotification, SubmitOutcome, WebhookCall, WebhookCallId,
 };
 use crate::store::Store;
 
@@ -44,8 +44,8 @@ impl Sqlite {
     /// Opens the store in this folder, or makes an empty one there.
     ///
     /// # Errors
-    /// [`Error::InUse`] while a backup is put back, [`Error::Newer`] when a newer program has written it,
-    /// [`Error::ReadOnly`] or [`Error::Full`] when nothing can be written there.
+    /// [`Error::InUse`] while a backup is put back, [`Error::SchemaTooNew`] when a newer program has written it,
+    /// [`Error::ReadOnly`] or [`Error::DiskFull`] when nothing can be written there.
     pub fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, Error> {
         let lock = Lock::share(folder)?;
         let db = open::writer(folder)?;
@@ -79,15 +79,15 @@ impl Store for Sqlite {
         Ok(None)
     }
 
-    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<Submitted, Error> {
+    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
         self.writer.write(move |tx| submit::submit(tx, new, now)).await
     }
 
-    async fn lookup(&self, key: CacheKey) -> Result<Option<Found>, Error> {
+    async fn lookup(&self, key: CacheKey) -> Result<Option<JobRecord>, Error> {
         self.short.read(|db| submit::lookup(db, key))
     }
 
-    async fn job(&self, id: JobId) -> Result<Option<Found>, Error> {
+    async fn job(&self, id: JobId) -> Result<Option<JobRecord>, Error> {
         self.short.read(|db| submit::job(db, id))
     }
 
@@ -95,7 +95,13 @@ impl Store for Sqlite {
         self.short.read(|db| payloads::input(db, id))
     }
 
-    async fn say(&self, id: JobId, event: Event, payload: Payload, now: Timestamp) -> Result<Said, Error> {
+    async fn apply_event(
+        &self,
+        id: JobId,
+        event: Event,
+        payload: RunnerOutput,
+        now: Timestamp,
+    ) -> Result<EventOutcome, Error> {
         self.writer.write(move |tx| say::say(tx, id, &event, &payload, now)).await
     }
 
@@ -104,7 +110,7 @@ impl Store for Sqlite {
         types: &[JobType],
         runner: &RunnerId,
         now: Timestamp,
-    ) -> Result<Option<Handed>, Error> {
+    ) -> Result<Option<LeasedJob>, Error> {
         let (types, runner) = (types.to_vec(), runner.clone());
         self.writer.write(move |tx| ready::dispatch(tx, &types, &runner, now)).await
     }
@@ -114,7 +120,7 @@ impl Store for Sqlite {
         types: &[JobType],
         at_most: usize,
         now: Timestamp,
-    ) -> Result<Vec<Handed>, Error> {
+    ) -> Result<Vec<LeasedJob>, Error> {
         let types = types.to_vec();
         self.read_long(move |db| ready::available(db, &types, at_most, now)).await
     }
@@ -135,25 +141,25 @@ impl Store for Sqlite {
         self.writer.write(move |tx| sweep::sweep(tx, at_most, listening_since, now)).await
     }
 
-    async fn prune(&self, retention: Retention, now: Timestamp) -> Result<Pruned, Error> {
+    async fn prune(&self, retention: Retention, now: Timestamp) -> Result<PruneStats, Error> {
         self.writer.write(move |tx| prune::prune(tx, retention, now)).await
     }
 
-    async fn unchecked(
+    async fn due_for_validation(
         &self,
         types: &[JobType],
         before: Timestamp,
         at_most: usize,
-    ) -> Result<Vec<Found>, Error> {
+    ) -> Result<Vec<JobRecord>, Error> {
         let types = types.to_vec();
         self.read_long(move |db| unchecked::unchecked(db, &types, before, at_most)).await
     }
 
-    async fn checked(&self, id: JobId, now: Timestamp) -> Result<(), Error> {
+    async fn mark_validated(&self, id: JobId, now: Timestamp) -> Result<(), Error> {
         self.writer.write(move |tx| unchecked::checked(tx, id, now)).await
     }
 
-    async fn jobs(&self, wanted: Listed, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
+    async fn jobs(&self, wanted: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
         self.read_long(move |db| lists::jobs(db, wanted, now)).await
     }
 
@@ -166,11 +172,11 @@ impl Store for Sqlite {
         self.read_long(move |db| lists::counts(db, active_since, now)).await
     }
 
-    async fn register(&self, runner: Runner) -> Result<(), Error> {
+    async fn register_runner(&self, runner: Runner) -> Result<(), Error> {
         self.writer.write(move |tx| runners::register(tx, &runner)).await
     }
 
-    async fn seen(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
+    async fn touch_runner(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
         let runner = runner.clone();
         self.writer.write(move |tx| runners::seen(tx, &runner, now)).await
     }
@@ -183,48 +189,48 @@ impl Store for Sqlite {
         self.read_long(move |db| runners::runners(db, at_most)).await
     }
 
-    async fn forget_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
+    async fn prune_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.writer.write(move |tx| runners::forget(tx, before, at_most)).await
     }
 
-    async fn jobs_of(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
+    async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
         let runner = runner.clone();
         self.read_long(move |db| lists::jobs_of(db, &runner, at_most)).await
     }
 
-    async fn hook_calls(
+    async fn claim_webhooks(
         &self,
         room: &[(JobType, usize)],
         lease: Duration,
         now: Timestamp,
-    ) -> Result<Vec<HookCall>, Error> {
+    ) -> Result<Vec<WebhookCall>, Error> {
         let room = room.to_vec();
         self.writer.write(move |tx| hooks::hook_calls(tx, &room, lease, now)).await
     }
 
-    async fn hook_done(&self, id: HookId) -> Result<(), Error> {
+    async fn ack_webhook(&self, id: WebhookCallId) -> Result<(), Error> {
         self.writer.write(move |tx| hooks::hook_done(tx, id)).await
     }
 
-    async fn hook_failed(&self, id: HookId, again_at: Timestamp) -> Result<(), Error> {
+    async fn retry_webhook(&self, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
         self.writer.write(move |tx| hooks::hook_failed(tx, id, again_at)).await
     }
 
-    async fn drop_hooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
+    async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.writer.write(move |tx| hooks::drop_hooks(tx, before, at_most)).await
     }
 
-    async fn bytes(&self) -> Result<u64, Error> {
+    async fn stored_bytes(&self) -> Result<u64, Error> {
         let sums = self.short.read(tally::sums)?;
         crate::row::number(sums.bytes(), "bytes")
     }
 
-    async fn check(&self) -> Result<Vec<String>, Error> {
+    async fn verify_integrity(&self) -> Result<Vec<String>, Error> {
         let folder = self.folder.clone();
         aside(move || check::check(&open::reader(&folder)?)).await
     }
 
-    async fn told(&self) -> Told {
+    async fn next_notification(&self) -> StoreNotification {
         // Another process has it only while one hands over to the next, and is found out by looking.
         std::future::pending().await
     }

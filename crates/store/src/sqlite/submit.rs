@@ -10,65 +10,71 @@ use super::jobs;
 use super::payloads::{self, select_found};
 use super::tx::Tx;
 use crate::error::Error;
-use crate::records::{Found, HookEvent, Idempotency, NewJob, Submitted};
+use crate::records::{IdempotencyKey, JobRecord, NewJob, SubmitOutcome, WebhookTrigger};
 use crate::stored::Stored;
 
 /// See [`crate::Store::submit`].
-pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<Submitted, Error> {
+pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
     if let Some(known) = known_by_idempotency(tx.db, &new)? {
         return Ok(known);
     }
     let twin = jobs::current(tx.db, new.key)?;
     match admit(twin.as_ref().map(|twin| &twin.job), new.cache_mode, &new.options, now) {
         Admission::New { is_current } => create(tx, new, is_current, now),
-        Admission::Joined(job) => joined(tx, twin, *job, new.idempotency, now),
+        Admission::Joined(job) => joined(tx, twin, *job, new.idempotency_key, now),
         Admission::Cached => {
             let found = lookup(tx.db, new.key)?;
-            found.map(Submitted::Known).ok_or_else(|| Error::Damaged("a known job is not there".to_owned()))
+            found
+                .map(SubmitOutcome::Existing)
+                .ok_or_else(|| Error::Corrupt("a known job is not there".to_owned()))
         }
     }
 }
 
-fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Timestamp) -> Result<Submitted, Error> {
+fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Timestamp) -> Result<SubmitOutcome, Error> {
     if tx.settings.queue_limits.is_bounded()
         && let Err(full) = tx.settings.queue_limits.check(tx.sums()?.waiting()?)
     {
-        return Ok(Submitted::QueueFull(full));
+        return Ok(SubmitOutcome::QueueFull(full));
     }
     let submission =
         Submission { id: new.id, job_type: new.job_type, key: new.key, options: new.options, is_current };
     let job = Job::new(submission, now);
     let seq = jobs::insert(tx, &job, &new.input, now)?;
-    remember(tx, new.idempotency, seq)?;
-    hooks::note(tx, &job, HookEvent::Created, now)?;
-    Ok(Submitted::New(job))
+    remember(tx, new.idempotency_key, seq)?;
+    hooks::note(tx, &job, WebhookTrigger::Created, now)?;
+    Ok(SubmitOutcome::New(job))
 }
 
 fn joined(
     tx: &mut Tx<'_>,
     twin: Option<Stored>,
     job: Job,
-    idempotency: Option<Idempotency>,
+    idempotency: Option<IdempotencyKey>,
     now: Timestamp,
-) -> Result<Submitted, Error> {
+) -> Result<SubmitOutcome, Error> {
     let twin = twin.expect("only a twin is joined");
     jobs::update(tx, &twin, &job, twin.bytes, now)?;
     remember(tx, idempotency, twin.seq)?;
-    Ok(Submitted::Known(Found { job, end: None }))
+    Ok(SubmitOutcome::Existing(JobRecord { job, output: None }))
 }
 
 /// What this caller's key stands for, if it was seen before.
-fn known_by_idempotency(db: &Connection, new: &NewJob) -> Result<Option<Submitted>, Error> {
-    let Some(idempotency) = new.idempotency else { return Ok(None) };
+fn known_by_idempotency(db: &Connection, new: &NewJob) -> Result<Option<SubmitOutcome>, Error> {
+    let Some(idempotency) = new.idempotency_key else { return Ok(None) };
     let mut read = db.prepare_cached("SELECT job FROM idempotency WHERE key = ?1")?;
     let seq: Option<i64> = read.query_row([&idempotency.0], |row| row.get(0)).optional()?;
     let Some(seq) = seq else { return Ok(None) };
     let found = payloads::found(db, select_found!("LEFT JOIN outputs ON job = seq WHERE seq = ?1"), [seq])?;
-    let found = found.ok_or_else(|| Error::Damaged("a known job is not there".to_owned()))?;
-    Ok(Some(if found.job.key == new.key { Submitted::Known(ended(found)) } else { Submitted::Conflict }))
+    let found = found.ok_or_else(|| Error::Corrupt("a known job is not there".to_owned()))?;
+    Ok(Some(if found.job.key == new.key {
+        SubmitOutcome::Existing(ended(found))
+    } else {
+        SubmitOutcome::Conflict
+    }))
 }
 
-fn remember(tx: &Tx<'_>, idempotency: Option<Idempotency>, seq: i64) -> Result<(), Error> {
+fn remember(tx: &Tx<'_>, idempotency: Option<IdempotencyKey>, seq: i64) -> Result<(), Error> {
     if let Some(idempotency) = idempotency {
         tx.db
             .prepare_cached("INSERT INTO idempotency (key, job) VALUES (?1, ?2)")?
@@ -78,7 +84,7 @@ fn remember(tx: &Tx<'_>, idempotency: Option<Idempotency>, seq: i64) -> Result<(
 }
 
 /// See [`crate::Store::lookup`].
-pub(super) fn lookup(db: &Connection, key: CacheKey) -> Result<Option<Found>, Error> {
+pub(super) fn lookup(db: &Connection, key: CacheKey) -> Result<Option<JobRecord>, Error> {
     let sql = select_found!(
         "INDEXED BY jobs_current LEFT JOIN outputs ON job = seq WHERE cache_key = ?1 AND is_current = 1"
     );
@@ -86,12 +92,12 @@ pub(super) fn lookup(db: &Connection, key: CacheKey) -> Result<Option<Found>, Er
 }
 
 /// See [`crate::Store::job`].
-pub(super) fn job(db: &Connection, id: JobId) -> Result<Option<Found>, Error> {
+pub(super) fn job(db: &Connection, id: JobId) -> Result<Option<JobRecord>, Error> {
     payloads::found(db, select_found!("LEFT JOIN outputs ON job = seq WHERE id = ?1"), [id.as_bytes()])
 }
 
 /// Without what is no end yet.
-fn ended(mut found: Found) -> Found {
-    found.end = found.end.filter(|_| found.job.has_ended());
+fn ended(mut found: JobRecord) -> JobRecord {
+    found.output = found.output.filter(|_| found.job.has_ended());
     found
 }

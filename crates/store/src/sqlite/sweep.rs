@@ -8,7 +8,7 @@ use super::jobs;
 use super::say;
 use super::tx::Tx;
 use crate::error::Error;
-use crate::records::{Payload, Said};
+use crate::records::{EventOutcome, RunnerOutput};
 use crate::row::{damaged, time};
 
 /// See [`crate::Store::sweep`].
@@ -21,8 +21,8 @@ pub(super) fn sweep(
     let mut changed = Vec::new();
     for seq in due(tx, at_most, listening_since, now)? {
         let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| damaged("seq"))?;
-        let said = say::say_of(tx, &before, &Event::Tick, &Payload::default(), now)?;
-        if let Said::Taken(answer) = said
+        let said = say::say_of(tx, &before, &Event::Tick, &RunnerOutput::default(), now)?;
+        if let EventOutcome::Applied(answer) = said
             && answer.transition != Transition::Unchanged
         {
             changed.push((answer.job, answer.transition));

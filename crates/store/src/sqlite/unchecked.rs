@@ -8,16 +8,16 @@ use rusqlite::{Connection, params};
 use super::payloads::{self, select_found};
 use super::tx::Tx;
 use crate::error::Error;
-use crate::records::Found;
+use crate::records::JobRecord;
 use crate::row::time;
 
-/// See [`crate::Store::unchecked`].
+/// See [`crate::Store::due_for_validation`].
 pub(super) fn unchecked(
     db: &Connection,
     types: &[JobType],
     before: Timestamp,
     at_most: usize,
-) -> Result<Vec<Found>, Error> {
+) -> Result<Vec<JobRecord>, Error> {
     let mut found = Vec::new();
     for job_type in types {
         let room = i64::try_from(at_most - found.len()).unwrap_or(i64::MAX);
@@ -30,7 +30,7 @@ pub(super) fn unchecked(
     Ok(found)
 }
 
-/// See [`crate::Store::checked`].
+/// See [`crate::Store::mark_validated`].
 pub(super) fn checked(tx: &Tx<'_>, id: JobId, now: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE jobs SET checked_at = ?2 WHERE id = ?1")?

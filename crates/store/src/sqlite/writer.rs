@@ -183,12 +183,12 @@ impl Desk {
     fn why(&self, error: Error) -> Error {
         match error {
             Error::Database(_) => self.lock.why_not_written().unwrap_or(error),
-            Error::Full
+            Error::DiskFull
             | Error::ReadOnly
             | Error::Unavailable(_)
-            | Error::Newer { .. }
+            | Error::SchemaTooNew { .. }
             | Error::InUse
-            | Error::Damaged(_) => error,
+            | Error::Corrupt(_) => error,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pilotlight_core::job::{Failure, Rejected, State, Status, Transition};
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::Listed;
+use pilotlight_store::JobFilter;
 
 use crate::stage::{Stage, at, heartbeat, key, new, nothing, with};
 
@@ -77,7 +77,7 @@ pub(crate) async fn a_result_whose_time_is_over_is_marked_as_expired(stage: Stag
     let [(expired, Transition::Expired)] = &swept[..] else { panic!("{swept:?}") };
     assert_eq!((expired.id, expired.status(at(35))), (job.id, Status::Expired));
     assert!(stage.sweep(10, Timestamp::default(), at(35)).await.unwrap().is_empty());
-    assert_eq!(stage.lookup(key("a")).await.unwrap().unwrap().end.unwrap().output.as_deref(), Some("42"));
+    assert_eq!(stage.lookup(key("a")).await.unwrap().unwrap().output.unwrap().result.as_deref(), Some("42"));
 }
 
 pub(crate) async fn lists_know_what_has_expired_before_any_sweep(stage: Stage) {
@@ -87,7 +87,7 @@ pub(crate) async fn lists_know_what_has_expired_before_any_sweep(stage: Stage) {
     }
     for swept in [false, true] {
         for (status, names) in [(Status::Completed, 1), (Status::Expired, 2)] {
-            let listed = Listed { status: Some(status), limit: 10 };
+            let listed = JobFilter { status: Some(status), limit: 10 };
             let (jobs, total) = stage.jobs(listed, at(25)).await.unwrap();
             assert_eq!((jobs.len(), total), (names, names as u64), "{status:?} {swept}");
             assert!(jobs.iter().all(|job| job.status(at(25)) == status));
@@ -105,27 +105,27 @@ pub(crate) async fn only_unchecked_results_are_to_be_checked(stage: Stage) {
     let second = stage.ended("b", "2", at(6)).await;
     stage.claimed("c", at(7)).await;
     let unchecked = async |before, at_most| {
-        let found = stage.unchecked(&types, at(before), at_most).await.unwrap();
-        found.into_iter().map(|it| (it.job.id, it.end.unwrap().output.unwrap())).collect::<Vec<_>>()
+        let found = stage.due_for_validation(&types, at(before), at_most).await.unwrap();
+        found.into_iter().map(|it| (it.job.id, it.output.unwrap().result.unwrap())).collect::<Vec<_>>()
     };
     let mut all = unchecked(10, 10).await;
     all.sort();
     assert_eq!(all, [(first.id, "1".to_owned()), (second.id, "2".to_owned())]);
     assert_eq!(unchecked(10, 1).await.len(), 1);
-    stage.checked(first.id, at(10)).await.unwrap();
+    stage.mark_validated(first.id, at(10)).await.unwrap();
     assert_eq!(unchecked(10, 10).await, [(second.id, "2".to_owned())]);
-    stage.checked(second.id, at(11)).await.unwrap();
+    stage.mark_validated(second.id, at(11)).await.unwrap();
     assert_eq!(unchecked(11, 10).await, [(first.id, "1".to_owned())]);
     stage.taken(first.id, pilotlight_core::job::Event::ResultInvalid, nothing(), at(12)).await;
     assert_eq!(unchecked(20, 10).await, [(second.id, "2".to_owned())]);
     let other = [crate::stage::job_type("other")];
-    assert!(stage.unchecked(&other, at(20), 10).await.unwrap().is_empty());
+    assert!(stage.due_for_validation(&other, at(20), 10).await.unwrap().is_empty());
 }
 
 pub(crate) async fn a_replaced_result_is_not_checked_any_more(stage: Stage) {
     let types = [crate::stage::job_type("render")];
     stage.ended("a", "1", at(5)).await;
     let fresh = stage.ended_of(crate::stage::again(new("a")), "2", at(6)).await;
-    let found = stage.unchecked(&types, at(20), 10).await.unwrap();
+    let found = stage.due_for_validation(&types, at(20), 10).await.unwrap();
     assert_eq!(found.iter().map(|it| it.job.id).collect::<Vec<_>>(), [fresh.id]);
 }

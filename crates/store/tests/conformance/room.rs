@@ -2,7 +2,7 @@
 
 use pilotlight_core::job::{CancelScope, QueueFull, QueueLimits, QueueUsage, Transition};
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::Submitted;
+use pilotlight_store::SubmitOutcome;
 use tokio::task::JoinSet;
 
 use crate::stage::{Stage, again, at, key, new, new_of, once, with};
@@ -13,7 +13,7 @@ const INPUT_BYTES: u64 = 12;
 const TWO: QueueLimits = QueueLimits { jobs: 2, bytes: 0 };
 
 async fn waiting(stage: &Stage, now: Timestamp) -> QueueUsage {
-    stage.backlog(now).await.unwrap().waiting
+    stage.backlog(now).await.unwrap().usage
 }
 
 pub(crate) async fn what_waits_is_told_with_its_bytes(stage: Stage) {
@@ -32,7 +32,7 @@ pub(crate) async fn what_waits_is_told_with_its_bytes(stage: Stage) {
     let job = stage.claim(job.id, "r", at(50)).await;
     stage.complete(&job, "42", at(51)).await;
     assert_eq!(waiting(&stage, at(51)).await, of(2, 2 * INPUT_BYTES));
-    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+    assert_eq!(stage.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 pub(crate) async fn a_new_job_is_refused_when_as_many_wait_as_may(stage: Stage) {
@@ -72,16 +72,16 @@ pub(crate) async fn a_refused_submission_changes_nothing(stage: Stage) {
     let old = stage.ended("a", "42", at(5)).await;
     stage.new_job(new("b"), at(5)).await;
     stage.new_job(new("c"), at(5)).await;
-    let (before, bytes) = (stage.counts(at(0), at(6)).await.unwrap(), stage.bytes().await.unwrap());
+    let (before, bytes) = (stage.counts(at(0), at(6)).await.unwrap(), stage.stored_bytes().await.unwrap());
     stage.full(once(new("d"), "k"), at(6)).await;
     stage.full(again(new("a")), at(6)).await;
     assert_eq!(stage.counts(at(0), at(6)).await.unwrap(), before);
-    assert_eq!(stage.bytes().await.unwrap(), bytes);
+    assert_eq!(stage.stored_bytes().await.unwrap(), bytes);
     assert!(stage.lookup(key("d")).await.unwrap().is_none());
     assert_eq!(stage.known(new("a"), at(6)).await.job, old);
     stage.next("render", "r", at(6)).await.unwrap();
     stage.new_job(once(new("e"), "k"), at(7)).await;
-    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+    assert_eq!(stage.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 pub(crate) async fn there_is_room_again_when_fewer_wait(stage: Stage) {
@@ -121,7 +121,7 @@ pub(crate) async fn a_hundred_at_once_do_not_go_far_beyond_the_bound(stage: Stag
         callers.spawn(async move { store.submit(new(&number.to_string()), at(5)).await.unwrap() });
     }
     let submitted = callers.join_all().await;
-    let created = submitted.iter().filter(|it| matches!(it, Submitted::New(_))).count();
+    let created = submitted.iter().filter(|it| matches!(it, SubmitOutcome::New(_))).count();
     assert!((50..=50 + AT_ONCE).contains(&created), "{created}");
-    assert!(submitted.iter().all(|it| matches!(it, Submitted::New(_) | Submitted::QueueFull(_))));
+    assert!(submitted.iter().all(|it| matches!(it, SubmitOutcome::New(_) | SubmitOutcome::QueueFull(_))));
 }

@@ -14,7 +14,8 @@ use pilotlight_core::job::{
 };
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{
-    Console, Found, Handed, Idempotency, Limits, NewJob, Payload, Said, Settings, Store, Submitted,
+    ConsoleUpdate, EventOutcome, IdempotencyKey, JobRecord, LeasedJob, Limits, NewJob, RunnerOutput,
+    Settings, Store, SubmitOutcome,
 };
 
 use crate::backend::Backend;
@@ -58,7 +59,7 @@ pub(crate) fn settings() -> Settings {
 fn with_queue_limits(queue_limits: QueueLimits) -> Settings {
     Settings {
         policy: POLICY,
-        hooked: Arc::new(HashSet::from([HOOKED, HOOKED_TOO].map(job_type))),
+        webhook_types: Arc::new(HashSet::from([HOOKED, HOOKED_TOO].map(job_type))),
         limits: Limits { console_bytes: CONSOLE_BYTES },
         queue_limits,
     }
@@ -99,15 +100,15 @@ impl Stage {
     /// Submits what must become a job of its own.
     pub(crate) async fn new_job(&self, new: NewJob, now: Timestamp) -> Job {
         match self.submit(new, now).await.unwrap() {
-            Submitted::New(job) => job,
+            SubmitOutcome::New(job) => job,
             other => panic!("is not new: {other:?}"),
         }
     }
 
     /// Submits what must be known.
-    pub(crate) async fn known(&self, new: NewJob, now: Timestamp) -> Found {
+    pub(crate) async fn known(&self, new: NewJob, now: Timestamp) -> JobRecord {
         match self.submit(new, now).await.unwrap() {
-            Submitted::Known(found) => found,
+            SubmitOutcome::Existing(found) => found,
             other => panic!("is not known: {other:?}"),
         }
     }
@@ -116,7 +117,7 @@ impl Stage {
     pub(crate) async fn full(&self, new: NewJob, now: Timestamp) -> QueueFull {
         let id = new.id;
         match self.submit(new, now).await.unwrap() {
-            Submitted::QueueFull(full) => {
+            SubmitOutcome::QueueFull(full) => {
                 assert!(self.job(id).await.unwrap().is_none());
                 full
             }
@@ -129,11 +130,11 @@ impl Stage {
         &self,
         id: JobId,
         event: Event,
-        payload: Payload,
+        payload: RunnerOutput,
         now: Timestamp,
     ) -> (Transition, Job) {
-        match self.say(id, event.clone(), payload, now).await.unwrap() {
-            Said::Taken(answer) => (answer.transition, answer.job),
+        match self.apply_event(id, event.clone(), payload, now).await.unwrap() {
+            EventOutcome::Applied(answer) => (answer.transition, answer.job),
             other => panic!("{event:?} is not taken: {other:?}"),
         }
     }
@@ -155,19 +156,19 @@ impl Stage {
         &self,
         id: JobId,
         event: Event,
-        payload: Payload,
+        payload: RunnerOutput,
         now: Timestamp,
     ) -> Rejected {
         let before = self.found(id).await;
-        let refused = match self.say(id, event.clone(), payload, now).await.unwrap() {
-            Said::Rejected(refused, job) => {
+        let refused = match self.apply_event(id, event.clone(), payload, now).await.unwrap() {
+            EventOutcome::Rejected(refused, job) => {
                 assert_eq!(job, before.job);
                 refused
             }
             other => panic!("{event:?} is not refused: {other:?}"),
         };
         let after = self.found(id).await;
-        assert_eq!((after.job, after.end), (before.job, before.end));
+        assert_eq!((after.job, after.output), (before.job, before.output));
         refused
     }
 
@@ -190,7 +191,7 @@ impl Stage {
     }
 
     /// A runner gets the next job of this type.
-    pub(crate) async fn next(&self, of: &str, name: &str, now: Timestamp) -> Option<Handed> {
+    pub(crate) async fn next(&self, of: &str, name: &str, now: Timestamp) -> Option<LeasedJob> {
         self.dispatch(&[job_type(of)], &runner(name), now).await.unwrap()
     }
 
@@ -212,7 +213,7 @@ impl Stage {
     }
 
     /// A job that is there.
-    pub(crate) async fn found(&self, id: JobId) -> Found {
+    pub(crate) async fn found(&self, id: JobId) -> JobRecord {
         self.job(id).await.unwrap().expect("the job is there")
     }
 }
@@ -234,7 +235,7 @@ pub(crate) fn new_of(of: &str, name: &str) -> NewJob {
         input: format!("{{\"name\":\"{name}\"}}"),
         options: options(),
         cache_mode: CacheMode::Reuse,
-        idempotency: None,
+        idempotency_key: None,
     }
 }
 
@@ -261,9 +262,9 @@ pub(crate) fn again(mut new: NewJob) -> NewJob {
     new
 }
 
-/// The same submission with an `Idempotency-Key`.
+/// The same submission with an `IdempotencyKey-Key`.
 pub(crate) fn once(mut new: NewJob, name: &str) -> NewJob {
-    new.idempotency = Some(Idempotency(*key(name).as_bytes()));
+    new.idempotency_key = Some(IdempotencyKey(*key(name).as_bytes()));
     new
 }
 
@@ -311,22 +312,22 @@ pub(crate) fn heartbeat(job: &Job) -> Event {
     Event::Heartbeat { lease_claim: lease_claim_of(job), progress: None }
 }
 
-pub(crate) fn nothing() -> Payload {
-    Payload::default()
+pub(crate) fn nothing() -> RunnerOutput {
+    RunnerOutput::default()
 }
 
-pub(crate) fn output(text: &str) -> Payload {
-    Payload { output: Some(text.to_owned()), ..nothing() }
+pub(crate) fn output(text: &str) -> RunnerOutput {
+    RunnerOutput { result: Some(text.to_owned()), ..nothing() }
 }
 
-pub(crate) fn error(text: &str) -> Payload {
-    Payload { error: Some(text.to_owned()), ..nothing() }
+pub(crate) fn error(text: &str) -> RunnerOutput {
+    RunnerOutput { error: Some(text.to_owned()), ..nothing() }
 }
 
-pub(crate) fn whole(console: &str) -> Payload {
-    Payload { console: Some(Console::Whole(console.to_owned())), ..nothing() }
+pub(crate) fn whole(console: &str) -> RunnerOutput {
+    RunnerOutput { console: Some(ConsoleUpdate::Replace(console.to_owned())), ..nothing() }
 }
 
-pub(crate) fn piece(console: &str) -> Payload {
-    Payload { console: Some(Console::Piece(console.to_owned())), ..nothing() }
+pub(crate) fn piece(console: &str) -> RunnerOutput {
+    RunnerOutput { console: Some(ConsoleUpdate::Append(console.to_owned())), ..nothing() }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pilotlight_core::job::{CancelScope, Event, Status, Transition};
-use pilotlight_store::{End, Submitted};
+use pilotlight_store::{JobOutput, SubmitOutcome};
 
 use crate::stage::{Stage, again, at, key, new, new_of, nothing, once, with};
 
@@ -12,7 +12,7 @@ pub(crate) async fn a_submission_becomes_a_job(stage: Stage) {
     assert!(job.is_current);
     assert_eq!((job.created_at, job.callers, job.status(at(5))), (at(5), 1, Status::Pending));
     let found = stage.found(job.id).await;
-    assert_eq!((found.job, found.end), (job.clone(), Some(End::default())));
+    assert_eq!((found.job, found.output), (job.clone(), Some(JobOutput::default())));
     assert_eq!(stage.input(job.id).await.unwrap().as_deref(), Some(r#"{"name":"a"}"#));
 }
 
@@ -39,7 +39,7 @@ pub(crate) async fn an_equal_submission_joins_the_one_under_way(stage: Stage) {
     let job = stage.new_job(new("a"), at(5)).await;
     let found = stage.known(new("a"), at(6)).await;
     assert_eq!((found.job.id, found.job.callers), (job.id, 2));
-    assert_eq!(found.end, None);
+    assert_eq!(found.output, None);
     assert_eq!(stage.found(job.id).await.job, found.job);
 }
 
@@ -81,16 +81,16 @@ pub(crate) async fn a_result_is_the_answer_to_equal_submissions(stage: Stage) {
     let job = stage.ended("a", "42", at(5)).await;
     let found = stage.known(new("a"), at(9)).await;
     assert_eq!((found.job.id, found.job.callers), (job.id, 1));
-    assert_eq!(found.end.unwrap().output.as_deref(), Some("42"));
+    assert_eq!(found.output.unwrap().result.as_deref(), Some("42"));
 }
 
 pub(crate) async fn a_lookup_finds_what_a_submission_would(stage: Stage) {
     let pending = stage.new_job(new("a"), at(5)).await;
     let found = stage.lookup(key("a")).await.unwrap().unwrap();
-    assert_eq!((found.job, found.end), (pending, None));
+    assert_eq!((found.job, found.output), (pending, None));
     let ended = stage.ended("b", "42", at(5)).await;
     let found = stage.lookup(key("b")).await.unwrap().unwrap();
-    assert_eq!((found.job.id, found.end.unwrap().output.as_deref()), (ended.id, Some("42")));
+    assert_eq!((found.job.id, found.output.unwrap().result.as_deref()), (ended.id, Some("42")));
 }
 
 pub(crate) async fn an_expired_result_is_computed_again(stage: Stage) {
@@ -116,7 +116,7 @@ pub(crate) async fn a_failure_is_remembered_for_a_while(stage: Stage) {
     let job = stage.claim(job.id, "r", at(5)).await;
     stage.fail(&job, "no", at(10)).await;
     let found = stage.known(new("a"), at(609)).await;
-    assert_eq!(found.end.unwrap().error.as_deref(), Some("no"));
+    assert_eq!(found.output.unwrap().error.as_deref(), Some("no"));
     assert_ne!(stage.new_job(new("a"), at(610)).await.id, job.id);
 }
 
@@ -142,7 +142,7 @@ pub(crate) async fn a_fresh_result_replaces_the_known_one(stage: Stage) {
     assert_eq!(stage.known(new("a"), at(7)).await.job.id, old.id);
     let fresh = stage.claim(fresh.id, "r", at(8)).await;
     assert!(stage.complete(&fresh, "2", at(9)).await.is_current);
-    assert_eq!(stage.known(new("a"), at(10)).await.end.unwrap().output.as_deref(), Some("2"));
+    assert_eq!(stage.known(new("a"), at(10)).await.output.unwrap().result.as_deref(), Some("2"));
     assert!(!stage.found(old.id).await.job.is_current);
 }
 
@@ -169,11 +169,11 @@ pub(crate) async fn a_slow_older_twin_leaves_the_newer_result(stage: Stage) {
         let ended = stage.complete(older, result, at(9)).await;
         assert_eq!((ended.status(at(9)), ended.is_current), (Status::Completed, false));
         let found = stage.found(older.id).await;
-        assert_eq!((&found.job, found.end.unwrap().output.as_deref()), (&ended, Some(result)));
+        assert_eq!((&found.job, found.output.unwrap().result.as_deref()), (&ended, Some(result)));
     }
     let known = stage.known(new("a"), at(10)).await;
-    assert_eq!((known.job.id, known.end.unwrap().output.as_deref()), (young.id, Some("3")));
-    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+    assert_eq!((known.job.id, known.output.unwrap().result.as_deref()), (young.id, Some("3")));
+    assert_eq!(stage.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 pub(crate) async fn a_result_replaces_a_later_submission_without_a_valid_one(stage: Stage) {
@@ -200,7 +200,7 @@ pub(crate) async fn a_result_replaces_a_later_submission_without_a_valid_one(sta
         assert!(stage.complete(&slow, "1", at(11)).await.is_current, "{name}");
         assert_eq!(stage.known(new(name), at(12)).await.job.id, slow.id, "{name}");
     }
-    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+    assert_eq!(stage.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 pub(crate) async fn a_result_replaces_a_later_submission_under_way_until_that_one_completes(stage: Stage) {
@@ -218,11 +218,11 @@ pub(crate) async fn a_result_replaces_a_later_submission_under_way_until_that_on
 pub(crate) async fn a_repeated_submission_is_the_same_job(stage: Stage) {
     let job = stage.new_job(once(again(new("a")), "k"), at(5)).await;
     let found = stage.known(once(again(new("a")), "k"), at(6)).await;
-    assert_eq!((found.job.id, found.job.callers, found.end), (job.id, 1, None));
+    assert_eq!((found.job.id, found.job.callers, found.output), (job.id, 1, None));
     let job = stage.claim(job.id, "r", at(7)).await;
     stage.complete(&job, "42", at(8)).await;
     let found = stage.known(once(again(new("a")), "k"), at(9)).await;
-    assert_eq!((found.job.id, found.end.unwrap().output.as_deref()), (job.id, Some("42")));
+    assert_eq!((found.job.id, found.output.unwrap().result.as_deref()), (job.id, Some("42")));
 }
 
 pub(crate) async fn a_repeated_submission_joins_once(stage: Stage) {
@@ -236,7 +236,7 @@ pub(crate) async fn a_repeated_submission_joins_once(stage: Stage) {
 pub(crate) async fn one_idempotency_key_for_two_submissions_is_a_conflict(stage: Stage) {
     let job = stage.new_job(once(new("a"), "k"), at(5)).await;
     let other = stage.submit(once(new("b"), "k"), at(6)).await.unwrap();
-    assert!(matches!(other, Submitted::Conflict), "{other:?}");
+    assert!(matches!(other, SubmitOutcome::Conflict), "{other:?}");
     assert!(stage.lookup(key("b")).await.unwrap().is_none());
     assert_eq!(stage.found(job.id).await.job, job);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pilotlight_core::job::CancelScope;
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::{Runner, Submitted};
+use pilotlight_store::{Runner, SubmitOutcome};
 use tokio::task::JoinSet;
 
 use crate::stage::{HOOKED, Stage, at, job_type, key, new, new_of, once, runner, whole, with};
@@ -17,7 +17,7 @@ pub(crate) async fn a_hundred_equal_submissions_at_once_are_one_job(stage: Stage
         callers.spawn(async move { store.submit(new("a"), at(5)).await.unwrap() });
     }
     let submitted = callers.join_all().await;
-    let created = submitted.iter().filter(|it| matches!(it, Submitted::New(_))).count();
+    let created = submitted.iter().filter(|it| matches!(it, SubmitOutcome::New(_))).count();
     assert_eq!(created, 1);
     let job = stage.lookup(key("a")).await.unwrap().unwrap().job;
     assert_eq!(job.callers, 100);
@@ -30,9 +30,11 @@ pub(crate) async fn a_hundred_repeated_submissions_at_once_are_one_job(stage: St
         let store = stage.shared();
         callers.spawn(async move {
             match store.submit(once(crate::stage::again(new("a")), "k"), at(5)).await.unwrap() {
-                Submitted::New(job) => job.id,
-                Submitted::Known(found) => found.job.id,
-                Submitted::Conflict | Submitted::QueueFull(_) => panic!("they are equal, and there is room"),
+                SubmitOutcome::New(job) => job.id,
+                SubmitOutcome::Existing(found) => found.job.id,
+                SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_) => {
+                    panic!("they are equal, and there is room")
+                }
             }
         });
     }
@@ -71,8 +73,8 @@ pub(crate) async fn of_many_claims_at_once_one_is_taken(stage: Stage) {
         let store = stage.shared();
         runners.spawn(async move {
             let claim = pilotlight_core::job::Event::Claim { runner: runner(&name.to_string()) };
-            let said = store.say(job.id, claim, crate::stage::nothing(), at(6)).await.unwrap();
-            usize::from(matches!(said, pilotlight_store::Said::Taken(_)))
+            let said = store.apply_event(job.id, claim, crate::stage::nothing(), at(6)).await.unwrap();
+            usize::from(matches!(said, pilotlight_store::EventOutcome::Applied(_)))
         });
     }
     assert_eq!(runners.join_all().await.into_iter().sum::<usize>(), 1);
@@ -96,12 +98,12 @@ pub(crate) async fn sums_are_right_after_many_at_once(stage: Stage) {
                     1 => pilotlight_core::job::Event::Fail { lease_claim, report: result },
                     _ => pilotlight_core::job::Event::Cancel(CancelScope::AllCallers),
                 };
-                store.say(handed.job.id, event, crate::stage::output("42"), now).await.unwrap();
+                store.apply_event(handed.job.id, event, crate::stage::output("42"), now).await.unwrap();
             }
         });
     }
     callers.join_all().await;
-    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+    assert_eq!(stage.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 pub(crate) async fn of_many_results_at_once_the_last_submissions_is_known(stage: Stage) {
@@ -122,14 +124,14 @@ pub(crate) async fn of_many_results_at_once_the_last_submissions_is_known(stage:
                     lease_claim,
                     result: crate::stage::fingerprint("42"),
                 };
-                let said = store.say(job.id, event, crate::stage::output("42"), at(7)).await.unwrap();
-                assert!(matches!(said, pilotlight_store::Said::Taken(_)), "{said:?}");
+                let said = store.apply_event(job.id, event, crate::stage::output("42"), at(7)).await.unwrap();
+                assert!(matches!(said, pilotlight_store::EventOutcome::Applied(_)), "{said:?}");
             });
         }
         runners.join_all().await;
         assert_eq!(stage.known(new(&name), at(8)).await.job.id, last);
     }
-    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+    assert_eq!(stage.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 pub(crate) async fn a_store_opened_again_has_everything(mut stage: Stage) {
@@ -145,26 +147,26 @@ pub(crate) async fn a_store_opened_again_has_everything(mut stage: Stage) {
         registered_at: at(1),
         seen_at: at(2),
     };
-    stage.register(known.clone()).await.unwrap();
+    stage.register_runner(known.clone()).await.unwrap();
     let counts = stage.counts(at(0), at(9)).await.unwrap();
-    let bytes = stage.bytes().await.unwrap();
+    let bytes = stage.stored_bytes().await.unwrap();
 
     stage.open_again().await;
 
-    assert_eq!(stage.known(new("a"), at(10)).await.end.unwrap().output.as_deref(), Some("42"));
+    assert_eq!(stage.known(new("a"), at(10)).await.output.unwrap().result.as_deref(), Some("42"));
     assert_eq!(stage.found(ended.id).await.job, ended);
     assert_eq!(stage.backlog(at(10)).await.unwrap().next_at, Some(delayed.ready_at));
-    assert_eq!(stage.found(running.id).await.end.unwrap().console, "so far");
+    assert_eq!(stage.found(running.id).await.output.unwrap().console, "so far");
     assert_eq!(stage.known(once(new_of(HOOKED, "d"), "k"), at(10)).await.job, hooked);
     assert_eq!(stage.runner(&runner("r")).await.unwrap(), Some(known));
     assert_eq!(stage.counts(at(0), at(9)).await.unwrap(), counts);
-    assert_eq!(stage.bytes().await.unwrap(), bytes);
+    assert_eq!(stage.stored_bytes().await.unwrap(), bytes);
     assert_eq!(
-        stage.hook_calls(&[(job_type(HOOKED), 10)], Duration::from_secs(1), at(10)).await.unwrap().len(),
+        stage.claim_webhooks(&[(job_type(HOOKED), 10)], Duration::from_secs(1), at(10)).await.unwrap().len(),
         1
     );
     assert_eq!(stage.sweep(10, Timestamp::default(), at(500)).await.unwrap().len(), 1);
-    assert_eq!(stage.check().await.unwrap(), [""; 0]);
+    assert_eq!(stage.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 pub(crate) async fn leases_go_on_growing_in_a_store_opened_again(mut stage: Stage) {

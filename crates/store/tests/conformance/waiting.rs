@@ -1,7 +1,7 @@
 //! Jobs that wait for runners: who is next, and when.
 
 use pilotlight_core::job::Job;
-use pilotlight_store::{Backlog, Handed};
+use pilotlight_store::{Backlog, LeasedJob};
 
 use crate::stage::{Stage, at, job_type, new, new_of, runner, with};
 
@@ -89,7 +89,7 @@ pub(crate) async fn available_jobs_are_listed_in_the_order_of_submission(stage: 
     stage.new_job(with(new_of("one", "d"), |options| options.run_at = at(50)), at(5)).await;
     stage.new_job(new_of("three", "e"), at(5)).await;
     let types = [job_type("two"), job_type("one"), job_type("two")];
-    let names = |handed: Vec<Handed>| handed.into_iter().map(|it| it.input).collect::<Vec<_>>().join(" ");
+    let names = |handed: Vec<LeasedJob>| handed.into_iter().map(|it| it.input).collect::<Vec<_>>().join(" ");
     let all = names(stage.available(&types, 10, at(6)).await.unwrap());
     assert_eq!(all, r#"{"name":"a"} {"name":"b"} {"name":"c"}"#);
     assert_eq!(names(stage.available(&types, 1, at(6)).await.unwrap()), r#"{"name":"a"}"#);

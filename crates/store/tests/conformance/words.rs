@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use pilotlight_core::job::{CancelScope, Event, LeaseId, Progress, Rejected, State, Status, Transition};
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::Said;
+use pilotlight_store::EventOutcome;
 
 use crate::stage::{
     Stage, at, error, fingerprint, heartbeat, lease_claim, lease_claim_of, new, nothing, output, runner, with,
 };
 
 pub(crate) async fn a_word_about_no_job_is_unknown(stage: Stage) {
-    let said = stage.say(new("a").id, Event::Tick, nothing(), at(1)).await.unwrap();
-    assert!(matches!(said, Said::Unknown), "{said:?}");
+    let said = stage.apply_event(new("a").id, Event::Tick, nothing(), at(1)).await.unwrap();
+    assert!(matches!(said, EventOutcome::UnknownJob), "{said:?}");
 }
 
 pub(crate) async fn a_claimed_job_is_its_runners(stage: Stage) {
@@ -57,7 +57,7 @@ pub(crate) async fn a_result_ends_a_job(stage: Stage) {
     assert_eq!(ended.status(at(9)), Status::Completed);
     let found = stage.found(job.id).await;
     assert_eq!(found.job, ended);
-    assert_eq!(found.end.unwrap().output.as_deref(), Some("42"));
+    assert_eq!(found.output.unwrap().result.as_deref(), Some("42"));
 }
 
 pub(crate) async fn the_same_result_again_changes_nothing(stage: Stage) {
@@ -68,7 +68,7 @@ pub(crate) async fn the_same_result_again_changes_nothing(stage: Stage) {
         let (transition, job) = stage.taken(job.id, event, output("other bytes"), at(10)).await;
         assert_eq!((transition, job), (Transition::Unchanged, ended.clone()));
     }
-    assert_eq!(stage.found(job.id).await.end.unwrap().output.as_deref(), Some("42"));
+    assert_eq!(stage.found(job.id).await.output.unwrap().result.as_deref(), Some("42"));
 }
 
 pub(crate) async fn another_result_after_the_end_is_refused(stage: Stage) {
@@ -77,7 +77,7 @@ pub(crate) async fn another_result_after_the_end_is_refused(stage: Stage) {
     let event = Event::Complete { lease_claim: lease_claim_of(&job), result: fingerprint("43") };
     assert_eq!(stage.refused_with(job.id, event, output("43"), at(10)).await, Rejected::EndedDifferently);
     let found = stage.found(job.id).await;
-    assert_eq!((found.job, found.end.unwrap().output.as_deref()), (ended, Some("42")));
+    assert_eq!((found.job, found.output.unwrap().result.as_deref()), (ended, Some("42")));
 }
 
 pub(crate) async fn a_strangers_word_is_refused(stage: Stage) {
@@ -90,7 +90,7 @@ pub(crate) async fn a_strangers_word_is_refused(stage: Stage) {
         assert_eq!(stage.refused_with(job.id, event, output("42"), at(6)).await, Rejected::NotLeaseHolder);
     }
     let found = stage.found(job.id).await;
-    assert_eq!((found.job, found.end.unwrap().output), (job, None));
+    assert_eq!((found.job, found.output.unwrap().result), (job, None));
 }
 
 pub(crate) async fn a_stale_lease_is_refused(stage: Stage) {
@@ -143,12 +143,12 @@ pub(crate) async fn a_failed_try_is_repeated_after_a_pause(stage: Stage) {
     let (transition, job) = stage.fail(&job, "no", at(7)).await;
     assert_eq!((transition, job.ready_at, job.status(at(7))), (Transition::Queued, at(17), Status::Pending));
     let found = stage.found(job.id).await;
-    assert_eq!((&found.job, found.end.unwrap().error), (&job, None));
+    assert_eq!((&found.job, found.output.unwrap().error), (&job, None));
     assert!(stage.next("render", "r", at(16)).await.is_none());
     let job = stage.claim(job.id, "r", at(17)).await;
     let (transition, job) = stage.fail(&job, "no", at(18)).await;
     assert_eq!((transition, job.attempts), (Transition::Failed, 2));
-    assert_eq!(stage.found(job.id).await.end.unwrap().error.as_deref(), Some("no"));
+    assert_eq!(stage.found(job.id).await.output.unwrap().error.as_deref(), Some("no"));
 }
 
 pub(crate) async fn a_failure_told_twice_changes_nothing(stage: Stage) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pilotlight_core::job::{JobId, Status};
-use pilotlight_store::{Error, Said, Store, Told};
+use pilotlight_store::{Error, EventOutcome, Store, StoreNotification};
 use tokio::task::JoinSet;
 
 use crate::support::postgres::Server;
@@ -26,9 +26,11 @@ async fn an_instance_that_could_not_hear_is_told_anything() {
     let [here, there] = [open(&address).await, open(&address).await];
 
     server.sql(&address, END_LISTENERS);
-    assert_eq!(told(&*here).await, Told::Anything);
+    assert_eq!(told(&*here).await, StoreNotification::Resync);
     // From here on it hears again, and so does the other. Who was not connected yet says "anything" instead.
-    let hears = |told: &Told, of| *told == Told::Ready(vec![job_type(of)]) || *told == Told::Anything;
+    let hears = |told: &StoreNotification, of| {
+        *told == StoreNotification::Ready(vec![job_type(of)]) || *told == StoreNotification::Resync
+    };
     submit(&*there, new("render", 1)).await;
     told_until(&*here, |told| hears(told, "render")).await;
     submit(&*here, new("encode", 2)).await;
@@ -72,9 +74,9 @@ async fn backends_that_end_under_load_lose_nothing_answered() {
     for id in completed {
         let found = stores[0].job(id).await.unwrap().expect("it was answered");
         assert_eq!(found.job.status(at(3)), Status::Completed);
-        assert_eq!(found.end.unwrap().output.as_deref(), Some("1"));
+        assert_eq!(found.output.unwrap().result.as_deref(), Some("1"));
     }
-    assert_eq!(stores[0].check().await.unwrap(), [""; 0]);
+    assert_eq!(stores[0].verify_integrity().await.unwrap(), [""; 0]);
 }
 
 /// Lives of jobs, one after the other. Returns those whose end was answered.
@@ -90,10 +92,13 @@ async fn live(store: &dyn Store, first: u64, is_over: &AtomicBool) -> Vec<JobId>
         if store.submit(new, at(1)).await.is_err() {
             continue;
         }
-        let Ok(Said::Taken(claimed)) = store.say(id, claim("r"), output(""), at(2)).await else { continue };
-        let said = store.say(id, complete(&claimed.job), output("1"), at(2)).await;
+        let Ok(EventOutcome::Applied(claimed)) = store.apply_event(id, claim("r"), output(""), at(2)).await
+        else {
+            continue;
+        };
+        let said = store.apply_event(id, complete(&claimed.job), output("1"), at(2)).await;
         match said {
-            Ok(Said::Taken(_)) => completed.push(id),
+            Ok(EventOutcome::Applied(_)) => completed.push(id),
             Ok(other) => panic!("its holder is refused: {other:?}"),
             Err(Error::Unavailable(_)) => {}
             Err(other) => panic!("is no lost connection: {other:?}"),
@@ -119,7 +124,7 @@ async fn a_server_that_is_gone_is_said_in_a_sentence_and_its_return_is_noticed()
         server.start_again();
         until("the store answers", async || store.job(job.id).await.is_ok_and(|found| found.is_some())).await;
     }
-    told_until(&*store, |told| *told == Told::Anything).await;
+    told_until(&*store, |told| *told == StoreNotification::Resync).await;
 }
 
 #[tokio::test]
@@ -132,7 +137,7 @@ async fn what_was_answered_survives_a_crash_of_the_server() {
     server.crash();
     server.start_again();
     until("the store answers", async || store.job(job.id).await.is_ok_and(|found| found.is_some())).await;
-    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
@@ -143,8 +148,9 @@ async fn a_row_that_somebody_else_holds_is_not_waited_for_without_end() {
     let store = open(&address).await;
     let job = submit(&*store, new("render", 1)).await;
     let holder = server.hold(&address, "BEGIN; SELECT seq FROM pilotlight.jobs FOR UPDATE");
-    let why = store.say(job.id, claim("r"), output(""), at(2)).await.unwrap_err();
+    let why = store.apply_event(job.id, claim("r"), output(""), at(2)).await.unwrap_err();
     assert!(matches!(why, Error::Unavailable(_)), "{why:?}");
     drop(holder);
-    until("the row is free", async || store.say(job.id, claim("r"), output(""), at(2)).await.is_ok()).await;
+    until("the row is free", async || store.apply_event(job.id, claim("r"), output(""), at(2)).await.is_ok())
+        .await;
 }

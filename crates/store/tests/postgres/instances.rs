@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pilotlight_core::clock_offset::{ClockOffset, ClockSample};
 use pilotlight_core::job::Status;
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::{Store, Submitted, Told};
+use pilotlight_store::{Store, StoreNotification, SubmitOutcome};
 use tokio::task::JoinSet;
 
 use crate::support::postgres::Server;
@@ -23,11 +23,11 @@ async fn an_instance_is_told_what_another_does() {
     let [here, there] = [open(&address).await, open(&address).await];
 
     let job = submit(&*there, new("render", 1)).await;
-    assert_eq!(told(&*here).await, Told::Ready(vec![job_type("render")]));
+    assert_eq!(told(&*here).await, StoreNotification::Ready(vec![job_type("render")]));
     let claimed = taken(&*there, job.id, claim("r"), output("")).await.job;
-    told_until(&*here, |told| *told == Told::Changed(vec![job.id])).await;
+    told_until(&*here, |told| *told == StoreNotification::Changed(vec![job.id])).await;
     taken(&*there, job.id, complete(&claimed), output("1")).await;
-    told_until(&*here, |told| *told == Told::Changed(vec![job.id])).await;
+    told_until(&*here, |told| *told == StoreNotification::Changed(vec![job.id])).await;
     assert_eq!(here.job(job.id).await.unwrap().unwrap().job.status(at(3)), Status::Completed);
 }
 
@@ -40,9 +40,9 @@ async fn an_instance_is_not_told_what_it_does_itself() {
 
     submit(&*here, new("own", 1)).await;
     // What comes after it is told, and it was not.
-    told_until(&*there, |told| *told == Told::Ready(vec![job_type("own")])).await;
+    told_until(&*there, |told| *told == StoreNotification::Ready(vec![job_type("own")])).await;
     submit(&*there, new("other", 2)).await;
-    assert_eq!(told(&*here).await, Told::Ready(vec![job_type("other")]));
+    assert_eq!(told(&*here).await, StoreNotification::Ready(vec![job_type("other")]));
 }
 
 #[tokio::test]
@@ -60,9 +60,9 @@ async fn many_changes_at_once_are_told_together() {
     let mut missing: std::collections::HashSet<_> = tasks.join_all().await.into_iter().collect();
     while !missing.is_empty() {
         match told(&*here).await {
-            Told::Ready(types) => types.iter().for_each(|it| _ = missing.remove(it)),
-            Told::Changed(_) => {}
-            Told::Anything => missing.clear(),
+            StoreNotification::Ready(types) => types.iter().for_each(|it| _ = missing.remove(it)),
+            StoreNotification::Changed(_) => {}
+            StoreNotification::Resync => missing.clear(),
         }
     }
 }
@@ -81,12 +81,12 @@ async fn equal_submissions_to_two_instances_are_one_job() {
             tasks.spawn(async move { store.submit(new("render", round), at(1)).await.unwrap() });
         }
         let answers = tasks.join_all().await;
-        let made = answers.iter().filter(|it| matches!(it, Submitted::New(_))).count();
+        let made = answers.iter().filter(|it| matches!(it, SubmitOutcome::New(_))).count();
         assert_eq!(made, 1);
         let key = new("render", round).key;
         assert_eq!(stores[0].lookup(key).await.unwrap().unwrap().job.callers, 100);
     }
-    assert_eq!(stores[0].check().await.unwrap(), [""; 0]);
+    assert_eq!(stores[0].verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,7 +114,7 @@ async fn two_instances_never_hand_out_one_job_twice() {
     had.sort_unstable();
     had.dedup();
     assert_eq!(had.len(), 200);
-    assert_eq!(stores[0].check().await.unwrap(), [""; 0]);
+    assert_eq!(stores[0].verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -165,8 +165,8 @@ async fn a_lease_is_judged_alike_by_instances_whose_clocks_are_hours_apart() {
     let address = server.database();
     let [slow, fast] = [open(&address).await, open(&address).await];
     let job = match slow.submit(new("render", 1), now_of(&*slow, -HOUR).await).await.unwrap() {
-        Submitted::New(job) => job,
-        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::QueueFull(_)) => {
+        SubmitOutcome::New(job) => job,
+        other @ (SubmitOutcome::Existing(_) | SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_)) => {
             panic!("is not new: {other:?}")
         }
     };

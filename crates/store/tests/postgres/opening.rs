@@ -31,7 +31,7 @@ async fn a_schema_that_is_too_new_is_refused_and_a_neighbours_is_used() {
     open(&address).await;
     server.sql(&address, "UPDATE pilotlight.meta SET value = 2 WHERE name = 'readable_from'");
     let why = try_open(&address).await.unwrap_err();
-    assert!(matches!(why, Error::Newer { found: 2, known: 1 }), "{why:?}");
+    assert!(matches!(why, Error::SchemaTooNew { found: 2, known: 1 }), "{why:?}");
 }
 
 #[tokio::test]

@@ -12,7 +12,10 @@ use pilotlight_core::job::{
 };
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::postgres::Postgres;
-use pilotlight_store::{Answer, Error, Limits, NewJob, Payload, Said, Settings, Store, Submitted, Told};
+use pilotlight_store::{
+    AppliedEvent, Error, EventOutcome, Limits, NewJob, RunnerOutput, Settings, Store, StoreNotification,
+    SubmitOutcome,
+};
 
 /// Returns from the test when the machine has no PostgreSQL.
 macro_rules! need_postgresql {
@@ -40,7 +43,7 @@ pub(crate) async fn try_open(address: &str) -> Result<Arc<Postgres>, Error> {
     };
     let limits = Limits { console_bytes: 1_000 };
     let (hooked, queue_limits) = (Arc::new(HashSet::new()), QueueLimits::default());
-    Postgres::open(address, Settings { policy, hooked, limits, queue_limits }).await
+    Postgres::open(address, Settings { policy, webhook_types: hooked, limits, queue_limits }).await
 }
 
 pub(crate) fn at(millis: u64) -> Timestamp {
@@ -69,14 +72,14 @@ pub(crate) fn new(of: &str, number: u64) -> NewJob {
         input: format!("{{\"number\":{number}}}"),
         options: JobOptions::default_at(at(0)),
         cache_mode: CacheMode::Reuse,
-        idempotency: None,
+        idempotency_key: None,
     }
 }
 
 pub(crate) async fn submit(store: &dyn Store, new: NewJob) -> Job {
     match store.submit(new, at(1)).await.unwrap() {
-        Submitted::New(job) => job,
-        other @ (Submitted::Known(_) | Submitted::Conflict | Submitted::QueueFull(_)) => {
+        SubmitOutcome::New(job) => job,
+        other @ (SubmitOutcome::Existing(_) | SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_)) => {
             panic!("is not new: {other:?}")
         }
     }
@@ -89,28 +92,30 @@ pub(crate) fn complete(job: &Job) -> Event {
     Event::Complete { lease_claim, result: Fingerprint([7; 32]) }
 }
 
-pub(crate) fn output(text: &str) -> Payload {
-    Payload { output: Some(text.to_owned()), ..Payload::default() }
+pub(crate) fn output(text: &str) -> RunnerOutput {
+    RunnerOutput { result: Some(text.to_owned()), ..RunnerOutput::default() }
 }
 
 pub(crate) fn claim(name: &str) -> Event {
     Event::Claim { runner: runner(name) }
 }
 
-pub(crate) async fn taken(store: &dyn Store, id: JobId, event: Event, payload: Payload) -> Answer {
-    match store.say(id, event, payload, at(2)).await.unwrap() {
-        Said::Taken(answer) => answer,
-        other @ (Said::Rejected(..) | Said::ConsoleFull | Said::Unknown) => panic!("is not taken: {other:?}"),
+pub(crate) async fn taken(store: &dyn Store, id: JobId, event: Event, payload: RunnerOutput) -> AppliedEvent {
+    match store.apply_event(id, event, payload, at(2)).await.unwrap() {
+        EventOutcome::Applied(answer) => answer,
+        other @ (EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob) => {
+            panic!("is not taken: {other:?}")
+        }
     }
 }
 
 /// The next thing that others did.
-pub(crate) async fn told(store: &dyn Store) -> Told {
-    tokio::time::timeout(DEADLINE, store.told()).await.expect("something is told")
+pub(crate) async fn told(store: &dyn Store) -> StoreNotification {
+    tokio::time::timeout(DEADLINE, store.next_notification()).await.expect("something is told")
 }
 
 /// Everything that is told until it is what is waited for.
-pub(crate) async fn told_until(store: &dyn Store, is_it: impl Fn(&Told) -> bool) {
+pub(crate) async fn told_until(store: &dyn Store, is_it: impl Fn(&StoreNotification) -> bool) {
     while !is_it(&told(store).await) {}
 }
 

@@ -1,7 +1,7 @@
 //! Backups, and what is made of them.
 
 use pilotlight_store::Error;
-use pilotlight_store::sqlite::{Existing, backup, restore};
+use pilotlight_store::sqlite::{RestoreMode, backup, restore};
 use tokio::task::JoinSet;
 
 use crate::support::{Folder, at, new, open};
@@ -28,9 +28,9 @@ async fn a_backup_of_a_store_in_use_is_whole() {
     callers.join_all().await;
 
     let other = folder.path().join("other");
-    restore(&copy, &other, Existing::Keep).unwrap();
+    restore(&copy, &other, RestoreMode::KeepExisting).unwrap();
     let restored = open(&other).unwrap();
-    assert_eq!(restored.check().await.unwrap(), [""; 0]);
+    assert_eq!(restored.verify_integrity().await.unwrap(), [""; 0]);
     for number in 0..100 {
         assert_eq!(restored.input(new(number, 0).id).await.unwrap().map(|it| it.len()), Some(1000));
     }
@@ -56,15 +56,15 @@ async fn a_restore_replaces_a_store_only_when_told_to() {
     store.submit(new(1, 10), at(1)).await.unwrap();
     backup(&folder.store(), &copy).unwrap();
     store.submit(new(2, 10), at(1)).await.unwrap();
-    assert!(matches!(restore(&copy, &folder.store(), Existing::Replace), Err(Error::InUse)));
+    assert!(matches!(restore(&copy, &folder.store(), RestoreMode::ReplaceExisting), Err(Error::InUse)));
     drop(store);
-    assert!(matches!(restore(&copy, &folder.store(), Existing::Keep), Err(Error::Unavailable(_))));
+    assert!(matches!(restore(&copy, &folder.store(), RestoreMode::KeepExisting), Err(Error::Unavailable(_))));
     assert!(open(&folder.store()).unwrap().job(new(2, 0).id).await.unwrap().is_some());
-    restore(&copy, &folder.store(), Existing::Replace).unwrap();
+    restore(&copy, &folder.store(), RestoreMode::ReplaceExisting).unwrap();
     let store = open(&folder.store()).unwrap();
     assert!(store.job(new(1, 0).id).await.unwrap().is_some());
     assert!(store.job(new(2, 0).id).await.unwrap().is_none());
-    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
@@ -86,12 +86,12 @@ async fn what_is_no_whole_backup_is_not_restored() {
     let empty = folder.path().join("empty.db");
     std::fs::write(&empty, "").unwrap();
     for bad in [half, text, empty] {
-        let error = restore(&bad, &other, Existing::Keep).unwrap_err();
-        assert!(matches!(error, Error::Damaged(_)), "{}: {error:?}", bad.display());
+        let error = restore(&bad, &other, RestoreMode::KeepExisting).unwrap_err();
+        assert!(matches!(error, Error::Corrupt(_)), "{}: {error:?}", bad.display());
     }
     let newer = folder.path().join("newer.db");
     std::fs::copy(&copy, &newer).unwrap();
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(restore(&newer, &other, Existing::Keep), Err(Error::Newer { .. })));
+    assert!(matches!(restore(&newer, &other, RestoreMode::KeepExisting), Err(Error::SchemaTooNew { .. })));
     assert!(!other.join("pilotlight.db").exists());
 }

@@ -44,17 +44,17 @@ async fn a_full_disk_is_said_and_passes_by() {
     let ballast = disk.path().join("ballast");
     stuff(&ballast);
     let (taken, error) = fill(&*store, 1, 3000).await;
-    assert!(matches!(error, Error::Full), "{error:?}");
+    assert!(matches!(error, Error::DiskFull), "{error:?}");
     for _ in 0..3 {
         let again = store.submit(new(5000, 3000), at(1)).await.unwrap_err();
-        assert!(matches!(again, Error::Full), "{again:?}");
+        assert!(matches!(again, Error::DiskFull), "{again:?}");
     }
     are_there(&*store, 0..1 + taken).await;
     assert!(store.job(new(1 + taken, 0).id).await.unwrap().is_none(), "what was refused has not happened");
 
     std::fs::remove_file(&ballast).unwrap();
     store.submit(new(5000, 3000), at(1)).await.unwrap();
-    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
     drop(store);
     let store = open(&disk.store()).unwrap();
     are_there(&*store, 0..1 + taken).await;
@@ -70,14 +70,14 @@ async fn on_a_disk_that_fills_by_itself_every_answer_is_true() {
         let store = store.clone();
         callers.spawn(async move {
             let (taken, error) = fill(&*store, caller * 100_000, 9000).await;
-            assert!(matches!(error, Error::Full), "{error:?}");
+            assert!(matches!(error, Error::DiskFull), "{error:?}");
             (caller * 100_000, taken)
         });
     }
     for (first, taken) in callers.join_all().await {
         are_there(&*store, first..first + taken).await;
     }
-    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
     assert!(store.lookup(new(0, 0).key).await.is_ok(), "reading goes on");
 }
 
@@ -86,7 +86,7 @@ async fn a_store_that_cannot_be_made_for_want_of_room_says_so() {
     let Some(disk) = Folder::disk(64) else { return };
     stuff(&disk.path().join("ballast"));
     let error = open(&disk.store()).unwrap_err();
-    assert!(matches!(error, Error::Full), "{error:?}");
+    assert!(matches!(error, Error::DiskFull), "{error:?}");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn what_was_answered_survives_being_killed() {
         for number in &answered {
             assert!(store.job(new(*number, 0).id).await.unwrap().is_some(), "{number} was answered");
         }
-        assert_eq!(store.check().await.unwrap(), [""; 0], "after life {life}");
+        assert_eq!(store.verify_integrity().await.unwrap(), [""; 0], "after life {life}");
     }
     assert!(answered.len() as u64 > LIVES, "it wrote something in each life");
 }

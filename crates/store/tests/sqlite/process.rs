@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::Event;
-use pilotlight_store::{Error, Payload};
+use pilotlight_store::{Error, RunnerOutput};
 use tokio::task::JoinSet;
 
 use crate::support::{Folder, at, new, open};
@@ -28,7 +28,7 @@ async fn one_may_hand_over_to_the_next_while_both_have_it() {
         assert!(store.dispatch(&types, &runner, at(1)).await.unwrap().is_some(), "{number}");
     }
     drop(old);
-    assert_eq!(next.check().await.unwrap(), Vec::<String>::new());
+    assert_eq!(next.verify_integrity().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let db = rusqlite::Connection::open(folder.store().join("pilotlight.db")).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
     let error = open(&folder.store()).unwrap_err();
-    assert!(matches!(error, Error::Newer { found: 99, known: 1 }), "{error:?}");
+    assert!(matches!(error, Error::SchemaTooNew { found: 99, known: 1 }), "{error:?}");
     let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
 }
@@ -49,10 +49,10 @@ async fn a_database_of_another_program_is_left_alone() {
     std::fs::create_dir(folder.store()).unwrap();
     let file = folder.store().join("pilotlight.db");
     rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
-    assert!(matches!(open(&folder.store()), Err(Error::Damaged(_))));
+    assert!(matches!(open(&folder.store()), Err(Error::Corrupt(_))));
     std::fs::write(&file, "something else altogether, and long enough to be no header of a database")
         .unwrap();
-    assert!(matches!(open(&folder.store()), Err(Error::Damaged(_))));
+    assert!(matches!(open(&folder.store()), Err(Error::Corrupt(_))));
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_verb_that_fails_does_not_undo_its_neighbours() {
     let taken = callers.join_all().await.into_iter().filter(|taken| *taken).count();
     assert_eq!(taken, 150);
     assert_eq!(store.counts(at(0), at(1)).await.unwrap().jobs[0], 150);
-    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_caller_who_does_not_wait_is_served_all_the_same() {
         let _ = asked.await;
     }
     store.submit(new(99, 10), at(1)).await.unwrap();
-    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
@@ -107,11 +107,11 @@ async fn a_row_that_makes_no_sense_is_damage_and_is_found() {
     db.execute("UPDATE jobs SET phase = 77", []).unwrap();
     drop(db);
     let store = open(&folder.store()).unwrap();
-    assert!(matches!(store.job(new(1, 0).id).await, Err(Error::Damaged(_))));
+    assert!(matches!(store.job(new(1, 0).id).await, Err(Error::Corrupt(_))));
     let claim = Event::Claim { runner: RunnerId::parse("r").unwrap() };
-    let said = store.say(new(1, 0).id, claim, Payload::default(), at(2)).await;
-    assert!(matches!(said, Err(Error::Damaged(_))), "{said:?}");
-    let wrong = store.check().await.unwrap();
+    let said = store.apply_event(new(1, 0).id, claim, RunnerOutput::default(), at(2)).await;
+    assert!(matches!(said, Err(Error::Corrupt(_))), "{said:?}");
+    let wrong = store.verify_integrity().await.unwrap();
     assert!(wrong.iter().any(|sentence| sentence.contains("phase")), "{wrong:?}");
     store.submit(new(2, 10), at(3)).await.unwrap();
 }
@@ -121,5 +121,5 @@ async fn a_lone_store_is_told_nothing() {
     let folder = Folder::new();
     let store = open(&folder.store()).unwrap();
     store.submit(new(1, 10), at(1)).await.unwrap();
-    assert!(tokio::time::timeout(Duration::from_millis(20), store.told()).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_millis(20), store.next_notification()).await.is_err());
 }

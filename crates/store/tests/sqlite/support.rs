@@ -77,7 +77,7 @@ pub(crate) fn open(folder: &Path) -> Result<Arc<dyn Store>, Error> {
             lost_retries: 3,
             failed_ttl: Duration::from_secs(600),
         },
-        hooked: Arc::new(HashSet::new()),
+        webhook_types: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: 1024 * 1024 },
         queue_limits: QueueLimits::default(),
     };
@@ -97,7 +97,7 @@ pub(crate) fn new(number: u64, bytes: usize) -> NewJob {
         input: "x".repeat(bytes),
         options: JobOptions::default_at(at(0)),
         cache_mode: CacheMode::Reuse,
-        idempotency: None,
+        idempotency_key: None,
     }
 }
 

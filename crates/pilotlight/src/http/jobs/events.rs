@@ -16,7 +16,7 @@ use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use pilotlight_core::job::Status;
 use pilotlight_core::limits::{MAX_JOB_STREAMS, STREAM_LIFETIME};
-use pilotlight_store::Found;
+use pilotlight_store::JobRecord;
 use pilotlight_wire::jobs::{Console, Progress};
 use pilotlight_wire::warm_start::ErrorBody;
 use serde::Serialize;
@@ -161,8 +161,9 @@ impl JobStream {
         if self.sent.status.replace(status) != Some(status) {
             // Before what follows from it, except that the end comes last.
             let at = if status.has_ended() { events.len() } else { 0 };
-            let end = found.end.as_ref().filter(|_| status.has_ended()).cloned();
-            let job = response::job(Found { job: found.job.clone(), end }, self.jobs.now()).ok()?;
+            let end = found.output.as_ref().filter(|_| status.has_ended()).cloned();
+            let job =
+                response::job(JobRecord { job: found.job.clone(), output: end }, self.jobs.now()).ok()?;
             events.splice(at..at, event("status", &job));
         }
         Some(events.into())
@@ -179,7 +180,7 @@ struct SentEvents {
 }
 
 impl SentEvents {
-    fn progress(&mut self, found: &Found, events: &mut Vec<u8>) {
+    fn progress(&mut self, found: &JobRecord, events: &mut Vec<u8>) {
         let Some(progress) = response::progress(&found.job) else { return };
         if self.progress.replace(progress) != Some(progress) {
             events.extend(event("progress", &progress));
@@ -187,7 +188,7 @@ impl SentEvents {
     }
 
     fn console(&mut self, sight: &Sight, events: &mut Vec<u8>) {
-        let Some(end) = &sight.found.end else { return };
+        let Some(end) = &sight.found.output else { return };
         let (known, number) = self.console;
         let is_same = known == 0 || number == sight.console;
         let grown = end.console.get(known..).filter(|_| is_same);
@@ -215,7 +216,7 @@ mod tests {
     use pilotlight_core::ids::JobType;
     use pilotlight_core::job::{Job, JobId, JobOptions, LeaseId, State};
     use pilotlight_core::time::Timestamp;
-    use pilotlight_store::End;
+    use pilotlight_store::JobOutput;
 
     fn sight(console: &str, number: u64) -> Sight {
         let options = JobOptions::default_at(Timestamp::default());
@@ -234,8 +235,8 @@ mod tests {
             lease: LeaseId::default(),
             state: State::Pending,
         };
-        let end = Some(End { console: console.into(), ..End::default() });
-        Sight { found: Found { job, end }, console: number }
+        let end = Some(JobOutput { console: console.into(), ..JobOutput::default() });
+        Sight { found: JobRecord { job, output: end }, console: number }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{CacheMode, JobOptions};
 use pilotlight_core::limits::{ID_BYTES, MAX_JOB_ATTEMPTS, MAX_JOB_BACKOFF, MAX_JOB_TTL};
 use pilotlight_core::time::{Timestamp, millis};
-use pilotlight_store::{Idempotency, NewJob};
+use pilotlight_store::{IdempotencyKey, NewJob};
 use pilotlight_wire::jobs::{Check, Submit};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -53,7 +53,7 @@ pub fn submission(
             Some(true) => CacheMode::Recompute,
             Some(false) | None => CacheMode::Reuse,
         },
-        idempotency: idempotency(headers)?,
+        idempotency_key: idempotency(headers)?,
     })
 }
 
@@ -102,11 +102,11 @@ fn options(submit: &Submit<'_>, now: Timestamp) -> Result<JobOptions, ApiError> 
     })
 }
 
-fn idempotency(headers: &HeaderMap) -> Result<Option<Idempotency>, ApiError> {
+fn idempotency(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
     let Some(key) = convert::optional(headers, IDEMPOTENCY_KEY)? else { return Ok(None) };
     if key.is_empty() || key.len() > ID_BYTES {
         let why = format_args!("is not 1 to {ID_BYTES} bytes long");
         return Err(convert::bad(IDEMPOTENCY_KEY, why));
     }
-    Ok(Some(Idempotency(Sha256::digest(key).into())))
+    Ok(Some(IdempotencyKey(Sha256::digest(key).into())))
 }

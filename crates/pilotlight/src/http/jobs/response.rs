@@ -2,7 +2,7 @@
 
 use pilotlight_core::job::{Failure, Job, State, Status};
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::{End, Error, Found};
+use pilotlight_store::{Error, JobOutput, JobRecord};
 use pilotlight_wire::jobs::{self, CheckResponse, JobResult, Progress, SubmitResponse};
 use serde_json::value::RawValue;
 
@@ -19,7 +19,7 @@ pub fn nothing() -> CheckResponse {
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn checked(found: Found, now: Timestamp) -> Result<CheckResponse, ApiError> {
+pub fn checked(found: JobRecord, now: Timestamp) -> Result<CheckResponse, ApiError> {
     let SubmitResponse { job_id, status, message, result, error } = submitted(found, now)?;
     Ok(CheckResponse { exists: true, job_id: Some(job_id), status: Some(status), message, result, error })
 }
@@ -28,14 +28,14 @@ pub fn checked(found: Found, now: Timestamp) -> Result<CheckResponse, ApiError> 
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn submitted(found: Found, now: Timestamp) -> Result<SubmitResponse, ApiError> {
+pub fn submitted(found: JobRecord, now: Timestamp) -> Result<SubmitResponse, ApiError> {
     let status = found.job.status(now);
     Ok(SubmitResponse {
         job_id: found.job.id.to_string(),
         status: self::status(status),
         message: message(status).to_owned(),
         error: error(&found),
-        result: outcome(status, found.end)?,
+        result: outcome(status, found.output)?,
     })
 }
 
@@ -43,7 +43,7 @@ pub fn submitted(found: Found, now: Timestamp) -> Result<SubmitResponse, ApiErro
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn job(found: Found, now: Timestamp) -> Result<jobs::Job, ApiError> {
+pub fn job(found: JobRecord, now: Timestamp) -> Result<jobs::Job, ApiError> {
     let (job, status) = (&found.job, found.job.status(now));
     Ok(jobs::Job {
         job_id: job.id.to_string(),
@@ -53,7 +53,7 @@ pub fn job(found: Found, now: Timestamp) -> Result<jobs::Job, ApiError> {
         updated_at: job.updated_at.as_millis(),
         progress: progress(job),
         error: error(&found),
-        result: outcome(status, found.end)?,
+        result: outcome(status, found.output)?,
     })
 }
 
@@ -90,9 +90,9 @@ pub fn progress(job: &Job) -> Option<Progress> {
 
 /// Why a job failed.
 #[must_use]
-pub fn error(found: &Found) -> Option<String> {
+pub fn error(found: &JobRecord) -> Option<String> {
     let State::Failed { reason, .. } = &found.job.state else { return None };
-    let told = found.end.as_ref().and_then(|end| end.error.clone());
+    let told = found.output.as_ref().and_then(|end| end.error.clone());
     Some(match reason {
         Failure::Error => told.unwrap_or_else(|| "the runner gave no reason".to_owned()),
         Failure::Lost => {
@@ -106,8 +106,9 @@ pub fn error(found: &Found) -> Option<String> {
 }
 
 /// The result while it is valid.
-fn outcome(status: Status, end: Option<End>) -> Result<Option<JobResult>, ApiError> {
-    let (Status::Completed, Some(End { output: Some(output), error: _, console })) = (status, end) else {
+fn outcome(status: Status, end: Option<JobOutput>) -> Result<Option<JobResult>, ApiError> {
+    let (Status::Completed, Some(JobOutput { result: Some(output), error: _, console })) = (status, end)
+    else {
         return Ok(None);
     };
     Ok(Some(JobResult { output_data: json(output)?, console_output: console }))
@@ -118,5 +119,5 @@ fn outcome(status: Status, end: Option<End>) -> Result<Option<JobResult>, ApiErr
 /// # Errors
 /// It is none.
 pub fn json(text: String) -> Result<Box<RawValue>, ApiError> {
-    RawValue::from_string(text).map_err(|_| ApiError::from(Error::Damaged("what was JSON is none".into())))
+    RawValue::from_string(text).map_err(|_| ApiError::from(Error::Corrupt("what was JSON is none".into())))
 }

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::{Event, JobId, LeaseClaim, LeaseId, Progress, Rejected};
-use pilotlight_store::{Console, Payload, Said};
+use pilotlight_store::{ConsoleUpdate, EventOutcome, RunnerOutput};
 use pilotlight_wire::runner::JobReportResponse;
 use serde_json::value::RawValue;
 
@@ -23,7 +23,7 @@ pub struct RunnerEvent {
     /// What.
     pub event: Event,
     /// What came along.
-    pub payload: Payload,
+    pub payload: RunnerOutput,
     /// Whether it came with a lease.
     pub lease_presence: LeasePresence,
 }
@@ -73,13 +73,13 @@ pub fn console(
     whole: Option<&RawValue>,
     piece: Option<&RawValue>,
     body_limits: BodyLimits,
-) -> Result<Option<Console>, ApiError> {
+) -> Result<Option<ConsoleUpdate>, ApiError> {
     let piece_field = Field::new("console_append", piece);
     let whole = Field::new("console_output", whole).prose(body_limits.console)?;
     match (whole, piece_field.prose(body_limits.console)?) {
         (Some(_), Some(_)) => Err(piece_field.bad("is there together with console_output; send one of them")),
-        (Some(whole), None) => Ok(Some(Console::Whole(whole))),
-        (None, Some(piece)) => Ok(Some(Console::Piece(piece))),
+        (Some(whole), None) => Ok(Some(ConsoleUpdate::Replace(whole))),
+        (None, Some(piece)) => Ok(Some(ConsoleUpdate::Append(piece))),
         (None, None) => Ok(None),
     }
 }
@@ -93,18 +93,18 @@ pub async fn apply(state: &HttpState, runner_event: RunnerEvent) -> Result<Reply
     let Some(id) = id else { return Ok(rejected(lease_presence, UNKNOWN_JOB)) };
     let is_heartbeat = matches!(event, Event::Heartbeat { .. });
     match state.jobs().say(id, event, payload).await? {
-        Said::Taken(_) => Ok(accepted("it is remembered", None)),
+        EventOutcome::Applied(_) => Ok(accepted("it is remembered", None)),
         // Its runner does nothing wrong; it only need not go on.
-        Said::Rejected(Rejected::Cancelled, _) if is_heartbeat => {
+        EventOutcome::Rejected(Rejected::Cancelled, _) if is_heartbeat => {
             Ok(accepted("the job was cancelled: nobody wants it any more", Some(true)))
         }
-        Said::Rejected(why, _) => Ok(rejected(lease_presence, &why.to_string())),
-        Said::ConsoleFull => {
+        EventOutcome::Rejected(why, _) => Ok(rejected(lease_presence, &why.to_string())),
+        EventOutcome::ConsoleFull => {
             let at_most = state.body_limits.console;
             let why = format!("console_append would make the console output longer than {at_most} bytes");
             Err(ApiError::bad_request(why))
         }
-        Said::Unknown => Ok(rejected(lease_presence, UNKNOWN_JOB)),
+        EventOutcome::UnknownJob => Ok(rejected(lease_presence, UNKNOWN_JOB)),
     }
 }
 

@@ -253,7 +253,7 @@ fn new_of(job_type: &str, number: u8, at: Timestamp) -> NewJob {
         input: "{}".into(),
         options: JobOptions::default_at(at),
         cache_mode: CacheMode::Reuse,
-        idempotency: None,
+        idempotency_key: None,
     }
 }
 

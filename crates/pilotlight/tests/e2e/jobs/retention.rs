@@ -71,7 +71,7 @@ fn a_runner_that_nobody_heard_of_for_long_is_forgotten(store: &Store) {
             let capabilities = vec![TYPE.to_owned()];
             let (registered_at, seen_at) = (long_ago, long_ago);
             let runner = Runner { id, name: name.into(), capabilities, registered_at, seen_at };
-            store.register(runner).await.expect("it is taken");
+            store.register_runner(runner).await.expect("it is taken");
         }
     });
     let server = store.serve(&[("PILOTLIGHT_JOBS_KEEP_FOR", "20s")]);

@@ -83,7 +83,7 @@ fn settings(hooked: &str) -> Settings {
     let hooked = HashSet::from([JobType::parse(hooked).expect("a name")]);
     Settings {
         policy,
-        hooked: Arc::new(hooked),
+        webhook_types: Arc::new(hooked),
         limits: Limits { console_bytes: 1024 },
         queue_limits: QueueLimits::default(),
     }

@@ -2,7 +2,7 @@
 
 use pilotlight_core::job::{Assignment, Fingerprint, Job, Progress, Running, State, Status};
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::{Found, Listed};
+use pilotlight_store::{JobFilter, JobRecord};
 
 use super::house::{epoch, since_began};
 use super::{Broken, World};
@@ -31,7 +31,7 @@ impl World {
         self.compare_counts()?;
         numbers.into_iter().try_for_each(|number| self.compare_job(number))?;
         (0..=u8::MAX).try_for_each(|key| self.compare_current(key))?;
-        let wrong = self.runtime.block_on(self.store().check())?;
+        let wrong = self.runtime.block_on(self.store().verify_integrity())?;
         Broken::unless_same("what is wrong with the store", &wrong, &Vec::new())
     }
 
@@ -39,13 +39,13 @@ impl World {
     pub(super) fn compare_job(&mut self, number: u32) -> Result<(), Broken> {
         let Some(id) = self.house.id_of(number) else { return Ok(()) };
         let found = self.runtime.block_on(self.store().job(id))?;
-        let Some(Found { job, end }) = found else {
+        let Some(JobRecord { job, output: end }) = found else {
             return Broken::unless_same("whether a job is there", &false, &self.model.job(number).is_some());
         };
         self.check(&job)?;
         let Some((_, kept)) = self.model.job(number) else { return Ok(()) };
         let end = end.unwrap_or_default();
-        let got = (end.output, end.error, end.console.len());
+        let got = (end.result, end.error, end.console.len());
         let expected = (kept.output.map(cast::text), kept.error.map(cast::text), kept.console);
         Broken::unless_same("output, error and console", &got, &expected)
     }
@@ -55,7 +55,7 @@ impl World {
         let found = self.runtime.block_on(self.store().lookup(cast::cache_key(key)))?;
         let got = found.as_ref().map(|found| cast::submission_of(found.job.id));
         Broken::unless_same("the current job of a key", &got, &self.model.current(key))?;
-        let Some(Found { job, end }) = found else { return Ok(()) };
+        let Some(JobRecord { job, output: end }) = found else { return Ok(()) };
         Broken::unless_same("whether its end is told", &end.is_some(), &job.has_ended())?;
         self.check(&job)
     }
@@ -70,7 +70,7 @@ impl World {
         });
         let expected: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
         Broken::unless_same("the backlog", &got, &expected)?;
-        Broken::unless_same("what waits", &backlog.waiting, &self.model.waiting())?;
+        Broken::unless_same("what waits", &backlog.usage, &self.model.waiting())?;
         Broken::unless_same(
             "when the next job's time comes",
             &backlog.next_at.map(since_began),
@@ -97,7 +97,7 @@ impl World {
     /// The newest of them, and how many there are.
     fn compare_list(&self, status: Option<Status>) -> Result<(), Broken> {
         const SHOWN: usize = 20;
-        let wanted = Listed { status, limit: SHOWN };
+        let wanted = JobFilter { status, limit: SHOWN };
         let (jobs, total) = self.runtime.block_on(self.store().jobs(wanted, self.epoch()))?;
         let got: Vec<u32> = jobs.iter().map(|job| cast::submission_of(job.id)).collect();
         let mut expected: Vec<u32> = match status {

@@ -77,7 +77,7 @@ impl Drop for House {
 fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, pilotlight_store::Error> {
     let settings = pilotlight_store::Settings {
         policy: settings.policy(),
-        hooked: Arc::new(HashSet::new()),
+        webhook_types: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: settings.console_bytes },
         queue_limits: settings.queue_limits,
     };
