@@ -15,7 +15,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn look() -> io::Result<Self> {
+    pub(crate) fn detect() -> io::Result<Self> {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned();
         let loads = fs::read_to_string("/proc/loadavg")?;
         let load_average = loads.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(f64::NAN);

@@ -1,14 +1,12 @@
 //! Measures Pilotlight.
 //!
 //! Every figure is a ratio to a floor (the least that could do the same work) taken in the same execution, so that
-//! it means the same on every machine. `floor` is that of matches, `null` and `commits` are those of jobs; `load` drives
+//! it means the same on every machine. `floor` is that of matches, `null` and `bare_commits` are those of jobs; `load` drives
 //! them and the real server alike; `matching`, `jobs` and `runner` measure and judge. Nothing here is shipped.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to the person who started it")]
 
-mod child;
-mod commits;
-mod cores;
+mod bare_commits;
 mod floor;
 mod folder;
 mod jobs;
@@ -23,7 +21,9 @@ mod progress;
 mod report;
 mod runner;
 mod scan;
+mod separate_cores;
 mod series;
+mod server_process;
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// Who else is to read the figures, and what is made of them.
 #[derive(Debug, Args)]
-pub(crate) struct Reporting {
+pub(crate) struct ReportArgs {
     /// Write what was measured to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -18,9 +18,9 @@ pub(crate) struct Reporting {
     no_check: bool,
 }
 
-impl Reporting {
+impl ReportArgs {
     /// Prints the table, writes the record. Returns whether every goal was met, or need not be.
-    pub(crate) fn conclude(
+    pub(crate) fn print_and_check(
         &self,
         headline: impl Display,
         figures: &[Figure],
@@ -66,7 +66,7 @@ pub(crate) struct Figure {
 }
 
 /// A figure before it is judged.
-pub(crate) struct Reading {
+pub(crate) struct Measurement {
     pub(crate) name: String,
     pub(crate) unit: &'static str,
     pub(crate) value: f64,
@@ -74,7 +74,7 @@ pub(crate) struct Reading {
     pub(crate) ratio: Option<f64>,
 }
 
-impl Reading {
+impl Measurement {
     pub(crate) fn judge(self, goal: Option<Goal>) -> Figure {
         let verdict = goal.map_or(Verdict::NoGoal, |goal| goal.judge(self.value, self.ratio));
         let Self { name, unit, value, floor, ratio } = self;
@@ -184,8 +184,8 @@ fn thousands(digits: &str) -> String {
 mod tests {
     use super::*;
 
-    fn reading(value: f64, ratio: Option<f64>) -> Reading {
-        Reading { name: "answer p50, ack on".into(), unit: "us", value, floor: Some(50.0), ratio }
+    fn measurement(value: f64, ratio: Option<f64>) -> Measurement {
+        Measurement { name: "answer p50, ack on".into(), unit: "us", value, floor: Some(50.0), ratio }
     }
 
     #[test]
@@ -202,9 +202,9 @@ mod tests {
             (Goal::ValueAtMost(99.0), None, Verdict::Missed),
         ];
         for (goal, ratio, verdict) in table {
-            assert_eq!(reading(100.0, ratio).judge(Some(goal)).verdict, verdict, "{goal} of {ratio:?}");
+            assert_eq!(measurement(100.0, ratio).judge(Some(goal)).verdict, verdict, "{goal} of {ratio:?}");
         }
-        assert_eq!(reading(100.0, None).judge(None).verdict, Verdict::NoGoal);
+        assert_eq!(measurement(100.0, None).judge(None).verdict, Verdict::NoGoal);
     }
 
     #[test]
@@ -224,8 +224,10 @@ mod tests {
 
     #[test]
     fn a_table_lines_up() {
-        let figures =
-            [reading(123.4, Some(2.468)).judge(Some(Goal::RatioAtMost(2.5))), reading(7.0, None).judge(None)];
+        let figures = [
+            measurement(123.4, Some(2.468)).judge(Some(Goal::RatioAtMost(2.5))),
+            measurement(7.0, None).judge(None),
+        ];
         let expected = "                    measured  floor     ratio  goal\n\
                         answer p50, ack on       123   50.0 us   2.47  ratio <= 2.5  ok\n\
                         answer p50, ack on       7.0   50.0 us\n";

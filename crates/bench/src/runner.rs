@@ -10,19 +10,19 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use crate::child::Server;
 use crate::folder::Folder;
 use crate::load::connection::{Connection, Response, Route};
 use crate::machine::Machine;
 use crate::progress::Progress;
-use crate::report::{self, Figure, Goal, Reading, Reporting};
+use crate::report::{self, Figure, Goal, Measurement, ReportArgs};
+use crate::server_process::Server;
 
-const FRESH: &str = "import decimal, json, sys\nprint(json.dumps(json.load(sys.stdin)))\n";
+const ONE_SHOT_SCRIPT: &str = "import decimal, json, sys\nprint(json.dumps(json.load(sys.stdin)))\n";
 
-const KEPT: &str = "import decimal, json, sys\nfor line in sys.stdin:\n    print(json.dumps(json.loads(line)), flush=True)\n";
+const WARM_SCRIPT: &str = "import decimal, json, sys\nfor line in sys.stdin:\n    print(json.dumps(json.loads(line)), flush=True)\n";
 
 /// How much faster a kept process is to be, per job.
-const GOAL: f64 = 20.0;
+const MIN_SPEEDUP: f64 = 20.0;
 
 /// A runner that does not answer must not hold up the bench for ever.
 const STEP_AT_MOST: Duration = Duration::from_secs(120);
@@ -36,7 +36,7 @@ pub(crate) struct RunnerArgs {
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
-    reporting: Reporting,
+    reporting: ReportArgs,
 }
 
 /// What a program reads.
@@ -50,7 +50,7 @@ struct Record {
 }
 
 /// A runner, and jobs for it.
-struct Lane {
+struct RunnerSetup {
     job_type: &'static str,
     /// In one round.
     jobs: usize,
@@ -62,7 +62,7 @@ struct Lane {
 
 /// Measures and prints the table. Returns whether the goal was met, or need not be.
 pub(crate) async fn run(args: RunnerArgs) -> Result<bool> {
-    let machine = Machine::look()?;
+    let machine = Machine::detect()?;
     let product = args.server.canonicalize().with_context(|| args.server.display().to_string())?;
     let (python, scripts) = (python()?, Folder::create()?);
     // What a commit costs is the other bench's question.
@@ -71,31 +71,31 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<bool> {
     let settings = [("PILOTLIGHT_SERVER_PORT", "0"), ("PILOTLIGHT_SERVER_DATA_DIR", data_dir)];
     let server = Server::start(&product, &["serve"], &settings)?;
     let start = |job_type, jobs, script, keep| {
-        Lane::start(
+        RunnerSetup::start(
             &product,
             &server,
             Script { python: &python, folder: scripts.path(), text: script },
             (job_type, jobs, keep),
         )
     };
-    let mut fresh = start("fresh", 10, FRESH, None).await?;
-    let mut kept = start("kept", 100, KEPT, Some("--keep")).await?;
+    let mut one_shot = start("fresh", 10, ONE_SHOT_SCRIPT, None).await?;
+    let mut warm = start("kept", 100, WARM_SCRIPT, Some("--keep")).await?;
     let rounds = if args.quick { 3 } else { 9 };
     let progress = Progress::new(rounds);
     for round in 1..=rounds {
         progress.next(format!("round {round} of {rounds}"));
-        for lane in [&mut fresh, &mut kept] {
-            timeout(STEP_AT_MOST, lane.round()).await.context("took too long")??;
+        for setup in [&mut one_shot, &mut warm] {
+            timeout(STEP_AT_MOST, setup.round()).await.context("took too long")??;
         }
     }
-    let figures = figures(fresh.median_us(), kept.median_us());
+    let figures = figures(one_shot.median_us(), warm.median_us());
     let ok = report::all_met(&figures);
     let record = Record { bench: "runner", machine, quick: args.quick, ok, figures };
-    args.reporting.conclude(&record.machine, &record.figures, &record)
+    args.reporting.print_and_check(&record.machine, &record.figures, &record)
 }
 
-fn figures(fresh_us: f64, kept_us: f64) -> Vec<Figure> {
-    let reading = |name: &str, value, floor: Option<f64>| Reading {
+fn figures(one_shot_us: f64, warm_us: f64) -> Vec<Figure> {
+    let measurement = |name: &str, value, floor: Option<f64>| Measurement {
         name: name.to_owned(),
         unit: "us",
         value,
@@ -103,9 +103,9 @@ fn figures(fresh_us: f64, kept_us: f64) -> Vec<Figure> {
         ratio: floor.map(|floor| value / floor),
     };
     vec![
-        reading("a job by a kept process p50", kept_us, None).judge(None),
-        reading("a job by a fresh process p50, beside the kept one", fresh_us, Some(kept_us))
-            .judge(Some(Goal::RatioAtLeast(GOAL))),
+        measurement("a job by a kept process p50", warm_us, None).judge(None),
+        measurement("a job by a fresh process p50, beside the kept one", one_shot_us, Some(warm_us))
+            .judge(Some(Goal::RatioAtLeast(MIN_SPEEDUP))),
     ]
 }
 
@@ -116,7 +116,7 @@ struct Script<'a> {
     text: &'a str,
 }
 
-impl Lane {
+impl RunnerSetup {
     async fn start(
         product: &Path,
         server: &Server,
@@ -132,20 +132,20 @@ impl Lane {
         // Its first line names the service's address.
         let runner = Server::start(product, &arguments, &[])?;
         let caller = Connection::open(Route { source: None, server: server.address() }).await?;
-        let mut lane = Self { job_type, jobs, caller, submitted: 0, round_us: Vec::new(), _runner: runner };
-        lane.job().await?;
-        Ok(lane)
+        let mut setup = Self { job_type, jobs, caller, submitted: 0, round_us: Vec::new(), _runner: runner };
+        setup.job().await?;
+        Ok(setup)
     }
 
     /// The middle of some jobs, each from its submission to its result.
     async fn round(&mut self) -> Result<()> {
-        let mut took = Vec::new();
+        let mut durations_us = Vec::new();
         for _ in 0..self.jobs {
             let started = Instant::now();
             self.job().await?;
-            took.push(started.elapsed().as_secs_f64() * 1e6);
+            durations_us.push(started.elapsed().as_secs_f64() * 1e6);
         }
-        self.round_us.push(median(took));
+        self.round_us.push(median(durations_us));
         Ok(())
     }
 
@@ -174,10 +174,10 @@ fn median(mut samples: Vec<f64>) -> f64 {
 
 /// The interpreter itself: what stands in PATH may be a script that looks for it.
 fn python() -> Result<String> {
-    let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
-    let asked = asked.context("find python3")?;
-    ensure!(asked.status.success(), "python3 does not work");
-    Ok(String::from_utf8(asked.stdout)?.trim().to_owned())
+    let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
+    let output = output.context("find python3")?;
+    ensure!(output.status.success(), "python3 does not work");
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 #[cfg(test)]

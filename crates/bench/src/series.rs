@@ -37,7 +37,7 @@ impl Unit {
 }
 
 /// Everybody in the order of this round: there and back, so that nobody always follows the same neighbour.
-pub(crate) fn in_turn<C: Copy>(all: &[C], round: usize) -> Vec<C> {
+pub(crate) fn round_order<C: Copy>(all: &[C], round: usize) -> Vec<C> {
     let mut contenders = all.to_vec();
     if round % 2 == 1 {
         contenders.reverse();
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn rounds_go_there_and_back() {
-        assert_eq!([in_turn(&[1, 2, 3], 0), in_turn(&[1, 2, 3], 1)], [vec![1, 2, 3], vec![3, 2, 1]]);
+        assert_eq!([round_order(&[1, 2, 3], 0), round_order(&[1, 2, 3], 1)], [vec![1, 2, 3], vec![3, 2, 1]]);
     }
 
     #[test]

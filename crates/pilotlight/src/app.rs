@@ -16,7 +16,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{self, Ack, Config, OfferLog, OnOff, Order, Server, WarmStart};
+use crate::config::{
+    self, AckSetting, Config, OfferLogTarget, OnOff, PollOrder, ServerConfig, WarmStartConfig,
+};
 use crate::dispatch::dispatcher::{Dispatcher, Settings};
 use crate::http::auth::Auth;
 use crate::http::body_budget::BodyBudget;
@@ -243,24 +245,24 @@ fn route_groups(wanted: impl Fn(Part) -> bool) -> (RouteGroups, RouteGroups) {
     (clients, operators)
 }
 
-fn offer_log(to: &OfferLog) -> anyhow::Result<Option<offer_log::OfferLog>> {
+fn offer_log(to: &OfferLogTarget) -> anyhow::Result<Option<offer_log::OfferLog>> {
     Ok(match to {
-        OfferLog::None => None,
-        OfferLog::Stdout => Some(offer_log::OfferLog::stdout()),
-        OfferLog::File(path) => {
+        OfferLogTarget::None => None,
+        OfferLogTarget::Stdout => Some(offer_log::OfferLog::stdout()),
+        OfferLogTarget::File(path) => {
             let log = offer_log::OfferLog::file(path);
             Some(log.with_context(|| format!("failed to open {} (log.offers)", path.display()))?)
         }
     })
 }
 
-fn tls(server: &Server) -> anyhow::Result<Option<Arc<Tls>>> {
+fn tls(server: &ServerConfig) -> anyhow::Result<Option<Arc<Tls>>> {
     let (Some(certificate), Some(key)) = (&server.tls_cert, &server.tls_key) else { return Ok(None) };
     Ok(Some(Tls::read(certificate, key)?))
 }
 
 /// The main socket and the one for operators: handed over in this order, or opened.
-fn sockets(server: &Server) -> anyhow::Result<(BoundListener, Option<BoundListener>)> {
+fn sockets(server: &ServerConfig) -> anyhow::Result<(BoundListener, Option<BoundListener>)> {
     let reuse_port = match server.reuse_port {
         OnOff::On => ReusePort::On,
         OnOff::Off => ReusePort::Off,
@@ -281,26 +283,26 @@ fn sockets(server: &Server) -> anyhow::Result<(BoundListener, Option<BoundListen
     Ok((main, control))
 }
 
-async fn ack_mode(ack: Ack) -> anyhow::Result<AckMode> {
-    if ack == Ack::Off {
+async fn ack_mode(ack: AckSetting) -> anyhow::Result<AckMode> {
+    if ack == AckSetting::Off {
         return Ok(AckMode::Written);
     }
     if ack::kernel_reports_acks().await {
         return Ok(AckMode::Kernel);
     }
     let cannot = "this kernel does not tell of acknowledgements";
-    if ack == Ack::On {
+    if ack == AckSetting::On {
         anyhow::bail!("{cannot}, and warm_start.ack is on; set it to auto or off");
     }
     tracing::warn!("{cannot}: warm starts are unconfirmed");
     Ok(AckMode::Written)
 }
 
-fn settings(config: &WarmStart, ack_mode: AckMode, connections: usize) -> Settings {
+fn settings(config: &WarmStartConfig, ack_mode: AckMode, connections: usize) -> Settings {
     Settings {
         order: match config.order {
-            Order::Newest => pool::Order::Newest,
-            Order::Oldest => pool::Order::Oldest,
+            PollOrder::Newest => pool::Order::Newest,
+            PollOrder::Oldest => pool::Order::Oldest,
         },
         connection_timeout: config.connection_timeout,
         polls_at_most: connections - connections / NOT_FOR_POLLS,
@@ -309,11 +311,11 @@ fn settings(config: &WarmStart, ack_mode: AckMode, connections: usize) -> Settin
     }
 }
 
-const fn connect_timeouts(config: &WarmStart) -> ConnectTimeouts {
+const fn connect_timeouts(config: &WarmStartConfig) -> ConnectTimeouts {
     ConnectTimeouts { connection_timeout: config.connection_timeout, keepalive: config.keepalive }
 }
 
-const fn body_limits(config: &config::Jobs) -> BodyLimits {
+const fn body_limits(config: &config::JobsConfig) -> BodyLimits {
     let limits = &config.limits;
     BodyLimits {
         input: limits.input_bytes,

@@ -43,9 +43,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::load::run_counts::RunCounts;
     use crate::load::runner::{Fleet, FleetPlan, Origin};
     use crate::load::supervisor::{RunNumbers, Supervisor};
-    use crate::load::tally::Tally;
 
     #[tokio::test]
     async fn every_offered_run_reaches_a_runner_of_its_pool() -> Result<()> {
@@ -53,8 +53,8 @@ mod tests {
         let server = listener.local_addr()?;
         let mut floor = JoinSet::new();
         floor.spawn(accept(listener));
-        let (origin, rest) = (Origin::SeveralAddresses, Duration::ZERO);
-        let mut fleet = Fleet::park(FleetPlan { server, runners: 6, pools: 3, origin, rest }).await?;
+        let (origin, pause) = (Origin::SeveralAddresses, Duration::ZERO);
+        let mut fleet = Fleet::park(FleetPlan { server, runners: 6, pools: 3, origin, pause }).await?;
         let mut supervisor = Supervisor::connect(server, 3, RunNumbers::default()).await?;
         let mut offers = Vec::new();
         for index in 0..300 {
@@ -63,9 +63,12 @@ mod tests {
         let warm = offers.iter().filter(|offer| offer.warm).count();
         fleet.arrivals().wait_for(warm, Duration::from_secs(5)).await;
         fleet.check()?;
-        let tally = Tally::count(&offers, &fleet.arrivals().take());
-        assert!(tally.warm > 0);
-        assert_eq!(tally, Tally { warm: tally.warm, cold: tally.cold, ..Tally::default() });
+        let run_counts = RunCounts::count(&offers, &fleet.arrivals().take());
+        assert!(run_counts.warm > 0);
+        assert_eq!(
+            run_counts,
+            RunCounts { warm: run_counts.warm, cold: run_counts.cold, ..RunCounts::default() }
+        );
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
 
-use super::calls::{Calls, KNOWN, Leased, Numbers, TYPE};
+use super::calls::{CACHED_TYPE, Calls, LeasedJob, Numbers, TYPE};
 use crate::load::connection::{Connection, Response, Route};
 use crate::scan::{after, between};
 
@@ -31,60 +31,60 @@ impl Caller {
     /// One job from its submission to its end. Where many do this at once, each may end the job of another.
     pub(crate) async fn life_cycle(&mut self) -> Result<()> {
         self.submit().await?;
-        self.ask_for_next(TYPE).await?;
-        let leased = self.leased().await?;
-        self.start_and_complete(&leased).await
+        self.send_poll(TYPE).await?;
+        let leased_job = self.receive_job().await?;
+        self.start_and_complete(&leased_job).await
     }
 
     /// A job that nobody asked for before.
     pub(crate) async fn submit(&mut self) -> Result<()> {
         self.send_submission().await?;
-        self.submitted().await
+        self.receive_submission().await
     }
 
     pub(crate) async fn send_submission(&mut self) -> Result<()> {
         self.connection.send(self.calls.submit(TYPE, self.numbers.next())).await
     }
 
-    pub(crate) async fn submitted(&mut self) -> Result<()> {
+    pub(crate) async fn receive_submission(&mut self) -> Result<()> {
         expect(self.connection.receive().await?, 201, "a new submission").map(drop)
     }
 
-    pub(crate) async fn ask_for_next(&mut self, job_type: &str) -> Result<()> {
+    pub(crate) async fn send_poll(&mut self, job_type: &str) -> Result<()> {
         self.connection.send(self.calls.next(job_type, &self.runner)).await
     }
 
     /// The answer to that.
-    pub(crate) async fn leased(&mut self) -> Result<Leased> {
+    pub(crate) async fn receive_job(&mut self) -> Result<LeasedJob> {
         let answer = expect(self.connection.receive().await?, 200, "a runner's wait for a job")?;
         let job = text(answer, b"\"job_id\":\"").context("no job_id in the answer")?;
         let lease = after(answer, b"\"lease\":").and_then(number).context("no lease in the answer")?;
-        Ok(Leased { job, lease })
+        Ok(LeasedJob { job, lease })
     }
 
-    pub(crate) async fn start_and_complete(&mut self, leased: &Leased) -> Result<()> {
-        self.connection.send(self.calls.start(&self.runner, leased)).await?;
+    pub(crate) async fn start_and_complete(&mut self, leased_job: &LeasedJob) -> Result<()> {
+        self.connection.send(self.calls.start(&self.runner, leased_job)).await?;
         expect(self.connection.receive().await?, 200, "a start")?;
-        self.connection.send(self.calls.complete(&self.runner, leased)).await?;
+        self.connection.send(self.calls.complete(&self.runner, leased_job)).await?;
         expect(self.connection.receive().await?, 200, "a completion").map(drop)
     }
 
     /// Computes one of the jobs that will be asked for again.
-    pub(crate) async fn compute_known(&mut self, number: u64) -> Result<()> {
-        self.connection.send(self.calls.submit(KNOWN, number)).await?;
+    pub(crate) async fn compute_cached(&mut self, number: u64) -> Result<()> {
+        self.connection.send(self.calls.submit(CACHED_TYPE, number)).await?;
         let response = self.connection.receive().await?;
         if response.as_ref().is_some_and(|response| response.status == 200) {
             return Ok(());
         }
         expect(response, 201, "a new submission")?;
-        self.ask_for_next(KNOWN).await?;
-        let leased = self.leased().await?;
-        self.start_and_complete(&leased).await
+        self.send_poll(CACHED_TYPE).await?;
+        let leased_job = self.receive_job().await?;
+        self.start_and_complete(&leased_job).await
     }
 
     /// Asks for one of them; the answer must be there at once.
-    pub(crate) async fn ask_known(&mut self, number: u64) -> Result<()> {
-        self.connection.send(self.calls.submit(KNOWN, number)).await?;
+    pub(crate) async fn submit_cached(&mut self, number: u64) -> Result<()> {
+        self.connection.send(self.calls.submit(CACHED_TYPE, number)).await?;
         let answer = expect(self.connection.receive().await?, 200, "a known submission")?;
         after(answer, b"\"segments\":").map(drop).context("no result in the answer to a known submission")
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What the jobs of the bench are.
 pub(crate) const TYPE: &str = "bench";
 /// Jobs that are computed before, to be asked for again.
-pub(crate) const KNOWN: &str = "bench_known";
+pub(crate) const CACHED_TYPE: &str = "bench_known";
 
 /// About what a small job has for parameters; its number makes it a job of its own.
 pub(crate) const INPUT: &str = r#"{"number":100000000,"source":"s3://bucket-eu-1/recordings/2024/01/01/session-0017/part-003.wav","model":"small-v3","language":"en","sample_rate":16000,"channels":1,"beam":5,"temperature":0.2,"options":{"timestamps":true,"diarize":false,"chunk_seconds":30}}"#;
@@ -32,7 +32,7 @@ impl Numbers {
 
 /// A job that a runner has.
 #[derive(Debug, Clone)]
-pub(crate) struct Leased {
+pub(crate) struct LeasedJob {
     pub(crate) job: String,
     pub(crate) lease: u64,
 }
@@ -49,7 +49,7 @@ impl Calls {
     }
 
     pub(crate) fn register(&mut self) -> &[u8] {
-        let body = format!(r#"{{"name": "bench", "capabilities": ["{TYPE}", "{KNOWN}"]}}"#);
+        let body = format!(r#"{{"name": "bench", "capabilities": ["{TYPE}", "{CACHED_TYPE}"]}}"#);
         self.post("/api/runner/register", "", &body)
     }
 
@@ -66,13 +66,13 @@ impl Calls {
         &self.request
     }
 
-    pub(crate) fn start(&mut self, runner: &str, leased: &Leased) -> &[u8] {
-        let Leased { job, lease } = leased;
+    pub(crate) fn start(&mut self, runner: &str, leased_job: &LeasedJob) -> &[u8] {
+        let LeasedJob { job, lease } = leased_job;
         self.post(&format!("/api/runner/jobs/{job}/start"), runner, &format!(r#"{{"lease": {lease}}}"#))
     }
 
-    pub(crate) fn complete(&mut self, runner: &str, leased: &Leased) -> &[u8] {
-        let Leased { job, lease } = leased;
+    pub(crate) fn complete(&mut self, runner: &str, leased_job: &LeasedJob) -> &[u8] {
+        let LeasedJob { job, lease } = leased_job;
         let body = format!(r#"{{"output_data": {OUTPUT}, "console_output": "{CONSOLE}", "lease": {lease}}}"#);
         self.post(&format!("/api/runner/jobs/{job}/complete"), runner, &body)
     }

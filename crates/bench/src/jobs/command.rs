@@ -10,17 +10,19 @@ use tokio::time::timeout;
 
 use super::calls::Numbers;
 use super::contender::Contender;
-use super::goals::{self, ANSWER_CPU, COMMITS, CYCLE_CPU, KNOWN_ANSWERS, LIFE_CYCLES, ONE_COMMIT, TO_RUNNER};
-use super::lane::Lane;
+use super::goals::{
+    self, ANSWER_CPU, CACHED_ANSWERS, COMMITS, CYCLE_CPU, LIFE_CYCLES, ONE_COMMIT, SUBMIT_TO_RUNNER,
+};
 use super::one_at_a_time::{submit_to_runner_us, two_round_trips_us};
+use super::setup::JobsSetup;
 use super::stored;
 use super::throughput::{self, CALLERS, ThroughputPlan, Work};
-use crate::commits::Commits;
+use crate::bare_commits::BareCommits;
 use crate::folder::Folder;
 use crate::machine::Machine;
 use crate::progress::Progress;
-use crate::report::{self, Figure, Reporting};
-use crate::series::{Series, Unit, in_turn};
+use crate::report::{self, Figure, ReportArgs};
+use crate::series::{Series, Unit, round_order};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsArgs {
@@ -31,7 +33,7 @@ pub(crate) struct JobsArgs {
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
-    reporting: Reporting,
+    reporting: ReportArgs,
     /// How many jobs the full store holds [default: 1,000,000, or 20,000 with --quick].
     #[arg(long, value_name = "JOBS")]
     stored: Option<u64>,
@@ -96,11 +98,11 @@ struct Record {
 /// Measures, prints the table, writes the record. Returns whether every goal was met, or need not be.
 pub(crate) async fn run(args: JobsArgs) -> Result<bool> {
     let record = measure(&args).await?;
-    args.reporting.conclude(headline(&record), &record.figures, &record)
+    args.reporting.print_and_check(headline(&record), &record.figures, &record)
 }
 
 async fn measure(args: &JobsArgs) -> Result<Record> {
-    let machine = Machine::look()?;
+    let machine = Machine::detect()?;
     let plan = if args.quick { Plan::QUICK } else { Plan::FULL };
     let plan = Plan { stored: args.stored.unwrap_or(plan.stored), ..plan };
     // An absolute path: every server is started in a folder of its own.
@@ -116,8 +118,8 @@ async fn measure(args: &JobsArgs) -> Result<Record> {
 /// The lanes, the bare loop, and what was measured of them so far.
 struct Bench<'a> {
     plan: &'a Plan,
-    lanes: Vec<Lane>,
-    commits: Commits,
+    setups: Vec<JobsSetup>,
+    commits: BareCommits,
     numbers: Numbers,
     progress: Progress,
     series: [Series<Contender>; 7],
@@ -136,21 +138,22 @@ impl<'a> Bench<'a> {
             }
             folders.push((*contender, folder));
         }
-        let lanes = folders.into_iter();
-        let lanes = lanes.map(|(contender, folder)| Lane::start(contender, folder, product.as_deref()));
-        let lanes: Vec<_> = lanes.collect::<Result<_>>()?;
+        let setups = folders.into_iter();
+        let setups =
+            setups.map(|(contender, folder)| JobsSetup::start(contender, folder, product.as_deref()));
+        let setups: Vec<_> = setups.collect::<Result<_>>()?;
         let numbers = Numbers::default();
-        for lane in &lanes {
-            lane.compute_known(&numbers).await.with_context(|| lane.contender.name())?;
+        for setup in &setups {
+            setup.compute_cached(&numbers).await.with_context(|| setup.contender.name())?;
         }
-        Ok(Self { plan, lanes, commits: Commits::open()?, numbers, progress, series: empty_series() })
+        Ok(Self { plan, setups, commits: BareCommits::open()?, numbers, progress, series: empty_series() })
     }
 
     async fn measure(mut self) -> Result<Vec<Series<Contender>>> {
         for round in 0..self.plan.rounds {
             let commit_us = self.bare_commits(round).await?;
             self.throughput(round, Work::LifeCycles).await?;
-            self.throughput(round, Work::KnownAnswers).await?;
+            self.throughput(round, Work::CachedAnswers).await?;
             self.one_at_a_time(round, commit_us).await?;
         }
         Ok(self.series.into())
@@ -159,7 +162,7 @@ impl<'a> Bench<'a> {
     /// With all cores, which the loop and its callers share. Returns how long one commit takes.
     async fn bare_commits(&mut self, round: usize) -> Result<f64> {
         self.announce(round, "bare commits", Contender::Commits);
-        let one = self.commits.one_us(self.plan.commits).await?;
+        let one = self.commits.single_caller_us(self.plan.commits).await?;
         let all = self.commits.per_second(CALLERS, self.plan.commits).await?;
         self.add(ONE_COMMIT, Contender::Commits, one);
         self.add(COMMITS, Contender::Commits, all);
@@ -169,12 +172,12 @@ impl<'a> Bench<'a> {
     async fn throughput(&mut self, round: usize, work: Work) -> Result<()> {
         let (name, cpu) = match work {
             Work::LifeCycles => (LIFE_CYCLES, CYCLE_CPU),
-            Work::KnownAnswers => (KNOWN_ANSWERS, ANSWER_CPU),
+            Work::CachedAnswers => (CACHED_ANSWERS, ANSWER_CPU),
         };
-        for lane in self.in_turn(round) {
-            let contender = self.lanes[lane].contender;
+        for setup in self.round_order(round) {
+            let contender = self.setups[setup].contender;
             self.announce(round, name, contender);
-            let measured = throughput::round(&self.lanes[lane], work, self.plan.throughput, &self.numbers);
+            let measured = throughput::round(&self.setups[setup], work, self.plan.throughput, &self.numbers);
             let measured = timeout(STEP_AT_MOST, measured).await;
             let measured = measured.context("took too long")?.with_context(|| contender.name())?;
             self.add(name, contender, measured.per_second);
@@ -184,30 +187,30 @@ impl<'a> Bench<'a> {
     }
 
     async fn one_at_a_time(&mut self, round: usize, commit_us: f64) -> Result<()> {
-        for lane in self.in_turn(round) {
-            let lane = &self.lanes[lane];
-            let contender = lane.contender;
-            self.announce(round, TO_RUNNER, contender);
+        for setup in self.round_order(round) {
+            let setup = &self.setups[setup];
+            let contender = setup.contender;
+            self.announce(round, SUBMIT_TO_RUNNER, contender);
             let (jobs, numbers) = (self.plan.jobs, &self.numbers);
             let measured = async {
                 match contender {
                     Contender::Null | Contender::NullAgain | Contender::Commits => {
-                        Ok(2.0 * commit_us + two_round_trips_us(lane, jobs, numbers).await?)
+                        Ok(2.0 * commit_us + two_round_trips_us(setup, jobs, numbers).await?)
                     }
-                    Contender::Empty | Contender::Stored => submit_to_runner_us(lane, jobs, numbers).await,
+                    Contender::Empty | Contender::Stored => submit_to_runner_us(setup, jobs, numbers).await,
                 }
             };
             let measured = timeout(STEP_AT_MOST, measured).await;
             let measured = measured.context("took too long")?.with_context(|| contender.name())?;
-            self.add(TO_RUNNER, contender, measured);
+            self.add(SUBMIT_TO_RUNNER, contender, measured);
         }
         Ok(())
     }
 
     /// Places of the lanes in the order of this round.
-    fn in_turn(&self, round: usize) -> Vec<usize> {
-        let places: Vec<usize> = (0..self.lanes.len()).collect();
-        in_turn(&places, round)
+    fn round_order(&self, round: usize) -> Vec<usize> {
+        let places: Vec<usize> = (0..self.setups.len()).collect();
+        round_order(&places, round)
     }
 
     fn announce(&self, round: usize, what: &str, contender: Contender) {
@@ -225,9 +228,9 @@ fn empty_series() -> [Series<Contender>; 7] {
     [
         (LIFE_CYCLES, Unit::CyclesPerSecond),
         (CYCLE_CPU, Unit::Micros),
-        (KNOWN_ANSWERS, Unit::AnswersPerSecond),
+        (CACHED_ANSWERS, Unit::AnswersPerSecond),
         (ANSWER_CPU, Unit::Micros),
-        (TO_RUNNER, Unit::Micros),
+        (SUBMIT_TO_RUNNER, Unit::Micros),
         (ONE_COMMIT, Unit::Micros),
         (COMMITS, Unit::CommitsPerSecond),
     ]

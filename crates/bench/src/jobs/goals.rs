@@ -1,14 +1,14 @@
 //! What jobs have promised, figure by figure.
 
 use super::contender::Contender;
-use crate::report::{Figure, Goal, Reading};
+use crate::report::{Figure, Goal, Measurement};
 use crate::series::Series;
 
 pub(super) const LIFE_CYCLES: &str = "life cycles";
 pub(super) const CYCLE_CPU: &str = "server CPU per life cycle";
-pub(super) const KNOWN_ANSWERS: &str = "cached answers";
+pub(super) const CACHED_ANSWERS: &str = "cached answers";
 pub(super) const ANSWER_CPU: &str = "server CPU per cached answer";
-pub(super) const TO_RUNNER: &str = "submit to runner p50";
+pub(super) const SUBMIT_TO_RUNNER: &str = "submit to runner p50";
 pub(super) const ONE_COMMIT: &str = "one commit p50";
 pub(super) const COMMITS: &str = "commits of 64 callers";
 
@@ -28,14 +28,14 @@ pub(super) fn figures(series: &[Series<Contender>]) -> Vec<Figure> {
 fn against(floor: Contender, series: &Series<Contender>) -> impl Iterator<Item = Figure> {
     let measured = series.contenders().filter(move |contender| is_measure_of(floor, *contender));
     measured.filter_map(move |contender| {
-        let reading = Reading {
+        let measurement = Measurement {
             name: name(series.name, contender, floor),
             unit: series.unit.name(),
             value: series.median(contender)?,
             floor: series.median(floor),
             ratio: series.ratio(contender, floor),
         };
-        Some(reading.judge(goal(series.name, contender, floor)))
+        Some(measurement.judge(goal(series.name, contender, floor)))
     })
 }
 
@@ -59,11 +59,11 @@ fn name(series: &str, contender: Contender, floor: Contender) -> String {
 fn goal(series: &str, contender: Contender, floor: Contender) -> Option<Goal> {
     match (series, contender, floor) {
         (LIFE_CYCLES, Contender::Empty, _) => Some(Goal::RatioAtLeast(0.30)),
-        (KNOWN_ANSWERS, Contender::Empty, _) => Some(Goal::RatioAtLeast(0.5)),
-        (TO_RUNNER, Contender::Empty, _) => Some(Goal::RatioAtMost(4.0)),
-        (LIFE_CYCLES | KNOWN_ANSWERS, Contender::Stored, Contender::Empty) => Some(Goal::RatioAtLeast(0.8)),
-        (TO_RUNNER, Contender::Stored, Contender::Empty) => Some(Goal::RatioAtMost(1.2)),
-        (LIFE_CYCLES | KNOWN_ANSWERS, Contender::NullAgain, _) => Some(SAME),
+        (CACHED_ANSWERS, Contender::Empty, _) => Some(Goal::RatioAtLeast(0.5)),
+        (SUBMIT_TO_RUNNER, Contender::Empty, _) => Some(Goal::RatioAtMost(4.0)),
+        (LIFE_CYCLES | CACHED_ANSWERS, Contender::Stored, Contender::Empty) => Some(Goal::RatioAtLeast(0.8)),
+        (SUBMIT_TO_RUNNER, Contender::Stored, Contender::Empty) => Some(Goal::RatioAtMost(1.2)),
+        (LIFE_CYCLES | CACHED_ANSWERS, Contender::NullAgain, _) => Some(SAME),
         _ => None,
     }
 }
@@ -74,7 +74,7 @@ fn bare(series: &[Series<Contender>]) -> Vec<Figure> {
     let commits = median(COMMITS, Contender::Commits);
     let row = |name: &str, unit, value, floor: Option<f64>| {
         let ratio = floor.map(|floor| value / floor);
-        Reading { name: name.to_owned(), unit, value, floor, ratio }.judge(None)
+        Measurement { name: name.to_owned(), unit, value, floor, ratio }.judge(None)
     };
     let of_cycles = [Contender::Empty, Contender::Stored].into_iter().filter_map(|contender| {
         let value = median(LIFE_CYCLES, contender)? * COMMITS_PER_CYCLE;

@@ -10,8 +10,8 @@ pub(crate) mod calls;
 mod command;
 mod contender;
 mod goals;
-mod lane;
 mod one_at_a_time;
+mod setup;
 mod stored;
 mod throughput;
 

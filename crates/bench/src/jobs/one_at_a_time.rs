@@ -12,15 +12,15 @@ use tokio::time::sleep;
 
 use super::caller::Caller;
 use super::calls::{Numbers, TYPE};
-use super::lane::Lane;
+use super::setup::JobsSetup;
 use crate::series::quantile;
 
 /// A runner's poll is parked long before.
 const PARKED_AFTER: Duration = Duration::from_millis(2);
 
 /// The median wait of so many jobs, in microseconds.
-pub(super) async fn submit_to_runner_us(lane: &Lane, jobs: usize, numbers: &Numbers) -> Result<f64> {
-    let (mut caller, mut runner) = (connect(lane, numbers).await?, connect(lane, numbers).await?);
+pub(super) async fn submit_to_runner_us(setup: &JobsSetup, jobs: usize, numbers: &Numbers) -> Result<f64> {
+    let (mut caller, mut runner) = (connect(setup, numbers).await?, connect(setup, numbers).await?);
     let mut waits = Vec::with_capacity(jobs);
     for _ in 0..jobs {
         waits.push(submit_to_runner(&mut caller, &mut runner).await?);
@@ -29,22 +29,23 @@ pub(super) async fn submit_to_runner_us(lane: &Lane, jobs: usize, numbers: &Numb
 }
 
 async fn submit_to_runner(caller: &mut Caller, runner: &mut Caller) -> Result<Duration> {
-    runner.ask_for_next(TYPE).await?;
+    runner.send_poll(TYPE).await?;
     sleep(PARKED_AFTER).await;
     let submitted_at = Instant::now();
     caller.send_submission().await?;
-    let at_runner = async { runner.leased().await.map(|leased| (leased, submitted_at.elapsed())) };
-    let (answered, at_runner) = tokio::join!(caller.submitted(), at_runner);
+    let at_runner =
+        async { runner.receive_job().await.map(|leased_job| (leased_job, submitted_at.elapsed())) };
+    let (answered, at_runner) = tokio::join!(caller.receive_submission(), at_runner);
     answered?;
-    let (leased, wait) = at_runner?;
-    runner.start_and_complete(&leased).await?;
+    let (leased_job, wait) = at_runner?;
+    runner.start_and_complete(&leased_job).await?;
     Ok(wait)
 }
 
 /// Of a server that answers at once: the median round trip of a submission and that of a `next`, together, in
 /// microseconds.
-pub(super) async fn two_round_trips_us(lane: &Lane, jobs: usize, numbers: &Numbers) -> Result<f64> {
-    let mut caller = connect(lane, numbers).await?;
+pub(super) async fn two_round_trips_us(setup: &JobsSetup, jobs: usize, numbers: &Numbers) -> Result<f64> {
+    let mut caller = connect(setup, numbers).await?;
     let (mut submissions, mut nexts) = (Vec::with_capacity(jobs), Vec::with_capacity(jobs));
     for _ in 0..jobs {
         sleep(PARKED_AFTER).await;
@@ -53,15 +54,15 @@ pub(super) async fn two_round_trips_us(lane: &Lane, jobs: usize, numbers: &Numbe
         submissions.push(asked.elapsed());
         sleep(PARKED_AFTER).await;
         let asked = Instant::now();
-        caller.ask_for_next(TYPE).await?;
-        caller.leased().await?;
+        caller.send_poll(TYPE).await?;
+        caller.receive_job().await?;
         nexts.push(asked.elapsed());
     }
     Ok(median_us(submissions)? + median_us(nexts)?)
 }
 
-async fn connect(lane: &Lane, numbers: &Numbers) -> Result<Caller> {
-    Caller::connect(lane.address(), numbers.clone()).await
+async fn connect(setup: &JobsSetup, numbers: &Numbers) -> Result<Caller> {
+    Caller::connect(setup.address(), numbers.clone()).await
 }
 
 fn median_us(waits: Vec<Duration>) -> Result<f64> {

@@ -22,17 +22,17 @@ use pilotlight_store::{
 };
 use tokio::task::JoinSet;
 
-use super::calls::{CONSOLE, INPUT, KNOWN, OUTPUT};
+use super::calls::{CACHED_TYPE, CONSOLE, INPUT, OUTPUT};
 
 /// The product's own default, seen from where it is started.
 const STORE: &str = "pilotlight-data";
 /// Enough for every commit to be shared by many.
 const CALLERS: u64 = 256;
 /// One in so many waits for runners of another type than the bench's.
-const WAITING: u64 = 10;
-const NOBODY_DOES: &str = "bench_nobody";
+const ONE_IN_WAITING: u64 = 10;
+const UNSERVED_TYPE: &str = "bench_nobody";
 
-const OVER: Duration = Duration::from_secs(10 * 24 * 60 * 60);
+const HISTORY: Duration = Duration::from_secs(10 * 24 * 60 * 60);
 
 /// Makes a store with so many jobs in it.
 pub(super) async fn fill(folder: &Path, jobs: u64) -> Result<()> {
@@ -63,13 +63,13 @@ fn settings() -> Settings {
 
 async fn store_each(store: Arc<dyn Store>, caller: u64, jobs: u64) -> Result<()> {
     let mut rng = Rng::with_seed(caller);
-    let began = now()?.before(OVER);
+    let began = now()?.before(HISTORY);
     for number in (caller..jobs).step_by(usize::try_from(CALLERS)?) {
-        let at = began.after(OVER.mul_f64(share(number, jobs)));
-        if number % WAITING == 0 {
-            submit(&*store, &mut rng, NOBODY_DOES, at).await?;
+        let at = began.after(HISTORY.mul_f64(share(number, jobs)));
+        if number % ONE_IN_WAITING == 0 {
+            submit(&*store, &mut rng, UNSERVED_TYPE, at).await?;
         } else {
-            let job = submit(&*store, &mut rng, KNOWN, at).await?;
+            let job = submit(&*store, &mut rng, CACHED_TYPE, at).await?;
             complete(&*store, job, at).await?;
         }
     }
@@ -99,7 +99,7 @@ async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Timestamp)
 
 async fn complete(store: &dyn Store, job: JobId, at: Timestamp) -> Result<()> {
     let runner = RunnerId::parse("bench")?;
-    said(
+    ensure_accepted(
         store.apply_event(job, Event::Claim { runner: runner.clone() }, RunnerOutput::default(), at).await?,
     )?;
     let lease_claim = LeaseClaim { runner, lease: Some(LeaseId::new(1)) };
@@ -109,14 +109,14 @@ async fn complete(store: &dyn Store, job: JobId, at: Timestamp) -> Result<()> {
         result: Some(OUTPUT.to_owned()),
         error: None,
     };
-    said(store.apply_event(job, Event::Complete { lease_claim, result }, payload, at).await?)
+    ensure_accepted(store.apply_event(job, Event::Complete { lease_claim, result }, payload, at).await?)
 }
 
-fn said(said: EventOutcome) -> Result<()> {
-    match said {
+fn ensure_accepted(outcome: EventOutcome) -> Result<()> {
+    match outcome {
         EventOutcome::Applied(_) => Ok(()),
         EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob => {
-            bail!("a word was not taken: {said:?}")
+            bail!("a word was not taken: {outcome:?}")
         }
     }
 }

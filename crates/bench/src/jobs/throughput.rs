@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::caller::Caller;
 use super::calls::Numbers;
-use super::lane::{FIRST_KNOWN, KNOWN_JOBS, Lane};
+use super::setup::{CACHED_JOBS, FIRST_CACHED, JobsSetup};
 
 pub(super) const CALLERS: u64 = 64;
 
@@ -21,7 +21,7 @@ pub(super) const CALLERS: u64 = 64;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
     LifeCycles,
-    KnownAnswers,
+    CachedAnswers,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +37,17 @@ pub(super) struct Round {
     pub(super) cpu_us: f64,
 }
 
-pub(super) async fn round(lane: &Lane, work: Work, plan: ThroughputPlan, numbers: &Numbers) -> Result<Round> {
-    let callers = connect(lane, numbers).await?;
-    let cpu_before = lane.server.cpu_time()?;
+pub(super) async fn round(
+    setup: &JobsSetup,
+    work: Work,
+    plan: ThroughputPlan,
+    numbers: &Numbers,
+) -> Result<Round> {
+    let callers = connect(setup, numbers).await?;
+    let cpu_before = setup.server.cpu_time()?;
     let start = Instant::now() + plan.warm_up;
     let done = work_until(callers, work, start + plan.window).await?;
-    let cpu = lane.server.cpu_time()?.saturating_sub(cpu_before);
+    let cpu = setup.server.cpu_time()?.saturating_sub(cpu_before);
     let counted = start..start + plan.window;
     let in_window = done.iter().filter(|at| counted.contains(at)).count();
     Ok(Round {
@@ -51,10 +56,10 @@ pub(super) async fn round(lane: &Lane, work: Work, plan: ThroughputPlan, numbers
     })
 }
 
-async fn connect(lane: &Lane, numbers: &Numbers) -> Result<Vec<Caller>> {
+async fn connect(setup: &JobsSetup, numbers: &Numbers) -> Result<Vec<Caller>> {
     let mut callers = Vec::new();
     for _ in 0..CALLERS {
-        callers.push(Caller::connect(lane.address(), numbers.clone()).await?);
+        callers.push(Caller::connect(setup.address(), numbers.clone()).await?);
     }
     Ok(callers)
 }
@@ -82,7 +87,7 @@ async fn work_alone_until(
     loop {
         match work {
             Work::LifeCycles => caller.life_cycle().await?,
-            Work::KnownAnswers => caller.ask_known(FIRST_KNOWN + known % KNOWN_JOBS).await?,
+            Work::CachedAnswers => caller.submit_cached(FIRST_CACHED + known % CACHED_JOBS).await?,
         }
         known += CALLERS - 1;
         let now = Instant::now();

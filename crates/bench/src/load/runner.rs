@@ -12,10 +12,10 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Response, Route};
 use super::request;
-use super::tally::Arrival;
+use super::run_counts::Arrival;
 use crate::message::{Message, RunNumber};
 
-const COME_BACK_AFTER: Duration = Duration::from_millis(100);
+const RECONNECT_AFTER: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FleetPlan {
@@ -24,7 +24,7 @@ pub(crate) struct FleetPlan {
     pub(crate) pools: usize,
     pub(crate) origin: Origin,
     /// What a runner does between its run and its next poll: nothing at all, or nothing for a while.
-    pub(crate) rest: Duration,
+    pub(crate) pause: Duration,
 }
 
 /// Where a fleet connects from. One address has ports for some 28,000 connections to one server.
@@ -135,8 +135,8 @@ impl Runner {
     async fn work(mut self) -> Result<()> {
         loop {
             self.wait_for_run().await.with_context(|| format!("runner {}", self.index))?;
-            if !self.plan.rest.is_zero() {
-                sleep(self.plan.rest).await;
+            if !self.plan.pause.is_zero() {
+                sleep(self.plan.pause).await;
             }
             self.connection.send(&self.poll).await?;
         }
@@ -145,7 +145,7 @@ impl Runner {
     async fn wait_for_run(&mut self) -> Result<()> {
         loop {
             let Some(response) = self.connection.receive().await? else {
-                self.come_back().await?;
+                self.reconnect().await?;
                 continue;
             };
             let at = Instant::now();
@@ -156,9 +156,9 @@ impl Runner {
     }
 
     /// A poll closed without a byte is asked again after a while, as the real client does.
-    async fn come_back(&mut self) -> Result<()> {
+    async fn reconnect(&mut self) -> Result<()> {
         self.arrivals.closed_polls.fetch_add(1, Ordering::Relaxed);
-        sleep(COME_BACK_AFTER).await;
+        sleep(RECONNECT_AFTER).await;
         self.connection = Connection::open(self.plan.route(self.index)).await?;
         self.connection.send(&self.poll).await
     }

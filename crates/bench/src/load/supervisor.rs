@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::connection::{Connection, Response, Route};
 use super::request;
-use super::tally::Offer;
+use super::run_counts::Offer;
 use crate::message::{Message, RunNumber};
 
 /// Hands out run numbers, each once, to every supervisor of the process.

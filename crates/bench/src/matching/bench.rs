@@ -6,26 +6,26 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::contender::Contender;
-use crate::child::Server;
+use crate::load::run_counts::RunCounts;
 use crate::load::supervisor::RunNumbers;
-use crate::load::tally::Tally;
 use crate::progress::Progress;
+use crate::server_process::Server;
 
 pub(crate) struct Bench {
     server: Option<PathBuf>,
     progress: Progress,
     pub(crate) numbers: RunNumbers,
-    pub(crate) tallies: BTreeMap<Contender, Tally>,
+    pub(crate) run_counts_by_contender: BTreeMap<Contender, RunCounts>,
 }
 
 impl Bench {
     pub(crate) fn new(server: Option<PathBuf>, steps: usize) -> Self {
-        let (numbers, tallies) = (RunNumbers::default(), BTreeMap::new());
-        Self { server, progress: Progress::new(steps), numbers, tallies }
+        let (numbers, run_counts_by_contender) = (RunNumbers::default(), BTreeMap::new());
+        Self { server, progress: Progress::new(steps), numbers, run_counts_by_contender }
     }
 
-    pub(crate) fn in_turn(&self, round: usize) -> Vec<Contender> {
-        Contender::in_turn(self.server.as_deref(), round)
+    pub(crate) fn round_order(&self, round: usize) -> Vec<Contender> {
+        Contender::round_order(self.server.as_deref(), round)
     }
 
     pub(crate) fn start(&self, contender: Contender) -> Result<Server> {
@@ -38,8 +38,8 @@ impl Bench {
     }
 
     /// Adds to what became of the contender's runs.
-    pub(crate) fn count(&mut self, contender: Contender, tally: Tally) {
-        let sum = self.tallies.entry(contender).or_default();
-        *sum = sum.plus(tally);
+    pub(crate) fn count(&mut self, contender: Contender, run_counts: RunCounts) {
+        let sum = self.run_counts_by_contender.entry(contender).or_default();
+        *sum = sum.plus(run_counts);
     }
 }

@@ -14,10 +14,10 @@ use super::goals;
 use super::memory;
 use super::one_at_a_time::{self, LatencyPlan, Repoll};
 use super::throughput::{self, ThroughputPlan};
-use crate::load::tally::Tally;
+use crate::load::run_counts::RunCounts;
 use crate::machine::Machine;
 use crate::open_files;
-use crate::report::{self, Figure, Reporting};
+use crate::report::{self, Figure, ReportArgs};
 use crate::series::Series;
 
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub(crate) struct MatchArgs {
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
-    reporting: Reporting,
+    reporting: ReportArgs,
     /// Measure only this; can be given several times.
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
@@ -46,7 +46,7 @@ enum Part {
 struct Plan {
     throughput: ThroughputPlan,
     latency: LatencyPlan,
-    rested: LatencyPlan,
+    paused: LatencyPlan,
     polls: usize,
 }
 
@@ -58,7 +58,7 @@ impl Plan {
             window: Duration::from_secs(1),
         },
         latency: LatencyPlan { blocks: 10, offers: 500, repoll: Repoll::AtOnce },
-        rested: LatencyPlan { blocks: 3, offers: 96, repoll: Repoll::AfterRest },
+        paused: LatencyPlan { blocks: 3, offers: 96, repoll: Repoll::AfterRest },
         polls: 15_000,
     };
 
@@ -69,7 +69,7 @@ impl Plan {
             window: Duration::from_millis(700),
         },
         latency: LatencyPlan { blocks: 4, offers: 200, repoll: Repoll::AtOnce },
-        rested: LatencyPlan { blocks: 1, offers: 48, repoll: Repoll::AfterRest },
+        paused: LatencyPlan { blocks: 1, offers: 48, repoll: Repoll::AfterRest },
         polls: 3_000,
     };
 
@@ -77,7 +77,7 @@ impl Plan {
     fn steps(&self, parts: &[Part], contenders: usize) -> usize {
         let steps = parts.iter().map(|part| match part {
             Part::Throughput => self.throughput.rounds * contenders,
-            Part::Latency => (self.latency.blocks + self.rested.blocks + 2) * contenders,
+            Part::Latency => (self.latency.blocks + self.paused.blocks + 2) * contenders,
             Part::Memory => 2,
         });
         steps.sum()
@@ -95,18 +95,18 @@ struct Record {
     parked_polls: usize,
     ok: bool,
     figures: Vec<Figure>,
-    runs: BTreeMap<Contender, Tally>,
+    runs: BTreeMap<Contender, RunCounts>,
     series: Vec<Series<Contender>>,
 }
 
 /// Measures, prints the table, writes the record. Returns whether every goal was met, or need not be.
 pub(crate) async fn run(args: MatchArgs) -> Result<bool> {
     let record = measure(&args).await?;
-    args.reporting.conclude(headline(&record), &record.figures, &record)
+    args.reporting.print_and_check(headline(&record), &record.figures, &record)
 }
 
 async fn measure(args: &MatchArgs) -> Result<Record> {
-    let machine = Machine::look()?;
+    let machine = Machine::detect()?;
     let open_files = open_files::raise_limit().context("raise the limit of open files")?;
     let plan = if args.quick { Plan::QUICK } else { Plan::FULL };
     // An absolute path: every server is started in a folder of its own.
@@ -118,9 +118,9 @@ async fn measure(args: &MatchArgs) -> Result<Record> {
     let mut bench = Bench::new(server.clone(), steps);
     let polls = plan.polls.min(usize::try_from(open_files)?.saturating_sub(500));
     let series = measure_parts(&mut bench, &Plan { polls, ..plan }, parts).await?;
-    let figures = goals::figures(&series, &bench.tallies);
+    let figures = goals::figures(&series, &bench.run_counts_by_contender);
     let (ok, quick) = (report::all_met(&figures), args.quick);
-    let runs = bench.tallies.clone();
+    let runs = bench.run_counts_by_contender.clone();
     Ok(Record { bench: "match", server, quick, machine, parked_polls: polls, ok, figures, runs, series })
 }
 
@@ -131,7 +131,7 @@ async fn measure_parts(bench: &mut Bench, plan: &Plan, parts: &[Part]) -> Result
     }
     if parts.contains(&Part::Latency) {
         series.extend(one_at_a_time::measure(bench, plan.latency).await?);
-        series.extend(one_at_a_time::measure(bench, plan.rested).await?);
+        series.extend(one_at_a_time::measure(bench, plan.paused).await?);
     }
     if parts.contains(&Part::Memory) {
         series.push(memory::measure(bench, plan.polls).await?);

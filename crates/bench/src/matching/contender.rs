@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::child::Server;
-use crate::series::in_turn;
+use crate::series::round_order;
+use crate::server_process::Server;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,8 +28,8 @@ impl Contender {
     }
 
     /// The same, in the order of this round.
-    pub(crate) fn in_turn(server: Option<&Path>, round: usize) -> Vec<Self> {
-        in_turn(Self::all(server), round)
+    pub(crate) fn round_order(server: Option<&Path>, round: usize) -> Vec<Self> {
+        round_order(Self::all(server), round)
     }
 
     pub(crate) fn name(self) -> &'static str {

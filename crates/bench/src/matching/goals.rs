@@ -3,29 +3,38 @@
 use std::collections::BTreeMap;
 
 use super::contender::Contender;
-use crate::load::tally::Tally;
-use crate::report::{Figure, Goal, Reading};
+use crate::load::run_counts::RunCounts;
+use crate::report::{Figure, Goal, Measurement};
 use crate::series::Series;
 
 /// What two measurements of the floor may differ by before the bench itself is to be doubted.
 const SAME: Goal = Goal::RatioNearOne(0.05);
 
-pub(crate) fn figures(series: &[Series<Contender>], tallies: &BTreeMap<Contender, Tally>) -> Vec<Figure> {
+pub(crate) fn figures(
+    series: &[Series<Contender>],
+    run_counts_by_contender: &BTreeMap<Contender, RunCounts>,
+) -> Vec<Figure> {
     let measured = series.iter().flat_map(figures_of);
-    measured.chain(tallies.iter().flat_map(|(contender, tally)| counted(*contender, *tally))).collect()
+    measured
+        .chain(
+            run_counts_by_contender
+                .iter()
+                .flat_map(|(contender, run_counts)| counted(*contender, *run_counts)),
+        )
+        .collect()
 }
 
 fn figures_of(series: &Series<Contender>) -> impl Iterator<Item = Figure> {
     let others = series.contenders().filter(|contender| *contender != Contender::Floor);
     others.filter_map(|contender| {
-        let reading = Reading {
+        let measurement = Measurement {
             name: format!("{}, {}", series.name, contender.name()),
             unit: series.unit.name(),
             value: series.median(contender)?,
             floor: series.median(Contender::Floor),
             ratio: series.ratio(contender, Contender::Floor),
         };
-        Some(reading.judge(goal(series.name, contender)))
+        Some(measurement.judge(goal(series.name, contender)))
     })
 }
 
@@ -41,18 +50,24 @@ fn goal(series: &str, contender: Contender) -> Option<Goal> {
     }
 }
 
-fn counted(contender: Contender, tally: Tally) -> Vec<Figure> {
+fn counted(contender: Contender, run_counts: RunCounts) -> Vec<Figure> {
     let rows = [
-        ("runs matched", tally.warm, None),
-        ("runs lost", tally.lost, Some(Goal::ValueAtMost(0.0))),
-        ("runs at two runners", tally.repeated, None),
-        ("runs answered false at a runner", tally.unannounced, None),
+        ("runs matched", run_counts.warm, None),
+        ("runs lost", run_counts.lost, Some(Goal::ValueAtMost(0.0))),
+        ("runs at two runners", run_counts.repeated, None),
+        ("runs answered false at a runner", run_counts.unannounced, None),
     ];
     let worth_a_line = rows.into_iter().enumerate().filter(|(index, row)| *index < 2 || row.1 > 0);
     worth_a_line.map(|(_, (name, count, goal))| count_reading(name, contender, count).judge(goal)).collect()
 }
 
-fn count_reading(name: &str, contender: Contender, count: usize) -> Reading {
+fn count_reading(name: &str, contender: Contender, count: usize) -> Measurement {
     let value = f64::from(u32::try_from(count).expect("fewer than four billion runs"));
-    Reading { name: format!("{name}, {}", contender.name()), unit: "runs", value, floor: None, ratio: None }
+    Measurement {
+        name: format!("{name}, {}", contender.name()),
+        unit: "runs",
+        value,
+        floor: None,
+        ratio: None,
+    }
 }

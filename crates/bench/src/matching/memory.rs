@@ -7,11 +7,11 @@ use tokio::time::sleep;
 
 use super::bench::Bench;
 use super::contender::Contender;
-use crate::child::Server;
+use crate::load::run_counts::RunCounts;
 use crate::load::runner::{Fleet, FleetPlan, Origin};
 use crate::load::supervisor::Supervisor;
-use crate::load::tally::Tally;
 use crate::series::{Series, Unit};
+use crate::server_process::Server;
 
 const POOLS: usize = 10;
 /// Code pages and caches that a first use brings in are not the price of a poll.
@@ -21,13 +21,13 @@ const WARM_UP_OFFERS: usize = 1_000;
 const CLOSING_OFFERS: usize = 100;
 
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-const LOOKS_ALIKE: usize = 4;
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(200);
+const EQUAL_SAMPLES: usize = 4;
 const ARRIVALS_WITHIN: Duration = Duration::from_secs(2);
 
 pub(crate) async fn measure(bench: &mut Bench, polls: usize) -> Result<Series<Contender>> {
     let mut series = Series::new("memory per parked poll", Unit::Kib);
-    for contender in bench.in_turn(0) {
+    for contender in bench.round_order(0) {
         // A poll costs the same with and without the acknowledgement.
         if contender != Contender::AckOff {
             bench.announce(format!("memory of {polls} parked polls: {}", contender.name()));
@@ -48,19 +48,23 @@ async fn kib_per_poll(bench: &mut Bench, contender: Contender, polls: usize) -> 
     let after = settled_kib(&server).await?;
     let closed = fleet.arrivals().closed_polls();
     ensure!(closed == 0, "the server closed {closed} of {polls} polls while they were counted");
-    let tally = offer(bench, &server, &fleet, CLOSING_OFFERS).await?;
-    ensure!(tally.cold == 0, "{} of {CLOSING_OFFERS} offers found no poll among {polls}", tally.cold);
+    let run_counts = offer(bench, &server, &fleet, CLOSING_OFFERS).await?;
+    ensure!(
+        run_counts.cold == 0,
+        "{} of {CLOSING_OFFERS} offers found no poll among {polls}",
+        run_counts.cold
+    );
     fleet.check()?;
-    bench.count(contender, tally);
+    bench.count(contender, run_counts);
     Ok(kib(after.saturating_sub(before)) / kib(u64::try_from(polls)?))
 }
 
 async fn park(server: &Server, runners: usize) -> Result<Fleet> {
-    let (server, rest) = (server.address(), Duration::ZERO);
-    Fleet::park(FleetPlan { server, runners, pools: POOLS, origin: Origin::SeveralAddresses, rest }).await
+    let (server, pause) = (server.address(), Duration::ZERO);
+    Fleet::park(FleetPlan { server, runners, pools: POOLS, origin: Origin::SeveralAddresses, pause }).await
 }
 
-async fn offer(bench: &Bench, server: &Server, fleet: &Fleet, count: usize) -> Result<Tally> {
+async fn offer(bench: &Bench, server: &Server, fleet: &Fleet, count: usize) -> Result<RunCounts> {
     let mut supervisor = Supervisor::connect(server.address(), POOLS, bench.numbers.clone()).await?;
     let mut offers = Vec::with_capacity(count);
     for index in 0..count {
@@ -68,18 +72,18 @@ async fn offer(bench: &Bench, server: &Server, fleet: &Fleet, count: usize) -> R
     }
     let warm = offers.iter().filter(|offer| offer.warm).count();
     fleet.arrivals().wait_for(warm, ARRIVALS_WITHIN).await;
-    Ok(Tally::count(&offers, &fleet.arrivals().take()))
+    Ok(RunCounts::count(&offers, &fleet.arrivals().take()))
 }
 
 /// Resident memory once it has stopped changing, or after the longest wait.
 async fn settled_kib(server: &Server) -> Result<u64> {
     let end = Instant::now() + SETTLED_WITHIN;
     let mut last = server.resident_kib()?;
-    let mut alike = 0;
-    while alike < LOOKS_ALIKE && Instant::now() < end {
-        sleep(LOOK_EVERY).await;
+    let mut equal_samples = 0;
+    while equal_samples < EQUAL_SAMPLES && Instant::now() < end {
+        sleep(SAMPLE_INTERVAL).await;
         let now = server.resident_kib()?;
-        alike = if now == last { alike + 1 } else { 0 };
+        equal_samples = if now == last { equal_samples + 1 } else { 0 };
         last = now;
     }
     Ok(last)

@@ -12,12 +12,12 @@ use tokio::time::sleep;
 
 use super::bench::Bench;
 use super::contender::Contender;
-use crate::child::Server;
-use crate::cores::KeptApart;
+use crate::load::run_counts::{Arrival, Offer, RunCounts};
 use crate::load::runner::{Fleet, FleetPlan, Origin};
 use crate::load::supervisor::Supervisor;
-use crate::load::tally::{Arrival, Offer, Tally};
+use crate::separate_cores::SeparateCores;
 use crate::series::{Series, Unit, quantile};
+use crate::server_process::Server;
 
 /// How runners come back, and so how many there must be.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub(crate) struct LatencyPlan {
 }
 
 const RUNNERS: usize = 16;
-const REST: Duration = Duration::from_millis(60);
+const PAUSE_BETWEEN_POLLS: Duration = Duration::from_millis(60);
 /// A server whose answers are held back must not hold up the bench.
 const BLOCK_AT_MOST: Duration = Duration::from_secs(5);
 const ARRIVAL_AT_MOST: Duration = Duration::from_secs(1);
@@ -47,14 +47,14 @@ const SERVER_AT_REST_AFTER: Duration = Duration::from_micros(100);
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(crate) async fn measure(bench: &mut Bench, plan: LatencyPlan) -> Result<[Series<Contender>; 4]> {
-    let (mut lanes, _apart) = KeptApart::from(start_lanes(bench, plan.repoll)).await?;
+    let (mut setups, _apart) = SeparateCores::from(start_setups(bench, plan.repoll)).await?;
     let mut series = plan.repoll.series_names().map(|name| Series::new(name, Unit::Micros));
     // The first block of all warms up.
     for block in 0..=plan.blocks {
-        for contender in bench.in_turn(block) {
-            let lane = lanes
+        for contender in bench.round_order(block) {
+            let setup = setups
                 .iter_mut()
-                .find(|lane| lane.contender == contender)
+                .find(|setup| setup.contender == contender)
                 .expect("every contender has a lane");
             bench.announce(format!(
                 "{}, block {block} of {}: {}",
@@ -62,8 +62,8 @@ pub(crate) async fn measure(bench: &mut Bench, plan: LatencyPlan) -> Result<[Ser
                 plan.blocks,
                 contender.name()
             ));
-            let measured = lane.block(plan.offers).await?;
-            bench.count(contender, measured.tally());
+            let measured = setup.block(plan.offers).await?;
+            bench.count(contender, measured.run_counts());
             if block > 0 {
                 measured.add_to(&mut series, contender)?;
             }
@@ -100,16 +100,16 @@ impl Repoll {
         }
     }
 
-    fn rest(self) -> Duration {
+    fn pause(self) -> Duration {
         match self {
             Self::AtOnce => Duration::ZERO,
-            Self::AfterRest => REST,
+            Self::AfterRest => PAUSE_BETWEEN_POLLS,
         }
     }
 }
 
 /// One contender's server with its runners and its supervisor.
-struct Lane {
+struct MatchSetup {
     contender: Contender,
     supervisor: Supervisor,
     fleet: Fleet,
@@ -118,15 +118,15 @@ struct Lane {
     _server: Server,
 }
 
-async fn start_lanes(bench: &Bench, repoll: Repoll) -> Result<Vec<Lane>> {
-    let mut lanes = Vec::new();
-    for contender in bench.in_turn(0) {
-        lanes.push(Lane::start(bench, contender, repoll).await?);
+async fn start_setups(bench: &Bench, repoll: Repoll) -> Result<Vec<MatchSetup>> {
+    let mut setups = Vec::new();
+    for contender in bench.round_order(0) {
+        setups.push(MatchSetup::start(bench, contender, repoll).await?);
     }
-    Ok(lanes)
+    Ok(setups)
 }
 
-impl Lane {
+impl MatchSetup {
     async fn start(bench: &Bench, contender: Contender, repoll: Repoll) -> Result<Self> {
         let server = bench.start(contender)?;
         let (address, pools) = (server.address(), repoll.pools());
@@ -135,7 +135,7 @@ impl Lane {
             runners: RUNNERS,
             pools,
             origin: Origin::OneAddress,
-            rest: repoll.rest(),
+            pause: repoll.pause(),
         };
         let fleet = Fleet::park(plan).await?;
         let supervisor = Supervisor::connect(address, pools, bench.numbers.clone()).await?;
@@ -177,8 +177,8 @@ struct Block {
 }
 
 impl Block {
-    fn tally(&self) -> Tally {
-        Tally::count(&self.offers, &self.arrivals)
+    fn run_counts(&self) -> RunCounts {
+        RunCounts::count(&self.offers, &self.arrivals)
     }
 
     fn add_to(&self, series: &mut [Series<Contender>; 4], contender: Contender) -> Result<()> {

@@ -13,13 +13,13 @@ use tokio::task::JoinSet;
 
 use super::bench::Bench;
 use super::contender::Contender;
-use crate::child::Server;
-use crate::cores::KeptApart;
-use crate::load::awake::Awake;
+use crate::load::busy_loop::BusyLoop;
+use crate::load::run_counts::{Arrival, Offer, RunCounts};
 use crate::load::runner::{Fleet, FleetPlan, Origin};
 use crate::load::supervisor::{RunNumbers, Supervisor};
-use crate::load::tally::{Arrival, Offer, Tally};
+use crate::separate_cores::SeparateCores;
 use crate::series::{Series, Unit};
+use crate::server_process::Server;
 
 const RUNNERS: usize = 1_000;
 const POOLS: usize = 10;
@@ -38,16 +38,16 @@ pub(crate) async fn measure(bench: &mut Bench, plan: ThroughputPlan) -> Result<[
     let mut throughput = Series::new("throughput", Unit::MatchesPerSecond);
     let mut cpu = Series::new("server CPU per match", Unit::Micros);
     for round in 0..plan.rounds {
-        for contender in bench.in_turn(round) {
+        for contender in bench.round_order(round) {
             bench.announce(format!(
                 "throughput, round {} of {}: {}",
                 round + 1,
                 plan.rounds,
                 contender.name()
             ));
-            let (server, _apart) = KeptApart::from(async { bench.start(contender) }).await?;
+            let (server, _apart) = SeparateCores::from(async { bench.start(contender) }).await?;
             let load = run_load(&server, plan, &bench.numbers).await?;
-            bench.count(contender, Tally::count(&load.offers, &load.arrivals));
+            bench.count(contender, RunCounts::count(&load.offers, &load.arrivals));
             throughput.add(contender, load.matches_per_second(plan.window));
             cpu.add(contender, load.cpu_us_per_offer());
         }
@@ -80,7 +80,7 @@ fn number(count: usize) -> f64 {
 }
 
 async fn run_load(server: &Server, plan: ThroughputPlan, numbers: &RunNumbers) -> Result<Load> {
-    let _awake = Awake::new();
+    let _awake = BusyLoop::new();
     let mut fleet = park(server.address()).await?;
     let cpu_before = server.cpu_time()?;
     let start = Instant::now() + plan.warm_up;
@@ -98,7 +98,7 @@ async fn park(server: SocketAddr) -> Result<Fleet> {
         runners: RUNNERS,
         pools: POOLS,
         origin: Origin::OneAddress,
-        rest: Duration::ZERO,
+        pause: Duration::ZERO,
     })
     .await
 }

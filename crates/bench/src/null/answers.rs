@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use memchr::memmem;
 
-use crate::jobs::calls::{CONSOLE, INPUT, KNOWN, OUTPUT};
+use crate::jobs::calls::{CACHED_TYPE, CONSOLE, INPUT, OUTPUT};
 
 /// A status and a body.
 type Answer = (u16, Bytes);
@@ -12,9 +12,9 @@ type Answer = (u16, Bytes);
 pub(super) struct Answers {
     registered: Answer,
     new: Answer,
-    known: Answer,
+    cached: Answer,
     next: Answer,
-    heard: Answer,
+    accepted: Answer,
     other: Answer,
 }
 
@@ -24,7 +24,7 @@ impl Answers {
     pub(super) fn new() -> Self {
         let registered = format!(r#"{{"runner_id":"{ID}","message":"the runner is registered"}}"#);
         let new = format!(r#"{{"job_id":"{ID}","status":"pending","message":"the job is queued"}}"#);
-        let known = format!(
+        let cached = format!(
             r#"{{"job_id":"{ID}","status":"completed","message":"the job is known","result":{{"output_data":{OUTPUT},"console_output":"{CONSOLE}"}}}}"#
         );
         let next = format!(
@@ -33,20 +33,20 @@ impl Answers {
         Self {
             registered: (201, registered.into()),
             new: (201, new.into()),
-            known: (200, known.into()),
+            cached: (200, cached.into()),
             next: (200, next.into()),
-            heard: (200, r#"{"success":true,"message":"the runner's word was taken"}"#.into()),
+            accepted: (200, r#"{"success":true,"message":"the runner's word was taken"}"#.into()),
             other: (404, r#"{"error":"there is nothing at this path"}"#.into()),
         }
     }
 
     pub(super) fn to(&self, path: &str, body: &[u8]) -> Answer {
         match path {
-            "/api/jobs/submit" if memmem::find(body, KNOWN.as_bytes()).is_some() => &self.known,
+            "/api/jobs/submit" if memmem::find(body, CACHED_TYPE.as_bytes()).is_some() => &self.cached,
             "/api/jobs/submit" => &self.new,
             "/api/runner/register" => &self.registered,
             "/api/runner/jobs/next" => &self.next,
-            path if path.ends_with("/start") || path.ends_with("/complete") => &self.heard,
+            path if path.ends_with("/start") || path.ends_with("/complete") => &self.accepted,
             _ => &self.other,
         }
         .clone()

@@ -73,6 +73,6 @@ mod tests {
         null.spawn(accept(listener));
         let mut caller = Caller::connect(server, Numbers::default()).await?;
         caller.life_cycle().await?;
-        caller.ask_known(7).await
+        caller.submit_cached(7).await
     }
 }

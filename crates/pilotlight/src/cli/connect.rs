@@ -13,7 +13,7 @@ use super::command::Failure;
 use super::exit_code::Code;
 use crate::app;
 use crate::client::{ApiKey, Client};
-use crate::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, secret_in};
+use crate::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, read_secret};
 
 /// Where a service listens when nobody says otherwise.
 const DEFAULT_URL: &str = "http://localhost:8080";
@@ -66,7 +66,7 @@ impl ConnectOptions {
         let text = match (variable_key, file) {
             (Some(variable_key), _) => variable_key,
             (None, Some(file)) => {
-                let read = secret_in(&file).map_err(anyhow::Error::msg);
+                let read = read_secret(&file).map_err(anyhow::Error::msg);
                 read.with_context(|| format!("failed to read the key from {}", file.display()))?
             }
             (None, None) => return Ok(None),

@@ -12,7 +12,7 @@ use super::exit_code::Code;
 use super::output;
 use crate::app::{self, App, Part};
 use crate::client::Client;
-use crate::config::{Config, Server};
+use crate::config::{Config, ServerConfig};
 use crate::demo::{jobs, warm_start};
 use crate::shutdown::Signals;
 
@@ -23,7 +23,7 @@ Each scene starts the service on a free port of this machine, plays over real so
 nothing behind. Jobs are executed by `pilotlight runner` in a process of its own, with Python where there is Python and with \
 a shell elsewhere. Runners and supervisors of warm starts are simulated.";
 
-/// What is played, and how it is told.
+/// What is demo_report, and how it is told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The scene; both when missing.
@@ -45,7 +45,7 @@ enum Scene {
     WarmStart,
 }
 
-/// What came of the scenes that were played.
+/// What came of the scenes that were demo_report.
 #[derive(Debug, Default, Serialize)]
 struct DemoReport {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,11 +56,11 @@ struct DemoReport {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let is_selected = |scene| args.scene.is_none_or(|only| only == scene);
-    let mut played = DemoReport::default();
+    let mut demo_report = DemoReport::default();
     if is_selected(Scene::Jobs) {
         print_intro(args, "A runner and a hundred callers; the job is to find a prime.\n");
         let report = print_report(args, run_jobs_scene()?)?;
-        played.jobs = Some(report);
+        demo_report.jobs = Some(report);
     }
     if is_selected(Scene::WarmStart) {
         let runs = args.runs;
@@ -69,12 +69,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             &format!("Runners of three deployments wait, four supervisors offer {runs} runs.\n"),
         );
         let report = print_report(args, run_warm_start_scene(runs)?)?;
-        played.warm_start = Some(report);
+        demo_report.warm_start = Some(report);
     }
     if args.json {
-        output::json(&played)?;
+        output::json(&demo_report)?;
     }
-    Ok(check(&played)?)
+    Ok(check(&demo_report)?)
 }
 
 fn print_intro(args: &Args, text: &str) {
@@ -92,48 +92,48 @@ fn print_report<T: ToString>(args: &Args, report: T) -> Result<T, Failure> {
 
 fn run_jobs_scene() -> Result<jobs::report::Report, Failure> {
     let folder =
-        jobs::Folder::new().context("failed to make a folder for temporary files (TMPDIR says where)")?;
-    let server = Server { data_dir: folder.path().join("store"), ..server() };
+        jobs::TempFolder::new().context("failed to make a folder for temporary files (TMPDIR says where)")?;
+    let server = ServerConfig { data_dir: folder.path().join("store"), ..server() };
     let config = Config { server, ..Config::default() };
     Runtime::new()?.block_on(with_service(&config, Part::Jobs, async |service| {
         let url = format!("http://{service}").parse().context("failed to write an address")?;
         let client = Client::new(app::web()?, url, None)?;
-        let stage = jobs::scene::Stage { client: &client, folder: folder.path() };
-        jobs::scene::play(&stage).await.context("failed to play the scene of jobs")
+        let context = jobs::scene::SceneContext { client: &client, folder: folder.path() };
+        jobs::scene::run(&context).await.context("failed to play the scene of jobs")
     }))
 }
 
 fn run_warm_start_scene(runs: u32) -> Result<warm_start::report::Report, Failure> {
     let config = Config { server: server(), ..Config::default() };
     Runtime::new()?.block_on(with_service(&config, Part::WarmStart, async |service| {
-        warm_start::scene::play(service, runs).await.context("failed to play the scene of warm starts")
+        warm_start::scene::run(service, runs).await.context("failed to play the scene of warm starts")
     }))
 }
 
-fn server() -> Server {
-    Server { host: Ipv4Addr::LOCALHOST.into(), port: 0, ..Server::default() }
+fn server() -> ServerConfig {
+    ServerConfig { host: Ipv4Addr::LOCALHOST.into(), port: 0, ..ServerConfig::default() }
 }
 
 /// Ctrl-C ends a scene as its own end does.
 async fn with_service<T>(
     config: &Config,
     part: Part,
-    play: impl AsyncFnOnce(SocketAddr) -> anyhow::Result<T>,
+    scene: impl AsyncFnOnce(SocketAddr) -> anyhow::Result<T>,
 ) -> Result<T, Failure> {
     let mut signals = Signals::listen()?;
     let app = App::start(config, Some(&[part, Part::Dashboard])).await?;
-    let played = tokio::select! {
-        played = play(app.address()) => played.map_err(Failure::from),
+    let demo_report = tokio::select! {
+        demo_report = scene(app.address()) => demo_report.map_err(Failure::from),
         () = signals.next() => Err(Failure::Reported(Code::Interrupted)),
     };
     app.stop().await;
-    played
+    demo_report
 }
 
-fn check(played: &DemoReport) -> anyhow::Result<()> {
-    let violations = played.jobs.as_ref().map(jobs::report::Report::broken).unwrap_or_default();
+fn check(demo_report: &DemoReport) -> anyhow::Result<()> {
+    let violations = demo_report.jobs.as_ref().map(jobs::report::Report::violations).unwrap_or_default();
     ensure!(violations.is_empty(), "{}", violations.join("; "));
-    let lost = played.warm_start.as_ref().map_or(0, |report| report.lost + report.twice);
+    let lost = demo_report.warm_start.as_ref().map_or(0, |report| report.lost + report.twice);
     ensure!(lost == 0, "{lost} runs were lost or received twice");
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::command::{ConfigArgs, Failure};
 use super::config;
 use super::exit_code::Code;
 use super::output;
-use crate::config::Server;
+use crate::config::ServerConfig;
 use crate::net::insecure_tls;
 
 /// All of it: finding the name's address, connecting, and the answer.
@@ -67,7 +67,7 @@ pub(super) fn run(config_args: &ConfigArgs, url: Option<HealthUrl>, json: bool) 
 }
 
 /// Every interface includes loopback, and from there the service is always asked.
-fn listen_url(server: &Server) -> Result<HealthUrl, Failure> {
+fn listen_url(server: &ServerConfig) -> Result<HealthUrl, Failure> {
     if server.port == 0 {
         let why = "failed to know the port: server.port is 0 (any free one); name it with --url";
         return Err(Failure::report(Code::Usage, why));
@@ -228,10 +228,10 @@ mod tests {
             ("127.0.0.1", "http://127.0.0.1:8080"),
             ("10.1.2.3", "http://10.1.2.3:8080"),
         ] {
-            let server = Server { host: host.parse().unwrap(), port: 8080, ..Server::default() };
+            let server = ServerConfig { host: host.parse().unwrap(), port: 8080, ..ServerConfig::default() };
             assert_eq!(listen_url(&server).ok().map(|url| url.to_string()).as_deref(), Some(fetched));
         }
-        assert!(listen_url(&Server { port: 0, ..Server::default() }).is_err(), "any free port");
+        assert!(listen_url(&ServerConfig { port: 0, ..ServerConfig::default() }).is_err(), "any free port");
     }
 
     #[test]

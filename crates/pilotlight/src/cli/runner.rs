@@ -18,7 +18,7 @@ use super::connect::ConnectOptions;
 use super::exit_code::Code;
 use super::output;
 use crate::client::Client;
-use crate::config::{Log, duration, size};
+use crate::config::{LogConfig, parse_duration, parse_size};
 use crate::runner::{JobCommand, ProcessMode, Runner, Settings};
 use crate::shutdown::Signals;
 use crate::telemetry::logs;
@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let client = args.connect.client()?;
     let settings =
         args.settings().map_err(|error| Failure::report(Code::Usage, format_args!("{error:#}")))?;
-    logs::start(&Log::default());
+    logs::start(&LogConfig::default());
     let runtime = Runtime::new()?;
     let ended = runtime.block_on(work(settings, client, args.grace));
     // What still runs is killed by its guard once we are gone.
@@ -194,11 +194,11 @@ fn job_command(text: &str) -> Result<JobCommand, String> {
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    duration(text).ok_or_else(|| "expected a time such as 90s or 5m".to_owned())
+    parse_duration(text).ok_or_else(|| "expected a time such as 90s or 5m".to_owned())
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
-    size(text).ok_or_else(|| "expected a size such as 1MiB".to_owned())
+    parse_size(text).ok_or_else(|| "expected a size such as 1MiB".to_owned())
 }
 
 /// Where the program lies: as a path, or in PATH.

@@ -83,5 +83,5 @@ impl WaitOptions {
 
 /// Of all options that are times.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    config::duration(text).ok_or_else(|| "expected a time such as 90s or 5m".to_owned())
+    config::parse_duration(text).ok_or_else(|| "expected a time such as 90s or 5m".to_owned())
 }

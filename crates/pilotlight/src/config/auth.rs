@@ -2,14 +2,14 @@
 
 use serde::Deserialize;
 
-use super::key::{self, Key};
+use super::key::{self, KeySpec};
 use super::secret::Secret;
-use super::takes::Takes;
+use super::value_type::ValueType;
 
 /// The keys that callers show; several of a kind make it possible to change them one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Auth {
+pub struct AuthConfig {
     /// For operators. Empty, and without the others, this machine is the boundary.
     pub admin_keys: Vec<Secret>,
     /// For runners of jobs.
@@ -18,33 +18,33 @@ pub struct Auth {
     pub submit_keys: Vec<Secret>,
 }
 
-impl Default for Auth {
+impl Default for AuthConfig {
     fn default() -> Self {
         key::defaults("auth")
     }
 }
 
-pub(super) const KEYS: &[Key] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec] = &[
+    KeySpec::new(
         "auth.admin_keys",
         "",
-        Takes::ListOfSecrets,
+        ValueType::ListOfSecrets,
         "keys of operators, for the dashboard, `/metrics` and `/api/admin`; without any key these answer this machine only",
     )
     .legacy("ADMIN_API_KEY")
     .secret(),
-    Key::new(
+    KeySpec::new(
         "auth.runner_keys",
         "",
-        Takes::ListOfSecrets,
+        ValueType::ListOfSecrets,
         "keys of runners of jobs, for `/api/runner` and what `GET /api/admin` answers",
     )
     .legacy("RUNNER_API_KEY")
     .secret(),
-    Key::new(
+    KeySpec::new(
         "auth.submit_keys",
         "",
-        Takes::ListOfSecrets,
+        ValueType::ListOfSecrets,
         "keys of callers that submit jobs, for `/api/jobs`; with any key of any kind all of `/api/jobs`, `/api/runner` and \
          `/api/admin` need keys",
     )

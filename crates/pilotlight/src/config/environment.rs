@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::key::{ENV_CONFIG, ENV_OTHERS, ENV_PREFIX, Key, Legacy, keys};
-use super::load::{Entry, Found, Said};
-use super::mistakes::{Mistake, Problem, did_you_mean};
+use super::errors::{ConfigError, Problem, did_you_mean};
+use super::key::{ENV_CONFIG, ENV_OTHERS, ENV_PREFIX, KeySpec, Legacy, keys};
+use super::load::{Entry, ParsedEntry, ParsedSources};
 use super::resolved::Origin;
 use super::{secret_file, suggest};
 
@@ -22,10 +22,10 @@ pub(super) struct Environment {
 impl Environment {
     pub(super) fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let known = known_names();
-        let concerns_us = |name: &str| known.contains(name) || name.starts_with(ENV_PREFIX);
+        let is_relevant = |name: &str| known.contains(name) || name.starts_with(ENV_PREFIX);
         let readable = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
         let variables = variables.into_iter().filter_map(readable);
-        let variables = variables.filter(|(name, value)| concerns_us(name) && !is_blank(value));
+        let variables = variables.filter(|(name, value)| is_relevant(name) && !is_blank(value));
         Self { variables: variables.collect(), known }
     }
 
@@ -34,11 +34,11 @@ impl Environment {
         self.variables.get(ENV_CONFIG).map(Path::new)
     }
 
-    pub(super) fn gather(mut self, found: &mut Found) {
-        found.warnings.extend(self.drop_service_links());
+    pub(super) fn collect(mut self, sources: &mut ParsedSources) {
+        sources.warnings.extend(self.drop_service_links());
         let unknown = self.variables.keys().filter(|name| !self.known.contains(*name));
-        found.warnings.extend(unknown.map(|name| about_unknown(name)));
-        keys().for_each(|key| self.gather_key(key, found));
+        sources.warnings.extend(unknown.map(|name| unknown_name_warning(name)));
+        keys().for_each(|key| self.collect_key(key, sources));
     }
 
     /// Forgets what Kubernetes injected; a sentence about it names what a person could miss.
@@ -60,58 +60,58 @@ impl Environment {
         ))
     }
 
-    fn gather_key(&self, key: &'static Key, found: &mut Found) {
-        found.warnings.extend(self.about_both_ways(key));
-        let ours = self.said(key, key.env_name());
-        let legacy = key.legacy.and_then(|legacy| self.said_in_legacy(key, legacy));
+    fn collect_key(&self, key: &'static KeySpec, sources: &mut ParsedSources) {
+        sources.warnings.extend(self.duplicate_secret_warning(key));
+        let ours = self.read_entry(key, key.env_name());
+        let legacy = key.legacy.and_then(|legacy| self.read_legacy_entry(key, legacy));
         if let (Some(ours), Some(legacy)) = (&ours, &legacy) {
-            found.warnings.extend(about_both(key, ours, legacy));
+            sources.warnings.extend(duplicate_name_warning(key, ours, legacy));
         }
-        if let Some(said) = ours.or(legacy) {
-            found.add(said);
+        if let Some(entry) = ours.or(legacy) {
+            sources.add(entry);
         }
     }
 
-    fn said(&self, key: &'static Key, name: String) -> Option<Said> {
-        self.said_directly(key, name.clone()).or_else(|| self.said_in_file(key, &name))
+    fn read_entry(&self, key: &'static KeySpec, name: String) -> Option<ParsedEntry> {
+        self.read_entry_from_variable(key, name.clone()).or_else(|| self.read_entry_from_file(key, &name))
     }
 
     /// A sentence when a secret is said both directly and in a file.
-    fn about_both_ways(&self, key: &Key) -> Option<String> {
+    fn duplicate_secret_warning(&self, key: &KeySpec) -> Option<String> {
         key.env_names().find_map(|name| {
-            let file = key.in_file(&name)?;
+            let file = key.secret_file_name(&name)?;
             let both = self.variables.contains_key(&name) && self.variables.contains_key(&file);
             both.then(|| format!("{file} has no effect: {name} is set too and wins"))
         })
     }
 
-    fn said_in_file(&self, key: &'static Key, name: &str) -> Option<Said> {
-        let name = key.in_file(name)?;
+    fn read_entry_from_file(&self, key: &'static KeySpec, name: &str) -> Option<ParsedEntry> {
+        let name = key.secret_file_name(name)?;
         let path = self.variables.get(&name)?;
-        Some(secret_file::said(key.into(), Path::new(path), Origin::Env(name)))
+        Some(secret_file::read_entry(key.into(), Path::new(path), Origin::Env(name)))
     }
 
-    fn said_directly(&self, key: &'static Key, name: String) -> Option<Said> {
+    fn read_entry_from_variable(&self, key: &'static KeySpec, name: String) -> Option<ParsedEntry> {
         let text = self.variables.get(&name)?.to_str().map(str::to_owned);
         let origin = Origin::Env(name);
         Some(match text {
-            Some(text) => Ok(Entry { named: key.into(), text, origin }),
-            None => Err(Problem::NotText { key: key.name, allowed: key.takes.to_string() }.at(origin)),
+            Some(text) => Ok(Entry { key: key.into(), text, origin }),
+            None => Err(Problem::NotText { key: key.name, allowed: key.value_type.to_string() }.at(origin)),
         })
     }
 
-    fn said_in_legacy(&self, key: &'static Key, legacy: Legacy) -> Option<Said> {
-        let said = self.said(key, legacy.name.to_owned())?;
+    fn read_legacy_entry(&self, key: &'static KeySpec, legacy: Legacy) -> Option<ParsedEntry> {
+        let entry = self.read_entry(key, legacy.name.to_owned())?;
         match legacy.switch {
-            Some(on) => said.and_then(|entry| switched(entry, on)).transpose(),
-            None => Some(said),
+            Some(on) => entry.and_then(|entry| apply_switch(entry, on)).transpose(),
+            None => Some(entry),
         }
     }
 }
 
 fn known_names() -> BTreeSet<String> {
-    let plain = keys().flat_map(Key::env_names);
-    let files = keys().flat_map(|key| key.env_names().filter_map(|name| key.in_file(&name)));
+    let plain = keys().flat_map(KeySpec::env_names);
+    let files = keys().flat_map(|key| key.env_names().filter_map(|name| key.secret_file_name(&name)));
     plain.chain(files).chain(ENV_OTHERS.map(str::to_owned)).collect()
 }
 
@@ -135,24 +135,24 @@ fn is_service_name(name: &str) -> bool {
     is_numbered || name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT")
 }
 
-fn about_unknown(name: &str) -> String {
+fn unknown_name_warning(name: &str) -> String {
     let rest = name.strip_prefix(ENV_PREFIX).unwrap_or(name);
     let config = || rest.starts_with("CONF").then(|| ENV_CONFIG.to_owned());
-    let meant = suggest::key(rest).map(Key::env_name).or_else(config);
-    let hint = did_you_mean(&meant);
+    let suggestion = suggest::key(rest).map(KeySpec::env_name).or_else(config);
+    let hint = did_you_mean(&suggestion);
     format!("{name} is not known and has no effect{hint}")
 }
 
 /// A sentence when both names of a key are set and do not mean the same.
-fn about_both(key: &Key, ours: &Said, legacy: &Said) -> Option<String> {
-    let meaning = |said: &Said| said.as_ref().ok().and_then(Entry::value);
+fn duplicate_name_warning(key: &KeySpec, ours: &ParsedEntry, legacy: &ParsedEntry) -> Option<String> {
+    let meaning = |entry: &ParsedEntry| entry.as_ref().ok().and_then(Entry::value);
     let differ = meaning(ours) != meaning(legacy);
     let (wins, loses) = (key.env_name(), key.legacy_name()?);
     differ.then(|| format!("{loses} has no effect: {wins} is set too and wins"))
 }
 
 /// What a switch says about its key: nothing when it is off.
-fn switched(mut entry: Entry, on: &str) -> Result<Option<Entry>, Mistake> {
+fn apply_switch(mut entry: Entry, on: &str) -> Result<Option<Entry>, ConfigError> {
     match entry.text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" => entry.text = on.to_owned(),
         "false" | "0" => return Ok(None),

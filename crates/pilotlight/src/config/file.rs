@@ -10,10 +10,10 @@ use pilotlight_core::ids::JobType;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::errors::{Problem, one_line};
 use super::job_types;
-use super::key::{Key, Named, SECTIONS, keys};
-use super::load::{Entry, Found, Said};
-use super::mistakes::{Problem, one_line};
+use super::key::{KeySpec, QualifiedKey, SECTIONS, keys};
+use super::load::{Entry, ParsedEntry, ParsedSources};
 use super::resolved::Origin;
 use super::{secret_file, suggest};
 
@@ -21,12 +21,12 @@ use super::{secret_file, suggest};
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Reads the file at `path`; `named_by` says who asked for it, should it be unreadable.
-pub(super) fn gather(path: &Path, named_by: Origin, found: &mut Found) {
+pub(super) fn collect(path: &Path, named_by: Origin, sources: &mut ParsedSources) {
     match read(path) {
-        Ok(text) => Document::new(path, &text).gather(found),
+        Ok(text) => Document::new(path, &text).collect(sources),
         Err(reason) => {
             let path = path.display().to_string();
-            found.add(Err(Problem::File { path, reason }.at(named_by)));
+            sources.add(Err(Problem::File { path, reason }.at(named_by)));
         }
     }
 }
@@ -62,14 +62,14 @@ impl<'a> Document<'a> {
         Self { path, text, broken_lines }
     }
 
-    fn gather(mut self, found: &mut Found) {
+    fn collect(mut self, sources: &mut ParsedSources) {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let line = self.line(error.span().unwrap_or_default().start);
             self.broken_lines.push(line);
-            found.add(Err(self.not_toml(line, error.message()).at(self.origin(line))));
+            sources.add(Err(self.not_toml(line, error.message()).at(self.origin(line))));
         }
-        self.walk("", table.get_ref(), found);
+        self.walk("", table.get_ref(), sources);
     }
 
     /// The parser's message behind the name on its line; what follows the `=` could be a secret.
@@ -81,52 +81,52 @@ impl<'a> Document<'a> {
         Problem::Syntax(format!("{name}{message}"))
     }
 
-    fn walk(&self, section: &str, table: &DeTable<'_>, found: &mut Found) {
+    fn walk(&self, section: &str, table: &DeTable<'_>, sources: &mut ParsedSources) {
         let prefix = if section.is_empty() { "" } else { &format!("{section}.") };
         for (name, value) in table {
             let line = self.line(name.span().start);
             if !self.broken_lines.contains(&line) {
-                self.visit(&format!("{prefix}{}", name.get_ref()), line, value, found);
+                self.visit(&format!("{prefix}{}", name.get_ref()), line, value, sources);
             }
         }
     }
 
-    fn visit(&self, name: &str, line: usize, value: &Spanned<DeValue<'_>>, found: &mut Found) {
-        if let Some(said) = self.said(name, keys(), Named::from, (line, value)) {
-            return found.add(said);
+    fn visit(&self, name: &str, line: usize, value: &Spanned<DeValue<'_>>, sources: &mut ParsedSources) {
+        if let Some(entry) = self.read_entry(name, keys(), QualifiedKey::from, (line, value)) {
+            return sources.add(entry);
         }
         let problem = match (is_section(name), value.get_ref().as_table()) {
-            (true, Some(inner)) if name == job_types::SECTION => return self.walk_types(inner, found),
-            (true, Some(inner)) => return self.walk(name, inner, found),
+            (true, Some(inner)) if name == job_types::SECTION => return self.walk_types(inner, sources),
+            (true, Some(inner)) => return self.walk(name, inner, sources),
             (true, None) => Problem::Section { name: name.to_owned() },
-            (false, table) => Problem::Unknown { name: one_line(name), meant: meant(name, table) },
+            (false, table) => Problem::Unknown { name: one_line(name), suggestion: suggestion(name, table) },
         };
-        found.add(Err(problem.at(self.origin(line))));
+        sources.add(Err(problem.at(self.origin(line))));
     }
 
     /// What is said under this name for one of these rows, or for the file that holds its secret.
-    fn said(
+    fn read_entry(
         &self,
         name: &str,
-        mut rows: impl Iterator<Item = &'static Key> + Clone,
-        named: impl Fn(&'static Key) -> Named,
+        mut rows: impl Iterator<Item = &'static KeySpec> + Clone,
+        qualify: impl Fn(&'static KeySpec) -> QualifiedKey,
         (line, value): (usize, &Spanned<DeValue<'_>>),
-    ) -> Option<Said> {
+    ) -> Option<ParsedEntry> {
         if let Some(key) = rows.clone().find(|key| key.name == name) {
-            let text = if key.takes.is_list() { self.joined(value) } else { self.plain(value) };
-            return Some(Ok(Entry { named: named(key), text, origin: self.origin(line) }));
+            let text = if key.value_type.is_list() { self.joined(value) } else { self.plain(value) };
+            return Some(Ok(Entry { key: qualify(key), text, origin: self.origin(line) }));
         }
-        let key = rows.find(|key| key.in_file(key.name).as_deref() == Some(name))?;
-        Some(secret_file::said(named(key), Path::new(&self.plain(value)), self.origin(line)))
+        let key = rows.find(|key| key.secret_file_name(key.name).as_deref() == Some(name))?;
+        Some(secret_file::read_entry(qualify(key), Path::new(&self.plain(value)), self.origin(line)))
     }
 
     /// A table for each type of jobs that something is special about.
-    fn walk_types(&self, types: &DeTable<'_>, found: &mut Found) {
+    fn walk_types(&self, types: &DeTable<'_>, sources: &mut ParsedSources) {
         for (name, value) in types {
             let (line, name) = (self.line(name.span().start), name.get_ref());
             let problem = match (JobType::parse(name), value.get_ref().as_table()) {
                 (Ok(_), Some(rows)) => {
-                    self.walk_type(name, rows, found);
+                    self.walk_type(name, rows, sources);
                     continue;
                 }
                 (Err(why), _) => Problem::BadType { name: one_line(name), why: why.to_string() },
@@ -134,19 +134,19 @@ impl<'a> Document<'a> {
                     Problem::Section { name: format!("{}.{}", job_types::SECTION, one_line(name)) }
                 }
             };
-            found.add(Err(problem.at(self.origin(line))));
+            sources.add(Err(problem.at(self.origin(line))));
         }
     }
 
-    fn walk_type(&self, job_type: &str, rows: &DeTable<'_>, found: &mut Found) {
-        let named = |key| Named::of_type(key, job_type.to_owned());
+    fn walk_type(&self, job_type: &str, rows: &DeTable<'_>, sources: &mut ParsedSources) {
+        let qualify = |key| QualifiedKey::of_type(key, job_type.to_owned());
         for (name, value) in rows {
             let (line, name) = (self.line(name.span().start), name.get_ref());
-            let said = self.said(name, job_types::KEYS.iter(), named, (line, value));
-            found.add(said.unwrap_or_else(|| {
-                let meant = suggest::of_type(name).map(|key| named(key).to_string());
+            let entry = self.read_entry(name, job_types::KEYS.iter(), qualify, (line, value));
+            sources.add(entry.unwrap_or_else(|| {
+                let suggestion = suggest::job_type_key(name).map(|key| qualify(key).to_string());
                 let name = one_line(&format!("{}.{job_type}.{name}", job_types::SECTION));
-                Err(Problem::Unknown { name, meant }.at(self.origin(line)))
+                Err(Problem::Unknown { name, suggestion }.at(self.origin(line)))
             }));
         }
     }
@@ -181,7 +181,7 @@ fn is_section(name: &str) -> bool {
     name == job_types::SECTION || SECTIONS.into_iter().any(|(section, _)| section == name)
 }
 
-fn meant(name: &str, table: Option<&DeTable<'_>>) -> Option<String> {
+fn suggestion(name: &str, table: Option<&DeTable<'_>>) -> Option<String> {
     match table {
         Some(_) => suggest::section(name).map(|section| format!("[{section}]")),
         None => suggest::key(name).map(|key| key.name.to_owned()),

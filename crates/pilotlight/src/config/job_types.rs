@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use pilotlight_core::ids::JobType;
 use serde::{Deserialize, Deserializer};
 
-use super::key::Key;
+use super::key::KeySpec;
 use super::secret::Secret;
-use super::takes::Takes;
+use super::value_type::ValueType;
 
 /// What is special about jobs of one type.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -42,7 +42,7 @@ pub enum WebhookEvent {
 
 impl JobTypeSettings {
     /// Keys that mean nothing without another, with that other.
-    pub(super) fn missing_halves(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    pub(super) fn missing_companions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let (url, secret) = (self.webhook_url.is_some(), self.webhook_secret.is_some());
         let (check, hosts) = (self.check_url.is_some(), !self.check_hosts.is_empty());
         [
@@ -71,31 +71,32 @@ pub(super) fn by_type<'de, D: Deserializer<'de>>(
 pub(super) const SECTION: &str = "jobs.types";
 
 /// The rows of each type. Their names are those of fields: the type stands before them.
-pub(super) const KEYS: &[Key] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec] = &[
+    KeySpec::new(
         "webhook_url",
         "none",
-        Takes::NoneOrUrl,
+        ValueType::NoneOrUrl,
         "who is told of its jobs, by a signed `POST`; needs `webhook_secret`",
     ),
-    Key::new("webhook_secret", "none", Takes::NoneOrSecret, "what signs that (HMAC-SHA-256)").secret(),
-    Key::new(
+    KeySpec::new("webhook_secret", "none", ValueType::NoneOrSecret, "what signs that (HMAC-SHA-256)")
+        .secret(),
+    KeySpec::new(
         "webhook_events",
         "created,completed,failed",
-        Takes::ListOfWords(&["created", "completed", "failed"]),
+        ValueType::SomeOf(&["created", "completed", "failed"]),
         "of what",
     ),
-    Key::new(
+    KeySpec::new(
         "check_url",
         "none",
-        Takes::NoneOrPointer,
+        ValueType::NoneOrPointer,
         "where in a result an URL stands that must still answer for the result to be valid; needs `check_hosts`",
     ),
-    Key::new(
+    KeySpec::new(
         "check_time",
         "none",
-        Takes::NoneOrPointer,
+        ValueType::NoneOrPointer,
         "where in a result a time stands that must lie in the future for the result to be valid",
     ),
-    Key::new("check_hosts", "", Takes::ListOfHosts, "the only hosts that such URLs may name"),
+    KeySpec::new("check_hosts", "", ValueType::ListOfHosts, "the only hosts that such URLs may name"),
 ];

@@ -8,20 +8,20 @@ use pilotlight_core::rate_limit::Rates;
 use serde::Deserialize;
 
 use super::job_types::{self, JobTypeSettings};
-use super::key::{self, Key};
-use super::takes::Takes;
+use super::key::{self, KeySpec};
+use super::value_type::ValueType;
 
 /// How long jobs may be silent, what is kept of them, and how much one may bring along.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Jobs {
+pub struct JobsConfig {
     /// What holds where nothing is said.
     pub preset: Preset,
     /// A job whose runner is not heard of for this long is lost.
     pub heartbeat_timeout: Duration,
     /// A dispatched job that is not started within this is given to somebody else.
     pub dispatch_timeout: Duration,
-    /// How often a lost job is queued again; `None` as the preset says. See [`Jobs::lost_retries`].
+    /// How often a lost job is queued again; `None` as the preset says. See [`JobsConfig::lost_retries`].
     pub lost_retries: Option<u32>,
     /// How long a failure is remembered.
     pub failed_ttl: Duration,
@@ -64,7 +64,7 @@ pub struct JobLimits {
     pub error_bytes: usize,
     /// Requests of one kind by one key.
     pub requests_per_minute: u32,
-    /// Submissions from one address; `None` as the preset says, like those below. See [`Jobs::rates`].
+    /// Submissions from one address; `None` as the preset says, like those below. See [`JobsConfig::rates`].
     pub submit_per_minute: Option<u32>,
     /// Checks from one address.
     pub check_per_minute: Option<u32>,
@@ -76,7 +76,7 @@ pub struct JobLimits {
     pub heartbeat_per_minute: Option<u32>,
 }
 
-impl Jobs {
+impl JobsConfig {
     /// How often a lost job is queued again.
     #[must_use]
     pub fn lost_retries(&self) -> u32 {
@@ -90,8 +90,8 @@ impl Jobs {
     #[must_use]
     pub fn rates(&self) -> Rates {
         let limits = &self.limits;
-        let or = |said: Option<u32>, runpack: u32| match (said, self.preset) {
-            (Some(said), _) => said,
+        let or = |set_value: Option<u32>, runpack: u32| match (set_value, self.preset) {
+            (Some(set_value), _) => set_value,
             (None, Preset::None) => 0,
             (None, Preset::Runpack) => runpack,
         };
@@ -106,7 +106,7 @@ impl Jobs {
     }
 }
 
-impl Default for Jobs {
+impl Default for JobsConfig {
     fn default() -> Self {
         key::defaults("jobs")
     }
@@ -116,107 +116,107 @@ const DAY: Duration = Duration::from_hours(24);
 const YEARS: Duration = Duration::from_hours(24 * 3650);
 
 /// What one job brings along is held in memory while it is looked at.
-const SIZE: Takes = Takes::Size(1..=64 << 20);
+const SIZE: ValueType = ValueType::Size(1..=64 << 20);
 
 /// A minute's requests; more cannot come.
 const RATE: u32 = 60_000_000;
 
-pub(super) const KEYS: &[Key] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec] = &[
+    KeySpec::new(
         "jobs.preset",
         "none",
-        Takes::Word(&["none", "runpack"]),
+        ValueType::OneOf(&["none", "runpack"]),
         "what `auto` means below: our own defaults, or Runpack's, for clients that know those",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.heartbeat_timeout",
         "90s",
-        Takes::Duration(Duration::from_secs(1)..=DAY),
+        ValueType::Duration(Duration::from_secs(1)..=DAY),
         "a job whose runner is not heard of for this long is lost",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.dispatch_timeout",
         "2s",
-        Takes::Duration(Duration::from_millis(100)..=Duration::from_mins(1)),
+        ValueType::Duration(Duration::from_millis(100)..=Duration::from_mins(1)),
         "a job that was sent to a polling runner and is not started within this is given to another",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.lost_retries",
         "auto",
-        Takes::AutoOrNumber(0..=1000),
+        ValueType::AutoOrNumber(0..=1000),
         "how often a lost job is queued again; `auto` is 3, with the preset `runpack` 0",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.failed_ttl",
         "10m",
-        Takes::Duration(Duration::ZERO..=YEARS),
+        ValueType::Duration(Duration::ZERO..=YEARS),
         "how long a failure is remembered; a submission after that runs the job again",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.keep_for",
         "30d",
-        Takes::Duration(Duration::from_secs(1)..=YEARS),
+        ValueType::Duration(Duration::from_secs(1)..=YEARS),
         "how long ended jobs and their results are kept",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.max_bytes",
         "10GiB",
-        Takes::ZeroOrSize(1 << 20..=1 << 50),
+        ValueType::ZeroOrSize(1 << 20..=1 << 50),
         "bytes of parameters, results and consoles that are kept of ended jobs; those that ended first go first; 0 is without bound",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.max_waiting",
         "1000000",
-        Takes::Number(0..=1_000_000_000),
+        ValueType::Number(0..=1_000_000_000),
         "jobs that may wait for runners, of all types; at that, new ones are refused with 503; 0 is without bound",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.max_waiting_bytes",
         "4GiB",
-        Takes::ZeroOrSize(1 << 20..=1 << 50),
+        ValueType::ZeroOrSize(1 << 20..=1 << 50),
         "bytes of jobs that may wait for runners; at that, new ones are refused with 503; 0 is without bound",
     ),
 ];
 
-pub(super) const LIMITS: &[Key] = &[
-    Key::new("jobs.limits.input_bytes", "100KiB", SIZE, "bytes of a job's parameters, as JSON"),
-    Key::new("jobs.limits.output_bytes", "500KiB", SIZE, "bytes of a job's result, as JSON"),
-    Key::new("jobs.limits.console_bytes", "1MiB", SIZE, "bytes of a job's console output"),
-    Key::new("jobs.limits.error_bytes", "10KiB", SIZE, "bytes of the message of a job that failed"),
-    Key::new(
+pub(super) const LIMITS: &[KeySpec] = &[
+    KeySpec::new("jobs.limits.input_bytes", "100KiB", SIZE, "bytes of a job's parameters, as JSON"),
+    KeySpec::new("jobs.limits.output_bytes", "500KiB", SIZE, "bytes of a job's result, as JSON"),
+    KeySpec::new("jobs.limits.console_bytes", "1MiB", SIZE, "bytes of a job's console output"),
+    KeySpec::new("jobs.limits.error_bytes", "10KiB", SIZE, "bytes of the message of a job that failed"),
+    KeySpec::new(
         "jobs.limits.requests_per_minute",
         "6000",
-        Takes::Number(0..=RATE),
+        ValueType::Number(0..=RATE),
         "requests of one kind by one key, or from one address where none is shown; this machine is exempt; 0 is without limit",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.limits.submit_per_minute",
         "auto",
-        Takes::AutoOrNumber(0..=RATE),
+        ValueType::AutoOrNumber(0..=RATE),
         "submissions from one address; 0 is without limit; `auto` is 0, with the preset `runpack` 10",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.limits.check_per_minute",
         "auto",
-        Takes::AutoOrNumber(0..=RATE),
+        ValueType::AutoOrNumber(0..=RATE),
         "checks from one address; 0 is without limit; `auto` is 0, with the preset `runpack` 10",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.limits.status_per_minute",
         "auto",
-        Takes::AutoOrNumber(0..=RATE),
+        ValueType::AutoOrNumber(0..=RATE),
         "questions after a job from one address; 0 is without limit; `auto` is 0, with the preset `runpack` 60",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.limits.available_per_minute",
         "auto",
-        Takes::AutoOrNumber(0..=RATE),
+        ValueType::AutoOrNumber(0..=RATE),
         "questions after available jobs by one runner; 0 is without limit; `auto` is 0, with the preset `runpack` 120",
     ),
-    Key::new(
+    KeySpec::new(
         "jobs.limits.heartbeat_per_minute",
         "auto",
-        Takes::AutoOrNumber(0..=RATE),
+        ValueType::AutoOrNumber(0..=RATE),
         "heartbeats of one runner; 0 is without limit; `auto` is 0, with the preset `runpack` 120",
     ),
 ];

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-use super::takes::{Takes, Value};
+use super::value_type::{Value, ValueType};
 use super::{auth, job_types, jobs, log, server, store, telemetry, warm_start};
 
 /// Marks an environment name as ours.
@@ -29,7 +29,7 @@ pub const ENV_KEY_FILE: &str = "PILOTLIGHT_KEY_FILE";
 pub(super) const ENV_OTHERS: [&str; 4] = [ENV_CONFIG, ENV_URL, ENV_KEY, ENV_KEY_FILE];
 
 /// Every section with its rows, in the order in which people read them.
-pub(super) const SECTIONS: [(&str, &[Key]); 8] = [
+pub(super) const SECTIONS: [(&str, &[KeySpec]); 8] = [
     ("server", server::KEYS),
     ("auth", auth::KEYS),
     ("warm_start", warm_start::KEYS),
@@ -42,12 +42,12 @@ pub(super) const SECTIONS: [(&str, &[Key]); 8] = [
 
 /// One row of the table of known keys.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct KeySpec {
     /// `section.key`; the field of the same path in `Config` takes the value.
     pub(super) name: &'static str,
     /// As a user would write it.
     pub(super) default: &'static str,
-    pub(super) takes: Takes,
+    pub(super) value_type: ValueType,
     /// A phrase in Markdown, without a full stop.
     pub(super) help: &'static str,
     pub(super) legacy: Option<Legacy>,
@@ -57,14 +57,14 @@ pub(super) struct Key {
 
 /// A key by its full name: a row of the table, or a row of the job types' table with the type that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) key: &'static Key,
+pub(super) struct QualifiedKey {
+    pub(super) spec: &'static KeySpec,
     job_type: Option<String>,
 }
 
-impl Named {
-    pub(super) const fn of_type(key: &'static Key, job_type: String) -> Self {
-        Self { key, job_type: Some(job_type) }
+impl QualifiedKey {
+    pub(super) const fn of_type(key: &'static KeySpec, job_type: String) -> Self {
+        Self { spec: key, job_type: Some(job_type) }
     }
 
     pub(super) fn job_type(&self) -> Option<&str> {
@@ -74,34 +74,34 @@ impl Named {
     /// Its field in `Config`.
     pub(super) fn path(&self) -> Vec<&str> {
         let before = self.job_type().map(|name| ["jobs", "types", name]);
-        before.into_iter().flatten().chain(self.key.name.split('.')).collect()
+        before.into_iter().flatten().chain(self.spec.name.split('.')).collect()
     }
 }
 
-impl From<&'static Key> for Named {
-    fn from(key: &'static Key) -> Self {
-        Self { key, job_type: None }
+impl From<&'static KeySpec> for QualifiedKey {
+    fn from(key: &'static KeySpec) -> Self {
+        Self { spec: key, job_type: None }
     }
 }
 
 /// As one would write it in the file.
-impl fmt::Display for Named {
+impl fmt::Display for QualifiedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(job_type) = self.job_type() else { return f.write_str(self.key.name) };
+        let Some(job_type) = self.job_type() else { return f.write_str(self.spec.name) };
         let is_bare = job_type.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         let quote = if is_bare { "" } else { "\"" };
-        write!(f, "{}.{quote}{job_type}{quote}.{}", job_types::SECTION, self.key.name)
+        write!(f, "{}.{quote}{job_type}{quote}.{}", job_types::SECTION, self.spec.name)
     }
 }
 
 /// Two rows of one name are the same row.
-impl PartialEq for Key {
+impl PartialEq for KeySpec {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for Key {}
+impl Eq for KeySpec {}
 
 /// An environment name that users know from the source systems.
 #[derive(Debug, Clone, Copy)]
@@ -111,14 +111,14 @@ pub(super) struct Legacy {
     pub(super) switch: Option<&'static str>,
 }
 
-impl Key {
+impl KeySpec {
     pub(super) const fn new(
         name: &'static str,
         default: &'static str,
-        takes: Takes,
+        value_type: ValueType,
         help: &'static str,
     ) -> Self {
-        Self { name, default, takes, help, legacy: None, secret: false }
+        Self { name, default, value_type, help, legacy: None, secret: false }
     }
 
     /// The environment name `name` takes what the key takes.
@@ -144,7 +144,7 @@ impl Key {
     }
 
     /// The name of the file that holds it, when it may be in one: of a key in the file, or of a variable.
-    pub(super) fn in_file(&self, name: &str) -> Option<String> {
+    pub(super) fn secret_file_name(&self, name: &str) -> Option<String> {
         let is_variable = name.bytes().any(|byte| byte.is_ascii_uppercase());
         let suffix = if is_variable { "_FILE" } else { "_file" };
         self.secret.then(|| format!("{name}{suffix}"))
@@ -160,31 +160,31 @@ impl Key {
     }
 
     pub(super) fn default_value(&self) -> Value {
-        self.takes.read(self.default).expect("a test reads the default of every row")
+        self.value_type.read(self.default).expect("a test reads the default of every row")
     }
 
     /// `text`, or dots when it must not be seen.
-    pub(super) fn veil(&self, text: String) -> String {
+    pub(super) fn redact(&self, text: String) -> String {
         if self.secret && !text.is_empty() && text != "none" { "••••••".to_owned() } else { text }
     }
 }
 
 /// Every known key, in the order in which people read them.
-pub(super) fn keys() -> impl Iterator<Item = &'static Key> + Clone {
+pub(super) fn keys() -> impl Iterator<Item = &'static KeySpec> + Clone {
     SECTIONS.into_iter().flat_map(|(_, rows)| rows)
 }
 
 /// The defaults of a section.
 pub(super) fn defaults<S: DeserializeOwned>(section: &str) -> S {
-    let mut tree = tree(keys().map(|key| (Named::from(key), key.default_value())));
+    let mut tree = tree(keys().map(|key| (QualifiedKey::from(key), key.default_value())));
     into_fields(tree[section].take())
 }
 
 /// Nests values by the path of their keys, so that serde finds the field of each.
-pub(super) fn tree(values: impl Iterator<Item = (Named, Value)>) -> Json {
+pub(super) fn tree(values: impl Iterator<Item = (QualifiedKey, Value)>) -> Json {
     let mut root = json!({});
-    for (named, value) in values {
-        *named.path().into_iter().fold(&mut root, |node, part| &mut node[part]) = value.field;
+    for (key, value) in values {
+        *key.path().into_iter().fold(&mut root, |node, part| &mut node[part]) = value.field;
     }
     root
 }
@@ -203,24 +203,25 @@ mod tests {
 
     #[test]
     fn whatever_a_row_takes_fills_the_field_of_its_name() {
-        let of_type = |key| Named::of_type(key, "a.b".to_owned());
-        let rows = || keys().map(Named::from).chain(job_types::KEYS.iter().map(of_type));
+        let of_type = |key| QualifiedKey::of_type(key, "a.b".to_owned());
+        let rows = || keys().map(QualifiedKey::from).chain(job_types::KEYS.iter().map(of_type));
         for changed in rows() {
-            let allowed = changed.key.takes.to_string() + " 127.0.0.1 ::1";
-            let words = allowed.split([' ', ',']).chain([changed.key.default]);
-            for value in words.filter_map(|word| changed.key.takes.read(word)) {
-                let value_of = |named: &Named| match *named == changed {
+            let allowed = changed.spec.value_type.to_string() + " 127.0.0.1 ::1";
+            let words = allowed.split([' ', ',']).chain([changed.spec.default]);
+            for value in words.filter_map(|word| changed.spec.value_type.read(word)) {
+                let value_of = |key: &QualifiedKey| match *key == changed {
                     true => value.clone(),
-                    false => named.key.default_value(),
+                    false => key.spec.default_value(),
                 };
-                let _: Config = into_fields(tree(rows().map(|named| (named.clone(), value_of(&named)))));
+                let _: Config = into_fields(tree(rows().map(|key| (key.clone(), value_of(&key)))));
             }
         }
     }
 
     #[test]
     fn no_name_is_used_twice_and_each_belongs_to_its_section() {
-        let names: Vec<_> = keys().flat_map(Key::env_names).chain(ENV_OTHERS.map(str::to_owned)).collect();
+        let names: Vec<_> =
+            keys().flat_map(KeySpec::env_names).chain(ENV_OTHERS.map(str::to_owned)).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
         for (section, rows) in SECTIONS {
             let sections = rows.iter().map(|key| key.name.rsplit_once('.'));

@@ -5,53 +5,53 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::auth::Auth;
+use super::auth::AuthConfig;
 use super::environment::Environment;
+use super::errors::{ConfigError, ConfigErrors, Problem};
 use super::file;
-use super::jobs::Jobs;
-use super::key::{ENV_CONFIG, Named, into_fields, tree};
-use super::log::Log;
-use super::mistakes::{Mistake, Mistakes, Problem};
+use super::jobs::JobsConfig;
+use super::key::{ENV_CONFIG, QualifiedKey, into_fields, tree};
+use super::log::LogConfig;
 use super::resolved::{Origin, Resolved};
-use super::server::Server;
-use super::store::Store;
-use super::takes::Value;
-use super::telemetry::Telemetry;
-use super::warm_start::{Tokens, WarmStart};
+use super::server::ServerConfig;
+use super::store::StoreConfig;
+use super::telemetry::TelemetryConfig;
+use super::value_type::Value;
+use super::warm_start::{TokenMode, WarmStartConfig};
 
 /// Everything a user can set; the default is what holds when nothing is set.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// `server.*`
-    pub server: Server,
+    pub server: ServerConfig,
     /// `auth.*`
-    pub auth: Auth,
+    pub auth: AuthConfig,
     /// `warm_start.*`
-    pub warm_start: WarmStart,
+    pub warm_start: WarmStartConfig,
     /// `jobs.*`
-    pub jobs: Jobs,
+    pub jobs: JobsConfig,
     /// `store.*`
-    pub store: Store,
+    pub store: StoreConfig,
     /// `log.*`
-    pub log: Log,
+    pub log: LogConfig,
     /// `telemetry.*`
-    pub telemetry: Telemetry,
+    pub telemetry: TelemetryConfig,
 }
 
 impl Config {
     /// The protocol lets tokens be asked for without a secret: then none of them is verified.
-    fn verifies_nothing(&self) -> Option<String> {
-        let asks = matches!(self.warm_start.tokens, Tokens::Log | Tokens::Enforce);
-        (asks && self.warm_start.token_secret.is_none()).then(|| {
+    fn unverified_token_warning(&self) -> Option<String> {
+        let checks_tokens = matches!(self.warm_start.tokens, TokenMode::Log | TokenMode::Enforce);
+        (checks_tokens && self.warm_start.token_secret.is_none()).then(|| {
             "warm_start.tokens has no effect without warm_start.token_secret: tokens are read, not verified".to_owned()
         })
     }
 
     /// Keys that mean nothing without another, with that other.
-    fn missing_halves(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    fn missing_companions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let server = &self.server;
-        let unsigned = self.warm_start.tokens == Tokens::Strict && self.warm_start.token_secret.is_none();
+        let unsigned = self.warm_start.tokens == TokenMode::Strict && self.warm_start.token_secret.is_none();
         [
             (server.tls_cert.is_some() && server.tls_key.is_none(), "server.tls_cert", "server.tls_key"),
             (server.tls_key.is_some() && server.tls_cert.is_none(), "server.tls_key", "server.tls_cert"),
@@ -75,18 +75,18 @@ pub struct Loaded {
 
 /// What the sources say, in the order in which later entries win.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct ParsedSources {
     entries: Vec<Entry>,
-    mistakes: Vec<Mistake>,
+    errors: Vec<ConfigError>,
     pub(super) warnings: Vec<String>,
 }
 
 /// What a source says about a key, or why that cannot be.
-pub(super) type Said = Result<Entry, Mistake>;
+pub(super) type ParsedEntry = Result<Entry, ConfigError>;
 
 /// What one source says about one key, not yet understood.
 pub(super) struct Entry {
-    pub(super) named: Named,
+    pub(super) key: QualifiedKey,
     pub(super) text: String,
     pub(super) origin: Origin,
 }
@@ -101,54 +101,56 @@ pub(super) struct Entry {
 pub fn load(
     file: Option<&Path>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Loaded, Mistakes> {
+) -> Result<Loaded, ConfigErrors> {
     let env = Environment::new(env);
-    let mut found = Found::default();
+    let mut sources = ParsedSources::default();
     if let Some(path) = file {
-        file::gather(path, Origin::Flag("--config"), &mut found);
+        file::collect(path, Origin::Flag("--config"), &mut sources);
     } else if let Some(path) = env.config_file() {
-        file::gather(path, Origin::Env(ENV_CONFIG.to_owned()), &mut found);
+        file::collect(path, Origin::Env(ENV_CONFIG.to_owned()), &mut sources);
     }
-    env.gather(&mut found);
-    found.resolve()
+    env.collect(&mut sources);
+    sources.resolve()
 }
 
-impl Found {
-    pub(super) fn add(&mut self, said: Said) {
-        match said {
+impl ParsedSources {
+    pub(super) fn add(&mut self, parsed: ParsedEntry) {
+        match parsed {
             Ok(entry) => self.entries.push(entry),
-            Err(mistake) => self.mistakes.push(mistake),
+            Err(error) => self.errors.push(error),
         }
     }
 
-    fn resolve(mut self) -> Result<Loaded, Mistakes> {
+    fn resolve(mut self) -> Result<Loaded, ConfigErrors> {
         let mut resolved = Resolved::defaults();
         for entry in self.entries {
             match entry.value() {
-                Some(value) => resolved.set(entry.named, value, entry.origin),
+                Some(value) => resolved.set(entry.key, value, entry.origin),
                 None => {
-                    let allowed = entry.named.key.takes.to_string();
-                    self.mistakes.push(entry.not_allowed(allowed));
+                    let allowed = entry.key.spec.value_type.to_string();
+                    self.errors.push(entry.not_allowed(allowed));
                 }
             }
         }
-        if !self.mistakes.is_empty() {
-            self.mistakes.sort_by(|a, b| a.origin.cmp(&b.origin));
-            return Err(Mistakes(self.mistakes));
+        if !self.errors.is_empty() {
+            self.errors.sort_by(|a, b| a.origin.cmp(&b.origin));
+            return Err(ConfigErrors(self.errors));
         }
         let config: Config = into_fields(tree(resolved.values()));
-        let needs = config.missing_halves().map(|(key, other)| resolved.needs(key, other));
-        let needs_of_types = config.jobs.types.iter().flat_map(|(name, settings)| {
-            settings.missing_halves().map(|(key, other)| resolved.needs_of_type(name.as_str(), key, other))
+        let missing = config.missing_companions().map(|(key, other)| resolved.missing_companion(key, other));
+        let missing_of_types = config.jobs.types.iter().flat_map(|(name, settings)| {
+            settings
+                .missing_companions()
+                .map(|(key, other)| resolved.missing_companion_of_type(name.as_str(), key, other))
         });
-        let needs: Vec<_> = needs.chain(needs_of_types).collect();
-        if !needs.is_empty() {
-            return Err(Mistakes(needs));
+        let missing: Vec<_> = missing.chain(missing_of_types).collect();
+        if !missing.is_empty() {
+            return Err(ConfigErrors(missing));
         }
         if config.telemetry.otlp_endpoint.is_some() && !cfg!(feature = "otlp") {
-            return Err(Mistakes(vec![resolved.not_built("telemetry.otlp_endpoint", "otlp")]));
+            return Err(ConfigErrors(vec![resolved.not_built("telemetry.otlp_endpoint", "otlp")]));
         }
-        self.warnings.extend(config.verifies_nothing());
+        self.warnings.extend(config.unverified_token_warning());
         Ok(Loaded { config, resolved, warnings: self.warnings })
     }
 }
@@ -156,11 +158,11 @@ impl Found {
 impl Entry {
     /// What the text means, or `None` when it is not allowed.
     pub(super) fn value(&self) -> Option<Value> {
-        self.named.key.takes.read(&self.text)
+        self.key.spec.value_type.read(&self.text)
     }
 
     /// The mistake of saying this where only `allowed` is.
-    pub(super) fn not_allowed(&self, allowed: String) -> Mistake {
-        Problem::value(&self.named, &self.text, allowed).at(self.origin.clone())
+    pub(super) fn not_allowed(&self, allowed: String) -> ConfigError {
+        Problem::value(&self.key, &self.text, allowed).at(self.origin.clone())
     }
 }

@@ -4,25 +4,25 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::key::{self, Key};
-use super::takes::Takes;
+use super::key::{self, KeySpec};
+use super::value_type::ValueType;
 
 /// What is written to the log, and in which shape.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Log {
+pub struct LogConfig {
     /// The least important line that is still written.
     pub level: LogLevel,
     /// The shape of a line.
     pub format: LogFormat,
     /// Where a line is written for every offer.
-    pub offers: OfferLog,
+    pub offers: OfferLogTarget,
 }
 
 /// Where a line is written for every offer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "Option<String>")]
-pub enum OfferLog {
+pub enum OfferLogTarget {
     /// Nowhere.
     None,
     /// To stdout.
@@ -31,7 +31,7 @@ pub enum OfferLog {
     File(PathBuf),
 }
 
-impl From<Option<String>> for OfferLog {
+impl From<Option<String>> for OfferLogTarget {
     fn from(text: Option<String>) -> Self {
         match text.as_deref() {
             None => Self::None,
@@ -67,30 +67,30 @@ pub enum LogFormat {
     Json,
 }
 
-impl Default for Log {
+impl Default for LogConfig {
     fn default() -> Self {
         key::defaults("log")
     }
 }
 
-pub(super) const KEYS: &[Key] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec] = &[
+    KeySpec::new(
         "log.level",
         "info",
-        Takes::Word(&["error", "warn", "info", "debug", "trace"]),
+        ValueType::OneOf(&["error", "warn", "info", "debug", "trace"]),
         "the least important line that is still written",
     )
     .legacy_switch("DEBUG_LOGGING", "debug"),
-    Key::new(
+    KeySpec::new(
         "log.format",
         "text",
-        Takes::Word(&["text", "json"]),
+        ValueType::OneOf(&["text", "json"]),
         "the shape of a line: `text` for people, `json` for machines",
     ),
-    Key::new(
+    KeySpec::new(
         "log.offers",
         "none",
-        Takes::NoneOrStdoutOrPath,
+        ValueType::NoneOrStdoutOrPath,
         "where a line of JSON is written for every offer; a file is opened again on SIGHUP or when it was moved",
     ),
 ];

@@ -23,14 +23,14 @@ mod network;
 mod secret;
 
 mod key;
-mod takes;
 mod units;
+mod value_type;
 
 mod environment;
 mod file;
 mod secret_file;
 
-mod mistakes;
+mod errors;
 mod resolved;
 mod suggest;
 
@@ -39,20 +39,20 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use auth::Auth;
+pub use auth::AuthConfig;
+pub use errors::ConfigErrors;
 pub use job_types::{JobTypeSettings, WebhookEvent};
-pub use jobs::{JobLimits, Jobs, Preset};
+pub use jobs::{JobLimits, JobsConfig, Preset};
 pub use key::{ENV_KEY, ENV_KEY_FILE, ENV_URL};
 pub use load::{Config, Loaded, load};
-pub use log::{Log, LogFormat, LogLevel, OfferLog};
-pub use mistakes::Mistakes;
+pub use log::{LogConfig, LogFormat, LogLevel, OfferLogTarget};
 pub use network::Network;
 pub use reference::reference;
 pub use resolved::{Origin, Resolved};
 pub use secret::Secret;
-pub use secret_file::secret_in;
-pub use server::{OnOff, Server};
-pub use store::Store;
-pub use telemetry::Telemetry;
-pub use units::{duration, size};
-pub use warm_start::{Ack, Order, Tokens, WarmStart};
+pub use secret_file::read_secret;
+pub use server::{OnOff, ServerConfig};
+pub use store::StoreConfig;
+pub use telemetry::TelemetryConfig;
+pub use units::{parse_duration, parse_size};
+pub use warm_start::{AckSetting, PollOrder, TokenMode, WarmStartConfig};

@@ -11,7 +11,7 @@ pub enum Network {
     /// Every address of both families.
     Any,
     /// Those of one network.
-    Of(IpNet),
+    Subnet(IpNet),
 }
 
 impl Network {
@@ -20,7 +20,7 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         match self {
             Self::Any => true,
-            Self::Of(network) => network.contains(&address.to_canonical()),
+            Self::Subnet(network) => network.contains(&address.to_canonical()),
         }
     }
 }
@@ -29,7 +29,7 @@ impl<'de> Deserialize<'de> for Network {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         match String::deserialize(from)?.as_str() {
             "any" => Ok(Self::Any),
-            network => network.parse().map(Self::Of).map_err(de::Error::custom),
+            network => network.parse().map(Self::Subnet).map_err(de::Error::custom),
         }
     }
 }

@@ -3,14 +3,14 @@
 //! It never says what the rows do not say.
 
 use super::job_types;
-use super::key::{Key, SECTIONS};
+use super::key::{KeySpec, SECTIONS};
 
 /// Every key with its environment names, default, what is allowed and what it is: one Markdown table a section.
 pub fn reference() -> String {
     SECTIONS.map(|(name, rows)| section(name, rows)).join("\n") + &types()
 }
 
-fn section(name: &str, rows: &[Key]) -> String {
+fn section(name: &str, rows: &[KeySpec]) -> String {
     let rows: String = rows.iter().map(row).collect();
     format!(
         "## `[{name}]`\n\n| Key | Environment | Default | Allowed | What it is |\n|---|---|---|---|---|\n{rows}"
@@ -27,20 +27,20 @@ fn types() -> String {
     )
 }
 
-fn type_row(key: &Key) -> String {
+fn type_row(key: &KeySpec) -> String {
     let file =
         if key.secret { format!("; `{}_file` names a file that holds it", key.name) } else { String::new() };
-    format!("| `{}`{file} | {} | {} | {} |\n", key.name, default(key), key.takes, key.help)
+    format!("| `{}`{file} | {} | {} | {} |\n", key.name, default(key), key.value_type, key.help)
 }
 
-fn default(key: &Key) -> String {
+fn default(key: &KeySpec) -> String {
     if key.default.is_empty() { "(none)".to_owned() } else { format!("`{}`", key.default) }
 }
 
-fn row(key: &Key) -> String {
+fn row(key: &KeySpec) -> String {
     let legacy = key.legacy_name().map_or_else(String::new, |legacy| format!(", `{legacy}`"));
     let file = if key.secret { "; either with `_FILE` names a file that holds it" } else { "" };
     let (name, env) = (key.name, key.env_name());
     let default = default(key);
-    format!("| `{name}` | `{env}`{legacy}{file} | {default} | {} | {} |\n", key.takes, key.help)
+    format!("| `{name}` | `{env}`{legacy}{file} | {default} | {} | {} |\n", key.value_type, key.help)
 }

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
+use super::errors::{ConfigError, Problem};
 use super::job_types;
-use super::key::{Named, keys};
-use super::mistakes::{Mistake, Problem};
-use super::takes::Value;
+use super::key::{QualifiedKey, keys};
+use super::value_type::Value;
 
 /// Where a value was said. The order is the order in which mistakes are told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +42,7 @@ pub struct Resolved(Vec<Setting>);
 
 #[derive(Debug, Clone)]
 struct Setting {
-    named: Named,
+    key: QualifiedKey,
     value: Value,
     origin: Origin,
 }
@@ -52,69 +52,75 @@ impl Resolved {
         Self(keys().map(Setting::default).collect())
     }
 
-    pub(super) fn set(&mut self, named: Named, value: Value, origin: Origin) {
-        if let Some(job_type) = named.job_type()
-            && !self.0.iter().any(|setting| setting.named == named)
+    pub(super) fn set(&mut self, key: QualifiedKey, value: Value, origin: Origin) {
+        if let Some(job_type) = key.job_type()
+            && !self.0.iter().any(|setting| setting.key == key)
         {
-            let named = |key| Named::of_type(key, job_type.to_owned());
-            self.0.extend(job_types::KEYS.iter().map(named).map(Setting::default));
+            let qualify = |spec| QualifiedKey::of_type(spec, job_type.to_owned());
+            self.0.extend(job_types::KEYS.iter().map(qualify).map(Setting::default));
         }
-        let setting = self.0.iter_mut().find(|setting| setting.named == named);
-        *setting.expect("every key has its default") = Setting { named, value, origin };
+        let setting = self.0.iter_mut().find(|setting| setting.key == key);
+        *setting.expect("every key has its default") = Setting { key, value, origin };
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = (Named, Value)> {
-        self.0.iter().map(|setting| (setting.named.clone(), setting.value.clone()))
+    pub(super) fn values(&self) -> impl Iterator<Item = (QualifiedKey, Value)> {
+        self.0.iter().map(|setting| (setting.key.clone(), setting.value.clone()))
     }
 
     /// The mistake of setting `key` without `other`.
-    pub(super) fn needs(&self, key: &'static str, other: &'static str) -> Mistake {
+    pub(super) fn missing_companion(&self, key: &'static str, other: &'static str) -> ConfigError {
         Problem::Needs { key: key.to_owned(), other }.at(self.origin(key))
     }
 
     /// The mistake of setting `key` of a type of jobs without `other`.
-    pub(super) fn needs_of_type(&self, job_type: &str, key: &str, other: &'static str) -> Mistake {
-        let is_it = |named: &Named| named.job_type() == Some(job_type) && named.key.name == key;
-        let setting = self.0.iter().find(|setting| is_it(&setting.named)).expect("it was set");
-        Problem::Needs { key: setting.named.to_string(), other }.at(setting.origin.clone())
+    pub(super) fn missing_companion_of_type(
+        &self,
+        job_type: &str,
+        key: &str,
+        other: &'static str,
+    ) -> ConfigError {
+        let is_it =
+            |candidate: &QualifiedKey| candidate.job_type() == Some(job_type) && candidate.spec.name == key;
+        let setting = self.0.iter().find(|setting| is_it(&setting.key)).expect("it was set");
+        Problem::Needs { key: setting.key.to_string(), other }.at(setting.origin.clone())
     }
 
     /// The mistake of setting `key` where `feature` was not built in.
-    pub(super) fn not_built(&self, key: &'static str, feature: &'static str) -> Mistake {
+    pub(super) fn not_built(&self, key: &'static str, feature: &'static str) -> ConfigError {
         Problem::NotBuilt { key, feature }.at(self.origin(key))
     }
 
     fn origin(&self, key: &str) -> Origin {
-        let is_it = |named: &Named| named.job_type().is_none() && named.key.name == key;
-        let setting = self.0.iter().find(|setting| is_it(&setting.named));
+        let is_it = |candidate: &QualifiedKey| candidate.job_type().is_none() && candidate.spec.name == key;
+        let setting = self.0.iter().find(|setting| is_it(&setting.key));
         setting.map_or(Origin::Default, |setting| setting.origin.clone())
     }
 
     /// Each key with its printed value (dots for a secret) and its origin.
     pub fn iter(&self) -> impl Iterator<Item = (String, String, &Origin)> {
-        self.0.iter().map(|setting| (setting.named.to_string(), setting.printed(), &setting.origin))
+        self.0.iter().map(|setting| (setting.key.to_string(), setting.printed(), &setting.origin))
     }
 
     /// `{"server.port": {"value": 8080, "from": "default"}}`; durations are text such as `5m`, secrets are dots.
     pub fn to_json(&self) -> Json {
         let entry =
             |setting: &Setting| json!({ "value": setting.json(), "from": setting.origin.to_string() });
-        self.0.iter().map(|setting| (setting.named.to_string(), entry(setting))).collect()
+        self.0.iter().map(|setting| (setting.key.to_string(), entry(setting))).collect()
     }
 }
 
 impl Setting {
-    fn default(named: impl Into<Named>) -> Self {
-        let named = named.into();
-        Self { value: named.key.default_value(), named, origin: Origin::Default }
+    fn default(key: impl Into<QualifiedKey>) -> Self {
+        let key = key.into();
+        Self { value: key.spec.default_value(), key, origin: Origin::Default }
     }
 
     fn printed(&self) -> String {
-        self.named.key.veil(self.value.text.clone())
+        self.key.spec.redact(self.value.text.clone())
     }
 
     fn json(&self) -> Json {
-        let is_plain = self.value.field.is_number() && !self.named.key.secret;
+        let is_plain = self.value.field.is_number() && !self.key.spec.secret;
         if is_plain { self.value.field.clone() } else { json!(self.printed()) }
     }
 }

@@ -5,18 +5,18 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::key::Named;
-use super::load::{Entry, Said};
-use super::mistakes::Problem;
+use super::errors::Problem;
+use super::key::QualifiedKey;
+use super::load::{Entry, ParsedEntry};
 use super::resolved::Origin;
 
 /// A list of keys is a page of text; what is larger was named by accident.
 const MAX_BYTES: u64 = 64 * 1024;
 
 /// What the file at `path` says for the key.
-pub(super) fn said(named: Named, path: &Path, origin: Origin) -> Said {
-    match secret_in(path) {
-        Ok(text) => Ok(Entry { named, text, origin }),
+pub(super) fn read_entry(key: QualifiedKey, path: &Path, origin: Origin) -> ParsedEntry {
+    match read_secret(path) {
+        Ok(text) => Ok(Entry { key, text, origin }),
         Err(reason) => Err(Problem::File { path: path.display().to_string(), reason }.at(origin)),
     }
 }
@@ -25,7 +25,7 @@ pub(super) fn said(named: Named, path: &Path, origin: Origin) -> Said {
 ///
 /// # Errors
 /// Why there is none, without a word of what is in the file.
-pub fn secret_in(path: &Path) -> Result<String, String> {
+pub fn read_secret(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     let length = file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;

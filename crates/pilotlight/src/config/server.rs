@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::key::{self, Key};
+use super::key::{self, KeySpec};
 use super::network::Network;
-use super::takes::Takes;
+use super::value_type::ValueType;
 
 /// Where callers connect, how many may, and how long leaving takes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Server {
+pub struct ServerConfig {
     /// Address to listen on.
     pub host: IpAddr,
     /// TCP port to listen on; 0 takes any free one.
@@ -50,75 +50,75 @@ pub enum OnOff {
     Off,
 }
 
-impl Default for Server {
+impl Default for ServerConfig {
     fn default() -> Self {
         key::defaults("server")
     }
 }
 
-pub(super) const KEYS: &[Key] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec] = &[
+    KeySpec::new(
         "server.host",
         "127.0.0.1",
-        Takes::Address,
+        ValueType::Address,
         "address to listen on; `0.0.0.0` or `::` for every interface",
     )
     .legacy("HOST"),
-    Key::new("server.port", "8080", Takes::Port, "TCP port to listen on; 0 takes any free one")
+    KeySpec::new("server.port", "8080", ValueType::Port, "TCP port to listen on; 0 takes any free one")
         .legacy("PORT"),
-    Key::new(
+    KeySpec::new(
         "server.max_connections",
         "auto",
-        Takes::AutoOrCount(16..),
+        ValueType::AutoOrCount(16..),
         "most connections held at once; `auto` derives it from the open-file limit",
     ),
-    Key::new(
+    KeySpec::new(
         "server.allow",
         "any",
-        Takes::ListOfNetworks,
+        ValueType::ListOfNetworks,
         "networks whose addresses may use `/warm-start`, `/connect` and `/health`",
     ),
-    Key::new(
+    KeySpec::new(
         "server.trusted_proxies",
         "",
-        Takes::ListOfNetworks,
+        ValueType::ListOfNetworks,
         "networks of proxies whose word on a caller's address is believed",
     ),
-    Key::new(
+    KeySpec::new(
         "server.client_ip_header",
         "X-Forwarded-For",
-        Takes::HeaderName,
+        ValueType::HeaderName,
         "the header in which trusted proxies say it",
     ),
-    Key::new(
+    KeySpec::new(
         "server.control",
         "none",
-        Takes::NoneOrSocket,
+        ValueType::NoneOrSocket,
         "an address of its own for the dashboard, with the `/api/jobs` that its page asks, `/metrics` and `/api/admin`; the main one then answers callers, runners and supervisors only",
     ),
-    Key::new(
+    KeySpec::new(
         "server.reuse_port",
         "off",
-        Takes::Word(&["on", "off"]),
+        ValueType::OneOf(&["on", "off"]),
         "whether the next process may listen on the same address already, to take over without a gap",
     ),
-    Key::new(
+    KeySpec::new(
         "server.tls_cert",
         "none",
-        Takes::NoneOrPath,
+        ValueType::NoneOrPath,
         "certificate chain (PEM); with it and `server.tls_key` every listener speaks TLS; read again when it changes",
     ),
-    Key::new("server.tls_key", "none", Takes::NoneOrPath, "private key (PEM) of that certificate"),
-    Key::new(
+    KeySpec::new("server.tls_key", "none", ValueType::NoneOrPath, "private key (PEM) of that certificate"),
+    KeySpec::new(
         "server.data_dir",
         "./pilotlight-data",
-        Takes::Path,
+        ValueType::Path,
         "folder for what outlives the process: the jobs, unless `store.url` names a database",
     ),
-    Key::new(
+    KeySpec::new(
         "server.grace",
         "8s",
-        Takes::Duration(Duration::ZERO..=Duration::from_mins(10)),
+        ValueType::Duration(Duration::ZERO..=Duration::from_mins(10)),
         "time that requests under way get to finish once the process was asked to stop",
     ),
 ];

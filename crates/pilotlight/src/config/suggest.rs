@@ -1,13 +1,13 @@
 //! Decides which known name a wrong one was probably meant to be. It only compares; it never corrects.
 
 use super::job_types;
-use super::key::{Key, SECTIONS, keys};
+use super::key::{KeySpec, SECTIONS, keys};
 
 /// More wrong letters than this are another word.
 const MAX_DISTANCE: usize = 2;
 
 /// The key that `wrong` was probably meant to be, written like a TOML path or like an environment name.
-pub(super) fn key(wrong: &str) -> Option<&'static Key> {
+pub(super) fn key(wrong: &str) -> Option<&'static KeySpec> {
     let wrong = wrong.to_lowercase().replace('.', "_");
     let names = keys().map(|key| (key, key.name.replace('.', "_")));
     nearest(&wrong, names).or_else(|| key_within(&wrong))
@@ -20,14 +20,14 @@ pub(super) fn section(wrong: &str) -> Option<&'static str> {
 }
 
 /// The row of a type of jobs that `wrong` was probably meant to be.
-pub(super) fn of_type(wrong: &str) -> Option<&'static Key> {
+pub(super) fn job_type_key(wrong: &str) -> Option<&'static KeySpec> {
     nearest(wrong, job_types::KEYS.iter().map(|key| (key, key.name.to_owned())))
 }
 
 /// `pilotlight_port` and `port` mean `server.port`: its last part is there as a whole.
-fn key_within(wrong: &str) -> Option<&'static Key> {
+fn key_within(wrong: &str) -> Option<&'static KeySpec> {
     let framed = format!("_{wrong}_");
-    let last = |key: &Key| key.name.rsplit('.').next().map_or(0, str::len);
+    let last = |key: &KeySpec| key.name.rsplit('.').next().map_or(0, str::len);
     keys()
         .filter(|key| framed.contains(&format!("_{}_", &key.name[key.name.len() - last(key)..])))
         .max_by_key(|key| last(key))
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_slip_or_a_forgotten_section_is_recognised() {
-        for (wrong, meant) in [
+        for (wrong, suggestion) in [
             ("SERVER_PROT", "server.port"),
             ("server.prot", "server.port"),
             ("port", "server.port"),
@@ -73,12 +73,12 @@ mod tests {
             ("jobs.presets", "jobs.preset"),
             ("", ""),
         ] {
-            assert_eq!(key(wrong).map_or("", |key| key.name), meant, "{wrong}");
+            assert_eq!(key(wrong).map_or("", |key| key.name), suggestion, "{wrong}");
         }
-        for (wrong, meant) in
+        for (wrong, suggestion) in
             [("serve", "server"), ("warm-start", "warm_start"), ("job", "jobs"), ("jub", "")]
         {
-            assert_eq!(section(wrong).unwrap_or_default(), meant, "{wrong}");
+            assert_eq!(section(wrong).unwrap_or_default(), suggestion, "{wrong}");
         }
     }
 }

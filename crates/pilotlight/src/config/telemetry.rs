@@ -2,26 +2,26 @@
 
 use serde::Deserialize;
 
-use super::key::{self, Key};
-use super::takes::Takes;
+use super::key::{self, KeySpec};
+use super::value_type::ValueType;
 
 /// To whom it is told what happened.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Telemetry {
+pub struct TelemetryConfig {
     /// The collector that gets a span for each offer: an `http` URL, below which it takes `/v1/traces`.
     pub otlp_endpoint: Option<String>,
 }
 
-impl Default for Telemetry {
+impl Default for TelemetryConfig {
     fn default() -> Self {
         key::defaults("telemetry")
     }
 }
 
-pub(super) const KEYS: &[Key] = &[Key::new(
+pub(super) const KEYS: &[KeySpec] = &[KeySpec::new(
     "telemetry.otlp_endpoint",
     "none",
-    Takes::NoneOrHttpUrl,
+    ValueType::NoneOrHttpUrl,
     "collector that gets a span for each offer, by OTLP over HTTP; only in a binary built with the feature `otlp`",
 )];

@@ -48,7 +48,7 @@ fn resolved(toml: &str, env: &str, key: &str) -> String {
 }
 
 /// The mistakes, the file being `p.toml`.
-fn mistakes(toml: impl AsRef<[u8]>, env: &str) -> String {
+fn errors(toml: impl AsRef<[u8]>, env: &str) -> String {
     let file = TempFile::new(toml);
     let text = load(Some(&file.0), vars(env)).expect_err("there are mistakes").to_string();
     text.replace(&file.0.display().to_string(), "p.toml")
@@ -142,7 +142,7 @@ use the configuration: 11 mistakes
   HOST: server.host is `box`; allowed: an IP address or localhost
   PILOTLIGHT_WARM_START_ACK_DEADLINE: warm_start.ack_deadline is `6s`; \
 allowed: a duration (ms, s, m, h, d) from 50ms to 5s";
-    assert_eq!(mistakes(toml, env), expected);
+    assert_eq!(errors(toml, env), expected);
 }
 
 const JOBS: &str = "[jobs]\nkeep_for = '7d'\nmax_bytes = '500MB'\n[jobs.limits]\ninput_bytes = '1MiB'\n";
@@ -198,13 +198,14 @@ fn a_type_of_jobs_has_settings_of_its_own() {
     let file = TempFile::new(TYPES);
     let loaded = load(Some(&file.0), vars("")).expect("there are no mistakes");
     let types = &loaded.config.jobs.types;
-    let of = |name: &str| types.iter().find(|(known, _)| known.as_str() == name).expect("it is there").1;
-    let fold = of("fold");
+    let settings_of =
+        |name: &str| types.iter().find(|(known, _)| known.as_str() == name).expect("it is there").1;
+    let fold = settings_of("fold");
     assert_eq!(fold.webhook_url.as_deref(), Some("https://example.org/hook"));
     assert_eq!(fold.webhook_secret.as_ref().map(Secret::reveal), Some("hunter2"));
     assert_eq!(fold.webhook_events, [WebhookEvent::Completed, WebhookEvent::Failed]);
     assert_eq!(fold.check_url, None);
-    let other = of("a.b c");
+    let other = settings_of("a.b c");
     assert_eq!(
         (other.check_url.as_deref(), &other.check_hosts[..]),
         (Some("/files/0/url"), &["files.example.org".to_owned()][..])
@@ -239,19 +240,19 @@ use the configuration: 7 mistakes
   p.toml:7: jobs.types.\"x y\".webhook_events is `ended`; allowed: some of created, completed, failed, separated by commas
   p.toml:8: `jobs.type` is not known; did you mean [jobs.types]?
   p.toml:11: jobs.limits.input_bytes is `0`; allowed: bytes (KB, MB, GB, TB, KiB, MiB, GiB, TiB) from 1 to 64MiB";
-    assert_eq!(mistakes(toml, "PILOTLIGHT_JOBS_TYPES_FOLD_WEBHOOK_URL=http://a"), expected);
+    assert_eq!(errors(toml, "PILOTLIGHT_JOBS_TYPES_FOLD_WEBHOOK_URL=http://a"), expected);
     let halves = "[jobs.types.fold]\nwebhook_url = 'http://a'\ncheck_url = '/url'\n";
     let expected = "\
 use the configuration: 2 mistakes
   p.toml:2: jobs.types.fold.webhook_url needs webhook_secret; set both
   p.toml:3: jobs.types.fold.check_url needs check_hosts; set both";
-    assert_eq!(mistakes(halves, ""), expected);
+    assert_eq!(errors(halves, ""), expected);
 }
 
 #[cfg(not(feature = "otlp"))]
 #[test]
 fn a_key_of_a_feature_that_was_not_built_is_a_mistake() {
-    let text = mistakes("[telemetry]\notlp_endpoint = 'http://127.0.0.1:4318'", "");
+    let text = errors("[telemetry]\notlp_endpoint = 'http://127.0.0.1:4318'", "");
     let expected =
         "p.toml:2: telemetry.otlp_endpoint has no effect: this binary was built without the feature `otlp`";
     assert!(text.contains(expected), "{text}");
@@ -266,14 +267,14 @@ use the configuration: 4 mistakes
   p.toml:3: not TOML: `port`: string values must be quoted, expected literal string
   p.toml:4: not TOML: `port`: duplicate key
   p.toml:5: not TOML: duplicate key";
-    assert_eq!(mistakes(toml, ""), expected);
+    assert_eq!(errors(toml, ""), expected);
 }
 
 #[test]
 fn a_file_that_cannot_be_read_says_who_named_it_and_why() {
-    let not_text = mistakes(b"[server]\nhost = '\xff'", "");
+    let not_text = errors(b"[server]\nhost = '\xff'", "");
     assert!(not_text.contains("--config: cannot read p.toml: line 2 is not UTF-8"), "{not_text}");
-    let too_large = mistakes(vec![b'#'; 1 << 21], "");
+    let too_large = errors(vec![b'#'; 1 << 21], "");
     assert!(too_large.contains("larger than 1 MiB"), "{too_large}");
     let missing = load(None, vars("PILOTLIGHT_CONFIG=/nowhere/p.toml")).expect_err("it is missing");
     let expected = "PILOTLIGHT_CONFIG: cannot read /nowhere/p.toml: ";

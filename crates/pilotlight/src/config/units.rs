@@ -18,25 +18,25 @@ const OTHER_SIZES: [(&str, u64); 5] =
 
 /// A duration, such as `90s` or `5m`; a bare number is in milliseconds.
 #[must_use]
-pub fn duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let units = DURATIONS.into_iter();
     amount(text, |unit| units.clone().find(|(name, _)| *name == unit)).map(Duration::from_millis)
 }
 
 /// In the largest unit that leaves no rest, so that reading it gives the same duration.
-pub(super) fn of_duration(duration: &Duration) -> String {
+pub(super) fn format_duration(duration: &Duration) -> String {
     in_units(millis(*duration), &DURATIONS)
 }
 
 /// A size in bytes, such as `1MiB`.
 #[must_use]
-pub fn size(text: &str) -> Option<u64> {
+pub fn parse_size(text: &str) -> Option<u64> {
     let units = SIZES.into_iter().chain(OTHER_SIZES);
     amount(text, |unit| units.clone().find(|(name, _)| name.eq_ignore_ascii_case(unit)))
 }
 
 /// In the largest unit that leaves no rest.
-pub(super) fn of_size(bytes: u64) -> String {
+pub(super) fn format_size(bytes: u64) -> String {
     in_units(bytes, &SIZES)
 }
 

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::key::{self, Key};
+use super::key::{self, KeySpec};
 use super::secret::Secret;
-use super::takes::Takes;
+use super::value_type::ValueType;
 
 /// How runners wait, and what counts as a run handed over.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WarmStart {
+pub struct WarmStartConfig {
     /// How long one poll waits, as told to runners; zero retires the fleet.
     pub connection_timeout: Duration,
     /// How long a runner goes on polling before it exits, as told to runners; zero retires the fleet.
     pub keepalive: Duration,
     /// Which waiting poll takes the next run.
-    pub order: Order,
+    pub order: PollOrder,
     /// Whether a dispatch waits for the acknowledgement of the runner's kernel.
-    pub ack: Ack,
+    pub ack: AckSetting,
     /// Time without progress of the acknowledged bytes before a poll counts as dead.
     pub ack_deadline: Duration,
     /// What is asked of deployment tokens.
-    pub tokens: Tokens,
+    pub tokens: TokenMode,
     /// What signs them.
     pub token_secret: Option<Secret>,
 }
@@ -31,7 +31,7 @@ pub struct WarmStart {
 /// What is asked of deployment tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Tokens {
+pub enum TokenMode {
     /// Nothing: what they claim is read without trusting it.
     Disabled,
     /// That they verify; one that does not is counted, and passes.
@@ -45,7 +45,7 @@ pub enum Tokens {
 /// Which waiting poll takes the next run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Order {
+pub enum PollOrder {
     /// The one that came last: the likeliest to be alive, and surplus runners can retire.
     Newest,
     /// The one that has waited longest.
@@ -55,7 +55,7 @@ pub enum Order {
 /// Whether a dispatch waits for the acknowledgement of the runner's kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ack {
+pub enum AckSetting {
     /// Where the platform can tell.
     Auto,
     /// Always; a platform that cannot tell is an error at start.
@@ -64,56 +64,56 @@ pub enum Ack {
     Off,
 }
 
-impl Default for WarmStart {
+impl Default for WarmStartConfig {
     fn default() -> Self {
         key::defaults("warm_start")
     }
 }
 
-pub(super) const KEYS: &[Key] = &[
-    Key::new(
+pub(super) const KEYS: &[KeySpec] = &[
+    KeySpec::new(
         "warm_start.connection_timeout",
         "30s",
-        Takes::ZeroOrDuration(Duration::from_millis(10)..=Duration::from_mins(10)),
+        ValueType::ZeroOrDuration(Duration::from_millis(10)..=Duration::from_mins(10)),
         "how long one poll waits, as told to runners; 0 retires the fleet",
     )
     .legacy("CONNECTION_TIMEOUT_MS"),
-    Key::new(
+    KeySpec::new(
         "warm_start.keepalive",
         "5m",
-        Takes::Duration(Duration::ZERO..=Duration::from_hours(24)),
+        ValueType::Duration(Duration::ZERO..=Duration::from_hours(24)),
         "how long a runner goes on polling, as told to runners; 0 retires the fleet",
     )
     .legacy("KEEPALIVE_MS"),
-    Key::new(
+    KeySpec::new(
         "warm_start.order",
         "newest",
-        Takes::Word(&["newest", "oldest"]),
+        ValueType::OneOf(&["newest", "oldest"]),
         "which waiting poll takes the next run",
     ),
-    Key::new(
+    KeySpec::new(
         "warm_start.ack",
         "auto",
-        Takes::Word(&["auto", "on", "off"]),
+        ValueType::OneOf(&["auto", "on", "off"]),
         "whether a dispatch waits for the runner's kernel; `auto`: where it can be asked",
     ),
-    Key::new(
+    KeySpec::new(
         "warm_start.ack_deadline",
         "250ms",
-        Takes::Duration(Duration::from_millis(50)..=Duration::from_secs(5)),
+        ValueType::Duration(Duration::from_millis(50)..=Duration::from_secs(5)),
         "time without progress of the acknowledged bytes before a poll counts as dead",
     ),
-    Key::new(
+    KeySpec::new(
         "warm_start.tokens",
         "disabled",
-        Takes::Word(&["disabled", "log", "enforce", "strict"]),
+        ValueType::OneOf(&["disabled", "log", "enforce", "strict"]),
         "what is asked of deployment tokens: nothing, to verify (`log` only counts; `enforce` lets plain ids pass), or to be there and fit (`strict`)",
     )
     .legacy("WORKLOAD_TOKEN_ENFORCEMENT"),
-    Key::new(
+    KeySpec::new(
         "warm_start.token_secret",
         "none",
-        Takes::NoneOrSecret,
+        ValueType::NoneOrSecret,
         "what signs deployment tokens (HS256)",
     )
     .legacy("WORKLOAD_TOKEN_SECRET")

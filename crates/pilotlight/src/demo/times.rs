@@ -1,7 +1,7 @@
 //! Times in the unit that fits.
 
 /// So many microseconds.
-pub(super) fn time(us: u64) -> String {
+pub(super) fn format_time(us: u64) -> String {
     match us {
         0..1000 => format!("{us} µs"),
         1000..1_000_000 => format!("{:.1} ms", us as f64 / 1000.0),
@@ -15,6 +15,9 @@ mod tests {
 
     #[test]
     fn times_are_read_in_the_unit_that_fits() {
-        assert_eq!([time(90), time(1500), time(2_500_000)], ["90 µs", "1.5 ms", "2.50 s"]);
+        assert_eq!(
+            [format_time(90), format_time(1500), format_time(2_500_000)],
+            ["90 µs", "1.5 ms", "2.50 s"]
+        );
     }
 }

@@ -133,8 +133,10 @@ mod tests {
 
     fn place_of(peer: &str, lines: &[(&'static str, &'static str)]) -> PeerOrigin {
         let headers = headers(lines);
-        let (auth, peer) =
-            (Auth::new(&config::Auth::default(), &config::Server::default()), peer.parse().unwrap());
+        let (auth, peer) = (
+            Auth::new(&config::AuthConfig::default(), &config::ServerConfig::default()),
+            peer.parse().unwrap(),
+        );
         peer_origin(peer, host(&Uri::from_static("/"), &headers), auth.is_forwarded(peer, &headers))
     }
 

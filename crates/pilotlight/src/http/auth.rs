@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::session::Sessions;
-use crate::config::{self, Network, Secret, Server};
+use crate::config::{self, Network, Secret, ServerConfig};
 
 /// Who may, as configured.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ struct Networks {
 impl Auth {
     /// As these sections say.
     #[must_use]
-    pub fn new(keys: &config::Auth, server: &Server) -> Self {
+    pub fn new(keys: &config::AuthConfig, server: &ServerConfig) -> Self {
         let of = |scope, keys: &[Secret]| -> Vec<_> {
             keys.iter().map(|key| (scope, hash(key.reveal()))).collect()
         };
@@ -125,7 +125,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-fn configured(keys: &config::Auth, scope: Scope) -> &[Secret] {
+fn configured(keys: &config::AuthConfig, scope: Scope) -> &[Secret] {
     match scope {
         Scope::Admin => &keys.admin_keys,
         Scope::Runner => &keys.runner_keys,

@@ -10,7 +10,7 @@ use pilotlight_core::pool::PoolKey;
 use serde::Deserialize;
 
 use super::error::ApiError;
-use crate::config::{self, WarmStart};
+use crate::config::{self, WarmStartConfig};
 use crate::telemetry::metrics::TokenCounts;
 
 /// How tokens are read.
@@ -55,12 +55,12 @@ impl std::fmt::Debug for Tokens {
 impl Tokens {
     /// As the section says. Without a secret nothing can be verified.
     #[must_use]
-    pub fn new(config: &WarmStart, counts: TokenCounts) -> Self {
+    pub fn new(config: &WarmStartConfig, counts: TokenCounts) -> Self {
         let strictness = match config.tokens {
-            config::Tokens::Disabled => None,
-            config::Tokens::Log => Some(Strictness::Log),
-            config::Tokens::Enforce => Some(Strictness::Enforce),
-            config::Tokens::Strict => Some(Strictness::Strict),
+            config::TokenMode::Disabled => None,
+            config::TokenMode::Log => Some(Strictness::Log),
+            config::TokenMode::Enforce => Some(Strictness::Enforce),
+            config::TokenMode::Strict => Some(Strictness::Strict),
         };
         let mode = match (strictness, &config.token_secret) {
             (Some(strictness), Some(secret)) => {

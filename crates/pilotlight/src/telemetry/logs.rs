@@ -4,10 +4,10 @@ use std::io;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Log, LogFormat, LogLevel};
+use crate::config::{LogConfig, LogFormat, LogLevel};
 
 /// Starts logging; to be called once.
-pub fn start(log: &Log) {
+pub fn start(log: &LogConfig) {
     let filter = EnvFilter::builder().with_default_directive(level(log.level).into()).from_env_lossy();
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);

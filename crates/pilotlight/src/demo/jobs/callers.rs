@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
-use super::program::{JOB_TYPE, Question};
-use super::scene::Failure;
+use super::program::{JOB_TYPE, PrimeJob};
+use super::scene::SceneError;
 use crate::client::{Client, SubmitParams};
 
 /// After this something is wrong with the machine.
@@ -18,14 +18,14 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Whether a result that is known will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    WillDo,
-    WillNotDo,
+pub(super) enum CachePolicy {
+    AcceptCached,
+    Recompute,
 }
 
 /// A result, and how long it took from the submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct TimedResult {
     pub(super) took_us: u64,
     pub(super) prime: u32,
     /// Which process computed it.
@@ -41,43 +41,55 @@ struct Output {
 }
 
 /// Submits without waiting: the job's id.
-pub(super) async fn submit(client: &Client, question: &Question, known: Known) -> Result<String, Failure> {
-    let input = input(question);
-    Ok(client.submit(&submission(&input, known), SubmitParams::default()).await?.job_id)
+pub(super) async fn submit(
+    client: &Client,
+    prime_job: &PrimeJob,
+    cache_policy: CachePolicy,
+) -> Result<String, SceneError> {
+    let input = input(prime_job);
+    Ok(client.submit(&submission(&input, cache_policy), SubmitParams::default()).await?.job_id)
 }
 
 /// Waits for the end of a job that was submitted then.
-pub(super) async fn end(client: &Client, id: &str, submitted: Instant) -> Result<Answer, Failure> {
+pub(super) async fn wait_for_result(
+    client: &Client,
+    id: &str,
+    submitted: Instant,
+) -> Result<TimedResult, SceneError> {
     let job = client.status(id, DEADLINE).await?;
-    answer(job.status, job.result, job.error, submitted)
+    parse_result(job.status, job.result, job.error, submitted)
 }
 
 /// Submits and waits for the end.
-pub(super) async fn ask(client: &Client, question: &Question, known: Known) -> Result<Answer, Failure> {
-    let (input, submitted) = (input(question), Instant::now());
+pub(super) async fn submit_and_wait(
+    client: &Client,
+    prime_job: &PrimeJob,
+    cache_policy: CachePolicy,
+) -> Result<TimedResult, SceneError> {
+    let (input, submitted) = (input(prime_job), Instant::now());
     let params = SubmitParams { wait: DEADLINE, ..SubmitParams::default() };
-    let told = client.submit(&submission(&input, known), params).await?;
-    answer(told.status, told.result, told.error, submitted)
+    let response = client.submit(&submission(&input, cache_policy), params).await?;
+    parse_result(response.status, response.result, response.error, submitted)
 }
 
 /// So many ask at once, each on a connection that is open.
-pub(super) async fn all_ask(
+pub(super) async fn submit_concurrently(
     client: &Client,
-    question: &Question,
+    prime_job: &PrimeJob,
     callers: usize,
-) -> Result<Vec<Answer>, Failure> {
+) -> Result<Vec<TimedResult>, SceneError> {
     let mut opening = JoinSet::new();
     for _ in 0..callers {
         let client = client.clone();
-        opening.spawn(async move { look(&client).await });
+        opening.spawn(async move { open_connection(&client).await });
     }
     while let Some(opened) = opening.join_next().await {
         opened.expect("it does not panic and is not aborted")?;
     }
     let mut asking = JoinSet::new();
     for _ in 0..callers {
-        let (client, question) = (client.clone(), question.clone());
-        asking.spawn(async move { ask(&client, &question, Known::WillDo).await });
+        let (client, prime_job) = (client.clone(), prime_job.clone());
+        asking.spawn(async move { submit_and_wait(&client, &prime_job, CachePolicy::AcceptCached).await });
     }
     let mut answers = Vec::new();
     while let Some(asked) = asking.join_next().await {
@@ -87,19 +99,19 @@ pub(super) async fn all_ask(
 }
 
 /// Asks for something that nobody ever submitted.
-async fn look(client: &Client) -> Result<(), Failure> {
+async fn open_connection(client: &Client) -> Result<(), SceneError> {
     let input = RawValue::from_string("{}".to_owned()).expect("an object");
-    let question = requests::CheckRequest { job_type: JOB_TYPE, input_params: &input, code_version: None };
-    client.check(&question).await?;
+    let lookup = requests::CheckRequest { job_type: JOB_TYPE, input_params: &input, code_version: None };
+    client.check(&lookup).await?;
     Ok(())
 }
 
-fn input(question: &Question) -> Box<RawValue> {
-    RawValue::from_string(question.parameters.clone()).expect("they are an object")
+fn input(prime_job: &PrimeJob) -> Box<RawValue> {
+    RawValue::from_string(prime_job.parameters.clone()).expect("they are an object")
 }
 
-fn submission(input: &RawValue, known: Known) -> SubmitRequest<'_> {
-    let fresh = (known == Known::WillNotDo).then_some(true);
+fn submission(input: &RawValue, cache_policy: CachePolicy) -> SubmitRequest<'_> {
+    let fresh = (cache_policy == CachePolicy::Recompute).then_some(true);
     SubmitRequest {
         job_type: JOB_TYPE,
         input_params: input,
@@ -107,20 +119,20 @@ fn submission(input: &RawValue, known: Known) -> SubmitRequest<'_> {
     }
 }
 
-fn answer(
+fn parse_result(
     status: Status,
     result: Option<JobResult>,
     error: Option<String>,
     submitted: Instant,
-) -> Result<Answer, Failure> {
+) -> Result<TimedResult, SceneError> {
     let took_us = micros(submitted.elapsed());
     if let Some(error) = error {
-        return Err(Failure::Job(error));
+        return Err(SceneError::Job(error));
     }
-    let Some(outcome) = result else { return Err(Failure::NoEnd(status)) };
+    let Some(outcome) = result else { return Err(SceneError::NoEnd(status)) };
     let text = outcome.output_data.get().to_owned();
     let Ok(Output { prime, process }) = serde_json::from_str(&text) else {
-        return Err(Failure::Job(format!("the result is {text}")));
+        return Err(SceneError::Job(format!("the result is {text}")));
     };
-    Ok(Answer { took_us, prime, process, text })
+    Ok(TimedResult { took_us, prime, process, text })
 }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// A folder for temporary files. It is removed when this is dropped.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct TempFolder(PathBuf);
 
-impl Folder {
+impl TempFolder {
     /// An empty one that nobody else may read.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         // What cannot be removed lies where temporary files are expected.
         _ = remove_dir_all(&self.0);
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn nothing_of_it_remains() {
-        let folder = Folder::new().unwrap();
+        let folder = TempFolder::new().unwrap();
         let path = folder.path().to_owned();
         std::fs::write(path.join("file"), "text").unwrap();
         drop(folder);

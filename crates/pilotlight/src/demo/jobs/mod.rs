@@ -8,6 +8,6 @@ pub mod scene;
 mod callers;
 mod folder;
 mod program;
-pub use folder::Folder;
+pub use folder::TempFolder;
 
 pub mod report;

@@ -14,14 +14,14 @@ const PRIMES: [(u32, u32); 2] = [(10_000, 104_729), (12_345, 132_241)];
 
 /// A job, and what its answer must be.
 #[derive(Debug, Clone)]
-pub(super) struct Question {
+pub(super) struct PrimeJob {
     pub(super) parameters: String,
     pub(super) prime: u32,
 }
 
 /// The one that is asked cold, warm and again; the one that many ask at once.
-pub(super) fn questions() -> [Question; 2] {
-    PRIMES.map(|(nth, prime)| Question { parameters: format!(r#"{{"nth":{nth}}}"#), prime })
+pub(super) fn prime_jobs() -> [PrimeJob; 2] {
+    PRIMES.map(|(nth, prime)| PrimeJob { parameters: format!(r#"{{"nth":{nth}}}"#), prime })
 }
 
 const PYTHON: &str = r#"import json, os, sys
@@ -63,15 +63,15 @@ pub(super) struct Program {
     /// What executes it.
     pub(super) interpreter: &'static str,
     file: PathBuf,
-    tally: PathBuf,
+    execution_log: PathBuf,
 }
 
 impl Program {
     /// Writes it into this folder, in a language that is here; none when there is none.
     pub(super) fn write(folder: &Path) -> io::Result<Option<Self>> {
-        if works("python3", "import json") {
+        if is_available("python3", "import json") {
             Self::python(folder).map(Some)
-        } else if works("sh", "awk 'BEGIN { exit 0 }'") {
+        } else if is_available("sh", "awk 'BEGIN { exit 0 }'") {
             Self::shell(folder).map(Some)
         } else {
             Ok(None)
@@ -79,23 +79,23 @@ impl Program {
     }
 
     fn python(folder: &Path) -> io::Result<Self> {
-        Self::of("python3", PYTHON, folder)
+        Self::write_program("python3", PYTHON, folder)
     }
 
     fn shell(folder: &Path) -> io::Result<Self> {
-        Self::of("sh", SHELL, folder)
+        Self::write_program("sh", SHELL, folder)
     }
 
-    fn of(interpreter: &'static str, text: &str, folder: &Path) -> io::Result<Self> {
-        let (file, tally) = (folder.join("primes"), folder.join("tally"));
+    fn write_program(interpreter: &'static str, text: &str, folder: &Path) -> io::Result<Self> {
+        let (file, execution_log) = (folder.join("primes"), folder.join("tally"));
         fs::write(&file, text)?;
-        fs::write(&tally, "")?;
-        Ok(Self { interpreter, file, tally })
+        fs::write(&execution_log, "")?;
+        Ok(Self { interpreter, file, execution_log })
     }
 
     /// `type=command`, as a runner takes it.
-    pub(super) fn of_type(&self) -> io::Result<String> {
-        let words = [Path::new(self.interpreter), &self.file, &self.tally];
+    pub(super) fn type_argument(&self) -> io::Result<String> {
+        let words = [Path::new(self.interpreter), &self.file, &self.execution_log];
         let words = words.map(|word| word.to_str().ok_or(io::ErrorKind::InvalidFilename));
         let words = words.into_iter().collect::<Result<Vec<_>, _>>()?;
         let command = shlex::try_join(words).map_err(io::Error::other)?;
@@ -103,12 +103,12 @@ impl Program {
     }
 
     /// How often it was asked so far.
-    pub(super) fn asked(&self) -> io::Result<usize> {
-        Ok(fs::read_to_string(&self.tally)?.lines().count())
+    pub(super) fn executions(&self) -> io::Result<usize> {
+        Ok(fs::read_to_string(&self.execution_log)?.lines().count())
     }
 }
 
-fn works(interpreter: &str, text: &str) -> bool {
+fn is_available(interpreter: &str, text: &str) -> bool {
     let mut command = Command::new(interpreter);
     command.args(["-c", text]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|ended| ended.success())
@@ -120,20 +120,20 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::Folder;
+    use super::super::TempFolder;
     use super::*;
 
     fn answers(program: &Program) -> Vec<Value> {
-        let line = program.of_type().unwrap();
+        let line = program.type_argument().unwrap();
         let words = shlex::split(line.split_once('=').unwrap().1).unwrap();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let asked = questions().map(|question| question.parameters).join("\n");
-        child.stdin.take().unwrap().write_all(asked.as_bytes()).unwrap();
+        let input = prime_jobs().map(|prime_job| prime_job.parameters).join("\n");
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let id = child.id();
-        let said = child.wait_with_output().unwrap().stdout;
-        let answers: Vec<Value> = String::from_utf8(said)
+        let stdout = child.wait_with_output().unwrap().stdout;
+        let answers: Vec<Value> = String::from_utf8(stdout)
             .unwrap()
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -144,18 +144,18 @@ mod tests {
 
     #[test]
     fn every_language_gives_the_right_answers_and_counts_them() {
-        let (folder, right) = (Folder::new().unwrap(), questions().map(|question| question.prime));
+        let (folder, right) = (TempFolder::new().unwrap(), prime_jobs().map(|prime_job| prime_job.prime));
         for write in [Program::shell, |folder: &Path| Program::write(folder).map(Option::unwrap)] {
             let program = write(folder.path()).unwrap();
             let primes: Vec<_> = answers(&program).iter().map(|answer| answer["prime"].clone()).collect();
             assert_eq!(primes, right, "{}", program.interpreter);
-            assert_eq!(program.asked().unwrap(), 2);
+            assert_eq!(program.executions().unwrap(), 2);
         }
     }
 
     #[test]
     fn an_interpreter_works_or_is_not_there() {
-        assert!(works("sh", "exit 0"));
-        assert!(!works("sh", "exit 1") && !works("no-such-interpreter", "exit 0"));
+        assert!(is_available("sh", "exit 0"));
+        assert!(!is_available("sh", "exit 1") && !is_available("no-such-interpreter", "exit 0"));
     }
 }

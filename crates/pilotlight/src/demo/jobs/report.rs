@@ -6,8 +6,8 @@ use std::fmt;
 use console::style;
 use serde::Serialize;
 
-use super::callers::Answer;
-use crate::demo::times::time;
+use super::callers::TimedResult;
+use crate::demo::times::format_time;
 
 const BAR_WIDTH: u64 = 40;
 
@@ -20,18 +20,18 @@ pub struct Report {
     /// What executed the jobs.
     pub program: &'static str,
     /// Nobody waited: a runner and a process were started for each job.
-    pub cold: Measured,
+    pub cold: Measurements,
     /// A runner waited, with a process that had loaded everything.
-    pub warm: Measured,
+    pub warm: Measurements,
     /// The same submission again.
-    pub cached: Measured,
+    pub cached: Measurements,
     /// A new job, submitted by all callers at once.
-    pub together: Measured,
+    pub together: Measurements,
 }
 
 /// Some submissions of one job, from the submission to the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Measured {
+pub struct Measurements {
     /// How many there were.
     pub submissions: usize,
     /// How often the program was asked meanwhile: it counts by itself.
@@ -48,8 +48,8 @@ pub struct Measured {
     pub longest_us: u64,
 }
 
-impl Measured {
-    pub(super) fn new(answers: &[Answer], prime: u32, executions: usize) -> Self {
+impl Measurements {
+    pub(super) fn new(answers: &[TimedResult], prime: u32, executions: usize) -> Self {
         let mut times: Vec<_> = answers.iter().map(|answer| answer.took_us).collect();
         times.sort_unstable();
         Self {
@@ -67,9 +67,9 @@ impl Measured {
 impl Report {
     /// What is not as the report says, in sentences.
     #[must_use]
-    pub fn broken(&self) -> Vec<String> {
+    pub fn violations(&self) -> Vec<String> {
         let Self { program: _, cold, warm, cached, together } = self;
-        let held = [
+        let rules = [
             (cold.executions == cold.submissions, "each cold job is executed once"),
             (cold.processes == cold.submissions, "each cold job has a process of its own"),
             (warm.executions == warm.submissions, "each warm job is executed once"),
@@ -80,11 +80,11 @@ impl Report {
             (together.results == 1, "all who submit it get the same result"),
             (self.measured().iter().all(|measured| measured.wrong == 0), "every result is right"),
         ];
-        let broken = held.into_iter().filter(|(is_so, _)| !is_so);
-        broken.map(|(_, rule)| format!("it does not hold that {rule}")).collect()
+        let violations = rules.into_iter().filter(|(holds, _)| !holds);
+        violations.map(|(_, rule)| format!("it does not hold that {rule}")).collect()
     }
 
-    const fn measured(&self) -> [&Measured; 4] {
+    const fn measured(&self) -> [&Measurements; 4] {
         [&self.cold, &self.warm, &self.cached, &self.together]
     }
 
@@ -98,7 +98,7 @@ impl Report {
         ]
     }
 
-    fn words(&self) -> [String; 4] {
+    fn descriptions(&self) -> [String; 4] {
         let Self { program, cold, warm, cached, together } = self;
         [
             format!(
@@ -117,7 +117,7 @@ impl Report {
                 "a new job, submitted by all at once: {} execution, {} equal results, the last after {}",
                 together.executions,
                 together.submissions,
-                time(together.longest_us)
+                format_time(together.longest_us)
             ),
         ]
     }
@@ -131,10 +131,10 @@ impl fmt::Display for Report {
         for (number, (name, us)) in rows.iter().enumerate() {
             let bar = style(bar(*us, longest));
             let bar = if number == 0 { bar.blue() } else { bar.yellow() };
-            writeln!(out, "  {name:<11}  {:>8}  {bar}", time(*us))?;
+            writeln!(out, "  {name:<11}  {:>8}  {bar}", format_time(*us))?;
         }
         writeln!(out)?;
-        for ((name, _), words) in rows.iter().zip(self.words()) {
+        for ((name, _), words) in rows.iter().zip(self.descriptions()) {
             writeln!(out, "  {name:<11}  {words}")?;
         }
         Ok(())
@@ -153,45 +153,45 @@ fn bar(us: u64, longest: u64) -> String {
 mod tests {
     use super::*;
 
-    fn answer(took_us: u64, process: u32) -> Answer {
-        Answer { took_us, prime: 7, process, text: format!("{process}") }
+    fn answer(took_us: u64, process: u32) -> TimedResult {
+        TimedResult { took_us, prime: 7, process, text: format!("{process}") }
     }
 
-    fn measured(submissions: usize, executions: usize) -> Measured {
+    fn measured(submissions: usize, executions: usize) -> Measurements {
         let answers: Vec<_> = (0..submissions).map(|number| answer(number as u64, 1)).collect();
-        Measured::new(&answers, 7, executions)
+        Measurements::new(&answers, 7, executions)
     }
 
     fn report() -> Report {
-        let cold = Measured::new(&[answer(90_000, 1), answer(80_000, 2), answer(99_000, 3)], 7, 3);
+        let cold = Measurements::new(&[answer(90_000, 1), answer(80_000, 2), answer(99_000, 3)], 7, 3);
         let (warm, cached, together) = (measured(50, 50), measured(200, 0), measured(100, 1));
         Report { program: "sh", cold, warm, cached, together }
     }
 
     #[test]
     fn what_was_measured_is_counted() {
-        let two = Measured::new(&[answer(5, 1), answer(3, 2), answer(4, 2)], 7, 3);
+        let two = Measurements::new(&[answer(5, 1), answer(3, 2), answer(4, 2)], 7, 3);
         let counts = (two.submissions, two.executions, two.processes, two.results, two.wrong);
         assert_eq!((counts, two.p50_us, two.longest_us), ((3, 3, 2, 2, 0), 4, 5));
-        assert_eq!(Measured::new(&[answer(5, 1)], 8, 1).wrong, 1);
+        assert_eq!(Measurements::new(&[answer(5, 1)], 8, 1).wrong, 1);
     }
 
     #[test]
     fn whatever_is_not_so_is_said() {
-        assert!(report().broken().is_empty());
-        let broken = [
+        assert!(report().violations().is_empty());
+        let violations = [
             Report { together: measured(100, 2), ..report() },
-            Report { together: Measured { results: 2, ..measured(100, 1) }, ..report() },
+            Report { together: Measurements { results: 2, ..measured(100, 1) }, ..report() },
             Report { cached: measured(200, 1), ..report() },
-            Report { cached: Measured { results: 2, ..measured(200, 0) }, ..report() },
+            Report { cached: Measurements { results: 2, ..measured(200, 0) }, ..report() },
             Report { warm: measured(50, 49), ..report() },
-            Report { warm: Measured { processes: 2, ..measured(50, 50) }, ..report() },
-            Report { cold: Measured { processes: 2, ..report().cold }, ..report() },
-            Report { cold: Measured { executions: 2, ..report().cold }, ..report() },
-            Report { warm: Measured { wrong: 1, ..measured(50, 50) }, ..report() },
+            Report { warm: Measurements { processes: 2, ..measured(50, 50) }, ..report() },
+            Report { cold: Measurements { processes: 2, ..report().cold }, ..report() },
+            Report { cold: Measurements { executions: 2, ..report().cold }, ..report() },
+            Report { warm: Measurements { wrong: 1, ..measured(50, 50) }, ..report() },
         ];
-        for report in broken {
-            assert_eq!(report.broken().len(), 1, "{report:?}");
+        for report in violations {
+            assert_eq!(report.violations().len(), 1, "{report:?}");
         }
     }
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use pilotlight_wire::jobs::Status;
 use tokio::time::sleep;
 
-use super::callers::{self, Answer, Known};
-use super::program::{Program, Question, questions};
-use super::report::{Measured, Report};
+use super::callers::{self, CachePolicy, TimedResult};
+use super::program::{PrimeJob, Program, prime_jobs};
+use super::report::{Measurements, Report};
 use crate::client::{self, Client};
 use crate::runner::RunnerProcess;
 
@@ -20,11 +20,11 @@ const CACHED: usize = 200;
 const CALLERS: usize = 100;
 
 /// A runner that has reported a job asks for the next within this, nearly always.
-const COMES_BACK_WITHIN: Duration = Duration::from_millis(3);
+const NEXT_POLL_WITHIN: Duration = Duration::from_millis(3);
 
 /// Where it is played: a service that nobody else uses, and a folder for files.
 #[derive(Debug)]
-pub struct Stage<'a> {
+pub struct SceneContext<'a> {
     /// Speaks to the service.
     pub client: &'a Client,
     /// An empty folder.
@@ -33,7 +33,7 @@ pub struct Stage<'a> {
 
 /// Why it came to nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum SceneError {
     /// A file or a process.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -59,17 +59,17 @@ pub enum Failure {
 /// Plays it.
 ///
 /// # Errors
-/// [`Failure`]; what was measured and is not as it should be is the report's to say.
-pub async fn play(stage: &Stage<'_>) -> Result<Report, Failure> {
-    let [again, new] = questions();
-    let program = Program::write(stage.folder)?.ok_or(Failure::NoInterpreter)?;
-    let scene = Scene { client: stage.client, program };
-    let cold = scene.cold(&again).await?;
+/// [`SceneError`]; what was measured and is not as it should be is the report's to say.
+pub async fn run(context: &SceneContext<'_>) -> Result<Report, SceneError> {
+    let [repeated, new] = prime_jobs();
+    let program = Program::write(context.folder)?.ok_or(SceneError::NoInterpreter)?;
+    let scene = Scene { client: context.client, program };
+    let cold = scene.measure_cold(&repeated).await?;
     let mut runner = scene.runner(&["--keep"])?;
-    let warm_and_more = scene.with_a_runner(&again, &new);
+    let warm_and_more = scene.measure_with_runner(&repeated, &new);
     let [warm, cached, together] = tokio::select! {
         measured = warm_and_more => measured?,
-        ended = runner.wait() => return Err(Failure::RunnerEnded(ended?)),
+        ended = runner.wait() => return Err(SceneError::RunnerEnded(ended?)),
     };
     runner.stop().await?;
     Ok(Report { program: scene.program.interpreter, cold, warm, cached, together })
@@ -82,50 +82,64 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     /// Each time nobody waits: a runner is started for the job, and a process by it.
-    async fn cold(&self, question: &Question) -> Result<Measured, Failure> {
-        let before = self.program.asked()?;
+    async fn measure_cold(&self, prime_job: &PrimeJob) -> Result<Measurements, SceneError> {
+        let before = self.program.executions()?;
         let mut answers = Vec::new();
         for _ in 0..COLD {
             let submitted = Instant::now();
-            let id = callers::submit(self.client, question, Known::WillNotDo).await?;
+            let id = callers::submit(self.client, prime_job, CachePolicy::Recompute).await?;
             let mut runner = self.runner(&[])?;
             answers.push(tokio::select! {
-                answer = callers::end(self.client, &id, submitted) => answer?,
-                ended = runner.wait() => return Err(Failure::RunnerEnded(ended?)),
+                answer = callers::wait_for_result(self.client, &id, submitted) => answer?,
+                ended = runner.wait() => return Err(SceneError::RunnerEnded(ended?)),
             });
             runner.stop().await?;
         }
-        self.measured(&answers, question, before)
+        self.measurements_since(&answers, prime_job, before)
     }
 
-    async fn with_a_runner(&self, again: &Question, new: &Question) -> Result<[Measured; 3], Failure> {
+    async fn measure_with_runner(
+        &self,
+        repeated: &PrimeJob,
+        new: &PrimeJob,
+    ) -> Result<[Measurements; 3], SceneError> {
         // Whatever the process loads, it has loaded then.
-        callers::ask(self.client, again, Known::WillNotDo).await?;
-        let warm = self.one_by_one(again, Known::WillNotDo, WARM).await?;
-        let cached = self.one_by_one(again, Known::WillDo, CACHED).await?;
-        let before = self.program.asked()?;
-        let answers = callers::all_ask(self.client, new, CALLERS).await?;
-        Ok([warm, cached, self.measured(&answers, new, before)?])
+        callers::submit_and_wait(self.client, repeated, CachePolicy::Recompute).await?;
+        let warm = self.measure_sequentially(repeated, CachePolicy::Recompute, WARM).await?;
+        let cached = self.measure_sequentially(repeated, CachePolicy::AcceptCached, CACHED).await?;
+        let before = self.program.executions()?;
+        let answers = callers::submit_concurrently(self.client, new, CALLERS).await?;
+        Ok([warm, cached, self.measurements_since(&answers, new, before)?])
     }
 
-    async fn one_by_one(&self, question: &Question, known: Known, times: usize) -> Result<Measured, Failure> {
-        let before = self.program.asked()?;
+    async fn measure_sequentially(
+        &self,
+        prime_job: &PrimeJob,
+        cache_policy: CachePolicy,
+        times: usize,
+    ) -> Result<Measurements, SceneError> {
+        let before = self.program.executions()?;
         let mut answers = Vec::new();
         for _ in 0..times {
-            if known == Known::WillNotDo {
-                sleep(COMES_BACK_WITHIN).await;
+            if cache_policy == CachePolicy::Recompute {
+                sleep(NEXT_POLL_WITHIN).await;
             }
-            answers.push(callers::ask(self.client, question, known).await?);
+            answers.push(callers::submit_and_wait(self.client, prime_job, cache_policy).await?);
         }
-        self.measured(&answers, question, before)
+        self.measurements_since(&answers, prime_job, before)
     }
 
-    fn measured(&self, answers: &[Answer], question: &Question, before: usize) -> Result<Measured, Failure> {
-        Ok(Measured::new(answers, question.prime, self.program.asked()? - before))
+    fn measurements_since(
+        &self,
+        answers: &[TimedResult],
+        prime_job: &PrimeJob,
+        before: usize,
+    ) -> Result<Measurements, SceneError> {
+        Ok(Measurements::new(answers, prime_job.prime, self.program.executions()? - before))
     }
 
-    fn runner(&self, more: &[&str]) -> Result<RunnerProcess, Failure> {
-        let (url, of_type) = (self.client.address(), self.program.of_type()?);
-        Ok(RunnerProcess::start(&[&["--url", &url, "--type", &of_type], more].concat())?)
+    fn runner(&self, extra_arguments: &[&str]) -> Result<RunnerProcess, SceneError> {
+        let (url, type_argument) = (self.client.address(), self.program.type_argument()?);
+        Ok(RunnerProcess::start(&[&["--url", &url, "--type", &type_argument], extra_arguments].concat())?)
     }
 }

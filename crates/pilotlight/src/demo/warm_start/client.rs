@@ -7,12 +7,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// A connection to the service.
-pub(super) struct Client {
+pub(super) struct HttpConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-impl Client {
+impl HttpConnection {
     pub(super) async fn connect(service: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(service).await?;
         stream.set_nodelay(true)?;
@@ -41,7 +41,7 @@ impl Client {
     /// Reads one answer and returns its body.
     pub(super) async fn answer(&mut self) -> io::Result<Vec<u8>> {
         loop {
-            if let Some((head, body)) = frame(&self.buffer) {
+            if let Some((head, body)) = response_lengths(&self.buffer) {
                 let answer = self.buffer[head..head + body].to_vec();
                 self.buffer.drain(..head + body);
                 return Ok(answer);
@@ -54,7 +54,7 @@ impl Client {
 }
 
 /// The lengths of head and body, once both are there.
-fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
+fn response_lengths(bytes: &[u8]) -> Option<(usize, usize)> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&bytes[..head]).ok()?;
     let length = text.lines().find_map(|line| line.strip_prefix("content-length: "))?;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use pilotlight_core::time::micros;
 use serde::Serialize;
 
-use super::supervisor::Told;
-use crate::demo::times::time;
+use super::supervisor::OfferResult;
+use crate::demo::times::format_time;
 
 /// Longer than any answer that needed no second poll.
 const CASCADED_FROM: Duration = Duration::from_millis(200);
@@ -50,23 +50,23 @@ pub struct Percentiles {
 }
 
 impl Report {
-    pub(super) fn new(told: &[Told], received: &[(u32, Instant)]) -> Self {
+    pub(super) fn new(offers: &[OfferResult], received: &[(u32, Instant)]) -> Self {
         let mut copies: HashMap<u32, (usize, Instant)> = HashMap::new();
         for (run, at) in received {
             copies.entry(*run).or_insert((0, *at)).0 += 1;
         }
-        let warm: Vec<&Told> = told.iter().filter(|told| told.warm).collect();
-        let arrivals = sorted(warm.iter().filter_map(|told| {
-            let (_, at) = copies.get(&told.run)?;
-            Some(at.duration_since(told.offered))
+        let warm: Vec<&OfferResult> = offers.iter().filter(|offer| offer.warm).collect();
+        let arrivals = sorted(warm.iter().filter_map(|offer| {
+            let (_, at) = copies.get(&offer.run)?;
+            Some(at.duration_since(offer.offered))
         }));
-        let answers = sorted(warm.iter().map(|told| told.answered));
+        let answers = sorted(warm.iter().map(|offer| offer.answered));
         Self {
-            offered: told.len(),
+            offered: offers.len(),
             warm: warm.len(),
-            cold: told.len() - warm.len(),
-            cascaded: warm.iter().filter(|told| told.answered >= CASCADED_FROM).count(),
-            lost: warm.iter().filter(|told| !copies.contains_key(&told.run)).count(),
+            cold: offers.len() - warm.len(),
+            cascaded: warm.iter().filter(|offer| offer.answered >= CASCADED_FROM).count(),
+            lost: warm.iter().filter(|offer| !copies.contains_key(&offer.run)).count(),
             twice: copies.values().filter(|(copies, _)| *copies > 1).count(),
             arrival_us: percentiles(&arrivals),
             answer_us: percentiles(&answers),
@@ -100,7 +100,7 @@ impl fmt::Display for Report {
         let most = buckets.iter().map(|(_, count)| *count).max().unwrap_or(1);
         for (up_to, count) in buckets {
             let width = (count * BAR_WIDTH).div_ceil(most);
-            writeln!(out, "  up to {:>9}  {:<BAR_WIDTH$}  {count}", time(up_to), "█".repeat(width))?;
+            writeln!(out, "  up to {:>9}  {:<BAR_WIDTH$}  {count}", format_time(up_to), "█".repeat(width))?;
         }
         writeln!(out, "\n  {:<10} {:>7}  of {} runs offered", "warm", self.warm, self.offered)?;
         writeln!(out, "  {:<10} {:>7}  no runner waited for them", "cold", self.cold)?;
@@ -109,14 +109,14 @@ impl fmt::Display for Report {
             "  {:<10} {:>7}  a runner died without a word; another had its run after {}",
             "cascaded",
             self.cascaded,
-            time(self.longest_answer_us)
+            format_time(self.longest_answer_us)
         )?;
         writeln!(out, "  {:<10} {:>7}", "lost", self.lost)?;
         writeln!(out, "\n  {:<34} {:>10} {:>10}", "", "p50", "p99")?;
         for (what, times) in
             [("run at its runner", self.arrival_us), ("supervisor knows (acknowledged)", self.answer_us)]
         {
-            writeln!(out, "  {what:<34} {:>10} {:>10}", time(times.p50), time(times.p99))?;
+            writeln!(out, "  {what:<34} {:>10} {:>10}", format_time(times.p50), format_time(times.p99))?;
         }
         Ok(())
     }
@@ -137,15 +137,15 @@ fn percentiles(sorted: &[u64]) -> Percentiles {
 mod tests {
     use super::*;
 
-    fn told(run: u32, warm: bool, answered_us: u64) -> Told {
-        Told { run, warm, offered: Instant::now(), answered: Duration::from_micros(answered_us) }
+    fn offer(run: u32, warm: bool, answered_us: u64) -> OfferResult {
+        OfferResult { run, warm, offered: Instant::now(), answered: Duration::from_micros(answered_us) }
     }
 
     #[test]
     fn the_books_are_balanced() {
-        let told = [told(1, true, 90), told(2, true, 250_000), told(3, false, 40), told(4, true, 100)];
+        let offers = [offer(1, true, 90), offer(2, true, 250_000), offer(3, false, 40), offer(4, true, 100)];
         let now = Instant::now();
-        let report = Report::new(&told, &[(1, now), (2, now), (2, now)]);
+        let report = Report::new(&offers, &[(1, now), (2, now), (2, now)]);
         let counts = (report.warm, report.cold, report.cascaded, report.lost, report.twice);
         assert_eq!(counts, (3, 1, 1, 1, 1));
         assert_eq!(report.longest_answer_us, 250_000);

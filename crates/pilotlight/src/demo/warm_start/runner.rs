@@ -5,17 +5,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::client::Client;
+use super::client::HttpConnection;
 
 /// How long a simulated run takes.
 const WORKS_FOR: Duration = Duration::from_millis(2);
 
 /// When which run reached a runner.
 #[derive(Debug, Default)]
-pub(super) struct Received(Mutex<Vec<(u32, Instant)>>);
+pub(super) struct ReceivedRuns(Mutex<Vec<(u32, Instant)>>);
 
-impl Received {
-    fn note(&self, run: u32) {
+impl ReceivedRuns {
+    fn record(&self, run: u32) {
         self.0.lock().expect("nothing panics under this lock").push((run, Instant::now()));
     }
 
@@ -25,14 +25,14 @@ impl Received {
 }
 
 /// Waits, works, and comes back for the next run until the service closes the connection.
-pub(super) async fn work(service: SocketAddr, deployment: &str, name: String, received: Arc<Received>) {
+pub(super) async fn work(service: SocketAddr, deployment: &str, name: String, received: Arc<ReceivedRuns>) {
     let poll = poll(deployment, &name);
     let worked: io::Result<()> = async {
-        let mut client = Client::connect(service).await?;
+        let mut client = HttpConnection::connect(service).await?;
         loop {
             client.send(&poll, b"").await?;
             let run = client.answer().await?;
-            received.note(number(&run));
+            received.record(number(&run));
             tokio::time::sleep(WORKS_FOR).await;
         }
     }
@@ -41,8 +41,8 @@ pub(super) async fn work(service: SocketAddr, deployment: &str, name: String, re
 }
 
 /// Polls, then never reads: to the service this is a machine that lost its power. Lives as long as it is held.
-pub(super) async fn die_silently(service: SocketAddr, deployment: &str) -> io::Result<Client> {
-    let mut client = Client::connect_with_small_buffer(service).await?;
+pub(super) async fn die_silently(service: SocketAddr, deployment: &str) -> io::Result<HttpConnection> {
+    let mut client = HttpConnection::connect_with_small_buffer(service).await?;
     client.send(&poll(deployment, "runner-that-dies"), b"").await?;
     Ok(client)
 }

@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinSet;
 
 use super::report::Report;
-use super::runner::{self, Received};
-use super::supervisor::{Supervisor, Told};
+use super::runner::{self, ReceivedRuns};
+use super::supervisor::{OfferResult, Supervisor};
 
 const DEPLOYMENTS: [&str; 3] = ["deployment_resize-images", "deployment_send-mail", "deployment_transcribe"];
 const WITHOUT_RUNNERS: &str = "deployment_new-version";
@@ -31,29 +31,29 @@ const DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When a connection to it fails, or its runners do not come to wait.
-pub async fn play(service: SocketAddr, runs: u32) -> io::Result<Report> {
+pub async fn run(service: SocketAddr, runs: u32) -> io::Result<Report> {
     let scene = Scene { service, runs, received: Arc::default(), bar: bar(runs) };
-    let told = scene.play().await?;
-    Ok(Report::new(&told, &scene.received.take()))
+    let offer_results = scene.run().await?;
+    Ok(Report::new(&offer_results, &scene.received.take()))
 }
 
 struct Scene {
     service: SocketAddr,
     runs: u32,
-    received: Arc<Received>,
+    received: Arc<ReceivedRuns>,
     bar: ProgressBar,
 }
 
 impl Scene {
-    async fn play(&self) -> io::Result<Vec<Told>> {
+    async fn run(&self) -> io::Result<Vec<OfferResult>> {
         let mut runners = self.runners();
         self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len()).await?;
-        let mut told = self.offers(0..self.runs / 2).await?;
-        told.push(self.offer_to_a_dead_runner().await?);
-        told.extend(self.offers(self.runs / 2 + 1..self.runs).await?);
+        let mut offer_results = self.offers(0..self.runs / 2).await?;
+        offer_results.push(self.offer_to_a_dead_runner().await?);
+        offer_results.extend(self.offers(self.runs / 2 + 1..self.runs).await?);
         self.bar.finish_and_clear();
         runners.shutdown().await;
-        Ok(told)
+        Ok(offer_results)
     }
 
     fn runners(&self) -> JoinSet<()> {
@@ -69,33 +69,33 @@ impl Scene {
     }
 
     /// The newest poll is next, so the runner that polls last and dies is the one that is asked.
-    async fn offer_to_a_dead_runner(&self) -> io::Result<Told> {
+    async fn offer_to_a_dead_runner(&self) -> io::Result<OfferResult> {
         self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len()).await?;
         let _dead = runner::die_silently(self.service, DEPLOYMENTS[0]).await?;
         self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len() + 1).await?;
         let mut supervisor = Supervisor::connect(self.service).await?;
-        let told = supervisor.offer(self.runs / 2, DEPLOYMENTS[0], LARGE_RUN).await?;
+        let offer_results = supervisor.offer(self.runs / 2, DEPLOYMENTS[0], LARGE_RUN).await?;
         self.bar.inc(1);
-        Ok(told)
+        Ok(offer_results)
     }
 
-    async fn offers(&self, runs: std::ops::Range<u32>) -> io::Result<Vec<Told>> {
+    async fn offers(&self, runs: std::ops::Range<u32>) -> io::Result<Vec<OfferResult>> {
         let next = Arc::new(AtomicU32::new(runs.start));
         let mut supervisors = JoinSet::new();
         for _ in 0..SUPERVISORS {
             let (service, next, bar, end) = (self.service, Arc::clone(&next), self.bar.clone(), runs.end);
             supervisors.spawn(async move { supervise(service, &next, end, &bar).await });
         }
-        let mut told = Vec::new();
-        while let Some(of_one) = supervisors.join_next().await {
-            told.extend(of_one??);
+        let mut offer_results = Vec::new();
+        while let Some(offered) = supervisors.join_next().await {
+            offer_results.extend(offered??);
         }
-        Ok(told)
+        Ok(offer_results)
     }
 
     async fn wait_for(&self, waiting: usize) -> io::Result<()> {
         let all_wait = async {
-            let mut client = super::client::Client::connect(self.service).await?;
+            let mut client = super::client::HttpConnection::connect(self.service).await?;
             loop {
                 client.send("GET /health HTTP/1.1\r\n", b"").await?;
                 let health: serde_json::Value = serde_json::from_slice(&client.answer().await?)?;
@@ -114,19 +114,19 @@ async fn supervise(
     next: &AtomicU32,
     end: u32,
     bar: &ProgressBar,
-) -> io::Result<Vec<Told>> {
+) -> io::Result<Vec<OfferResult>> {
     let mut supervisor = Supervisor::connect(service).await?;
-    let mut told = Vec::new();
+    let mut offer_results = Vec::new();
     loop {
         let run = next.fetch_add(1, Ordering::Relaxed);
         if run >= end {
-            return Ok(told);
+            return Ok(offer_results);
         }
         let deployment = match run % COLD_ONE_IN {
             0 => WITHOUT_RUNNERS,
             _ => DEPLOYMENTS[run as usize % DEPLOYMENTS.len()],
         };
-        told.push(supervisor.offer(run, deployment, 0).await?);
+        offer_results.push(supervisor.offer(run, deployment, 0).await?);
         bar.inc(1);
         // Supervisors dequeue a little slower than runners come back, or the scene would show a shortage.
         tokio::time::sleep(Duration::from_millis(1)).await;

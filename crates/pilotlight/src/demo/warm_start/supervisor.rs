@@ -4,11 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::client::Client;
+use super::client::HttpConnection;
 
 /// One offer and its answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct OfferResult {
     pub(super) run: u32,
     pub(super) warm: bool,
     pub(super) offered: Instant,
@@ -17,22 +17,27 @@ pub(super) struct Told {
 
 /// A supervisor's connection.
 pub(super) struct Supervisor {
-    client: Client,
+    client: HttpConnection,
 }
 
 impl Supervisor {
     pub(super) async fn connect(service: SocketAddr) -> io::Result<Self> {
-        Ok(Self { client: Client::connect(service).await? })
+        Ok(Self { client: HttpConnection::connect(service).await? })
     }
 
     /// Offers one run. `padding` makes its message larger by so many bytes.
-    pub(super) async fn offer(&mut self, run: u32, deployment: &str, padding: usize) -> io::Result<Told> {
+    pub(super) async fn offer(
+        &mut self,
+        run: u32,
+        deployment: &str,
+        padding: usize,
+    ) -> io::Result<OfferResult> {
         let body = offer(run, deployment, padding);
         let offered = Instant::now();
         self.client.send("POST /warm-start HTTP/1.1\r\n", body.as_bytes()).await?;
         let answer = self.client.answer().await?;
         let warm = answer == br#"{"didWarmStart":true}"#;
-        Ok(Told { run, warm, offered, answered: offered.elapsed() })
+        Ok(OfferResult { run, warm, offered, answered: offered.elapsed() })
     }
 }
 

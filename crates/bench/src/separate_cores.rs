@@ -14,39 +14,39 @@ use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Ends, with all cores for this process again, when it is dropped.
-pub(crate) struct KeptApart {
-    all: Cores,
+pub(crate) struct SeparateCores {
+    all: CoreSet,
 }
 
-impl KeptApart {
+impl SeparateCores {
     /// Servers that `start` starts are on the first core, then every thread of this process on the second. Nothing
     /// happens on a machine with one core.
     pub(crate) async fn from<T>(start: impl Future<Output = Result<T>>) -> Result<(T, Self)> {
-        let all = Cores::of_this_process()?;
+        let all = CoreSet::of_this_process()?;
         let apart = Self { all };
-        let mut each = all.each();
-        let (Some(first), Some(second)) = (each.next(), each.next()) else {
+        let mut cores = all.iter();
+        let (Some(first), Some(second)) = (cores.next(), cores.next()) else {
             return Ok((start.await?, apart));
         };
-        Cores::only(first).take()?;
+        CoreSet::only(first).pin_threads()?;
         let servers = start.await?;
-        Cores::only(second).take()?;
+        CoreSet::only(second).pin_threads()?;
         Ok((servers, apart))
     }
 }
 
-impl Drop for KeptApart {
+impl Drop for SeparateCores {
     fn drop(&mut self) {
         // These cores were allowed before; should they no longer be, the kernel has moved the threads itself.
-        self.all.take().ok();
+        self.all.pin_threads().ok();
     }
 }
 
 /// A set of cores.
 #[derive(Clone, Copy)]
-struct Cores(CpuSet);
+struct CoreSet(CpuSet);
 
-impl Cores {
+impl CoreSet {
     fn only(core: usize) -> Self {
         let mut cores = CpuSet::new();
         cores.set(core);
@@ -57,12 +57,12 @@ impl Cores {
         Ok(Self(sched_getaffinity(None)?))
     }
 
-    fn each(&self) -> impl Iterator<Item = usize> {
+    fn iter(&self) -> impl Iterator<Item = usize> {
         (0..CpuSet::MAX_CPU).filter(|core| self.0.is_set(*core))
     }
 
     /// Puts every thread of this process on these cores, and with them the threads and processes they start later.
-    fn take(self) -> io::Result<()> {
+    fn pin_threads(self) -> io::Result<()> {
         for task in fs::read_dir("/proc/self/task")? {
             let thread = task?.file_name().to_string_lossy().parse().map_err(io::Error::other)?;
             sched_setaffinity(Pid::from_raw(thread), &self.0)?;

@@ -1,6 +1,6 @@
 //! Decides what a text may say for a key and what it then means.
 //!
-//! It never knows which key it reads for, nor where the text came from. Truth: the `takes` of each row.
+//! It never knows which key it reads for, nor where the text came from. Truth: the `value_type` of each row.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,7 +16,7 @@ use super::units;
 
 /// What a key takes.
 #[derive(Debug)]
-pub(super) enum Takes {
+pub(super) enum ValueType {
     Address,
     Port,
     AutoOrCount(RangeFrom<usize>),
@@ -27,7 +27,7 @@ pub(super) enum Takes {
     ZeroOrSize(RangeInclusive<u64>),
     Duration(RangeInclusive<Duration>),
     ZeroOrDuration(RangeInclusive<Duration>),
-    Word(&'static [&'static str]),
+    OneOf(&'static [&'static str]),
     /// `none`, or an address with its port.
     NoneOrSocket,
     /// The path of a folder.
@@ -47,7 +47,7 @@ pub(super) enum Takes {
     /// `none`, or a text that nobody may see.
     NoneOrSecret,
     /// Some of these, separated by commas.
-    ListOfWords(&'static [&'static str]),
+    SomeOf(&'static [&'static str]),
     /// Names or addresses, separated by commas.
     ListOfHosts,
     /// Separated by commas.
@@ -66,7 +66,7 @@ pub(super) struct Value {
     pub(super) field: Json,
 }
 
-impl Takes {
+impl ValueType {
     /// What `text` means, or `None` when it is not allowed here.
     pub(super) fn read(&self, text: &str) -> Option<Value> {
         let text = text.trim();
@@ -85,20 +85,22 @@ impl Takes {
                 let number = text.parse().ok().filter(|number| bounds.contains(number));
                 number.map(|number| Value::new(number, number))
             }
-            Self::Size(bounds) => units::size(text).filter(|size| bounds.contains(size)).map(size_value),
+            Self::Size(bounds) => {
+                units::parse_size(text).filter(|size| bounds.contains(size)).map(size_value)
+            }
             Self::ZeroOrSize(bounds) => {
                 let allowed = |size: &u64| *size == 0 || bounds.contains(size);
-                units::size(text).filter(allowed).map(size_value)
+                units::parse_size(text).filter(allowed).map(size_value)
             }
             Self::Duration(bounds) => {
-                let duration = units::duration(text).filter(|duration| bounds.contains(duration));
+                let duration = units::parse_duration(text).filter(|duration| bounds.contains(duration));
                 duration.map(duration_value)
             }
             Self::ZeroOrDuration(bounds) => {
                 let allowed = |duration: &Duration| duration.is_zero() || bounds.contains(duration);
-                units::duration(text).filter(allowed).map(duration_value)
+                units::parse_duration(text).filter(allowed).map(duration_value)
             }
-            Self::Word(words) => {
+            Self::OneOf(words) => {
                 let word = words.iter().find(|word| text.eq_ignore_ascii_case(word));
                 word.map(|word| Value::new(word, *word))
             }
@@ -134,7 +136,7 @@ impl Takes {
                 (!secrets.is_empty()).then(|| list(secrets))
             }
             Self::ListOfNetworks => parts(text).map(network).collect::<Option<Vec<_>>>().map(list),
-            Self::ListOfWords(words) => {
+            Self::SomeOf(words) => {
                 let known = |part: &str| words.iter().find(|word| part.eq_ignore_ascii_case(word));
                 let parts: Option<Vec<_>> =
                     parts(text).map(|part| known(part).map(ToString::to_string)).collect();
@@ -150,7 +152,7 @@ impl Takes {
 
     /// Whether a list in a file means its parts.
     pub(super) const fn is_list(&self) -> bool {
-        matches!(self, Self::ListOfSecrets | Self::ListOfNetworks | Self::ListOfWords(_) | Self::ListOfHosts)
+        matches!(self, Self::ListOfSecrets | Self::ListOfNetworks | Self::SomeOf(_) | Self::ListOfHosts)
     }
 }
 
@@ -202,12 +204,12 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 fn size_value(size: u64) -> Value {
-    Value::new(units::of_size(size), size)
+    Value::new(units::format_size(size), size)
 }
 
 fn duration_value(duration: Duration) -> Value {
     let field = json!({ "secs": duration.as_secs(), "nanos": duration.subsec_nanos() });
-    Value::new(units::of_duration(&duration), field)
+    Value::new(units::format_duration(&duration), field)
 }
 
 /// A name or an address, without a port.
@@ -226,7 +228,7 @@ fn is_pointer(text: &str) -> bool {
 }
 
 /// What is allowed, for people.
-impl fmt::Display for Takes {
+impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address => write!(f, "an IP address or localhost"),
@@ -240,8 +242,8 @@ impl fmt::Display for Takes {
             Self::ZeroOrSize(bounds) => write!(f, "0, or {}", size_between(bounds)),
             Self::Duration(bounds) => f.write_str(&between(bounds)),
             Self::ZeroOrDuration(bounds) => write!(f, "0, or {}", between(bounds)),
-            Self::Word([rest @ .., last]) => write!(f, "{} or {last}", rest.join(", ")),
-            Self::Word([]) => write!(f, "nothing"),
+            Self::OneOf([rest @ .., last]) => write!(f, "{} or {last}", rest.join(", ")),
+            Self::OneOf([]) => write!(f, "nothing"),
             Self::NoneOrSocket => write!(f, "none, or an IP address with a port, such as 127.0.0.1:8081"),
             Self::Path => write!(f, "the path of a folder"),
             Self::NoneOrPath => write!(f, "none, or the path of a file"),
@@ -252,7 +254,7 @@ impl fmt::Display for Takes {
                 write!(f, "none, or an URL such as postgres://user:password@host/database")
             }
             Self::NoneOrPointer => write!(f, "none, or a JSON pointer such as /files/0/url"),
-            Self::ListOfWords(words) => write!(f, "some of {}, separated by commas", words.join(", ")),
+            Self::SomeOf(words) => write!(f, "some of {}, separated by commas", words.join(", ")),
             Self::ListOfHosts => write!(f, "names or addresses of hosts, separated by commas"),
             Self::NoneOrSecret => write!(f, "none, or a text"),
             Self::ListOfSecrets => write!(f, "none, or texts separated by commas"),
@@ -267,12 +269,12 @@ fn from_to<T: fmt::Display>(bounds: &RangeInclusive<T>) -> String {
 }
 
 fn size_between(bounds: &RangeInclusive<u64>) -> String {
-    let (least, most) = (units::of_size(*bounds.start()), units::of_size(*bounds.end()));
+    let (least, most) = (units::format_size(*bounds.start()), units::format_size(*bounds.end()));
     format!("bytes (KB, MB, GB, TB, KiB, MiB, GiB, TiB) from {least} to {most}")
 }
 
 fn between(bounds: &RangeInclusive<Duration>) -> String {
-    let (least, most) = (units::of_duration(bounds.start()), units::of_duration(bounds.end()));
+    let (least, most) = (units::format_duration(bounds.start()), units::format_duration(bounds.end()));
     format!("a duration (ms, s, m, h, d) from {least} to {most}")
 }
 
@@ -283,48 +285,54 @@ mod tests {
     #[test]
     fn a_text_means_what_the_row_allows_or_nothing() {
         let bounds = Duration::from_millis(50)..=Duration::from_hours(24);
-        let duration = Takes::Duration(bounds.clone());
-        let zero_or_duration = Takes::ZeroOrDuration(bounds);
-        let on_or_off = Takes::Word(&["on", "off"]);
-        for (takes, table) in [
+        let duration = ValueType::Duration(bounds.clone());
+        let zero_or_duration = ValueType::ZeroOrDuration(bounds);
+        let on_or_off = ValueType::OneOf(&["on", "off"]);
+        for (value_type, table) in [
             (&duration, "250ms=250ms 90s=90s 60s=1m 24h=1d 50=50ms 1500=1500ms 30000=30s"),
             (&duration, "0= 49= 25h= = s= 2d= 1.5s= -1s= 1h30m= 18446744073709551615h="),
             (&zero_or_duration, "0=0 0s=0 49ms= 50=50ms 25h= 99999999999999999999="),
-            (&Takes::Address, "localhost=127.0.0.1 0.0.0.0=0.0.0.0 ::1=::1 [::1]=::1"),
-            (&Takes::Address, "[127.0.0.1]= [::1= a.b= 1.1.1.1:80= ="),
-            (&Takes::Port, "0=0 65535=65535 65536= -1= http= ="),
-            (&Takes::AutoOrCount(16..), "AUTO=auto 16=16 15= ="),
+            (&ValueType::Address, "localhost=127.0.0.1 0.0.0.0=0.0.0.0 ::1=::1 [::1]=::1"),
+            (&ValueType::Address, "[127.0.0.1]= [::1= a.b= 1.1.1.1:80= ="),
+            (&ValueType::Port, "0=0 65535=65535 65536= -1= http= ="),
+            (&ValueType::AutoOrCount(16..), "AUTO=auto 16=16 15= ="),
             (&on_or_off, "ON=on o= ="),
-            (&Takes::NoneOrSocket, "NONE=none 1.1.1.1:80=1.1.1.1:80 [::1]:8=[::1]:8 1.1.1.1= :80="),
+            (&ValueType::NoneOrSocket, "NONE=none 1.1.1.1:80=1.1.1.1:80 [::1]:8=[::1]:8 1.1.1.1= :80="),
             (
-                &Takes::ListOfNetworks,
+                &ValueType::ListOfNetworks,
                 "ANY=any 10.1.2.3/8=10.0.0.0/8 ::1,,1.1.1.1=::1/128,1.1.1.1/32 x= 1.1.1.1/33=",
             ),
-            (&Takes::ListOfSecrets, "a,b=a,b ,a,=a none= ,= ="),
-            (&Takes::NoneOrStdoutOrPath, "NONE=none StdOut=stdout ./stdout=./stdout ="),
-            (&Takes::NoneOrHttpUrl, "none=none http://a:4318=http://a:4318 http://[::1]/x=http://[::1]/x"),
-            (&Takes::NoneOrHttpUrl, "https://a= a:4318= http://= http://u:p@a= http://a?b= http://a#b= ="),
-            (&Takes::Number(0..=9), "0=0 9=9 10= -1= ="),
-            (&Takes::AutoOrNumber(0..=9), "Auto=auto 9=9 10="),
-            (&Takes::Size(1..=1 << 30), "1=1 1KB=1000 100KiB=100KiB 1024=1KiB 1GiB=1GiB 2GiB= 0= 1T= ="),
-            (&Takes::ZeroOrSize(1024..=4096), "0=0 1= 1KiB=1KiB 5KiB="),
-            (&Takes::Path, "./a=./a none=none ="),
+            (&ValueType::ListOfSecrets, "a,b=a,b ,a,=a none= ,= ="),
+            (&ValueType::NoneOrStdoutOrPath, "NONE=none StdOut=stdout ./stdout=./stdout ="),
             (
-                &Takes::NoneOrUrl,
+                &ValueType::NoneOrHttpUrl,
+                "none=none http://a:4318=http://a:4318 http://[::1]/x=http://[::1]/x",
+            ),
+            (
+                &ValueType::NoneOrHttpUrl,
+                "https://a= a:4318= http://= http://u:p@a= http://a?b= http://a#b= =",
+            ),
+            (&ValueType::Number(0..=9), "0=0 9=9 10= -1= ="),
+            (&ValueType::AutoOrNumber(0..=9), "Auto=auto 9=9 10="),
+            (&ValueType::Size(1..=1 << 30), "1=1 1KB=1000 100KiB=100KiB 1024=1KiB 1GiB=1GiB 2GiB= 0= 1T= ="),
+            (&ValueType::ZeroOrSize(1024..=4096), "0=0 1= 1KiB=1KiB 5KiB="),
+            (&ValueType::Path, "./a=./a none=none ="),
+            (
+                &ValueType::NoneOrUrl,
                 "none=none https://a/x?y=https://a/x?y http://a=http://a ftp://a= https://u@a= a=",
             ),
             (
-                &Takes::NoneOrPostgres,
+                &ValueType::NoneOrPostgres,
                 "none=none postgres://u:p@h/d=postgres://u:p@h/d mysql://h/d= postgres://= h=",
             ),
-            (&Takes::NoneOrPointer, "none=none /a/0/~1b=/a/0/~1b a= /a~2= /a~= ="),
-            (&Takes::ListOfWords(&["a", "bc"]), "BC,a=bc,a d= ="),
-            (&Takes::ListOfHosts, "A.example,10.0.0.1,::1=a.example,10.0.0.1,::1 a:1= a/= a..b= ="),
-            (&Takes::HeaderName, "X-Real-IP=X-Real-IP a:b= ="),
+            (&ValueType::NoneOrPointer, "none=none /a/0/~1b=/a/0/~1b a= /a~2= /a~= ="),
+            (&ValueType::SomeOf(&["a", "bc"]), "BC,a=bc,a d= ="),
+            (&ValueType::ListOfHosts, "A.example,10.0.0.1,::1=a.example,10.0.0.1,::1 a:1= a/= a..b= ="),
+            (&ValueType::HeaderName, "X-Real-IP=X-Real-IP a:b= ="),
         ] {
             for (text, meaning) in table.split(' ').filter_map(|pair| pair.split_once('=')) {
-                let read = takes.read(&format!(" {text} ")).map(|value| value.text);
-                assert_eq!(read.unwrap_or_default(), meaning, "`{text}` for {takes}");
+                let read = value_type.read(&format!(" {text} ")).map(|value| value.text);
+                assert_eq!(read.unwrap_or_default(), meaning, "`{text}` for {value_type}");
             }
         }
     }

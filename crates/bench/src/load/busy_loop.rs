@@ -3,11 +3,11 @@
 use tokio::task::{JoinSet, yield_now};
 
 /// Ends when it is dropped.
-pub(crate) struct Awake {
+pub(crate) struct BusyLoop {
     _task: JoinSet<()>,
 }
 
-impl Awake {
+impl BusyLoop {
     pub(crate) fn new() -> Self {
         let mut task = JoinSet::new();
         task.spawn(async {

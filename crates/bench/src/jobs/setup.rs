@@ -8,20 +8,20 @@ use anyhow::{Context, Result};
 use super::caller::Caller;
 use super::calls::Numbers;
 use super::contender::Contender;
-use crate::child::Server;
 use crate::folder::Folder;
+use crate::server_process::Server;
 
 /// Jobs that are computed beforehand, to be asked for again.
-pub(super) const KNOWN_JOBS: u64 = 1_000;
+pub(super) const CACHED_JOBS: u64 = 1_000;
 /// The first of their numbers; those of new jobs are higher than all of them.
-pub(super) const FIRST_KNOWN: u64 = 100_000;
+pub(super) const FIRST_CACHED: u64 = 100_000;
 
-pub(super) struct Lane {
+pub(super) struct JobsSetup {
     pub(super) contender: Contender,
     pub(super) server: Server,
 }
 
-impl Lane {
+impl JobsSetup {
     /// Starts the server in this folder, where its store may be already.
     pub(super) fn start(contender: Contender, folder: Folder, product: Option<&Path>) -> Result<Self> {
         let server = match contender {
@@ -39,10 +39,10 @@ impl Lane {
     }
 
     /// Computes the jobs that are asked for again.
-    pub(super) async fn compute_known(&self, numbers: &Numbers) -> Result<()> {
+    pub(super) async fn compute_cached(&self, numbers: &Numbers) -> Result<()> {
         let mut caller = Caller::connect(self.address(), numbers.clone()).await?;
-        for number in 0..KNOWN_JOBS {
-            caller.compute_known(FIRST_KNOWN + number).await?;
+        for number in 0..CACHED_JOBS {
+            caller.compute_cached(FIRST_CACHED + number).await?;
         }
         Ok(())
     }

@@ -19,22 +19,22 @@ use crate::series::quantile;
 /// What a job's row is about.
 const ROW_BYTES: usize = 400;
 /// Rows in one commit at most, and rows that may wait for the next.
-const AT_A_TIME: usize = 1_024;
+const MAX_BATCH: usize = 1_024;
 
 /// One caller is to be told when a row of its own is on disk.
-type Write = oneshot::Sender<()>;
+type WriteDone = oneshot::Sender<()>;
 
 /// The loop, until it is dropped.
-pub(crate) struct Commits {
-    queue: SyncSender<Write>,
+pub(crate) struct BareCommits {
+    queue: SyncSender<WriteDone>,
     _folder: Folder,
 }
 
-impl Commits {
+impl BareCommits {
     pub(crate) fn open() -> Result<Self> {
         let folder = Folder::create()?;
         let database = open(&folder).context("open the bare database")?;
-        let (queue, writes) = sync_channel(AT_A_TIME);
+        let (queue, writes) = sync_channel(MAX_BATCH);
         // It ends when the queue does; whoever waits for a failed commit hears that nobody answers.
         thread::Builder::new().name("commits".into()).spawn(move || write_all(&database, &writes))?;
         Ok(Self { queue, _folder: folder })
@@ -43,36 +43,36 @@ impl Commits {
     /// Commits a second with so many callers that each wait for their own.
     pub(crate) async fn per_second(&self, callers: u64, window: Duration) -> Result<f64> {
         let start = Instant::now();
-        let mut all = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for _ in 0..callers {
-            all.spawn(call_until(self.queue.clone(), start + window));
+            tasks.spawn(commit_until(self.queue.clone(), start + window));
         }
         let mut waits = 0;
-        while let Some(ended) = all.join_next().await {
+        while let Some(ended) = tasks.join_next().await {
             waits += ended??.len();
         }
         Ok(f64::from(u32::try_from(waits)?) / start.elapsed().as_secs_f64())
     }
 
     /// How long one commit takes when there is one caller: the median, in microseconds.
-    pub(crate) async fn one_us(&self, window: Duration) -> Result<f64> {
-        let waits = call_until(self.queue.clone(), Instant::now() + window).await?;
+    pub(crate) async fn single_caller_us(&self, window: Duration) -> Result<f64> {
+        let waits = commit_until(self.queue.clone(), Instant::now() + window).await?;
         quantile(waits, 0.5).context("no commit in a whole block")
     }
 }
 
 /// The waits of one caller, in microseconds.
-async fn call_until(queue: SyncSender<Write>, end: Instant) -> Result<Vec<f64>> {
+async fn commit_until(queue: SyncSender<WriteDone>, end: Instant) -> Result<Vec<f64>> {
     let mut waits = Vec::new();
-    let mut asked = Instant::now();
-    while asked < end {
-        let (done, told) = oneshot::channel();
+    let mut sent = Instant::now();
+    while sent < end {
+        let (done, committed) = oneshot::channel();
         // There is room: fewer callers than places.
         queue.send(done).map_err(|_| anyhow!("the bare writer ended"))?;
-        told.await.context("a bare commit failed")?;
+        committed.await.context("a bare commit failed")?;
         let answered = Instant::now();
-        waits.push((answered - asked).as_secs_f64() * 1e6);
-        asked = answered;
+        waits.push((answered - sent).as_secs_f64() * 1e6);
+        sent = answered;
     }
     Ok(waits)
 }
@@ -86,11 +86,11 @@ fn open(folder: &Folder) -> rusqlite::Result<Connection> {
 }
 
 /// Ends at the first error, or when nobody can ask any more.
-fn write_all(database: &Connection, writes: &Receiver<Write>) -> rusqlite::Result<()> {
-    let mut batch = Vec::with_capacity(AT_A_TIME);
+fn write_all(database: &Connection, writes: &Receiver<WriteDone>) -> rusqlite::Result<()> {
+    let mut batch = Vec::with_capacity(MAX_BATCH);
     while let Ok(first) = writes.recv() {
         batch.push(first);
-        batch.extend(writes.try_iter().take(AT_A_TIME - 1));
+        batch.extend(writes.try_iter().take(MAX_BATCH - 1));
         commit(database, batch.len())?;
         for write in batch.drain(..) {
             write.send(()).ok();
@@ -115,11 +115,12 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_is_told_is_on_disk() -> Result<()> {
-        let commits = Commits::open()?;
-        let told = call_until(commits.queue.clone(), Instant::now() + Duration::from_millis(50)).await?;
+        let commits = BareCommits::open()?;
+        let committed =
+            commit_until(commits.queue.clone(), Instant::now() + Duration::from_millis(50)).await?;
         let database = Connection::open(commits._folder.path().join("bare.db"))?;
         let rows: i64 = database.query_row("SELECT count(*) FROM row", [], |row| row.get(0))?;
-        assert_eq!(usize::try_from(rows)?, told.len());
+        assert_eq!(usize::try_from(rows)?, committed.len());
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Arrival {
 
 /// What became of the offers.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Tally {
+pub(crate) struct RunCounts {
     /// Answered `true`.
     pub(crate) warm: usize,
     /// Answered `false`.
@@ -45,17 +45,17 @@ pub(crate) struct Tally {
     pub(crate) unannounced: usize,
 }
 
-impl Tally {
+impl RunCounts {
     pub(crate) fn count(offers: &[Offer], arrivals: &[Arrival]) -> Self {
         let mut received: HashMap<RunNumber, usize> = HashMap::with_capacity(arrivals.len());
         for arrival in arrivals {
             *received.entry(arrival.number).or_default() += 1;
         }
-        let mut tally = Self::default();
+        let mut run_counts = Self::default();
         for offer in offers {
-            tally.add(offer.warm, received.get(&offer.number).copied().unwrap_or(0));
+            run_counts.add(offer.warm, received.get(&offer.number).copied().unwrap_or(0));
         }
-        tally
+        run_counts
     }
 
     fn add(&mut self, warm: bool, times_received: usize) {
@@ -91,7 +91,7 @@ mod tests {
             warm,
         });
         let arrivals = [1, 4, 5, 5].map(|number| Arrival { number: RunNumber(number), at: now });
-        let counted = Tally { warm: 3, cold: 2, lost: 1, repeated: 1, unannounced: 1 };
-        assert_eq!(Tally::count(&offers, &arrivals), counted);
+        let counted = RunCounts { warm: 3, cold: 2, lost: 1, repeated: 1, unannounced: 1 };
+        assert_eq!(RunCounts::count(&offers, &arrivals), counted);
     }
 }

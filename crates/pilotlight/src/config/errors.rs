@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::key::Named;
+use super::key::QualifiedKey;
 use super::resolved::Origin;
 
 /// Longer values are cut, so that one mistake stays one line.
@@ -12,22 +12,22 @@ const MAX_SHOWN_CHARS: usize = 60;
 
 /// Everything that is wrong, told at once, one line each. The process is expected to exit with code 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistakes(pub(super) Vec<Mistake>);
+pub struct ConfigErrors(pub(super) Vec<ConfigError>);
 
-impl std::error::Error for Mistakes {}
+impl std::error::Error for ConfigErrors {}
 
-impl fmt::Display for Mistakes {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.0.len() == 1 { "" } else { "s" };
         write!(f, "use the configuration: {} mistake{plural}", self.0.len())?;
-        self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
     }
 }
 
 /// One thing that is wrong, and where it was said.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{origin}: {problem}")]
-pub(super) struct Mistake {
+pub(super) struct ConfigError {
     pub(super) origin: Origin,
     pub(super) problem: Problem,
 }
@@ -38,8 +38,8 @@ pub(super) enum Problem {
     Value { key: String, shown: String, allowed: String },
     #[error("{key} is not UTF-8 text; allowed: {allowed}")]
     NotText { key: &'static str, allowed: String },
-    #[error("`{name}` is not known{}", did_you_mean(.meant))]
-    Unknown { name: String, meant: Option<String> },
+    #[error("`{name}` is not known{}", did_you_mean(.suggestion))]
+    Unknown { name: String, suggestion: Option<String> },
     #[error("`{name}` is a section; write its keys below `[{name}]`")]
     Section { name: String },
     #[error("`{name}` is no type of jobs: it {why}")]
@@ -58,20 +58,20 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    pub(super) fn at(self, origin: Origin) -> Mistake {
+    pub(super) fn at(self, origin: Origin) -> ConfigError {
         let problem = self;
-        Mistake { origin, problem }
+        ConfigError { origin, problem }
     }
 
     /// `key` was said to be `text` where only `allowed` is.
-    pub(super) fn value(named: &Named, text: &str, allowed: String) -> Self {
-        Self::Value { key: named.to_string(), shown: named.key.veil(one_line(text)), allowed }
+    pub(super) fn value(key: &QualifiedKey, text: &str, allowed: String) -> Self {
+        Self::Value { key: key.to_string(), shown: key.spec.redact(one_line(text)), allowed }
     }
 }
 
 /// The end of a sentence about an unknown name.
-pub(super) fn did_you_mean(meant: &Option<String>) -> String {
-    meant.as_ref().map_or_else(String::new, |meant| format!("; did you mean {meant}?"))
+pub(super) fn did_you_mean(suggestion: &Option<String>) -> String {
+    suggestion.as_ref().map_or_else(String::new, |suggestion| format!("; did you mean {suggestion}?"))
 }
 
 /// `text` cut to a length that people read, without line breaks and terminal escapes.
@@ -83,14 +83,14 @@ pub(super) fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::key::Key;
-    use super::super::takes::Takes;
+    use super::super::key::KeySpec;
+    use super::super::value_type::ValueType;
     use super::*;
 
     #[test]
     fn a_secret_is_dots_and_a_long_value_is_cut_to_one_line() {
-        const KEY: Key = Key::new("server.key", "0", Takes::Port, "");
-        const SECRET: Key = KEY.secret();
+        const KEY: KeySpec = KeySpec::new("server.key", "0", ValueType::Port, "");
+        const SECRET: KeySpec = KEY.secret();
         let text =
             Problem::value(&(&KEY).into(), &format!("a\n{}", "é".repeat(100)), "b".to_owned()).to_string();
         assert_eq!(text, format!("server.key is `a {}…`; allowed: b", "é".repeat(58)));

@@ -52,7 +52,8 @@ impl Server {
             .spawn();
         let mut process = Process(child.with_context(|| format!("start {}", program.display()))?);
         let stdout = process.0.stdout.take().expect("stdout is piped a few lines above");
-        let address = watch(stdout).recv_timeout(READY_WITHIN).map_err(|_| never_ready(program, &log))?;
+        let address =
+            read_address(stdout).recv_timeout(READY_WITHIN).map_err(|_| not_ready_error(program, &log))?;
         Ok(Self { process, address, _folder: folder })
     }
 
@@ -95,18 +96,18 @@ impl Drop for Process {
     }
 }
 
-fn never_ready(program: &Path, log: &Path) -> anyhow::Error {
-    let words = fs::read_to_string(log).unwrap_or_default();
-    let start = words.floor_char_boundary(words.len().saturating_sub(MAX_STDERR_LINE_BYTES));
+fn not_ready_error(program: &Path, log: &Path) -> anyhow::Error {
+    let stderr = fs::read_to_string(log).unwrap_or_default();
+    let start = stderr.floor_char_boundary(stderr.len().saturating_sub(MAX_STDERR_LINE_BYTES));
     anyhow!(
         "{} ended, or printed no address within {READY_WITHIN:?}; its stderr ends:\n{}",
         program.display(),
-        &words[start..]
+        &stderr[start..]
     )
 }
 
 /// Reads stdout to its end, so that the server never blocks on it, and passes on the first address in it.
-fn watch(stdout: ChildStdout) -> Receiver<SocketAddr> {
+fn read_address(stdout: ChildStdout) -> Receiver<SocketAddr> {
     let (found, address) = sync_channel(1);
     thread::spawn(move || {
         let mut stdout = BufReader::new(stdout);
