@@ -3,16 +3,17 @@
 //!
 //! In reading order:
 
-mod end;
-pub use end::{
-    Ending, Exit, Killed, Stdout, cannot_start, ended_kept, judged, refused, said_error, spoke_unasked,
+mod exit;
+pub use exit::{
+    CommandExit, KillReason, ProcessExit, StdoutContent, cannot_start, command_result, reported_error,
+    result_rejected, unsolicited_output, warm_process_ended,
 };
 
-mod lines;
-pub use lines::{Lines, Progress, Said};
+mod stderr;
+pub use stderr::{ParsedOutput, StderrParser};
 
 mod console;
-pub use console::{Console, Tell};
+pub use console::{Console, LogChunk};
 
-mod worn;
-pub use worn::{Kept, Wear, Worn};
+mod recycle;
+pub use recycle::{RecycleLimits, RecycleReason, WorkerUsage};

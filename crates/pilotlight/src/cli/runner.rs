@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use pilotlight_core::command::Wear;
+use pilotlight_core::command::RecycleLimits;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::limits::MAX_TYPES_PER_POLL;
 use tokio::runtime::Runtime;
@@ -162,7 +162,11 @@ impl Args {
         }
         let bounded = |count: u64| Some(count).filter(|count| *count > 0);
         let age = Some(self.keep_for).filter(|age| !age.is_zero());
-        ProcessMode::Warm(Wear { jobs: bounded(self.keep_jobs), age, growth: bounded(self.keep_growth) })
+        ProcessMode::Warm(RecycleLimits {
+            max_jobs: bounded(self.keep_jobs),
+            max_age: age,
+            max_growth: bounded(self.keep_growth),
+        })
     }
 
     fn environment(&self) -> anyhow::Result<Vec<(OsString, OsString)>> {

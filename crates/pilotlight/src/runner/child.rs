@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 
-use pilotlight_core::command::Exit;
+use pilotlight_core::command::ProcessExit;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -43,7 +43,7 @@ pub(super) struct ExitWatcher {
     reapers: Arc<Reapers>,
     reaper: tokio::process::Child,
     reports: Lines<BufReader<OwnedReadHalf>>,
-    exit: Option<Exit>,
+    exit: Option<ProcessExit>,
     has_exited: bool,
 }
 
@@ -108,7 +108,7 @@ impl ExitWatcher {
     }
 
     /// How it ended, once nothing of it is left. Survives being dropped.
-    pub(super) async fn wait(&mut self) -> Exit {
+    pub(super) async fn wait(&mut self) -> ProcessExit {
         self.wait_for_report().await;
         let id = self.reaper.id().and_then(|id| i32::try_from(id).ok());
         _ = self.reaper.wait().await;
@@ -119,16 +119,16 @@ impl ExitWatcher {
             let reapers = Arc::clone(&self.reapers);
             _ = spawn_blocking(move || reapers.kill_orphans()).await;
         }
-        self.exit.unwrap_or(Exit::Unseen)
+        self.exit.unwrap_or(ProcessExit::Unknown)
     }
 }
 
-fn parse_exit(line: &str) -> Option<Exit> {
+fn parse_exit(line: &str) -> Option<ProcessExit> {
     let (what, number) = line.split_once(' ')?;
     let number = number.parse().ok()?;
     match what {
-        "exited" => Some(Exit::Code(number)),
-        "killed" => Some(Exit::Signal(number)),
+        "exited" => Some(ProcessExit::Code(number)),
+        "killed" => Some(ProcessExit::Signal(number)),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::pin::pin;
 use std::time::Duration;
 
-use pilotlight_core::command::{Kept as WorkerUsage, Wear, Worn};
+use pilotlight_core::command::{RecycleLimits, RecycleReason, WorkerUsage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::Notify;
@@ -92,7 +92,7 @@ impl WarmProcess {
     }
 
     /// Whether it waits for a job, and for nothing else, and may do one more.
-    pub(super) fn is_reusable(&mut self, limits: &Wear) -> bool {
+    pub(super) fn is_reusable(&mut self, limits: &RecycleLimits) -> bool {
         self.has_unsolicited_output |= self.early_output().is_some();
         !self.has_failed() && self.recycle_reason(limits).is_none()
     }
@@ -102,13 +102,13 @@ impl WarmProcess {
         self.has_unsolicited_output || self.child.exit_watcher.has_exited()
     }
 
-    pub(super) fn recycle_reason(&self, limits: &Wear) -> Option<Worn> {
-        limits.worn(&self.usage, self.started.elapsed())
+    pub(super) fn recycle_reason(&self, limits: &RecycleLimits) -> Option<RecycleReason> {
+        limits.recycle_reason(&self.usage, self.started.elapsed())
     }
 
     /// Waits until it is not fit for a job any more. Survives being dropped.
-    pub(super) async fn wait_until_unusable(&mut self, limits: Wear) {
-        let expiry = limits.age.and_then(|age| self.started.checked_add(age.max(MIN_WAITING_AGE)));
+    pub(super) async fn wait_until_unusable(&mut self, limits: RecycleLimits) {
+        let expiry = limits.max_age.and_then(|age| self.started.checked_add(age.max(MIN_WAITING_AGE)));
         let expired = async {
             match expiry {
                 Some(expiry) => sleep_until(expiry).await,

@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pilotlight_core::command::{Console, Lines, Progress, Said, Tell, refused};
+use pilotlight_core::command::{Console, LogChunk, ParsedOutput, StderrParser, result_rejected};
+use pilotlight_core::job::Progress;
 use pilotlight_core::limits::{MAX_RUNNER_BACKOFF, RUNNER_FINAL_REPORT_TIMEOUT, RUNNER_HEARTBEAT_INTERVAL};
 use pilotlight_core::retry;
 use pilotlight_wire::requests::JobReport;
@@ -48,7 +49,7 @@ pub(super) struct JobReporter<'a> {
 /// What was heard of the command.
 #[derive(Debug, Default)]
 struct OutputState {
-    parser: Lines,
+    parser: StderrParser,
     console: Console,
     progress: Option<Progress>,
     is_progress_sent: bool,
@@ -81,21 +82,21 @@ impl<'a> JobReporter<'a> {
     /// The command wrote this to stderr.
     pub(super) fn on_stderr(&self, bytes: &[u8]) {
         let mut output = self.output();
-        let parsed = output.parser.read(bytes);
+        let parsed = output.parser.push(bytes);
         output.apply(parsed);
     }
 
     /// The command writes no more for this job.
     pub(super) fn on_output_end(&self) {
         let mut output = self.output();
-        let parsed = output.parser.end();
+        let parsed = output.parser.finish();
         output.apply(parsed);
-        output.console.end();
+        output.console.finish();
         self.execution_ended.notify_one();
     }
 
     pub(super) fn last_stderr_line(&self) -> String {
-        self.output().parser.last_words().to_owned()
+        self.output().parser.last_stderr_line().to_owned()
     }
 
     /// Waits until the service does not want the job executed any more.
@@ -210,7 +211,7 @@ impl<'a> JobReporter<'a> {
             if let ExecutionOutcome::Abandoned = outcome {
                 return Ok(());
             }
-            while self.output().console.pieces_left() > 1 {
+            while self.output().console.chunks_left() > 1 {
                 match self.heartbeat().await {
                     Ok(response) if self.is_final(response.clone()) => return Ok(()),
                     // It takes no more of the console; the rest is left out.
@@ -241,7 +242,8 @@ impl<'a> JobReporter<'a> {
                 Err(failure) if failure.status() == Some(400) => match (update, &*outcome) {
                     (ConsoleUpdate::Replace(_) | ConsoleUpdate::Append(_), _) => {}
                     (ConsoleUpdate::Nothing, ExecutionOutcome::Result(_)) => {
-                        *outcome = ExecutionOutcome::Failed(refused(failure.refusal().unwrap_or_default()));
+                        *outcome =
+                            ExecutionOutcome::Failed(result_rejected(failure.refusal().unwrap_or_default()));
                     }
                     (ConsoleUpdate::Nothing, ExecutionOutcome::Failed(_) | ExecutionOutcome::Abandoned) => {
                         return Err(failure);
@@ -264,10 +266,10 @@ impl<'a> JobReporter<'a> {
     }
 
     fn next_console_update(&self) -> ConsoleUpdate {
-        match self.output().console.tell() {
-            Tell::Nothing => ConsoleUpdate::Nothing,
-            Tell::Whole(text) => ConsoleUpdate::Replace(text.to_owned()),
-            Tell::Piece(text) => ConsoleUpdate::Append(text.to_owned()),
+        match self.output().console.next_chunk() {
+            LogChunk::None => ConsoleUpdate::Nothing,
+            LogChunk::Replace(text) => ConsoleUpdate::Replace(text.to_owned()),
+            LogChunk::Append(text) => ConsoleUpdate::Append(text.to_owned()),
         }
     }
 
@@ -290,7 +292,7 @@ impl<'a> JobReporter<'a> {
 }
 
 impl OutputState {
-    fn apply(&mut self, parsed: Said) {
+    fn apply(&mut self, parsed: ParsedOutput) {
         self.console.write(&parsed.text);
         if parsed.progress.is_some() {
             (self.progress, self.is_progress_sent) = (parsed.progress, false);
@@ -298,14 +300,14 @@ impl OutputState {
     }
 
     fn has_unsent(&self) -> bool {
-        self.console.is_behind() || (self.progress.is_some() && !self.is_progress_sent)
+        self.console.has_unsent() || (self.progress.is_some() && !self.is_progress_sent)
     }
 
     fn on_response(&mut self, response: &Result<ReportResponse, Failure>) {
         match response {
-            Ok(_) => self.console.heard(),
-            Err(failure) if failure.status() == Some(400) => self.console.refused(),
-            Err(_) => self.console.unheard(),
+            Ok(_) => self.console.acked(),
+            Err(failure) if failure.status() == Some(400) => self.console.close(),
+            Err(_) => self.console.nacked(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::pin::pin;
 use std::time::Duration;
 
-use pilotlight_core::command::{Ending, Exit, Killed, cannot_start, judged};
+use pilotlight_core::command::{CommandExit, KillReason, ProcessExit, cannot_start, command_result};
 use pilotlight_wire::runner::NextJob;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin};
@@ -27,14 +27,14 @@ const CHUNK_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum StopReason {
     /// Its job is told so.
-    Killed(Killed),
+    Killed(KillReason),
     /// Its job is not wanted any more.
     Abandoned,
 }
 
 /// What a command wrote, and how it ended.
 struct CommandResult {
-    exit: Exit,
+    exit: ProcessExit,
     /// None when it is too long.
     stdout: Option<Vec<u8>>,
 }
@@ -65,17 +65,18 @@ impl Worker {
             Err(why) => (self.terminate(&mut control, running).await, Some(why)),
         };
         let CommandResult { exit, stdout } =
-            finished.unwrap_or(CommandResult { exit: Exit::Unseen, stdout: None });
-        let killed = match why {
+            finished.unwrap_or(CommandResult { exit: ProcessExit::Unknown, stdout: None });
+        let kill_reason = match why {
             Some(StopReason::Abandoned) => return ExecutionOutcome::Abandoned,
-            Some(StopReason::Killed(killed)) => Some(killed),
+            Some(StopReason::Killed(kill_reason)) => Some(kill_reason),
             // It ended before it could be killed.
-            None if stdout.is_none() => Some(Killed::TooLong(self.settings.output_bytes)),
+            None if stdout.is_none() => Some(KillReason::OutputTooLarge(self.settings.output_bytes)),
             None => None,
         };
         let (stdout, output) = result::read(&stdout.unwrap_or_default());
-        let last_words = job_reporter.last_stderr_line();
-        match judged(&Ending { exit, killed, stdout, last_words: &last_words }) {
+        let last_stderr_line = job_reporter.last_stderr_line();
+        match command_result(&CommandExit { exit, kill_reason, stdout, last_stderr_line: &last_stderr_line })
+        {
             Ok(()) => output.map_or(ExecutionOutcome::Abandoned, ExecutionOutcome::Result),
             Err(why) => ExecutionOutcome::Failed(why),
         }
@@ -114,9 +115,9 @@ impl Worker {
             }
         };
         tokio::select! {
-            time = timed_out => StopReason::Killed(Killed::TimedOut(time)),
-            () = output_too_long.notified() => StopReason::Killed(Killed::TooLong(self.settings.output_bytes)),
-            () = self.stop.wait_for_termination(Duration::ZERO) => StopReason::Killed(Killed::Stopped),
+            time = timed_out => StopReason::Killed(KillReason::TimedOut(time)),
+            () = output_too_long.notified() => StopReason::Killed(KillReason::OutputTooLarge(self.settings.output_bytes)),
+            () = self.stop.wait_for_termination(Duration::ZERO) => StopReason::Killed(KillReason::Stopped),
             () = job_reporter.wait_until_abandoned() => StopReason::Abandoned,
         }
     }

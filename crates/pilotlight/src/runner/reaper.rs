@@ -16,7 +16,7 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use pilotlight_core::command::Exit;
+use pilotlight_core::command::ProcessExit;
 
 use super::processes::children;
 use super::sys::{self, ReapOutcome, WaitMode};
@@ -59,12 +59,12 @@ fn supervise(child: &Child, runner: &mut UnixStream, requests: UnixStream) {
         kill(leader);
     }
     _ = writeln!(runner, "started {leader}");
-    let exit = sys::wait_for(leader).unwrap_or(Exit::Unseen);
+    let exit = sys::wait_for(leader).unwrap_or(ProcessExit::Unknown);
     kill_remaining(leader, &group);
     _ = match exit {
-        Exit::Code(code) => writeln!(runner, "exited {code}"),
-        Exit::Signal(number) => writeln!(runner, "killed {number}"),
-        Exit::Unseen => Ok(()),
+        ProcessExit::Code(code) => writeln!(runner, "exited {code}"),
+        ProcessExit::Signal(number) => writeln!(runner, "killed {number}"),
+        ProcessExit::Unknown => Ok(()),
     };
 }
 

@@ -1,33 +1,36 @@
 //! What stands on a command's stdout, looked at as JSON. What it means is `core::command`'s to say.
 
-use pilotlight_core::command::Stdout;
+use pilotlight_core::command::StdoutContent;
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, error::Category};
 
 /// What it is, and the result if it is one.
-pub(super) fn read(bytes: &[u8]) -> (Stdout, Option<Box<RawValue>>) {
+pub(super) fn read(bytes: &[u8]) -> (StdoutContent, Option<Box<RawValue>>) {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
-        Err(error) => return (Stdout::Binary { at: error.valid_up_to() }, None),
+        Err(error) => return (StdoutContent::Binary { at: error.valid_up_to() }, None),
     };
     let mut values = Deserializer::from_str(text).into_iter::<Box<RawValue>>();
     let value = match values.next() {
-        None => return (Stdout::Nothing, None),
+        None => return (StdoutContent::Empty, None),
         Some(Err(error)) if error.classify() == Category::Eof => {
-            return (Stdout::Half { bytes: text.trim_end().len() }, None);
+            return (StdoutContent::Truncated { bytes: text.trim_end().len() }, None);
         }
-        Some(Err(error)) => return (Stdout::NotJson { at: byte_offset(text, &error) }, None),
+        Some(Err(error)) => return (StdoutContent::NotJson { at: byte_offset(text, &error) }, None),
         Some(Ok(value)) => value,
     };
     let end = values.byte_offset();
     let rest = &text[end..];
     if !rest.trim_ascii().is_empty() {
-        return (Stdout::Several { at: end + rest.len() - rest.trim_ascii_start().len() }, None);
+        return (
+            StdoutContent::MultipleValues { at: end + rest.len() - rest.trim_ascii_start().len() },
+            None,
+        );
     }
     if !value.get().starts_with(['{', '[']) {
-        return (Stdout::Scalar, None);
+        return (StdoutContent::Scalar, None);
     }
-    (Stdout::Result, Some(value))
+    (StdoutContent::Result, Some(value))
 }
 
 /// serde counts lines and columns from 1.
@@ -43,19 +46,19 @@ mod tests {
     #[test]
     fn only_one_object_or_list_is_a_result() {
         for (bytes, stdout) in [
-            (&b" {\"a\": 1.0}\n"[..], Stdout::Result),
-            (b"[]", Stdout::Result),
-            (b"", Stdout::Nothing),
-            (b" \n", Stdout::Nothing),
-            (b"1", Stdout::Scalar),
-            (b"null\n", Stdout::Scalar),
-            (b"{\"a\": ", Stdout::Half { bytes: 5 }),
-            (b"[\"abc", Stdout::Half { bytes: 5 }),
-            (b"hello", Stdout::NotJson { at: 0 }),
-            (b"\n hello", Stdout::NotJson { at: 2 }),
-            (b"{} {}", Stdout::Several { at: 3 }),
-            (b"{}\ndone\n", Stdout::Several { at: 3 }),
-            (b"{}\xff", Stdout::Binary { at: 2 }),
+            (&b" {\"a\": 1.0}\n"[..], StdoutContent::Result),
+            (b"[]", StdoutContent::Result),
+            (b"", StdoutContent::Empty),
+            (b" \n", StdoutContent::Empty),
+            (b"1", StdoutContent::Scalar),
+            (b"null\n", StdoutContent::Scalar),
+            (b"{\"a\": ", StdoutContent::Truncated { bytes: 5 }),
+            (b"[\"abc", StdoutContent::Truncated { bytes: 5 }),
+            (b"hello", StdoutContent::NotJson { at: 0 }),
+            (b"\n hello", StdoutContent::NotJson { at: 2 }),
+            (b"{} {}", StdoutContent::MultipleValues { at: 3 }),
+            (b"{}\ndone\n", StdoutContent::MultipleValues { at: 3 }),
+            (b"{}\xff", StdoutContent::Binary { at: 2 }),
         ] {
             assert_eq!(read(bytes).0, stdout, "{:?}", String::from_utf8_lossy(bytes));
         }

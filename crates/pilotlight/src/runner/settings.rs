@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pilotlight_core::command::Wear;
+use pilotlight_core::command::RecycleLimits;
 
 /// What a runner does.
 #[derive(Debug, Clone)]
@@ -44,5 +44,5 @@ pub enum ProcessMode {
     /// Each job has a process of its own.
     OneShot,
     /// A process takes one job after the other until it is worn.
-    Warm(Wear),
+    Warm(RecycleLimits),
 }

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use pilotlight_core::command::Exit;
+use pilotlight_core::command::ProcessExit;
 
 /// What became of waiting for children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub(super) fn signal(pid: i32, signal: i32) {
 }
 
 /// Waits until this child has ended, and leaves it there: its number stays its own.
-pub(super) fn wait_for(child: i32) -> io::Result<Exit> {
+pub(super) fn wait_for(child: i32) -> io::Result<ProcessExit> {
     let id = libc::id_t::try_from(child).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: zeroes are a valid siginfo_t, a plain C struct.
     let mut info: libc::siginfo_t = unsafe { zeroed() };
@@ -108,7 +108,7 @@ pub(super) fn wait_for(child: i32) -> io::Result<Exit> {
     }
     // SAFETY: the call succeeded, so the fields about a child are filled.
     let status = unsafe { info.si_status() };
-    Ok(if info.si_code == libc::CLD_EXITED { Exit::Code(status) } else { Exit::Signal(status) })
+    Ok(if info.si_code == libc::CLD_EXITED { ProcessExit::Code(status) } else { ProcessExit::Signal(status) })
 }
 
 /// Reaps a child that has ended: this one, or any with -1.

@@ -7,7 +7,9 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use pilotlight_core::command::{Exit, Wear, cannot_start, ended_kept, said_error, spoke_unasked};
+use pilotlight_core::command::{
+    ProcessExit, RecycleLimits, cannot_start, reported_error, unsolicited_output, warm_process_ended,
+};
 use pilotlight_wire::runner::NextJob;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
@@ -42,7 +44,7 @@ impl Worker {
         }
     }
 
-    fn retire_unusable(&mut self, limits: &Wear) {
+    fn retire_unusable(&mut self, limits: &RecycleLimits) {
         let (settings, retiring, cold_types) = (&self.settings, &mut self.retiring, &mut self.cold_types);
         for (name, process) in self.warm_processes.extract_if(|_, process| !process.is_reusable(limits)) {
             if process.has_failed() && process.usage.jobs == 0 {
@@ -97,7 +99,7 @@ impl Worker {
         Ok(match outcome {
             Ok(ExchangeOutcome::ClosedBeforeRead) => {
                 let exit = self.discard(process, reporter).await;
-                return Err(ended_kept(exit, None, &job_reporter.last_stderr_line()));
+                return Err(warm_process_ended(exit, None, &job_reporter.last_stderr_line()));
             }
             Ok(ExchangeOutcome::UnsolicitedOutput) => {
                 tracing::warn!(
@@ -105,11 +107,11 @@ impl Worker {
                     "a kept command writes without being asked; it is replaced"
                 );
                 self.discard(process, reporter).await;
-                return Err(spoke_unasked());
+                return Err(unsolicited_output());
             }
             Ok(ExchangeOutcome::Response(line)) => {
                 process.drain_stderr(Some(job_reporter));
-                process.usage.did(resident_bytes(process.child.id));
+                process.usage.record_job(resident_bytes(process.child.id));
                 self.put_back(job_command, process);
                 outcome_of_line(&line)
             }
@@ -124,14 +126,14 @@ impl Worker {
             }
             Ok(ExchangeOutcome::StdoutClosed) => {
                 let exit = self.discard(process, Some(job_reporter)).await;
-                ExecutionOutcome::Failed(ended_kept(exit, None, &job_reporter.last_stderr_line()))
+                ExecutionOutcome::Failed(warm_process_ended(exit, None, &job_reporter.last_stderr_line()))
             }
             Err(why) => {
                 let exit = self.discard(process, Some(job_reporter)).await;
                 match why {
                     StopReason::Abandoned => ExecutionOutcome::Abandoned,
                     StopReason::Killed(killed) => {
-                        ExecutionOutcome::Failed(ended_kept(exit, Some(killed), ""))
+                        ExecutionOutcome::Failed(warm_process_ended(exit, Some(killed), ""))
                     }
                 }
             }
@@ -167,7 +169,7 @@ impl Worker {
     }
 
     /// Ends it, and all that it started. What it still says is heard where it can be of this job.
-    async fn discard(&self, process: WarmProcess, reporter: Option<&JobReporter<'_>>) -> Exit {
+    async fn discard(&self, process: WarmProcess, reporter: Option<&JobReporter<'_>>) -> ProcessExit {
         let WarmProcess { child: Child { pipes, mut control, mut exit_watcher, .. }, .. } = process;
         let Pipes { stdin, stdout, mut stderr } = pipes;
         drop((stdin, stdout));
@@ -176,7 +178,7 @@ impl Worker {
             exit
         });
         // One that closed its stdout mostly ends by itself.
-        self.terminate(&mut control, running).await.unwrap_or(Exit::Unseen)
+        self.terminate(&mut control, running).await.unwrap_or(ProcessExit::Unknown)
     }
 }
 
@@ -217,11 +219,11 @@ async fn discard_output(pipe: &mut (impl AsyncReadExt + Unpin)) {
 }
 
 fn outcome_of_line(line: &[u8]) -> ExecutionOutcome {
-    if let Some(why) = std::str::from_utf8(line).ok().and_then(said_error) {
+    if let Some(why) = std::str::from_utf8(line).ok().and_then(reported_error) {
         return ExecutionOutcome::Failed(why);
     }
     let (stdout, output) = result::read(line);
-    match stdout.judged() {
+    match stdout.into_result() {
         Ok(()) => output.map_or(ExecutionOutcome::Abandoned, ExecutionOutcome::Result),
         Err(why) => ExecutionOutcome::Failed(why),
     }
