@@ -113,7 +113,7 @@ impl App {
             connect_timeouts,
             listens: address,
         };
-        tasks.spawn(Arc::clone(&dispatcher).keep());
+        tasks.spawn(Arc::clone(&dispatcher).expire_polls());
         tasks.spawn(Arc::clone(&dashboard_broadcaster).run_updates());
         if let Some(jobs) = &jobs {
             tasks.spawn(Arc::clone(&dashboard_broadcaster).run_counts(Arc::clone(jobs)));
@@ -305,7 +305,7 @@ fn settings(config: &WarmStartConfig, ack_mode: AckMode, connections: usize) -> 
             PollOrder::Oldest => pool::Order::Oldest,
         },
         connection_timeout: config.connection_timeout,
-        polls_at_most: connections - connections / NOT_FOR_POLLS,
+        max_polls: connections - connections / NOT_FOR_POLLS,
         ack_mode,
         ack_deadline: config.ack_deadline,
     }

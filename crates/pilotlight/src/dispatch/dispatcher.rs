@@ -9,8 +9,8 @@ use pilotlight_core::pool::{Order, Poll, PollId, PollTiming};
 use pilotlight_core::retire::RunnerFilter;
 use pilotlight_core::time::Moment;
 
-use super::park::{Verdict, Way};
-use super::slot::Tell;
+use super::handoff::HandoffSender;
+use super::park::{PollOutcome, ResponsePath};
 use crate::clock::Clock;
 use crate::net::conn::Conn;
 use crate::telemetry::event_queue::EventSender;
@@ -24,7 +24,7 @@ pub struct Settings {
     /// What runners are told: after how long they abort a poll by themselves.
     pub connection_timeout: Duration,
     /// Polls that may be parked at once.
-    pub polls_at_most: usize,
+    pub max_polls: usize,
     /// What a dispatch needs to be believed.
     pub ack_mode: AckMode,
     /// How long the acknowledged bytes may stand still before a poll counts as dead.
@@ -33,10 +33,10 @@ pub struct Settings {
 
 /// How to reach a parked poll. Dropping it closes the poll's connection without a byte.
 #[derive(Debug)]
-pub(super) struct Waiter {
+pub(super) struct PollHandle {
     pub(super) conn: Arc<Conn>,
-    pub(super) way: Way,
-    pub(super) tell: Tell<Verdict>,
+    pub(super) response_path: ResponsePath,
+    pub(super) sender: HandoffSender<PollOutcome>,
 }
 
 /// Parks polls and dispatches runs to them.
@@ -46,7 +46,7 @@ pub struct Dispatcher {
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
     pub(super) offer_events: EventSender,
-    matching: Mutex<Matching<Waiter>>,
+    matching: Mutex<Matching<PollHandle>>,
 }
 
 impl Dispatcher {
@@ -59,7 +59,7 @@ impl Dispatcher {
         offer_events: EventSender,
     ) -> Arc<Self> {
         let timing = PollTiming::for_clients(settings.connection_timeout);
-        let matching = Matching::new(settings.order, timing, settings.polls_at_most);
+        let matching = Matching::new(settings.order, timing, settings.max_polls);
         Arc::new(Self { settings, clock, metrics, offer_events, matching: Mutex::new(matching) })
     }
 
@@ -70,17 +70,17 @@ impl Dispatcher {
     }
 
     /// Reads matching's state. `read` must be short: everybody else waits.
-    pub fn read<T>(&self, read: impl FnOnce(View<'_>) -> T) -> T {
-        read(View { matching: &self.matching() })
+    pub fn read<T>(&self, read: impl FnOnce(MatchingView<'_>) -> T) -> T {
+        read(MatchingView { matching: &self.matching() })
     }
 
     /// Retires runners. Returns how many were waiting, and until when others are turned away.
-    pub fn retire(&self, who: RunnerFilter, within: Duration) -> (usize, Moment) {
+    pub fn retire(&self, filter: RunnerFilter, within: Duration) -> (usize, Moment) {
         let now = self.clock.now();
-        let waiting = self.matching().retire(who, now, within);
-        let retired = waiting.len();
-        for poll in waiting {
-            tell(poll, Verdict::Retired);
+        let polls = self.matching().retire(filter, now, within);
+        let retired = polls.len();
+        for poll in polls {
+            send_outcome(poll, PollOutcome::Retired);
         }
         (retired, now.after(within))
     }
@@ -95,40 +95,40 @@ impl Dispatcher {
         self.matching().drain().len()
     }
 
-    pub(super) fn matching(&self) -> MutexGuard<'_, Matching<Waiter>> {
+    pub(super) fn matching(&self) -> MutexGuard<'_, Matching<PollHandle>> {
         self.matching.lock().expect("nothing panics under this lock")
     }
 }
 
 /// A poll that left in the meantime is not there to be told.
-fn tell(poll: Poll<Waiter>, verdict: Verdict) {
-    _ = poll.handle.tell.say(verdict);
+fn send_outcome(poll: Poll<PollHandle>, outcome: PollOutcome) {
+    _ = poll.handle.sender.send(outcome);
 }
 
 /// Matching's state, to be read.
 #[derive(Debug)]
-pub struct View<'a> {
-    matching: &'a Matching<Waiter>,
+pub struct MatchingView<'a> {
+    matching: &'a Matching<PollHandle>,
 }
 
-impl View<'_> {
+impl MatchingView<'_> {
     /// Runners that wait.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub fn parked_count(&self) -> usize {
         self.matching.pools().len()
     }
 
     /// Deployments with a runner that may be chosen.
     #[must_use]
-    pub fn deployments(&self) -> usize {
+    pub fn deployment_count(&self) -> usize {
         let ids: std::collections::HashSet<_> =
             self.matching.pools().keys().map(|key| &key.deployment).collect();
         ids.len()
     }
 
     /// The waiting polls, the longest wait first.
-    pub fn polls(&self) -> impl Iterator<Item = Waiting<'_>> {
-        self.matching.pools().oldest_first().map(Waiting::of)
+    pub fn polls(&self) -> impl Iterator<Item = ParkedPollView<'_>> {
+        self.matching.pools().oldest_first().map(ParkedPollView::of)
     }
 
     /// The waiting polls' ids, in no order.
@@ -138,19 +138,19 @@ impl View<'_> {
 
     /// A poll, while it waits.
     #[must_use]
-    pub fn poll(&self, id: PollId) -> Option<Waiting<'_>> {
-        self.matching.pools().get(id).map(Waiting::of)
+    pub fn poll(&self, id: PollId) -> Option<ParkedPollView<'_>> {
+        self.matching.pools().get(id).map(ParkedPollView::of)
     }
 
     /// The last hour's offers by time.
     #[must_use]
-    pub const fn series(&self) -> &pilotlight_core::offer_stats::OfferStats {
+    pub const fn offer_stats(&self) -> &pilotlight_core::offer_stats::OfferStats {
         self.matching.offer_stats()
     }
 
     /// Runners that have a run.
     #[must_use]
-    pub const fn executing(&self) -> &pilotlight_core::active_runs::ActiveRuns {
+    pub const fn active_runs(&self) -> &pilotlight_core::active_runs::ActiveRuns {
         self.matching.active_runs()
     }
 
@@ -163,7 +163,7 @@ impl View<'_> {
 
 /// A waiting poll, to be read.
 #[derive(Debug)]
-pub struct Waiting<'a> {
+pub struct ParkedPollView<'a> {
     /// Which runs fit it.
     pub key: &'a pilotlight_core::pool::PoolKey,
     /// Who waits.
@@ -172,8 +172,8 @@ pub struct Waiting<'a> {
     pub parked_at: Moment,
 }
 
-impl<'a> Waiting<'a> {
-    const fn of(poll: &'a Poll<Waiter>) -> Self {
+impl<'a> ParkedPollView<'a> {
+    const fn of(poll: &'a Poll<PollHandle>) -> Self {
         Self { key: &poll.key, runner: &poll.runner, parked_at: poll.parked_at }
     }
 }

@@ -3,11 +3,11 @@
 
 pub mod dispatcher;
 
-pub(crate) mod on_its_way;
+pub(crate) mod handoff;
+pub(crate) mod in_flight;
 pub mod park;
-pub(crate) mod slot;
 
-mod course;
 pub mod offer;
+mod offer_trace;
 
-pub mod keeper;
+pub mod expiry;

@@ -11,10 +11,10 @@ use pilotlight_core::time::Moment;
 use pilotlight_core::trace_context::TraceParent;
 use tokio::sync::oneshot;
 
-use super::course::Course;
-use super::dispatcher::{Dispatcher, Waiter};
-use super::on_its_way::OnItsWay;
-use super::park::{Handed, Verdict, Way};
+use super::dispatcher::{Dispatcher, PollHandle};
+use super::in_flight::InFlightDelivery;
+use super::offer_trace::OfferTrace;
+use super::park::{OutgoingRun, PollOutcome, ResponsePath};
 use crate::net::conn::AckRequest;
 use crate::net::direct_response::DirectResponse;
 use crate::telemetry::metrics::AnsweredOffer;
@@ -42,57 +42,65 @@ impl Dispatcher {
         let began = self.clock.now();
         let timeouts = DeliveryTimeouts::for_run(run.message.len(), self.settings.ack_deadline);
         let (mut offer, mut step) = Offer::new(self.settings.ack_mode, timeouts);
-        let mut course = Course::new(self, &run, began);
+        let mut offer_trace = OfferTrace::new(self, &run, began);
         let mut dispatch: Option<Dispatch> = None;
         let mut now = began;
         let answer = loop {
             if step.reset
                 && let Some(dispatch) = dispatch.take()
             {
-                dispatch.way.reset();
+                dispatch.delivery.reset();
             }
             let event = match step.next {
                 Next::SelectPoll => {
-                    dispatch = self.hand_over(&run);
+                    dispatch = self.start_dispatch(&run);
                     if let Some(dispatch) = &dispatch {
-                        course.dispatched(&dispatch.taker);
+                        offer_trace.record_dispatch(&dispatch.assigned);
                     }
-                    dispatch.as_ref().map_or(Event::NoPoll, |dispatch| dispatch.way.begun())
+                    dispatch.as_ref().map_or(Event::NoPoll, |dispatch| dispatch.delivery.start_event())
                 }
                 Next::Wait { until } => {
                     let dispatch = dispatch.as_mut().expect("core waits only for a dispatch");
-                    let event = dispatch.way.event(self.clock, until).await;
+                    let event = dispatch.delivery.next_event(self.clock, until).await;
                     now = self.clock.now();
                     event
                 }
                 Next::Finish(answer) => break answer,
             };
             if let Some(dispatch) = &dispatch {
-                now = now.max(dispatch.taker.selected_at);
+                now = now.max(dispatch.assigned.selected_at);
             }
             step = offer.handle(now, event);
-            course.went_on(now, event, step);
+            offer_trace.record_event(now, event, step);
         };
         let dispatch = dispatch.filter(|_| answer != OfferOutcome::Cold);
-        let taker = dispatch.as_ref().map(|dispatch| &dispatch.taker);
-        let report = course.ended(now, OfferEnd::Answered(answer), taker);
-        self.settle(run, answer, Ended { began, at: now, dispatches: offer.dispatches(), dispatch, report });
+        let assigned = dispatch.as_ref().map(|dispatch| &dispatch.assigned);
+        let report = offer_trace.finish(now, OfferEnd::Answered(answer), assigned);
+        self.finish_offer(
+            run,
+            answer,
+            FinishedOffer { began, at: now, dispatches: offer.dispatches(), dispatch, report },
+        );
         answer
     }
 
     /// Hands the run to the next poll whose connection is open; the others are as good as gone.
-    fn hand_over(&self, run: &Run) -> Option<Dispatch> {
+    fn start_dispatch(&self, run: &Run) -> Option<Dispatch> {
         loop {
-            let (chosen, now) = {
+            let (selected, now) = {
                 let mut matching = self.matching();
                 // Read under the lock, as when a poll is parked.
                 let now = self.clock.now();
                 (matching.select(&run.key, now)?, now)
             };
-            if let Some(state) = chosen.poll.handle.conn.state()
+            if let Some(state) = selected.poll.handle.conn.state()
                 && state.is_open
-                && let Some(dispatch) =
-                    Dispatch::begin(chosen, run, tell(self.settings.ack_mode), (now, state.acknowledged))
+                && let Some(dispatch) = Dispatch::begin(
+                    selected,
+                    run,
+                    ack_request(self.settings.ack_mode),
+                    (now, state.acknowledged),
+                )
             {
                 return Some(dispatch);
             }
@@ -100,40 +108,40 @@ impl Dispatcher {
         }
     }
 
-    fn settle(self: &Arc<Self>, run: Run, answer: OfferOutcome, ended: Ended) {
-        let took = ended.at.since(ended.began);
-        let Ended { dispatch, dispatches, report, .. } = ended;
-        let waited = dispatch.as_ref().map(|dispatch| dispatch.taker.waited);
+    fn finish_offer(self: &Arc<Self>, run: Run, answer: OfferOutcome, finished: FinishedOffer) {
+        let took = finished.at.since(finished.began);
+        let FinishedOffer { dispatch, dispatches, report, .. } = finished;
+        let waited = dispatch.as_ref().map(|dispatch| dispatch.assigned.waited);
         self.metrics.record_answer(AnsweredOffer { answer, took, dispatches, waited });
-        let conn = dispatch.as_ref().map(|dispatch| Arc::clone(dispatch.way.conn()));
-        let entry = self.matching().finish_offer(OfferRecord {
+        let conn = dispatch.as_ref().map(|dispatch| Arc::clone(dispatch.delivery.conn()));
+        let record_id = self.matching().finish_offer(OfferRecord {
             run: run.id,
             key: dispatch.as_ref().map_or(run.key, |dispatch| dispatch.key.clone()),
-            at: ended.at,
+            at: finished.at,
             took,
             dispatches,
             answer,
-            runner: dispatch.map(|dispatch| dispatch.taker.clone()),
+            runner: dispatch.map(|dispatch| dispatch.assigned.clone()),
         });
         if let Some(conn) = conn {
             let dispatcher = Arc::clone(self);
-            conn.when_unread(move || dispatcher.unread(&entry, report));
+            conn.when_unread(move || dispatcher.on_unread(&record_id, report));
         }
     }
 
-    fn unread(&self, entry: &RecordId, report: Option<Arc<offer_event::OfferReport>>) {
+    fn on_unread(&self, record_id: &RecordId, report: Option<Arc<offer_event::OfferReport>>) {
         self.metrics.unread.inc();
         if let Some(offer) = report {
             self.offer_events.send(OfferEvent::Unread(offer, self.clock.now()));
         }
-        let run = self.matching().mark_unread(entry).map(|offered| offered.run.clone());
+        let run = self.matching().mark_unread(record_id).map(|offered| offered.run.clone());
         let run = run.as_ref().map_or("of long ago", RunId::as_str);
         tracing::warn!(run, "a runner's kernel acknowledged a run that the runner never read");
     }
 }
 
 /// What is known when an offer has ended.
-struct Ended {
+struct FinishedOffer {
     began: Moment,
     at: Moment,
     dispatches: u8,
@@ -145,40 +153,40 @@ struct Ended {
 
 /// A run on its way to one poll.
 struct Dispatch {
-    taker: AssignedRunner,
+    assigned: AssignedRunner,
     key: PoolKey,
-    way: OnItsWay,
+    delivery: InFlightDelivery,
 }
 
 impl Dispatch {
     fn begin(
-        chosen: SelectedPoll<Waiter>,
+        selected: SelectedPoll<PollHandle>,
         run: &Run,
-        tell: AckRequest,
+        ack: AckRequest,
         (now, acknowledged): (Moment, u64),
     ) -> Option<Self> {
-        let SelectedPoll { id, poll } = chosen;
-        let Poll { runner, parked_at, handle: Waiter { conn, way, tell: server }, key } = poll;
-        let way = match way {
-            Way::Direct => {
-                let answer = DirectResponse::begin(&conn, run.head.clone(), run.message.clone(), tell);
-                OnItsWay::direct(conn, acknowledged, answer, server)
+        let SelectedPoll { id, poll } = selected;
+        let Poll { runner, parked_at, handle: PollHandle { conn, response_path, sender }, key } = poll;
+        let delivery = match response_path {
+            ResponsePath::Direct => {
+                let answer = DirectResponse::begin(&conn, run.head.clone(), run.message.clone(), ack);
+                InFlightDelivery::direct(conn, acknowledged, answer, sender)
             }
-            Way::Http => {
-                let (written, told) = oneshot::channel();
-                let handed = Handed { message: run.message.clone(), written };
-                server.say(Verdict::Run(handed)).ok()?;
-                OnItsWay::http(conn, acknowledged, told)
+            ResponsePath::Http => {
+                let (written, written_receiver) = oneshot::channel();
+                let outgoing = OutgoingRun { message: run.message.clone(), written };
+                sender.send(PollOutcome::Run(outgoing)).ok()?;
+                InFlightDelivery::http(conn, acknowledged, written_receiver)
             }
         };
-        let taker = AssignedRunner { runner, poll: id, selected_at: now, waited: now.since(parked_at) };
-        Some(Self { taker, key, way })
+        let assigned = AssignedRunner { runner, poll: id, selected_at: now, waited: now.since(parked_at) };
+        Some(Self { assigned, key, delivery })
     }
 }
 
 /// Whether a dispatch's connection is to tell of its acknowledgement.
 #[must_use]
-pub const fn tell(ack_mode: AckMode) -> AckRequest {
+pub const fn ack_request(ack_mode: AckMode) -> AckRequest {
     match ack_mode {
         AckMode::Kernel => AckRequest::Requested,
         AckMode::Written => AckRequest::NotRequested,

@@ -11,15 +11,15 @@ use pilotlight_core::matching::ParkResult;
 use pilotlight_core::pool::{self, PollId, PoolKey};
 use tokio::sync::oneshot;
 
-use super::dispatcher::{Dispatcher, Waiter};
-use super::slot::{Told, slot};
+use super::dispatcher::{Dispatcher, PollHandle};
+use super::handoff::{HandoffReceiver, handoff};
 use crate::net::conn::{Conn, Written};
 
 /// What becomes of a poll that is not simply closed.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum PollOutcome {
     /// A run, to be answered through HTTP. Whoever drops it unsent gives the run back.
-    Run(Handed),
+    Run(OutgoingRun),
     /// A run was answered on the connection itself. The poll is over, the connection goes on.
     Answered,
     /// The runner is retired: tell it, so that it exits.
@@ -28,7 +28,7 @@ pub enum Verdict {
 
 /// A run on its way to a runner.
 #[derive(Debug)]
-pub struct Handed {
+pub struct OutgoingRun {
     /// The message, byte for byte.
     pub message: Bytes,
     /// To be told when every byte is written. Dropped, it says that this will never be.
@@ -37,7 +37,7 @@ pub struct Handed {
 
 /// How a poll is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum ResponsePath {
     /// On its connection, by whoever has the run; its server waits meanwhile.
     Direct,
     /// Through the HTTP machinery, which owns the connection.
@@ -46,18 +46,18 @@ pub enum Way {
 
 /// A parked poll.
 #[derive(Debug)]
-pub struct Stay {
+pub struct ParkedPoll {
     dispatcher: Arc<Dispatcher>,
     id: PollId,
-    told: Told<Verdict>,
+    receiver: HandoffReceiver<PollOutcome>,
     is_over: bool,
 }
 
 /// How parking went.
 #[derive(Debug)]
-pub enum Parked {
+pub enum ParkOutcome {
     /// It waits.
-    Stay(Stay),
+    Parked(ParkedPoll),
     /// The runner is retired: tell it, so that it exits.
     Retired,
     /// Close the connection without a byte: the client asks again.
@@ -66,46 +66,52 @@ pub enum Parked {
 
 impl Dispatcher {
     /// Parks a runner's poll.
-    pub fn park(self: &Arc<Self>, key: PoolKey, runner: Runner, conn: Arc<Conn>, way: Way) -> Parked {
-        let (tell, told) = slot();
-        let handle = Waiter { conn, way, tell };
-        let parking = {
+    pub fn park(
+        self: &Arc<Self>,
+        key: PoolKey,
+        runner: Runner,
+        conn: Arc<Conn>,
+        response_path: ResponsePath,
+    ) -> ParkOutcome {
+        let (sender, receiver) = handoff();
+        let handle = PollHandle { conn, response_path, sender };
+        let result = {
             let mut matching = self.matching();
             // Read under the lock: polls are kept in the order of their moments.
             matching.park(pool::Poll { key, runner, parked_at: self.clock.now(), handle })
         };
-        match parking {
+        match result {
             // Dropping the replaced poll closes its connection.
             ParkResult::Parked { id, replaced: _ } => {
-                Parked::Stay(Stay { dispatcher: Arc::clone(self), id, told, is_over: false })
+                ParkOutcome::Parked(ParkedPoll { dispatcher: Arc::clone(self), id, receiver, is_over: false })
             }
-            ParkResult::Retired => Parked::Retired,
-            ParkResult::Closed => Parked::Closed,
+            ParkResult::Retired => ParkOutcome::Retired,
+            ParkResult::Closed => ParkOutcome::Closed,
         }
     }
 }
 
-impl Stay {
+impl ParkedPoll {
     /// Waits for the verdict; `None` means to close the connection without a byte. Dropped, it may be asked again.
-    pub async fn verdict(&mut self) -> Option<Verdict> {
-        poll_fn(|cx| self.poll_verdict(cx)).await
+    pub async fn outcome(&mut self) -> Option<PollOutcome> {
+        poll_fn(|cx| self.poll_outcome(cx)).await
     }
 
-    /// As [`Stay::verdict`], for whoever waits for something else as well.
-    pub fn poll_verdict(&mut self, cx: &Context<'_>) -> Poll<Option<Verdict>> {
-        let verdict = self.told.poll(cx);
-        self.is_over |= verdict.is_ready();
-        verdict
+    /// As [`ParkedPoll::outcome`], for whoever waits for something else as well.
+    pub fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Option<PollOutcome>> {
+        let outcome = self.receiver.poll(cx);
+        self.is_over |= outcome.is_ready();
+        outcome
     }
 
     /// Leaves the pool. Says whether it was still there; if not, a verdict is on its way.
     pub fn leave(&mut self) -> bool {
-        self.told.is_urgent();
+        self.receiver.wake_on_send();
         self.dispatcher.matching().leave(self.id)
     }
 }
 
-impl Drop for Stay {
+impl Drop for ParkedPoll {
     fn drop(&mut self) {
         // A poll that has its verdict was taken out of its pool before.
         if !self.is_over {

@@ -19,7 +19,7 @@ use pilotlight_wire::warm_start::{DequeuedMessage, OfferRequest, header};
 
 use super::error::{ApiError, ConnectionReuse, head};
 use crate::clock::Clock;
-use crate::dispatch::dispatcher::Waiting;
+use crate::dispatch::dispatcher::ParkedPollView;
 use crate::dispatch::offer::Run;
 
 /// The headers of a request, however they were read.
@@ -44,14 +44,14 @@ pub fn poll(headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
     let runner = required(headers, header::CONTROLLER_ID)?;
     let worker = optional(headers, header::WORKER_INSTANCE_NAME)?.unwrap_or("unknown");
     let key = PoolKey {
-        deployment: DeploymentId::parse(deployment).map_err(|why| bad(header::DEPLOYMENT_ID, why))?,
-        version: Version::parse(version).map_err(|why| bad(header::DEPLOYMENT_VERSION, why))?,
+        deployment: DeploymentId::parse(deployment).map_err(|why| invalid(header::DEPLOYMENT_ID, why))?,
+        version: Version::parse(version).map_err(|why| invalid(header::DEPLOYMENT_VERSION, why))?,
         cpu: amount(headers, header::MACHINE_CPU)?,
         memory: amount(headers, header::MACHINE_MEMORY)?,
     };
     let runner = Runner {
-        id: RunnerId::parse(runner).map_err(|why| bad(header::CONTROLLER_ID, why))?,
-        worker: WorkerName::parse(worker).map_err(|why| bad(header::WORKER_INSTANCE_NAME, why))?,
+        id: RunnerId::parse(runner).map_err(|why| invalid(header::CONTROLLER_ID, why))?,
+        worker: WorkerName::parse(worker).map_err(|why| invalid(header::WORKER_INSTANCE_NAME, why))?,
     };
     Ok((key, runner))
 }
@@ -64,7 +64,7 @@ pub fn trace(headers: &impl Headers) -> Option<TraceParent> {
 }
 
 pub(super) fn required<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, ApiError> {
-    optional(headers, name)?.ok_or_else(|| bad(name, "is missing"))
+    optional(headers, name)?.ok_or_else(|| invalid(name, "is missing"))
 }
 
 pub(super) fn optional<'a>(
@@ -74,9 +74,9 @@ pub(super) fn optional<'a>(
     let mut values = headers.values(name);
     let value = values.next();
     if values.next().is_some() {
-        return Err(bad(name, "is there twice"));
+        return Err(invalid(name, "is there twice"));
     }
-    value.map(|value| ascii(value).ok_or_else(|| bad(name, "is not printable ASCII"))).transpose()
+    value.map(|value| ascii(value).ok_or_else(|| invalid(name, "is not printable ASCII"))).transpose()
 }
 
 fn ascii(value: &[u8]) -> Option<&str> {
@@ -86,10 +86,10 @@ fn ascii(value: &[u8]) -> Option<&str> {
 
 fn amount(headers: &impl Headers, name: &'static str) -> Result<Amount, ApiError> {
     let text = optional(headers, name)?.unwrap_or("0");
-    Amount::parse(text).map_err(|why| bad(name, why))
+    Amount::parse(text).map_err(|why| invalid(name, why))
 }
 
-pub(super) fn bad(what: &str, why: impl std::fmt::Display) -> ApiError {
+pub(super) fn invalid(what: &str, why: impl std::fmt::Display) -> ApiError {
     ApiError::bad_request(format!("{what} {why}"))
 }
 
@@ -107,7 +107,7 @@ pub enum OfferBody {
 /// # Errors
 /// A refusal that names the field.
 pub fn offer_body(body: &Bytes) -> Result<OfferBody, ApiError> {
-    let text = std::str::from_utf8(body).map_err(|_| bad("the body", "is not UTF-8"))?;
+    let text = std::str::from_utf8(body).map_err(|_| invalid("the body", "is not UTF-8"))?;
     let (message, json) = match bare_message(text) {
         Some(bare) => bare,
         None => message(text)?,
@@ -124,12 +124,12 @@ pub fn offer_body(body: &Bytes) -> Result<OfferBody, ApiError> {
     let version = message.background_worker.and_then(|Object(worker)| worker.version).unwrap_or_default();
     let id = run.and_then(|run| run.friendly_id.as_deref()).unwrap_or("unknown");
     let key = PoolKey {
-        deployment: DeploymentId::parse(&deployment).map_err(|why| bad("deployment.friendlyId", why))?,
-        version: Version::parse(&version).map_err(|why| bad("backgroundWorker.version", why))?,
-        cpu: Amount::new(machine.cpu).map_err(|why| bad("run.machine.cpu", why))?,
-        memory: Amount::new(machine.memory).map_err(|why| bad("run.machine.memory", why))?,
+        deployment: DeploymentId::parse(&deployment).map_err(|why| invalid("deployment.friendlyId", why))?,
+        version: Version::parse(&version).map_err(|why| invalid("backgroundWorker.version", why))?,
+        cpu: Amount::new(machine.cpu).map_err(|why| invalid("run.machine.cpu", why))?,
+        memory: Amount::new(machine.memory).map_err(|why| invalid("run.machine.memory", why))?,
     };
-    let id = RunId::parse(id).map_err(|why| bad("run.friendlyId", why))?;
+    let id = RunId::parse(id).map_err(|why| invalid("run.friendlyId", why))?;
     let message = body.slice_ref(json.as_bytes());
     let head = head(StatusCode::OK, message.len(), ConnectionReuse::KeepAlive).freeze();
     Ok(OfferBody::Run(Run { id, key, head, message, trace: None }))
@@ -145,12 +145,12 @@ fn bare_message(body: &str) -> Option<(Object<DequeuedMessage<'_>>, &str)> {
 /// The message of any other body.
 fn message(body: &str) -> Result<(Object<DequeuedMessage<'_>>, &str), ApiError> {
     let Object(offer): Object<OfferRequest<'_>> = parse(body, "the body is no offer")?;
-    let json = offer.dequeued_message.ok_or_else(|| bad("dequeuedMessage", "is missing"))?.get();
+    let json = offer.dequeued_message.ok_or_else(|| invalid("dequeuedMessage", "is missing"))?.get();
     Ok((parse(json, "dequeuedMessage is no run")?, json))
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str, what: &str) -> Result<T, ApiError> {
-    serde_json::from_str(json).map_err(|error| bad(what, describe(&error)))
+    serde_json::from_str(json).map_err(|error| invalid(what, describe(&error)))
 }
 
 /// serde's text without the payload: it quotes the values it found.
@@ -165,7 +165,7 @@ fn describe(error: &serde_json::Error) -> String {
 }
 
 /// A waiting poll for the dashboard.
-pub fn waiting(poll: &Waiting<'_>, now: Moment, clock: Clock) -> dashboard::WaitingRunner {
+pub fn waiting(poll: &ParkedPollView<'_>, now: Moment, clock: Clock) -> dashboard::WaitingRunner {
     dashboard::WaitingRunner {
         runner: runner(poll.key, poll.runner),
         connected_at: clock.epoch_ms(poll.parked_at),
@@ -184,21 +184,21 @@ pub fn executing(active_run: &ActiveRun, now: Moment, clock: Clock) -> dashboard
 }
 
 /// An offer of the past for the dashboard.
-pub fn offered(offered: &OfferRecord, clock: Clock) -> dashboard::OfferSummary {
-    let taker = offered.runner.as_ref();
+pub fn offer_summary(record: &OfferRecord, clock: Clock) -> dashboard::OfferSummary {
+    let assigned = record.runner.as_ref();
     dashboard::OfferSummary {
-        run_id: text(offered.run.as_str()),
-        controller_id: text(taker.map_or("", |taker| taker.runner.id.as_str())),
-        worker_instance_name: text(taker.map_or("", |taker| taker.runner.worker.as_str())),
-        deployment_key: format!("{}:{}", offered.key.deployment, offered.key.version),
-        machine_cpu: offered.key.cpu.value(),
-        machine_memory: offered.key.memory.value(),
-        matched_at: clock.epoch_ms(offered.at),
-        wait_duration_ms: taker.map_or(0, |taker| millis(taker.waited)),
-        success: matches!(offered.answer, OfferOutcome::Warm(Delivery::Acknowledged | Delivery::Unconfirmed)),
-        delivery: delivery(offered.answer),
-        answered_in_us: micros(offered.took),
-        dispatches: offered.dispatches,
+        run_id: text(record.run.as_str()),
+        controller_id: text(assigned.map_or("", |assigned| assigned.runner.id.as_str())),
+        worker_instance_name: text(assigned.map_or("", |assigned| assigned.runner.worker.as_str())),
+        deployment_key: format!("{}:{}", record.key.deployment, record.key.version),
+        machine_cpu: record.key.cpu.value(),
+        machine_memory: record.key.memory.value(),
+        matched_at: clock.epoch_ms(record.at),
+        wait_duration_ms: assigned.map_or(0, |assigned| millis(assigned.waited)),
+        success: matches!(record.answer, OfferOutcome::Warm(Delivery::Acknowledged | Delivery::Unconfirmed)),
+        delivery: delivery(record.answer),
+        answered_in_us: micros(record.took),
+        dispatches: record.dispatches,
     }
 }
 

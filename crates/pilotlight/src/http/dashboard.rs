@@ -14,7 +14,7 @@ use pilotlight_wire::dashboard::{ClearResponse, Config, Dashboard, PageQuery, Pa
 use super::convert;
 use super::error::{ApiError, json};
 use super::router::{ConnectTimeouts, HttpState};
-use crate::dispatch::dispatcher::View;
+use crate::dispatch::dispatcher::MatchingView;
 
 /// `GET`
 pub async fn read(
@@ -35,7 +35,7 @@ pub async fn clear(State(state): State<Arc<HttpState>>) -> Response {
     json(StatusCode::OK, &ClearResponse { success: true })
 }
 
-fn dashboard(state: &HttpState, view: &View<'_>, page: PageQuery, now: Moment) -> Dashboard {
+fn dashboard(state: &HttpState, view: &MatchingView<'_>, page: PageQuery, now: Moment) -> Dashboard {
     let clock = state.clock;
     let history = view.history();
     let pagination = pagination(page, history.len() as u64);
@@ -43,8 +43,8 @@ fn dashboard(state: &HttpState, view: &View<'_>, page: PageQuery, now: Moment) -
     let shown = history.newest_first().skip(convert::index(skip)).take(convert::index(pagination.limit));
     Dashboard {
         runners: view.polls().map(|poll| convert::waiting(&poll, now, clock)).collect(),
-        executing_runners: view.executing().iter().map(|run| convert::executing(run, now, clock)).collect(),
-        recent_matches: shown.map(|offered| convert::offered(offered, clock)).collect(),
+        executing_runners: view.active_runs().iter().map(|run| convert::executing(run, now, clock)).collect(),
+        recent_matches: shown.map(|record| convert::offer_summary(record, clock)).collect(),
         pagination,
         config: config(state.connect_timeouts, state.listens),
         stats: stats(view),
@@ -77,12 +77,12 @@ pub(super) fn config(connect_timeouts: ConnectTimeouts, listens: SocketAddr) -> 
 }
 
 /// Counts.
-pub(super) fn stats(view: &View<'_>) -> WarmStartStats {
+pub(super) fn stats(view: &MatchingView<'_>) -> WarmStartStats {
     let totals = view.history().totals();
     WarmStartStats {
-        total_runners: view.waiting(),
-        total_executing_runners: view.executing().len(),
-        total_deployments: view.deployments(),
+        total_runners: view.parked_count(),
+        total_executing_runners: view.active_runs().len(),
+        total_deployments: view.deployment_count(),
         recent_matches_count: view.history().len(),
         warm_starts: totals.warm,
         cold_starts: totals.cold,

@@ -38,7 +38,7 @@ impl FromRequestParts<Arc<HttpState>> for CallingRunner {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<HttpState>) -> Result<Self, ApiError> {
         let runner = convert::required(&parts.headers, RUNNER_ID_HEADER)?;
-        let runner = RunnerId::parse(runner).map_err(|why| convert::bad(RUNNER_ID_HEADER, why))?;
+        let runner = RunnerId::parse(runner).map_err(|why| convert::invalid(RUNNER_ID_HEADER, why))?;
         state.jobs().heard(&runner);
         Ok(Self(runner))
     }
@@ -70,7 +70,7 @@ impl QueryPairs {
     pub fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let mut values = self.all(name);
         let value = values.next().filter(|value| !value.is_empty());
-        if values.next().is_some() { Err(convert::bad(name, "is there twice")) } else { Ok(value) }
+        if values.next().is_some() { Err(convert::invalid(name, "is there twice")) } else { Ok(value) }
     }
 
     /// How long to wait: `wait_ms`.
@@ -81,6 +81,6 @@ impl QueryPairs {
         let Some(text) = self.one("wait_ms")? else { return Ok(Duration::ZERO) };
         let wait = text.parse().ok().map(Duration::from_millis).filter(|wait| *wait <= MAX_JOB_WAIT);
         let at_most = MAX_JOB_WAIT.as_millis();
-        wait.ok_or_else(|| convert::bad("wait_ms", format_args!("is not a whole number from 0 to {at_most}")))
+        wait.ok_or_else(|| convert::invalid("wait_ms", format_args!("is not a whole number from 0 to {at_most}")))
     }
 }

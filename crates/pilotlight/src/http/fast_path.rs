@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::error::{ApiError, ConnectionReuse, Reply, head};
 use super::router::HttpState;
 use super::{health, warm_start};
-use crate::dispatch::park::{Parked, Stay, Verdict, Way};
+use crate::dispatch::park::{ParkOutcome, ParkedPoll, PollOutcome, ResponsePath};
 use crate::net::conn::Conn;
 use crate::net::io::Io;
 use crate::net::listener::FastPathExit;
@@ -166,42 +166,46 @@ impl FastConnection<'_> {
             return self.reject_and_close(PIPELINED).await;
         }
         self.read_buffer = BytesMut::new();
-        let parked = self.state.dispatcher.park(key, runner, Arc::clone(self.conn), Way::Direct);
-        let verdict = match parked {
-            Parked::Stay(stay) => match self.wait(stay).await {
-                WaitEnd::Finished(verdict) => verdict,
+        let parked = self.state.dispatcher.park(key, runner, Arc::clone(self.conn), ResponsePath::Direct);
+        let outcome = match parked {
+            ParkOutcome::Parked(parked) => match self.wait(parked).await {
+                WaitEnd::Finished(outcome) => outcome,
                 WaitEnd::ClientLeft => None,
                 WaitEnd::Pipelined => return self.reject_and_close(PIPELINED).await,
             },
-            Parked::Retired => Some(Verdict::Retired),
-            Parked::Closed => None,
+            ParkOutcome::Retired => Some(PollOutcome::Retired),
+            ParkOutcome::Closed => None,
         };
-        match verdict {
-            Some(Verdict::Answered) => AfterResponse::ReadNext,
-            Some(Verdict::Retired) => self.reply(ApiError::retired().into()).await,
-            Some(Verdict::Run(_)) | None => AfterResponse::Close,
+        match outcome {
+            Some(PollOutcome::Answered) => AfterResponse::ReadNext,
+            Some(PollOutcome::Retired) => self.reply(ApiError::retired().into()).await,
+            Some(PollOutcome::Run(_)) | None => AfterResponse::Close,
         }
     }
 
-    async fn wait(&mut self, mut stay: Stay) -> WaitEnd {
+    async fn wait(&mut self, mut parked: ParkedPoll) -> WaitEnd {
         loop {
-            if let Some(verdict) = poll_fn(|cx| self.verdict_or_bytes(&mut stay, cx)).await {
-                return WaitEnd::Finished(verdict);
+            if let Some(outcome) = poll_fn(|cx| self.outcome_or_bytes(&mut parked, cx)).await {
+                return WaitEnd::Finished(outcome);
             }
             match self.io.try_read(&mut self.read_buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) | Ok(0) => return WaitEnd::ClientLeft,
-                Ok(_) if stay.leave() => return WaitEnd::Pipelined,
+                Ok(_) if parked.leave() => return WaitEnd::Pipelined,
                 // The run is written already, and this is the next request.
-                Ok(_) => return WaitEnd::Finished(stay.verdict().await),
+                Ok(_) => return WaitEnd::Finished(parked.outcome().await),
             }
         }
     }
 
     /// `None` when there may be something to read.
-    fn verdict_or_bytes(&self, stay: &mut Stay, cx: &mut Context<'_>) -> Poll<Option<Option<Verdict>>> {
-        if let Poll::Ready(verdict) = stay.poll_verdict(cx) {
-            return Poll::Ready(Some(verdict));
+    fn outcome_or_bytes(
+        &self,
+        parked: &mut ParkedPoll,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Option<PollOutcome>>> {
+        if let Poll::Ready(outcome) = parked.poll_outcome(cx) {
+            return Poll::Ready(Some(outcome));
         }
         self.io.poll_readable(cx).map(|()| None)
     }
@@ -216,7 +220,7 @@ impl FastConnection<'_> {
 /// How a wait ended.
 enum WaitEnd {
     /// With a verdict; `None` closes the connection without a byte.
-    Finished(Option<Verdict>),
+    Finished(Option<PollOutcome>),
     /// The client left.
     ClientLeft,
     /// The client sent more while it waited.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::error::ApiError;
 
 /// The largest whole number that every reader of JSON holds exactly.
-pub const EXACT: u64 = (1 << 53) - 1;
+pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// A field: its name, and what came under it.
 #[derive(Debug, Clone, Copy)]
@@ -30,11 +30,11 @@ impl<'a> Field<'a> {
     /// It must be there, and is not.
     #[must_use]
     pub fn missing(self) -> ApiError {
-        self.bad("is missing")
+        self.invalid("is missing")
     }
 
     /// It is there, but cannot be meant.
-    pub fn bad(self, why: impl fmt::Display) -> ApiError {
+    pub fn invalid(self, why: impl fmt::Display) -> ApiError {
         ApiError::bad_request(format!("{} {why}", self.name))
     }
 
@@ -43,7 +43,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// It is no text, or one that cannot be kept.
     pub fn text(self) -> Result<Option<String>, ApiError> {
-        self.raw.map(|raw| text(raw).map_err(|why| self.bad(why))).transpose()
+        self.raw.map(|raw| text(raw).map_err(|why| self.invalid(why))).transpose()
     }
 
     /// A name: not empty and at most [`ID_BYTES`] long.
@@ -51,7 +51,7 @@ impl<'a> Field<'a> {
     /// # Errors
     /// It is no name.
     pub fn name(self) -> Result<Option<String>, ApiError> {
-        self.raw.map(|raw| name(raw).map_err(|why| self.bad(why))).transpose()
+        self.raw.map(|raw| name(raw).map_err(|why| self.invalid(why))).transpose()
     }
 
     /// What a program wrote, of at most so many bytes. What is no character, or cannot be kept, becomes U+FFFD: output
@@ -59,26 +59,26 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// It is no text, or too long.
-    pub fn prose(self, at_most: usize) -> Result<Option<String>, ApiError> {
+    pub fn lossy_text(self, at_most: usize) -> Result<Option<String>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
-        let Ok(Prose(prose)) = serde_json::from_str(raw.get()) else { return Err(self.bad(NO_TEXT)) };
-        if prose.len() > at_most {
+        let Ok(LossyText(lossy_text)) = serde_json::from_str(raw.get()) else { return Err(self.invalid(NOT_TEXT)) };
+        if lossy_text.len() > at_most {
             return Err(self.too_long(at_most));
         }
-        Ok(Some(prose))
+        Ok(Some(lossy_text))
     }
 
     /// A whole number.
     ///
     /// # Errors
     /// It is none within the range.
-    pub fn whole(self, range: RangeInclusive<u64>) -> Result<Option<u64>, ApiError> {
+    pub fn integer(self, range: RangeInclusive<u64>) -> Result<Option<u64>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         match raw.get().parse() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             Ok(_) | Err(_) => {
                 let (first, last) = (range.start(), range.end());
-                Err(self.bad(format_args!("is not a whole number from {first} to {last}")))
+                Err(self.invalid(format_args!("is not a whole number from {first} to {last}")))
             }
         }
     }
@@ -87,23 +87,23 @@ impl<'a> Field<'a> {
     ///
     /// # Errors
     /// It is none of 32 bits.
-    pub fn signed(self) -> Result<Option<i32>, ApiError> {
+    pub fn int32(self) -> Result<Option<i32>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         let (first, last) = (i32::MIN, i32::MAX);
         let number = raw.get().parse();
-        number.map(Some).map_err(|_| self.bad(format_args!("is not a whole number from {first} to {last}")))
+        number.map(Some).map_err(|_| self.invalid(format_args!("is not a whole number from {first} to {last}")))
     }
 
     /// Yes or no.
     ///
     /// # Errors
     /// It is neither.
-    pub fn flag(self) -> Result<Option<bool>, ApiError> {
+    pub fn boolean(self) -> Result<Option<bool>, ApiError> {
         match self.raw.map(RawValue::get) {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(_) => Err(self.bad("is neither true nor false")),
+            Some(_) => Err(self.invalid("is neither true nor false")),
         }
     }
 
@@ -114,14 +114,14 @@ impl<'a> Field<'a> {
     pub fn object(self, at_most: usize) -> Result<Option<&'a str>, ApiError> {
         let Some(text) = self.raw.map(RawValue::get) else { return Ok(None) };
         if !text.starts_with(['{', '[']) {
-            return Err(self.bad("is not an object"));
+            return Err(self.invalid("is not an object"));
         }
-        let Extent { bytes, depth } = Extent::of(text);
+        let JsonSize { bytes, depth } = JsonSize::of(text);
         if bytes > at_most {
             return Err(self.too_long(at_most));
         }
         if depth > JSON_DEPTH {
-            return Err(self.bad(format_args!("is nested deeper than {JSON_DEPTH} levels")));
+            return Err(self.invalid(format_args!("is nested deeper than {JSON_DEPTH} levels")));
         }
         Ok(Some(text))
     }
@@ -133,24 +133,24 @@ impl<'a> Field<'a> {
     pub fn names(self, at_most: usize) -> Result<Option<Vec<String>>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         let list: Vec<&RawValue> =
-            serde_json::from_str(raw.get()).map_err(|_| self.bad("is not a list of texts"))?;
+            serde_json::from_str(raw.get()).map_err(|_| self.invalid("is not a list of texts"))?;
         if list.len() > at_most {
-            return Err(self.bad(format_args!("has more than {at_most} entries")));
+            return Err(self.invalid(format_args!("has more than {at_most} entries")));
         }
         let names: Result<_, _> = list.into_iter().map(name).collect();
-        names.map(Some).map_err(|why| self.bad(format_args!("has an entry that {why}")))
+        names.map(Some).map_err(|why| self.invalid(format_args!("has an entry that {why}")))
     }
 
     fn too_long(self, at_most: usize) -> ApiError {
-        self.bad(format_args!("is longer than {at_most} bytes"))
+        self.invalid(format_args!("is longer than {at_most} bytes"))
     }
 }
 
-const NO_TEXT: &str = "is not a text";
+const NOT_TEXT: &str = "is not a text";
 
 fn text(raw: &RawValue) -> Result<String, &'static str> {
     if !raw.get().starts_with('"') {
-        return Err(NO_TEXT);
+        return Err(NOT_TEXT);
     }
     let text: String = serde_json::from_str(raw.get()).map_err(|_| "has half of a character")?;
     if text.contains('\0') { Err("has the character U+0000, which cannot be kept") } else { Ok(text) }
@@ -168,17 +168,17 @@ fn name(raw: &RawValue) -> Result<String, String> {
 }
 
 /// A text as bytes: serde takes halves of characters for these.
-struct Prose(String);
+struct LossyText(String);
 
-impl<'de> Deserialize<'de> for Prose {
+impl<'de> Deserialize<'de> for LossyText {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_bytes(Bytes).map(Self)
+        from.deserialize_bytes(LossyTextVisitor).map(Self)
     }
 }
 
-struct Bytes;
+struct LossyTextVisitor;
 
-impl Visitor<'_> for Bytes {
+impl Visitor<'_> for LossyTextVisitor {
     type Value = String;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,23 +192,23 @@ impl Visitor<'_> for Bytes {
 }
 
 /// How much a JSON value is.
-struct Extent {
+struct JsonSize {
     /// Without white space.
     bytes: usize,
     /// Objects and arrays within each other.
     depth: usize,
 }
 
-impl Extent {
+impl JsonSize {
     /// Of what is JSON.
     fn of(json: &str) -> Self {
-        let (mut extent, mut depth) = (Self { bytes: 0, depth: 0 }, 0_usize);
+        let (mut size, mut depth) = (Self { bytes: 0, depth: 0 }, 0_usize);
         let (mut in_text, mut is_escaped) = (false, false);
         for byte in json.bytes() {
             if in_text {
                 in_text = byte != b'"' || is_escaped;
                 is_escaped = byte == b'\\' && !is_escaped;
-                extent.bytes += 1;
+                size.bytes += 1;
                 continue;
             }
             match byte {
@@ -218,10 +218,10 @@ impl Extent {
                 b'}' | b']' => depth = depth.saturating_sub(1),
                 _ => {}
             }
-            extent.bytes += 1;
-            extent.depth = extent.depth.max(depth);
+            size.bytes += 1;
+            size.depth = size.depth.max(depth);
         }
-        extent
+        size
     }
 }
 
@@ -233,54 +233,54 @@ mod tests {
         RawValue::from_string(json.into()).unwrap()
     }
 
-    fn told<T: fmt::Debug>(got: Result<T, ApiError>) -> String {
+    fn result_text<T: fmt::Debug>(got: Result<T, ApiError>) -> String {
         got.map_or_else(ApiError::into_text, |got| format!("{got:?}"))
     }
 
     #[test]
-    fn whole_numbers_are_spelled_as_such_and_within_their_range() {
-        let whole = |json| told(Field::new("steps", Some(&raw(json))).whole(0..=EXACT));
-        assert_eq!(whole("0"), "Some(0)");
-        assert_eq!(whole("9007199254740991"), "Some(9007199254740991)");
+    fn integers_are_plain_digits_within_their_range() {
+        let integer = |json| result_text(Field::new("steps", Some(&raw(json))).integer(0..=MAX_SAFE_INTEGER));
+        assert_eq!(integer("0"), "Some(0)");
+        assert_eq!(integer("9007199254740991"), "Some(9007199254740991)");
         for json in ["-1", "-0", "1.0", "1e3", "9007199254740992", "1e999", "\"1\"", "true", "[]", "{}"] {
-            assert_eq!(whole(json), "steps is not a whole number from 0 to 9007199254740991", "{json}");
+            assert_eq!(integer(json), "steps is not a whole number from 0 to 9007199254740991", "{json}");
         }
     }
 
     #[test]
-    fn the_sentence_names_the_field_and_never_its_value() {
+    fn the_error_names_the_field_and_never_its_value() {
         let secret = raw("\"secret\"");
         let field = Field::new("field", Some(&secret));
         for (got, sentence) in [
-            (told(field.signed()), "field is not a whole number from -2147483648 to 2147483647"),
-            (told(field.flag()), "field is neither true nor false"),
-            (told(field.object(10)), "field is not an object"),
-            (told(field.names(10)), "field is not a list of texts"),
-            (told(field.prose(5)), "field is longer than 5 bytes"),
+            (result_text(field.int32()), "field is not a whole number from -2147483648 to 2147483647"),
+            (result_text(field.boolean()), "field is neither true nor false"),
+            (result_text(field.object(10)), "field is not an object"),
+            (result_text(field.names(10)), "field is not a list of texts"),
+            (result_text(field.lossy_text(5)), "field is longer than 5 bytes"),
         ] {
             assert_eq!(got, sentence);
         }
-        assert_eq!(told(Field::new("field", Some(&raw("1"))).text()), "field is not a text");
-        assert_eq!(told(Field::new("field", Some(&raw("1"))).prose(9)), "field is not a text");
-        assert_eq!(told(Field::new("field", Some(&raw("[1]"))).prose(9)), "field is not a text");
+        assert_eq!(result_text(Field::new("field", Some(&raw("1"))).text()), "field is not a text");
+        assert_eq!(result_text(Field::new("field", Some(&raw("1"))).lossy_text(9)), "field is not a text");
+        assert_eq!(result_text(Field::new("field", Some(&raw("[1]"))).lossy_text(9)), "field is not a text");
         let list = raw(r#"["a", 1]"#);
-        assert_eq!(told(Field::new("field", Some(&list)).names(9)), "field has an entry that is not a text");
+        assert_eq!(result_text(Field::new("field", Some(&list)).names(9)), "field has an entry that is not a text");
     }
 
     #[test]
-    fn names_are_whole_and_prose_may_be_broken() {
+    fn names_must_be_valid_text_and_lossy_text_is_repaired() {
         let half = raw(r#""a\ud800b""#);
-        assert_eq!(told(Field::new("name", Some(&half)).name()), "name has half of a character");
-        assert_eq!(told(Field::new("prose", Some(&half)).prose(99)), "Some(\"a\u{fffd}\u{fffd}\u{fffd}b\")");
+        assert_eq!(result_text(Field::new("name", Some(&half)).name()), "name has half of a character");
+        assert_eq!(result_text(Field::new("prose", Some(&half)).lossy_text(99)), "Some(\"a\u{fffd}\u{fffd}\u{fffd}b\")");
         let null = raw(r#""a\u0000b""#);
-        assert!(told(Field::new("name", Some(&null)).name()).contains("U+0000"));
-        assert_eq!(told(Field::new("prose", Some(&null)).prose(99)), "Some(\"a\u{fffd}b\")");
-        assert_eq!(told(Field::new("name", Some(&raw("\" \""))).name()), "name is empty");
+        assert!(result_text(Field::new("name", Some(&null)).name()).contains("U+0000"));
+        assert_eq!(result_text(Field::new("prose", Some(&null)).lossy_text(99)), "Some(\"a\u{fffd}b\")");
+        assert_eq!(result_text(Field::new("name", Some(&raw("\" \""))).name()), "name is empty");
     }
 
     #[test]
     fn white_space_between_tokens_does_not_count() {
-        let Extent { bytes, depth } = Extent::of("{ \"a b\\\" c\" :\n[ 1,\t{} ] }");
+        let JsonSize { bytes, depth } = JsonSize::of("{ \"a b\\\" c\" :\n[ 1,\t{} ] }");
         assert_eq!((bytes, depth), (r#"{"a b\" c":[1,{}]}"#.len(), 3));
         let deep = |levels| raw(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
         assert!(Field::new("it", Some(&deep(JSON_DEPTH))).object(1000).is_ok());

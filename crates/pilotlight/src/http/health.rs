@@ -30,8 +30,9 @@ pub fn connect_response(state: &HttpState) -> Reply {
 
 /// `GET /health`
 pub async fn health(State(state): State<Arc<HttpState>>) -> Response {
-    let (waiting, deployments, executing) =
-        state.dispatcher.read(|view| (view.waiting(), view.deployments(), view.executing().len()));
+    let (waiting, deployments, executing) = state
+        .dispatcher
+        .read(|view| (view.parked_count(), view.deployment_count(), view.active_runs().len()));
     let health = Health {
         status: Cow::Borrowed(if state.connections.is_stopping() { "draining" } else { "ok" }),
         waiting_runners: waiting,

@@ -30,11 +30,11 @@ pub async fn check(State(state): State<Arc<HttpState>>, body: Body) -> Result<Re
         JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(state.body_limits.input)).await?;
     let key = request::key(&json_body, state.body_limits)?;
     drop(json_body);
-    let (found, now) = (state.jobs().store().lookup(key).await?, state.jobs().now());
+    let (record, now) = (state.jobs().store().lookup(key).await?, state.jobs().now());
     // A failure that is not remembered is none to whoever wants to submit.
-    let found = found.filter(|found| found.job.is_reusable(now) || found.job.status(now) == Status::Expired);
-    let checked = found.map(|found| response::checked(found, now)).transpose()?;
-    Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(response::nothing)))
+    let record = record.filter(|record| record.job.is_reusable(now) || record.job.status(now) == Status::Expired);
+    let checked = record.map(|record| response::checked(record, now)).transpose()?;
+    Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(response::unknown_job)))
 }
 
 /// `POST /api/jobs/submit`: the result when it is known, else the job that computes it.
@@ -59,9 +59,9 @@ pub async fn submit(
     let submitted = state.jobs().submit(new).await?;
     // Its room is taken until the store has it; what is waited for must not hold it.
     drop((json_body, parts));
-    let (status, found) = taken(submitted)?;
-    let found = waited(&state, found, wait).await?;
-    Ok(Reply::json(status, &response::submitted(found, state.jobs().now())?))
+    let (status, record) = submit_result(submitted)?;
+    let record = wait_for_end(&state, record, wait).await?;
+    Ok(Reply::json(status, &response::submitted(record, state.jobs().now())?))
 }
 
 /// `GET /api/jobs/{id}`: where it stands.
@@ -74,10 +74,10 @@ pub async fn status(
     JobIdPath(id): JobIdPath,
     query: QueryPairs,
 ) -> Result<Reply, ApiError> {
-    let (id, wait) = (known(id)?, query.wait()?);
-    let found = state.jobs().store().job(id).await?.ok_or_else(unknown)?;
-    let found = waited(&state, found, wait).await?;
-    Ok(Reply::json(StatusCode::OK, &response::job(found, state.jobs().now())?))
+    let (id, wait) = (require_id(id)?, query.wait()?);
+    let record = state.jobs().store().job(id).await?.ok_or_else(job_not_found)?;
+    let record = wait_for_end(&state, record, wait).await?;
+    Ok(Reply::json(StatusCode::OK, &response::job(record, state.jobs().now())?))
 }
 
 /// `POST /api/jobs/{id}/cancel`: one caller does not want it any more.
@@ -90,15 +90,15 @@ pub async fn cancel(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
 ) -> Result<Reply, ApiError> {
-    let said =
-        state.jobs().say(known(id)?, Event::Cancel(CancelScope::OneCaller), RunnerOutput::default()).await?;
-    let (status, job, message) = match said {
-        EventOutcome::Applied(answer) if answer.transition == Transition::CallerLeft => {
-            (StatusCode::OK, answer.job, "one caller fewer; others still want the job".to_owned())
+    let outcome =
+        state.jobs().say(require_id(id)?, Event::Cancel(CancelScope::OneCaller), RunnerOutput::default()).await?;
+    let (status, job, message) = match outcome {
+        EventOutcome::Applied(applied) if applied.transition == Transition::CallerLeft => {
+            (StatusCode::OK, applied.job, "one caller fewer; others still want the job".to_owned())
         }
-        EventOutcome::Applied(answer) => (StatusCode::OK, answer.job, "the job is cancelled".to_owned()),
+        EventOutcome::Applied(applied) => (StatusCode::OK, applied.job, "the job is cancelled".to_owned()),
         EventOutcome::Rejected(why, job) => (StatusCode::CONFLICT, job, why.to_string()),
-        EventOutcome::UnknownJob | EventOutcome::ConsoleFull => return Err(unknown()),
+        EventOutcome::UnknownJob | EventOutcome::ConsoleFull => return Err(job_not_found()),
     };
     let (success, now) = (status == StatusCode::OK, state.jobs().now());
     let cancelled = jobs::CancelResponse { success, status: response::status(job.status(now)), message };
@@ -109,35 +109,35 @@ pub async fn cancel(
 ///
 /// # Errors
 /// It was not taken.
-pub fn taken(submitted: SubmitOutcome) -> Result<(StatusCode, JobRecord), ApiError> {
+pub fn submit_result(submitted: SubmitOutcome) -> Result<(StatusCode, JobRecord), ApiError> {
     match submitted {
         SubmitOutcome::New(job) => Ok((StatusCode::CREATED, JobRecord { job, output: None })),
-        SubmitOutcome::Existing(found) => Ok((StatusCode::OK, found)),
-        SubmitOutcome::Conflict => Err(conflict()),
+        SubmitOutcome::Existing(record) => Ok((StatusCode::OK, record)),
+        SubmitOutcome::Conflict => Err(idempotency_conflict()),
         SubmitOutcome::QueueFull(full) => Err(ApiError::unavailable(full.to_string())),
     }
 }
 
 /// The job once it has ended, or as it is when the wait is over.
-async fn waited(state: &HttpState, found: JobRecord, wait: Duration) -> Result<JobRecord, ApiError> {
-    if wait.is_zero() || found.job.has_ended() {
-        return Ok(found);
+async fn wait_for_end(state: &HttpState, record: JobRecord, wait: Duration) -> Result<JobRecord, ApiError> {
+    if wait.is_zero() || record.job.has_ended() {
+        return Ok(record);
     }
-    let id = found.job.id;
-    drop(found);
-    state.jobs().ended(id, wait).await?.ok_or_else(unknown)
+    let id = record.job.id;
+    drop(record);
+    state.jobs().ended(id, wait).await?.ok_or_else(job_not_found)
 }
 
-fn known(id: Option<JobId>) -> Result<JobId, ApiError> {
-    id.ok_or_else(unknown)
+fn require_id(id: Option<JobId>) -> Result<JobId, ApiError> {
+    id.ok_or_else(job_not_found)
 }
 
 /// No job has this id.
 #[must_use]
-pub fn unknown() -> ApiError {
+pub fn job_not_found() -> ApiError {
     ApiError::not_found("there is no such job; it may have been deleted, or its time of keeping is over")
 }
 
-fn conflict() -> ApiError {
-    ApiError::conflict("this Idempotency-Key came with another submission before; use a new one")
+fn idempotency_conflict() -> ApiError {
+    ApiError::idempotency_conflict("this Idempotency-Key came with another submission before; use a new one")
 }

@@ -24,7 +24,7 @@ use super::convert;
 use super::error::{ApiError, Reply};
 use super::extract::{JobIdPath, QueryPairs};
 use super::fields::Field;
-use super::jobs::{response, taken, unknown};
+use super::jobs::{response, submit_result, job_not_found};
 use super::json_body::JsonBody;
 use super::router::HttpState;
 use crate::jobs::Jobs;
@@ -36,24 +36,24 @@ use crate::jobs::Jobs;
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "At most so many; 100 when missing.")),
     responses((status = OK, description = "The newest first.", body = wire::JobList)))]
 pub async fn list(State(state): State<Arc<HttpState>>, query: QueryPairs) -> Result<Reply, ApiError> {
-    let (wanted, now) = (listed(&query)?, state.jobs().now());
-    let (jobs, total) = state.jobs().store().jobs(wanted, now).await?;
+    let (filter, now) = (job_filter(&query)?, state.jobs().now());
+    let (jobs, total) = state.jobs().store().jobs(filter, now).await?;
     let jobs = jobs.iter().map(|job| row(job, now)).collect();
     Ok(Reply::json(StatusCode::OK, &wire::JobList { jobs, total }))
 }
 
-fn listed(query: &QueryPairs) -> Result<JobFilter, ApiError> {
+fn job_filter(query: &QueryPairs) -> Result<JobFilter, ApiError> {
     let status = query.one("status")?.map(|text| {
         let status = Status::ALL.into_iter().find(|status| status.as_str() == text);
         status.ok_or_else(|| {
             let known = Status::ALL.map(Status::as_str).join(", ");
-            convert::bad("status", format_args!("is none of {known}"))
+            convert::invalid("status", format_args!("is none of {known}"))
         })
     });
     let limit = query.one("limit")?.map_or(Ok(DEFAULT_LIST_LIMIT), |text| {
         let limit = text.parse().ok().filter(|limit| (1..=MAX_LIST_LIMIT).contains(limit));
         let why = format_args!("is not a whole number from 1 to {MAX_LIST_LIMIT}");
-        limit.ok_or_else(|| convert::bad("limit", why))
+        limit.ok_or_else(|| convert::invalid("limit", why))
     });
     Ok(JobFilter { status: status.transpose()?, limit: limit? })
 }
@@ -64,15 +64,15 @@ fn listed(query: &QueryPairs) -> Result<JobFilter, ApiError> {
         (status = OK, description = "All that is known of it.", body = JobDetails),
         (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
 pub async fn job(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) -> Result<Reply, ApiError> {
-    let id = id.ok_or_else(unknown)?;
+    let id = id.ok_or_else(job_not_found)?;
     let store = state.jobs().store();
-    let found = store.job(id).await?.ok_or_else(unknown)?;
-    let input = store.input(id).await?.ok_or_else(unknown)?;
-    Ok(Reply::json(StatusCode::OK, &details(found, input, state.jobs().now())?))
+    let record = store.job(id).await?.ok_or_else(job_not_found)?;
+    let input = store.input(id).await?.ok_or_else(job_not_found)?;
+    Ok(Reply::json(StatusCode::OK, &details(record, input, state.jobs().now())?))
 }
 
-fn details(found: JobRecord, input: String, now: Timestamp) -> Result<JobDetails, ApiError> {
-    let (error_message, JobRecord { job, output: end }) = (response::error(&found), found);
+fn details(record: JobRecord, input: String, now: Timestamp) -> Result<JobDetails, ApiError> {
+    let (error_message, JobRecord { job, output: end }) = (response::error(&record), record);
     let end = end.unwrap_or_default();
     Ok(JobDetails {
         row: row(&job, now),
@@ -134,14 +134,14 @@ const fn valid_until(job: &Job) -> Option<Timestamp> {
             result replaces the known one.", body = jobs::SubmitResponse),
         (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
 pub async fn again(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) -> Result<Reply, ApiError> {
-    let (id, jobs) = (id.ok_or_else(unknown)?, state.jobs());
-    let JobRecord { job, .. } = jobs.store().job(id).await?.ok_or_else(unknown)?;
-    let input = jobs.store().input(id).await?.ok_or_else(unknown)?;
+    let (id, jobs) = (id.ok_or_else(job_not_found)?, state.jobs());
+    let JobRecord { job, .. } = jobs.store().job(id).await?.ok_or_else(job_not_found)?;
+    let input = jobs.store().input(id).await?.ok_or_else(job_not_found)?;
     let options = JobOptions { run_at: jobs.now(), ..job.options };
     let (job_type, key, cache_mode) = (job.job_type, job.key, CacheMode::Recompute);
     let new = NewJob { id: jobs.new_id(), job_type, key, input, options, cache_mode, idempotency_key: None };
-    let (status, found) = taken(jobs.submit(new).await?)?;
-    Ok(Reply::json(status, &response::submitted(found, jobs.now())?))
+    let (status, record) = submit_result(jobs.submit(new).await?)?;
+    Ok(Reply::json(status, &response::submitted(record, jobs.now())?))
 }
 
 /// `DELETE /api/admin/jobs/{id}`: forgets it, whatever it is about.
@@ -153,9 +153,9 @@ pub async fn delete(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
 ) -> Result<Reply, ApiError> {
-    let id = id.ok_or_else(unknown)?;
+    let id = id.ok_or_else(job_not_found)?;
     if state.jobs().delete(&[id]).await?.is_empty() {
-        return Err(unknown());
+        return Err(job_not_found());
     }
     Ok(Reply::json(
         StatusCode::OK,
@@ -173,17 +173,17 @@ pub async fn batch_delete(State(state): State<Arc<HttpState>>, body: Body) -> Re
     let parsed = |text: &String| text.parse::<JobId>().ok();
     let ids: Vec<JobId> = texts.iter().filter_map(parsed).collect();
     let deleted = if ids.is_empty() { Vec::new() } else { state.jobs().delete(&ids).await? };
-    let is_left = |text: &String| parsed(text).is_none_or(|id| !deleted.contains(&id));
-    let failed: Vec<String> = texts.into_iter().filter(is_left).collect();
+    let is_not_deleted = |text: &String| parsed(text).is_none_or(|id| !deleted.contains(&id));
+    let failed: Vec<String> = texts.into_iter().filter(is_not_deleted).collect();
     let message = format!("{} deleted, {} not found", deleted.len(), failed.len());
     let answer = BatchDeleteResponse { success: failed.is_empty(), deleted: deleted.len(), failed, message };
     Ok(Reply::json(StatusCode::OK, &answer))
 }
 
-fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, ApiError> {
-    let field = Field::new("job_ids", wanted.job_ids);
+fn ids(request: &BatchDelete<'_>) -> Result<Vec<String>, ApiError> {
+    let field = Field::new("job_ids", request.job_ids);
     let texts = field.names(MAX_LIST_LIMIT)?.ok_or_else(|| field.missing())?;
-    if texts.is_empty() { Err(field.bad("is empty")) } else { Ok(texts) }
+    if texts.is_empty() { Err(field.invalid("is empty")) } else { Ok(texts) }
 }
 
 /// `GET /api/admin/runners`: the last seen first.
@@ -192,7 +192,7 @@ fn ids(wanted: &BatchDelete<'_>) -> Result<Vec<String>, ApiError> {
 pub async fn runners(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiError> {
     let (runners, total) = state.jobs().store().runners(MAX_LIST_LIMIT).await?;
     let now = state.jobs().now();
-    let runners = runners.into_iter().map(|runner| told(runner, now)).collect();
+    let runners = runners.into_iter().map(|runner| runner_row(runner, now)).collect();
     Ok(Reply::json(StatusCode::OK, &wire::RunnerList { runners, total }))
 }
 
@@ -212,7 +212,7 @@ pub async fn runner(
     let jobs = store.jobs_of_runner(&id, MAX_RUNNER_JOBS).await?;
     let details = RunnerDetails {
         registered_at: runner.registered_at.as_millis(),
-        runner: told(runner, now),
+        runner: runner_row(runner, now),
         jobs: jobs.iter().map(|job| row(job, now)).collect(),
     };
     Ok(Reply::json(StatusCode::OK, &details))
@@ -222,7 +222,7 @@ fn no_runner() -> ApiError {
     ApiError::not_found("no runner registered by this id")
 }
 
-fn told(runner: Runner, now: Timestamp) -> wire::RunnerRow {
+fn runner_row(runner: Runner, now: Timestamp) -> wire::RunnerRow {
     wire::RunnerRow {
         runner_id: runner.id.to_string(),
         name: runner.name,
@@ -245,11 +245,11 @@ pub async fn stats(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiErro
 /// When the store cannot be read.
 pub async fn count(jobs: &Jobs) -> Result<AdminStats, Error> {
     let now = jobs.now();
-    Ok(counted(jobs.store().counts(now.before(RUNNER_ACTIVE_WINDOW), now).await?))
+    Ok(stats_from_counts(jobs.store().counts(now.before(RUNNER_ACTIVE_WINDOW), now).await?))
 }
 
 /// In the order of [`Status::ALL`].
-fn counted(counts: Counts) -> AdminStats {
+fn stats_from_counts(counts: Counts) -> AdminStats {
     let [pending, claimed, in_progress, completed, failed, expired] = counts.jobs;
     let total = counts.jobs.iter().sum();
     let jobs = JobCounts { pending, claimed, in_progress, completed, failed, expired, total };

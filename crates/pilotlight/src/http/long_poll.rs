@@ -21,7 +21,7 @@ use super::extract::{CallingRunner, QueryPairs};
 use super::jobs::response;
 use super::router::{CloseConnection, HttpState};
 use super::runners;
-use crate::dispatch::offer::tell as when;
+use crate::dispatch::offer::ack_request;
 use crate::jobs::{Handing, Parked, Verdict};
 use crate::net::conn::Conn;
 
@@ -40,10 +40,10 @@ pub async fn next(
     pairs: QueryPairs,
     request: Request,
 ) -> Response {
-    let asked =
+    let params =
         runners::types(&pairs, MAX_TYPES_PER_POLL).and_then(|types| Ok((TypeSet::new(types), pairs.wait()?)));
-    let (types, wait) = match asked {
-        Ok(asked) => asked,
+    let (types, wait) = match params {
+        Ok(params) => params,
         Err(refusal) => return refusal.into_response(),
     };
     if !request.body().is_end_stream() {
@@ -51,7 +51,7 @@ pub async fn next(
         return ApiError::bad_request("a poll has no body").into_response();
     }
     drop(request);
-    let until = Instant::now() + wait;
+    let deadline = Instant::now() + wait;
     loop {
         let mut stay = match state.jobs().park(&types, &runner, &conn) {
             Parked::Stay(stay) => stay,
@@ -60,7 +60,7 @@ pub async fn next(
         let verdict = tokio::select! {
             verdict = stay.verdict() => verdict,
             () = conn.peer_closed() => None,
-            () = sleep_until(until) => {
+            () = sleep_until(deadline) => {
                 if stay.leave() {
                     return StatusCode::NO_CONTENT.into_response();
                 }
@@ -81,17 +81,17 @@ pub async fn next(
 /// Dropping `written` gives the job back.
 fn hand_over(state: &HttpState, conn: &Conn, handing: Handing) -> Response {
     let Handing { handed, written } = handing;
-    match told(handed, state.jobs().lease()) {
-        Ok(told) => {
-            let reply = Reply::json(StatusCode::OK, &told);
-            conn.watch_answer(reply.body.len(), when(state.jobs().ack_mode()), written);
+    match next_response(handed, state.jobs().lease()) {
+        Ok(next_response) => {
+            let reply = Reply::json(StatusCode::OK, &next_response);
+            conn.watch_answer(reply.body.len(), ack_request(state.jobs().ack_mode()), written);
             reply.into_response()
         }
         Err(refusal) => refusal.into_response(),
     }
 }
 
-fn told(handed: LeasedJob, lease: Duration) -> Result<NextResponse, ApiError> {
+fn next_response(handed: LeasedJob, lease: Duration) -> Result<NextResponse, ApiError> {
     let LeasedJob { job, input } = handed;
     Ok(NextResponse {
         job: NextJob {

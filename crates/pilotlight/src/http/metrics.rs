@@ -15,7 +15,7 @@ const FORMAT: HeaderValue =
 
 /// `GET`
 pub async fn read(State(state): State<Arc<HttpState>>) -> Response {
-    let (waiting, executing) = state.dispatcher.read(|view| (view.waiting(), view.executing().len()));
+    let (waiting, executing) = state.dispatcher.read(|view| (view.parked_count(), view.active_runs().len()));
     let connections = &state.connections;
     let now = GaugeValues {
         waiting,

@@ -31,13 +31,13 @@ use runner_event::{LeasePresence, RunnerEvent};
 pub async fn register(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
     let at_most = BodyLimits::max_body_bytes(MAX_RUNNER_TYPES * ID_BYTES);
     let json_body = JsonBody::read(&state.body_budget, body, at_most).await?;
-    let (name, capabilities) = presented(&json_body.fields()?)?;
+    let (name, capabilities) = registration(&json_body.fields()?)?;
     let runner = state.jobs().register(name, capabilities).await?;
     let message = "send this id as X-Runner-ID from now on".to_owned();
     Ok(Reply::json(StatusCode::CREATED, &RegisterResponse { runner_id: runner.id.to_string(), message }))
 }
 
-fn presented(register: &runner::Register<'_>) -> Result<(String, Vec<String>), ApiError> {
+fn registration(register: &runner::Register<'_>) -> Result<(String, Vec<String>), ApiError> {
     let name = Field::new("name", register.name);
     let capabilities = Field::new("capabilities", register.capabilities);
     let types = capabilities.names(MAX_RUNNER_TYPES)?.ok_or_else(|| capabilities.missing())?;
@@ -78,7 +78,7 @@ pub async fn available(
 ) -> Result<Reply, ApiError> {
     let types = types(&query, MAX_RUNNER_TYPES)?;
     let jobs = state.jobs().store().available(&types, MAX_AVAILABLE_JOBS, state.jobs().now()).await?;
-    let jobs: Result<_, ApiError> = jobs.into_iter().map(on_offer).collect();
+    let jobs: Result<_, ApiError> = jobs.into_iter().map(available_job).collect();
     Ok(Reply::json(StatusCode::OK, &AvailableJobs { jobs: jobs? }))
 }
 
@@ -87,15 +87,15 @@ pub async fn available(
 /// # Errors
 /// One of them cannot be a type, or they are too many.
 pub fn types(query: &QueryPairs, at_most: usize) -> Result<Vec<JobType>, ApiError> {
-    let parse = |text| JobType::parse(text).map_err(|why| convert::bad("types[]", why));
+    let parse = |text| JobType::parse(text).map_err(|why| convert::invalid("types[]", why));
     let types: Vec<_> = query.all("types[]").map(parse).collect::<Result<_, _>>()?;
     if types.len() > at_most {
-        return Err(convert::bad("types[]", format_args!("is there more than {at_most} times")));
+        return Err(convert::invalid("types[]", format_args!("is there more than {at_most} times")));
     }
     Ok(types)
 }
 
-fn on_offer(LeasedJob { job, input }: LeasedJob) -> Result<AvailableJob, ApiError> {
+fn available_job(LeasedJob { job, input }: LeasedJob) -> Result<AvailableJob, ApiError> {
     Ok(AvailableJob {
         job_id: job.id.to_string(),
         job_type: job.job_type.to_string(),
@@ -121,8 +121,8 @@ pub async fn claim(
     };
     let input_params = response::json(input)?;
     Ok(match state.jobs().say(id, Event::Claim { runner }, RunnerOutput::default()).await? {
-        EventOutcome::Applied(answer) => {
-            let job_type = answer.job.job_type.to_string();
+        EventOutcome::Applied(applied) => {
+            let job_type = applied.job.job_type.to_string();
             let job = Some(ClaimedJob { job_id: id.to_string(), job_type, input_params });
             let message = "the job is this runner's".to_owned();
             Reply::json(StatusCode::OK, &ClaimResponse { success: true, message, job })
@@ -243,7 +243,7 @@ pub async fn fail(
     let fail: runner::Fail<'_> = json_body.fields()?;
     let (lease_claim, lease_presence) = runner_event::lease_claim(runner, fail.lease)?;
     let field = Field::new("error_message", fail.error_message);
-    let error = field.prose(body_limits.error)?.ok_or_else(|| field.missing())?;
+    let error = field.lossy_text(body_limits.error)?.ok_or_else(|| field.missing())?;
     let console = runner_event::console(fail.console_output, fail.console_append, body_limits)?;
     let report = Fingerprint::of_text(&error);
     let payload = RunnerOutput { console, result: None, error: Some(error) };

@@ -25,8 +25,8 @@ use super::body;
 use super::convert::{self, Headers, OfferBody};
 use super::error::{self, ApiError, Reply};
 use super::router::{CloseConnection, HttpState};
-use crate::dispatch::offer::{Run, tell};
-use crate::dispatch::park::{Handed, Parked, Verdict, Way};
+use crate::dispatch::offer::{Run, ack_request};
+use crate::dispatch::park::{OutgoingRun, ParkOutcome, PollOutcome, ResponsePath};
 use crate::net::conn::Conn;
 
 /// Bytes that an offer's body may have.
@@ -51,18 +51,18 @@ pub async fn poll(
     };
     // A request that is kept while it waits costs more than the poll itself.
     drop(request);
-    let verdict = match state.dispatcher.park(key, runner, Arc::clone(&conn), Way::Http) {
-        Parked::Stay(mut stay) => tokio::select! {
-            verdict = stay.verdict() => verdict,
+    let outcome = match state.dispatcher.park(key, runner, Arc::clone(&conn), ResponsePath::Http) {
+        ParkOutcome::Parked(mut parked) => tokio::select! {
+            outcome = parked.outcome() => outcome,
             () = conn.peer_closed() => None,
         },
-        Parked::Retired => Some(Verdict::Retired),
-        Parked::Closed => None,
+        ParkOutcome::Retired => Some(PollOutcome::Retired),
+        ParkOutcome::Closed => None,
     };
-    match verdict {
-        Some(Verdict::Run(handed)) => hand_over(&state, &conn, handed),
-        Some(Verdict::Retired) => ApiError::retired().into_response(),
-        Some(Verdict::Answered) | None => CloseConnection::response(),
+    match outcome {
+        Some(PollOutcome::Run(outgoing)) => hand_over(&state, &conn, outgoing),
+        Some(PollOutcome::Retired) => ApiError::retired().into_response(),
+        Some(PollOutcome::Answered) | None => CloseConnection::response(),
     }
 }
 
@@ -99,13 +99,13 @@ fn denied_poll(denied: AccessDenied) -> Response {
     }
 }
 
-fn hand_over(state: &HttpState, conn: &Conn, handed: Handed) -> Response {
-    let Handed { message, written } = handed;
+fn hand_over(state: &HttpState, conn: &Conn, outgoing: OutgoingRun) -> Response {
+    let OutgoingRun { message, written } = outgoing;
     if written.is_closed() {
         // The supervisor left before a byte was written: the run is its again, and the runner asks anew.
         return CloseConnection::response();
     }
-    conn.watch_answer(message.len(), tell(state.dispatcher.ack_mode()), written);
+    conn.watch_answer(message.len(), ack_request(state.dispatcher.ack_mode()), written);
     Reply { status: StatusCode::OK, body: message }.into_response()
 }
 

@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 use super::driver::Jobs;
 use super::stay::{Handing, Verdict};
 use crate::clock::Clock;
-use crate::dispatch::on_its_way::OnItsWay;
-use crate::dispatch::slot::Tell;
+use crate::dispatch::handoff::HandoffSender;
+use crate::dispatch::in_flight::InFlightDelivery;
 use crate::net::conn::Conn;
 use crate::telemetry::log_throttle::LogThrottle;
 
@@ -33,7 +33,7 @@ pub(super) struct Desk {
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) conn: Arc<Conn>,
-    pub(super) tell: Tell<Verdict>,
+    pub(super) tell: HandoffSender<Verdict>,
 }
 
 impl Desk {
@@ -79,14 +79,14 @@ impl Jobs {
             Ok(None) => {
                 self.desk.line().missed(&hint, &types);
                 // A poll that left in the meantime is not there to be told.
-                _ = tell.say(Verdict::Again);
+                _ = tell.send(Verdict::Again);
             }
             Err(error) => {
                 if let Some(suppressed) = self.desk.failed.allow() {
                     tracing::warn!(%error, unsaid = suppressed, "failed to look for a job");
                 }
                 self.desk.line().not_attempted(&hint);
-                _ = tell.say(Verdict::Unavailable);
+                _ = tell.send(Verdict::Unavailable);
             }
         }
     }
@@ -95,12 +95,12 @@ impl Jobs {
         self: &Arc<Self>,
         handed: LeasedJob,
         (conn, acknowledged): (Arc<Conn>, u64),
-        tell: Tell<Verdict>,
+        tell: HandoffSender<Verdict>,
     ) {
         let (id, lease, bytes) = (handed.job.id, handed.job.lease, handed.input.len());
         let (written, told) = oneshot::channel();
-        let way = OnItsWay::http(Arc::clone(&conn), acknowledged, told);
-        let answer = match tell.say(Verdict::Job(Box::new(Handing { handed, written }))) {
+        let way = InFlightDelivery::http(Arc::clone(&conn), acknowledged, told);
+        let answer = match tell.send(Verdict::Job(Box::new(Handing { handed, written }))) {
             Ok(()) => self.follow(way, bytes).await,
             Err(_) => OfferOutcome::Cold,
         };
@@ -115,7 +115,7 @@ impl Jobs {
     }
 
     /// As `core::delivery` says, with one poll: another one gets another lease.
-    async fn follow(&self, mut way: OnItsWay, bytes: usize) -> OfferOutcome {
+    async fn follow(&self, mut way: InFlightDelivery, bytes: usize) -> OfferOutcome {
         let timeouts = DeliveryTimeouts::for_run(bytes, self.settings.ack_deadline);
         let (mut offer, mut step) = Offer::new(self.settings.ack_mode, timeouts);
         let mut is_handed_over = false;
@@ -127,9 +127,9 @@ impl Jobs {
                 Next::SelectPoll if is_handed_over => Seen::NoPoll,
                 Next::SelectPoll => {
                     is_handed_over = true;
-                    way.begun()
+                    way.start_event()
                 }
-                Next::Wait { until } => way.event(self.clock, until).await,
+                Next::Wait { until } => way.next_event(self.clock, until).await,
                 Next::Finish(answer) => return answer,
             };
             step = offer.handle(self.clock.now(), seen);

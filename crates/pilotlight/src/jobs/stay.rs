@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::desk::Waiter;
 use super::driver::Jobs;
-use crate::dispatch::slot::{Told, slot};
+use crate::dispatch::handoff::{HandoffReceiver, handoff};
 use crate::net::conn::{Conn, Written};
 
 /// What becomes of a poll.
@@ -49,14 +49,14 @@ pub enum Parked {
 pub struct Stay {
     jobs: Arc<Jobs>,
     id: PollId,
-    told: Told<Verdict>,
+    told: HandoffReceiver<Verdict>,
     is_over: bool,
 }
 
 impl Jobs {
     /// Parks a runner's poll for jobs of these types.
     pub fn park(self: &Arc<Self>, types: &TypeSet, runner: &RunnerId, conn: &Arc<Conn>) -> Parked {
-        let (tell, told) = slot();
+        let (tell, told) = handoff();
         let worker = WorkerName::parse(&conn.peer().ip().to_string()).expect("an address is a short text");
         let parked = {
             let mut line = self.desk.line();

@@ -14,7 +14,7 @@ use super::super::dashboard;
 use super::jobs::JobsSample;
 use super::state::DashboardState;
 use crate::clock::Clock;
-use crate::dispatch::dispatcher::{Dispatcher, View};
+use crate::dispatch::dispatcher::{Dispatcher, MatchingView};
 
 /// Polls that are read under one lock: some tens of microseconds.
 const POLLS_PER_LOCK: usize = 512;
@@ -58,16 +58,16 @@ impl Sample {
         }
         if sample.executing.iter().any(|id| !state.has_executing(*id)) {
             sample.new_runs = dispatcher.read(|view| {
-                let all = view.executing().with_poll_ids().filter(|(id, _)| !state.has_executing(*id));
+                let all = view.active_runs().with_poll_ids().filter(|(id, _)| !state.has_executing(*id));
                 all.map(|(id, active_run)| (id, active_run.clone())).collect()
             });
         }
         sample
     }
 
-    fn read_counts_and_ids(view: &View<'_>, now: Moment, newest_bucket: Option<BucketIndex>) -> Self {
+    fn read_counts_and_ids(view: &MatchingView<'_>, now: Moment, newest_bucket: Option<BucketIndex>) -> Self {
         let changed = |number: BucketIndex| newest_bucket.is_none_or(|newest| number >= newest);
-        let buckets = view.series().last_hour(now).filter(|(number, _)| changed(*number));
+        let buckets = view.offer_stats().last_hour(now).filter(|(number, _)| changed(*number));
         let offers = view.history().newest_first_with_numbers().take(DASHBOARD_OFFERS);
         Self {
             now,
@@ -75,7 +75,7 @@ impl Sample {
             clear_count: view.history().clear_count(),
             waiting: view.poll_ids().collect(),
             new_polls: Vec::new(),
-            executing: view.executing().with_poll_ids().map(|(id, _)| id).collect(),
+            executing: view.active_runs().with_poll_ids().map(|(id, _)| id).collect(),
             new_runs: Vec::new(),
             offers: offers.map(|(number, offered)| (number, offered.clone())).collect(),
             series: buckets.map(|(number, bucket)| (number, bucket.clone())).collect(),
@@ -84,7 +84,7 @@ impl Sample {
     }
 }
 
-fn new_polls(view: &View<'_>, ids: &[PollId]) -> Vec<NewPoll> {
+fn new_polls(view: &MatchingView<'_>, ids: &[PollId]) -> Vec<NewPoll> {
     let found = ids.iter().filter_map(|id| Some((*id, view.poll(*id)?)));
     found
         .map(|(id, poll)| NewPoll {

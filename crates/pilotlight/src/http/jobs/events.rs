@@ -26,7 +26,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::super::error::ApiError;
 use super::super::extract::JobIdPath;
 use super::super::router::HttpState;
-use super::{response, unknown};
+use super::{response, job_not_found};
 use crate::jobs::{Jobs, Onlooker, Sight};
 
 /// Whoever watches through something that closes silent connections goes on watching.
@@ -54,11 +54,11 @@ pub async fn watch(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
 ) -> Result<Response, ApiError> {
-    let id = id.ok_or_else(unknown)?;
+    let id = id.ok_or_else(job_not_found)?;
     let full = |_| ApiError::unavailable("as many watch jobs as may; ask for the job's status instead");
     let permit = state.job_streams.0.clone().try_acquire_owned().map_err(full)?;
     let mut onlooker = state.jobs().look_on(id);
-    let sight = onlooker.look().await?.ok_or_else(unknown)?;
+    let sight = onlooker.look().await?.ok_or_else(job_not_found)?;
     let job_stream = JobStream {
         jobs: Arc::clone(state.jobs()),
         onlooker,

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::super::body_limits::BodyLimits;
 use super::super::convert;
 use super::super::error::ApiError;
-use super::super::fields::{EXACT, Field};
+use super::super::fields::{MAX_SAFE_INTEGER, Field};
 use super::super::json_body::JsonBody;
 use super::super::router::HttpState;
 
@@ -29,7 +29,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// A refusal that names the field.
 pub fn key(json_body: &JsonBody<'_>, body_limits: BodyLimits) -> Result<CacheKey, ApiError> {
     let Check { job_type, input_params, code_version } = json_body.fields()?;
-    Ok(Wanted::read(job_type, input_params, code_version, body_limits)?.key)
+    Ok(JobIdentity::read(job_type, input_params, code_version, body_limits)?.key)
 }
 
 /// What is submitted.
@@ -42,14 +42,14 @@ pub fn submission(
     state: &HttpState,
 ) -> Result<NewJob, ApiError> {
     let submit: Submit<'_> = json_body.fields()?;
-    let wanted = Wanted::read(submit.job_type, submit.input_params, submit.code_version, state.body_limits)?;
+    let identity = JobIdentity::read(submit.job_type, submit.input_params, submit.code_version, state.body_limits)?;
     Ok(NewJob {
         id: state.jobs().new_id(),
-        job_type: wanted.job_type,
-        key: wanted.key,
-        input: wanted.input.to_owned(),
+        job_type: identity.job_type,
+        key: identity.key,
+        input: identity.input.to_owned(),
         options: options(&submit, state.jobs().now())?,
-        cache_mode: match Field::new("fresh", submit.fresh).flag()? {
+        cache_mode: match Field::new("fresh", submit.fresh).boolean()? {
             Some(true) => CacheMode::Recompute,
             Some(false) | None => CacheMode::Reuse,
         },
@@ -58,13 +58,13 @@ pub fn submission(
 }
 
 /// What makes a job the same as another.
-struct Wanted<'a> {
+struct JobIdentity<'a> {
     job_type: JobType,
     input: &'a str,
     key: CacheKey,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> JobIdentity<'a> {
     fn read(
         job_type: Option<&RawValue>,
         input: Option<&'a RawValue>,
@@ -73,32 +73,32 @@ impl<'a> Wanted<'a> {
     ) -> Result<Self, ApiError> {
         let field = Field::new("job_type", job_type);
         let text = field.text()?.ok_or_else(|| field.missing())?;
-        let job_type = JobType::parse(&text).map_err(|why| field.bad(why))?;
+        let job_type = JobType::parse(&text).map_err(|why| field.invalid(why))?;
         let field = Field::new("input_params", input);
         let input = field.object(body_limits.input)?.ok_or_else(|| field.missing())?;
         let version = Field::new("code_version", code_version).name()?;
-        let key = CacheKey::of(&job_type, version.as_deref(), input).map_err(|why| field.bad(why))?;
+        let key = CacheKey::of(&job_type, version.as_deref(), input).map_err(|why| field.invalid(why))?;
         Ok(Self { job_type, input, key })
     }
 }
 
 fn options(submit: &Submit<'_>, now: Timestamp) -> Result<JobOptions, ApiError> {
     let backoff = Field::new("retry_backoff_ms", submit.retry_backoff_ms);
-    let attempts = Field::new("max_attempts", submit.max_attempts).whole(1..=u64::from(MAX_JOB_ATTEMPTS))?;
-    let ttl = Field::new("ttl_ms", submit.ttl_ms).whole(1..=millis(MAX_JOB_TTL))?;
-    let usual = JobOptions::default_at(now);
+    let attempts = Field::new("max_attempts", submit.max_attempts).integer(1..=u64::from(MAX_JOB_ATTEMPTS))?;
+    let ttl = Field::new("ttl_ms", submit.ttl_ms).integer(1..=millis(MAX_JOB_TTL))?;
+    let defaults = JobOptions::default_at(now);
     Ok(JobOptions {
-        priority: Field::new("priority", submit.priority).signed()?.unwrap_or(usual.priority),
+        priority: Field::new("priority", submit.priority).int32()?.unwrap_or(defaults.priority),
         run_at: Field::new("run_at", submit.run_at)
-            .whole(0..=EXACT)?
-            .map_or(usual.run_at, Timestamp::from_millis),
+            .integer(0..=MAX_SAFE_INTEGER)?
+            .map_or(defaults.run_at, Timestamp::from_millis),
         max_attempts: attempts
             .and_then(|attempts| u32::try_from(attempts).ok())
-            .unwrap_or(usual.max_attempts),
+            .unwrap_or(defaults.max_attempts),
         retry_backoff: backoff
-            .whole(0..=millis(MAX_JOB_BACKOFF))?
-            .map_or(usual.retry_backoff, Duration::from_millis),
-        ttl: ttl.map(Duration::from_millis).or(usual.ttl),
+            .integer(0..=millis(MAX_JOB_BACKOFF))?
+            .map_or(defaults.retry_backoff, Duration::from_millis),
+        ttl: ttl.map(Duration::from_millis).or(defaults.ttl),
     })
 }
 
@@ -106,7 +106,7 @@ fn idempotency(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> 
     let Some(key) = convert::optional(headers, IDEMPOTENCY_KEY)? else { return Ok(None) };
     if key.is_empty() || key.len() > ID_BYTES {
         let why = format_args!("is not 1 to {ID_BYTES} bytes long");
-        return Err(convert::bad(IDEMPOTENCY_KEY, why));
+        return Err(convert::invalid(IDEMPOTENCY_KEY, why));
     }
     Ok(Some(IdempotencyKey(Sha256::digest(key).into())))
 }

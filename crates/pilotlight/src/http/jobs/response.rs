@@ -10,7 +10,7 @@ use super::super::error::ApiError;
 
 /// A job that is not known.
 #[must_use]
-pub fn nothing() -> CheckResponse {
+pub fn unknown_job() -> CheckResponse {
     let message = "no such job was submitted, or its end is not remembered".to_owned();
     CheckResponse { exists: false, job_id: None, status: None, message, result: None, error: None }
 }
@@ -19,8 +19,8 @@ pub fn nothing() -> CheckResponse {
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn checked(found: JobRecord, now: Timestamp) -> Result<CheckResponse, ApiError> {
-    let SubmitResponse { job_id, status, message, result, error } = submitted(found, now)?;
+pub fn checked(record: JobRecord, now: Timestamp) -> Result<CheckResponse, ApiError> {
+    let SubmitResponse { job_id, status, message, result, error } = submitted(record, now)?;
     Ok(CheckResponse { exists: true, job_id: Some(job_id), status: Some(status), message, result, error })
 }
 
@@ -28,14 +28,14 @@ pub fn checked(found: JobRecord, now: Timestamp) -> Result<CheckResponse, ApiErr
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn submitted(found: JobRecord, now: Timestamp) -> Result<SubmitResponse, ApiError> {
-    let status = found.job.status(now);
+pub fn submitted(record: JobRecord, now: Timestamp) -> Result<SubmitResponse, ApiError> {
+    let status = record.job.status(now);
     Ok(SubmitResponse {
-        job_id: found.job.id.to_string(),
+        job_id: record.job.id.to_string(),
         status: self::status(status),
         message: message(status).to_owned(),
-        error: error(&found),
-        result: outcome(status, found.output)?,
+        error: error(&record),
+        result: job_result(status, record.output)?,
     })
 }
 
@@ -43,8 +43,8 @@ pub fn submitted(found: JobRecord, now: Timestamp) -> Result<SubmitResponse, Api
 ///
 /// # Errors
 /// What was stored cannot be told.
-pub fn job(found: JobRecord, now: Timestamp) -> Result<jobs::Job, ApiError> {
-    let (job, status) = (&found.job, found.job.status(now));
+pub fn job(record: JobRecord, now: Timestamp) -> Result<jobs::Job, ApiError> {
+    let (job, status) = (&record.job, record.job.status(now));
     Ok(jobs::Job {
         job_id: job.id.to_string(),
         status: self::status(status),
@@ -52,8 +52,8 @@ pub fn job(found: JobRecord, now: Timestamp) -> Result<jobs::Job, ApiError> {
         created_at: job.created_at.as_millis(),
         updated_at: job.updated_at.as_millis(),
         progress: progress(job),
-        error: error(&found),
-        result: outcome(status, found.output)?,
+        error: error(&record),
+        result: job_result(status, record.output)?,
     })
 }
 
@@ -90,13 +90,13 @@ pub fn progress(job: &Job) -> Option<Progress> {
 
 /// Why a job failed.
 #[must_use]
-pub fn error(found: &JobRecord) -> Option<String> {
-    let State::Failed { reason, .. } = &found.job.state else { return None };
-    let told = found.output.as_ref().and_then(|end| end.error.clone());
+pub fn error(record: &JobRecord) -> Option<String> {
+    let State::Failed { reason, .. } = &record.job.state else { return None };
+    let reported = record.output.as_ref().and_then(|end| end.error.clone());
     Some(match reason {
-        Failure::Error => told.unwrap_or_else(|| "the runner gave no reason".to_owned()),
+        Failure::Error => reported.unwrap_or_else(|| "the runner gave no reason".to_owned()),
         Failure::Lost => {
-            let lost_attempts = found.job.lost_attempts;
+            let lost_attempts = record.job.lost_attempts;
             format!(
                 "the job was lost: its runner fell silent, for the {lost_attempts}. time; submit it again"
             )
@@ -106,7 +106,7 @@ pub fn error(found: &JobRecord) -> Option<String> {
 }
 
 /// The result while it is valid.
-fn outcome(status: Status, end: Option<JobOutput>) -> Result<Option<JobResult>, ApiError> {
+fn job_result(status: Status, end: Option<JobOutput>) -> Result<Option<JobResult>, ApiError> {
     let (Status::Completed, Some(JobOutput { result: Some(output), error: _, console })) = (status, end)
     else {
         return Ok(None);

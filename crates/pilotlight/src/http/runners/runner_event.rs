@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::body_limits::BodyLimits;
 use super::super::error::{ApiError, Reply};
-use super::super::fields::{EXACT, Field};
+use super::super::fields::{MAX_SAFE_INTEGER, Field};
 use super::super::router::HttpState;
 
 /// No job has the id that is asked for.
@@ -45,7 +45,7 @@ pub fn lease_claim(
     runner: RunnerId,
     lease: Option<&RawValue>,
 ) -> Result<(LeaseClaim, LeasePresence), ApiError> {
-    let lease = Field::new("lease", lease).whole(1..=EXACT)?.map(LeaseId::new);
+    let lease = Field::new("lease", lease).integer(1..=MAX_SAFE_INTEGER)?.map(LeaseId::new);
     let lease_presence = if lease.is_some() { LeasePresence::Present } else { LeasePresence::Absent };
     Ok((LeaseClaim { runner, lease }, lease_presence))
 }
@@ -57,11 +57,11 @@ pub fn lease_claim(
 pub fn progress(current: Option<&RawValue>, total: Option<&RawValue>) -> Result<Option<Progress>, ApiError> {
     let current = Field::new("progress_current", current);
     let total = Field::new("progress_total", total);
-    match (current.whole(0..=EXACT)?, total.whole(0..=EXACT)?) {
+    match (current.integer(0..=MAX_SAFE_INTEGER)?, total.integer(0..=MAX_SAFE_INTEGER)?) {
         (Some(current), Some(total)) => Ok(Some(Progress { current, total })),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(total.bad("is missing, while progress_current is there")),
-        (None, Some(_)) => Err(current.bad("is missing, while progress_total is there")),
+        (Some(_), None) => Err(total.invalid("is missing, while progress_current is there")),
+        (None, Some(_)) => Err(current.invalid("is missing, while progress_total is there")),
     }
 }
 
@@ -70,16 +70,16 @@ pub fn progress(current: Option<&RawValue>, total: Option<&RawValue>) -> Result<
 /// # Errors
 /// It is no text, is too long, or came in both ways.
 pub fn console(
-    whole: Option<&RawValue>,
-    piece: Option<&RawValue>,
+    full: Option<&RawValue>,
+    appended: Option<&RawValue>,
     body_limits: BodyLimits,
 ) -> Result<Option<ConsoleUpdate>, ApiError> {
-    let piece_field = Field::new("console_append", piece);
-    let whole = Field::new("console_output", whole).prose(body_limits.console)?;
-    match (whole, piece_field.prose(body_limits.console)?) {
-        (Some(_), Some(_)) => Err(piece_field.bad("is there together with console_output; send one of them")),
-        (Some(whole), None) => Ok(Some(ConsoleUpdate::Replace(whole))),
-        (None, Some(piece)) => Ok(Some(ConsoleUpdate::Append(piece))),
+    let appended_field = Field::new("console_append", appended);
+    let full = Field::new("console_output", full).lossy_text(body_limits.console)?;
+    match (full, appended_field.lossy_text(body_limits.console)?) {
+        (Some(_), Some(_)) => Err(appended_field.invalid("is there together with console_output; send one of them")),
+        (Some(full), None) => Ok(Some(ConsoleUpdate::Replace(full))),
+        (None, Some(appended)) => Ok(Some(ConsoleUpdate::Append(appended))),
         (None, None) => Ok(None),
     }
 }

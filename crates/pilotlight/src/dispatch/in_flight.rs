@@ -7,8 +7,8 @@ use pilotlight_core::limits::HEAD_TIMEOUT;
 use pilotlight_core::time::Moment;
 use tokio::sync::oneshot;
 
-use super::park::Verdict;
-use super::slot::Tell;
+use super::handoff::HandoffSender;
+use super::park::PollOutcome;
 use crate::clock::Clock;
 use crate::net::ack::AckWait;
 use crate::net::conn::{Conn, Written};
@@ -16,7 +16,7 @@ use crate::net::direct_response::DirectResponse;
 
 /// A run on its way.
 #[derive(Debug)]
-pub(crate) struct OnItsWay {
+pub(crate) struct InFlightDelivery {
     conn: Arc<Conn>,
     acknowledged_before: u64,
     stage: Stage,
@@ -25,31 +25,31 @@ pub(crate) struct OnItsWay {
 #[derive(Debug)]
 enum Stage {
     /// Written by us. The poll's server is told once all of it is.
-    Direct(DirectResponse, Option<Tell<Verdict>>),
+    Direct(DirectResponse, Option<HandoffSender<PollOutcome>>),
     /// Written by HTTP, which tells.
     Http(oneshot::Receiver<Written>),
     /// Written, and to be acknowledged.
     Written(Written),
 }
 
-impl OnItsWay {
+impl InFlightDelivery {
     /// It is written on the connection by us.
     pub(super) const fn direct(
         conn: Arc<Conn>,
         acknowledged_before: u64,
         answer: DirectResponse,
-        server: Tell<Verdict>,
+        sender: HandoffSender<PollOutcome>,
     ) -> Self {
-        Self { conn, acknowledged_before, stage: Stage::Direct(answer, Some(server)) }
+        Self { conn, acknowledged_before, stage: Stage::Direct(answer, Some(sender)) }
     }
 
     /// It was handed to HTTP, which tells when it is written.
     pub(crate) const fn http(
         conn: Arc<Conn>,
         acknowledged_before: u64,
-        told: oneshot::Receiver<Written>,
+        written_receiver: oneshot::Receiver<Written>,
     ) -> Self {
-        Self { conn, acknowledged_before, stage: Stage::Http(told) }
+        Self { conn, acknowledged_before, stage: Stage::Http(written_receiver) }
     }
 
     /// The connection it goes on.
@@ -63,31 +63,31 @@ impl OnItsWay {
     }
 
     /// What is seen at first.
-    pub(crate) const fn begun(&self) -> Event {
+    pub(crate) const fn start_event(&self) -> Event {
         Event::Dispatched { acknowledged: self.acknowledged_before }
     }
 
     /// What is seen next, at the latest then.
-    pub(crate) async fn event(&mut self, clock: Clock, until: Moment) -> Event {
+    pub(crate) async fn next_event(&mut self, clock: Clock, until: Moment) -> Event {
         tokio::select! {
             biased;
             event = self.progress() => event,
-            () = clock.sleep_until(until) => self.look(),
+            () = clock.sleep_until(until) => self.check_acknowledged(),
         }
     }
 
     async fn progress(&mut self) -> Event {
         let written = match &mut self.stage {
-            Stage::Direct(answer, server) => {
+            Stage::Direct(answer, sender) => {
                 let written = answer.write(&self.conn).await.ok();
-                if let (Some(_), Some(server)) = (&written, server.take()) {
+                if let (Some(_), Some(sender)) = (&written, sender.take()) {
                     // Its server sleeps on; what it waits for from now on is the next request.
                     self.conn.set_request_deadline(HEAD_TIMEOUT);
-                    server.say_in_passing(Verdict::Answered);
+                    sender.send_without_wake(PollOutcome::Answered);
                 }
                 written
             }
-            Stage::Http(told) => told.await.ok(),
+            Stage::Http(written_receiver) => written_receiver.await.ok(),
             Stage::Written(written) => {
                 return match self.conn.wait_acknowledged(written.end).await {
                     AckWait::Acknowledged => self.acknowledged(),
@@ -113,7 +113,7 @@ impl OnItsWay {
     }
 
     /// The kernel drops an acknowledgement's event when it has no room for it, so the number is looked at as well.
-    fn look(&self) -> Event {
+    fn check_acknowledged(&self) -> Event {
         let acknowledged = self.conn.acknowledged_bytes();
         match self.stage {
             Stage::Written(written) if acknowledged >= written.end => self.acknowledged(),
@@ -122,7 +122,7 @@ impl OnItsWay {
     }
 }
 
-impl Drop for OnItsWay {
+impl Drop for InFlightDelivery {
     /// When the supervisor leaves in the middle of a message, nobody must act on half of it.
     fn drop(&mut self) {
         if let Stage::Direct(answer, _) = &self.stage

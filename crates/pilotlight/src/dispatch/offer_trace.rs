@@ -13,7 +13,7 @@ use crate::telemetry::offer_event::{DispatchRecord, FailureReason, OfferEnd, Off
 
 /// An offer under way.
 #[derive(Debug)]
-pub(super) struct Course<'a> {
+pub(super) struct OfferTrace<'a> {
     dispatcher: &'a Dispatcher,
     run: &'a Run,
     began: Moment,
@@ -21,21 +21,21 @@ pub(super) struct Course<'a> {
     is_answered: bool,
 }
 
-impl<'a> Course<'a> {
+impl<'a> OfferTrace<'a> {
     pub(super) const fn new(dispatcher: &'a Dispatcher, run: &'a Run, began: Moment) -> Self {
         Self { dispatcher, run, began, dispatches: Vec::new(), is_answered: false }
     }
 
     /// A poll was chosen.
-    pub(super) fn dispatched(&mut self, to: &AssignedRunner) {
+    pub(super) fn record_dispatch(&mut self, assigned: &AssignedRunner) {
         if self.dispatcher.offer_events.is_enabled() {
-            let (at, runner) = (to.selected_at, to.runner.id.clone());
+            let (at, runner) = (assigned.selected_at, assigned.runner.id.clone());
             self.dispatches.push(DispatchRecord { at, runner, failed: None });
         }
     }
 
     /// Something was seen of the dispatch under way, and this followed from it.
-    pub(super) fn went_on(&mut self, now: Moment, event: Event, step: Step) {
+    pub(super) fn record_event(&mut self, now: Moment, event: Event, step: Step) {
         let metrics = &self.dispatcher.metrics;
         let (why, count) = if step.reset {
             (FailureReason::Deadline, &metrics.timed_out_dispatches)
@@ -51,21 +51,21 @@ impl<'a> Course<'a> {
     }
 
     /// It has its answer. Returns the whole of it when somebody watches.
-    pub(super) fn ended(
+    pub(super) fn finish(
         mut self,
         ended: Moment,
         outcome: OfferEnd,
-        taker: Option<&AssignedRunner>,
+        assigned: Option<&AssignedRunner>,
     ) -> Option<Arc<OfferReport>> {
         self.is_answered = true;
-        self.report(ended, outcome, taker)
+        self.report(ended, outcome, assigned)
     }
 
     fn report(
         &mut self,
         ended: Moment,
         outcome: OfferEnd,
-        taker: Option<&AssignedRunner>,
+        assigned: Option<&AssignedRunner>,
     ) -> Option<Arc<OfferReport>> {
         let (offer_events, run) = (&self.dispatcher.offer_events, self.run);
         if !offer_events.is_enabled() {
@@ -78,7 +78,7 @@ impl<'a> Course<'a> {
             ended,
             outcome,
             dispatches: std::mem::take(&mut self.dispatches),
-            taker: taker.cloned(),
+            taker: assigned.cloned(),
             bytes: run.message.len(),
             trace: offer_events.span_context(run.trace),
         });
@@ -87,7 +87,7 @@ impl<'a> Course<'a> {
     }
 }
 
-impl Drop for Course<'_> {
+impl Drop for OfferTrace<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
             self.dispatcher.metrics.unanswered.inc();

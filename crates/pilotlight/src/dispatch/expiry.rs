@@ -7,15 +7,15 @@ use std::time::Duration;
 use super::dispatcher::Dispatcher;
 
 /// Fine enough for time-outs of seconds.
-const EVERY: Duration = Duration::from_millis(100);
+const INTERVAL: Duration = Duration::from_millis(100);
 
 impl Dispatcher {
     /// Keeps house until dropped.
-    pub async fn keep(self: Arc<Self>) {
+    pub async fn expire_polls(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(EVERY).await;
-            let let_go = self.matching().expire(self.clock.now());
-            self.metrics.expired_polls.inc_by(let_go.len() as u64);
+            tokio::time::sleep(INTERVAL).await;
+            let expired = self.matching().expire(self.clock.now());
+            self.metrics.expired_polls.inc_by(expired.len() as u64);
         }
     }
 }

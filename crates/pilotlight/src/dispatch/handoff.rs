@@ -1,0 +1,183 @@
+//! Where a parked poll's verdict arrives. Unlike a channel it can be filled without waking the poll's task: a poll
+//! that was answered on its connection has nothing to do until its next request wakes it anyway.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+/// The dispatcher's end. Dropped without a word, it means: close the connection without a byte.
+#[derive(Debug)]
+pub(crate) struct HandoffSender<V>(Arc<Shared<V>>);
+
+/// The poll's end.
+#[derive(Debug)]
+pub(crate) struct HandoffReceiver<V>(Arc<Shared<V>>);
+
+#[derive(Debug)]
+struct Shared<V>(Mutex<State<V>>);
+
+#[derive(Debug)]
+struct State<V> {
+    slot: Option<Slot<V>>,
+    waker: Option<Waker>,
+    wake_on_send: bool,
+    receiver_dropped: bool,
+}
+
+#[derive(Debug)]
+enum Slot<V> {
+    Value(V),
+    Closed,
+}
+
+/// The two ends of a new slot.
+pub(crate) fn handoff<V>() -> (HandoffSender<V>, HandoffReceiver<V>) {
+    let state = State { slot: None, waker: None, wake_on_send: false, receiver_dropped: false };
+    let shared = Arc::new(Shared(Mutex::new(state)));
+    (HandoffSender(Arc::clone(&shared)), HandoffReceiver(shared))
+}
+
+impl<V> HandoffSender<V> {
+    /// Says the verdict, or gives it back when the poll left.
+    pub(crate) fn send(self, value: V) -> Result<(), V> {
+        let mut state = self.0.lock();
+        if state.receiver_dropped {
+            return Err(value);
+        }
+        state.slot = Some(Slot::Value(value));
+        wake(state);
+        Ok(())
+    }
+
+    /// Says what the poll's task needs not know before its next request, and wakes it only when it has asked for that.
+    pub(crate) fn send_without_wake(self, value: V) {
+        let mut state = self.0.lock();
+        state.slot = Some(Slot::Value(value));
+        if state.wake_on_send {
+            wake(state);
+        }
+    }
+}
+
+impl<V> Drop for HandoffSender<V> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if state.slot.is_none() && !state.receiver_dropped {
+            state.slot = Some(Slot::Closed);
+            wake(state);
+        }
+    }
+}
+
+impl<V> HandoffReceiver<V> {
+    /// The verdict, once; `None` means to close the connection without a byte.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Option<V>> {
+        let mut state = self.0.lock();
+        match state.slot.replace(Slot::Closed) {
+            Some(Slot::Value(value)) => Poll::Ready(Some(value)),
+            Some(Slot::Closed) => Poll::Ready(None),
+            None => {
+                state.slot = None;
+                match &mut state.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    None => state.waker = Some(cx.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// From now on every word wakes the poll's task.
+    pub(crate) fn wake_on_send(&self) {
+        self.0.lock().wake_on_send = true;
+    }
+}
+
+impl<V> Drop for HandoffReceiver<V> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.receiver_dropped = true;
+        // What nobody took is given back, outside the lock.
+        let unclaimed = state.slot.take();
+        drop(state);
+        drop(unclaimed);
+    }
+}
+
+impl<V> Shared<V> {
+    fn lock(&self) -> MutexGuard<'_, State<V>> {
+        self.0.lock().expect("nothing panics under this lock")
+    }
+}
+
+fn wake<V>(mut state: MutexGuard<'_, State<V>>) {
+    let waker = state.waker.take();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct CountingWaker(AtomicUsize);
+
+    impl Wake for CountingWaker {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn poll_counting_wakes(receiver: &HandoffReceiver<&'static str>) -> (Arc<CountingWaker>, bool) {
+        let wakes = Arc::new(CountingWaker::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let pending = receiver.poll(&Context::from_waker(&waker)).is_pending();
+        (wakes, pending)
+    }
+
+    fn poll_now(receiver: &HandoffReceiver<&'static str>) -> Poll<Option<&'static str>> {
+        receiver.poll(&Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn send_without_wake_wakes_only_after_wake_on_send() {
+        for urgent in [false, true] {
+            let (sender, receiver) = handoff();
+            let (wakes, pending) = poll_counting_wakes(&receiver);
+            assert!(pending);
+            if urgent {
+                receiver.wake_on_send();
+            }
+            sender.send_without_wake("answered");
+            assert_eq!(wakes.0.load(Ordering::Relaxed), usize::from(urgent));
+            assert_eq!(poll_now(&receiver), Poll::Ready(Some("answered")));
+        }
+    }
+
+    #[test]
+    fn send_and_drop_of_the_sender_wake_the_receiver() {
+        let (sender, receiver) = handoff();
+        let (wakes, _) = poll_counting_wakes(&receiver);
+        assert!(sender.send("retired").is_ok());
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert_eq!(poll_now(&receiver), Poll::Ready(Some("retired")));
+
+        let (sender, receiver) = handoff();
+        let (wakes, _) = poll_counting_wakes(&receiver);
+        drop(sender);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert_eq!(poll_now(&receiver), Poll::Ready(None));
+    }
+
+    #[test]
+    fn send_to_a_dropped_receiver_returns_the_value() {
+        let (sender, receiver) = handoff();
+        drop(receiver);
+        assert!(sender.send("retired").is_err());
+    }
+}
