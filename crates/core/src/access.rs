@@ -191,19 +191,19 @@ pub enum AccessDenied {
 /// Why not.
 pub fn authorize(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
     match permission {
-        Permission::Protocol => protocol(caller),
+        Permission::Protocol => authorize_protocol(caller),
         Permission::DashboardPage | Permission::DashboardRead | Permission::DashboardWrite => {
-            operator(permission, keys, caller)
+            authorize_operator(permission, keys, caller)
         }
         Permission::JobsWrite
         | Permission::JobsRead
         | Permission::RunnerApi
         | Permission::AdminRead
-        | Permission::AdminWrite => client(permission, keys, caller),
+        | Permission::AdminWrite => authorize_client(permission, keys, caller),
     }
 }
 
-const fn protocol(caller: Caller) -> Result<(), AccessDenied> {
+const fn authorize_protocol(caller: Caller) -> Result<(), AccessDenied> {
     match (caller.network_is_allowed, caller.web_origin) {
         (false, _) => Err(AccessDenied::Network),
         (true, WebOrigin::SameOrigin | WebOrigin::CrossOrigin) => Err(AccessDenied::FromWebPage),
@@ -211,10 +211,10 @@ const fn protocol(caller: Caller) -> Result<(), AccessDenied> {
     }
 }
 
-fn operator(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
-    not_another_page(permission, caller)?;
+fn authorize_operator(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
+    require_same_origin(permission, caller)?;
     if !keys.contains(Scope::Admin) {
-        return without_keys(caller);
+        return require_loopback_peer(caller);
     }
     match (caller.key, caller.session) {
         _ if permission == Permission::DashboardPage => Ok(()),
@@ -231,7 +231,7 @@ fn operator(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), 
 }
 
 /// Browsers name the own page only on what changes something, and only it knows the session's token.
-fn not_another_page(permission: Permission, caller: Caller) -> Result<(), AccessDenied> {
+fn require_same_origin(permission: Permission, caller: Caller) -> Result<(), AccessDenied> {
     match (caller.web_origin, permission) {
         (WebOrigin::None, _) | (WebOrigin::SameOrigin, Permission::DashboardPage) => Ok(()),
         (WebOrigin::SameOrigin, _) if caller.session == SessionState::WithCsrfToken => Ok(()),
@@ -240,7 +240,7 @@ fn not_another_page(permission: Permission, caller: Caller) -> Result<(), Access
     }
 }
 
-const fn without_keys(caller: Caller) -> Result<(), AccessDenied> {
+const fn require_loopback_peer(caller: Caller) -> Result<(), AccessDenied> {
     match caller.peer_origin {
         PeerOrigin::Loopback => Ok(()),
         PeerOrigin::OtherMachine => Err(AccessDenied::OtherMachine),
@@ -250,18 +250,18 @@ const fn without_keys(caller: Caller) -> Result<(), AccessDenied> {
 }
 
 /// A key is shown on purpose, so the page that shows it does not matter.
-fn client(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
+fn authorize_client(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
     if keys == Scopes::NONE {
-        not_another_page(permission, caller)?;
-        return without_keys(caller);
+        require_same_origin(permission, caller)?;
+        return require_loopback_peer(caller);
     }
-    let (scope, opens) = opened_by(permission);
+    let (scope, accepted) = accepted_scopes(permission);
     match caller.key {
-        PresentedKey::Known(scopes) if scopes.intersects(opens) => Ok(()),
-        PresentedKey::None if caller.session != SessionState::None && is_operators(keys, caller) => {
-            by_session(permission, caller)
+        PresentedKey::Known(scopes) if scopes.intersects(accepted) => Ok(()),
+        PresentedKey::None if caller.session != SessionState::None && is_operator_session(keys, caller) => {
+            authorize_session(permission, caller)
         }
-        PresentedKey::Known(_) | PresentedKey::Unknown | PresentedKey::None if !keys.intersects(opens) => {
+        PresentedKey::Known(_) | PresentedKey::Unknown | PresentedKey::None if !keys.intersects(accepted) => {
             Err(AccessDenied::NoneConfigured(scope))
         }
         PresentedKey::Known(_) => Err(AccessDenied::WrongKey(scope)),
@@ -271,7 +271,7 @@ fn client(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), Ac
 }
 
 /// Whose keys open it; the first is the one to ask for.
-const fn opened_by(permission: Permission) -> (Scope, Scopes) {
+const fn accepted_scopes(permission: Permission) -> (Scope, Scopes) {
     let scope = match permission {
         Permission::JobsWrite | Permission::JobsRead => Scope::Submit,
         Permission::RunnerApi => Scope::Runner,
@@ -289,19 +289,19 @@ const fn opened_by(permission: Permission) -> (Scope, Scopes) {
 
 /// Whether a session is an operator's: somebody has shown an admin key for it. Without one a session is anybody's who asks,
 /// and opens nothing that has keys.
-fn is_operators(keys: Scopes, caller: Caller) -> bool {
+fn is_operator_session(keys: Scopes, caller: Caller) -> bool {
     caller.web_origin != WebOrigin::CrossOrigin && keys.contains(Scope::Admin)
 }
 
 /// Operators may do on the page what callers and admins may; executing jobs is for runners. A question needs no token:
 /// browsers name no page with it, and another page could not read the answer.
-fn by_session(permission: Permission, caller: Caller) -> Result<(), AccessDenied> {
-    let is_question = matches!(permission, Permission::JobsRead | Permission::AdminRead);
-    let only_asks = is_question && caller.web_origin == WebOrigin::None;
+fn authorize_session(permission: Permission, caller: Caller) -> Result<(), AccessDenied> {
+    let is_read = matches!(permission, Permission::JobsRead | Permission::AdminRead);
+    let is_safe_read = is_read && caller.web_origin == WebOrigin::None;
     match caller.session {
         _ if permission == Permission::RunnerApi => Err(AccessDenied::NoKey),
         SessionState::WithCsrfToken => Ok(()),
-        SessionState::Open if only_asks => Ok(()),
+        SessionState::Open if is_safe_read => Ok(()),
         SessionState::Open | SessionState::None => Err(AccessDenied::NoCsrfToken),
     }
 }

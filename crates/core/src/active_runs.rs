@@ -25,21 +25,21 @@ pub struct ActiveRun {
 /// kept because their offer may still end so.
 #[derive(Debug, Default)]
 pub struct ActiveRuns {
-    by_runner: HashMap<RunnerId, Chosen>,
+    by_runner: HashMap<RunnerId, Selection>,
     // In order of time; entries of runners that polled again or were chosen again are stale.
-    by_time: VecDeque<Choice>,
-    executing: usize,
+    timeline: VecDeque<TimelineEntry>,
+    active: usize,
 }
 
 #[derive(Debug)]
-struct Chosen {
+struct Selection {
     poll: PollId,
     // Once the offer has ended warm.
     active_run: Option<ActiveRun>,
 }
 
 #[derive(Debug)]
-struct Choice {
+struct TimelineEntry {
     at: Moment,
     runner: RunnerId,
     poll: PollId,
@@ -49,86 +49,86 @@ impl ActiveRuns {
     /// Runners at work.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.executing
+        self.active
     }
 
     /// Whether nobody works.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.executing == 0
+        self.active == 0
     }
 
     /// This poll of this runner is chosen.
-    pub fn chosen(&mut self, runner: &RunnerId, poll: PollId, now: Moment) {
-        let before = self.by_runner.insert(runner.clone(), Chosen { poll, active_run: None });
-        self.count_out(before);
-        self.by_time.push_back(Choice { at: now, runner: runner.clone(), poll });
+    pub fn poll_selected(&mut self, runner: &RunnerId, poll: PollId, now: Moment) {
+        let before = self.by_runner.insert(runner.clone(), Selection { poll, active_run: None });
+        self.subtract_active(before);
+        self.timeline.push_back(TimelineEntry { at: now, runner: runner.clone(), poll });
         while self.by_runner.len() > MAX_ACTIVE_RUNS {
-            self.forget_oldest();
+            self.remove_oldest();
         }
-        if self.by_time.len() > 2 * self.by_runner.len() + 64 {
-            self.drop_stale();
+        if self.timeline.len() > 2 * self.by_runner.len() + 64 {
+            self.remove_stale();
         }
     }
 
     /// The offer for which the poll was chosen ended warm. Nothing changes when the runner has polled since.
-    pub fn begin(&mut self, poll: PollId, active_run: ActiveRun) {
-        if let Some(chosen) = self.by_runner.get_mut(&active_run.runner.id)
-            && chosen.poll == poll
-            && chosen.active_run.replace(active_run).is_none()
+    pub fn start(&mut self, poll: PollId, active_run: ActiveRun) {
+        if let Some(selection) = self.by_runner.get_mut(&active_run.runner.id)
+            && selection.poll == poll
+            && selection.active_run.replace(active_run).is_none()
         {
-            self.executing += 1;
+            self.active += 1;
         }
     }
 
     /// The runner polls again.
-    pub fn end(&mut self, runner: &RunnerId) {
+    pub fn finish(&mut self, runner: &RunnerId) {
         let before = self.by_runner.remove(runner);
-        self.count_out(before);
+        self.subtract_active(before);
     }
 
     /// The runner does not have the run that this poll was chosen for after all.
-    pub fn withdraw(&mut self, runner: &RunnerId, poll: PollId) {
+    pub fn cancel(&mut self, runner: &RunnerId, poll: PollId) {
         if self.is_current(runner, poll) {
-            self.end(runner);
+            self.finish(runner);
         }
     }
 
     /// Forgets those that began too long ago.
-    pub fn forget_old(&mut self, now: Moment) {
-        while self.by_time.front().is_some_and(|choice| now.since(choice.at) >= MAX_ACTIVE_RUN_AGE) {
-            self.forget_oldest();
+    pub fn remove_expired(&mut self, now: Moment) {
+        while self.timeline.front().is_some_and(|entry| now.since(entry.at) >= MAX_ACTIVE_RUN_AGE) {
+            self.remove_oldest();
         }
     }
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &ActiveRun> {
-        self.by_runner.values().filter_map(|chosen| chosen.active_run.as_ref())
+        self.by_runner.values().filter_map(|selection| selection.active_run.as_ref())
     }
 
     /// All of them with the polls they were chosen by, in no order.
     pub fn with_poll_ids(&self) -> impl Iterator<Item = (PollId, &ActiveRun)> {
-        self.by_runner.values().filter_map(|chosen| Some((chosen.poll, chosen.active_run.as_ref()?)))
+        self.by_runner.values().filter_map(|selection| Some((selection.poll, selection.active_run.as_ref()?)))
     }
 
-    fn forget_oldest(&mut self) {
-        if let Some(Choice { runner, poll, .. }) = self.by_time.pop_front() {
-            self.withdraw(&runner, poll);
+    fn remove_oldest(&mut self) {
+        if let Some(TimelineEntry { runner, poll, .. }) = self.timeline.pop_front() {
+            self.cancel(&runner, poll);
         }
     }
 
-    fn drop_stale(&mut self) {
-        let mut by_time = std::mem::take(&mut self.by_time);
-        by_time.retain(|choice| self.is_current(&choice.runner, choice.poll));
-        self.by_time = by_time;
+    fn remove_stale(&mut self) {
+        let mut timeline = std::mem::take(&mut self.timeline);
+        timeline.retain(|entry| self.is_current(&entry.runner, entry.poll));
+        self.timeline = timeline;
     }
 
     fn is_current(&self, runner: &RunnerId, poll: PollId) -> bool {
-        self.by_runner.get(runner).is_some_and(|chosen| chosen.poll == poll)
+        self.by_runner.get(runner).is_some_and(|selection| selection.poll == poll)
     }
 
-    fn count_out(&mut self, chosen: Option<Chosen>) {
-        self.executing -= usize::from(chosen.is_some_and(|chosen| chosen.active_run.is_some()));
+    fn subtract_active(&mut self, selection: Option<Selection>) {
+        self.active -= usize::from(selection.is_some_and(|selection| selection.active_run.is_some()));
     }
 }
 
@@ -154,40 +154,40 @@ mod tests {
         }
     }
 
-    fn begin(executing: &mut ActiveRuns, runner: &str, since_ms: u64) {
+    fn start(active_runs: &mut ActiveRuns, runner: &str, since_ms: u64) {
         let active_run = active_run(runner, since_ms);
-        let poll = PollId::of_ticket(since_ms);
-        executing.chosen(&active_run.runner.id, poll, active_run.since);
-        executing.begin(poll, active_run);
+        let poll = PollId::with_sequence(since_ms);
+        active_runs.poll_selected(&active_run.runner.id, poll, active_run.since);
+        active_runs.start(poll, active_run);
     }
 
     #[test]
-    fn a_runner_executes_until_it_polls_again() {
-        let mut executing = ActiveRuns::default();
-        begin(&mut executing, "a", 1);
-        begin(&mut executing, "b", 2);
-        executing.end(&RunnerId::parse("a").unwrap());
-        assert_eq!(executing.iter().collect::<Vec<_>>(), [&active_run("b", 2)]);
+    fn a_run_is_active_until_its_runner_polls_again() {
+        let mut active_runs = ActiveRuns::default();
+        start(&mut active_runs, "a", 1);
+        start(&mut active_runs, "b", 2);
+        active_runs.finish(&RunnerId::parse("a").unwrap());
+        assert_eq!(active_runs.iter().collect::<Vec<_>>(), [&active_run("b", 2)]);
     }
 
     #[test]
-    fn a_runner_that_never_comes_back_is_forgotten() {
+    fn an_active_run_expires_after_a_day() {
         let day_ms = 24 * 60 * 60 * 1000;
-        let mut executing = ActiveRuns::default();
-        begin(&mut executing, "a", 0);
-        begin(&mut executing, "b", 5);
-        begin(&mut executing, "a", 7);
-        executing.forget_old(Moment::from_millis(day_ms + 5));
-        assert_eq!(executing.iter().collect::<Vec<_>>(), [&active_run("a", 7)]);
+        let mut active_runs = ActiveRuns::default();
+        start(&mut active_runs, "a", 0);
+        start(&mut active_runs, "b", 5);
+        start(&mut active_runs, "a", 7);
+        active_runs.remove_expired(Moment::from_millis(day_ms + 5));
+        assert_eq!(active_runs.iter().collect::<Vec<_>>(), [&active_run("a", 7)]);
     }
 
     #[test]
-    fn busy_runners_do_not_grow_the_memory() {
-        let mut executing = ActiveRuns::default();
+    fn a_busy_runner_does_not_grow_the_timeline() {
+        let mut active_runs = ActiveRuns::default();
         for at in 0..10_000 {
-            begin(&mut executing, "a", at);
+            start(&mut active_runs, "a", at);
         }
-        assert_eq!(executing.len(), 1);
-        assert!(executing.by_time.len() < 100);
+        assert_eq!(active_runs.len(), 1);
+        assert!(active_runs.timeline.len() < 100);
     }
 }

@@ -80,13 +80,13 @@ mod tests {
     #[test]
     fn equal_submissions_have_one_key() {
         let known = key("fold", Some("v1"), r#"{"a":1,"b":[1,2]}"#);
-        for spelled in [r#" { "b" : [ 1.0, 2e0 ] , "a" : 1 } "#, r#"{"\u0061":10e-1,"b":[1,2.00]}"#] {
-            assert_eq!(key("fold", Some("v1"), spelled), known, "{spelled}");
+        for text in [r#" { "b" : [ 1.0, 2e0 ] , "a" : 1 } "#, r#"{"\u0061":10e-1,"b":[1,2.00]}"#] {
+            assert_eq!(key("fold", Some("v1"), text), known, "{text}");
         }
     }
 
     #[test]
-    fn whatever_differs_makes_another_key() {
+    fn different_submissions_have_different_keys() {
         let keys = [
             key("fold", None, "{}"),
             key("fold", Some(""), "{}"),
@@ -107,7 +107,7 @@ mod tests {
 
     /// A store outlives the program: what is hashed may only change together with [`DOMAIN`].
     #[test]
-    fn a_key_is_the_same_for_ever() {
+    fn a_key_never_changes() {
         let key = key("hello_world", Some("v1"), r#"{"name":"é","n":1e400}"#).unwrap();
         let hex: String = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "9722bef021ab67cbd4e875ef6e0d5421050e7b75afda1d3d059724f0ad240fe4");

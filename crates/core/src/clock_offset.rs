@@ -52,16 +52,16 @@ impl ClockOffset {
 
     /// The other clock's time when ours says this.
     #[must_use]
-    pub fn apply(self, ours: Timestamp) -> Timestamp {
-        Timestamp::from_millis(ours.as_millis().saturating_add_signed(self.0))
+    pub fn apply(self, local: Timestamp) -> Timestamp {
+        Timestamp::from_millis(local.as_millis().saturating_add_signed(self.0))
     }
 }
 
 impl ClockSample {
     fn offset(&self) -> ClockOffset {
-        let ours = self.requested_at.after(self.round_trip / 2).as_millis();
+        let local = self.requested_at.after(self.round_trip / 2).as_millis();
         // Both are below 2^53.
-        ClockOffset(self.remote_time.as_millis().cast_signed() - ours.cast_signed())
+        ClockOffset(self.remote_time.as_millis().cast_signed() - local.cast_signed())
     }
 
     /// Whether this look may be of a clock that is ahead as it is known. Milliseconds are cut off on both sides.
@@ -75,31 +75,31 @@ mod tests {
     use super::*;
 
     /// A look at a clock that is ahead by so much and was read so long after it was asked.
-    fn sample(ahead: i64, took: u64, read_after: u64) -> ClockSample {
+    fn sample(ahead_ms: i64, took: u64, read_after: u64) -> ClockSample {
         let asked_at = Timestamp::from_millis(1_700_000_000_000);
-        let theirs = ClockOffset(ahead).apply(asked_at.after(Duration::from_millis(read_after)));
-        ClockSample { requested_at: asked_at, round_trip: Duration::from_millis(took), remote_time: theirs }
+        let remote = ClockOffset(ahead_ms).apply(asked_at.after(Duration::from_millis(read_after)));
+        ClockSample { requested_at: asked_at, round_trip: Duration::from_millis(took), remote_time: remote }
     }
 
     #[test]
-    fn what_is_known_is_never_wrong_by_more_than_half_of_what_the_look_took() {
-        for ahead in [-3_600_000, -2500, -1, 0, 1, 700, 86_400_000] {
+    fn the_error_is_at_most_half_the_round_trip() {
+        for ahead_ms in [-3_600_000, -2500, -1, 0, 1, 700, 86_400_000] {
             for (took, read_after) in [(0, 0), (1, 0), (1, 1), (20, 3), (200, 0), (200, 200), (9000, 9000)] {
-                let ClockOffset(known) = ClockOffset::updated(None, &sample(ahead, took, read_after));
-                assert!(known.abs_diff(ahead) <= took / 2 + 1, "{ahead} {took} {read_after}: {known}");
+                let ClockOffset(known) = ClockOffset::updated(None, &sample(ahead_ms, took, read_after));
+                assert!(known.abs_diff(ahead_ms) <= took / 2 + 1, "{ahead_ms} {took} {read_after}: {known}");
             }
         }
     }
 
     #[test]
-    fn a_look_that_took_long_tells_only_who_knows_nothing() {
+    fn a_slow_sample_is_used_only_as_the_first() {
         let long = sample(500, 5000, 2500);
         assert_eq!(ClockOffset::updated(None, &long), ClockOffset(500));
         assert_eq!(ClockOffset::updated(Some(ClockOffset(7)), &long), ClockOffset(7));
     }
 
     #[test]
-    fn time_does_not_tremble_with_what_a_look_cannot_tell() {
+    fn samples_within_the_uncertainty_change_nothing() {
         let mut known = ClockOffset::updated(None, &sample(100, 2, 1));
         for (took, read_after) in [(40, 0), (40, 40), (3, 3), (100, 90), (1, 0)] {
             known = ClockOffset::updated(Some(known), &sample(100, took, read_after));
@@ -108,24 +108,24 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_is_followed() {
+    fn a_clock_step_is_followed() {
         let known = ClockOffset::updated(Some(ClockOffset(100)), &sample(-4000, 2, 1));
         assert_eq!(known, ClockOffset(-4000));
         assert_eq!(ClockOffset::updated(Some(known), &sample(100, 2, 1)), ClockOffset(100));
     }
 
     #[test]
-    fn instances_whose_clocks_are_hours_apart_say_the_same_time() {
-        let theirs = Timestamp::from_millis(1_700_000_000_000);
-        let shared_time = |ahead: i64, took: u64, read_after: u64| {
-            let own = |at: Timestamp| ClockOffset(-ahead).apply(at);
+    fn instances_whose_clocks_are_hours_apart_agree_on_the_time() {
+        let remote = Timestamp::from_millis(1_700_000_000_000);
+        let shared_time = |ahead_ms: i64, took: u64, read_after: u64| {
+            let own = |at: Timestamp| ClockOffset(-ahead_ms).apply(at);
             let (took, read_after) = (Duration::from_millis(took), Duration::from_millis(read_after));
             let sample = ClockSample {
-                requested_at: own(theirs.before(read_after)),
+                requested_at: own(remote.before(read_after)),
                 round_trip: took,
-                remote_time: theirs,
+                remote_time: remote,
             };
-            let later = theirs.after(Duration::from_secs(3));
+            let later = remote.after(Duration::from_secs(3));
             ClockOffset::updated(None, &sample).apply(own(later)).as_millis()
         };
         let fast = shared_time(-7_200_000, 200, 180);

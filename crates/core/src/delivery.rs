@@ -118,7 +118,7 @@ pub struct DeliveryTimeouts {
     /// Without progress of the acknowledged bytes.
     pub without_progress: Duration,
     /// In all.
-    pub in_all: Duration,
+    pub total: Duration,
 }
 
 impl DeliveryTimeouts {
@@ -126,14 +126,14 @@ impl DeliveryTimeouts {
     #[must_use]
     pub fn for_run(bytes: usize, without_progress: Duration) -> Self {
         let micros = (bytes as u64).saturating_mul(1_000_000) / SLOWEST_LINK_BYTES_PER_S;
-        let in_all = without_progress.saturating_add(Duration::from_micros(micros));
-        Self { without_progress, in_all }
+        let total = without_progress.saturating_add(Duration::from_micros(micros));
+        Self { without_progress, total }
     }
 }
 
 /// Looks at the acknowledged bytes within one silence. More would only cost; fewer would mistake when the
 /// last progress was.
-const LOOKS: u32 = 5;
+const PROGRESS_CHECKS: u32 = 5;
 
 /// One run looking for its runner.
 #[derive(Debug, Clone)]
@@ -147,7 +147,7 @@ pub struct Offer {
 #[derive(Debug, Clone, Copy)]
 struct Dispatch {
     started: Moment,
-    progressed: Moment,
+    last_progress: Moment,
     acknowledged: u64,
 }
 
@@ -168,18 +168,18 @@ impl Offer {
     /// Takes what was seen and says what to do.
     pub fn handle(&mut self, now: Moment, event: Event) -> Step {
         match event {
-            Event::Dispatched { acknowledged } => self.handed_over(now, acknowledged),
+            Event::Dispatched { acknowledged } => self.dispatched(now, acknowledged),
             Event::NoPoll => Next::Finish(OfferOutcome::Cold).step(),
             Event::Written => self.written(now),
             Event::Acknowledged => Next::Finish(OfferOutcome::Warm(Delivery::Acknowledged)).step(),
-            Event::ConnectionEnded => self.go_on(false),
-            Event::ProgressChecked { acknowledged } => self.looked(now, acknowledged),
+            Event::ConnectionEnded => self.next_dispatch(false),
+            Event::ProgressChecked { acknowledged } => self.progress_checked(now, acknowledged),
         }
     }
 
-    fn handed_over(&mut self, now: Moment, acknowledged: u64) -> Step {
+    fn dispatched(&mut self, now: Moment, acknowledged: u64) -> Step {
         self.dispatches += 1;
-        self.dispatch = Some(Dispatch { started: now, progressed: now, acknowledged });
+        self.dispatch = Some(Dispatch { started: now, last_progress: now, acknowledged });
         self.wait(now)
     }
 
@@ -190,33 +190,33 @@ impl Offer {
         }
     }
 
-    fn looked(&mut self, now: Moment, acknowledged: u64) -> Step {
+    fn progress_checked(&mut self, now: Moment, acknowledged: u64) -> Step {
         if let Some(dispatch) = &mut self.dispatch
             && acknowledged > dispatch.acknowledged
         {
-            *dispatch = Dispatch { acknowledged, progressed: now, ..*dispatch };
+            *dispatch = Dispatch { acknowledged, last_progress: now, ..*dispatch };
         }
         self.wait(now)
     }
 
     fn wait(&mut self, now: Moment) -> Step {
         match self.deadline() {
-            Some(end) if now < end => Next::Wait { until: end.min(self.next_look(now)) }.step(),
-            Some(_) | None => self.go_on(true),
+            Some(end) if now < end => Next::Wait { until: end.min(self.next_check(now)) }.step(),
+            Some(_) | None => self.next_dispatch(true),
         }
     }
 
     fn deadline(&self) -> Option<Moment> {
         let dispatch = self.dispatch?;
-        let silent = dispatch.progressed.after(self.timeouts.without_progress);
-        Some(silent.min(dispatch.started.after(self.timeouts.in_all)))
+        let silent = dispatch.last_progress.after(self.timeouts.without_progress);
+        Some(silent.min(dispatch.started.after(self.timeouts.total)))
     }
 
-    fn next_look(&self, now: Moment) -> Moment {
-        now.after(self.timeouts.without_progress / LOOKS)
+    fn next_check(&self, now: Moment) -> Moment {
+        now.after(self.timeouts.without_progress / PROGRESS_CHECKS)
     }
 
-    fn go_on(&mut self, reset: bool) -> Step {
+    fn next_dispatch(&mut self, reset: bool) -> Step {
         self.dispatch = None;
         let next = if self.dispatches < DISPATCHES_PER_OFFER {
             Next::SelectPoll
@@ -247,13 +247,13 @@ mod tests {
         Next::Wait { until: ms(millis) }.step()
     }
 
-    fn answer(answer: OfferOutcome) -> Step {
-        Next::Finish(answer).step()
+    fn finish(outcome: OfferOutcome) -> Step {
+        Next::Finish(outcome).step()
     }
 
-    const HANDED: Event = Event::Dispatched { acknowledged: 100 };
-    const NEXT_ONE: Step = Step { reset: false, next: Next::SelectPoll };
-    const RESET_AND_NEXT_ONE: Step = Step { reset: true, next: Next::SelectPoll };
+    const DISPATCHED: Event = Event::Dispatched { acknowledged: 100 };
+    const NEXT_POLL: Step = Step { reset: false, next: Next::SelectPoll };
+    const RESET_AND_NEXT_POLL: Step = Step { reset: true, next: Next::SelectPoll };
 
     #[track_caller]
     fn play(mut offer: Offer, script: &[(u64, Event, Step)]) {
@@ -267,60 +267,63 @@ mod tests {
         play(
             offer(AckMode::Kernel, 1000),
             &[
-                (0, HANDED, wait(50)),
+                (0, DISPATCHED, wait(50)),
                 (0, Event::Written, wait(50)),
-                (1, Event::Acknowledged, answer(OfferOutcome::Warm(Delivery::Acknowledged))),
+                (1, Event::Acknowledged, finish(OfferOutcome::Warm(Delivery::Acknowledged))),
             ],
         );
     }
 
     #[test]
-    fn nobody_waiting_is_cold_at_once() {
-        play(offer(AckMode::Kernel, 1000), &[(0, Event::NoPoll, answer(OfferOutcome::Cold))]);
+    fn without_a_poll_the_offer_is_cold_at_once() {
+        play(offer(AckMode::Kernel, 1000), &[(0, Event::NoPoll, finish(OfferOutcome::Cold))]);
     }
 
     #[test]
     fn written_is_enough_where_the_platform_cannot_tell() {
         play(
             offer(AckMode::Written, 1000),
-            &[(0, HANDED, wait(50)), (0, Event::Written, answer(OfferOutcome::Warm(Delivery::Unconfirmed)))],
-        );
-    }
-
-    #[test]
-    fn a_poll_that_ended_passes_the_run_on_and_the_third_is_the_last() {
-        play(
-            offer(AckMode::Kernel, 1000),
             &[
-                (0, HANDED, wait(50)),
-                (0, Event::ConnectionEnded, NEXT_ONE),
-                (0, HANDED, wait(50)),
-                (0, Event::ConnectionEnded, NEXT_ONE),
-                (0, HANDED, wait(50)),
-                (0, Event::ConnectionEnded, answer(OfferOutcome::Cold)),
+                (0, DISPATCHED, wait(50)),
+                (0, Event::Written, finish(OfferOutcome::Warm(Delivery::Unconfirmed))),
             ],
         );
     }
 
     #[test]
-    fn a_silent_link_is_reset_and_the_next_poll_asked() {
-        let nothing = Event::ProgressChecked { acknowledged: 100 };
+    fn a_closed_connection_selects_the_next_poll_up_to_three() {
         play(
-            offer(AckMode::Kernel, 1_000_000),
-            &[(0, HANDED, wait(50)), (200, nothing, wait(250)), (250, nothing, RESET_AND_NEXT_ONE)],
+            offer(AckMode::Kernel, 1000),
+            &[
+                (0, DISPATCHED, wait(50)),
+                (0, Event::ConnectionEnded, NEXT_POLL),
+                (0, DISPATCHED, wait(50)),
+                (0, Event::ConnectionEnded, NEXT_POLL),
+                (0, DISPATCHED, wait(50)),
+                (0, Event::ConnectionEnded, finish(OfferOutcome::Cold)),
+            ],
         );
     }
 
     #[test]
-    fn progress_extends_the_patience_up_to_its_end() {
+    fn a_silent_link_is_reset_and_the_next_poll_selected() {
+        let nothing = Event::ProgressChecked { acknowledged: 100 };
+        play(
+            offer(AckMode::Kernel, 1_000_000),
+            &[(0, DISPATCHED, wait(50)), (200, nothing, wait(250)), (250, nothing, RESET_AND_NEXT_POLL)],
+        );
+    }
+
+    #[test]
+    fn progress_extends_the_timeout_up_to_the_total() {
         // 100,000 bytes may take 200 ms more than the silence allowed.
         play(
             offer(AckMode::Kernel, 100_000),
             &[
-                (0, HANDED, wait(50)),
+                (0, DISPATCHED, wait(50)),
                 (200, Event::ProgressChecked { acknowledged: 5000 }, wait(250)),
                 (440, Event::ProgressChecked { acknowledged: 9000 }, wait(450)),
-                (450, Event::ProgressChecked { acknowledged: 9999 }, RESET_AND_NEXT_ONE),
+                (450, Event::ProgressChecked { acknowledged: 9999 }, RESET_AND_NEXT_POLL),
             ],
         );
     }

@@ -23,7 +23,7 @@ pub struct OfferRecord {
     /// Polls it was dispatched to.
     pub dispatches: u8,
     /// What the supervisor was told; a delivery may turn out unread later.
-    pub answer: OfferOutcome,
+    pub outcome: OfferOutcome,
     /// Who got it; `None` when cold.
     pub runner: Option<AssignedRunner>,
 }
@@ -45,7 +45,7 @@ pub struct AssignedRunner {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordId {
     number: u64,
-    pub(crate) taker: Option<(RunnerId, PollId)>,
+    pub(crate) assigned: Option<(RunnerId, PollId)>,
 }
 
 /// Counts since the start or the last clearing.
@@ -60,7 +60,7 @@ pub struct Totals {
 /// The latest offers.
 #[derive(Debug, Default)]
 pub struct History {
-    ring: VecDeque<OfferRecord>,
+    records: VecDeque<OfferRecord>,
     next: u64,
     totals: Totals,
     clear_count: u64,
@@ -68,36 +68,36 @@ pub struct History {
 
 impl History {
     /// Remembers an offer; beyond the cap the oldest is forgotten.
-    pub fn push(&mut self, offered: OfferRecord) -> RecordId {
-        match offered.answer {
+    pub fn push(&mut self, record: OfferRecord) -> RecordId {
+        match record.outcome {
             OfferOutcome::Warm(_) => self.totals.warm += 1,
             OfferOutcome::Cold => self.totals.cold += 1,
         }
-        if self.ring.len() == HISTORY_RECORDS {
-            self.ring.pop_front();
+        if self.records.len() == HISTORY_RECORDS {
+            self.records.pop_front();
         }
-        if self.ring.capacity() == 0 {
+        if self.records.capacity() == 0 {
             // Room for all of them at once: growing would copy, and the system gives memory only where it is used.
-            self.ring.reserve_exact(HISTORY_RECORDS);
+            self.records.reserve_exact(HISTORY_RECORDS);
         }
-        let taker = offered.runner.as_ref().map(|taker| (taker.runner.id.clone(), taker.poll));
-        self.ring.push_back(offered);
+        let assigned = record.runner.as_ref().map(|assigned| (assigned.runner.id.clone(), assigned.poll));
+        self.records.push_back(record);
         self.next += 1;
-        RecordId { number: self.next - 1, taker }
+        RecordId { number: self.next - 1, assigned }
     }
 
     /// The program never read this run after all. `None` when the entry is gone.
-    pub fn mark_unread(&mut self, entry: &RecordId) -> Option<&OfferRecord> {
-        let from_newest = self.next.checked_sub(entry.number + 1)?;
-        let index = self.ring.len().checked_sub(usize::try_from(from_newest).ok()? + 1)?;
-        let offered = self.ring.get_mut(index)?;
-        offered.answer = OfferOutcome::Warm(Delivery::Unread);
-        Some(offered)
+    pub fn mark_unread(&mut self, record_id: &RecordId) -> Option<&OfferRecord> {
+        let from_newest = self.next.checked_sub(record_id.number + 1)?;
+        let index = self.records.len().checked_sub(usize::try_from(from_newest).ok()? + 1)?;
+        let record = self.records.get_mut(index)?;
+        record.outcome = OfferOutcome::Warm(Delivery::Unread);
+        Some(record)
     }
 
     /// Forgets all offers and counts.
     pub fn clear(&mut self) {
-        self.ring = VecDeque::new();
+        self.records = VecDeque::new();
         self.totals = Totals::default();
         self.clear_count += 1;
     }
@@ -111,13 +111,13 @@ impl History {
     /// Offers remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ring.len()
+        self.records.len()
     }
 
     /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ring.is_empty()
+        self.records.is_empty()
     }
 
     /// Counts since the start or the last clearing.
@@ -128,7 +128,7 @@ impl History {
 
     /// The offers from the newest to the oldest.
     pub fn newest_first(&self) -> impl Iterator<Item = &OfferRecord> {
-        self.ring.iter().rev()
+        self.records.iter().rev()
     }
 
     /// The same with their numbers, which are never given again.
@@ -154,13 +154,13 @@ mod tests {
             at: Moment::from_micros(0),
             took: Duration::ZERO,
             dispatches: 0,
-            answer: OfferOutcome::Cold,
+            outcome: OfferOutcome::Cold,
             runner: None,
         }
     }
 
     #[test]
-    fn the_ring_keeps_the_latest_and_counts_all() {
+    fn the_latest_records_are_kept_and_all_are_counted() {
         let mut history = History::default();
         for run in 0..=HISTORY_RECORDS {
             history.push(cold(run));
@@ -171,21 +171,24 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_can_turn_out_unread_while_it_is_remembered() {
+    fn a_record_can_be_marked_unread_while_it_is_kept() {
         let mut history = History::default();
         let gone = history.push(cold(0));
-        let kept = history.push(cold(1));
+        let remembered = history.push(cold(1));
         (2..=HISTORY_RECORDS).for_each(|run| _ = history.push(cold(run)));
         assert_eq!(history.mark_unread(&gone), None);
-        assert_eq!(history.mark_unread(&kept).map(|offered| offered.run.to_string()), Some("run_1".into()));
+        assert_eq!(
+            history.mark_unread(&remembered).map(|record| record.run.to_string()),
+            Some("run_1".into())
+        );
         history.clear();
         assert_eq!(history.newest_first_with_numbers().next(), None);
-        assert_eq!(history.mark_unread(&kept), None);
+        assert_eq!(history.mark_unread(&remembered), None);
         let newest = history.push(cold(7));
         assert_eq!(
             history.newest_first_with_numbers().map(|(number, _)| number).collect::<Vec<_>>(),
             [HISTORY_RECORDS as u64 + 1]
         );
-        assert_eq!(history.mark_unread(&newest).map(|offered| offered.run.to_string()), Some("run_7".into()));
+        assert_eq!(history.mark_unread(&newest).map(|record| record.run.to_string()), Some("run_7".into()));
     }
 }

@@ -35,7 +35,7 @@ macro_rules! text_id {
             /// # Errors
             /// [`BadId`] says which of these it is not.
             pub fn parse(text: &str) -> Result<Self, BadId> {
-                checked(text, $limit)$(.and_then($also))?.map(|text| Self(text.into()))
+                validated(text, $limit)$(.and_then($also))?.map(|text| Self(text.into()))
             }
 
             /// The id as it was given.
@@ -59,7 +59,7 @@ macro_rules! text_id {
     };
 }
 
-fn checked(text: &str, limit: usize) -> Result<&str, BadId> {
+fn validated(text: &str, limit: usize) -> Result<&str, BadId> {
     if text.trim().is_empty() {
         return Err(BadId::Empty);
     }
@@ -69,7 +69,7 @@ fn checked(text: &str, limit: usize) -> Result<&str, BadId> {
     Ok(text)
 }
 
-fn kept(text: &str) -> Result<&str, BadId> {
+fn without_null(text: &str) -> Result<&str, BadId> {
     if text.contains('\0') { Err(BadId::Null) } else { Ok(text) }
 }
 
@@ -83,7 +83,7 @@ text_id! {
 }
 text_id! {
     /// A runner, by the identity it gives itself.
-    RunnerId, ID_BYTES, kept
+    RunnerId, ID_BYTES, without_null
 }
 text_id! {
     /// A run, by the id people know it by.
@@ -91,7 +91,7 @@ text_id! {
 }
 text_id! {
     /// What kind of work a job is.
-    JobType, ID_BYTES, kept
+    JobType, ID_BYTES, without_null
 }
 text_id! {
     /// The node a runner lives on; for people, never for matching.

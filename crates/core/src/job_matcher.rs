@@ -43,7 +43,7 @@ pub struct Match<H> {
 /// Why a poll was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchHint {
-    for_type: JobType,
+    job_type: JobType,
     revision: u64,
 }
 
@@ -58,15 +58,15 @@ pub struct BacklogToken {
 pub struct JobMatcher<H> {
     polls: Pools<H, TypeSet>,
     /// The sets of types with polls that wait, by each of their types.
-    sets: HashMap<JobType, Vec<TypeSet>>,
-    ready: HashMap<JobType, Ready>,
+    sets_by_type: HashMap<JobType, Vec<TypeSet>>,
+    ready: HashMap<JobType, ReadyCount>,
     revision: u64,
     is_draining: bool,
 }
 
 /// Jobs of one type that nobody was sent for yet.
 #[derive(Debug, Clone, Copy)]
-struct Ready {
+struct ReadyCount {
     jobs: u64,
     /// When that was last heard, counted in words heard.
     revision: u64,
@@ -78,7 +78,7 @@ impl<H> JobMatcher<H> {
     pub fn new(order: Order) -> Self {
         Self {
             polls: Pools::new(order, PollTiming::NO_TIMEOUT),
-            sets: HashMap::new(),
+            sets_by_type: HashMap::new(),
             ready: HashMap::new(),
             revision: 0,
             is_draining: false,
@@ -106,9 +106,9 @@ impl<H> JobMatcher<H> {
             return Err(poll);
         }
         let set = poll.key.clone();
-        if !self.polls.has(&set) {
+        if !self.polls.has_selectable(&set) {
             for job_type in set.types() {
-                self.sets.entry(job_type.clone()).or_default().push(set.clone());
+                self.sets_by_type.entry(job_type.clone()).or_default().push(set.clone());
             }
         }
         Ok(self.polls.park_additional(poll))
@@ -118,7 +118,7 @@ impl<H> JobMatcher<H> {
     pub fn leave(&mut self, id: PollId) -> bool {
         let left = self.polls.leave(id);
         if let Some(poll) = &left {
-            self.forget_when_empty(&poll.key);
+            self.remove_set_if_empty(&poll.key);
         }
         left.is_some()
     }
@@ -126,8 +126,8 @@ impl<H> JobMatcher<H> {
     /// So many more jobs of a type are ready; ask [`JobMatcher::next_match`] then.
     pub fn add_ready(&mut self, job_type: &JobType, jobs: u64) {
         self.revision += 1;
-        let ready = self.ready.entry(job_type.clone()).or_insert(Ready { jobs: 0, revision: 0 });
-        *ready = Ready { jobs: ready.jobs.saturating_add(jobs), revision: self.revision };
+        let ready = self.ready.entry(job_type.clone()).or_insert(ReadyCount { jobs: 0, revision: 0 });
+        *ready = ReadyCount { jobs: ready.jobs.saturating_add(jobs), revision: self.revision };
     }
 
     /// The store is about to be asked how many jobs are ready. To be given back with its answer.
@@ -138,14 +138,14 @@ impl<H> JobMatcher<H> {
 
     /// How many jobs are ready, counted up to [`MAX_BACKLOG_COUNT`]. That replaces what was believed, but for what was
     /// heard of since the store was asked.
-    pub fn set_backlog(&mut self, backlog_token: BacklogToken, ready: Vec<(JobType, u64)>) {
-        self.ready.retain(|_, ready| ready.revision > backlog_token.revision);
+    pub fn set_backlog(&mut self, token: BacklogToken, ready: Vec<(JobType, u64)>) {
+        self.ready.retain(|_, ready| ready.revision > token.revision);
         // A poll that was sent before may have found nothing of what is told now.
         self.revision += 1;
         for (job_type, jobs) in ready {
             let jobs = if jobs < MAX_BACKLOG_COUNT { jobs } else { u64::MAX };
-            let known = self.ready.entry(job_type).or_insert(Ready { jobs: 0, revision: self.revision });
-            *known = Ready { jobs: known.jobs.max(jobs), revision: self.revision };
+            let known = self.ready.entry(job_type).or_insert(ReadyCount { jobs: 0, revision: self.revision });
+            *known = ReadyCount { jobs: known.jobs.max(jobs), revision: self.revision };
         }
     }
 
@@ -155,7 +155,7 @@ impl<H> JobMatcher<H> {
         types: impl IntoIterator<Item = &'a JobType>,
         now: Moment,
     ) -> Option<Match<H>> {
-        types.into_iter().find_map(|job_type| self.send(job_type, now))
+        types.into_iter().find_map(|job_type| self.match_type(job_type, now))
     }
 
     /// The types of which jobs may be ready.
@@ -164,21 +164,21 @@ impl<H> JobMatcher<H> {
         self.ready.keys().cloned().collect()
     }
 
-    fn send(&mut self, job_type: &JobType, now: Moment) -> Option<Match<H>> {
+    fn match_type(&mut self, job_type: &JobType, now: Moment) -> Option<Match<H>> {
         self.ready.get(job_type)?;
-        let sets = self.sets.get(job_type)?;
+        let sets = self.sets_by_type.get(job_type)?;
         let selected = self.polls.select_among(sets, now)?;
-        self.forget_when_empty(&selected.poll.key);
-        let hint = MatchHint { for_type: job_type.clone(), revision: self.revision };
-        self.fewer(job_type);
+        self.remove_set_if_empty(&selected.poll.key);
+        let hint = MatchHint { job_type: job_type.clone(), revision: self.revision };
+        self.decrement_ready(job_type);
         Some(Match { selected, hint })
     }
 
     /// The store had a job for the poll, of this type.
-    pub fn found(&mut self, hint: &MatchHint, job_type: &JobType) {
-        if hint.for_type != *job_type {
-            self.fewer(job_type);
-            self.add_ready(&hint.for_type, 1);
+    pub fn leased(&mut self, hint: &MatchHint, job_type: &JobType) {
+        if hint.job_type != *job_type {
+            self.decrement_ready(job_type);
+            self.add_ready(&hint.job_type, 1);
         }
     }
 
@@ -194,17 +194,17 @@ impl<H> JobMatcher<H> {
 
     /// The poll could not go: nobody was asked.
     pub fn not_attempted(&mut self, hint: &MatchHint) {
-        self.add_ready(&hint.for_type, 1);
+        self.add_ready(&hint.job_type, 1);
     }
 
     /// The service stops: nobody waits any more, and all who wait are returned.
     pub fn drain(&mut self) -> Vec<Poll<H, TypeSet>> {
         self.is_draining = true;
-        self.sets.clear();
+        self.sets_by_type.clear();
         self.polls.remove_where(|_| true)
     }
 
-    fn fewer(&mut self, job_type: &JobType) {
+    fn decrement_ready(&mut self, job_type: &JobType) {
         if let Some(ready) = self.ready.get_mut(job_type) {
             ready.jobs = ready.jobs.saturating_sub(1);
             if ready.jobs == 0 {
@@ -213,15 +213,15 @@ impl<H> JobMatcher<H> {
         }
     }
 
-    fn forget_when_empty(&mut self, set: &TypeSet) {
-        if self.polls.has(set) {
+    fn remove_set_if_empty(&mut self, set: &TypeSet) {
+        if self.polls.has_selectable(set) {
             return;
         }
         for job_type in set.types() {
-            if let Some(sets) = self.sets.get_mut(job_type) {
+            if let Some(sets) = self.sets_by_type.get_mut(job_type) {
                 sets.retain(|other| other != set);
                 if sets.is_empty() {
-                    self.sets.remove(job_type);
+                    self.sets_by_type.remove(job_type);
                 }
             }
         }
@@ -241,11 +241,11 @@ mod tests {
         TypeSet::new(names.iter().map(|name| job_type(name)).collect())
     }
 
-    fn line() -> JobMatcher<()> {
+    fn matcher() -> JobMatcher<()> {
         JobMatcher::new(Order::Newest)
     }
 
-    fn park(line: &mut JobMatcher<()>, runner: &str, types: &[&str]) -> PollId {
+    fn park(matcher: &mut JobMatcher<()>, runner: &str, types: &[&str]) -> PollId {
         let (id, worker) = (RunnerId::parse(runner).unwrap(), WorkerName::parse("w").unwrap());
         let poll = Poll {
             key: set(types),
@@ -253,132 +253,132 @@ mod tests {
             parked_at: Moment::from_millis(0),
             handle: (),
         };
-        line.park(poll).unwrap()
+        matcher.park(poll).unwrap()
     }
 
-    fn sent(line: &mut JobMatcher<()>, types: &[&str]) -> Option<(String, MatchHint)> {
+    fn next_match(matcher: &mut JobMatcher<()>, types: &[&str]) -> Option<(String, MatchHint)> {
         let types: Vec<_> = types.iter().map(|name| job_type(name)).collect();
-        let sent = line.next_match(&types, Moment::from_millis(1))?;
-        Some((sent.selected.poll.runner.id.to_string(), sent.hint))
+        let found = matcher.next_match(&types, Moment::from_millis(1))?;
+        Some((found.selected.poll.runner.id.to_string(), found.hint))
     }
 
-    fn runner(line: &mut JobMatcher<()>, types: &[&str]) -> Option<String> {
-        sent(line, types).map(|(runner, _)| runner)
-    }
-
-    #[test]
-    fn nobody_is_sent_before_a_job_is_ready() {
-        let mut line = line();
-        park(&mut line, "a", &["x"]);
-        assert_eq!(runner(&mut line, &["x"]), None);
-        line.add_ready(&job_type("y"), 1);
-        assert_eq!(runner(&mut line, &["x", "y"]), None);
-        line.add_ready(&job_type("x"), 1);
-        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("a"));
-        assert!(line.is_empty());
+    fn next_runner(matcher: &mut JobMatcher<()>, types: &[&str]) -> Option<String> {
+        next_match(matcher, types).map(|(runner, _)| runner)
     }
 
     #[test]
-    fn one_poll_is_sent_for_each_ready_job() {
-        let mut line = line();
+    fn no_poll_is_matched_before_a_job_is_ready() {
+        let mut matcher = matcher();
+        park(&mut matcher, "a", &["x"]);
+        assert_eq!(next_runner(&mut matcher, &["x"]), None);
+        matcher.add_ready(&job_type("y"), 1);
+        assert_eq!(next_runner(&mut matcher, &["x", "y"]), None);
+        matcher.add_ready(&job_type("x"), 1);
+        assert_eq!(next_runner(&mut matcher, &["x"]).as_deref(), Some("a"));
+        assert!(matcher.is_empty());
+    }
+
+    #[test]
+    fn one_poll_is_matched_per_ready_job() {
+        let mut matcher = matcher();
         for runner in ["a", "b", "c"] {
-            park(&mut line, runner, &["x"]);
+            park(&mut matcher, runner, &["x"]);
         }
-        line.add_ready(&job_type("x"), 2);
-        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("c"));
-        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("b"));
-        assert_eq!(runner(&mut line, &["x"]), None);
-        assert_eq!(line.len(), 1);
+        matcher.add_ready(&job_type("x"), 2);
+        assert_eq!(next_runner(&mut matcher, &["x"]).as_deref(), Some("c"));
+        assert_eq!(next_runner(&mut matcher, &["x"]).as_deref(), Some("b"));
+        assert_eq!(next_runner(&mut matcher, &["x"]), None);
+        assert_eq!(matcher.len(), 1);
     }
 
     #[test]
-    fn the_newest_of_all_polls_that_asked_for_the_type_is_sent() {
-        let mut line = line();
-        park(&mut line, "a", &["x"]);
-        park(&mut line, "b", &["y", "x"]);
-        park(&mut line, "c", &["y"]);
-        line.add_ready(&job_type("x"), 3);
-        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("b"));
-        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("a"));
-        assert_eq!(runner(&mut line, &["x"]), None);
+    fn the_newest_poll_with_the_type_is_matched() {
+        let mut matcher = matcher();
+        park(&mut matcher, "a", &["x"]);
+        park(&mut matcher, "b", &["y", "x"]);
+        park(&mut matcher, "c", &["y"]);
+        matcher.add_ready(&job_type("x"), 3);
+        assert_eq!(next_runner(&mut matcher, &["x"]).as_deref(), Some("b"));
+        assert_eq!(next_runner(&mut matcher, &["x"]).as_deref(), Some("a"));
+        assert_eq!(next_runner(&mut matcher, &["x"]), None);
     }
 
     #[test]
-    fn a_runner_may_wait_with_several_polls() {
-        let mut line = line();
-        park(&mut line, "a", &["x"]);
-        park(&mut line, "a", &["x"]);
-        line.add_ready(&job_type("x"), 5);
-        assert!(runner(&mut line, &["x"]).is_some() && runner(&mut line, &["x"]).is_some());
+    fn a_runner_may_park_several_polls() {
+        let mut matcher = matcher();
+        park(&mut matcher, "a", &["x"]);
+        park(&mut matcher, "a", &["x"]);
+        matcher.add_ready(&job_type("x"), 5);
+        assert!(next_runner(&mut matcher, &["x"]).is_some() && next_runner(&mut matcher, &["x"]).is_some());
     }
 
     #[test]
-    fn a_poll_that_found_nothing_corrects_the_belief() {
-        let mut line = line();
-        park(&mut line, "a", &["x", "y"]);
-        let backlog_token = line.backlog_token();
-        line.set_backlog(backlog_token, vec![(job_type("x"), 9), (job_type("y"), 9)]);
-        let (_, hint) = sent(&mut line, &["x"]).unwrap();
-        line.missed(&hint, &set(&["x", "y"]));
-        park(&mut line, "a", &["x", "y"]);
-        assert_eq!(runner(&mut line, &["x", "y"]), None);
+    fn a_miss_removes_the_ready_counts() {
+        let mut matcher = matcher();
+        park(&mut matcher, "a", &["x", "y"]);
+        let token = matcher.backlog_token();
+        matcher.set_backlog(token, vec![(job_type("x"), 9), (job_type("y"), 9)]);
+        let (_, hint) = next_match(&mut matcher, &["x"]).unwrap();
+        matcher.missed(&hint, &set(&["x", "y"]));
+        park(&mut matcher, "a", &["x", "y"]);
+        assert_eq!(next_runner(&mut matcher, &["x", "y"]), None);
     }
 
     #[test]
-    fn what_is_heard_while_the_store_is_asked_is_not_forgotten() {
-        let mut line = line();
-        line.add_ready(&job_type("gone"), 1);
-        let backlog_token = line.backlog_token();
-        line.add_ready(&job_type("x"), 1);
-        line.set_backlog(backlog_token, vec![(job_type("y"), 1)]);
-        for (name, is_sent) in [("x", true), ("y", true), ("gone", false)] {
-            park(&mut line, "a", &[name]);
-            assert_eq!(runner(&mut line, &[name]).is_some(), is_sent, "{name}");
+    fn set_backlog_keeps_jobs_added_after_the_token() {
+        let mut matcher = matcher();
+        matcher.add_ready(&job_type("gone"), 1);
+        let token = matcher.backlog_token();
+        matcher.add_ready(&job_type("x"), 1);
+        matcher.set_backlog(token, vec![(job_type("y"), 1)]);
+        for (name, is_matched) in [("x", true), ("y", true), ("gone", false)] {
+            park(&mut matcher, "a", &[name]);
+            assert_eq!(next_runner(&mut matcher, &[name]).is_some(), is_matched, "{name}");
         }
     }
 
     #[test]
-    fn a_job_that_becomes_ready_meanwhile_is_not_forgotten() {
-        let mut line = line();
-        park(&mut line, "a", &["x"]);
-        line.add_ready(&job_type("x"), 1);
-        let (_, hint) = sent(&mut line, &["x"]).unwrap();
-        line.add_ready(&job_type("x"), 1);
-        line.missed(&hint, &set(&["x"]));
-        park(&mut line, "a", &["x"]);
-        assert!(runner(&mut line, &["x"]).is_some());
+    fn a_miss_keeps_jobs_added_after_the_match() {
+        let mut matcher = matcher();
+        park(&mut matcher, "a", &["x"]);
+        matcher.add_ready(&job_type("x"), 1);
+        let (_, hint) = next_match(&mut matcher, &["x"]).unwrap();
+        matcher.add_ready(&job_type("x"), 1);
+        matcher.missed(&hint, &set(&["x"]));
+        park(&mut matcher, "a", &["x"]);
+        assert!(next_runner(&mut matcher, &["x"]).is_some());
     }
 
     #[test]
-    fn a_poll_that_found_a_job_of_another_type_leaves_the_first_to_others() {
-        let mut line = line();
-        park(&mut line, "a", &["x", "y"]);
-        line.add_ready(&job_type("x"), 1);
-        line.add_ready(&job_type("y"), 1);
-        let (_, hint) = sent(&mut line, &["x"]).unwrap();
-        line.found(&hint, &job_type("y"));
-        park(&mut line, "b", &["x", "y"]);
-        assert_eq!(runner(&mut line, &["y"]), None);
-        assert_eq!(runner(&mut line, &["x"]).as_deref(), Some("b"));
+    fn a_lease_of_another_type_restores_the_first_count() {
+        let mut matcher = matcher();
+        park(&mut matcher, "a", &["x", "y"]);
+        matcher.add_ready(&job_type("x"), 1);
+        matcher.add_ready(&job_type("y"), 1);
+        let (_, hint) = next_match(&mut matcher, &["x"]).unwrap();
+        matcher.leased(&hint, &job_type("y"));
+        park(&mut matcher, "b", &["x", "y"]);
+        assert_eq!(next_runner(&mut matcher, &["y"]), None);
+        assert_eq!(next_runner(&mut matcher, &["x"]).as_deref(), Some("b"));
     }
 
     #[test]
-    fn a_poll_that_left_is_not_sent_and_leaves_nothing_behind() {
-        let mut line = line();
-        let id = park(&mut line, "a", &["x"]);
-        line.add_ready(&job_type("x"), 1);
-        assert!(line.leave(id));
-        assert!(!line.leave(id));
-        assert_eq!(runner(&mut line, &["x"]), None);
-        assert!(line.sets.is_empty());
+    fn a_poll_that_left_is_not_matched() {
+        let mut matcher = matcher();
+        let id = park(&mut matcher, "a", &["x"]);
+        matcher.add_ready(&job_type("x"), 1);
+        assert!(matcher.leave(id));
+        assert!(!matcher.leave(id));
+        assert_eq!(next_runner(&mut matcher, &["x"]), None);
+        assert!(matcher.sets_by_type.is_empty());
     }
 
     #[test]
-    fn nobody_waits_while_it_stops() {
-        let mut line = line();
-        park(&mut line, "a", &["x"]);
-        assert_eq!(line.drain().len(), 1);
-        line.add_ready(&job_type("x"), 1);
-        assert_eq!(runner(&mut line, &["x"]), None);
+    fn drain_returns_all_polls() {
+        let mut matcher = matcher();
+        park(&mut matcher, "a", &["x"]);
+        assert_eq!(matcher.drain().len(), 1);
+        matcher.add_ready(&job_type("x"), 1);
+        assert_eq!(next_runner(&mut matcher, &["x"]), None);
     }
 }

@@ -32,8 +32,8 @@ impl JobOutcome {
     /// This job has its result. Each caller but the first saved its execution.
     #[must_use]
     pub fn completed(job: &Job) -> Self {
-        let spared = job.callers.saturating_sub(1);
-        Self::Completed(job.execution_time().unwrap_or_default().saturating_mul(spared))
+        let joined_callers = job.callers.saturating_sub(1);
+        Self::Completed(job.execution_time().unwrap_or_default().saturating_mul(joined_callers))
     }
 
     /// The execution time that this saved.
@@ -64,15 +64,15 @@ pub struct JobCounters {
 }
 
 impl JobCounters {
-    fn add(&mut self, happened: JobOutcome) {
-        match happened {
+    fn add(&mut self, outcome: JobOutcome) {
+        match outcome {
             JobOutcome::New => self.new += 1,
             JobOutcome::Joined => self.joined += 1,
             JobOutcome::Cached(_) => self.cached += 1,
             JobOutcome::Completed(_) => self.completed += 1,
             JobOutcome::Failed => self.failed += 1,
         }
-        self.saved = self.saved.saturating_add(happened.saved());
+        self.saved = self.saved.saturating_add(outcome.saved());
     }
 }
 
@@ -80,15 +80,15 @@ impl JobCounters {
 #[derive(Debug, Default)]
 pub struct JobStats {
     totals: JobCounters,
-    hour: RollingWindow<JobCounters>,
+    window: RollingWindow<JobCounters>,
 }
 
 impl JobStats {
     /// Something happened at that moment.
-    pub fn add(&mut self, at: Moment, happened: JobOutcome) {
-        self.totals.add(happened);
-        if let Some(tally) = self.hour.at(at) {
-            tally.add(happened);
+    pub fn add(&mut self, at: Moment, outcome: JobOutcome) {
+        self.totals.add(outcome);
+        if let Some(counters) = self.window.value_at(at) {
+            counters.add(outcome);
         }
     }
 
@@ -100,7 +100,7 @@ impl JobStats {
 
     /// The stretches of the last hour in which something happened, the oldest first.
     pub fn last_hour(&self, now: Moment) -> impl Iterator<Item = (BucketIndex, JobCounters)> {
-        self.hour.last_hour(now).map(|(number, tally)| (number, *tally))
+        self.window.last_hour(now).map(|(number, counters)| (number, *counters))
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_from_the_cache_saves_the_execution_and_so_does_each_who_joined() {
+    fn cache_hits_and_joined_callers_save_execution_time() {
         assert_eq!(JobOutcome::cached(&completed(1)), JobOutcome::Cached(3 * S));
         for (callers, saved) in [(0, Duration::ZERO), (1, Duration::ZERO), (2, 3 * S), (5, 12 * S)] {
             assert_eq!(JobOutcome::completed(&completed(callers)), JobOutcome::Completed(saved), "{callers}");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_complete_saves_nothing() {
+    fn an_incomplete_job_saves_nothing() {
         let pending = Job { state: State::Pending, ..completed(3) };
         assert_eq!(JobOutcome::cached(&pending).saved(), Duration::ZERO);
         // When it ended is not known any more.
@@ -166,23 +166,23 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_counted_in_its_stretch_of_time_and_in_all() {
-        let mut series = JobStats::default();
-        for (bucket, happened) in [
+    fn outcomes_are_counted_per_bucket_and_in_total() {
+        let mut stats = JobStats::default();
+        for (bucket, outcome) in [
             (0, JobOutcome::New),
             (0, JobOutcome::Joined),
             (1, JobOutcome::Completed(S)),
             (1, JobOutcome::Cached(2 * S)),
             (4, JobOutcome::Failed),
         ] {
-            series.add(at(bucket), happened);
+            stats.add(at(bucket), outcome);
         }
-        let hour: Vec<_> = series.last_hour(at(4)).collect();
+        let hour: Vec<_> = stats.last_hour(at(4)).collect();
         let first = JobCounters { new: 1, joined: 1, ..JobCounters::default() };
         let second = JobCounters { completed: 1, cached: 1, saved: 3 * S, ..JobCounters::default() };
         let last = JobCounters { failed: 1, ..JobCounters::default() };
         assert_eq!(hour, [(0, first), (1, second), (4, last)]);
         let all = JobCounters { new: 1, joined: 1, cached: 1, completed: 1, failed: 1, saved: 3 * S };
-        assert_eq!(series.totals(), all);
+        assert_eq!(stats.totals(), all);
     }
 }

@@ -32,7 +32,7 @@ pub enum ParkResult<H> {
 #[derive(Debug)]
 pub struct Matching<H> {
     pools: Pools<H>,
-    polls_at_most: usize,
+    max_polls: usize,
     draining: bool,
     retirements: Retirements,
     active_runs: ActiveRuns,
@@ -41,12 +41,12 @@ pub struct Matching<H> {
 }
 
 impl<H> Matching<H> {
-    /// Nobody waits yet. `polls_at_most` follows from the connections the process may hold.
+    /// Nobody waits yet. `max_polls` follows from the connections the process may hold.
     #[must_use]
-    pub fn new(order: Order, timing: PollTiming, polls_at_most: usize) -> Self {
+    pub fn new(order: Order, timing: PollTiming, max_polls: usize) -> Self {
         Self {
             pools: Pools::new(order, timing),
-            polls_at_most,
+            max_polls,
             draining: false,
             retirements: Retirements::default(),
             active_runs: ActiveRuns::default(),
@@ -57,8 +57,8 @@ impl<H> Matching<H> {
 
     /// A runner polls: it executes no more, and waits unless it may not.
     pub fn park(&mut self, poll: Poll<H>) -> ParkResult<H> {
-        self.active_runs.end(&poll.runner.id);
-        if self.retirements.cover(&poll, poll.parked_at) {
+        self.active_runs.finish(&poll.runner.id);
+        if self.retirements.covers(&poll, poll.parked_at) {
             return ParkResult::Retired;
         }
         if self.draining || self.is_full_for(&poll) {
@@ -75,41 +75,41 @@ impl<H> Matching<H> {
 
     /// Takes the next poll that fits; it is chosen this once.
     pub fn select(&mut self, key: &PoolKey, now: Moment) -> Option<SelectedPoll<H>> {
-        let chosen = self.pools.select(key, now)?;
-        self.active_runs.chosen(&chosen.poll.runner.id, chosen.id, now);
-        Some(chosen)
+        let selected = self.pools.select(key, now)?;
+        self.active_runs.poll_selected(&selected.poll.runner.id, selected.id, now);
+        Some(selected)
     }
 
     /// An offer has ended.
-    pub fn finish_offer(&mut self, offered: OfferRecord) -> RecordId {
-        if let (OfferOutcome::Warm(_), Some(taker)) = (offered.answer, &offered.runner) {
-            let (key, run) = (offered.key.clone(), offered.run.clone());
-            let (runner, since) = (taker.runner.clone(), taker.selected_at);
-            self.active_runs.begin(taker.poll, ActiveRun { runner, key, run, since });
+    pub fn finish_offer(&mut self, record: OfferRecord) -> RecordId {
+        if let (OfferOutcome::Warm(_), Some(assigned)) = (record.outcome, &record.runner) {
+            let (key, run) = (record.key.clone(), record.run.clone());
+            let (runner, since) = (assigned.runner.clone(), assigned.selected_at);
+            self.active_runs.start(assigned.poll, ActiveRun { runner, key, run, since });
         }
-        self.offer_stats.add(offered.at, offered.took, offered.answer);
-        self.history.push(offered)
+        self.offer_stats.add(record.at, record.took, record.outcome);
+        self.history.push(record)
     }
 
     /// A run that was acknowledged was never read. Returns what is remembered of it.
-    pub fn mark_unread(&mut self, entry: &RecordId) -> Option<&OfferRecord> {
-        if let Some((runner, poll)) = &entry.taker {
-            self.active_runs.withdraw(runner, *poll);
+    pub fn mark_unread(&mut self, record_id: &RecordId) -> Option<&OfferRecord> {
+        if let Some((runner, poll)) = &record_id.assigned {
+            self.active_runs.cancel(runner, *poll);
         }
-        self.history.mark_unread(entry)
+        self.history.mark_unread(record_id)
     }
 
     /// Retires runners: those who wait leave and are returned, those who come within `within` are turned away.
-    pub fn retire(&mut self, who: RunnerFilter, now: Moment, within: Duration) -> Vec<Poll<H>> {
-        let waiting = self.pools.remove_where(|poll| who.fits(poll));
-        self.retirements.add(who, now, within.min(MAX_RETIREMENT));
-        waiting
+    pub fn retire(&mut self, filter: RunnerFilter, now: Moment, within: Duration) -> Vec<Poll<H>> {
+        let parked = self.pools.remove_where(|poll| filter.matches(poll));
+        self.retirements.add(filter, now, within.min(MAX_RETIREMENT));
+        parked
     }
 
     /// Housekeeping: returns the polls to let go, forgets runners that never came back.
     pub fn expire(&mut self, now: Moment) -> Vec<Poll<H>> {
-        self.active_runs.forget_old(now);
-        std::iter::from_fn(|| self.pools.let_go(now)).collect()
+        self.active_runs.remove_expired(now);
+        std::iter::from_fn(|| self.pools.pop_expired(now)).collect()
     }
 
     /// The service stops: nobody parks any more, all who wait leave and are returned.
@@ -145,7 +145,7 @@ impl<H> Matching<H> {
     }
 
     fn is_full_for(&self, poll: &Poll<H>) -> bool {
-        self.pools.len() >= self.polls_at_most && !self.pools.holds(&poll.runner.id)
+        self.pools.len() >= self.max_polls && !self.pools.has_runner(&poll.runner.id)
     }
 }
 

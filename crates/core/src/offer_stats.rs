@@ -11,7 +11,7 @@ use crate::time::Moment;
 /// The last hour.
 #[derive(Debug, Default)]
 pub struct OfferStats {
-    hour: RollingWindow<OfferBucket>,
+    window: RollingWindow<OfferBucket>,
 }
 
 /// What became of the offers that ended within one stretch of time.
@@ -19,20 +19,20 @@ pub struct OfferStats {
 pub struct OfferBucket {
     warm: u32,
     cold: u32,
-    took: Times,
+    latencies: LatencyHistogram,
 }
 
 impl OfferStats {
     /// An offer has ended at that moment, so long after it came.
-    pub fn add(&mut self, at: Moment, took: Duration, answer: OfferOutcome) {
-        if let Some(bucket) = self.hour.at(at) {
-            bucket.add(took, answer);
+    pub fn add(&mut self, at: Moment, took: Duration, outcome: OfferOutcome) {
+        if let Some(bucket) = self.window.value_at(at) {
+            bucket.add(took, outcome);
         }
     }
 
     /// The buckets of the last hour in which an offer ended, the oldest first.
     pub fn last_hour(&self, now: Moment) -> impl Iterator<Item = (BucketIndex, &OfferBucket)> {
-        self.hour.last_hour(now)
+        self.window.last_hour(now)
     }
 
     /// Forgets all.
@@ -42,11 +42,11 @@ impl OfferStats {
 }
 
 impl OfferBucket {
-    fn add(&mut self, took: Duration, answer: OfferOutcome) {
-        match answer {
+    fn add(&mut self, took: Duration, outcome: OfferOutcome) {
+        match outcome {
             OfferOutcome::Warm(_) => {
                 self.warm = self.warm.saturating_add(1);
-                self.took.add(took);
+                self.latencies.add(took);
             }
             OfferOutcome::Cold => self.cold = self.cold.saturating_add(1),
         }
@@ -68,7 +68,7 @@ impl OfferBucket {
     /// `None` when none was warm.
     #[must_use]
     pub fn latency_percentile(&self, per_mille: u16) -> Option<Duration> {
-        self.took.latency_percentile(per_mille)
+        self.latencies.latency_percentile(per_mille)
     }
 }
 
@@ -77,15 +77,15 @@ const STEPS: usize = 80;
 const FIRST_DOUBLING: u32 = 2;
 
 #[derive(Debug, Clone)]
-struct Times([u32; STEPS]);
+struct LatencyHistogram([u32; STEPS]);
 
-impl Default for Times {
+impl Default for LatencyHistogram {
     fn default() -> Self {
         Self([0; STEPS])
     }
 }
 
-impl Times {
+impl LatencyHistogram {
     fn add(&mut self, took: Duration) {
         let count = &mut self.0[step(took)];
         *count = count.saturating_add(1);
@@ -99,7 +99,7 @@ impl Times {
             seen += u64::from(*count);
             seen >= wanted
         })?;
-        Some(middle(step))
+        Some(midpoint(step))
     }
 }
 
@@ -111,7 +111,7 @@ fn step(took: Duration) -> usize {
     step.min(STEPS - 1)
 }
 
-fn middle(step: usize) -> Duration {
+fn midpoint(step: usize) -> Duration {
     let quarter = 1_u64 << (step / 4);
     let from = quarter * (4 + (step % 4) as u64);
     Duration::from_micros(from + quarter / 2)
@@ -129,51 +129,51 @@ mod tests {
         Moment::from_micros(STATS_BUCKET_WIDTH.as_micros() as u64 * buckets + 7)
     }
 
-    fn counts(series: &OfferStats, now: Moment) -> Vec<(BucketIndex, u32, u32)> {
-        series.last_hour(now).map(|(number, bucket)| (number, bucket.warm(), bucket.cold())).collect()
+    fn counts(stats: &OfferStats, now: Moment) -> Vec<(BucketIndex, u32, u32)> {
+        stats.last_hour(now).map(|(number, bucket)| (number, bucket.warm(), bucket.cold())).collect()
     }
 
     #[test]
-    fn offers_are_counted_in_the_stretch_of_time_in_which_they_ended() {
-        let mut series = OfferStats::default();
-        for (bucket, answer) in
+    fn offers_are_counted_in_the_bucket_in_which_they_ended() {
+        let mut stats = OfferStats::default();
+        for (bucket, outcome) in
             [(0, WARM), (0, OfferOutcome::Cold), (1, WARM), (1, WARM), (3, OfferOutcome::Cold)]
         {
-            series.add(at(bucket), Duration::from_micros(50), answer);
+            stats.add(at(bucket), Duration::from_micros(50), outcome);
         }
-        assert_eq!(counts(&series, at(3)), [(0, 1, 1), (1, 2, 0), (3, 0, 1)]);
-        series.clear();
-        assert_eq!(counts(&series, at(3)), []);
+        assert_eq!(counts(&stats, at(3)), [(0, 1, 1), (1, 2, 0), (3, 0, 1)]);
+        stats.clear();
+        assert_eq!(counts(&stats, at(3)), []);
     }
 
     #[test]
-    fn an_hour_is_remembered_and_not_more() {
+    fn one_hour_is_kept() {
         let hour = STATS_BUCKETS as u64;
         for (now, remembered) in [(4, true), (hour + 3, true), (hour + 4, false), (9 * hour, false)] {
-            let mut series = OfferStats::default();
-            series.add(at(4), Duration::ZERO, WARM);
-            assert_eq!(!counts(&series, at(now)).is_empty(), remembered, "{now}");
+            let mut stats = OfferStats::default();
+            stats.add(at(4), Duration::ZERO, WARM);
+            assert_eq!(!counts(&stats, at(now)).is_empty(), remembered, "{now}");
         }
     }
 
     #[test]
-    fn a_place_is_used_again_and_never_mixed() {
+    fn a_reused_slot_holds_only_its_new_bucket() {
         let hour = STATS_BUCKETS as u64;
-        let mut series = OfferStats::default();
-        series.add(at(5), Duration::ZERO, OfferOutcome::Cold);
-        series.add(at(hour + 5), Duration::ZERO, WARM);
+        let mut stats = OfferStats::default();
+        stats.add(at(5), Duration::ZERO, OfferOutcome::Cold);
+        stats.add(at(hour + 5), Duration::ZERO, WARM);
         // An offer that ended an hour ago and is told of now changes nothing.
-        series.add(at(5), Duration::ZERO, OfferOutcome::Cold);
-        assert_eq!(counts(&series, at(hour + 5)), [(hour + 5, 1, 0)]);
+        stats.add(at(5), Duration::ZERO, OfferOutcome::Cold);
+        assert_eq!(counts(&stats, at(hour + 5)), [(hour + 5, 1, 0)]);
     }
 
     #[test]
-    fn a_share_of_the_answers_stayed_within_a_time() {
-        let mut series = OfferStats::default();
-        (0..98).for_each(|_| series.add(at(0), Duration::from_micros(60), WARM));
-        (0..2).for_each(|_| series.add(at(0), Duration::from_millis(40), WARM));
-        series.add(at(0), Duration::from_secs(1), OfferOutcome::Cold);
-        let (_, bucket) = series.last_hour(at(0)).next().unwrap();
+    fn percentiles_are_accurate_to_an_eighth() {
+        let mut stats = OfferStats::default();
+        (0..98).for_each(|_| stats.add(at(0), Duration::from_micros(60), WARM));
+        (0..2).for_each(|_| stats.add(at(0), Duration::from_millis(40), WARM));
+        stats.add(at(0), Duration::from_secs(1), OfferOutcome::Cold);
+        let (_, bucket) = stats.last_hour(at(0)).next().unwrap();
         for (per_mille, micros) in [(500, 60), (980, 60), (990, 40_000)] {
             let within = bucket.latency_percentile(per_mille).unwrap().as_micros();
             assert!(within.abs_diff(micros) * 8 <= micros, "{per_mille}: {within} us for {micros} us");
@@ -181,19 +181,22 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_was_warm_no_time_is_told() {
-        let mut series = OfferStats::default();
-        series.add(at(0), Duration::from_secs(1), OfferOutcome::Cold);
-        assert_eq!(series.last_hour(at(0)).next().unwrap().1.latency_percentile(500), None);
+    fn there_is_no_percentile_without_a_warm_offer() {
+        let mut stats = OfferStats::default();
+        stats.add(at(0), Duration::from_secs(1), OfferOutcome::Cold);
+        assert_eq!(stats.last_hour(at(0)).next().unwrap().1.latency_percentile(500), None);
     }
 
     #[test]
-    fn every_time_has_a_step_and_is_told_to_an_eighth() {
+    fn every_latency_has_a_step_accurate_to_an_eighth() {
         assert_eq!(step(Duration::ZERO), 0);
         assert_eq!(step(Duration::MAX), STEPS - 1);
         for micros in (4..5000).chain([65_535, 65_536, 1_000_000, 4_000_000]) {
-            let told = middle(step(Duration::from_micros(micros))).as_micros();
-            assert!(told.abs_diff(u128::from(micros)) * 8 <= u128::from(micros), "{told} us for {micros} us");
+            let estimate = midpoint(step(Duration::from_micros(micros))).as_micros();
+            assert!(
+                estimate.abs_diff(u128::from(micros)) * 8 <= u128::from(micros),
+                "{estimate} us for {micros} us"
+            );
         }
     }
 }

@@ -44,21 +44,21 @@ pub enum Order {
 /// When a poll is chosen no more, and when it is let go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollTiming {
-    choosable_for: Duration,
-    let_go_after: Duration,
+    selectable_for: Duration,
+    expires_after: Duration,
 }
 
 impl PollTiming {
     /// The timing for clients that wait until they are answered: their polls are choosable for ever.
-    pub const NO_TIMEOUT: Self = Self { choosable_for: Duration::MAX, let_go_after: Duration::MAX };
+    pub const NO_TIMEOUT: Self = Self { selectable_for: Duration::MAX, expires_after: Duration::MAX };
 
     /// The timing for clients that give up by themselves after `connection_timeout`.
     #[must_use]
     pub fn for_clients(connection_timeout: Duration) -> Self {
         let guard = MAX_POLL_GUARD.min(connection_timeout / POLL_GUARD_DIVISOR);
         Self {
-            choosable_for: connection_timeout.saturating_sub(guard),
-            let_go_after: connection_timeout.saturating_add(POLL_EXPIRY_GRACE),
+            selectable_for: connection_timeout.saturating_sub(guard),
+            expires_after: connection_timeout.saturating_add(POLL_EXPIRY_GRACE),
         }
     }
 }
@@ -67,21 +67,21 @@ impl PollTiming {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PollId {
     slot: usize,
-    ticket: u64,
+    sequence: u64,
 }
 
 impl PollId {
     /// A number that no other poll has or will have; later polls have higher ones.
     #[must_use]
     pub const fn number(self) -> u64 {
-        self.ticket
+        self.sequence
     }
 }
 
 #[cfg(test)]
 impl PollId {
-    pub(crate) const fn of_ticket(ticket: u64) -> Self {
-        Self { slot: 0, ticket }
+    pub(crate) const fn with_sequence(sequence: u64) -> Self {
+        Self { slot: 0, sequence }
     }
 }
 
@@ -116,9 +116,9 @@ pub struct Pools<H, K = PoolKey> {
     pools: Slab<Pool<K>>,
     by_key: HashMap<K, usize>,
     by_runner: HashMap<RunnerId, usize>,
-    fresh: List,
-    resting: List,
-    next_ticket: u64,
+    selectable: List,
+    unselectable: List,
+    next_sequence: u64,
 }
 
 /// The choosable polls of one key; gone with the last of them.
@@ -133,8 +133,8 @@ struct Parked<H, K> {
     poll: Poll<H, K>,
     // Means nothing once it rests.
     pool: usize,
-    ticket: u64,
-    rests: bool,
+    sequence: u64,
+    is_unselectable: bool,
     by_pool: Links,
     by_time: Links,
 }
@@ -160,9 +160,9 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
             pools: Slab::new(),
             by_key: HashMap::new(),
             by_runner: HashMap::new(),
-            fresh: List::new(BY_TIME),
-            resting: List::new(BY_TIME),
-            next_ticket: 0,
+            selectable: List::new(BY_TIME),
+            unselectable: List::new(BY_TIME),
+            next_sequence: 0,
         }
     }
 
@@ -189,28 +189,28 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
 
     /// Parks a poll beside the same runner's others: one that executes several runs at a time polls for each.
     pub fn park_additional(&mut self, poll: Poll<H, K>) -> PollId {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        PollId { slot: self.insert(poll, ticket), ticket }
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        PollId { slot: self.insert(poll, sequence), sequence }
     }
 
     /// Whether this runner has a poll here.
     #[must_use]
-    pub fn holds(&self, runner: &RunnerId) -> bool {
+    pub fn has_runner(&self, runner: &RunnerId) -> bool {
         self.by_runner.contains_key(runner)
     }
 
     /// Takes a poll out, whatever its state; `None` when it is not parked any more.
     pub fn leave(&mut self, id: PollId) -> Option<Poll<H, K>> {
         let parked = self.polls.get(id.slot)?;
-        (parked.ticket == id.ticket).then(|| self.remove(id.slot))
+        (parked.sequence == id.sequence).then(|| self.remove(id.slot))
     }
 
     /// Takes the next poll of a pool out; `None` when none may be chosen.
     pub fn select(&mut self, key: &K, now: Moment) -> Option<SelectedPoll<H, K>> {
-        self.rest(now);
-        let slot = self.next_of(key)?;
-        Some(self.take(slot))
+        self.make_unselectable(now);
+        let slot = self.next_in_pool(key)?;
+        Some(self.remove_selected(slot))
     }
 
     /// Takes the next poll of several pools out; `None` when none may be chosen.
@@ -222,22 +222,22 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
     where
         K: 'a,
     {
-        self.rest(now);
-        let next = keys.into_iter().filter_map(|key| self.next_of(key));
+        self.make_unselectable(now);
+        let next = keys.into_iter().filter_map(|key| self.next_in_pool(key));
         let slot = match self.order {
-            Order::Newest => next.max_by_key(|slot| self.polls[*slot].ticket),
-            Order::Oldest => next.min_by_key(|slot| self.polls[*slot].ticket),
+            Order::Newest => next.max_by_key(|slot| self.polls[*slot].sequence),
+            Order::Oldest => next.min_by_key(|slot| self.polls[*slot].sequence),
         }?;
-        Some(self.take(slot))
+        Some(self.remove_selected(slot))
     }
 
     /// Whether a pool holds a choosable poll.
     #[must_use]
-    pub fn has(&self, key: &K) -> bool {
+    pub fn has_selectable(&self, key: &K) -> bool {
         self.by_key.contains_key(key)
     }
 
-    fn next_of(&self, key: &K) -> Option<usize> {
+    fn next_in_pool(&self, key: &K) -> Option<usize> {
         let polls = &self.pools[*self.by_key.get(key)?].polls;
         match self.order {
             Order::Newest => polls.last(),
@@ -245,41 +245,41 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         }
     }
 
-    fn take(&mut self, slot: usize) -> SelectedPoll<H, K> {
-        let id = PollId { slot, ticket: self.polls[slot].ticket };
+    fn remove_selected(&mut self, slot: usize) -> SelectedPoll<H, K> {
+        let id = PollId { slot, sequence: self.polls[slot].sequence };
         SelectedPoll { id, poll: self.remove(slot) }
     }
 
     /// Takes out a poll whose client should have given up long ago; ask until there is none.
-    pub fn let_go(&mut self, now: Moment) -> Option<Poll<H, K>> {
-        self.rest(now);
-        let slot = self.resting.first()?;
+    pub fn pop_expired(&mut self, now: Moment) -> Option<Poll<H, K>> {
+        self.make_unselectable(now);
+        let slot = self.unselectable.first()?;
         let age = now.since(self.polls[slot].poll.parked_at);
-        (age >= self.timing.let_go_after).then(|| self.remove(slot))
+        (age >= self.timing.expires_after).then(|| self.remove(slot))
     }
 
-    /// Takes out every poll that `leaves` says so of.
-    pub fn remove_where(&mut self, mut leaves: impl FnMut(&Poll<H, K>) -> bool) -> Vec<Poll<H, K>> {
+    /// Takes out every poll that `predicate` says so of.
+    pub fn remove_where(&mut self, mut predicate: impl FnMut(&Poll<H, K>) -> bool) -> Vec<Poll<H, K>> {
         let slots: Vec<usize> =
-            self.polls.iter().filter(|(_, parked)| leaves(&parked.poll)).map(|(slot, _)| slot).collect();
+            self.polls.iter().filter(|(_, parked)| predicate(&parked.poll)).map(|(slot, _)| slot).collect();
         slots.into_iter().map(|slot| self.remove(slot)).collect()
     }
 
     /// The polls from the longest waiting to the newest.
     pub fn oldest_first(&self) -> impl Iterator<Item = &Poll<H, K>> {
-        self.walk(self.resting.first()).chain(self.walk(self.fresh.first()))
+        self.iter_from(self.unselectable.first()).chain(self.iter_from(self.selectable.first()))
     }
 
     /// Who waits, in no order: what can be told of many polls in a short time.
     pub fn ids(&self) -> impl Iterator<Item = PollId> {
-        self.polls.iter().map(|(slot, parked)| PollId { slot, ticket: parked.ticket })
+        self.polls.iter().map(|(slot, parked)| PollId { slot, sequence: parked.sequence })
     }
 
     /// A poll, while it waits.
     #[must_use]
     pub fn get(&self, id: PollId) -> Option<&Poll<H, K>> {
         let parked = self.polls.get(id.slot)?;
-        (parked.ticket == id.ticket).then_some(&parked.poll)
+        (parked.sequence == id.sequence).then_some(&parked.poll)
     }
 
     /// The keys of all pools that hold a choosable poll.
@@ -287,23 +287,24 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         self.by_key.keys()
     }
 
-    fn walk(&self, first: Option<usize>) -> impl Iterator<Item = &Poll<H, K>> {
+    fn iter_from(&self, first: Option<usize>) -> impl Iterator<Item = &Poll<H, K>> {
         std::iter::successors(first, |slot| self.polls[*slot].by_time.next())
             .map(|slot| &self.polls[slot].poll)
     }
 
-    fn insert(&mut self, mut poll: Poll<H, K>, ticket: u64) -> usize {
-        let pool = self.pool_of(&poll.key);
+    fn insert(&mut self, mut poll: Poll<H, K>, sequence: u64) -> usize {
+        let pool = self.pool_for(&poll.key);
         // Equal, and shared: what remembers it later holds no copy of its own.
         poll.key = self.pools[pool].key.clone();
         let (by_pool, by_time) = (Links::default(), Links::default());
-        let slot = self.polls.insert(Parked { poll, pool, ticket, rests: false, by_pool, by_time });
+        let slot =
+            self.polls.insert(Parked { poll, pool, sequence, is_unselectable: false, by_pool, by_time });
         self.pools[pool].polls.push(&mut self.polls, slot);
-        self.fresh.push(&mut self.polls, slot);
+        self.selectable.push(&mut self.polls, slot);
         slot
     }
 
-    fn pool_of(&mut self, key: &K) -> usize {
+    fn pool_for(&mut self, key: &K) -> usize {
         if let Some(pool) = self.by_key.get(key) {
             return *pool;
         }
@@ -313,11 +314,11 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
     }
 
     fn remove(&mut self, slot: usize) -> Poll<H, K> {
-        if self.polls[slot].rests {
-            self.resting.unlink(&mut self.polls, slot);
+        if self.polls[slot].is_unselectable {
+            self.unselectable.unlink(&mut self.polls, slot);
         } else {
-            self.leave_pool(slot);
-            self.fresh.unlink(&mut self.polls, slot);
+            self.remove_from_pool(slot);
+            self.selectable.unlink(&mut self.polls, slot);
         }
         let poll = self.polls.remove(slot).poll;
         if self.by_runner.get(&poll.runner.id) == Some(&slot) {
@@ -326,7 +327,7 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         poll
     }
 
-    fn leave_pool(&mut self, slot: usize) {
+    fn remove_from_pool(&mut self, slot: usize) {
         let pool = self.polls[slot].pool;
         if self.pools[pool].polls.is_only(slot) {
             self.by_key.remove(&self.pools.remove(pool).key);
@@ -336,14 +337,14 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
     }
 
     /// Polls whose guard began leave their pool and wait on, unchoosable.
-    fn rest(&mut self, now: Moment) {
-        while let Some(slot) = self.fresh.first()
-            && now.since(self.polls[slot].poll.parked_at) >= self.timing.choosable_for
+    fn make_unselectable(&mut self, now: Moment) {
+        while let Some(slot) = self.selectable.first()
+            && now.since(self.polls[slot].poll.parked_at) >= self.timing.selectable_for
         {
-            self.leave_pool(slot);
-            self.fresh.unlink(&mut self.polls, slot);
-            self.polls[slot].rests = true;
-            self.resting.push(&mut self.polls, slot);
+            self.remove_from_pool(slot);
+            self.selectable.unlink(&mut self.polls, slot);
+            self.polls[slot].is_unselectable = true;
+            self.unselectable.push(&mut self.polls, slot);
         }
     }
 }

@@ -98,28 +98,28 @@ impl Rates {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Rate {
     /// What earns one time.
-    each: Duration,
+    interval: Duration,
     /// What earns all times but one.
-    ahead: Duration,
+    burst: Duration,
 }
 
 impl Rate {
     /// `None` is without limit.
     fn per_minute(times: u32) -> Option<Self> {
-        let each = Duration::from_mins(1).checked_div(times)?;
-        Some(Self { each, ahead: each * (times - 1) })
+        let interval = Duration::from_mins(1).checked_div(times)?;
+        Some(Self { interval, burst: interval * (times - 1) })
     }
 
     /// When all is earned back after one more time now.
     ///
     /// # Errors
     /// When the next time is earned.
-    fn take(self, earned_back: Moment, now: Moment) -> Result<Moment, Moment> {
-        let from = earned_back.max(now);
-        if from.since(now) > self.ahead {
-            return Err(now.after(from.since(now) - self.ahead));
+    fn spend(self, full_at: Moment, now: Moment) -> Result<Moment, Moment> {
+        let from = full_at.max(now);
+        if from.since(now) > self.burst {
+            return Err(now.after(from.since(now) - self.burst));
         }
-        Ok(from.after(self.each))
+        Ok(from.after(self.interval))
     }
 }
 
@@ -128,49 +128,49 @@ impl Rate {
 pub struct RateLimiter<S> {
     rates: Rates,
     /// When each has earned everything back.
-    recent: HashMap<(RateClass, RateKey, S), Moment>,
+    current: HashMap<(RateClass, RateKey, S), Moment>,
     /// Those of before; whoever asks again becomes recent.
-    before: HashMap<(RateClass, RateKey, S), Moment>,
+    previous: HashMap<(RateClass, RateKey, S), Moment>,
 }
 
 impl<S: Hash + Eq + Clone> RateLimiter<S> {
     /// Nobody has asked yet.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
-        Self { rates, recent: HashMap::new(), before: HashMap::new() }
+        Self { rates, current: HashMap::new(), previous: HashMap::new() }
     }
 
-    /// Counts a request. `who` says whom to count it for; it is exempt from a limit where that is nobody.
+    /// Counts a request. `key_of` says whom to count it for; it is exempt from a limit where that is nobody.
     ///
     /// # Errors
     /// The moment from which it may be asked again; this request is not counted then.
     pub fn check(
         &mut self,
         class: RateClass,
-        who: impl Fn(RateKey) -> Option<S>,
+        key_of: impl Fn(RateKey) -> Option<S>,
         now: Moment,
     ) -> Result<(), Moment> {
-        let counted = self.rates.limits(class).filter_map(|(by, rate)| Some(((class, by, who(by)?), rate)));
-        let taken: Vec<_> =
-            counted.map(|(asker, rate)| (rate.take(self.earned_back(&asker), now), asker)).collect();
-        if let Some(again) = taken.iter().filter_map(|(taken, _)| taken.err()).max() {
-            return Err(again);
+        let counted =
+            self.rates.limits(class).filter_map(|(by, rate)| Some(((class, by, key_of(by)?), rate)));
+        let taken: Vec<_> = counted.map(|(key, rate)| (rate.spend(self.full_at(&key), now), key)).collect();
+        if let Some(retry_at) = taken.iter().filter_map(|(taken, _)| taken.err()).max() {
+            return Err(retry_at);
         }
-        for (taken, asker) in taken {
-            self.remember(asker, taken.unwrap_or(now));
+        for (taken, key) in taken {
+            self.remember(key, taken.unwrap_or(now));
         }
         Ok(())
     }
 
-    fn earned_back(&self, asker: &(RateClass, RateKey, S)) -> Moment {
-        self.recent.get(asker).or_else(|| self.before.get(asker)).copied().unwrap_or_default()
+    fn full_at(&self, key: &(RateClass, RateKey, S)) -> Moment {
+        self.current.get(key).or_else(|| self.previous.get(key)).copied().unwrap_or_default()
     }
 
-    fn remember(&mut self, asker: (RateClass, RateKey, S), earned_back: Moment) {
-        if self.recent.len() >= MAX_RATE_LIMIT_ENTRIES / 2 {
-            self.before = std::mem::take(&mut self.recent);
+    fn remember(&mut self, key: (RateClass, RateKey, S), full_at: Moment) {
+        if self.current.len() >= MAX_RATE_LIMIT_ENTRIES / 2 {
+            self.previous = std::mem::take(&mut self.current);
         }
-        self.recent.insert(asker, earned_back);
+        self.current.insert(key, full_at);
     }
 }
 
@@ -185,92 +185,97 @@ mod tests {
     }
 
     /// Asks so often; how many times it may.
-    fn times(limiter: &mut RateLimiter<u32>, class: RateClass, who: u32, now: Moment) -> usize {
-        (0..1000).take_while(|_| limiter.check(class, |_| Some(who), now).is_ok()).count()
+    fn allowed(limiter: &mut RateLimiter<u32>, class: RateClass, key: u32, now: Moment) -> usize {
+        (0..1000).take_while(|_| limiter.check(class, |_| Some(key), now).is_ok()).count()
     }
 
     #[test]
-    fn a_minutes_worth_may_come_at_once_and_then_as_it_is_earned() {
+    fn a_burst_of_one_minute_is_allowed_and_then_the_steady_rate() {
         let mut limiter = RateLimiter::new(Rates { submit: 10, ..NONE });
         for (second, may) in [(0, 10), (0, 0), (5, 0), (6, 1), (7, 0), (12, 1), (72, 10), (1000, 10)] {
-            assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(second)), may, "at {second} s");
+            assert_eq!(allowed(&mut limiter, RateClass::Submit, 1, at(second)), may, "at {second} s");
         }
     }
 
     #[test]
-    fn who_asks_too_often_is_told_when_to_ask_again() {
+    fn a_refusal_says_when_to_retry() {
         let mut limiter = RateLimiter::new(Rates { submit: 10, ..NONE });
-        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(100)), 10);
-        let again = limiter.check(RateClass::Submit, |_| Some(1), at(101)).unwrap_err();
-        assert_eq!(again, at(106));
+        assert_eq!(allowed(&mut limiter, RateClass::Submit, 1, at(100)), 10);
+        let retry_at = limiter.check(RateClass::Submit, |_| Some(1), at(101)).unwrap_err();
+        assert_eq!(retry_at, at(106));
         assert!(
             limiter
-                .check(RateClass::Submit, |_| Some(1), Moment::from_micros(again.as_micros() - 1))
+                .check(RateClass::Submit, |_| Some(1), Moment::from_micros(retry_at.as_micros() - 1))
                 .is_err()
         );
-        assert!(limiter.check(RateClass::Submit, |_| Some(1), again).is_ok());
+        assert!(limiter.check(RateClass::Submit, |_| Some(1), retry_at).is_ok());
     }
 
     #[test]
-    fn kinds_and_askers_are_counted_by_themselves() {
+    fn classes_and_keys_are_counted_separately() {
         let mut limiter = RateLimiter::new(Rates { requests: 3, ..NONE });
         for class in [RateClass::Submit, RateClass::Heartbeat, RateClass::AdminWrite] {
-            assert_eq!(times(&mut limiter, class, 1, at(0)), 3);
-            assert_eq!(times(&mut limiter, class, 2, at(0)), 3);
+            assert_eq!(allowed(&mut limiter, class, 1, at(0)), 3);
+            assert_eq!(allowed(&mut limiter, class, 2, at(0)), 3);
         }
     }
 
     #[test]
-    fn each_limit_counts_its_own_and_a_refusal_counts_for_none() {
+    fn a_refused_request_is_counted_by_no_limit() {
         let mut limiter = RateLimiter::new(Rates { requests: 5, submit: 2, ..NONE });
-        let mut ask = |address: u32| {
+        let mut check = |address: u32| {
             limiter.check(
                 RateClass::Submit,
                 |by| Some(if by == RateKey::Address { address } else { 99 }),
                 at(0),
             )
         };
-        assert_eq!((ask(1), ask(1)), (Ok(()), Ok(())));
+        assert_eq!((check(1), check(1)), (Ok(()), Ok(())));
         // The address has used up its own; the key's times stay for the others.
-        assert!((0..10).all(|_| ask(1) == Err(at(30))));
-        assert_eq!((ask(2), ask(2), ask(3)), (Ok(()), Ok(()), Ok(())));
-        assert_eq!(ask(3), Err(at(12)));
+        assert!((0..10).all(|_| check(1) == Err(at(30))));
+        assert_eq!((check(2), check(2), check(3)), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(check(3), Err(at(12)));
     }
 
     #[test]
-    fn runners_are_limited_in_asking_and_in_signs_of_life() {
+    fn available_and_heartbeat_are_limited_per_runner() {
         let mut limiter = RateLimiter::new(Rates { available: 2, heartbeat: 3, ..NONE });
-        assert_eq!(times(&mut limiter, RateClass::Available, 1, at(0)), 2);
-        assert_eq!(times(&mut limiter, RateClass::Heartbeat, 1, at(0)), 3);
-        assert_eq!(times(&mut limiter, RateClass::Claim, 1, at(0)), 1000);
+        assert_eq!(allowed(&mut limiter, RateClass::Available, 1, at(0)), 2);
+        assert_eq!(allowed(&mut limiter, RateClass::Heartbeat, 1, at(0)), 3);
+        assert_eq!(allowed(&mut limiter, RateClass::Claim, 1, at(0)), 1000);
     }
 
     #[test]
-    fn nobody_is_exempt_unless_there_is_no_limit_or_nobody_to_count() {
+    fn nothing_is_limited_without_a_rate_or_without_a_key() {
         let mut limiter = RateLimiter::new(Rates { requests: 1, ..NONE });
         assert!((0..10).all(|_| limiter.check(RateClass::Submit, |_| None::<u32>, at(0)).is_ok()));
-        assert_eq!(times(&mut RateLimiter::new(NONE), RateClass::Submit, 1, at(0)), 1000);
-        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(0)), 1);
+        assert_eq!(allowed(&mut RateLimiter::new(NONE), RateClass::Submit, 1, at(0)), 1000);
+        assert_eq!(allowed(&mut limiter, RateClass::Submit, 1, at(0)), 1);
     }
 
     #[test]
-    fn the_rarest_and_the_most_frequent_rates_are_kept() {
+    fn the_smallest_and_the_largest_rate_work() {
         let mut limiter = RateLimiter::new(Rates { submit: 1, status: u32::MAX, ..NONE });
-        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(0)), 1);
-        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(59)), 0);
-        assert_eq!(times(&mut limiter, RateClass::Submit, 1, at(60)), 1);
-        assert_eq!(times(&mut limiter, RateClass::Status, 1, at(0)), 1000);
+        assert_eq!(allowed(&mut limiter, RateClass::Submit, 1, at(0)), 1);
+        assert_eq!(allowed(&mut limiter, RateClass::Submit, 1, at(59)), 0);
+        assert_eq!(allowed(&mut limiter, RateClass::Submit, 1, at(60)), 1);
+        assert_eq!(allowed(&mut limiter, RateClass::Status, 1, at(0)), 1000);
     }
 
     #[test]
-    fn a_crowd_is_bounded_and_those_who_go_on_asking_are_remembered() {
+    fn entries_are_bounded_and_recent_keys_are_kept() {
         let mut limiter = RateLimiter::new(Rates { submit: 1, ..NONE });
-        for stranger in 0..2 * u32::try_from(MAX_RATE_LIMIT_ENTRIES).unwrap() {
-            assert_eq!(limiter.check(RateClass::Submit, |_| Some(stranger + 1), at(0)), Ok(()));
-            assert!(limiter.recent.len() + limiter.before.len() <= MAX_RATE_LIMIT_ENTRIES, "{stranger}");
+        for key in 0..2 * u32::try_from(MAX_RATE_LIMIT_ENTRIES).unwrap() {
+            assert_eq!(limiter.check(RateClass::Submit, |_| Some(key + 1), at(0)), Ok(()));
+            assert!(limiter.current.len() + limiter.previous.len() <= MAX_RATE_LIMIT_ENTRIES, "{key}");
         }
         assert_eq!(
-            times(&mut limiter, RateClass::Submit, 2 * u32::try_from(MAX_RATE_LIMIT_ENTRIES).unwrap(), at(0)),
+            allowed(
+                &mut limiter,
+                RateClass::Submit,
+                2 * u32::try_from(MAX_RATE_LIMIT_ENTRIES).unwrap(),
+                at(0)
+            ),
             0
         );
     }

@@ -29,8 +29,8 @@ pub fn by_expiry(until: Option<Timestamp>, now: Timestamp) -> Validity {
 /// comes.
 #[must_use]
 pub fn next_check_at(now: Timestamp, every: Duration, until: Option<Timestamp>) -> Timestamp {
-    let too_old = now.after(every);
-    until.filter(|until| now < *until).map_or(too_old, |until| until.min(too_old))
+    let expires_at = now.after(every);
+    until.filter(|until| now < *until).map_or(expires_at, |until| until.min(expires_at))
 }
 
 /// A result whose address must still answer, by the status of the answer; `None` when there was none. Whatever may
@@ -81,18 +81,18 @@ mod tests {
     #[test]
     fn a_time_must_lie_in_the_future() {
         let now = Timestamp::from_millis(1000);
-        for (until, verdict) in [
+        for (until, validity) in [
             (Some(1001), Validity::Valid),
             (Some(1000), Validity::Invalid),
             (Some(0), Validity::Invalid),
             (None, Validity::Invalid),
         ] {
-            assert_eq!(by_expiry(until.map(Timestamp::from_millis), now), verdict, "{until:?}");
+            assert_eq!(by_expiry(until.map(Timestamp::from_millis), now), validity, "{until:?}");
         }
     }
 
     #[test]
-    fn a_result_is_looked_at_again_when_its_time_comes() {
+    fn the_next_check_is_at_expiry_or_after_the_interval() {
         let (now, every) = (Timestamp::from_millis(1000), Duration::from_millis(500));
         for (until, again) in [(None, 1500), (Some(1499), 1499), (Some(1501), 1500), (Some(1000), 1500)] {
             let got = next_check_at(now, every, until.map(Timestamp::from_millis));
@@ -101,8 +101,8 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_tells_nothing() {
-        for (status, verdict) in [
+    fn transient_statuses_are_unknown() {
+        for (status, validity) in [
             (Some(200), Validity::Valid),
             (Some(206), Validity::Valid),
             (Some(302), Validity::Valid),
@@ -114,12 +114,12 @@ mod tests {
             (Some(503), Validity::Unknown),
             (None, Validity::Unknown),
         ] {
-            assert_eq!(by_http_status(status), verdict, "{status:?}");
+            assert_eq!(by_http_status(status), validity, "{status:?}");
         }
     }
 
     #[test]
-    fn only_public_addresses_are_asked() {
+    fn private_addresses_are_not_public() {
         for public in ["1.1.1.1", "93.184.215.14", "2606:4700::1111", "::ffff:1.1.1.1"] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }

@@ -31,14 +31,14 @@ impl RunnerFilter {
 
     /// Whether this poll is one of them.
     #[must_use]
-    pub fn fits<H>(&self, poll: &Poll<H>) -> bool {
-        fits(self.deployment.as_ref(), &poll.key.deployment)
-            && fits(self.version.as_ref(), &poll.key.version)
-            && fits(self.runner.as_ref(), &poll.runner.id)
+    pub fn matches<H>(&self, poll: &Poll<H>) -> bool {
+        matches(self.deployment.as_ref(), &poll.key.deployment)
+            && matches(self.version.as_ref(), &poll.key.version)
+            && matches(self.runner.as_ref(), &poll.runner.id)
     }
 }
 
-fn fits<T: PartialEq>(wanted: Option<&T>, actual: &T) -> bool {
+fn matches<T: PartialEq>(wanted: Option<&T>, actual: &T) -> bool {
     wanted.is_none_or(|wanted| wanted == actual)
 }
 
@@ -50,17 +50,17 @@ pub struct Retirements {
 
 impl Retirements {
     /// Puts one in force for so long. The same one again gets the new end; beyond the cap the oldest ends.
-    pub fn add(&mut self, who: RunnerFilter, now: Moment, within: Duration) {
-        self.rules.retain(|(known, until)| *known != who && now < *until);
+    pub fn add(&mut self, filter: RunnerFilter, now: Moment, within: Duration) {
+        self.rules.retain(|(known, until)| *known != filter && now < *until);
         if self.rules.len() == MAX_RETIREMENTS {
             self.rules.pop_front();
         }
-        self.rules.push_back((who, now.after(within)));
+        self.rules.push_back((filter, now.after(within)));
     }
 
     /// Whether this poll is to be turned away.
-    pub fn cover<H>(&mut self, poll: &Poll<H>, now: Moment) -> bool {
+    pub fn covers<H>(&mut self, poll: &Poll<H>, now: Moment) -> bool {
         self.rules.retain(|(_, until)| now < *until);
-        self.rules.iter().any(|(who, _)| who.fits(poll))
+        self.rules.iter().any(|(filter, _)| filter.matches(poll))
     }
 }

@@ -49,7 +49,7 @@ impl Crowd {
             at: self.now(),
             took: Duration::ZERO,
             dispatches: 1,
-            answer: OfferOutcome::Warm(Delivery::Acknowledged),
+            outcome: OfferOutcome::Warm(Delivery::Acknowledged),
             runner: Some(AssignedRunner {
                 runner: poll.runner,
                 poll: id,

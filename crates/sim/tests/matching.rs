@@ -47,7 +47,7 @@ const fn is_an_attack(tally: &Tally, seeds: u64) -> bool {
 }
 
 const SETTINGS: Settings =
-    Settings { order: Order::Newest, timeout_ms: 30_000, polls_at_most: 100, silence_ms: 250 };
+    Settings { order: Order::Newest, timeout_ms: 30_000, max_polls: 100, silence_ms: 250 };
 
 #[track_caller]
 fn holds(table: &[Timed]) {

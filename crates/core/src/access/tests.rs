@@ -2,14 +2,14 @@
 
 use super::*;
 
-const PROGRAM: Caller = Caller {
+const LOCAL: Caller = Caller {
     network_is_allowed: true,
     peer_origin: PeerOrigin::Loopback,
     web_origin: WebOrigin::None,
     key: PresentedKey::None,
     session: SessionState::None,
 };
-const AFAR: Caller = Caller { peer_origin: PeerOrigin::OtherMachine, ..PROGRAM };
+const REMOTE: Caller = Caller { peer_origin: PeerOrigin::OtherMachine, ..LOCAL };
 const OPERATORS: [Permission; 2] = [Permission::DashboardRead, Permission::DashboardWrite];
 const CLIENTS: [Permission; 5] = [
     Permission::JobsWrite,
@@ -26,37 +26,37 @@ const ALL: Scopes = ADMIN.union(RUNNER).union(SUBMIT);
 #[test]
 fn the_protocol_is_for_allowed_networks_and_never_for_pages() {
     for keys in [Scopes::NONE, ALL] {
-        assert_eq!(authorize(Permission::Protocol, keys, AFAR), Ok(()));
-        let stranger = Caller { network_is_allowed: false, ..AFAR };
+        assert_eq!(authorize(Permission::Protocol, keys, REMOTE), Ok(()));
+        let stranger = Caller { network_is_allowed: false, ..REMOTE };
         assert_eq!(authorize(Permission::Protocol, keys, stranger), Err(AccessDenied::Network));
         for web_origin in [WebOrigin::SameOrigin, WebOrigin::CrossOrigin] {
-            let caller = Caller { web_origin, ..PROGRAM };
+            let caller = Caller { web_origin, ..LOCAL };
             assert_eq!(authorize(Permission::Protocol, keys, caller), Err(AccessDenied::FromWebPage));
         }
     }
 }
 
 #[test]
-fn without_keys_everything_else_is_for_this_machine() {
+fn without_keys_only_this_machine_has_access() {
     for permission in OPERATORS.into_iter().chain(CLIENTS).chain([Permission::DashboardPage]) {
-        assert_eq!(authorize(permission, Scopes::NONE, PROGRAM), Ok(()), "{permission:?}");
+        assert_eq!(authorize(permission, Scopes::NONE, LOCAL), Ok(()), "{permission:?}");
         for (peer_origin, denied) in [
             (PeerOrigin::OtherMachine, AccessDenied::OtherMachine),
             (PeerOrigin::BehindProxy, AccessDenied::BehindProxy),
             (PeerOrigin::NonLoopbackHost, AccessDenied::NonLoopbackHost),
         ] {
             let session = SessionState::WithCsrfToken;
-            let caller = Caller { peer_origin, session, key: PresentedKey::Known(ADMIN), ..PROGRAM };
+            let caller = Caller { peer_origin, session, key: PresentedKey::Known(ADMIN), ..LOCAL };
             assert_eq!(authorize(permission, Scopes::NONE, caller), Err(denied), "{permission:?}");
         }
     }
 }
 
 #[test]
-fn operators_with_keys_show_one_or_a_session_from_everywhere() {
+fn operators_need_an_admin_key_or_a_session() {
     for permission in OPERATORS {
-        assert_eq!(authorize(permission, ADMIN, PROGRAM), Err(AccessDenied::NoKey), "{permission:?}");
-        let with = |key| authorize(permission, ALL, Caller { key, ..AFAR });
+        assert_eq!(authorize(permission, ADMIN, LOCAL), Err(AccessDenied::NoKey), "{permission:?}");
+        let with = |key| authorize(permission, ALL, Caller { key, ..REMOTE });
         assert_eq!(with(PresentedKey::Known(ADMIN)), Ok(()), "{permission:?}");
         assert_eq!(with(PresentedKey::Known(ALL)), Ok(()), "{permission:?}");
         assert_eq!(with(PresentedKey::Unknown), Err(AccessDenied::UnknownKey), "{permission:?}");
@@ -65,26 +65,26 @@ fn operators_with_keys_show_one_or_a_session_from_everywhere() {
             Err(AccessDenied::WrongScope),
             "{permission:?}"
         );
-        let open = Caller { session: SessionState::Open, ..AFAR };
+        let open = Caller { session: SessionState::Open, ..REMOTE };
         let reads =
             if permission == Permission::DashboardWrite { Err(AccessDenied::NoCsrfToken) } else { Ok(()) };
         assert_eq!(authorize(permission, ALL, open), reads, "{permission:?}");
     }
-    assert_eq!(authorize(Permission::DashboardPage, ALL, AFAR), Ok(()));
+    assert_eq!(authorize(Permission::DashboardPage, ALL, REMOTE), Ok(()));
 }
 
 #[test]
-fn keys_of_others_shut_nobody_out_of_the_dashboard() {
+fn only_admin_keys_close_the_dashboard() {
     for permission in OPERATORS.into_iter().chain([Permission::DashboardPage]) {
-        assert_eq!(authorize(permission, RUNNER.union(SUBMIT), PROGRAM), Ok(()), "{permission:?}");
-        assert_eq!(authorize(permission, RUNNER, AFAR), Err(AccessDenied::OtherMachine), "{permission:?}");
+        assert_eq!(authorize(permission, RUNNER.union(SUBMIT), LOCAL), Ok(()), "{permission:?}");
+        assert_eq!(authorize(permission, RUNNER, REMOTE), Err(AccessDenied::OtherMachine), "{permission:?}");
     }
 }
 
 #[test]
-fn each_client_of_jobs_needs_the_key_that_is_for_it() {
+fn each_job_client_needs_a_key_of_its_scope() {
     use AccessDenied::WrongKey;
-    for (permission, shown, may) in [
+    for (permission, shown, expected) in [
         (Permission::JobsWrite, SUBMIT, Ok(())),
         (Permission::JobsWrite, RUNNER, Err(WrongKey(Scope::Submit))),
         (Permission::JobsWrite, ADMIN, Err(WrongKey(Scope::Submit))),
@@ -102,17 +102,17 @@ fn each_client_of_jobs_needs_the_key_that_is_for_it() {
         (Permission::AdminWrite, RUNNER, Err(WrongKey(Scope::Admin))),
         (Permission::AdminWrite, SUBMIT, Err(WrongKey(Scope::Admin))),
     ] {
-        for base in [AFAR, PROGRAM] {
+        for base in [REMOTE, LOCAL] {
             // Whoever shows a key may be any page: it has no other right than the key's.
             for web_origin in [WebOrigin::None, WebOrigin::SameOrigin, WebOrigin::CrossOrigin] {
                 let caller = Caller { web_origin, key: PresentedKey::Known(shown), ..base };
-                assert_eq!(authorize(permission, ALL, caller), may, "{permission:?} {shown:?}");
+                assert_eq!(authorize(permission, ALL, caller), expected, "{permission:?} {shown:?}");
             }
         }
     }
     for permission in CLIENTS {
-        assert_eq!(authorize(permission, ALL, PROGRAM), Err(AccessDenied::NoKey), "{permission:?}");
-        let unknown = Caller { key: PresentedKey::Unknown, ..PROGRAM };
+        assert_eq!(authorize(permission, ALL, LOCAL), Err(AccessDenied::NoKey), "{permission:?}");
+        let unknown = Caller { key: PresentedKey::Unknown, ..LOCAL };
         assert_eq!(authorize(permission, ALL, unknown), Err(AccessDenied::UnknownKey), "{permission:?}");
     }
 }
@@ -127,7 +127,7 @@ fn with_any_key_configured_a_scope_without_one_is_closed_and_says_what_to_set() 
         (Permission::AdminWrite, SUBMIT.union(RUNNER), Scope::Admin),
     ] {
         for key in [PresentedKey::None, PresentedKey::Unknown, PresentedKey::Known(SUBMIT)] {
-            let caller = Caller { key, ..PROGRAM };
+            let caller = Caller { key, ..LOCAL };
             if key != PresentedKey::Known(SUBMIT) || scope != Scope::Submit {
                 assert_eq!(
                     authorize(permission, keys, caller),
@@ -137,14 +137,14 @@ fn with_any_key_configured_a_scope_without_one_is_closed_and_says_what_to_set() 
             }
         }
     }
-    let runner = Caller { key: PresentedKey::Known(RUNNER), ..AFAR };
+    let runner = Caller { key: PresentedKey::Known(RUNNER), ..REMOTE };
     assert_eq!(authorize(Permission::AdminRead, RUNNER, runner), Ok(()));
     let text = AccessDenied::NoneConfigured(Scope::Submit).to_string();
     assert!(text.contains("auth.submit_keys"), "{text}");
 }
 
 #[test]
-fn an_operators_session_submits_and_administers_and_never_executes() {
+fn an_operator_session_may_submit_and_administer_but_not_execute() {
     for (permission, open, with_token) in [
         (Permission::JobsWrite, Err(AccessDenied::NoCsrfToken), Ok(())),
         (Permission::JobsRead, Ok(()), Ok(())),
@@ -152,35 +152,36 @@ fn an_operators_session_submits_and_administers_and_never_executes() {
         (Permission::AdminWrite, Err(AccessDenied::NoCsrfToken), Ok(())),
         (Permission::RunnerApi, Err(AccessDenied::NoKey), Err(AccessDenied::NoKey)),
     ] {
-        for (session, may) in [(SessionState::Open, open), (SessionState::WithCsrfToken, with_token)] {
-            let caller = Caller { session, ..AFAR };
-            assert_eq!(authorize(permission, ALL, caller), may, "{permission:?}");
+        for (session, expected) in [(SessionState::Open, open), (SessionState::WithCsrfToken, with_token)] {
+            let caller = Caller { session, ..REMOTE };
+            assert_eq!(authorize(permission, ALL, caller), expected, "{permission:?}");
             let foreign = Caller { web_origin: WebOrigin::CrossOrigin, ..caller };
             assert_eq!(authorize(permission, ALL, foreign), Err(AccessDenied::NoKey), "{permission:?}");
             // Without admin keys nobody has signed in: a session is whoever's who asked for one.
             let here = Caller { peer_origin: PeerOrigin::Loopback, ..caller };
             assert!(authorize(permission, SUBMIT, here).is_err(), "{permission:?}");
         }
-        let own = Caller { web_origin: WebOrigin::SameOrigin, session: SessionState::WithCsrfToken, ..AFAR };
+        let own =
+            Caller { web_origin: WebOrigin::SameOrigin, session: SessionState::WithCsrfToken, ..REMOTE };
         assert_eq!(authorize(permission, ALL, own), with_token, "{permission:?}");
     }
-    let own = Caller { web_origin: WebOrigin::SameOrigin, session: SessionState::Open, ..AFAR };
+    let own = Caller { web_origin: WebOrigin::SameOrigin, session: SessionState::Open, ..REMOTE };
     for permission in [Permission::JobsRead, Permission::AdminRead] {
         assert_eq!(authorize(permission, ALL, own), Err(AccessDenied::NoCsrfToken), "{permission:?}");
     }
 }
 
 #[test]
-fn another_page_may_nothing_without_a_clients_key_and_the_own_page_needs_its_token() {
+fn a_cross_origin_page_needs_a_client_key_and_the_own_page_its_token() {
     let without_keys = CLIENTS.into_iter().chain(OPERATORS).map(|permission| (permission, Scopes::NONE));
     for (permission, keys) in OPERATORS.into_iter().map(|permission| (permission, ALL)).chain(without_keys) {
         let own = |session| {
-            authorize(permission, keys, Caller { web_origin: WebOrigin::SameOrigin, session, ..PROGRAM })
+            authorize(permission, keys, Caller { web_origin: WebOrigin::SameOrigin, session, ..LOCAL })
         };
         assert_eq!(own(SessionState::WithCsrfToken), Ok(()), "{permission:?}");
         assert_eq!(own(SessionState::Open), Err(AccessDenied::NoCsrfToken), "{permission:?}");
         let foreign =
-            Caller { web_origin: WebOrigin::CrossOrigin, session: SessionState::WithCsrfToken, ..PROGRAM };
+            Caller { web_origin: WebOrigin::CrossOrigin, session: SessionState::WithCsrfToken, ..LOCAL };
         let with_key = Caller { key: PresentedKey::Known(ALL), ..foreign };
         assert_eq!(authorize(permission, keys, with_key), Err(AccessDenied::FromWebPage), "{permission:?}");
     }

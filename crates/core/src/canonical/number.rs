@@ -10,20 +10,20 @@ use std::fmt::Write;
 const EXACT: char = '#';
 
 /// Marks a number that is written as it was spelled, for its power of ten is beyond reckoning.
-const AS_SPELLED: char = '~';
+const VERBATIM: char = '~';
 
 /// No two numbers of so many digits have the same nearest double, so each is the shortest form of its own.
-const SHORT: usize = 15;
+const SAFE_DIGITS: usize = 15;
 
 /// Digits of a double at most (its shortest form).
-const LONGEST: usize = 17;
+const MAX_DOUBLE_DIGITS: usize = 17;
 
 /// A JSON number by its parts, each as it stands in the text.
 pub(super) struct NumberLiteral<'a> {
     pub(super) text: &'a str,
     pub(super) is_negative: bool,
     /// Digits before the point.
-    pub(super) whole: &'a str,
+    pub(super) integer: &'a str,
     /// Digits behind the point; none without one.
     pub(super) fraction: &'a str,
     /// The power of ten with its sign; empty without one.
@@ -33,24 +33,24 @@ pub(super) struct NumberLiteral<'a> {
 impl NumberLiteral<'_> {
     /// What most numbers look like, so that they need not be reckoned with: short, without a power of ten, without a zero
     /// too many, and not so small that `JavaScript` writes a power.
-    fn stands_as_it_is(&self) -> bool {
-        let is_short = self.whole.len() + self.fraction.len() <= SHORT && self.exponent.is_empty();
+    fn is_canonical(&self) -> bool {
+        let is_short = self.integer.len() + self.fraction.len() <= SAFE_DIGITS && self.exponent.is_empty();
         let is_bare =
-            if self.fraction.is_empty() { self.whole != "0" } else { !self.fraction.ends_with('0') };
-        let is_small = self.whole == "0" && self.fraction.starts_with("000000");
+            if self.fraction.is_empty() { self.integer != "0" } else { !self.fraction.ends_with('0') };
+        let is_small = self.integer == "0" && self.fraction.starts_with("000000");
         is_short && is_bare && !is_small
     }
 }
 
 pub(super) fn write(out: &mut String, number: &NumberLiteral<'_>) {
-    if number.stands_as_it_is() {
+    if number.is_canonical() {
         out.push_str(number.text);
         return;
     }
     match Decimal::of(number) {
         Some(decimal) => decimal.write(out),
         None => {
-            out.push(AS_SPELLED);
+            out.push(VERBATIM);
             out.push_str(number.text);
         }
     }
@@ -68,7 +68,7 @@ struct Decimal {
 impl Decimal {
     /// `None` when the power of ten is out of range.
     fn of(number: &NumberLiteral<'_>) -> Option<Self> {
-        let mut digits = [number.whole, number.fraction].concat();
+        let mut digits = [number.integer, number.fraction].concat();
         let all = digits.len();
         digits.truncate(digits.trim_end_matches('0').len());
         let cut = all - digits.len();
@@ -97,7 +97,7 @@ impl Decimal {
         if self.digits.is_empty() {
             return Some("0");
         }
-        if self.digits.len() > LONGEST {
+        if self.digits.len() > MAX_DOUBLE_DIGITS {
             return None;
         }
         let nearest: f64 = format!("{}e{}", self.digits, self.exponent).parse().ok()?;
@@ -105,14 +105,14 @@ impl Decimal {
             return None;
         }
         let shortest = buffer.format_finite(nearest);
-        let meant = Self::of(&parts(shortest))?;
-        (meant.digits == self.digits && meant.exponent == self.exponent).then_some(shortest)
+        let parsed = Self::of(&parts(shortest))?;
+        (parsed.digits == self.digits && parsed.exponent == self.exponent).then_some(shortest)
     }
 }
 
 /// The parts of a number that is written as `JavaScript` writes it.
 fn parts(text: &str) -> NumberLiteral<'_> {
     let (digits, exponent) = text.split_once('e').unwrap_or((text, ""));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    NumberLiteral { text, is_negative: false, whole, fraction, exponent }
+    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    NumberLiteral { text, is_negative: false, integer, fraction, exponent }
 }

@@ -3,13 +3,13 @@
 use super::{BadJson, canonical};
 
 #[track_caller]
-fn becomes(text: &str, form: &str) {
+fn assert_canonical(text: &str, form: &str) {
     assert_eq!(canonical(text).as_deref(), Ok(form), "{text}");
 }
 
 #[test]
-fn numbers_that_a_double_writes_stand_as_javascript_writes_them() {
-    for (spelled, form) in [
+fn exact_doubles_are_written_as_javascript_does() {
+    for (literals, form) in [
         ("0 -0 0.0 -0.0e5 0e999999999999999999999", "0"),
         ("1 1.0 1e0 1E+0 10e-1 0.1e1 1.000e0000000000000000000000", "1"),
         ("-1 -1.0 -0.01e2", "-1"),
@@ -31,13 +31,13 @@ fn numbers_that_a_double_writes_stand_as_javascript_writes_them() {
         ("2e-3", "0.002"),
         ("-1e-7", "-1e-7"),
     ] {
-        spelled.split(' ').for_each(|spelled| becomes(spelled, form));
+        literals.split(' ').for_each(|literal| assert_canonical(literal, form));
     }
 }
 
 #[test]
-fn numbers_that_a_double_would_change_keep_all_their_digits_behind_a_mark() {
-    for (spelled, form) in [
+fn other_numbers_keep_all_digits_behind_a_mark() {
+    for (literals, form) in [
         ("9007199254740993 9007199254740993.0 9007199254740.993e3", "#9007199254740993e0"),
         ("-9007199254740993", "#-9007199254740993e0"),
         ("1152921504606846976", "#1152921504606846976e0"),
@@ -53,35 +53,35 @@ fn numbers_that_a_double_would_change_keep_all_their_digits_behind_a_mark() {
         ("-10e9223372036854775807", "~-10e9223372036854775807"),
         ("0.1e-9223372036854775808", "~0.1e-9223372036854775808"),
     ] {
-        spelled.split(' ').for_each(|spelled| becomes(spelled, form));
+        literals.split(' ').for_each(|literal| assert_canonical(literal, form));
     }
 }
 
 #[test]
 fn numbers_of_thousands_of_digits_are_kept() {
     let nines = "9".repeat(50_000);
-    becomes(&nines, &format!("#{nines}e0"));
-    becomes(&format!("0.{nines}000"), &format!("#{nines}e-50000"));
-    becomes(&format!("1{}", "0".repeat(50_000)), "#1e50000");
-    becomes(&format!("0.{}1e50001", "0".repeat(50_000)), "1");
-    becomes(&format!("1e{}1", "0".repeat(50_000)), "10");
+    assert_canonical(&nines, &format!("#{nines}e0"));
+    assert_canonical(&format!("0.{nines}000"), &format!("#{nines}e-50000"));
+    assert_canonical(&format!("1{}", "0".repeat(50_000)), "#1e50000");
+    assert_canonical(&format!("0.{}1e50001", "0".repeat(50_000)), "1");
+    assert_canonical(&format!("1e{}1", "0".repeat(50_000)), "10");
     let huge = format!("1e{nines}");
-    becomes(&huge, &format!("~{huge}"));
+    assert_canonical(&huge, &format!("~{huge}"));
 }
 
 #[test]
-fn names_stand_in_the_order_of_utf16() {
-    becomes("{}", "{}");
-    becomes(r#"{"b":{"d":1,"c":2},"a":[]}"#, r#"{"a":[],"b":{"c":2,"d":1}}"#);
-    becomes(r#"{"10":1,"9":2,"":3,"1":4}"#, r#"{"":3,"1":4,"10":1,"9":2}"#);
-    becomes(
+fn names_are_sorted_by_utf16_code_units() {
+    assert_canonical("{}", "{}");
+    assert_canonical(r#"{"b":{"d":1,"c":2},"a":[]}"#, r#"{"a":[],"b":{"c":2,"d":1}}"#);
+    assert_canonical(r#"{"10":1,"9":2,"":3,"1":4}"#, r#"{"":3,"1":4,"10":1,"9":2}"#);
+    assert_canonical(
         "{\"\u{fb33}\":1,\"\u{1f600}\":2,\"\u{e000}\":3,\"\u{d7ff}\":4}",
         "{\"\u{d7ff}\":4,\"\u{1f600}\":2,\"\u{e000}\":3,\"\u{fb33}\":1}",
     );
     // By what they mean, not by how they are escaped.
-    becomes(r#"{"b":1,"\"":2,"\n":3,"\u0061":4}"#, r#"{"\n":3,"\"":2,"a":4,"b":1}"#);
+    assert_canonical(r#"{"b":1,"\"":2,"\n":3,"\u0061":4}"#, r#"{"\n":3,"\"":2,"a":4,"b":1}"#);
     // The example of RFC 8785, 3.2.3.
-    becomes(
+    assert_canonical(
         r#"{"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7}"#,
         "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}",
     );
@@ -89,20 +89,20 @@ fn names_stand_in_the_order_of_utf16() {
 
 #[test]
 fn strings_have_the_fewest_escapes() {
-    becomes(r#""\u0041\/\u00e9\u007f\ud83d\ude00""#, "\"A/é\u{7f}😀\"");
-    becomes(r#""\u0008\u0009\u000a\u000c\u000d\u0022\u005c""#, r#""\b\t\n\f\r\"\\""#);
-    becomes(r#""\u0000\u001F\u001b""#, r#""\u0000\u001f\u001b""#);
-    becomes("\"\u{2028}\u{feff}\u{ffff}\"", "\"\u{2028}\u{feff}\u{ffff}\"");
+    assert_canonical(r#""\u0041\/\u00e9\u007f\ud83d\ude00""#, "\"A/é\u{7f}😀\"");
+    assert_canonical(r#""\u0008\u0009\u000a\u000c\u000d\u0022\u005c""#, r#""\b\t\n\f\r\"\\""#);
+    assert_canonical(r#""\u0000\u001F\u001b""#, r#""\u0000\u001f\u001b""#);
+    assert_canonical("\"\u{2028}\u{feff}\u{ffff}\"", "\"\u{2028}\u{feff}\u{ffff}\"");
 }
 
 #[test]
 fn white_space_does_not_count_and_the_order_of_lists_does() {
-    becomes(" [ 1 ,\t2\n, [ ] , { } ,\r null , true , false ] ", "[1,2,[],{},null,true,false]");
-    becomes("[2,1]", "[2,1]");
+    assert_canonical(" [ 1 ,\t2\n, [ ] , { } ,\r null , true , false ] ", "[1,2,[],{},null,true,false]");
+    assert_canonical("[2,1]", "[2,1]");
 }
 
 #[test]
-fn what_has_not_one_meaning_has_no_form() {
+fn ambiguous_or_invalid_json_is_refused() {
     for (text, at) in [
         ("", 0),
         ("[1,]", 3),
@@ -139,9 +139,9 @@ fn what_has_not_one_meaning_has_no_form() {
 }
 
 #[test]
-fn nesting_has_an_end() {
+fn nesting_is_bounded() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-    becomes(&nested(128), &nested(128));
+    assert_canonical(&nested(128), &nested(128));
     assert_eq!(canonical(&nested(129)), Err(BadJson::TooDeep));
     assert_eq!(canonical(&"{\"a\":".repeat(100_000)), Err(BadJson::TooDeep));
 }

@@ -54,14 +54,14 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// Whether this byte was next; if so it is behind us.
-    pub(super) fn take(&mut self, byte: u8) -> bool {
+    pub(super) fn take_byte(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    pub(super) fn must(&mut self, byte: u8) -> Result<(), BadJson> {
-        if self.take(byte) { Ok(()) } else { Err(self.not_json()) }
+    pub(super) fn expect_byte(&mut self, byte: u8) -> Result<(), BadJson> {
+        if self.take_byte(byte) { Ok(()) } else { Err(self.not_json()) }
     }
 
     pub(super) fn skip_space(&mut self) {
@@ -71,12 +71,12 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// After an item: whether another follows; if not, the list has ended with `end`.
-    pub(super) fn goes_on(&mut self, end: u8) -> Result<bool, BadJson> {
+    pub(super) fn has_next_item(&mut self, end: u8) -> Result<bool, BadJson> {
         self.skip_space();
-        if self.take(b',') {
+        if self.take_byte(b',') {
             return Ok(true);
         }
-        self.must(end)?;
+        self.expect_byte(end)?;
         Ok(false)
     }
 
@@ -87,32 +87,33 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// `null`, `true` or `false`.
-    pub(super) fn word(&mut self) -> Result<&'static str, BadJson> {
+    pub(super) fn keyword(&mut self) -> Result<&'static str, BadJson> {
         let rest = &self.text.as_bytes()[self.at..];
-        let word = ["null", "true", "false"].into_iter().find(|word| rest.starts_with(word.as_bytes()));
-        let word = word.ok_or_else(|| self.not_json())?;
-        self.at += word.len();
-        Ok(word)
+        let keyword =
+            ["null", "true", "false"].into_iter().find(|keyword| rest.starts_with(keyword.as_bytes()));
+        let keyword = keyword.ok_or_else(|| self.not_json())?;
+        self.at += keyword.len();
+        Ok(keyword)
     }
 
     /// What the string means.
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, BadJson> {
-        self.must(b'"')?;
-        let plain = self.plain();
-        if self.take(b'"') {
-            return Ok(Cow::Borrowed(plain));
+        self.expect_byte(b'"')?;
+        let plain_run = self.plain_run();
+        if self.take_byte(b'"') {
+            return Ok(Cow::Borrowed(plain_run));
         }
-        let mut meant = plain.to_owned();
-        while !self.take(b'"') {
-            self.must(b'\\')?;
-            meant.push(self.escaped()?);
-            meant.push_str(self.plain());
+        let mut decoded = plain_run.to_owned();
+        while !self.take_byte(b'"') {
+            self.expect_byte(b'\\')?;
+            decoded.push(self.escaped()?);
+            decoded.push_str(self.plain_run());
         }
-        Ok(Cow::Owned(meant))
+        Ok(Cow::Owned(decoded))
     }
 
     /// Characters that mean themselves.
-    fn plain(&mut self) -> &'a str {
+    fn plain_run(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
         let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
         let length = rest.bytes().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
@@ -130,14 +131,14 @@ impl<'a> Tokenizer<'a> {
             b'n' => Ok('\n'),
             b'r' => Ok('\r'),
             b't' => Ok('\t'),
-            b'u' => self.code(),
+            b'u' => self.unicode_escape(),
             _ => Err(BadJson::NotJson { at: self.at - 1 }),
         }
     }
 
     /// The character whose code follows, in one escape or in two.
-    fn code(&mut self) -> Result<char, BadJson> {
-        let unit = self.unit()?;
+    fn unicode_escape(&mut self) -> Result<char, BadJson> {
+        let unit = self.code_unit()?;
         if let Some(letter) = char::from_u32(unit) {
             return Ok(letter);
         }
@@ -146,11 +147,11 @@ impl<'a> Tokenizer<'a> {
             return Err(half);
         }
         self.at += "\\u".len();
-        let low = self.unit()?.checked_sub(0xdc00).filter(|low| *low < 0x400).ok_or(half)?;
+        let low = self.code_unit()?.checked_sub(0xdc00).filter(|low| *low < 0x400).ok_or(half)?;
         char::from_u32(0x10000 + ((unit - 0xd800) << 10) + low).ok_or(half)
     }
 
-    fn unit(&mut self) -> Result<u32, BadJson> {
+    fn code_unit(&mut self) -> Result<u32, BadJson> {
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
@@ -163,16 +164,16 @@ impl<'a> Tokenizer<'a> {
     /// A number's parts.
     pub(super) fn number(&mut self) -> Result<NumberLiteral<'a>, BadJson> {
         let start = self.at;
-        let is_negative = self.take(b'-');
-        let whole = if self.take(b'0') { "0" } else { self.digits()? };
-        let fraction = if self.take(b'.') { self.digits()? } else { "" };
-        let exponent = if self.take(b'e') || self.take(b'E') { self.exponent()? } else { "" };
-        Ok(NumberLiteral { text: &self.text[start..self.at], is_negative, whole, fraction, exponent })
+        let is_negative = self.take_byte(b'-');
+        let integer = if self.take_byte(b'0') { "0" } else { self.digits()? };
+        let fraction = if self.take_byte(b'.') { self.digits()? } else { "" };
+        let exponent = if self.take_byte(b'e') || self.take_byte(b'E') { self.exponent()? } else { "" };
+        Ok(NumberLiteral { text: &self.text[start..self.at], is_negative, integer, fraction, exponent })
     }
 
     fn exponent(&mut self) -> Result<&'a str, BadJson> {
         let start = self.at;
-        let _sign = self.take(b'+') || self.take(b'-');
+        let _sign = self.take_byte(b'+') || self.take_byte(b'-');
         self.digits()?;
         Ok(&self.text[start..self.at])
     }

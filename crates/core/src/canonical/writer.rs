@@ -15,20 +15,20 @@ use crate::limits::JSON_DEPTH;
 /// # Errors
 /// Why it has none.
 pub fn canonical(text: &str) -> Result<String, BadJson> {
-    let mut form = Writer {
-        scan: Tokenizer::new(text),
+    let mut writer = Writer {
+        tokens: Tokenizer::new(text),
         out: String::with_capacity(text.len()),
         depth: 0,
         members: Vec::new(),
         sorted: String::new(),
     };
-    form.value()?;
-    form.scan.end()?;
-    Ok(form.out)
+    writer.value()?;
+    writer.tokens.end()?;
+    Ok(writer.out)
 }
 
 struct Writer<'a> {
-    scan: Tokenizer<'a>,
+    tokens: Tokenizer<'a>,
     out: String,
     depth: usize,
     /// Of the objects that are open, the outermost first.
@@ -49,21 +49,21 @@ struct Member<'a> {
 
 impl<'a> Writer<'a> {
     fn value(&mut self) -> Result<(), BadJson> {
-        self.scan.skip_space();
-        match self.scan.peek() {
+        self.tokens.skip_space();
+        match self.tokens.peek() {
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::list),
             Some(b'"') => {
-                let meant = self.scan.string()?;
-                write_string(&mut self.out, &meant);
+                let decoded = self.tokens.string()?;
+                write_string(&mut self.out, &decoded);
                 Ok(())
             }
             Some(b'-' | b'0'..=b'9') => {
-                number::write(&mut self.out, &self.scan.number()?);
+                number::write(&mut self.out, &self.tokens.number()?);
                 Ok(())
             }
             Some(_) | None => {
-                self.out.push_str(self.scan.word()?);
+                self.out.push_str(self.tokens.keyword()?);
                 Ok(())
             }
         }
@@ -80,14 +80,14 @@ impl<'a> Writer<'a> {
     }
 
     fn list(&mut self) -> Result<(), BadJson> {
-        self.scan.must(b'[')?;
+        self.tokens.expect_byte(b'[')?;
         self.out.push('[');
-        self.scan.skip_space();
-        let mut is_open = !self.scan.take(b']');
-        while is_open {
+        self.tokens.skip_space();
+        let mut has_next = !self.tokens.take_byte(b']');
+        while has_next {
             self.value()?;
-            is_open = self.scan.goes_on(b']')?;
-            if is_open {
+            has_next = self.tokens.has_next_item(b']')?;
+            if has_next {
                 self.out.push(',');
             }
         }
@@ -96,16 +96,16 @@ impl<'a> Writer<'a> {
     }
 
     fn object(&mut self) -> Result<(), BadJson> {
-        self.scan.must(b'{')?;
+        self.tokens.expect_byte(b'{')?;
         self.out.push('{');
         let first = self.members.len();
-        self.scan.skip_space();
-        let mut is_open = !self.scan.take(b'}');
-        while is_open {
+        self.tokens.skip_space();
+        let mut has_next = !self.tokens.take_byte(b'}');
+        while has_next {
             self.member()?;
-            is_open = self.scan.goes_on(b'}')?;
+            has_next = self.tokens.has_next_item(b'}')?;
         }
-        self.put_in_order(first)?;
+        self.sort_members(first)?;
         if self.members.len() > first {
             self.out.pop();
         }
@@ -115,12 +115,12 @@ impl<'a> Writer<'a> {
     }
 
     fn member(&mut self) -> Result<(), BadJson> {
-        self.scan.skip_space();
-        let (at, start) = (self.scan.at(), self.out.len());
-        let name = self.scan.string()?;
+        self.tokens.skip_space();
+        let (at, start) = (self.tokens.at(), self.out.len());
+        let name = self.tokens.string()?;
         write_string(&mut self.out, &name);
-        self.scan.skip_space();
-        self.scan.must(b':')?;
+        self.tokens.skip_space();
+        self.tokens.expect_byte(b':')?;
         self.out.push(':');
         self.value()?;
         self.out.push(',');
@@ -129,15 +129,15 @@ impl<'a> Writer<'a> {
     }
 
     /// Sorts the members from `first` on, the last object's.
-    fn put_in_order(&mut self, first: usize) -> Result<(), BadJson> {
+    fn sort_members(&mut self, first: usize) -> Result<(), BadJson> {
         let members = &mut self.members[first..];
-        if members.is_sorted_by(|a, b| in_utf16(&a.name, &b.name) == Ordering::Less) {
+        if members.is_sorted_by(|a, b| compare_utf16(&a.name, &b.name) == Ordering::Less) {
             return Ok(());
         }
         let from = members[0].start;
-        members.sort_unstable_by(|a, b| in_utf16(&a.name, &b.name));
-        if let Some(twins) = members.windows(2).find(|pair| pair[0].name == pair[1].name) {
-            return Err(BadJson::DuplicateName { at: twins[0].at.max(twins[1].at) });
+        members.sort_unstable_by(|a, b| compare_utf16(&a.name, &b.name));
+        if let Some(duplicates) = members.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            return Err(BadJson::DuplicateName { at: duplicates[0].at.max(duplicates[1].at) });
         }
         for member in members {
             self.sorted.push_str(&self.out[member.start..member.end]);
@@ -150,14 +150,14 @@ impl<'a> Writer<'a> {
 }
 
 /// The order of UTF-16 code units. It is that of bytes, except that what takes two units sorts before U+E000 to U+FFFF.
-fn in_utf16(a: &str, b: &str) -> Ordering {
+fn compare_utf16(a: &str, b: &str) -> Ordering {
     let rank = |byte: &u8| if *byte == 0xee || *byte == 0xef { byte + 0x10 } else { *byte };
     a.bytes().map(|byte| rank(&byte)).cmp(b.bytes().map(|byte| rank(&byte)))
 }
 
-fn write_string(out: &mut String, meant: &str) {
+fn write_string(out: &mut String, decoded: &str) {
     out.push('"');
-    let mut rest = meant;
+    let mut rest = decoded;
     while let Some(at) = rest.bytes().position(is_escaped) {
         out.push_str(&rest[..at]);
         write_escaped(out, rest.as_bytes()[at]);

@@ -21,19 +21,19 @@ fn pools(order: Order) -> Pools<()> {
     Pools::new(order, PollTiming::for_clients(Duration::from_millis(100)))
 }
 
-fn chosen(pools: &mut Pools<()>, deployment: &str, at_ms: u64) -> Option<String> {
-    let chosen = pools.select(&key(deployment), Moment::from_millis(at_ms))?;
-    Some(chosen.poll.runner.id.to_string())
+fn select_runner(pools: &mut Pools<()>, deployment: &str, at_ms: u64) -> Option<String> {
+    let selected = pools.select(&key(deployment), Moment::from_millis(at_ms))?;
+    Some(selected.poll.runner.id.to_string())
 }
 
 #[test]
-fn the_newest_is_next_or_the_oldest_by_setting() {
+fn order_decides_which_poll_is_next() {
     for (order, expected) in [(Order::Newest, ["c", "b", "a"]), (Order::Oldest, ["a", "b", "c"])] {
         let mut pools = pools(order);
         for (at, runner) in ["a", "b", "c"].into_iter().enumerate() {
             pools.park(poll(runner, "dep", at as u64));
         }
-        let got: Vec<_> = std::iter::from_fn(|| chosen(&mut pools, "dep", 5)).collect();
+        let got: Vec<_> = std::iter::from_fn(|| select_runner(&mut pools, "dep", 5)).collect();
         assert_eq!(got, expected);
         assert!(pools.is_empty());
     }
@@ -54,7 +54,7 @@ fn a_run_fits_only_its_own_pool() {
         assert_eq!(pools.select(&other, Moment::from_millis(1)), None, "{other:?}");
     }
     let same = PoolKey { cpu: Amount::parse("5e-1").unwrap(), ..base.key.clone() };
-    assert_eq!(pools.select(&same, Moment::from_millis(1)).map(|chosen| chosen.poll), Some(base));
+    assert_eq!(pools.select(&same, Moment::from_millis(1)).map(|selected| selected.poll), Some(base));
 }
 
 #[test]
@@ -65,31 +65,31 @@ fn a_new_poll_of_a_runner_replaces_its_old_one() {
     let (_, replaced) = pools.park(poll("a", "elsewhere", 1));
     assert_eq!(replaced, Some(poll("a", "dep", 0)));
     assert_eq!(pools.leave(old), None);
-    assert_eq!(chosen(&mut pools, "dep", 2), None);
-    assert_eq!(chosen(&mut pools, "elsewhere", 2), Some("a".into()));
+    assert_eq!(select_runner(&mut pools, "dep", 2), None);
+    assert_eq!(select_runner(&mut pools, "elsewhere", 2), Some("a".into()));
 }
 
 #[test]
-fn a_poll_that_left_is_not_chosen_and_its_id_names_no_other() {
+fn a_poll_that_left_is_not_selected_and_its_id_is_not_reused() {
     let mut pools = pools(Order::Newest);
     let (gone, _) = pools.park(poll("a", "dep", 0));
     assert!(pools.leave(gone).is_some());
     pools.park(poll("b", "dep", 1));
     assert_eq!(pools.leave(gone), None);
-    assert_eq!(chosen(&mut pools, "dep", 2), Some("b".into()));
+    assert_eq!(select_runner(&mut pools, "dep", 2), Some("b".into()));
 }
 
 #[test]
-fn a_poll_rests_in_the_last_quarter_of_its_time_out_and_is_let_go_at_last() {
+fn a_poll_is_unselectable_in_the_last_quarter_of_its_timeout_and_expires_later() {
     for order in [Order::Newest, Order::Oldest] {
         let mut pools = pools(order);
         pools.park(poll("old", "dep", 0));
         pools.park(poll("young", "dep", 50));
-        assert_eq!(chosen(&mut pools, "dep", 75), Some("young".into()));
-        assert_eq!(chosen(&mut pools, "dep", 75), None);
+        assert_eq!(select_runner(&mut pools, "dep", 75), Some("young".into()));
+        assert_eq!(select_runner(&mut pools, "dep", 75), None);
         assert_eq!(pools.len(), 1);
-        assert_eq!(pools.let_go(Moment::from_millis(5099)), None);
-        assert_eq!(pools.let_go(Moment::from_millis(5100)), Some(poll("old", "dep", 0)));
+        assert_eq!(pools.pop_expired(Moment::from_millis(5099)), None);
+        assert_eq!(pools.pop_expired(Moment::from_millis(5100)), Some(poll("old", "dep", 0)));
         assert!(pools.is_empty());
     }
 }
@@ -97,29 +97,29 @@ fn a_poll_rests_in_the_last_quarter_of_its_time_out_and_is_let_go_at_last() {
 #[test]
 fn the_guard_is_a_quarter_but_at_most_a_second() {
     let cases = [(0, 0, 5000), (100, 75, 5100), (4000, 3000, 9000), (30_000, 29_000, 35_000)];
-    for (timeout, choosable, let_go) in cases {
+    for (timeout, selectable, expires) in cases {
         let timing = PollTiming::for_clients(Duration::from_millis(timeout));
-        assert_eq!(timing.choosable_for, Duration::from_millis(choosable));
-        assert_eq!(timing.let_go_after, Duration::from_millis(let_go));
+        assert_eq!(timing.selectable_for, Duration::from_millis(selectable));
+        assert_eq!(timing.expires_after, Duration::from_millis(expires));
     }
 }
 
 #[test]
-fn the_longest_waiting_are_listed_first_resting_ones_included() {
+fn oldest_first_lists_unselectable_polls_too() {
     let mut pools = pools(Order::Newest);
     for (at, runner) in [(0, "a"), (60, "b"), (70, "c")] {
         pools.park(poll(runner, "dep", at));
     }
-    assert_eq!(chosen(&mut pools, "nothing", 80), None);
+    assert_eq!(select_runner(&mut pools, "nothing", 80), None);
     let names: Vec<_> = pools.oldest_first().map(|poll| poll.runner.id.to_string()).collect();
     assert_eq!(names, ["a", "b", "c"]);
     let taken = pools.remove_where(|poll| poll.runner.id.as_str() != "b");
     assert_eq!(taken.len(), 2);
-    assert_eq!(chosen(&mut pools, "dep", 80), Some("b".into()));
+    assert_eq!(select_runner(&mut pools, "dep", 80), Some("b".into()));
 }
 
 #[test]
-fn a_poll_is_found_by_its_id_while_it_waits() {
+fn get_returns_a_parked_poll_by_id() {
     let mut pools = pools(Order::Newest);
     let (first, _) = pools.park(poll("a", "dep", 0));
     let (second, _) = pools.park(poll("b", "other", 1));

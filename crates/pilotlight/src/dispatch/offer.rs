@@ -120,7 +120,7 @@ impl Dispatcher {
             at: finished.at,
             took,
             dispatches,
-            answer,
+            outcome: answer,
             runner: dispatch.map(|dispatch| dispatch.assigned.clone()),
         });
         if let Some(conn) = conn {

@@ -195,8 +195,8 @@ pub fn offer_summary(record: &OfferRecord, clock: Clock) -> dashboard::OfferSumm
         machine_memory: record.key.memory.value(),
         matched_at: clock.epoch_ms(record.at),
         wait_duration_ms: assigned.map_or(0, |assigned| millis(assigned.waited)),
-        success: matches!(record.answer, OfferOutcome::Warm(Delivery::Acknowledged | Delivery::Unconfirmed)),
-        delivery: delivery(record.answer),
+        success: matches!(record.outcome, OfferOutcome::Warm(Delivery::Acknowledged | Delivery::Unconfirmed)),
+        delivery: delivery(record.outcome),
         answered_in_us: micros(record.took),
         dispatches: record.dispatches,
     }

@@ -81,6 +81,8 @@ impl QueryPairs {
         let Some(text) = self.one("wait_ms")? else { return Ok(Duration::ZERO) };
         let wait = text.parse().ok().map(Duration::from_millis).filter(|wait| *wait <= MAX_JOB_WAIT);
         let at_most = MAX_JOB_WAIT.as_millis();
-        wait.ok_or_else(|| convert::invalid("wait_ms", format_args!("is not a whole number from 0 to {at_most}")))
+        wait.ok_or_else(|| {
+            convert::invalid("wait_ms", format_args!("is not a whole number from 0 to {at_most}"))
+        })
     }
 }

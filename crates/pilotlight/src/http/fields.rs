@@ -61,7 +61,9 @@ impl<'a> Field<'a> {
     /// It is no text, or too long.
     pub fn lossy_text(self, at_most: usize) -> Result<Option<String>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
-        let Ok(LossyText(lossy_text)) = serde_json::from_str(raw.get()) else { return Err(self.invalid(NOT_TEXT)) };
+        let Ok(LossyText(lossy_text)) = serde_json::from_str(raw.get()) else {
+            return Err(self.invalid(NOT_TEXT));
+        };
         if lossy_text.len() > at_most {
             return Err(self.too_long(at_most));
         }
@@ -91,7 +93,9 @@ impl<'a> Field<'a> {
         let Some(raw) = self.raw else { return Ok(None) };
         let (first, last) = (i32::MIN, i32::MAX);
         let number = raw.get().parse();
-        number.map(Some).map_err(|_| self.invalid(format_args!("is not a whole number from {first} to {last}")))
+        number
+            .map(Some)
+            .map_err(|_| self.invalid(format_args!("is not a whole number from {first} to {last}")))
     }
 
     /// Yes or no.
@@ -264,14 +268,20 @@ mod tests {
         assert_eq!(result_text(Field::new("field", Some(&raw("1"))).lossy_text(9)), "field is not a text");
         assert_eq!(result_text(Field::new("field", Some(&raw("[1]"))).lossy_text(9)), "field is not a text");
         let list = raw(r#"["a", 1]"#);
-        assert_eq!(result_text(Field::new("field", Some(&list)).names(9)), "field has an entry that is not a text");
+        assert_eq!(
+            result_text(Field::new("field", Some(&list)).names(9)),
+            "field has an entry that is not a text"
+        );
     }
 
     #[test]
     fn names_must_be_valid_text_and_lossy_text_is_repaired() {
         let half = raw(r#""a\ud800b""#);
         assert_eq!(result_text(Field::new("name", Some(&half)).name()), "name has half of a character");
-        assert_eq!(result_text(Field::new("prose", Some(&half)).lossy_text(99)), "Some(\"a\u{fffd}\u{fffd}\u{fffd}b\")");
+        assert_eq!(
+            result_text(Field::new("prose", Some(&half)).lossy_text(99)),
+            "Some(\"a\u{fffd}\u{fffd}\u{fffd}b\")"
+        );
         let null = raw(r#""a\u0000b""#);
         assert!(result_text(Field::new("name", Some(&null)).name()).contains("U+0000"));
         assert_eq!(result_text(Field::new("prose", Some(&null)).lossy_text(99)), "Some(\"a\u{fffd}b\")");

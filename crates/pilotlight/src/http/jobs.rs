@@ -32,7 +32,8 @@ pub async fn check(State(state): State<Arc<HttpState>>, body: Body) -> Result<Re
     drop(json_body);
     let (record, now) = (state.jobs().store().lookup(key).await?, state.jobs().now());
     // A failure that is not remembered is none to whoever wants to submit.
-    let record = record.filter(|record| record.job.is_reusable(now) || record.job.status(now) == Status::Expired);
+    let record =
+        record.filter(|record| record.job.is_reusable(now) || record.job.status(now) == Status::Expired);
     let checked = record.map(|record| response::checked(record, now)).transpose()?;
     Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(response::unknown_job)))
 }
@@ -90,8 +91,10 @@ pub async fn cancel(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
 ) -> Result<Reply, ApiError> {
-    let outcome =
-        state.jobs().say(require_id(id)?, Event::Cancel(CancelScope::OneCaller), RunnerOutput::default()).await?;
+    let outcome = state
+        .jobs()
+        .say(require_id(id)?, Event::Cancel(CancelScope::OneCaller), RunnerOutput::default())
+        .await?;
     let (status, job, message) = match outcome {
         EventOutcome::Applied(applied) if applied.transition == Transition::CallerLeft => {
             (StatusCode::OK, applied.job, "one caller fewer; others still want the job".to_owned())
@@ -139,5 +142,5 @@ pub fn job_not_found() -> ApiError {
 }
 
 fn idempotency_conflict() -> ApiError {
-    ApiError::idempotency_conflict("this Idempotency-Key came with another submission before; use a new one")
+    ApiError::conflict("this Idempotency-Key came with another submission before; use a new one")
 }

@@ -24,7 +24,7 @@ use super::convert;
 use super::error::{ApiError, Reply};
 use super::extract::{JobIdPath, QueryPairs};
 use super::fields::Field;
-use super::jobs::{response, submit_result, job_not_found};
+use super::jobs::{job_not_found, response, submit_result};
 use super::json_body::JsonBody;
 use super::router::HttpState;
 use crate::jobs::Jobs;

@@ -72,7 +72,7 @@ impl Jobs {
         };
         match self.store.dispatch(types.types(), &runner.id, self.now()).await {
             Ok(Some(handed)) => {
-                self.desk.line().found(&hint, &handed.job.job_type);
+                self.desk.line().leased(&hint, &handed.job.job_type);
                 self.send_for(types.types());
                 self.hand_over(handed, (conn, state.acknowledged), tell).await;
             }

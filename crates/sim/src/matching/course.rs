@@ -167,7 +167,7 @@ impl Course {
             at,
             took: at.since(self.began),
             dispatches: self.real.dispatches(),
-            answer,
+            outcome: answer,
             runner,
         };
         (offered, chosen)

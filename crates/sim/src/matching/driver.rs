@@ -73,7 +73,7 @@ impl Driver {
         let settings = Settings {
             order: one_of(&mut rng, &[Order::Newest, Order::Oldest]),
             timeout_ms: one_of(&mut rng, &[0, 7, 100, 4000, 30_000, 30_000, 30_000, 60_000]),
-            polls_at_most: one_of(&mut rng, &[1, 5, 20, 1000, 1000]),
+            max_polls: one_of(&mut rng, &[1, 5, 20, 1000, 1000]),
             silence_ms: one_of(&mut rng, &[50, 250, 1000]),
         };
         let runners = one_of(&mut rng, &[1, 3, 12, 40, 40, 200]);
@@ -135,7 +135,7 @@ impl Driver {
             },
             1 => self.some_executing_since(world)? + 24 * HOUR,
             2 => self.some_retirement_until(world)?,
-            3 => self.some_waiting_since(world)? + micros(world.model().choosable_for()),
+            3 => self.some_waiting_since(world)? + micros(world.model().selectable_for()),
             _ => self.some_waiting_since(world)? + micros(self.settings.timeout()) + 5 * SECOND,
         };
         Some((end + self.rng.u64(..=2)).saturating_sub(1))
@@ -203,7 +203,7 @@ impl Driver {
     /// Mostly one that somebody waits for.
     fn some_pool(&mut self, world: &World) -> u8 {
         let any = self.rng.u8(..self.pools);
-        let choosable = world.model().choosable_pools();
+        let choosable = world.model().selectable_pools();
         let place = self.rng.usize(..4 * choosable.len() / 3 + 1);
         let waited_for = choosable.get(place).and_then(|pool| POOLS.iter().position(|known| known == pool));
         waited_for.and_then(|place| u8::try_from(place).ok()).unwrap_or(any)

@@ -15,7 +15,7 @@ pub struct Settings {
     /// After how long clients give a poll up by themselves.
     pub timeout_ms: u64,
     /// Polls that may be parked at once.
-    pub polls_at_most: usize,
+    pub max_polls: usize,
     /// How long the acknowledged bytes of a dispatch may stand still.
     pub silence_ms: u64,
 }

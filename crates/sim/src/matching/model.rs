@@ -107,7 +107,7 @@ impl Model {
             return Parked::Retired;
         }
         let older = self.waiting.iter().find(|waiting| waiting.runner == runner).map(|waiting| waiting.poll);
-        let full = self.waiting.len() >= self.settings.polls_at_most && older.is_none();
+        let full = self.waiting.len() >= self.settings.max_polls && older.is_none();
         if self.draining || full {
             return Parked::Closed;
         }
@@ -138,7 +138,7 @@ impl Model {
     /// An offer has ended; `taker` is who was told to have the run. A runner executes from its match until it
     /// polls again, and that may have been before this.
     pub fn finish_offer(&mut self, run: u32, offered: OfferRecord, taker: Option<ModelSelection>) {
-        match offered.answer {
+        match offered.outcome {
             OfferOutcome::Warm(_) => self.totals.warm += 1,
             OfferOutcome::Cold => self.totals.cold += 1,
         }
@@ -155,7 +155,7 @@ impl Model {
     pub fn mark_unread(&mut self, run: u32) -> Option<OfferRecord> {
         self.executing.retain(|working| working.run != run);
         let (_, offered) = self.history.iter_mut().rfind(|(known, _)| *known == run)?;
-        offered.answer = OfferOutcome::Warm(Delivery::Unread);
+        offered.outcome = OfferOutcome::Warm(Delivery::Unread);
         Some(offered.clone())
     }
 
@@ -199,7 +199,7 @@ impl Model {
 
     /// The pools of those who may be chosen as far as anybody has looked, each once.
     #[must_use]
-    pub fn choosable_pools(&self) -> Vec<Pool> {
+    pub fn selectable_pools(&self) -> Vec<Pool> {
         let mut pools = Vec::new();
         for waiting in self.waiting.iter().filter(|waiting| !waiting.rests) {
             if !pools.contains(&waiting.pool) {
@@ -240,16 +240,16 @@ impl Model {
 
     /// A poll is not chosen in the last quarter of its client's time-out, of which a second is enough.
     #[must_use]
-    pub fn choosable_for(&self) -> Duration {
+    pub fn selectable_for(&self) -> Duration {
         let timeout = self.settings.timeout();
         timeout - (timeout / 4).min(Duration::from_secs(1))
     }
 
     /// From its guard on a poll rests, for ever.
     fn look(&mut self, now: Moment) {
-        let choosable_for = self.choosable_for();
+        let selectable_for = self.selectable_for();
         for waiting in &mut self.waiting {
-            waiting.rests |= now.since(waiting.since) >= choosable_for;
+            waiting.rests |= now.since(waiting.since) >= selectable_for;
         }
     }
 

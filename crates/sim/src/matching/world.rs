@@ -62,7 +62,7 @@ impl World {
             settings,
             now: Moment::default(),
             played: 0,
-            real: Matching::new(settings.order, timing, settings.polls_at_most),
+            real: Matching::new(settings.order, timing, settings.max_polls),
             model: Model::new(settings),
             ledger: Ledger::default(),
             ids: HashMap::new(),
@@ -201,7 +201,7 @@ impl World {
         let fits = cast::pool_of(wish.pool).is(&poll.key);
         Broken::unless(fits, || format!("offer {} got the unfit poll {poll:?}", wish.run))?;
         let age = at.since(poll.parked_at);
-        Broken::unless(age < self.model.choosable_for(), || format!("chosen in its guard: {poll:?} {age:?}"))
+        Broken::unless(age < self.model.selectable_for(), || format!("chosen in its guard: {poll:?} {age:?}"))
     }
 
     fn see(&mut self, run: u32, at: Moment, seen: Seen) -> Result<(), Broken> {

@@ -152,7 +152,7 @@ impl DashboardState {
     fn changed_offers(&mut self, sampled: &[(u64, OfferRecord)], clock: Clock) -> Vec<Arc<OfferRow>> {
         let known: HashMap<u64, &Arc<OfferRow>> = self.offers.iter().map(|offer| (offer.id, offer)).collect();
         let row = |(id, offered): &(u64, OfferRecord)| match known.get(id) {
-            Some(row) if row.outcome == delivery(offered.answer) => (Arc::clone(row), false),
+            Some(row) if row.outcome == delivery(offered.outcome) => (Arc::clone(row), false),
             Some(_) | None => (Arc::new(offer(*id, offered, clock)), true),
         };
         let rows: Vec<_> = sampled.iter().map(row).collect();
@@ -235,7 +235,7 @@ fn offer(id: u64, offered: &OfferRecord, clock: Clock) -> OfferRow {
         pool: pool(&offered.key),
         runner: text(taker.map_or("", |runner| runner.id.as_str())),
         worker: text(taker.map_or("", |runner| runner.worker.as_str())),
-        outcome: delivery(offered.answer),
+        outcome: delivery(offered.outcome),
         at: clock.epoch_ms(offered.at),
         answered_in_us: micros(offered.took),
         dispatches: offered.dispatches,

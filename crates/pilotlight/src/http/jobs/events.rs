@@ -26,7 +26,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::super::error::ApiError;
 use super::super::extract::JobIdPath;
 use super::super::router::HttpState;
-use super::{response, job_not_found};
+use super::{job_not_found, response};
 use crate::jobs::{Jobs, Onlooker, Sight};
 
 /// Whoever watches through something that closes silent connections goes on watching.

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::super::body_limits::BodyLimits;
 use super::super::convert;
 use super::super::error::ApiError;
-use super::super::fields::{MAX_SAFE_INTEGER, Field};
+use super::super::fields::{Field, MAX_SAFE_INTEGER};
 use super::super::json_body::JsonBody;
 use super::super::router::HttpState;
 
@@ -42,7 +42,8 @@ pub fn submission(
     state: &HttpState,
 ) -> Result<NewJob, ApiError> {
     let submit: Submit<'_> = json_body.fields()?;
-    let identity = JobIdentity::read(submit.job_type, submit.input_params, submit.code_version, state.body_limits)?;
+    let identity =
+        JobIdentity::read(submit.job_type, submit.input_params, submit.code_version, state.body_limits)?;
     Ok(NewJob {
         id: state.jobs().new_id(),
         job_type: identity.job_type,
@@ -84,7 +85,8 @@ impl<'a> JobIdentity<'a> {
 
 fn options(submit: &Submit<'_>, now: Timestamp) -> Result<JobOptions, ApiError> {
     let backoff = Field::new("retry_backoff_ms", submit.retry_backoff_ms);
-    let attempts = Field::new("max_attempts", submit.max_attempts).integer(1..=u64::from(MAX_JOB_ATTEMPTS))?;
+    let attempts =
+        Field::new("max_attempts", submit.max_attempts).integer(1..=u64::from(MAX_JOB_ATTEMPTS))?;
     let ttl = Field::new("ttl_ms", submit.ttl_ms).integer(1..=millis(MAX_JOB_TTL))?;
     let defaults = JobOptions::default_at(now);
     Ok(JobOptions {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::body_limits::BodyLimits;
 use super::super::error::{ApiError, Reply};
-use super::super::fields::{MAX_SAFE_INTEGER, Field};
+use super::super::fields::{Field, MAX_SAFE_INTEGER};
 use super::super::router::HttpState;
 
 /// No job has the id that is asked for.
@@ -77,7 +77,9 @@ pub fn console(
     let appended_field = Field::new("console_append", appended);
     let full = Field::new("console_output", full).lossy_text(body_limits.console)?;
     match (full, appended_field.lossy_text(body_limits.console)?) {
-        (Some(_), Some(_)) => Err(appended_field.invalid("is there together with console_output; send one of them")),
+        (Some(_), Some(_)) => {
+            Err(appended_field.invalid("is there together with console_output; send one of them"))
+        }
         (Some(full), None) => Ok(Some(ConsoleUpdate::Replace(full))),
         (None, Some(appended)) => Ok(Some(ConsoleUpdate::Append(appended))),
         (None, None) => Ok(None),

@@ -40,7 +40,7 @@ impl World {
     }
 
     fn compare_pools(&self) -> Result<(), Broken> {
-        let expected = self.model.choosable_pools();
+        let expected = self.model.selectable_pools();
         let keys: Vec<_> = self.real.pools().keys().collect();
         let same = keys.len() == expected.len()
             && expected.iter().all(|pool| keys.iter().filter(|key| pool.is(key)).count() == 1);
@@ -50,7 +50,7 @@ impl World {
     /// One runner after the other, one at a time.
     fn compare_runners(&self) -> Result<(), Broken> {
         let runner = u16::try_from(self.played % 200).unwrap_or_default();
-        let holds = self.real.pools().holds(&cast::runner_id(runner));
+        let holds = self.real.pools().has_runner(&cast::runner_id(runner));
         let expected = self.model.waiting().iter().any(|waiting| waiting.runner == runner);
         Broken::unless_same("whether a runner waits", &(runner, holds), &(runner, expected))
     }
