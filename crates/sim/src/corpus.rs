@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use crate::mutate::mutate;
-use crate::panics::quietly;
+use crate::panics::without_output;
 use crate::shrink::shrink;
 
 /// What is done with an input; it panics when something does not hold.
@@ -20,7 +20,7 @@ pub type Target = fn(&[u8]);
 pub struct Corpus {
     target: Target,
     inputs: Vec<Input>,
-    words: Vec<Vec<u8>>,
+    dictionary: Vec<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Corpus {
     pub fn of(name: &str, target: Target) -> Self {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
         let inputs = paths_in(&corpus.join(name)).into_iter().map(Input::read).collect();
-        Self { target, inputs, words: words(&corpus.join("words.dict")) }
+        Self { target, inputs, dictionary: dictionary(&corpus.join("words.dict")) }
     }
 
     /// Tries the known inputs.
@@ -50,7 +50,7 @@ impl Corpus {
     /// When something does not hold; it says for which input.
     pub fn replay(&self) {
         for input in &self.inputs {
-            self.holds(&input.bytes, &input.name.display().to_string());
+            self.check(&input.bytes, &input.name.display().to_string());
         }
     }
 
@@ -63,16 +63,16 @@ impl Corpus {
         for time in 0..times {
             for input in &self.inputs {
                 let other = &self.inputs[rng.usize(..self.inputs.len())];
-                let bytes = mutate(&mut rng, &input.bytes, &other.bytes, &self.words);
-                self.holds(&bytes, &format!("change {time} of {}, seed {seed}", input.name.display()));
+                let bytes = mutate(&mut rng, &input.bytes, &other.bytes, &self.dictionary);
+                self.check(&bytes, &format!("change {time} of {}, seed {seed}", input.name.display()));
             }
         }
     }
 
-    fn holds(&self, bytes: &[u8], what: &str) {
+    fn check(&self, bytes: &[u8], what: &str) {
         if self.fails(bytes) {
             let until = Instant::now() + SHRINK_FOR;
-            let small = quietly(|| shrink(bytes, |bytes| Instant::now() < until && self.fails(bytes)));
+            let small = without_output(|| shrink(bytes, |bytes| Instant::now() < until && self.fails(bytes)));
             panic!("{what} fails; shrunken: b\"{}\"", small.escape_ascii());
         }
     }
@@ -99,7 +99,7 @@ fn paths_in(folder: &Path) -> Vec<PathBuf> {
 
 /// Words that mean something somewhere: grafting them in leads to places that single bytes hardly reach. One a line, in
 /// quotes, as libFuzzer wants them.
-fn words(path: &Path) -> Vec<Vec<u8>> {
+fn dictionary(path: &Path) -> Vec<Vec<u8>> {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("failed to read {path:?}: {error}"));
     let quoted = text.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
     quoted.map(|word| unescape(word).unwrap_or_else(|| panic!("{path:?}: {word}"))).collect()
@@ -107,16 +107,16 @@ fn words(path: &Path) -> Vec<Vec<u8>> {
 
 fn unescape(word: &str) -> Option<Vec<u8>> {
     let mut bytes = word.bytes();
-    let mut meant = Vec::new();
+    let mut decoded = Vec::new();
     while let Some(byte) = bytes.next() {
         let escaped = if byte == b'\\' { bytes.next()? } else { 0 };
-        meant.push(match (byte, escaped) {
+        decoded.push(match (byte, escaped) {
             (b'\\', b'x') => hex(bytes.next()?)? * 16 + hex(bytes.next()?)?,
             (b'\\', _) => escaped,
             _ => byte,
         });
     }
-    Some(meant)
+    Some(decoded)
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_read_as_the_fuzzer_reads_them() {
+    fn dictionary_words_are_unescaped_as_libfuzzer_does() {
         assert_eq!(unescape(r#"a\"\xFF\x0d\\"#).as_deref(), Some(b"a\"\xff\r\\".as_slice()));
         assert_eq!(unescape(r"a\xF").as_deref(), None);
     }

@@ -12,22 +12,22 @@ const BYTES: usize = 64 * 1024;
 pub fn mutate(rng: &mut Rng, input: &[u8], other: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = input.to_vec();
     for _ in 0..=rng.u8(..6) {
-        bytes = once(rng, bytes, other, words);
+        bytes = mutate_once(rng, bytes, other, words);
         bytes.truncate(BYTES);
     }
     bytes
 }
 
-fn once(rng: &mut Rng, mut bytes: Vec<u8>, other: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
+fn mutate_once(rng: &mut Rng, mut bytes: Vec<u8>, other: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
     match rng.u8(..8) {
         0 => flip(rng, &mut bytes),
         1 => {
             let byte = rng.u8(..);
             insert(rng, &mut bytes, &[byte]);
         }
-        2 => drop(bytes.drain(piece(rng, bytes.len()))),
+        2 => drop(bytes.drain(random_range(rng, bytes.len()))),
         3 => {
-            let grafted = other[piece(rng, other.len())].to_vec();
+            let grafted = other[random_range(rng, other.len())].to_vec();
             insert(rng, &mut bytes, &grafted);
         }
         4 => {
@@ -42,7 +42,7 @@ fn once(rng: &mut Rng, mut bytes: Vec<u8>, other: &[u8], words: &[Vec<u8>]) -> V
             insert(rng, &mut bytes, word);
         }
         _ => {
-            let replaced = piece(rng, bytes.len());
+            let replaced = random_range(rng, bytes.len());
             bytes.splice(replaced, words[rng.usize(..words.len())].iter().copied());
         }
     }
@@ -62,14 +62,14 @@ fn insert(rng: &mut Rng, bytes: &mut Vec<u8>, new: &[u8]) {
 }
 
 fn repeat(rng: &mut Rng, bytes: &mut Vec<u8>) {
-    let piece = piece(rng, bytes.len());
-    let at = piece.end;
-    let repeated = bytes[piece].repeat(1 << rng.u8(..7));
+    let random_range = random_range(rng, bytes.len());
+    let at = random_range.end;
+    let repeated = bytes[random_range].repeat(1 << rng.u8(..7));
     bytes.splice(at..at, repeated);
 }
 
 /// Mostly a short one.
-fn piece(rng: &mut Rng, length: usize) -> Range<usize> {
+fn random_range(rng: &mut Rng, length: usize) -> Range<usize> {
     let start = rng.usize(..=length);
     let most = if rng.bool() { 8 } else { length };
     start..length.min(start + rng.usize(..=most))

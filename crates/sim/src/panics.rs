@@ -6,33 +6,33 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::{panic, thread};
 
 /// The name of every thread that the product runs on.
-pub const PRODUCT: &str = "product";
+pub const PRODUCT_THREAD: &str = "product";
 
-static IN_PRODUCT: AtomicUsize = AtomicUsize::new(0);
+static PRODUCT_PANICS: AtomicUsize = AtomicUsize::new(0);
 static QUIET: AtomicBool = AtomicBool::new(false);
-static WATCHED: OnceLock<()> = OnceLock::new();
+static HOOK_INSTALLED: OnceLock<()> = OnceLock::new();
 
 /// Panics on the product's threads since somebody asked first.
-pub fn in_product() -> usize {
-    watch();
-    IN_PRODUCT.load(Ordering::SeqCst)
+pub fn product_panics() -> usize {
+    install_hook();
+    PRODUCT_PANICS.load(Ordering::SeqCst)
 }
 
 /// Prints no panics meanwhile.
-pub fn quietly<T>(work: impl FnOnce() -> T) -> T {
-    watch();
+pub fn without_output<T>(work: impl FnOnce() -> T) -> T {
+    install_hook();
     QUIET.store(true, Ordering::SeqCst);
     let done = work();
     QUIET.store(false, Ordering::SeqCst);
     done
 }
 
-fn watch() {
-    WATCHED.get_or_init(|| {
+fn install_hook() {
+    HOOK_INSTALLED.get_or_init(|| {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            let of_product = thread::current().name() == Some(PRODUCT);
-            IN_PRODUCT.fetch_add(usize::from(of_product), Ordering::SeqCst);
+            let of_product = thread::current().name() == Some(PRODUCT_THREAD);
+            PRODUCT_PANICS.fetch_add(usize::from(of_product), Ordering::SeqCst);
             if !QUIET.load(Ordering::SeqCst) {
                 usual(panic);
             }

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::JobType;
 use pilotlight_sim::corpus::Corpus;
-use pilotlight_sim::soak::either;
+use pilotlight_sim::soak::iterations;
 use pilotlight_sim::targets::cache_key;
 use pilotlight_sim::targets::meaning::{Exact, Meaning};
 use proptest::prelude::*;
@@ -18,15 +18,15 @@ fn known_parameters_have_the_form_that_the_contract_says() {
 
 #[test]
 fn every_change_of_known_parameters_has_the_form_that_the_contract_says() {
-    Corpus::of("cache_key", cache_key).mutate(1, either(2000, 500_000));
+    Corpus::of("cache_key", cache_key).mutate(1, iterations(2000, 500_000));
 }
 
 /// Every number that a double holds is written as the other hand writes it, and its neighbours are others.
 #[test]
-fn numbers_and_their_neighbours_have_their_own_keys() {
+fn neighbouring_numbers_have_different_keys() {
     let mut rng = Rng::with_seed(1);
-    for _ in 0..either(50_000, 50_000_000) {
-        let number = some_number(&mut rng);
+    for _ in 0..iterations(50_000, 50_000_000) {
+        let number = random_number(&mut rng);
         cache_key(format!("[{number}]").as_bytes());
         cache_key(format!("[{number:e}]").as_bytes());
         let (down, up) = (number.next_down(), number.next_up());
@@ -36,7 +36,7 @@ fn numbers_and_their_neighbours_have_their_own_keys() {
     }
 }
 
-fn some_number(rng: &mut Rng) -> f64 {
+fn random_number(rng: &mut Rng) -> f64 {
     let number = match rng.u8(..4) {
         0 => f64::from_bits(rng.u64(..)),
         1 => rng.f64() * 64.0 - 32.0,
@@ -90,10 +90,10 @@ fn params(value: &Meaning) -> Meaning {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: either(2000, 1_000_000) as u32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: iterations(2000, 1_000_000) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn two_values_never_share_a_key_and_two_spellings_always_do(a in values(), b in values(), seed: u64) {
+    fn values_share_a_key_only_when_they_are_equal(a in values(), b in values(), seed: u64) {
         let mut rng = Rng::with_seed(seed);
         let (a, b) = (params(&a), params(&b));
         let key_of = |value: &Meaning, rng: &mut Rng| key(&value.spell(rng));

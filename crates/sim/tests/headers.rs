@@ -1,7 +1,7 @@
 //! The headers of a poll: known ones, and many changes of each.
 
 use pilotlight_sim::corpus::Corpus;
-use pilotlight_sim::soak::either;
+use pilotlight_sim::soak::iterations;
 use pilotlight_sim::targets::headers;
 
 #[test]
@@ -11,5 +11,5 @@ fn all_known_headers_are_read_as_the_contract_says() {
 
 #[test]
 fn every_change_of_known_headers_is_read_as_the_contract_says() {
-    Corpus::of("headers", headers).mutate(1, either(2000, 300_000));
+    Corpus::of("headers", headers).mutate(1, iterations(2000, 300_000));
 }

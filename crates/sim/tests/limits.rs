@@ -11,40 +11,40 @@ use pilotlight_core::limits::{HISTORY_RECORDS, MAX_ACTIVE_RUN_AGE, MAX_ACTIVE_RU
 use pilotlight_core::matching::{Matching, ParkResult};
 use pilotlight_core::pool::{Order, Poll, PollTiming, PoolKey, SelectedPoll};
 use pilotlight_core::time::Moment;
-use pilotlight_sim::soak::either;
+use pilotlight_sim::soak::iterations;
 
 const POLLS: usize = 1000;
 
 /// A service that runners come to and never return to: each polls once, and every other one gets a run.
-struct Crowd {
+struct RunnerCrowd {
     matching: Matching<()>,
-    came: u64,
+    polls: u64,
 }
 
-impl Crowd {
+impl RunnerCrowd {
     fn new() -> Self {
         let timing = PollTiming::for_clients(Duration::from_secs(30));
-        Self { matching: Matching::new(Order::Oldest, timing, POLLS), came: 0 }
+        Self { matching: Matching::new(Order::Oldest, timing, POLLS), polls: 0 }
     }
 
-    fn comes(&mut self, times: u64) {
+    fn poll_times(&mut self, times: u64) {
         for _ in 0..times {
-            self.came += 1;
+            self.polls += 1;
             let poll = self.poll();
             let key = poll.key.clone();
             let parking = self.matching.park(poll);
-            if self.came.is_multiple_of(2) {
-                self.is_matched(&key);
+            if self.polls.is_multiple_of(2) {
+                self.match_run(&key);
             } else if let ParkResult::Parked { id, .. } = parking {
                 self.matching.leave(id);
             }
         }
     }
 
-    fn is_matched(&mut self, key: &PoolKey) {
+    fn match_run(&mut self, key: &PoolKey) {
         let Some(SelectedPoll { id, poll }) = self.matching.select(key, self.now()) else { return };
         self.matching.finish_offer(OfferRecord {
-            run: RunId::parse(&format!("run_{}", self.came)).expect("a made-up name is an id"),
+            run: RunId::parse(&format!("run_{}", self.polls)).expect("a made-up name is an id"),
             key: poll.key,
             at: self.now(),
             took: Duration::ZERO,
@@ -60,11 +60,11 @@ impl Crowd {
     }
 
     fn poll(&self) -> Poll<()> {
-        let came = self.came;
-        let id = RunnerId::parse(&format!("runner_{came}")).expect("a made-up name is an id");
+        let polls = self.polls;
+        let id = RunnerId::parse(&format!("runner_{polls}")).expect("a made-up name is an id");
         Poll {
             key: PoolKey {
-                deployment: DeploymentId::parse(&format!("dep_{came}")).expect("a made-up name is an id"),
+                deployment: DeploymentId::parse(&format!("dep_{polls}")).expect("a made-up name is an id"),
                 version: Version::parse("1").expect("a made-up name is an id"),
                 cpu: Amount::ZERO,
                 memory: Amount::ZERO,
@@ -76,33 +76,33 @@ impl Crowd {
     }
 
     fn now(&self) -> Moment {
-        Moment::from_micros(self.came)
+        Moment::from_micros(self.polls)
     }
 }
 
 #[test]
-fn only_the_latest_are_remembered_and_in_the_end_nobody() {
-    let mut crowd = Crowd::new();
-    crowd.comes(2 * HISTORY_RECORDS.max(MAX_ACTIVE_RUNS) as u64 + 1000);
+fn history_and_active_runs_stay_within_their_limits() {
+    let mut crowd = RunnerCrowd::new();
+    crowd.poll_times(2 * HISTORY_RECORDS.max(MAX_ACTIVE_RUNS) as u64 + 1000);
     let matching = &mut crowd.matching;
     assert_eq!((matching.history().len(), matching.active_runs().len()), (HISTORY_RECORDS, MAX_ACTIVE_RUNS));
-    let oldest = matching.active_runs().iter().map(|execution| execution.since).min();
+    let oldest = matching.active_runs().iter().map(|run| run.since).min();
     assert_eq!(oldest, Some(Moment::from_micros(1002)));
     matching.expire(Moment::from_micros(1002).after(MAX_ACTIVE_RUN_AGE));
     assert_eq!(matching.active_runs().len(), MAX_ACTIVE_RUNS - 1);
-    matching.expire(Moment::from_micros(crowd.came).after(MAX_ACTIVE_RUN_AGE));
+    matching.expire(Moment::from_micros(crowd.polls).after(MAX_ACTIVE_RUN_AGE));
     assert!(matching.active_runs().is_empty());
     assert!(matching.pools().is_empty() && matching.pools().keys().next().is_none());
 }
 
 #[test]
 fn memory_stays_flat_however_many_come() {
-    let mut crowd = Crowd::new();
-    crowd.comes(4 * HISTORY_RECORDS as u64);
+    let mut crowd = RunnerCrowd::new();
+    crowd.poll_times(4 * HISTORY_RECORDS as u64);
     let Some(before) = resident_bytes() else {
         return skip("memory_stays_flat_however_many_come", "this system has no /proc/self/statm");
     };
-    crowd.comes(either(1_000_000, 50_000_000));
+    crowd.poll_times(iterations(1_000_000, 50_000_000));
     let after = resident_bytes().expect("it was there before");
     let grown = after.saturating_sub(before);
     assert!(grown < 16 << 20, "grew by {grown} bytes, from {before} to {after}");

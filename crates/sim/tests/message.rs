@@ -6,7 +6,7 @@ use hyper::header::HeaderMap;
 use pilotlight::http::convert::{self, OfferBody};
 use pilotlight_core::pool::PoolKey;
 use pilotlight_sim::corpus::Corpus;
-use pilotlight_sim::soak::either;
+use pilotlight_sim::soak::iterations;
 use pilotlight_sim::targets::message;
 
 #[test]
@@ -16,22 +16,22 @@ fn every_known_body_is_read_as_the_contract_says() {
 
 #[test]
 fn every_change_of_a_known_body_is_read_as_the_contract_says() {
-    Corpus::of("message", message).mutate(1, either(400, 100_000));
+    Corpus::of("message", message).mutate(1, iterations(400, 100_000));
 }
 
 /// A runner writes its numbers into headers, a supervisor writes the same ones into JSON.
 #[test]
 fn every_number_means_the_same_in_a_header_and_in_a_message() {
     let mut rng = Rng::with_seed(1);
-    for _ in 0..either(100_000, 100_000_000) {
-        let number = some_number(&mut rng);
+    for _ in 0..iterations(100_000, 100_000_000) {
+        let number = random_number(&mut rng);
         for text in [format!("{number}"), format!("{number:e}")] {
             assert_eq!(key_in_message(&text), key_in_headers(&text), "{text}");
         }
     }
 }
 
-fn some_number(rng: &mut Rng) -> f64 {
+fn random_number(rng: &mut Rng) -> f64 {
     match rng.u8(..3) {
         0 => f64::from_bits(rng.u64(..)).abs(),
         1 => rng.f64() * 64.0,

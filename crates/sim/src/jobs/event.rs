@@ -152,15 +152,15 @@ pub enum Wrote {
 }
 
 /// An event and its moment in milliseconds. Moments never step back: the store has one clock.
-pub type Timed = (u64, Event);
+pub type TimedEvent = (u64, Event);
 
 /// A history, printed as it would stand in a table test.
-pub struct Table<'a>(pub &'a Settings, pub &'a [Timed]);
+pub struct EventTable<'a>(pub &'a Settings, pub &'a [TimedEvent]);
 
 /// Of a longer history only so many last events are printed; the seed has the others.
 const PRINTED: usize = 60;
 
-impl fmt::Display for Table<'_> {
+impl fmt::Display for EventTable<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(settings, events) = self;
         let first = events.len().saturating_sub(PRINTED);

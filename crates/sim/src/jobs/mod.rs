@@ -3,15 +3,15 @@
 //!
 //! In reading order:
 
-pub mod cast;
 pub mod event;
+pub mod fixtures;
 
 pub mod model;
 
-pub mod ledger;
+pub mod invariants;
 
 pub mod world;
 
-pub mod driver;
+pub mod generator;
 
-pub mod attack;
+pub mod simulation;

@@ -7,8 +7,8 @@ use pilotlight_core::job::{
     CacheMode, CancelScope, Failure, QueueFull, QueueUsage, Rejected, Status, Transition,
 };
 
-use super::cast;
 use super::event::{Settings, What, Wish, Wrote};
+use super::fixtures;
 
 /// A job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,8 +183,9 @@ impl Model {
     /// Ready jobs of these types, the first submitted first.
     #[must_use]
     pub fn ready(&self, types: u8, now: u64) -> Vec<u32> {
-        let ready =
-            self.jobs().filter(|(_, row)| row.is_ready(now) && cast::has(types, cast::type_of(row.key)));
+        let ready = self
+            .jobs()
+            .filter(|(_, row)| row.is_ready(now) && fixtures::has(types, fixtures::type_of(row.key)));
         ready.map(|(number, _)| number).collect()
     }
 
@@ -525,7 +526,7 @@ impl Model {
 /// What its parameters, its end and its console come to.
 fn bytes_of(row: &Row, kept: &Kept) -> u64 {
     let texts = [Some(row.key), kept.output, kept.error].into_iter().flatten();
-    (texts.map(|number| cast::text(number).len()).sum::<usize>() + kept.console) as u64
+    (texts.map(|number| fixtures::text(number).len()).sum::<usize>() + kept.console) as u64
 }
 
 /// The same report again, or another one of the same kind, about a job that has ended.

@@ -46,7 +46,7 @@ pub enum Event {
         /// For which runs.
         pool: u8,
         /// How the pool's numbers are written.
-        spelling: u8,
+        number_format: u8,
     },
     /// The poll's client is gone, and HTTP says so.
     Leave {
@@ -65,7 +65,7 @@ pub enum Event {
         /// Which polls fit.
         pool: u8,
         /// How the pool's numbers are written.
-        spelling: u8,
+        number_format: u8,
         /// How much proof a dispatch needs.
         ack_mode: AckMode,
         /// Bytes of the run.
@@ -77,11 +77,11 @@ pub enum Event {
         run: u32,
     },
     /// Something is seen of the dispatch that the offer waits for.
-    See {
+    Observe {
         /// Which offer.
         run: u32,
         /// What.
-        seen: Seen,
+        observation: Observation,
     },
     /// The offer that has its answer is entered in the books.
     FinishOffer {
@@ -96,7 +96,7 @@ pub enum Event {
     /// An operator retires runners.
     Retire {
         /// Whom.
-        who: Names,
+        target: RetireTarget,
         /// For how long those who come back are turned away.
         within_ms: u64,
     },
@@ -110,7 +110,7 @@ pub enum Event {
 
 /// What is seen of a dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum Observation {
     /// Every byte is with the kernel.
     Written,
     /// So many more bytes were acknowledged. Nobody is told: it is found at the next look.
@@ -118,14 +118,14 @@ pub enum Seen {
     /// The runner's kernel acknowledged every byte.
     Acknowledged,
     /// The connection ended.
-    Ended,
+    ConnectionEnded,
     /// The time to look has come.
-    Look,
+    Check,
 }
 
 /// Whom a retirement names, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Names {
+pub struct RetireTarget {
     /// Every runner of this pool's deployment.
     pub deployment_of: Option<u8>,
     /// Every runner of this pool's version.
@@ -136,15 +136,15 @@ pub struct Names {
 
 /// An event and its moment in microseconds. Moments may step back a little: callers read the clock before they
 /// get their turn.
-pub type Timed = (u64, Event);
+pub type TimedEvent = (u64, Event);
 
 /// A history, printed as it would stand in a table test.
-pub struct Table<'a>(pub &'a Settings, pub &'a [Timed]);
+pub struct EventTable<'a>(pub &'a Settings, pub &'a [TimedEvent]);
 
 /// Longer tables are printed without their middle; the seed has it.
 const PRINTED_AT_EITHER_END: usize = 40;
 
-impl fmt::Display for Table<'_> {
+impl fmt::Display for EventTable<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(settings, events) = self;
         let middle = PRINTED_AT_EITHER_END..events.len().saturating_sub(PRINTED_AT_EITHER_END);

@@ -3,16 +3,16 @@
 //!
 //! In reading order:
 
-pub mod cast;
 pub mod event;
+pub mod fixtures;
 
 pub mod model;
-pub mod offer;
+pub mod offer_model;
 
-pub mod course;
-pub mod ledger;
+pub mod checked_offer;
+pub mod invariants;
 pub mod world;
 
-pub mod driver;
+pub mod generator;
 
-pub mod attack;
+pub mod simulation;

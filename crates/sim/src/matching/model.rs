@@ -8,8 +8,8 @@ use pilotlight_core::history::{OfferRecord, Totals};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Moment;
 
-use super::cast::{Pool, pool_of};
-use super::event::{Names, Settings};
+use super::event::{RetireTarget, Settings};
+use super::fixtures::{Pool, pool_number};
 
 const MAX_RETIREMENTS: usize = 1000;
 const MAX_RETIREMENT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -20,19 +20,19 @@ const MAX_ACTIVE_RUN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Model {
     settings: Settings,
     draining: bool,
-    turn: u64,
-    waiting: Vec<Waiting>,
-    retired: Vec<(Meant, Moment)>,
+    step: u64,
+    parked: Vec<ParkedPoll>,
+    retirements: Vec<(ResolvedTarget, Moment)>,
     polled: Vec<(u16, u64)>,
-    executing: Vec<Working>,
-    kept: Moment,
+    active_runs: Vec<ModelRun>,
+    expired_at: Moment,
     history: Vec<(u32, OfferRecord)>,
     totals: Totals,
 }
 
 /// A poll that waits; the list of them is in the order of parking.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Waiting {
+pub struct ParkedPoll {
     /// Which poll.
     pub poll: u32,
     /// Whose.
@@ -41,12 +41,12 @@ pub struct Waiting {
     pub pool: Pool,
     /// Since when.
     pub since: Moment,
-    rests: bool,
+    is_unselectable: bool,
 }
 
 /// A runner that has a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Working {
+pub struct ModelRun {
     /// Who.
     pub runner: u16,
     /// By which offer.
@@ -59,18 +59,18 @@ pub struct Working {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ModelSelection {
     /// Which poll, as it waited.
-    pub waited: Waiting,
+    pub poll: ParkedPoll,
     /// At which turn.
-    pub turn: u64,
+    pub step: u64,
 }
 
 /// What became of the wish to park.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parked {
+pub enum ParkOutcome {
     /// It waits; the runner's older poll was replaced.
-    Waits {
+    Parked {
         /// The older poll.
-        instead_of: Option<u32>,
+        replaced: Option<u32>,
     },
     /// Turned away on purpose.
     Retired,
@@ -85,98 +85,98 @@ impl Model {
         Self {
             settings,
             draining: false,
-            turn: 0,
-            waiting: Vec::new(),
-            retired: Vec::new(),
+            step: 0,
+            parked: Vec::new(),
+            retirements: Vec::new(),
             polled: Vec::new(),
-            executing: Vec::new(),
-            kept: Moment::from_micros(0),
+            active_runs: Vec::new(),
+            expired_at: Moment::from_micros(0),
             history: Vec::new(),
             totals: Totals { warm: 0, cold: 0 },
         }
     }
 
     /// A runner polls.
-    pub fn park(&mut self, poll: u32, runner: u16, pool: u8, now: Moment) -> Parked {
-        self.turn += 1;
+    pub fn park(&mut self, poll: u32, runner: u16, pool: u8, now: Moment) -> ParkOutcome {
+        self.step += 1;
         self.polled.retain(|(known, _)| *known != runner);
-        self.polled.push((runner, self.turn));
-        self.executing.retain(|working| working.runner != runner);
-        let pool = pool_of(pool);
-        if self.retired.iter().any(|(who, until)| now < *until && who.fits(pool, runner)) {
-            return Parked::Retired;
+        self.polled.push((runner, self.step));
+        self.active_runs.retain(|active| active.runner != runner);
+        let pool = pool_number(pool);
+        if self.retirements.iter().any(|(target, until)| now < *until && target.fits(pool, runner)) {
+            return ParkOutcome::Retired;
         }
-        let older = self.waiting.iter().find(|waiting| waiting.runner == runner).map(|waiting| waiting.poll);
-        let full = self.waiting.len() >= self.settings.max_polls && older.is_none();
+        let older = self.parked.iter().find(|parked| parked.runner == runner).map(|parked| parked.poll);
+        let full = self.parked.len() >= self.settings.max_polls && older.is_none();
         if self.draining || full {
-            return Parked::Closed;
+            return ParkOutcome::Closed;
         }
-        self.waiting.retain(|waiting| waiting.runner != runner);
-        self.waiting.push(Waiting { poll, runner, pool, since: now, rests: false });
-        Parked::Waits { instead_of: older }
+        self.parked.retain(|parked| parked.runner != runner);
+        self.parked.push(ParkedPoll { poll, runner, pool, since: now, is_unselectable: false });
+        ParkOutcome::Parked { replaced: older }
     }
 
     /// The poll's client is gone.
     pub fn leave(&mut self, poll: u32) {
-        self.waiting.retain(|waiting| waiting.poll != poll);
+        self.parked.retain(|parked| parked.poll != poll);
     }
 
     /// Takes the next poll that fits.
     pub fn select(&mut self, pool: u8, now: Moment) -> Option<ModelSelection> {
-        self.turn += 1;
-        self.look(now);
-        let pool = pool_of(pool);
-        let mut fitting = self.waiting.iter().filter(|waiting| !waiting.rests && waiting.pool == pool);
-        let waited = *match self.settings.order {
+        self.step += 1;
+        self.make_unselectable(now);
+        let pool = pool_number(pool);
+        let mut fitting = self.parked.iter().filter(|parked| !parked.is_unselectable && parked.pool == pool);
+        let poll = *match self.settings.order {
             Order::Newest => fitting.next_back(),
             Order::Oldest => fitting.next(),
         }?;
-        self.leave(waited.poll);
-        Some(ModelSelection { waited, turn: self.turn })
+        self.leave(poll.poll);
+        Some(ModelSelection { poll, step: self.step })
     }
 
-    /// An offer has ended; `taker` is who was told to have the run. A runner executes from its match until it
+    /// An offer has ended; `selection` is who was told to have the run. A runner executes from its match until it
     /// polls again, and that may have been before this.
-    pub fn finish_offer(&mut self, run: u32, offered: OfferRecord, taker: Option<ModelSelection>) {
-        match offered.outcome {
+    pub fn finish_offer(&mut self, run: u32, record: OfferRecord, selection: Option<ModelSelection>) {
+        match record.outcome {
             OfferOutcome::Warm(_) => self.totals.warm += 1,
             OfferOutcome::Cold => self.totals.cold += 1,
         }
-        if let Some(ModelSelection { waited, turn }) = taker
-            && !self.polled.iter().any(|(runner, polled)| *runner == waited.runner && *polled > turn)
+        if let Some(ModelSelection { poll, step }) = selection
+            && !self.polled.iter().any(|(runner, polled)| *runner == poll.runner && *polled > step)
         {
-            let since = offered.runner.as_ref().map_or(offered.at, |taker| taker.selected_at);
-            self.executing.push(Working { runner: waited.runner, run, since });
+            let since = record.runner.as_ref().map_or(record.at, |selection| selection.selected_at);
+            self.active_runs.push(ModelRun { runner: poll.runner, run, since });
         }
-        self.history.push((run, offered));
+        self.history.push((run, record));
     }
 
     /// The program never read this run. Says what is remembered of it.
     pub fn mark_unread(&mut self, run: u32) -> Option<OfferRecord> {
-        self.executing.retain(|working| working.run != run);
-        let (_, offered) = self.history.iter_mut().rfind(|(known, _)| *known == run)?;
-        offered.outcome = OfferOutcome::Warm(Delivery::Unread);
-        Some(offered.clone())
+        self.active_runs.retain(|active| active.run != run);
+        let (_, record) = self.history.iter_mut().rfind(|(known, _)| *known == run)?;
+        record.outcome = OfferOutcome::Warm(Delivery::Unread);
+        Some(record.clone())
     }
 
     /// Retires runners; returns the polls of those who wait.
-    pub fn retire(&mut self, who: Names, now: Moment, within: Duration) -> Vec<u32> {
-        let who = Meant::by(who);
-        self.retired.retain(|(known, until)| *known != who && now < *until);
-        if self.retired.len() == MAX_RETIREMENTS {
-            self.retired.remove(0);
+    pub fn retire(&mut self, target: RetireTarget, now: Moment, within: Duration) -> Vec<u32> {
+        let target = ResolvedTarget::by(target);
+        self.retirements.retain(|(known, until)| *known != target && now < *until);
+        if self.retirements.len() == MAX_RETIREMENTS {
+            self.retirements.remove(0);
         }
-        self.retired.push((who, now.after(within.min(MAX_RETIREMENT))));
-        self.take(|waiting| who.fits(waiting.pool, waiting.runner))
+        self.retirements.push((target, now.after(within.min(MAX_RETIREMENT))));
+        self.take(|parked| target.fits(parked.pool, parked.runner))
     }
 
     /// Housekeeping; returns the polls that are let go.
     pub fn expire(&mut self, now: Moment) -> Vec<u32> {
-        self.look(now);
-        self.kept = now;
-        self.executing.retain(|working| now.since(working.since) < MAX_ACTIVE_RUN_AGE);
+        self.make_unselectable(now);
+        self.expired_at = now;
+        self.active_runs.retain(|active| now.since(active.since) < MAX_ACTIVE_RUN_AGE);
         let at_last = self.settings.timeout() + Duration::from_secs(5);
-        self.take(|waiting| now.since(waiting.since) >= at_last)
+        self.take(|parked| now.since(parked.since) >= at_last)
     }
 
     /// The service stops; returns all polls.
@@ -193,17 +193,17 @@ impl Model {
 
     /// Who waits, the longest first.
     #[must_use]
-    pub fn waiting(&self) -> &[Waiting] {
-        &self.waiting
+    pub fn parked(&self) -> &[ParkedPoll] {
+        &self.parked
     }
 
     /// The pools of those who may be chosen as far as anybody has looked, each once.
     #[must_use]
     pub fn selectable_pools(&self) -> Vec<Pool> {
         let mut pools = Vec::new();
-        for waiting in self.waiting.iter().filter(|waiting| !waiting.rests) {
-            if !pools.contains(&waiting.pool) {
-                pools.push(waiting.pool);
+        for parked in self.parked.iter().filter(|parked| !parked.is_unselectable) {
+            if !pools.contains(&parked.pool) {
+                pools.push(parked.pool);
             }
         }
         pools
@@ -211,25 +211,25 @@ impl Model {
 
     /// Who executes.
     #[must_use]
-    pub fn executing(&self) -> &[Working] {
-        &self.executing
+    pub fn active_runs(&self) -> &[ModelRun] {
+        &self.active_runs
     }
 
     /// When each retirement ends.
     pub fn retired_until(&self) -> impl ExactSizeIterator<Item = Moment> {
-        self.retired.iter().map(|(_, until)| *until)
+        self.retirements.iter().map(|(_, until)| *until)
     }
 
     /// Whether who began then is forgotten by now. `core` may take a little longer, as long as the slowest offer: it
     /// forgets in the order in which offers ended.
     #[must_use]
-    pub fn has_forgotten(&self, since: Moment) -> bool {
-        self.kept.since(since) >= MAX_ACTIVE_RUN_AGE
+    pub fn may_have_expired(&self, since: Moment) -> bool {
+        self.expired_at.since(since) >= MAX_ACTIVE_RUN_AGE
     }
 
     /// The offers since the last clearing, the oldest first.
     pub fn history(&self) -> impl DoubleEndedIterator<Item = &OfferRecord> + ExactSizeIterator {
-        self.history.iter().map(|(_, offered)| offered)
+        self.history.iter().map(|(_, record)| record)
     }
 
     /// Counts since the last clearing.
@@ -246,34 +246,33 @@ impl Model {
     }
 
     /// From its guard on a poll rests, for ever.
-    fn look(&mut self, now: Moment) {
+    fn make_unselectable(&mut self, now: Moment) {
         let selectable_for = self.selectable_for();
-        for waiting in &mut self.waiting {
-            waiting.rests |= now.since(waiting.since) >= selectable_for;
+        for parked in &mut self.parked {
+            parked.is_unselectable |= now.since(parked.since) >= selectable_for;
         }
     }
 
-    fn take(&mut self, leaves: impl Fn(&Waiting) -> bool) -> Vec<u32> {
-        let gone =
-            self.waiting.iter().filter(|waiting| leaves(waiting)).map(|waiting| waiting.poll).collect();
-        self.waiting.retain(|waiting| !leaves(waiting));
+    fn take(&mut self, leaves: impl Fn(&ParkedPoll) -> bool) -> Vec<u32> {
+        let gone = self.parked.iter().filter(|parked| leaves(parked)).map(|parked| parked.poll).collect();
+        self.parked.retain(|parked| !leaves(parked));
         gone
     }
 }
 
 /// Whom names mean: two pools may be of one deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Meant {
+struct ResolvedTarget {
     deployment: Option<&'static str>,
     version: Option<&'static str>,
     runner: Option<u16>,
 }
 
-impl Meant {
-    fn by(names: Names) -> Self {
+impl ResolvedTarget {
+    fn by(names: RetireTarget) -> Self {
         Self {
-            deployment: names.deployment_of.map(|number| pool_of(number).deployment),
-            version: names.version_of.map(|number| pool_of(number).version),
+            deployment: names.deployment_of.map(|number| pool_number(number).deployment),
+            version: names.version_of.map(|number| pool_number(number).version),
             runner: names.runner,
         }
     }

@@ -12,29 +12,29 @@ use pilotlight_core::pool::{self, Poll, PollId, PollTiming};
 use pilotlight_core::retire::RunnerFilter;
 use pilotlight_core::time::Moment;
 
-use super::cast;
-use super::course::{Course, Wish};
-use super::event::{Event, Names, Seen, Settings, Timed};
-use super::ledger::{Ledger, Tally};
-use super::model::{Model, Parked};
+use super::checked_offer::{CheckedOffer, OfferSpec};
+use super::event::{Event, Observation, RetireTarget, Settings, TimedEvent};
+use super::fixtures;
+use super::invariants::{Coverage, Invariants};
+use super::model::{Model, ParkOutcome};
 
 mod compare;
 
 /// What does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken(pub String);
+pub struct Violation(pub String);
 
-impl Broken {
+impl Violation {
     /// # Errors
     /// When it does not hold.
-    pub fn unless(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
+    pub fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
         if holds { Ok(()) } else { Err(Self(what())) }
     }
 
     /// # Errors
     /// When `core` says another thing than the model.
-    pub fn unless_same<T: PartialEq + fmt::Debug>(what: &str, core: &T, model: &T) -> Result<(), Self> {
-        Self::unless(core == model, || format!("{what}: core says {core:?}, the model says {model:?}"))
+    pub fn check_same<T: PartialEq + fmt::Debug>(what: &str, core: &T, model: &T) -> Result<(), Self> {
+        Self::check(core == model, || format!("{what}: core says {core:?}, the model says {model:?}"))
     }
 }
 
@@ -43,14 +43,14 @@ impl Broken {
 pub struct World {
     settings: Settings,
     now: Moment,
-    played: u64,
-    real: Matching<u32>,
+    steps: u64,
+    core: Matching<u32>,
     model: Model,
-    ledger: Ledger,
+    invariants: Invariants,
     ids: HashMap<u32, PollId>,
-    dead: HashSet<u32>,
-    courses: BTreeMap<u32, Course>,
-    warm: Vec<(u32, RecordId)>,
+    dead_polls: HashSet<u32>,
+    offers: BTreeMap<u32, CheckedOffer>,
+    warm_offers: Vec<(u32, RecordId)>,
 }
 
 impl World {
@@ -61,14 +61,14 @@ impl World {
         Self {
             settings,
             now: Moment::default(),
-            played: 0,
-            real: Matching::new(settings.order, timing, settings.max_polls),
+            steps: 0,
+            core: Matching::new(settings.order, timing, settings.max_polls),
             model: Model::new(settings),
-            ledger: Ledger::default(),
+            invariants: Invariants::default(),
             ids: HashMap::new(),
-            dead: HashSet::new(),
-            courses: BTreeMap::new(),
-            warm: Vec::new(),
+            dead_polls: HashSet::new(),
+            offers: BTreeMap::new(),
+            warm_offers: Vec::new(),
         }
     }
 
@@ -80,47 +80,49 @@ impl World {
 
     /// The offers under way, by number.
     #[must_use]
-    pub const fn courses(&self) -> &BTreeMap<u32, Course> {
-        &self.courses
+    pub const fn offers(&self) -> &BTreeMap<u32, CheckedOffer> {
+        &self.offers
     }
 
     /// The offers that were told warm and are in the books, the oldest first.
-    pub fn warm(&self) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator {
-        self.warm.iter().map(|(run, _)| *run)
+    pub fn warm_offers(&self) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator {
+        self.warm_offers.iter().map(|(run, _)| *run)
     }
 
     /// How much came about so far.
     #[must_use]
-    pub fn tally(&self) -> Tally {
-        self.ledger.tally()
+    pub fn coverage(&self) -> Coverage {
+        self.invariants.coverage()
     }
 
     /// Lets it happen.
     ///
     /// # Errors
     /// What does not hold after it.
-    pub fn play(&mut self, (at, event): Timed) -> Result<(), Broken> {
+    pub fn apply(&mut self, (at, event): TimedEvent) -> Result<(), Violation> {
         let at = Moment::from_micros(at);
         self.now = self.now.max(at);
-        self.played += 1;
+        self.steps += 1;
         match event {
-            Event::Park { poll, runner, pool, spelling } => self.park(poll, runner, (pool, spelling)),
+            Event::Park { poll, runner, pool, number_format } => {
+                self.park(poll, runner, (pool, number_format))
+            }
             Event::Leave { poll } => self.leave(poll),
             Event::Die { poll } => {
-                self.dead.insert(poll);
+                self.dead_polls.insert(poll);
                 Ok(())
             }
-            Event::Offer { run, pool, spelling, ack_mode, bytes } => {
-                self.offer(Wish { run, pool, spelling, ack_mode, bytes })
+            Event::Offer { run, pool, number_format, ack_mode, bytes } => {
+                self.offer(OfferSpec { run, pool, number_format, ack_mode, bytes })
             }
             Event::SelectPoll { run } => self.select(run, at),
-            Event::See { run, seen } => self.see(run, at, seen),
+            Event::Observe { run, observation } => self.observe(run, at, observation),
             Event::FinishOffer { run } => self.finish_offer(run, at),
             Event::Unread { run } => self.mark_unread(run),
-            Event::Retire { who, within_ms } => self.retire(who, Duration::from_millis(within_ms)),
+            Event::Retire { target, within_ms } => self.retire(target, Duration::from_millis(within_ms)),
             Event::Expire => self.expire(),
             Event::Clear => {
-                self.real.clear_history();
+                self.core.clear_history();
                 self.model.clear_history();
                 Ok(())
             }
@@ -129,151 +131,158 @@ impl World {
         self.compare()
     }
 
-    fn park(&mut self, poll: u32, runner: u16, (pool, spelling): (u8, u8)) -> Result<(), Broken> {
-        let key = cast::key(pool, spelling);
-        let parking =
-            self.real.park(Poll { key, runner: cast::runner(runner), parked_at: self.now, handle: poll });
+    fn park(&mut self, poll: u32, runner: u16, (pool, number_format): (u8, u8)) -> Result<(), Violation> {
+        let key = fixtures::key(pool, number_format);
+        let result =
+            self.core.park(Poll { key, runner: fixtures::runner(runner), parked_at: self.now, handle: poll });
         let expected = self.model.park(poll, runner, pool, self.now);
-        let (id, core_says) = match parking {
+        let (id, core_says) = match result {
             ParkResult::Parked { id, replaced } => {
-                (Some(id), Parked::Waits { instead_of: replaced.map(|older| older.handle) })
+                (Some(id), ParkOutcome::Parked { replaced: replaced.map(|older| older.handle) })
             }
-            ParkResult::Retired => (None, Parked::Retired),
-            ParkResult::Closed => (None, Parked::Closed),
+            ParkResult::Retired => (None, ParkOutcome::Retired),
+            ParkResult::Closed => (None, ParkOutcome::Closed),
         };
-        Broken::unless_same("parking", &core_says, &expected)?;
-        if let Parked::Waits { instead_of: Some(older) } = core_says {
-            self.ledger.left(older)?;
+        Violation::check_same("parking", &core_says, &expected)?;
+        if let ParkOutcome::Parked { replaced: Some(older) } = core_says {
+            self.invariants.poll_left(older)?;
         }
         if let Some(id) = id {
             self.ids.insert(poll, id);
-            self.ledger.parked(poll)?;
+            self.invariants.poll_parked(poll)?;
         }
         Ok(())
     }
 
-    fn leave(&mut self, poll: u32) -> Result<(), Broken> {
+    fn leave(&mut self, poll: u32) -> Result<(), Violation> {
         let Some(id) = self.ids.get(&poll) else { return Ok(()) };
-        self.real.leave(*id);
+        self.core.leave(*id);
         self.model.leave(poll);
-        if self.ledger.waits(poll) { self.ledger.left(poll) } else { Ok(()) }
+        if self.invariants.is_parked(poll) { self.invariants.poll_left(poll) } else { Ok(()) }
     }
 
-    fn offer(&mut self, wish: Wish) -> Result<(), Broken> {
-        self.ledger.offered(&wish);
-        self.courses.insert(wish.run, Course::new(wish, self.settings, self.now)?);
+    fn offer(&mut self, spec: OfferSpec) -> Result<(), Violation> {
+        self.invariants.offer_started(&spec);
+        self.offers.insert(spec.run, CheckedOffer::new(spec, self.settings, self.now)?);
         Ok(())
     }
 
     /// Chooses polls until one of them looks alive. Others may choose, park and leave before the next step.
-    fn select(&mut self, run: u32, at: Moment) -> Result<(), Broken> {
-        let Some(mut course) = self.courses.remove(&run) else { return Ok(()) };
-        if course.next() == Next::SelectPoll {
-            course.set_clock(at);
-            self.choose_for(&mut course, at)?;
+    fn select(&mut self, run: u32, at: Moment) -> Result<(), Violation> {
+        let Some(mut offer) = self.offers.remove(&run) else { return Ok(()) };
+        if offer.next() == Next::SelectPoll {
+            offer.set_clock(at);
+            self.select_for(&mut offer, at)?;
         }
-        self.courses.insert(run, course);
+        self.offers.insert(run, offer);
         Ok(())
     }
 
-    fn choose_for(&mut self, course: &mut Course, at: Moment) -> Result<(), Broken> {
-        let Wish { run, pool, spelling, .. } = course.wish;
+    fn select_for(&mut self, offer: &mut CheckedOffer, at: Moment) -> Result<(), Violation> {
+        let OfferSpec { run, pool, number_format, .. } = offer.spec;
         loop {
-            let got = self.real.select(&cast::key(pool, spelling), at);
+            let got = self.core.select(&fixtures::key(pool, number_format), at);
             let expected = self.model.select(pool, at);
-            let expected_poll = expected.map(|chosen| chosen.waited.poll);
-            Broken::unless_same("the next poll", &got.as_ref().map(|got| got.poll.handle), &expected_poll)?;
-            let (Some(pool::SelectedPoll { id, poll }), Some(chosen)) = (got, expected) else {
-                course.nobody_waits()?;
-                return self.note_answer(course);
+            let expected_poll = expected.map(|selected| selected.poll.poll);
+            Violation::check_same("the next poll", &got.as_ref().map(|got| got.poll.handle), &expected_poll)?;
+            let (Some(pool::SelectedPoll { id, poll }), Some(selected)) = (got, expected) else {
+                offer.no_poll()?;
+                return self.record_outcome(offer);
             };
-            self.check_chosen(course.wish, &poll, at)?;
-            if !self.dead.contains(&poll.handle) {
-                self.ledger.dispatched(run, poll.handle)?;
-                course.hand_over((chosen, id), at, u64::from(poll.handle % 3))?;
-                return self.note_answer(course);
+            self.check_selected(offer.spec, &poll, at)?;
+            if !self.dead_polls.contains(&poll.handle) {
+                self.invariants.offer_dispatched(run, poll.handle)?;
+                offer.dispatch((selected, id), at, u64::from(poll.handle % 3))?;
+                return self.record_outcome(offer);
             }
         }
     }
 
-    fn check_chosen(&mut self, wish: Wish, poll: &Poll<u32>, at: Moment) -> Result<(), Broken> {
-        self.ledger.chosen(poll.handle, wish.run)?;
-        let fits = cast::pool_of(wish.pool).is(&poll.key);
-        Broken::unless(fits, || format!("offer {} got the unfit poll {poll:?}", wish.run))?;
+    fn check_selected(&mut self, spec: OfferSpec, poll: &Poll<u32>, at: Moment) -> Result<(), Violation> {
+        self.invariants.poll_selected(poll.handle, spec.run)?;
+        let fits = fixtures::pool_number(spec.pool).is(&poll.key);
+        Violation::check(fits, || format!("offer {} got the unfit poll {poll:?}", spec.run))?;
         let age = at.since(poll.parked_at);
-        Broken::unless(age < self.model.selectable_for(), || format!("chosen in its guard: {poll:?} {age:?}"))
+        Violation::check(age < self.model.selectable_for(), || {
+            format!("chosen in its guard: {poll:?} {age:?}")
+        })
     }
 
-    fn see(&mut self, run: u32, at: Moment, seen: Seen) -> Result<(), Broken> {
-        let Some(mut course) = self.courses.remove(&run) else { return Ok(()) };
-        course.set_clock(at);
-        if let Some(event) = course.event(seen) {
-            self.ledger.told(run, event);
-            course.handle(event)?;
-            self.note_answer(&course)?;
+    fn observe(&mut self, run: u32, at: Moment, observation: Observation) -> Result<(), Violation> {
+        let Some(mut offer) = self.offers.remove(&run) else { return Ok(()) };
+        offer.set_clock(at);
+        if let Some(event) = offer.event(observation) {
+            self.invariants.event_delivered(run, event);
+            offer.handle(event)?;
+            self.record_outcome(&offer)?;
         }
-        self.courses.insert(run, course);
+        self.offers.insert(run, offer);
         Ok(())
     }
 
-    fn note_answer(&mut self, course: &Course) -> Result<(), Broken> {
-        match course.answer() {
-            Some(answer) => self.ledger.answered(course.wish.run, answer),
+    fn record_outcome(&mut self, offer: &CheckedOffer) -> Result<(), Violation> {
+        match offer.outcome() {
+            Some(outcome) => self.invariants.offer_finished(offer.spec.run, outcome),
             None => Ok(()),
         }
     }
 
-    fn finish_offer(&mut self, run: u32, at: Moment) -> Result<(), Broken> {
-        let Some(answer) = self.courses.get(&run).and_then(Course::answer) else { return Ok(()) };
-        let Some(course) = self.courses.remove(&run) else { return Ok(()) };
-        let (offered, chosen) = course.settled(answer, at);
-        let entry = self.real.finish_offer(offered.clone());
-        self.model.finish_offer(run, offered, chosen);
-        if chosen.is_some() {
-            self.warm.push((run, entry));
+    fn finish_offer(&mut self, run: u32, at: Moment) -> Result<(), Violation> {
+        let Some(outcome) = self.offers.get(&run).and_then(CheckedOffer::outcome) else { return Ok(()) };
+        let Some(offer) = self.offers.remove(&run) else { return Ok(()) };
+        let (record, selected) = offer.finish(outcome, at);
+        let record_id = self.core.finish_offer(record.clone());
+        self.model.finish_offer(run, record, selected);
+        if selected.is_some() {
+            self.warm_offers.push((run, record_id));
         }
         Ok(())
     }
 
-    fn mark_unread(&mut self, run: u32) -> Result<(), Broken> {
-        let Some(place) = self.warm.iter().position(|(known, _)| *known == run) else { return Ok(()) };
-        let (run, entry) = self.warm.remove(place);
+    fn mark_unread(&mut self, run: u32) -> Result<(), Violation> {
+        let Some(place) = self.warm_offers.iter().position(|(known, _)| *known == run) else { return Ok(()) };
+        let (run, record_id) = self.warm_offers.remove(place);
         let expected = self.model.mark_unread(run);
-        Broken::unless_same("an unread run", &self.real.mark_unread(&entry).cloned(), &expected)
+        Violation::check_same("an unread run", &self.core.mark_unread(&record_id).cloned(), &expected)
     }
 
-    fn retire(&mut self, who: Names, within: Duration) -> Result<(), Broken> {
-        let Some(named) = named(who) else { return Ok(()) };
-        let left = self.real.retire(named, self.now, within);
-        let expected = self.model.retire(who, self.now, within);
-        self.all_left("the retired", left, expected)
+    fn retire(&mut self, target: RetireTarget, within: Duration) -> Result<(), Violation> {
+        let Some(runner_filter) = runner_filter(target) else { return Ok(()) };
+        let left = self.core.retire(runner_filter, self.now, within);
+        let expected = self.model.retire(target, self.now, within);
+        self.check_removed("the retired", left, expected)
     }
 
-    fn expire(&mut self) -> Result<(), Broken> {
-        let left = self.real.expire(self.now);
+    fn expire(&mut self) -> Result<(), Violation> {
+        let left = self.core.expire(self.now);
         let expected = self.model.expire(self.now);
-        self.all_left("the polls let go", left, expected)
+        self.check_removed("the polls let go", left, expected)
     }
 
-    fn drain(&mut self) -> Result<(), Broken> {
-        let left = self.real.drain();
+    fn drain(&mut self) -> Result<(), Violation> {
+        let left = self.core.drain();
         let expected = self.model.drain();
-        self.all_left("the drained", left, expected)
+        self.check_removed("the drained", left, expected)
     }
 
-    fn all_left(&mut self, what: &str, left: Vec<Poll<u32>>, mut expected: Vec<u32>) -> Result<(), Broken> {
+    fn check_removed(
+        &mut self,
+        what: &str,
+        left: Vec<Poll<u32>>,
+        mut expected: Vec<u32>,
+    ) -> Result<(), Violation> {
         let mut left: Vec<_> = left.into_iter().map(|poll| poll.handle).collect();
         left.sort_unstable();
         expected.sort_unstable();
-        Broken::unless_same(what, &left, &expected)?;
-        left.into_iter().try_for_each(|poll| self.ledger.left(poll))
+        Violation::check_same(what, &left, &expected)?;
+        left.into_iter().try_for_each(|poll| self.invariants.poll_left(poll))
     }
 }
 
-fn named(who: Names) -> Option<RunnerFilter> {
+fn runner_filter(target: RetireTarget) -> Option<RunnerFilter> {
     RunnerFilter::new(
-        who.deployment_of.map(|number| cast::deployment(cast::pool_of(number))),
-        who.version_of.map(|number| cast::version(cast::pool_of(number))),
-        who.runner.map(cast::runner_id),
+        target.deployment_of.map(|number| fixtures::deployment(fixtures::pool_number(number))),
+        target.version_of.map(|number| fixtures::version(fixtures::pool_number(number))),
+        target.runner.map(fixtures::runner_id),
     )
 }

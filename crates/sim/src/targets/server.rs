@@ -11,7 +11,7 @@ use pilotlight::config::Config;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::panics::{self, PRODUCT};
+use crate::panics::{self, PRODUCT_THREAD};
 
 /// Whatever was asked is done by then; it takes far under a millisecond.
 pub const DEADLINE: Duration = Duration::from_secs(3);
@@ -47,10 +47,11 @@ pub fn attack<T>(attack: impl FnOnce(&Server) -> T) -> T {
 
 impl Server {
     fn start() -> Self {
-        let panics_before = panics::in_product();
+        let panics_before = panics::product_panics();
         let mut config = Config::default();
         config.server.port = 0;
-        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name(PRODUCT).enable_all().build();
+        let runtime =
+            Builder::new_multi_thread().worker_threads(2).thread_name(PRODUCT_THREAD).enable_all().build();
         let runtime = runtime.expect("a machine that runs tests has threads and descriptors");
         let started = runtime.block_on(async {
             // Rust's own start ignores this signal; a fuzzer starts otherwise, and would die of a client that left.
@@ -96,7 +97,7 @@ impl Server {
             assert!(Instant::now() < until, "{DEADLINE:?} after the client has left: {health:?}");
             thread::sleep(Duration::from_micros(200));
         }
-        assert_eq!(panics::in_product(), self.panics_before, "the product panicked");
+        assert_eq!(panics::product_panics(), self.panics_before, "the product panicked");
     }
 
     fn health(&self) -> io::Result<Health> {

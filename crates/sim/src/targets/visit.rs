@@ -80,15 +80,15 @@ pub fn hear_to_the_end(mut stream: TcpStream) -> Heard {
 fn listen(stream: &mut TcpStream, at_most: Duration) -> (Vec<u8>, Option<End>) {
     let until = Instant::now() + at_most;
     let mut heard = Vec::new();
-    let mut piece = [0; 4096];
+    let mut random_range = [0; 4096];
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
             return (heard, None);
         }
-        match stream.read(&mut piece) {
+        match stream.read(&mut random_range) {
             Ok(0) => return (heard, Some(End::Close)),
-            Ok(read) => heard.extend_from_slice(&piece[..read]),
+            Ok(read) => heard.extend_from_slice(&random_range[..read]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return (heard, None),
             Err(_) => return (heard, Some(End::Early)),
         }

@@ -6,21 +6,21 @@ use pilotlight_core::history::{AssignedRunner, OfferRecord};
 use pilotlight_core::pool::PollId;
 use pilotlight_core::time::Moment;
 
-use super::cast;
-use super::event::{Seen, Settings};
+use super::event::{Observation, Settings};
+use super::fixtures;
 use super::model::ModelSelection;
-use super::offer::OfferModel;
-use super::world::Broken;
+use super::offer_model::OfferModel;
+use super::world::Violation;
 
 /// What a supervisor offers.
 #[derive(Debug, Clone, Copy)]
-pub struct Wish {
+pub struct OfferSpec {
     /// Names the offer.
     pub run: u32,
     /// Which polls fit.
     pub pool: u8,
     /// How the pool's numbers are written.
-    pub spelling: u8,
+    pub number_format: u8,
     /// How much proof a dispatch needs.
     pub ack_mode: AckMode,
     /// Bytes of the run.
@@ -29,10 +29,10 @@ pub struct Wish {
 
 /// An offer under way.
 #[derive(Debug)]
-pub struct Course {
+pub struct CheckedOffer {
     /// What is offered.
-    pub wish: Wish,
-    real: Offer,
+    pub spec: OfferSpec,
+    core: Offer,
     model: OfferModel,
     step: Step,
     began: Moment,
@@ -43,24 +43,24 @@ pub struct Course {
 /// The dispatch under way.
 #[derive(Debug)]
 struct Dispatch {
-    chosen: ModelSelection,
-    taker: AssignedRunner,
+    selection: ModelSelection,
+    assigned: AssignedRunner,
     acknowledged: u64,
     end: u64,
     written: bool,
 }
 
-impl Course {
+impl CheckedOffer {
     /// A new offer, which is to choose first.
     ///
     /// # Errors
     /// When it is to do anything else.
-    pub fn new(wish: Wish, settings: Settings, now: Moment) -> Result<Self, Broken> {
-        let timeouts = DeliveryTimeouts::for_run(wish.bytes as usize, settings.silence());
-        let (real, step) = Offer::new(wish.ack_mode, timeouts);
-        Broken::unless_same("the first step", &step, &Step { reset: false, next: Next::SelectPoll })?;
-        let model = OfferModel::new(wish.ack_mode, wish.bytes, settings.silence());
-        Ok(Self { wish, real, model, step, began: now, now, dispatch: None })
+    pub fn new(spec: OfferSpec, settings: Settings, now: Moment) -> Result<Self, Violation> {
+        let timeouts = DeliveryTimeouts::for_run(spec.bytes as usize, settings.silence());
+        let (core, step) = Offer::new(spec.ack_mode, timeouts);
+        Violation::check_same("the first step", &step, &Step { reset: false, next: Next::SelectPoll })?;
+        let model = OfferModel::new(spec.ack_mode, spec.bytes, settings.silence());
+        Ok(Self { spec, core, model, step, began: now, now, dispatch: None })
     }
 
     /// What is to be done next.
@@ -71,9 +71,9 @@ impl Course {
 
     /// The answer, once there is one.
     #[must_use]
-    pub const fn answer(&self) -> Option<OfferOutcome> {
+    pub const fn outcome(&self) -> Option<OfferOutcome> {
         match self.step.next {
-            Next::Finish(answer) => Some(answer),
+            Next::Finish(outcome) => Some(outcome),
             Next::SelectPoll | Next::Wait { .. } => None,
         }
     }
@@ -87,20 +87,20 @@ impl Course {
     ///
     /// # Errors
     /// When `core` and the model disagree on what follows.
-    pub fn hand_over(
+    pub fn dispatch(
         &mut self,
-        (chosen, poll): (ModelSelection, PollId),
+        (selection, poll): (ModelSelection, PollId),
         selected_at: Moment,
         acknowledged: u64,
-    ) -> Result<(), Broken> {
-        let taker = AssignedRunner {
-            runner: cast::runner(chosen.waited.runner),
+    ) -> Result<(), Violation> {
+        let assigned = AssignedRunner {
+            runner: fixtures::runner(selection.poll.runner),
             poll,
             selected_at,
-            waited: selected_at.since(chosen.waited.since),
+            waited: selected_at.since(selection.poll.since),
         };
-        let end = acknowledged + u64::from(self.wish.bytes);
-        self.dispatch = Some(Dispatch { chosen, taker, acknowledged, end, written: false });
+        let end = acknowledged + u64::from(self.spec.bytes);
+        self.dispatch = Some(Dispatch { selection, assigned, acknowledged, end, written: false });
         self.handle(Event::Dispatched { acknowledged })
     }
 
@@ -108,31 +108,33 @@ impl Course {
     ///
     /// # Errors
     /// When `core` and the model disagree on what follows.
-    pub fn nobody_waits(&mut self) -> Result<(), Broken> {
+    pub fn no_poll(&mut self) -> Result<(), Violation> {
         self.handle(Event::NoPoll)
     }
 
     /// What the driver would tell `core` when this is seen; `None` when it cannot be seen now.
-    pub fn event(&mut self, seen: Seen) -> Option<Event> {
+    pub fn event(&mut self, observation: Observation) -> Option<Event> {
         let Next::Wait { until } = self.step.next else { return None };
         let dispatch = self.dispatch.as_mut()?;
-        match seen {
-            Seen::Written if dispatch.written => None,
-            Seen::Written => {
+        match observation {
+            Observation::Written if dispatch.written => None,
+            Observation::Written => {
                 dispatch.written = true;
                 Some(Event::Written)
             }
-            Seen::Progress(bytes) => {
+            Observation::Progress(bytes) => {
                 dispatch.acknowledged = dispatch.end.min(dispatch.acknowledged + u64::from(bytes));
                 None
             }
-            Seen::Acknowledged => (self.wish.ack_mode == AckMode::Kernel).then_some(Event::Acknowledged),
-            Seen::Ended => Some(Event::ConnectionEnded),
-            Seen::Look if self.now < until => None,
-            Seen::Look if dispatch.written && dispatch.acknowledged >= dispatch.end => {
+            Observation::Acknowledged => {
+                (self.spec.ack_mode == AckMode::Kernel).then_some(Event::Acknowledged)
+            }
+            Observation::ConnectionEnded => Some(Event::ConnectionEnded),
+            Observation::Check if self.now < until => None,
+            Observation::Check if dispatch.written && dispatch.acknowledged >= dispatch.end => {
                 Some(Event::Acknowledged)
             }
-            Seen::Look => Some(Event::ProgressChecked { acknowledged: dispatch.acknowledged }),
+            Observation::Check => Some(Event::ProgressChecked { acknowledged: dispatch.acknowledged }),
         }
     }
 
@@ -140,42 +142,42 @@ impl Course {
     ///
     /// # Errors
     /// When they disagree, or want what must never be.
-    pub fn handle(&mut self, event: Event) -> Result<(), Broken> {
-        self.step = self.real.handle(self.now, event);
+    pub fn handle(&mut self, event: Event) -> Result<(), Violation> {
+        self.step = self.core.handle(self.now, event);
         let expected = self.model.handle(self.now, event);
-        Broken::unless_same("an offer's step", &self.step, &expected)?;
-        Broken::unless_same(
+        Violation::check_same("an offer's step", &self.step, &expected)?;
+        Violation::check_same(
             "an offer's dispatches",
-            &usize::from(self.real.dispatches()),
+            &usize::from(self.core.dispatches()),
             &self.model.dispatches(),
         )?;
         if let Next::Wait { until } = self.step.next {
             let in_time = self.now < until && until <= self.model.deadline();
-            Broken::unless(in_time, || format!("waits at {:?} until {until:?}", self.now))?;
+            Violation::check(in_time, || format!("waits at {:?} until {until:?}", self.now))?;
         }
         Ok(())
     }
 
     /// The books' entry, and who has the run; to be asked once it is answered.
     #[must_use]
-    pub fn settled(self, answer: OfferOutcome, at: Moment) -> (OfferRecord, Option<ModelSelection>) {
-        let dispatch = self.dispatch.filter(|_| answer != OfferOutcome::Cold);
-        let (runner, chosen) = dispatch.map(|dispatch| (dispatch.taker, dispatch.chosen)).unzip();
-        let offered = OfferRecord {
-            run: cast::run_id(self.wish.run),
-            key: cast::key(self.wish.pool, self.wish.spelling),
+    pub fn finish(self, outcome: OfferOutcome, at: Moment) -> (OfferRecord, Option<ModelSelection>) {
+        let dispatch = self.dispatch.filter(|_| outcome != OfferOutcome::Cold);
+        let (runner, selection) = dispatch.map(|dispatch| (dispatch.assigned, dispatch.selection)).unzip();
+        let record = OfferRecord {
+            run: fixtures::run_id(self.spec.run),
+            key: fixtures::key(self.spec.pool, self.spec.number_format),
             at,
             took: at.since(self.began),
-            dispatches: self.real.dispatches(),
-            outcome: answer,
+            dispatches: self.core.dispatches(),
+            outcome: outcome,
             runner,
         };
-        (offered, chosen)
+        (record, selection)
     }
 
     /// The poll that the run is with now.
     #[must_use]
     pub fn poll(&self) -> Option<u32> {
-        self.dispatch.as_ref().map(|dispatch| dispatch.chosen.waited.poll)
+        self.dispatch.as_ref().map(|dispatch| dispatch.selection.poll.poll)
     }
 }

@@ -13,7 +13,7 @@ use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, Store};
 
-use super::Broken;
+use super::Violation;
 use crate::jobs::event::Settings;
 
 /// When every history begins; `u64` so that nothing of the product sees moments before 1970.
@@ -22,24 +22,24 @@ const BEGAN: u64 = 1_700_000_000_000;
 const MEMORY: &str = "/dev/shm";
 
 /// That moment of a history, by the wall clock.
-pub(super) const fn epoch(at: u64) -> Timestamp {
+pub(super) const fn timestamp(at: u64) -> Timestamp {
     Timestamp::from_millis(BEGAN + at)
 }
 
 /// The moment in a history.
-pub(super) const fn since_began(at: Timestamp) -> u64 {
+pub(super) const fn history_ms(at: Timestamp) -> u64 {
     at.as_millis() - BEGAN
 }
 
 #[derive(Debug)]
-pub(super) struct House {
+pub(super) struct TestStore {
     settings: Settings,
     store: Option<Arc<dyn Store>>,
     folder: PathBuf,
     ids: HashMap<u32, JobId>,
 }
 
-impl House {
+impl TestStore {
     pub(super) fn new(settings: Settings) -> Self {
         let folder = new_folder();
         let store = open(&folder, settings).expect("an empty store opens");
@@ -60,14 +60,14 @@ impl House {
     }
 
     /// Lets go of the store, and opens what it left.
-    pub(super) fn restart(&mut self) -> Result<(), Broken> {
+    pub(super) fn restart(&mut self) -> Result<(), Violation> {
         self.store = None;
         self.store = Some(open(&self.folder, self.settings)?);
         Ok(())
     }
 }
 
-impl Drop for House {
+impl Drop for TestStore {
     fn drop(&mut self) {
         self.store = None;
         fs::remove_dir_all(&self.folder).ok();

@@ -7,21 +7,21 @@ use std::ops::AddAssign;
 use pilotlight_core::job::Transition;
 
 use super::model::{Row, Stage};
-use super::world::Broken;
+use super::world::Violation;
 
 /// What was answered about every job so far.
 #[derive(Debug, Default)]
-pub struct Ledger {
-    books: HashMap<u32, Book>,
-    tally: Tally,
+pub struct Invariants {
+    histories: HashMap<u32, JobHistory>,
+    coverage: Coverage,
 }
 
 /// What was answered about one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Book {
+struct JobHistory {
     lease: u64,
     /// Whether somebody holds that lease.
-    is_held: bool,
+    is_leased: bool,
     end: Option<End>,
 }
 
@@ -35,7 +35,7 @@ enum End {
 /// How much came about: a history in which nothing happens proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "each counts what it says")]
-pub struct Tally {
+pub struct Coverage {
     pub new: u64,
     pub joined: u64,
     pub known: u64,
@@ -52,7 +52,7 @@ pub struct Tally {
     pub restarts: u64,
 }
 
-impl AddAssign for Tally {
+impl AddAssign for Coverage {
     fn add_assign(&mut self, other: Self) {
         self.new += other.new;
         self.joined += other.joined;
@@ -71,64 +71,64 @@ impl AddAssign for Tally {
     }
 }
 
-impl Ledger {
+impl Invariants {
     /// What came about so far.
     #[must_use]
-    pub const fn tally(&self) -> Tally {
-        self.tally
+    pub const fn coverage(&self) -> Coverage {
+        self.coverage
     }
 
     /// The same, to be counted on.
-    pub const fn count(&mut self) -> &mut Tally {
-        &mut self.tally
+    pub const fn count(&mut self) -> &mut Coverage {
+        &mut self.coverage
     }
 
     /// A submission became a job of its own.
     ///
     /// # Errors
     /// When there was such a job.
-    pub fn accepted(&mut self, job: u32) -> Result<(), Broken> {
-        self.tally.new += 1;
-        let before = self.books.insert(job, Book::default());
-        Broken::unless(before.is_none(), || format!("job {job} is accepted again"))
+    pub fn accepted(&mut self, job: u32) -> Result<(), Violation> {
+        self.coverage.new += 1;
+        let before = self.histories.insert(job, JobHistory::default());
+        Violation::check(before.is_none(), || format!("job {job} is accepted again"))
     }
 
     /// The store took a word that changed a job, which is now like this.
     ///
     /// # Errors
     /// When that must not be: a lease that does not grow, two that are held at once, a change after the end.
-    pub fn changed(&mut self, job: u32, transition: Transition, row: &Row) -> Result<(), Broken> {
-        let book = self.books.entry(job).or_default();
-        let ended = book.end.is_some();
+    pub fn changed(&mut self, job: u32, transition: Transition, row: &Row) -> Result<(), Violation> {
+        let history = self.histories.entry(job).or_default();
+        let ended = history.end.is_some();
         let only_forgotten = transition == Transition::Expired || transition == Transition::Unchanged;
-        Broken::unless(!ended || only_forgotten, || format!("job {job} ended, and then {transition:?}"))?;
+        Violation::check(!ended || only_forgotten, || format!("job {job} ended, and then {transition:?}"))?;
         match transition {
-            Transition::Dispatched => book.given(job, row)?,
+            Transition::Dispatched => history.given(job, row)?,
             // A dispatched job that starts keeps its lease.
-            Transition::Claimed if row.lease > book.lease => book.given(job, row)?,
-            Transition::Claimed | Transition::Heartbeat => book.must_be_held(job)?,
+            Transition::Claimed if row.lease > history.lease => history.given(job, row)?,
+            Transition::Claimed | Transition::Heartbeat => history.must_be_leased(job)?,
             Transition::Queued => {
-                book.must_be_held(job)?;
-                book.is_held = false;
-                self.tally.queued_again += 1;
+                history.must_be_leased(job)?;
+                history.is_leased = false;
+                self.coverage.queued_again += 1;
             }
             Transition::Completed => {
-                book.must_be_held(job)?;
-                book.is_held = false;
-                self.tally.completed += 1;
+                history.must_be_leased(job)?;
+                history.is_leased = false;
+                self.coverage.completed += 1;
             }
             Transition::Failed => {
-                book.is_held = false;
-                self.tally.failed += 1;
+                history.is_leased = false;
+                self.coverage.failed += 1;
             }
-            Transition::Expired => self.tally.expired += 1,
-            Transition::Unchanged => self.tally.repeated += 1,
+            Transition::Expired => self.coverage.expired += 1,
+            Transition::Unchanged => self.coverage.repeated += 1,
             Transition::CallerLeft => {}
         }
         if matches!(transition, Transition::Dispatched)
             || (transition == Transition::Claimed && row.attempts > 0)
         {
-            self.tally.leases += 1;
+            self.coverage.leases += 1;
         }
         self.seen(job, row)
     }
@@ -137,17 +137,19 @@ impl Ledger {
     ///
     /// # Errors
     /// When it is not as it was left.
-    pub fn seen(&mut self, job: u32, row: &Row) -> Result<(), Broken> {
-        let Some(book) = self.books.get_mut(&job) else {
-            return Err(Broken(format!("job {job} is nobody's")));
+    pub fn seen(&mut self, job: u32, row: &Row) -> Result<(), Violation> {
+        let Some(history) = self.histories.get_mut(&job) else {
+            return Err(Violation(format!("job {job} is nobody's")));
         };
-        let same = row.lease == book.lease;
-        Broken::unless(same, || format!("job {job} has lease {}, and was given {}", row.lease, book.lease))?;
-        let end = end_of(row);
-        Broken::unless(book.end.is_none() || book.end == end, || {
-            format!("job {job} ended as {:?}, and again as {end:?}", book.end)
+        let same = row.lease == history.lease;
+        Violation::check(same, || {
+            format!("job {job} has lease {}, and was given {}", row.lease, history.lease)
         })?;
-        book.end = end;
+        let end = end_of(row);
+        Violation::check(history.end.is_none() || history.end == end, || {
+            format!("job {job} ended as {:?}, and again as {end:?}", history.end)
+        })?;
+        history.end = end;
         Ok(())
     }
 
@@ -155,39 +157,41 @@ impl Ledger {
     ///
     /// # Errors
     /// When it was not there.
-    pub fn forgotten(&mut self, job: u32) -> Result<(), Broken> {
-        self.tally.forgotten += 1;
-        let before = self.books.remove(&job);
-        Broken::unless(before.is_some(), || format!("job {job} is forgotten, and was never there"))
+    pub fn forgotten(&mut self, job: u32) -> Result<(), Violation> {
+        self.coverage.forgotten += 1;
+        let before = self.histories.remove(&job);
+        Violation::check(before.is_some(), || format!("job {job} is forgotten, and was never there"))
     }
 
     /// An equal submission became a job of its own: no other one may be under way.
     ///
     /// # Errors
     /// When this one is.
-    pub fn shares_nothing_with(&self, twin: u32) -> Result<(), Broken> {
-        let ended = self.books.get(&twin).is_none_or(|book| book.end.is_some());
-        Broken::unless(ended, || format!("an equal submission runs beside job {twin}, which is under way"))
+    pub fn shares_nothing_with(&self, twin: u32) -> Result<(), Violation> {
+        let ended = self.histories.get(&twin).is_none_or(|history| history.end.is_some());
+        Violation::check(ended, || format!("an equal submission runs beside job {twin}, which is under way"))
     }
 
     /// Jobs that are there.
     #[must_use]
     pub fn jobs(&self) -> usize {
-        self.books.len()
+        self.histories.len()
     }
 }
 
-impl Book {
-    fn given(&mut self, job: u32, row: &Row) -> Result<(), Broken> {
-        Broken::unless(!self.is_held, || format!("job {job} is given while lease {} is held", self.lease))?;
+impl JobHistory {
+    fn given(&mut self, job: u32, row: &Row) -> Result<(), Violation> {
+        Violation::check(!self.is_leased, || {
+            format!("job {job} is given while lease {} is held", self.lease)
+        })?;
         let grows = row.lease > self.lease;
-        Broken::unless(grows, || format!("job {job}: lease {} after {}", row.lease, self.lease))?;
-        (self.lease, self.is_held) = (row.lease, true);
+        Violation::check(grows, || format!("job {job}: lease {} after {}", row.lease, self.lease))?;
+        (self.lease, self.is_leased) = (row.lease, true);
         Ok(())
     }
 
-    fn must_be_held(&self, job: u32) -> Result<(), Broken> {
-        Broken::unless(self.is_held, || format!("job {job}: a word counts though nobody holds a lease"))
+    fn must_be_leased(&self, job: u32) -> Result<(), Violation> {
+        Violation::check(self.is_leased, || format!("job {job}: a word counts though nobody holds a lease"))
     }
 }
 

@@ -33,23 +33,23 @@ pub const POOLS: [Pool; 9] = [
 ];
 
 /// Ways to write a number.
-pub const SPELLINGS: u8 = 8;
+pub const NUMBER_FORMATS: u8 = 8;
 
 /// The pool with this number.
 #[must_use]
-pub fn pool_of(number: u8) -> Pool {
+pub fn pool_number(number: u8) -> Pool {
     POOLS[usize::from(number) % POOLS.len()]
 }
 
 /// The pool's key, with its numbers written in this way.
 #[must_use]
-pub fn key(number: u8, spelling: u8) -> PoolKey {
-    let pool = pool_of(number);
+pub fn key(number: u8, number_format: u8) -> PoolKey {
+    let pool = pool_number(number);
     PoolKey {
         deployment: deployment(pool),
         version: version(pool),
-        cpu: amount(pool.cpu, spelling),
-        memory: amount(pool.memory, spelling.wrapping_add(1)),
+        cpu: amount(pool.cpu, number_format),
+        memory: amount(pool.memory, number_format.wrapping_add(1)),
     }
 }
 
@@ -85,8 +85,8 @@ pub fn run_id(offer: u32) -> RunId {
     RunId::parse(&format!("run_{}", offer % 5)).expect("the cast's names are ids")
 }
 
-fn amount(value: f64, spelling: u8) -> Amount {
-    match spelling % SPELLINGS {
+fn amount(value: f64, number_format: u8) -> Amount {
+    match number_format % NUMBER_FORMATS {
         0 => Amount::new(if value == 0.0 { -0.0 } else { value }),
         1 => Amount::parse(&format!("{value}")),
         2 => Amount::parse(&format!("{value:.9}")),
@@ -113,6 +113,6 @@ impl Pool {
 
 /// The number in a name that this module made.
 #[must_use]
-pub fn number_in(name: &str) -> Option<u32> {
+pub fn trailing_number(name: &str) -> Option<u32> {
     name.rsplit_once('_')?.1.parse().ok()
 }

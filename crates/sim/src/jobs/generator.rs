@@ -4,32 +4,32 @@
 use fastrand::Rng;
 use pilotlight_core::job::{CacheMode, CancelScope, QueueLimits};
 
-use super::event::{Event, Settings, Timed, What, Wish, Wrote};
+use super::event::{Event, Settings, TimedEvent, What, Wish, Wrote};
 use super::model::Stage;
-use super::world::{Given, World};
+use super::world::{LeaseRef, World};
 
 /// Draws one history.
 #[derive(Debug)]
-pub struct Driver {
+pub struct EventGenerator {
     rng: Rng,
     settings: Settings,
     now: u64,
     keys: u8,
     runners: u8,
     submissions: u32,
-    weather: Weather,
+    mix: EventMix,
 }
 
 /// How likely each kind of event is at the moment, and how fast time passes.
 #[derive(Debug)]
-struct Weather {
-    weights: [u32; KINDS.len()],
+struct EventMix {
+    weights: [u32; EVENT_KINDS.len()],
     lasts: u32,
     pace: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EventKind {
     Submit,
     Dispatch,
     Claim,
@@ -44,43 +44,43 @@ enum Kind {
 }
 
 /// Each kind and how likely it is at most.
-const KINDS: [(Kind, u32); 11] = [
-    (Kind::Submit, 300),
-    (Kind::Dispatch, 250),
-    (Kind::Claim, 60),
-    (Kind::Say, 600),
-    (Kind::Void, 40),
-    (Kind::Cancel, 40),
-    (Kind::Invalid, 15),
-    (Kind::Sweep, 60),
-    (Kind::Prune, 6),
-    (Kind::Delete, 10),
-    (Kind::Restart, 2),
+const EVENT_KINDS: [(EventKind, u32); 11] = [
+    (EventKind::Submit, 300),
+    (EventKind::Dispatch, 250),
+    (EventKind::Claim, 60),
+    (EventKind::Say, 600),
+    (EventKind::Void, 40),
+    (EventKind::Cancel, 40),
+    (EventKind::Invalid, 15),
+    (EventKind::Sweep, 60),
+    (EventKind::Prune, 6),
+    (EventKind::Delete, 10),
+    (EventKind::Restart, 2),
 ];
 
 /// With so many jobs under way callers wait, so that the model stays quick.
 const JOBS_AT_ONCE: usize = 150;
 
-impl Driver {
+impl EventGenerator {
     /// A driver with settings of its own choice.
     #[must_use]
     pub fn new(mut rng: Rng) -> Self {
         let settings = Settings {
-            heartbeat_timeout: one_of(&mut rng, &[50, 1000, 1000, 30_000]),
-            start_timeout: one_of(&mut rng, &[20, 200, 2000]),
+            heartbeat_timeout: pick(&mut rng, &[50, 1000, 1000, 30_000]),
+            start_timeout: pick(&mut rng, &[20, 200, 2000]),
             lost_retries: rng.u32(..4),
-            failed_ttl: one_of(&mut rng, &[0, 500, 5000]),
-            keep_for: one_of(&mut rng, &[3000, 30_000, 3_000_000]),
-            max_bytes: one_of(&mut rng, &[0, 0, 500, 5000]),
+            failed_ttl: pick(&mut rng, &[0, 500, 5000]),
+            keep_for: pick(&mut rng, &[3000, 30_000, 3_000_000]),
+            max_bytes: pick(&mut rng, &[0, 0, 500, 5000]),
             queue_limits: QueueLimits {
-                jobs: one_of(&mut rng, &[0, 0, 5, 40]),
-                bytes: one_of(&mut rng, &[0, 0, 100, 1000]),
+                jobs: pick(&mut rng, &[0, 0, 5, 40]),
+                bytes: pick(&mut rng, &[0, 0, 100, 1000]),
             },
-            console_bytes: one_of(&mut rng, &[100, 1000]),
+            console_bytes: pick(&mut rng, &[100, 1000]),
         };
-        let (keys, runners) = (one_of(&mut rng, &[3, 12, 40, 200]), one_of(&mut rng, &[1, 4, 12]));
-        let weather = Weather::draw(&mut rng);
-        Self { rng, settings, now: 0, keys, runners, submissions: 0, weather }
+        let (keys, runners) = (pick(&mut rng, &[3, 12, 40, 200]), pick(&mut rng, &[1, 4, 12]));
+        let mix = EventMix::generate(&mut rng);
+        Self { rng, settings, now: 0, keys, runners, submissions: 0, mix }
     }
 
     /// What holds for the whole history.
@@ -90,42 +90,42 @@ impl Driver {
     }
 
     /// What happens next, and when.
-    pub fn draw(&mut self, world: &World) -> Timed {
-        self.weather.lasts -= 1;
-        if self.weather.lasts == 0 {
-            self.weather = Weather::draw(&mut self.rng);
+    pub fn generate(&mut self, world: &World) -> TimedEvent {
+        self.mix.lasts -= 1;
+        if self.mix.lasts == 0 {
+            self.mix = EventMix::generate(&mut self.rng);
         }
         self.pass_time(world);
-        let event = match self.weather.kind(&mut self.rng) {
-            Kind::Submit if world.model().jobs().count() < JOBS_AT_ONCE => self.submit(),
-            Kind::Submit => Event::Prune,
-            Kind::Dispatch => Event::Dispatch { runner: self.runner(), types: self.rng.u8(1..8) },
-            Kind::Claim => Event::Claim { job: self.some_job(world), runner: self.runner() },
-            Kind::Say => self.say(world),
-            Kind::Void => {
-                let Given { job, lease, .. } = self.some_lease(world);
+        let event = match self.mix.pick_kind(&mut self.rng) {
+            EventKind::Submit if world.model().jobs().count() < JOBS_AT_ONCE => self.submit(),
+            EventKind::Submit => Event::Prune,
+            EventKind::Dispatch => Event::Dispatch { runner: self.runner(), types: self.rng.u8(1..8) },
+            EventKind::Claim => Event::Claim { job: self.pick_job(world), runner: self.runner() },
+            EventKind::Say => self.say(world),
+            EventKind::Void => {
+                let LeaseRef { job, lease, .. } = self.pick_lease(world);
                 Event::Void { job, lease }
             }
-            Kind::Cancel => {
-                let whose = one_of(
+            EventKind::Cancel => {
+                let whose = pick(
                     &mut self.rng,
                     &[CancelScope::OneCaller, CancelScope::OneCaller, CancelScope::AllCallers],
                 );
-                Event::Cancel { job: self.some_job(world), whose }
+                Event::Cancel { job: self.pick_job(world), whose }
             }
-            Kind::Invalid => Event::Invalid { job: self.some_job(world) },
-            Kind::Sweep => Event::Sweep,
-            Kind::Prune => Event::Prune,
-            Kind::Delete => Event::Delete { job: self.some_job(world), other: self.some_job(world) },
-            Kind::Restart => Event::Restart,
+            EventKind::Invalid => Event::Invalid { job: self.pick_job(world) },
+            EventKind::Sweep => Event::Sweep,
+            EventKind::Prune => Event::Prune,
+            EventKind::Delete => Event::Delete { job: self.pick_job(world), other: self.pick_job(world) },
+            EventKind::Restart => Event::Restart,
         };
         (self.now, event)
     }
 
     fn pass_time(&mut self, world: &World) {
-        self.now += self.rng.u64(..=self.weather.pace);
+        self.now += self.rng.u64(..=self.mix.pace);
         if self.rng.u8(..) < 20
-            && let Some(end) = self.some_end(world)
+            && let Some(end) = self.pick_deadline(world)
             && end > self.now
         {
             self.now = (end + self.rng.u64(..=2)).saturating_sub(1).max(self.now);
@@ -133,8 +133,8 @@ impl Driver {
     }
 
     /// A moment at which something ends for some job.
-    fn some_end(&mut self, world: &World) -> Option<u64> {
-        let job = self.some_job(world);
+    fn pick_deadline(&mut self, world: &World) -> Option<u64> {
+        let job = self.pick_job(world);
         let (row, _) = world.model().job(job)?;
         match row.stage {
             Stage::Waiting => Some(row.ready),
@@ -151,18 +151,18 @@ impl Driver {
             number: self.submissions,
             key: rng.u8(..self.keys),
             cache_mode: if rng.u8(..) < 30 { CacheMode::Recompute } else { CacheMode::Reuse },
-            priority: one_of(rng, &[0, 0, 0, 0, 5, -5, i32::MAX, i32::MIN]),
-            delay: one_of(rng, &[0, 0, 0, 0, 1, 100, 3000]),
-            ttl: one_of(rng, &[None, None, Some(1), Some(500), Some(20_000)]),
-            max_attempts: one_of(rng, &[1, 1, 1, 2, 5]),
-            backoff: one_of(rng, &[0, 0, 1, 100, 3000]),
+            priority: pick(rng, &[0, 0, 0, 0, 5, -5, i32::MAX, i32::MIN]),
+            delay: pick(rng, &[0, 0, 0, 0, 1, 100, 3000]),
+            ttl: pick(rng, &[None, None, Some(1), Some(500), Some(20_000)]),
+            max_attempts: pick(rng, &[1, 1, 1, 2, 5]),
+            backoff: pick(rng, &[0, 0, 1, 100, 3000]),
             idempotency: (rng.u8(..) < 30).then(|| rng.u8(..8)),
         })
     }
 
     /// Mostly whoever was given a lease says what follows; some are late, some are strangers, some say it twice.
     fn say(&mut self, world: &World) -> Event {
-        let Given { job, runner, lease } = self.some_lease(world);
+        let LeaseRef { job, runner, lease } = self.pick_lease(world);
         let runner = if self.rng.u8(..) < 16 { self.runner() } else { runner };
         let lease = match self.rng.u8(..) {
             0..40 => None,
@@ -192,15 +192,19 @@ impl Driver {
     }
 
     /// Mostly the last ones.
-    fn some_lease(&mut self, world: &World) -> Given {
+    fn pick_lease(&mut self, world: &World) -> LeaseRef {
         let given = world.given();
         let back = if self.rng.u8(..) < 200 { 12 } else { given.len().max(1) };
         let place = self.rng.usize(..back);
-        given.iter().rev().nth(place).copied().unwrap_or(Given { job: self.submissions, runner: 0, lease: 1 })
+        given.iter().rev().nth(place).copied().unwrap_or(LeaseRef {
+            job: self.submissions,
+            runner: 0,
+            lease: 1,
+        })
     }
 
     /// One that is there, or that was there.
-    fn some_job(&mut self, world: &World) -> u32 {
+    fn pick_job(&mut self, world: &World) -> u32 {
         if self.rng.u8(..) < 16 {
             return self.rng.u32(..=self.submissions);
         }
@@ -209,34 +213,34 @@ impl Driver {
     }
 }
 
-impl Weather {
-    fn draw(rng: &mut Rng) -> Self {
+impl EventMix {
+    fn generate(rng: &mut Rng) -> Self {
         let pace = match rng.u8(..) {
             0..120 => 2,
             120..200 => 20,
             200..244 => 200,
             244.. => 5000,
         };
-        let weights = KINDS.map(|(kind, most)| {
+        let weights = EVENT_KINDS.map(|(kind, most)| {
             // Now and then nobody looks after anything for a while.
-            let is_upkeep = matches!(kind, Kind::Sweep | Kind::Prune);
+            let is_upkeep = matches!(kind, EventKind::Sweep | EventKind::Prune);
             if is_upkeep && rng.u8(..) < 40 { 0 } else { rng.u32(..=most) }
         });
         Self { weights, lasts: rng.u32(1..400), pace }
     }
 
-    fn kind(&self, rng: &mut Rng) -> Kind {
+    fn pick_kind(&self, rng: &mut Rng) -> EventKind {
         let mut at = rng.u32(..self.weights.iter().sum::<u32>().max(1));
-        for ((kind, _), weight) in KINDS.iter().zip(self.weights) {
+        for ((kind, _), weight) in EVENT_KINDS.iter().zip(self.weights) {
             match at.checked_sub(weight) {
                 Some(rest) => at = rest,
                 None => return *kind,
             }
         }
-        Kind::Say
+        EventKind::Say
     }
 }
 
-fn one_of<T: Copy>(rng: &mut Rng, choice: &[T]) -> T {
+fn pick<T: Copy>(rng: &mut Rng, choice: &[T]) -> T {
     choice[rng.usize(..choice.len())]
 }

@@ -8,15 +8,15 @@ use pilotlight_core::limits::SLOWEST_LINK_BYTES_PER_S;
 use pilotlight_core::time::Moment;
 
 const DISPATCHES: usize = 3;
-const LOOKS_PER_SILENCE: u32 = 5;
+const CHECKS_PER_SILENCE: u32 = 5;
 
 /// All that was seen of one offer.
 #[derive(Debug)]
 pub struct OfferModel {
     ack_mode: AckMode,
     silence: Duration,
-    in_all: Duration,
-    seen: Vec<(Moment, Event)>,
+    total: Duration,
+    events: Vec<(Moment, Event)>,
 }
 
 impl OfferModel {
@@ -24,12 +24,12 @@ impl OfferModel {
     #[must_use]
     pub fn new(ack_mode: AckMode, bytes: u32, silence: Duration) -> Self {
         let transfer = Duration::from_micros(u64::from(bytes) * 1_000_000 / SLOWEST_LINK_BYTES_PER_S);
-        Self { ack_mode, silence, in_all: silence + transfer, seen: Vec::new() }
+        Self { ack_mode, silence, total: silence + transfer, events: Vec::new() }
     }
 
     /// Remembers what was seen and says what to do.
     pub fn handle(&mut self, now: Moment, event: Event) -> Step {
-        self.seen.push((now, event));
+        self.events.push((now, event));
         let next = |next| Step { reset: false, next };
         match event {
             Event::NoPoll => next(Next::Finish(OfferOutcome::Cold)),
@@ -37,15 +37,15 @@ impl OfferModel {
             Event::Written if self.ack_mode == AckMode::Written => {
                 next(Next::Finish(OfferOutcome::Warm(Delivery::Unconfirmed)))
             }
-            Event::ConnectionEnded => Step { reset: false, next: self.after_a_failure() },
+            Event::ConnectionEnded => Step { reset: false, next: self.after_failure() },
             Event::Dispatched { .. } | Event::Written | Event::ProgressChecked { .. }
                 if now < self.deadline() =>
             {
-                let look = now.after(self.silence / LOOKS_PER_SILENCE);
-                next(Next::Wait { until: look.min(self.deadline()) })
+                let next_check = now.after(self.silence / CHECKS_PER_SILENCE);
+                next(Next::Wait { until: next_check.min(self.deadline()) })
             }
             Event::Dispatched { .. } | Event::Written | Event::ProgressChecked { .. } => {
-                Step { reset: true, next: self.after_a_failure() }
+                Step { reset: true, next: self.after_failure() }
             }
         }
     }
@@ -53,24 +53,24 @@ impl OfferModel {
     /// Dispatches so far.
     #[must_use]
     pub fn dispatches(&self) -> usize {
-        self.seen.iter().filter(|(_, event)| is_hand_over(event)).count()
+        self.events.iter().filter(|(_, event)| is_dispatch(event)).count()
     }
 
     /// When the dispatch under way is not believed in any more.
     #[must_use]
     pub fn deadline(&self) -> Moment {
-        let dispatch = self.dispatch_under_way();
+        let dispatch = self.current_dispatch();
         let started = dispatch.first().map_or(Moment::default(), |(at, _)| *at);
-        self.last_progress(dispatch).after(self.silence).min(started.after(self.in_all))
+        self.last_progress(dispatch).after(self.silence).min(started.after(self.total))
     }
 
-    fn after_a_failure(&self) -> Next {
+    fn after_failure(&self) -> Next {
         if self.dispatches() < DISPATCHES { Next::SelectPoll } else { Next::Finish(OfferOutcome::Cold) }
     }
 
-    fn dispatch_under_way(&self) -> &[(Moment, Event)] {
-        let start = self.seen.iter().rposition(|(_, event)| is_hand_over(event)).unwrap_or(0);
-        &self.seen[start..]
+    fn current_dispatch(&self) -> &[(Moment, Event)] {
+        let start = self.events.iter().rposition(|(_, event)| is_dispatch(event)).unwrap_or(0);
+        &self.events[start..]
     }
 
     fn last_progress(&self, dispatch: &[(Moment, Event)]) -> Moment {
@@ -86,7 +86,7 @@ impl OfferModel {
     }
 }
 
-const fn is_hand_over(event: &Event) -> bool {
+const fn is_dispatch(event: &Event) -> bool {
     matches!(event, Event::Dispatched { .. })
 }
 

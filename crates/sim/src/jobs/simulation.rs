@@ -1,0 +1,100 @@
+//! Plays whole histories from a seed, and prints the end of the one that breaks something as a table.
+
+use std::fmt;
+use std::ops::AddAssign;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use fastrand::Rng;
+
+use super::event::{EventTable, Settings, TimedEvent};
+use super::generator::EventGenerator;
+use super::invariants::Coverage;
+use super::world::{Violation, World};
+use crate::panics::without_output;
+use crate::shrink::shrink;
+
+/// Something that does not hold, with the last events, or the shortest table found that shows it.
+#[derive(Debug)]
+pub struct Failure {
+    seed: u64,
+    step: u64,
+    violation: Violation,
+    settings: Settings,
+    table: Vec<TimedEvent>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation(what) = &self.violation;
+        writeln!(out, "seed {}, step {}: {what}", self.seed, self.step)?;
+        write!(out, "{}", EventTable(&self.settings, &self.table))
+    }
+}
+
+/// Plays so many steps drawn from the seed: one history after the other, each with settings and a store of its own.
+/// Says what came about in them.
+///
+/// # Errors
+/// The first thing that does not hold.
+pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
+    let mut rng = Rng::with_seed(seed);
+    let mut coverage = Coverage::default();
+    let mut completed = 0;
+    while completed < steps {
+        let mut simulation = Simulation::new(rng.fork());
+        for _ in 0..rng.u64(100..10_000).min(steps - completed) {
+            simulation.step().map_err(|violation| simulation.failure(seed, completed, violation))?;
+            completed += 1;
+        }
+        coverage.add_assign(simulation.world.coverage());
+    }
+    Ok(coverage)
+}
+
+/// Plays a table.
+///
+/// # Errors
+/// What does not hold; a panic is told as such.
+pub fn replay(settings: Settings, events: &[TimedEvent]) -> Result<(), Violation> {
+    let mut world = World::new(settings);
+    events.iter().try_for_each(|event| play(&mut world, *event))
+}
+
+fn play(world: &mut World, event: TimedEvent) -> Result<(), Violation> {
+    catch_unwind(AssertUnwindSafe(|| world.play(event)))
+        .unwrap_or_else(|_| Err(Violation(format!("a panic at {event:?}"))))
+}
+
+/// Longer histories are not made shorter: a store is not quick enough to be asked so often.
+const SHRUNK_UP_TO: usize = 3000;
+
+/// One history under way.
+struct Simulation {
+    generator: EventGenerator,
+    world: World,
+    events: Vec<TimedEvent>,
+}
+
+impl Simulation {
+    fn new(rng: Rng) -> Self {
+        let generator = EventGenerator::new(rng);
+        let world = World::new(generator.settings());
+        Self { generator, world, events: Vec::new() }
+    }
+
+    fn step(&mut self) -> Result<(), Violation> {
+        let event = self.generator.generate(&self.world);
+        self.events.push(event);
+        play(&mut self.world, event)
+    }
+
+    fn failure(&self, seed: u64, step: u64, violation: Violation) -> Box<Failure> {
+        let settings = self.generator.settings();
+        let table = if self.events.len() <= SHRUNK_UP_TO {
+            without_output(|| shrink(&self.events, |events| replay(settings, events).is_err()))
+        } else {
+            self.events.clone()
+        };
+        Box::new(Failure { seed, step, violation, settings, table })
+    }
+}

@@ -1,0 +1,204 @@
+//! What must always hold, held against what `core` did, without a model: who may get a run, how often, and when it
+//! may be said that somebody has it. Its truth is DESIGN.md, "What must always hold".
+
+use std::collections::HashMap;
+use std::ops::AddAssign;
+
+use pilotlight_core::delivery::{AckMode, Delivery, Event, OfferOutcome};
+
+use super::checked_offer::OfferSpec;
+use super::world::Violation;
+
+/// What became of every poll and every offer.
+#[derive(Debug, Default)]
+pub struct Invariants {
+    polls: HashMap<u32, PollState>,
+    parked_count: usize,
+    offers: HashMap<u32, OfferHistory>,
+}
+
+/// What became of a poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PollState {
+    Parked,
+    /// It was chosen by this offer.
+    Selected(u32),
+    /// It left, was replaced, retired, let go or never parked.
+    Gone,
+}
+
+/// What is known of an offer.
+#[derive(Debug, Default)]
+struct OfferHistory {
+    ack_mode: Option<AckMode>,
+    dispatched_to: Vec<u32>,
+    /// Of the dispatch under way.
+    written: bool,
+    acknowledged: bool,
+    outcomes: Vec<OfferOutcome>,
+}
+
+const DISPATCHES: usize = 3;
+
+/// How much came about: a history in which nothing happens proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Coverage {
+    /// Polls that got a run.
+    pub selected: u64,
+    /// Polls that left without one.
+    pub left: u64,
+    /// Offers told warm on the kernel's acknowledgement.
+    pub acknowledged: u64,
+    /// Offers told warm on the write alone.
+    pub unconfirmed: u64,
+    /// Offers told cold.
+    pub cold: u64,
+    /// Those of them that three polls had failed.
+    pub cold_after_three: u64,
+}
+
+impl AddAssign for Coverage {
+    fn add_assign(&mut self, other: Self) {
+        self.selected += other.selected;
+        self.left += other.left;
+        self.acknowledged += other.acknowledged;
+        self.unconfirmed += other.unconfirmed;
+        self.cold += other.cold;
+        self.cold_after_three += other.cold_after_three;
+    }
+}
+
+impl Coverage {
+    const fn count_poll(&mut self, state: PollState) {
+        match state {
+            PollState::Parked => {}
+            PollState::Selected(_) => self.selected += 1,
+            PollState::Gone => self.left += 1,
+        }
+    }
+
+    fn count_offer(&mut self, history: &OfferHistory) {
+        match history.outcomes.first() {
+            None | Some(OfferOutcome::Warm(Delivery::Unread)) => {}
+            Some(OfferOutcome::Warm(Delivery::Acknowledged)) => self.acknowledged += 1,
+            Some(OfferOutcome::Warm(Delivery::Unconfirmed)) => self.unconfirmed += 1,
+            Some(OfferOutcome::Cold) => {
+                self.cold += 1;
+                self.cold_after_three += u64::from(history.dispatched_to.len() == DISPATCHES);
+            }
+        }
+    }
+}
+
+impl Invariants {
+    /// How much came about so far.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        let mut coverage = Coverage::default();
+        self.polls.values().for_each(|state| coverage.count_poll(*state));
+        self.offers.values().for_each(|history| coverage.count_offer(history));
+        coverage
+    }
+
+    /// The poll waits.
+    ///
+    /// # Errors
+    /// When there was such a poll before.
+    pub fn poll_parked(&mut self, poll: u32) -> Result<(), Violation> {
+        self.parked_count += 1;
+        let before = self.polls.insert(poll, PollState::Parked);
+        Violation::check(before.is_none(), || format!("poll {poll} parked again: {before:?}"))
+    }
+
+    /// The poll left.
+    ///
+    /// # Errors
+    /// When it did not wait.
+    pub fn poll_left(&mut self, poll: u32) -> Result<(), Violation> {
+        self.set_state(poll, PollState::Gone)
+    }
+
+    /// Whether the poll waits, by all that was said of it.
+    #[must_use]
+    pub fn is_parked(&self, poll: u32) -> bool {
+        self.polls.get(&poll) == Some(&PollState::Parked)
+    }
+
+    /// Polls that wait.
+    #[must_use]
+    pub const fn parked_count(&self) -> usize {
+        self.parked_count
+    }
+
+    /// A parked poll gets at most one run, and a poll that left gets none.
+    ///
+    /// # Errors
+    /// When it had a run, or did not wait.
+    pub fn poll_selected(&mut self, poll: u32, run: u32) -> Result<(), Violation> {
+        self.set_state(poll, PollState::Selected(run))
+    }
+
+    fn set_state(&mut self, poll: u32, state: PollState) -> Result<(), Violation> {
+        let before = self.polls.insert(poll, state);
+        Violation::check(before == Some(PollState::Parked), || {
+            format!("poll {poll}: {state:?} after {before:?}")
+        })?;
+        self.parked_count -= 1;
+        Ok(())
+    }
+
+    /// A run is offered.
+    pub fn offer_started(&mut self, spec: &OfferSpec) {
+        let history = OfferHistory { ack_mode: Some(spec.ack_mode), ..OfferHistory::default() };
+        self.offers.insert(spec.run, history);
+    }
+
+    /// The run goes to this poll.
+    ///
+    /// # Errors
+    /// When it went to enough polls already, or had its answer.
+    pub fn offer_dispatched(&mut self, run: u32, poll: u32) -> Result<(), Violation> {
+        let history = self.offers.entry(run).or_default();
+        history.dispatched_to.push(poll);
+        (history.written, history.acknowledged) = (false, false);
+        let polls = &history.dispatched_to;
+        Violation::check(polls.len() <= DISPATCHES, || format!("offer {run} went to polls {polls:?}"))?;
+        Violation::check(history.outcomes.is_empty(), || format!("offer {run} goes on after its answer"))
+    }
+
+    /// `core` was told this of the dispatch under way.
+    pub fn event_delivered(&mut self, run: u32, event: Event) {
+        let history = self.offers.entry(run).or_default();
+        match event {
+            Event::Written => history.written = true,
+            Event::Acknowledged => history.acknowledged = true,
+            Event::Dispatched { .. }
+            | Event::NoPoll
+            | Event::ConnectionEnded
+            | Event::ProgressChecked { .. } => {}
+        }
+    }
+
+    /// An offer has one answer, and warm needs its proof.
+    ///
+    /// # Errors
+    /// When either is not so.
+    pub fn offer_finished(&mut self, run: u32, outcome: OfferOutcome) -> Result<(), Violation> {
+        let history = self.offers.entry(run).or_default();
+        history.outcomes.push(outcome);
+        Violation::check(history.outcomes.len() == 1, || {
+            format!("offer {run} was answered {:?}", history.outcomes)
+        })?;
+        let proven = match outcome {
+            OfferOutcome::Cold => true,
+            OfferOutcome::Warm(Delivery::Acknowledged) => {
+                history.acknowledged && !history.dispatched_to.is_empty()
+            }
+            OfferOutcome::Warm(Delivery::Unconfirmed) => {
+                history.written && history.ack_mode == Some(AckMode::Written)
+            }
+            OfferOutcome::Warm(Delivery::Unread) => false,
+        };
+        Violation::check(proven, || format!("offer {run} was answered {outcome:?} on {history:?}"))
+    }
+}

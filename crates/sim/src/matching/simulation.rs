@@ -1,0 +1,108 @@
+//! Plays whole histories from a seed, and shrinks the one that breaks something to a table.
+
+use std::fmt;
+use std::ops::AddAssign;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use fastrand::Rng;
+
+use super::event::{Event, EventTable, Settings, TimedEvent};
+use super::generator::EventGenerator;
+use super::invariants::Coverage;
+use super::world::{Violation, World};
+use crate::panics::without_output;
+use crate::shrink::shrink;
+
+/// Something that does not hold, with the shortest table found that shows it.
+#[derive(Debug)]
+pub struct Failure {
+    seed: u64,
+    step: u64,
+    violation: Violation,
+    settings: Settings,
+    table: Vec<TimedEvent>,
+    table_violation: Option<Violation>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation(what) = &self.violation;
+        writeln!(out, "seed {}, step {}: {what}", self.seed, self.step)?;
+        writeln!(out, "shrunken to {} events:", self.table.len())?;
+        write!(out, "{}", EventTable(&self.settings, &self.table))?;
+        match &self.table_violation {
+            Some(Violation(what)) => writeln!(out, "which ends in: {what}"),
+            None => writeln!(out, "which holds by itself: it needs what came before"),
+        }
+    }
+}
+
+/// Plays so many steps drawn from the seed: one history after the other, each with settings of its own. Says what
+/// came about in them.
+///
+/// # Errors
+/// The first thing that does not hold.
+pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
+    let mut rng = Rng::with_seed(seed);
+    let mut coverage = Coverage::default();
+    let mut completed = 0;
+    while completed < steps {
+        let mut simulation = Simulation::new(rng.fork(), rng.u64(100..30_000).min(steps - completed));
+        while simulation.left > 0 {
+            simulation.step().map_err(|violation| simulation.failure(seed, completed, violation))?;
+            completed += 1;
+        }
+        coverage.add_assign(simulation.world.coverage());
+    }
+    Ok(coverage)
+}
+
+/// A service that stops has little to do any more.
+const STEPS_AFTER_DRAIN: u64 = 200;
+
+/// Plays a table.
+///
+/// # Errors
+/// What does not hold; a panic is told as such.
+pub fn replay(settings: Settings, events: &[TimedEvent]) -> Result<(), Violation> {
+    let mut world = World::new(settings);
+    events.iter().try_for_each(|event| apply(&mut world, *event))
+}
+
+fn apply(world: &mut World, event: TimedEvent) -> Result<(), Violation> {
+    catch_unwind(AssertUnwindSafe(|| world.apply(event)))
+        .unwrap_or_else(|_| Err(Violation(format!("a panic at {event:?}"))))
+}
+
+/// One history under way, and how many of its steps are left.
+struct Simulation {
+    generator: EventGenerator,
+    world: World,
+    events: Vec<TimedEvent>,
+    left: u64,
+}
+
+impl Simulation {
+    fn new(rng: Rng, length: u64) -> Self {
+        let generator = EventGenerator::new(rng);
+        let world = World::new(generator.settings());
+        Self { generator, world, events: Vec::new(), left: length }
+    }
+
+    fn step(&mut self) -> Result<(), Violation> {
+        let event = self.generator.generate(&self.world);
+        self.events.push(event);
+        self.left -= 1;
+        if event.1 == Event::Drain {
+            self.left = self.left.min(STEPS_AFTER_DRAIN);
+        }
+        apply(&mut self.world, event)
+    }
+
+    fn failure(&self, seed: u64, step: u64, violation: Violation) -> Box<Failure> {
+        let settings = self.generator.settings();
+        let table = without_output(|| shrink(&self.events, |events| replay(settings, events).is_err()));
+        let table_violation = replay(settings, &table).err();
+        Box::new(Failure { seed, step, violation, settings, table, table_violation })
+    }
+}
