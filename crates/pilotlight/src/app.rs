@@ -29,7 +29,7 @@ use crate::http::jobs::events::JobStreamLimit;
 use crate::http::rate_limit::RateLimits;
 use crate::http::router::{ConnectTimeouts, HttpState, RouteGroups, Service};
 use crate::http::token::Tokens;
-use crate::jobs::Jobs;
+use crate::jobs::JobService;
 use crate::net::ack;
 use crate::net::listener::{self, Connections};
 use crate::net::sockets::{self, BoundListener, InheritedSockets, ReusePort};
@@ -55,7 +55,7 @@ pub struct App {
     grace: Duration,
     dispatcher: Arc<Dispatcher>,
     dashboard_broadcaster: Arc<Broadcaster>,
-    jobs: Option<Arc<Jobs>>,
+    jobs: Option<Arc<JobService>>,
     connections: Connections,
     tasks: JoinSet<()>,
     watching: Watching,
@@ -182,7 +182,7 @@ impl App {
         let settled = async {
             self.connections.wait_closed().await;
             if let Some(jobs) = &self.jobs {
-                jobs.settled().await;
+                jobs.wait_idle().await;
             }
         };
         if tokio::time::timeout(self.grace, settled).await.is_err() {

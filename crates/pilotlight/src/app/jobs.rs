@@ -19,13 +19,13 @@ use tokio_rustls::rustls::crypto;
 
 use crate::clock::Clock;
 use crate::config::{Config, JobTypeSettings, WebhookEvent};
-use crate::jobs::checks::{Address, Check, Checks};
-use crate::jobs::hooks::{Hooks, Target};
-use crate::jobs::{Jobs, Settings};
+use crate::jobs::validation::{ResultValidator, UrlRule, ValidationRule};
+use crate::jobs::webhooks::{WebhookTarget, Webhooks};
+use crate::jobs::{JobService, Settings};
 use crate::telemetry::jobs::JobMetrics;
 
 /// How old the verdict on a result may become before it is looked at again.
-const CHECK_EVERY: Duration = Duration::from_secs(10 * 60);
+const VALIDATION_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// Starts the jobs' driver and its tasks.
 pub(super) async fn start(
@@ -33,21 +33,21 @@ pub(super) async fn start(
     (ack_mode, clock): (AckMode, Clock),
     metrics: JobMetrics,
     tasks: &mut JoinSet<()>,
-) -> anyhow::Result<Arc<Jobs>> {
-    let jobs = Jobs::new(settings(config, ack_mode), store(config).await?, clock, metrics);
-    let known = jobs.look_at_clock(None).await.context("failed to ask the store for its time")?;
-    if known.is_some() {
-        tasks.spawn(Arc::clone(&jobs).keep_time(known));
+) -> anyhow::Result<Arc<JobService>> {
+    let jobs = JobService::new(settings(config, ack_mode), store(config).await?, clock, metrics);
+    let offset = jobs.sync_clock(None).await.context("failed to ask the store for its time")?;
+    if offset.is_some() {
+        tasks.spawn(Arc::clone(&jobs).run_clock_sync(offset));
     }
-    tasks.spawn(Arc::clone(&jobs).keep());
-    tasks.spawn(Arc::clone(&jobs).prune());
-    tasks.spawn(Arc::clone(&jobs).hear());
-    tasks.spawn(Arc::clone(&jobs).drop_unwanted());
-    if let Some(hooks) = hooks(config)? {
-        tasks.spawn(Arc::clone(&jobs).tell(hooks));
+    tasks.spawn(Arc::clone(&jobs).run_sweeps());
+    tasks.spawn(Arc::clone(&jobs).run_pruning());
+    tasks.spawn(Arc::clone(&jobs).run_notifications());
+    tasks.spawn(Arc::clone(&jobs).run_webhook_cleanup());
+    if let Some(webhooks) = webhooks(config)? {
+        tasks.spawn(Arc::clone(&jobs).run_webhooks(webhooks));
     }
-    if let Some(checks) = checks(config)? {
-        tasks.spawn(Arc::clone(&jobs).check(checks));
+    if let Some(validator) = validator(config)? {
+        tasks.spawn(Arc::clone(&jobs).run_validation(validator));
     }
     Ok(jobs)
 }
@@ -62,8 +62,8 @@ fn settings(config: &Config, ack_mode: AckMode) -> Settings {
             max_bytes: config.jobs.max_bytes,
             at_most: PRUNE_BATCH,
         },
-        lease: config.jobs.heartbeat_timeout,
-        hooked: hooked(config),
+        lease_timeout: config.jobs.heartbeat_timeout,
+        webhook_types: webhook_types(config),
     }
 }
 
@@ -72,13 +72,13 @@ fn settings(config: &Config, ack_mode: AckMode) -> Settings {
 /// # Errors
 /// When it cannot be opened.
 pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let remembered = remembered(config);
+    let store_settings = store_settings(config);
     if let Some(url) = &config.store.url {
-        let opened = Postgres::open(url.reveal(), remembered).await;
+        let opened = Postgres::open(url.reveal(), store_settings).await;
         return Ok(opened.context("failed to open the store in PostgreSQL (store.url)")?);
     }
     let folder = &config.server.data_dir;
-    let opened = sqlite::Sqlite::open(folder, remembered);
+    let opened = sqlite::Sqlite::open(folder, store_settings);
     opened.with_context(|| {
         format!(
             "failed to open the store in {} (server.data_dir; `serve --only warm-start,dashboard` needs none)",
@@ -87,7 +87,7 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     })
 }
 
-fn remembered(config: &Config) -> pilotlight_store::Settings {
+fn store_settings(config: &Config) -> pilotlight_store::Settings {
     let jobs = &config.jobs;
     pilotlight_store::Settings {
         policy: JobPolicy {
@@ -96,31 +96,31 @@ fn remembered(config: &Config) -> pilotlight_store::Settings {
             lost_retries: jobs.lost_retries(),
             failed_ttl: jobs.failed_ttl,
         },
-        webhook_types: hooked(config),
+        webhook_types: webhook_types(config),
         limits: Limits { console_bytes: jobs.limits.console_bytes },
         queue_limits: QueueLimits { jobs: jobs.max_waiting, bytes: jobs.max_waiting_bytes },
     }
 }
 
-fn hooked(config: &Config) -> Arc<HashSet<JobType>> {
-    Arc::new(with_hooks(config).map(|(job_type, _)| job_type.clone()).collect())
+fn webhook_types(config: &Config) -> Arc<HashSet<JobType>> {
+    Arc::new(types_with_webhook(config).map(|(job_type, _)| job_type.clone()).collect())
 }
 
-fn with_hooks(config: &Config) -> impl Iterator<Item = (&JobType, &JobTypeSettings)> {
+fn types_with_webhook(config: &Config) -> impl Iterator<Item = (&JobType, &JobTypeSettings)> {
     config.jobs.types.iter().filter(|(_, settings)| settings.webhook_url.is_some())
 }
 
-fn hooks(config: &Config) -> anyhow::Result<Option<Hooks>> {
-    let targets: HashMap<_, _> = with_hooks(config)
-        .map(|(job_type, settings)| Ok((job_type.clone(), target(settings)?)))
+fn webhooks(config: &Config) -> anyhow::Result<Option<Webhooks>> {
+    let targets: HashMap<_, _> = types_with_webhook(config)
+        .map(|(job_type, settings)| Ok((job_type.clone(), webhook_target(settings)?)))
         .collect::<anyhow::Result<_>>()?;
     if targets.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Hooks::new(web()?, targets)?))
+    Ok(Some(Webhooks::new(web()?, targets)?))
 }
 
-fn target(settings: &JobTypeSettings) -> anyhow::Result<Target> {
+fn webhook_target(settings: &JobTypeSettings) -> anyhow::Result<WebhookTarget> {
     let (url, secret) = (settings.webhook_url.as_deref(), settings.webhook_secret.as_ref());
     let (url, secret) = url.zip(secret).context("a webhook has a URL and a secret")?;
     let event = |event: &WebhookEvent| match event {
@@ -128,29 +128,29 @@ fn target(settings: &JobTypeSettings) -> anyhow::Result<Target> {
         WebhookEvent::Completed => WebhookTrigger::Completed,
         WebhookEvent::Failed => WebhookTrigger::Failed,
     };
-    Ok(Target {
+    Ok(WebhookTarget {
         url: url.parse().context("failed to read a webhook's URL")?,
         key: hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes()),
         events: settings.webhook_events.iter().map(event).collect(),
     })
 }
 
-fn checks(config: &Config) -> anyhow::Result<Option<Checks>> {
-    let check = |settings: &JobTypeSettings| Check {
-        address: settings
+fn validator(config: &Config) -> anyhow::Result<Option<ResultValidator>> {
+    let rule = |settings: &JobTypeSettings| ValidationRule {
+        url_rule: settings
             .check_url
             .clone()
-            .map(|pointer| Address { pointer, hosts: settings.check_hosts.clone() }),
-        time: settings.check_time.clone(),
-        every: CHECK_EVERY,
+            .map(|pointer| UrlRule { pointer, hosts: settings.check_hosts.clone() }),
+        expiry_pointer: settings.check_time.clone(),
+        interval: VALIDATION_INTERVAL,
     };
-    let checks = config.jobs.types.iter().map(|(job_type, settings)| (job_type.clone(), check(settings)));
-    let checks: HashMap<_, _> =
-        checks.filter(|(_, check)| check.address.is_some() || check.time.is_some()).collect();
-    if checks.is_empty() {
+    let validator = config.jobs.types.iter().map(|(job_type, settings)| (job_type.clone(), rule(settings)));
+    let validator: HashMap<_, _> =
+        validator.filter(|(_, rule)| rule.url_rule.is_some() || rule.expiry_pointer.is_some()).collect();
+    if validator.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Checks::new(web()?, checks)?))
+    Ok(Some(ResultValidator::new(web()?, validator)?))
 }
 
 /// What leads to a client that believes in the certificates of the public web; small images bring none of their own.

@@ -39,7 +39,7 @@ impl FromRequestParts<Arc<HttpState>> for CallingRunner {
     async fn from_request_parts(parts: &mut Parts, state: &Arc<HttpState>) -> Result<Self, ApiError> {
         let runner = convert::required(&parts.headers, RUNNER_ID_HEADER)?;
         let runner = RunnerId::parse(runner).map_err(|why| convert::invalid(RUNNER_ID_HEADER, why))?;
-        state.jobs().heard(&runner);
+        state.jobs().touch_runner(&runner);
         Ok(Self(runner))
     }
 }

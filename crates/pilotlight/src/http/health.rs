@@ -38,7 +38,7 @@ pub async fn health(State(state): State<Arc<HttpState>>) -> Response {
         waiting_runners: waiting,
         deployments,
         executing_runners: executing,
-        waiting_for_jobs: state.jobs.as_ref().map_or(0, |jobs| jobs.waiting()),
+        waiting_for_jobs: state.jobs.as_ref().map_or(0, |jobs| jobs.parked_poll_count()),
         connections: state.connections.open(),
         ack: Cow::Borrowed(state.dispatcher.ack_mode().as_str()),
         version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),

@@ -93,7 +93,7 @@ pub async fn cancel(
 ) -> Result<Reply, ApiError> {
     let outcome = state
         .jobs()
-        .say(require_id(id)?, Event::Cancel(CancelScope::OneCaller), RunnerOutput::default())
+        .apply_event(require_id(id)?, Event::Cancel(CancelScope::OneCaller), RunnerOutput::default())
         .await?;
     let (status, job, message) = match outcome {
         EventOutcome::Applied(applied) if applied.transition == Transition::CallerLeft => {
@@ -128,7 +128,7 @@ async fn wait_for_end(state: &HttpState, record: JobRecord, wait: Duration) -> R
     }
     let id = record.job.id;
     drop(record);
-    state.jobs().ended(id, wait).await?.ok_or_else(job_not_found)
+    state.jobs().wait_ended(id, wait).await?.ok_or_else(job_not_found)
 }
 
 fn require_id(id: Option<JobId>) -> Result<JobId, ApiError> {

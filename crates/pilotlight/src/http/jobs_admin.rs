@@ -27,7 +27,7 @@ use super::fields::Field;
 use super::jobs::{job_not_found, response, submit_result};
 use super::json_body::JsonBody;
 use super::router::HttpState;
-use crate::jobs::Jobs;
+use crate::jobs::JobService;
 
 /// `GET /api/admin/jobs`: the newest first.
 #[utoipa::path(get, path = "/api/admin/jobs", tag = "admin",
@@ -243,7 +243,7 @@ pub async fn stats(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiErro
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn count(jobs: &Jobs) -> Result<AdminStats, Error> {
+pub async fn count(jobs: &JobService) -> Result<AdminStats, Error> {
     let now = jobs.now();
     Ok(stats_from_counts(jobs.store().counts(now.before(RUNNER_ACTIVE_WINDOW), now).await?))
 }

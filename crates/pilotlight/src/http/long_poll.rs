@@ -22,7 +22,7 @@ use super::jobs::response;
 use super::router::{CloseConnection, HttpState};
 use super::runners;
 use crate::dispatch::offer::ack_request;
-use crate::jobs::{Handing, Parked, Verdict};
+use crate::jobs::{JobParkOutcome, JobPollOutcome, OutgoingJob};
 use crate::net::conn::Conn;
 
 /// `GET`: waits until a job comes or the time is over.
@@ -44,7 +44,7 @@ pub async fn next(
         runners::types(&pairs, MAX_TYPES_PER_POLL).and_then(|types| Ok((TypeSet::new(types), pairs.wait()?)));
     let (types, wait) = match params {
         Ok(params) => params,
-        Err(refusal) => return refusal.into_response(),
+        Err(error) => return error.into_response(),
     };
     if !request.body().is_end_stream() {
         // While an unread body is pending, nobody would notice that the client left.
@@ -53,24 +53,24 @@ pub async fn next(
     drop(request);
     let deadline = Instant::now() + wait;
     loop {
-        let mut stay = match state.jobs().park(&types, &runner, &conn) {
-            Parked::Stay(stay) => stay,
-            Parked::Closed => return CloseConnection::response(),
+        let mut parked = match state.jobs().park(&types, &runner, &conn) {
+            JobParkOutcome::Parked(parked) => parked,
+            JobParkOutcome::Closed => return CloseConnection::response(),
         };
-        let verdict = tokio::select! {
-            verdict = stay.verdict() => verdict,
+        let outcome = tokio::select! {
+            outcome = parked.outcome() => outcome,
             () = conn.peer_closed() => None,
             () = sleep_until(deadline) => {
-                if stay.leave() {
+                if parked.leave() {
                     return StatusCode::NO_CONTENT.into_response();
                 }
-                stay.verdict().await
+                parked.outcome().await
             }
         };
-        return match verdict {
-            Some(Verdict::Job(handing)) => hand_over(&state, &conn, *handing),
-            Some(Verdict::Again) => continue,
-            Some(Verdict::Unavailable) => {
+        return match outcome {
+            Some(JobPollOutcome::Job(outgoing)) => hand_over(&state, &conn, *outgoing),
+            Some(JobPollOutcome::NoJob) => continue,
+            Some(JobPollOutcome::Unavailable) => {
                 ApiError::unavailable("the store does not answer; ask again").into_response()
             }
             None => CloseConnection::response(),
@@ -79,20 +79,20 @@ pub async fn next(
 }
 
 /// Dropping `written` gives the job back.
-fn hand_over(state: &HttpState, conn: &Conn, handing: Handing) -> Response {
-    let Handing { handed, written } = handing;
-    match next_response(handed, state.jobs().lease()) {
+fn hand_over(state: &HttpState, conn: &Conn, outgoing: OutgoingJob) -> Response {
+    let OutgoingJob { leased, written } = outgoing;
+    match next_response(leased, state.jobs().lease_timeout()) {
         Ok(next_response) => {
             let reply = Reply::json(StatusCode::OK, &next_response);
             conn.watch_answer(reply.body.len(), ack_request(state.jobs().ack_mode()), written);
             reply.into_response()
         }
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-fn next_response(handed: LeasedJob, lease: Duration) -> Result<NextResponse, ApiError> {
-    let LeasedJob { job, input } = handed;
+fn next_response(leased: LeasedJob, lease: Duration) -> Result<NextResponse, ApiError> {
+    let LeasedJob { job, input } = leased;
     Ok(NextResponse {
         job: NextJob {
             job_id: job.id.to_string(),

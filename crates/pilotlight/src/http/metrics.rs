@@ -20,7 +20,7 @@ pub async fn read(State(state): State<Arc<HttpState>>) -> Response {
     let now = GaugeValues {
         waiting,
         executing,
-        job_runners_waiting: state.jobs.as_ref().map_or(0, |jobs| jobs.waiting()),
+        job_runners_waiting: state.jobs.as_ref().map_or(0, |jobs| jobs.parked_poll_count()),
         connections: connections.open(),
         connections_at_most: connections.at_most(),
     };

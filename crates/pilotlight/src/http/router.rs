@@ -32,7 +32,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
-use crate::jobs::Jobs;
+use crate::jobs::JobService;
 use crate::net::conn::Conn;
 use crate::net::io::Io;
 use crate::net::listener::{Connections, FastPathExit, Serve};
@@ -44,7 +44,7 @@ pub struct HttpState {
     /// Matching.
     pub dispatcher: Arc<Dispatcher>,
     /// Jobs, where they are served.
-    pub jobs: Option<Arc<Jobs>>,
+    pub jobs: Option<Arc<JobService>>,
     /// Who watches single jobs.
     pub job_streams: job_events::JobStreamLimit,
     /// How much may come with a job.
@@ -77,7 +77,7 @@ impl HttpState {
     /// # Panics
     /// Where they are not served; nothing that asks for them is routed there.
     #[must_use]
-    pub fn jobs(&self) -> &Arc<Jobs> {
+    pub fn jobs(&self) -> &Arc<JobService> {
         self.jobs.as_ref().expect("calls of jobs are routed only where jobs are served")
     }
 }

@@ -120,7 +120,7 @@ pub async fn claim(
         return Ok(not_claimed(runner_event::UNKNOWN_JOB));
     };
     let input_params = response::json(input)?;
-    Ok(match state.jobs().say(id, Event::Claim { runner }, RunnerOutput::default()).await? {
+    Ok(match state.jobs().apply_event(id, Event::Claim { runner }, RunnerOutput::default()).await? {
         EventOutcome::Applied(applied) => {
             let job_type = applied.job.job_type.to_string();
             let job = Some(ClaimedJob { job_id: id.to_string(), job_type, input_params });

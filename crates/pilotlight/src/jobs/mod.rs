@@ -2,25 +2,25 @@
 //! waits for an end. It is the only writer of jobs. What a job may become is `core::job`'s to decide, inside the
 //! store's transaction; what is held here is only who waits, and is gone with the process.
 
-mod driver;
-pub use driver::{Jobs, Settings};
+mod service;
+pub use service::{JobService, Settings};
 
-mod desk;
-mod stay;
-pub use stay::{Handing, Parked, Stay, Verdict};
+mod dispatcher;
+mod parked_poll;
+pub use parked_poll::{JobParkOutcome, JobPollOutcome, OutgoingJob, ParkedJobPoll};
 
-mod sight;
-mod watching;
-pub use sight::{Onlooker, Sight};
+mod notifier;
+mod subscription;
+pub use subscription::{JobSubscription, JobView};
 
-mod heard;
-mod keeper;
+mod background;
+mod last_seen;
 mod random;
-mod tally;
-mod time;
+mod stats;
+mod store_clock;
 
-pub mod checks;
-pub mod hooks;
+pub mod validation;
+pub mod webhooks;
 
 #[cfg(test)]
 mod tests;

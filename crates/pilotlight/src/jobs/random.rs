@@ -3,23 +3,23 @@
 use std::cell::RefCell;
 
 /// How much is drawn at once.
-const DRAWN_BYTES: usize = 512;
+const BUFFER_BYTES: usize = 512;
 
 thread_local! {
-    static DRAWN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// So many bytes that nobody else is given.
 pub(super) fn bytes<const BYTES: usize>() -> [u8; BYTES] {
-    const { assert!(BYTES <= DRAWN_BYTES, "one draw is enough") };
-    DRAWN.with_borrow_mut(|drawn| {
-        if drawn.len() < BYTES {
-            drawn.resize(DRAWN_BYTES, 0);
-            getrandom::fill(drawn).expect("the system has randomness");
+    const { assert!(BYTES <= BUFFER_BYTES, "one draw is enough") };
+    BUFFER.with_borrow_mut(|buffer| {
+        if buffer.len() < BYTES {
+            buffer.resize(BUFFER_BYTES, 0);
+            getrandom::fill(buffer).expect("the system has randomness");
         }
-        let rest = drawn.len() - BYTES;
-        let bytes = drawn[rest..].try_into().expect("as many as were asked for");
-        drawn.truncate(rest);
+        let rest = buffer.len() - BYTES;
+        let bytes = buffer[rest..].try_into().expect("as many as were asked for");
+        buffer.truncate(rest);
         bytes
     })
 }
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn no_bytes_are_given_twice() {
-        let given: HashSet<[u8; 10]> = (0..1000).map(|_| bytes()).collect();
-        assert_eq!(given.len(), 1000);
+        let drawn: HashSet<[u8; 10]> = (0..1000).map(|_| bytes()).collect();
+        assert_eq!(drawn.len(), 1000);
     }
 }

@@ -17,24 +17,24 @@ use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, NewJob, Retention, RunnerOutput, SubmitOutcome};
 use tokio::time::timeout;
 
-use super::driver::{Jobs, Settings};
+use super::service::{JobService, Settings};
 use crate::clock::Clock;
 use crate::telemetry::metrics::Metrics;
 
-const HOOKED: &str = "hooked";
+const WITH_WEBHOOK: &str = "hooked";
 
 /// Jobs, in a folder that goes with them.
-pub(super) struct House {
-    pub(super) jobs: Arc<Jobs>,
+pub(super) struct TestService {
+    pub(super) jobs: Arc<JobService>,
     folder: PathBuf,
 }
 
-impl House {
+impl TestService {
     pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Relaxed));
         let folder = std::env::temp_dir().join(format!("pilotlight-driver-{process}-{count}"));
-        let hooked = Arc::new(HashSet::from([job_type(HOOKED)]));
+        let webhook_types = Arc::new(HashSet::from([job_type(WITH_WEBHOOK)]));
         let policy = JobPolicy {
             heartbeat_timeout: Duration::from_secs(90),
             start_timeout: Duration::from_secs(2),
@@ -42,9 +42,9 @@ impl House {
             failed_ttl: Duration::from_mins(10),
         };
         let limits = Limits { console_bytes: 1024 };
-        let stored = pilotlight_store::Settings {
+        let store_settings = pilotlight_store::Settings {
             policy,
-            webhook_types: Arc::clone(&hooked),
+            webhook_types: Arc::clone(&webhook_types),
             limits,
             queue_limits: QueueLimits::default(),
         };
@@ -53,20 +53,20 @@ impl House {
             ack_mode: AckMode::Written,
             ack_deadline: Duration::from_millis(250),
             retention: Retention { keep_for: Duration::from_hours(1), max_bytes: 0, at_most: 10 },
-            lease: Duration::from_secs(90),
-            hooked,
+            lease_timeout: Duration::from_secs(90),
+            webhook_types,
         };
-        let store = Sqlite::open(&folder, stored).unwrap();
-        let jobs = Jobs::new(settings, store, Clock::start(), Metrics::new(AckMode::Written).jobs());
+        let store = Sqlite::open(&folder, store_settings).unwrap();
+        let jobs = JobService::new(settings, store, Clock::start(), Metrics::new(AckMode::Written).jobs());
         Self { jobs, folder }
     }
 
-    pub(super) async fn submit(&self, of: &str) -> Job {
+    pub(super) async fn submit(&self, type_name: &str) -> Job {
         let options = JobOptions::default_at(Timestamp::default());
         let new = NewJob {
             id: self.jobs.new_id(),
-            job_type: job_type(of),
-            key: CacheKey::from_bytes([of.len() as u8; 32]),
+            job_type: job_type(type_name),
+            key: CacheKey::from_bytes([type_name.len() as u8; 32]),
             input: "{}".into(),
             options,
             cache_mode: CacheMode::Reuse,
@@ -81,12 +81,12 @@ impl House {
     }
 
     /// Whether the one who tells others was woken since this was asked last.
-    async fn was_woken(&self) -> bool {
-        timeout(Duration::ZERO, self.jobs.hooks.notified()).await.is_ok()
+    async fn webhooks_were_woken(&self) -> bool {
+        timeout(Duration::ZERO, self.jobs.webhook_wake.notified()).await.is_ok()
     }
 }
 
-impl Drop for House {
+impl Drop for TestService {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.folder).ok();
     }
@@ -97,30 +97,30 @@ fn job_type(name: &str) -> JobType {
 }
 
 #[tokio::test]
-async fn who_tells_others_is_woken_only_when_there_is_something_to_tell() {
-    let house = House::new();
-    for (of, is_hooked) in [("quiet", false), (HOOKED, true)] {
-        let job = house.submit(of).await;
-        assert_eq!(house.was_woken().await, is_hooked, "a new one of {of}");
-        house
+async fn webhooks_are_woken_only_by_jobs_of_types_that_have_one() {
+    let service = TestService::new();
+    for (type_name, has_webhook) in [("quiet", false), (WITH_WEBHOOK, true)] {
+        let job = service.submit(type_name).await;
+        assert_eq!(service.webhooks_were_woken().await, has_webhook, "a new one of {type_name}");
+        service
             .jobs
-            .say(job.id, Event::Cancel(CancelScope::AllCallers), RunnerOutput::default())
+            .apply_event(job.id, Event::Cancel(CancelScope::AllCallers), RunnerOutput::default())
             .await
             .unwrap();
-        assert_eq!(house.was_woken().await, is_hooked, "an end of {of}");
+        assert_eq!(service.webhooks_were_woken().await, has_webhook, "an end of {type_name}");
     }
 }
 
 #[tokio::test]
-async fn jobs_go_by_the_stores_clock() {
-    let house = House::new();
-    assert_eq!(house.jobs.look_at_clock(None).await.unwrap(), None, "a file has no clock");
-    for (ahead, of) in [(-3_600_000, "a"), (0, "bb"), (3_600_000, "ccc")] {
-        let offset = ClockOffset::from_millis(ahead);
-        house.jobs.ahead.set(offset);
-        let before = offset.apply(house.jobs.clock.wall());
-        let job = house.submit(of).await;
-        let after = offset.apply(house.jobs.clock.wall());
-        assert!(before <= job.created_at && job.created_at <= after, "{ahead}");
+async fn job_times_follow_the_store_clock() {
+    let service = TestService::new();
+    assert_eq!(service.jobs.sync_clock(None).await.unwrap(), None, "a file has no clock");
+    for (ahead_ms, type_name) in [(-3_600_000, "a"), (0, "bb"), (3_600_000, "ccc")] {
+        let offset = ClockOffset::from_millis(ahead_ms);
+        service.jobs.store_clock.set(offset);
+        let before = offset.apply(service.jobs.clock.wall());
+        let job = service.submit(type_name).await;
+        let after = offset.apply(service.jobs.clock.wall());
+        assert!(before <= job.created_at && job.created_at <= after, "{ahead_ms}");
     }
 }

@@ -16,7 +16,7 @@ use super::sample::Sample;
 use super::state::{DashboardInfo, DashboardState, Diff};
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
-use crate::jobs::Jobs;
+use crate::jobs::JobService;
 
 /// Fine enough to look like at once.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(250);
@@ -46,7 +46,7 @@ pub enum SubscribeError {
 #[derive(Debug)]
 pub struct Broadcaster {
     dispatcher: Arc<Dispatcher>,
-    jobs: Option<Arc<Jobs>>,
+    jobs: Option<Arc<JobService>>,
     clock: Clock,
     info: DashboardInfo,
     subscriber_arrived: Notify,
@@ -69,7 +69,7 @@ impl Broadcaster {
     #[must_use]
     pub fn new(
         dispatcher: Arc<Dispatcher>,
-        jobs: Option<Arc<Jobs>>,
+        jobs: Option<Arc<JobService>>,
         clock: Clock,
         info: DashboardInfo,
     ) -> Arc<Self> {
@@ -121,7 +121,7 @@ impl Broadcaster {
     }
 
     /// Counts the jobs for the watchers until dropped.
-    pub async fn run_counts(self: Arc<Self>, jobs: Arc<Jobs>) {
+    pub async fn run_counts(self: Arc<Self>, jobs: Arc<JobService>) {
         let (mut counted, mut unchanged) = (None, 0);
         loop {
             if self.counts_unused() {
@@ -150,7 +150,7 @@ impl Broadcaster {
     }
 
     /// What was counted before stays when the store cannot tell.
-    async fn refresh_counts(&self, jobs: &Jobs) {
+    async fn refresh_counts(&self, jobs: &JobService) {
         match jobs_admin::count(jobs).await {
             Ok(counts) => self.subscribers().counts = Some(counts),
             Err(error) => tracing::debug!(%error, "failed to count jobs for the dashboard"),

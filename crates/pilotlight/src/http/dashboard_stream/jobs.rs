@@ -7,7 +7,7 @@ use pilotlight_core::time::{Moment, millis};
 use pilotlight_wire::dashboard_events::{JobBucket, JobOutcomeCounts, JobsOverview, JobsSnapshot};
 use pilotlight_wire::jobs_admin::AdminStats;
 
-use crate::jobs::Jobs;
+use crate::jobs::JobService;
 
 /// What was seen of jobs.
 pub(super) struct JobsSample {
@@ -19,7 +19,7 @@ pub(super) struct JobsSample {
 impl JobsSample {
     /// Looks, for somebody who knows all buckets before this one.
     pub(super) fn take(
-        jobs: &Jobs,
+        jobs: &JobService,
         counts: Option<AdminStats>,
         newest: Option<BucketIndex>,
         now: Moment,
@@ -28,7 +28,7 @@ impl JobsSample {
         let revision = jobs.revision();
         let (totals, series) =
             jobs.series(|series| (outcome_counts(series.totals()), buckets_since(series, newest, now)));
-        Self { current: JobsSnapshot { counts, waiting: jobs.waiting(), totals, revision }, series }
+        Self { current: JobsSnapshot { counts, waiting: jobs.parked_poll_count(), totals, revision }, series }
     }
 }
 

@@ -27,7 +27,7 @@ use super::super::error::ApiError;
 use super::super::extract::JobIdPath;
 use super::super::router::HttpState;
 use super::{job_not_found, response};
-use crate::jobs::{Jobs, Onlooker, Sight};
+use crate::jobs::{JobService, JobSubscription, JobView};
 
 /// Whoever watches through something that closes silent connections goes on watching.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -57,17 +57,17 @@ pub async fn watch(
     let id = id.ok_or_else(job_not_found)?;
     let full = |_| ApiError::unavailable("as many watch jobs as may; ask for the job's status instead");
     let permit = state.job_streams.0.clone().try_acquire_owned().map_err(full)?;
-    let mut onlooker = state.jobs().look_on(id);
-    let sight = onlooker.look().await?.ok_or_else(job_not_found)?;
+    let mut subscription = state.jobs().subscribe(id);
+    let view = subscription.read().await?.ok_or_else(job_not_found)?;
     let job_stream = JobStream {
         jobs: Arc::clone(state.jobs()),
-        onlooker,
+        subscription,
         sent: SentEvents::default(),
         last_sent_at: Instant::now(),
         _permit: permit,
     };
     Ok(event_stream_response(EventBody {
-        next_chunk: Box::pin(std::future::ready(job_stream.first_chunk(&sight))),
+        next_chunk: Box::pin(std::future::ready(job_stream.first_chunk(&view))),
         deadline: Box::pin(sleep(STREAM_LIFETIME)),
     }))
 }
@@ -112,8 +112,8 @@ impl hyper::body::Body for EventBody {
 
 /// Somebody who watches a job.
 struct JobStream {
-    jobs: Arc<Jobs>,
-    onlooker: Onlooker,
+    jobs: Arc<JobService>,
+    subscription: JobSubscription,
     sent: SentEvents,
     /// When something was sent last.
     last_sent_at: Instant,
@@ -121,22 +121,22 @@ struct JobStream {
 }
 
 impl JobStream {
-    fn first_chunk(mut self, sight: &Sight) -> Option<(Bytes, Option<Self>)> {
-        let events = self.new_events(sight)?;
+    fn first_chunk(mut self, view: &JobView) -> Option<(Bytes, Option<Self>)> {
+        let events = self.new_events(view)?;
         Some(self.after_sending(events))
     }
 
     /// What is sent next, and who goes on watching after it.
     async fn next_chunk(mut self) -> Option<(Bytes, Option<Self>)> {
         loop {
-            self.onlooker.changed().await;
+            self.subscription.changed().await;
             if self.jobs.is_stopping() {
                 return None;
             }
             // A job that was deleted, or a store that fails, ends it: whoever asks again is told why.
-            let sight = self.onlooker.look().await.ok()??;
-            let events = self.new_events(&sight)?;
-            drop(sight);
+            let view = self.subscription.read().await.ok()??;
+            let events = self.new_events(&view)?;
+            drop(view);
             if !events.is_empty() {
                 return Some(self.after_sending(events));
             }
@@ -152,18 +152,17 @@ impl JobStream {
         (events, is_open.then_some(self))
     }
 
-    fn new_events(&mut self, sight: &Sight) -> Option<Bytes> {
-        let found = &sight.found;
-        let status = found.job.status(self.jobs.now());
+    fn new_events(&mut self, view: &JobView) -> Option<Bytes> {
+        let record = &view.record;
+        let status = record.job.status(self.jobs.now());
         let mut events = Vec::new();
-        self.sent.console(sight, &mut events);
-        self.sent.progress(found, &mut events);
+        self.sent.console(view, &mut events);
+        self.sent.progress(record, &mut events);
         if self.sent.status.replace(status) != Some(status) {
             // Before what follows from it, except that the end comes last.
             let at = if status.has_ended() { events.len() } else { 0 };
-            let end = found.output.as_ref().filter(|_| status.has_ended()).cloned();
-            let job =
-                response::job(JobRecord { job: found.job.clone(), output: end }, self.jobs.now()).ok()?;
+            let output = record.output.as_ref().filter(|_| status.has_ended()).cloned();
+            let job = response::job(JobRecord { job: record.job.clone(), output }, self.jobs.now()).ok()?;
             events.splice(at..at, event("status", &job));
         }
         Some(events.into())
@@ -180,25 +179,25 @@ struct SentEvents {
 }
 
 impl SentEvents {
-    fn progress(&mut self, found: &JobRecord, events: &mut Vec<u8>) {
-        let Some(progress) = response::progress(&found.job) else { return };
+    fn progress(&mut self, record: &JobRecord, events: &mut Vec<u8>) {
+        let Some(progress) = response::progress(&record.job) else { return };
         if self.progress.replace(progress) != Some(progress) {
             events.extend(event("progress", &progress));
         }
     }
 
-    fn console(&mut self, sight: &Sight, events: &mut Vec<u8>) {
-        let Some(end) = &sight.found.output else { return };
+    fn console(&mut self, view: &JobView, events: &mut Vec<u8>) {
+        let Some(output) = &view.record.output else { return };
         let (known, number) = self.console;
-        let is_same = known == 0 || number == sight.console;
-        let grown = end.console.get(known..).filter(|_| is_same);
+        let is_same = known == 0 || number == view.console_version;
+        let grown = output.console.get(known..).filter(|_| is_same);
         let console = match grown {
             Some("") => return,
             Some(text) if known > 0 => Console { is_whole: false, text: text.into() },
-            Some(_) | None => Console { is_whole: true, text: end.console.as_str().into() },
+            Some(_) | None => Console { is_whole: true, text: output.console.as_str().into() },
         };
         events.extend(event("console", &console));
-        self.console = (end.console.len(), sight.console);
+        self.console = (output.console.len(), view.console_version);
     }
 }
 
@@ -218,7 +217,7 @@ mod tests {
     use pilotlight_core::time::Timestamp;
     use pilotlight_store::JobOutput;
 
-    fn sight(console: &str, number: u64) -> Sight {
+    fn view(console: &str, number: u64) -> JobView {
         let options = JobOptions::default_at(Timestamp::default());
         let job = Job {
             id: JobId::from_bytes([0; 16]),
@@ -235,8 +234,8 @@ mod tests {
             lease: LeaseId::default(),
             state: State::Pending,
         };
-        let end = Some(JobOutput { console: console.into(), ..JobOutput::default() });
-        Sight { found: JobRecord { job, output: end }, console: number }
+        let output = Some(JobOutput { console: console.into(), ..JobOutput::default() });
+        JobView { record: JobRecord { job, output }, console_version: number }
     }
 
     #[test]
@@ -244,7 +243,7 @@ mod tests {
         let mut sent = SentEvents::default();
         let mut new_events = |console, number| {
             let mut events = Vec::new();
-            sent.console(&sight(console, number), &mut events);
+            sent.console(&view(console, number), &mut events);
             String::from_utf8(events).unwrap()
         };
         assert_eq!(new_events("", 0), "");

@@ -94,7 +94,7 @@ pub async fn apply(state: &HttpState, runner_event: RunnerEvent) -> Result<Reply
     let RunnerEvent { id, event, payload, lease_presence } = runner_event;
     let Some(id) = id else { return Ok(rejected(lease_presence, UNKNOWN_JOB)) };
     let is_heartbeat = matches!(event, Event::Heartbeat { .. });
-    match state.jobs().say(id, event, payload).await? {
+    match state.jobs().apply_event(id, event, payload).await? {
         EventOutcome::Applied(_) => Ok(accepted("it is remembered", None)),
         // Its runner does nothing wrong; it only need not go on.
         EventOutcome::Rejected(Rejected::Cancelled, _) if is_heartbeat => {

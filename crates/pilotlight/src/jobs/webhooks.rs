@@ -24,11 +24,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::driver::Jobs;
+use super::service::JobService;
 
 /// Where a type's jobs are told of.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct WebhookTarget {
     /// Who is told.
     pub url: reqwest::Url,
     /// What the telling is signed with.
@@ -39,57 +39,64 @@ pub struct Target {
 
 /// Everybody who is told.
 #[derive(Debug)]
-pub struct Hooks {
+pub struct Webhooks {
     client: Client,
-    targets: HashMap<JobType, Target>,
+    targets: HashMap<JobType, WebhookTarget>,
     /// Of each type, room for more on their way.
-    room: HashMap<JobType, Arc<Semaphore>>,
+    permits: HashMap<JobType, Arc<Semaphore>>,
 }
 
 /// Looked for without a nudge: tellings whose pause is over, and what other instances left.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What became of a try.
 #[derive(Debug)]
-enum Tried {
+enum AttemptOutcome {
     /// It was heard.
-    Heard,
+    Delivered,
     /// Nobody wants to know.
-    Unwanted,
+    NotConfigured,
     /// It was not heard, for this reason.
-    InVain(String),
+    Failed(String),
 }
 
-impl Hooks {
+impl Webhooks {
     /// Tells these, by a client that `base` leads to.
     ///
     /// # Errors
     /// When the client cannot be made.
-    pub fn new(base: ClientBuilder, targets: HashMap<JobType, Target>) -> reqwest::Result<Self> {
+    pub fn new(base: ClientBuilder, targets: HashMap<JobType, WebhookTarget>) -> reqwest::Result<Self> {
         // Whoever is led elsewhere mostly arrives without the body, and what is there says yes all the same.
         let client = base.redirect(Policy::none()).timeout(WEBHOOK_TIMEOUT).build()?;
-        let room = |job_type: &JobType| (job_type.clone(), Arc::new(Semaphore::new(MAX_WEBHOOKS_PER_TYPE)));
-        Ok(Self { client, room: targets.keys().map(room).collect(), targets })
+        let permits =
+            |job_type: &JobType| (job_type.clone(), Arc::new(Semaphore::new(MAX_WEBHOOKS_PER_TYPE)));
+        Ok(Self { client, permits: targets.keys().map(permits).collect(), targets })
     }
 
     /// How much room each type has.
-    fn room(&self) -> HashMap<JobType, usize> {
-        self.room.iter().map(|(job_type, room)| (job_type.clone(), room.available_permits())).collect()
+    fn free_permits(&self) -> HashMap<JobType, usize> {
+        self.permits
+            .iter()
+            .map(|(job_type, permits)| (job_type.clone(), permits.available_permits()))
+            .collect()
     }
 
-    fn take_room(&self, job_type: &JobType) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(self.room.get(job_type)?).try_acquire_owned().ok()
+    fn take_permit(&self, job_type: &JobType) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(self.permits.get(job_type)?).try_acquire_owned().ok()
     }
 
-    async fn call(&self, call: &WebhookCall, now: Timestamp) -> Tried {
+    async fn attempt(&self, call: &WebhookCall, now: Timestamp) -> AttemptOutcome {
         let target = self.targets.get(&call.job_type).filter(|target| target.events.contains(&call.event));
         match target {
-            Some(target) => self.post(target, call, now).await.map_or_else(Tried::InVain, |()| Tried::Heard),
-            None => Tried::Unwanted,
+            Some(target) => self
+                .post(target, call, now)
+                .await
+                .map_or_else(AttemptOutcome::Failed, |()| AttemptOutcome::Delivered),
+            None => AttemptOutcome::NotConfigured,
         }
     }
 
-    async fn post(&self, target: &Target, call: &WebhookCall, now: Timestamp) -> Result<(), String> {
+    async fn post(&self, target: &WebhookTarget, call: &WebhookCall, now: Timestamp) -> Result<(), String> {
         let body = body(call);
         let request = self
             .client
@@ -98,8 +105,12 @@ impl Hooks {
             .header(TIMESTAMP_HEADER, now.as_millis())
             .header(DELIVERY_HEADER, call.id.0)
             .header(SIGNATURE_HEADER, signature(&target.key, now, &body));
-        let answer = request.body(body).send().await.map_err(|error| reason(&error.without_url()))?;
-        if answer.status().is_success() { Ok(()) } else { Err(format!("it answered {}", answer.status())) }
+        let response = request.body(body).send().await.map_err(|error| reason(&error.without_url()))?;
+        if response.status().is_success() {
+            Ok(())
+        } else {
+            Err(format!("it answered {}", response.status()))
+        }
     }
 }
 
@@ -133,65 +144,72 @@ fn signature(key: &hmac::Key, at: Timestamp, body: &str) -> String {
     })
 }
 
-impl Jobs {
+impl JobService {
     /// Tells others what stands in the store to be told, until dropped.
-    pub async fn tell(self: Arc<Self>, hooks: Hooks) {
-        let hooks = Arc::new(hooks);
-        let mut tries = JoinSet::new();
-        let mut is_well = true;
+    pub async fn run_webhooks(self: Arc<Self>, webhooks: Webhooks) {
+        let webhooks = Arc::new(webhooks);
+        let mut attempts = JoinSet::new();
+        let mut was_ok = true;
         loop {
-            while tries.try_join_next().is_some() {}
-            let told = self.tell_some(&hooks, &mut tries).await;
-            if let (Err(error), true) = (&told, is_well) {
+            while attempts.try_join_next().is_some() {}
+            let result = self.send_due(&webhooks, &mut attempts).await;
+            if let (Err(error), true) = (&result, was_ok) {
                 tracing::warn!(%error, "failed to look for webhooks to send; trying on");
             }
-            is_well = told.is_ok();
-            let may_be_more = told.is_ok_and(|may_be_more| may_be_more);
+            was_ok = result.is_ok();
+            let may_be_more = result.is_ok_and(|may_be_more| may_be_more);
             tokio::select! {
-                () = self.hooks.notified() => {}
-                Some(_) = tries.join_next(), if may_be_more => {}
-                () = sleep(LOOK_EVERY) => {}
+                () = self.webhook_wake.notified() => {}
+                Some(_) = attempts.join_next(), if may_be_more => {}
+                () = sleep(POLL_INTERVAL) => {}
             }
         }
     }
 
     /// Returns whether there may be more than there was room for.
-    async fn tell_some(self: &Arc<Self>, hooks: &Arc<Hooks>, tries: &mut JoinSet<()>) -> Result<bool, Error> {
-        let mut room = hooks.room();
-        let wanted: Vec<_> =
-            room.iter().filter(|(_, room)| **room > 0).map(|(it, room)| (it.clone(), *room)).collect();
-        if wanted.is_empty() {
+    async fn send_due(
+        self: &Arc<Self>,
+        webhooks: &Arc<Webhooks>,
+        attempts: &mut JoinSet<()>,
+    ) -> Result<bool, Error> {
+        let mut free = webhooks.free_permits();
+        let types: Vec<_> = free
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(job_type, count)| (job_type.clone(), *count))
+            .collect();
+        if types.is_empty() {
             return Ok(true);
         }
-        for call in self.store.claim_webhooks(&wanted, WEBHOOK_LEASE, self.now()).await? {
-            if let Some(left) = room.get_mut(&call.job_type) {
-                *left = left.saturating_sub(1);
+        for call in self.store.claim_webhooks(&types, WEBHOOK_LEASE, self.now()).await? {
+            if let Some(remaining) = free.get_mut(&call.job_type) {
+                *remaining = remaining.saturating_sub(1);
             }
-            let taken = hooks.take_room(&call.job_type);
-            tries.spawn(Arc::clone(self).try_to_tell(Arc::clone(hooks), call, taken));
+            let permit = webhooks.take_permit(&call.job_type);
+            attempts.spawn(Arc::clone(self).attempt_webhook(Arc::clone(webhooks), call, permit));
         }
         // As it was when the store was asked: room that was given back since says nothing.
-        Ok(room.values().any(|left| *left == 0))
+        Ok(free.values().any(|remaining| *remaining == 0))
     }
 
-    async fn try_to_tell(
+    async fn attempt_webhook(
         self: Arc<Self>,
-        hooks: Arc<Hooks>,
+        webhooks: Arc<Webhooks>,
         call: WebhookCall,
-        _room: Option<OwnedSemaphorePermit>,
+        _permit: Option<OwnedSemaphorePermit>,
     ) {
-        let tried = hooks.call(&call, self.now()).await;
-        if let Err(error) = self.remember(&call, tried).await {
+        let outcome = webhooks.attempt(&call, self.now()).await;
+        if let Err(error) = self.record_attempt(&call, outcome).await {
             tracing::warn!(%error, job = %call.job, "failed to remember what became of a webhook; it is sent again");
         }
     }
 
     /// Forgets what nobody is told of any more, as types lose their webhooks, until dropped. A process that has just begun
     /// may be configured by mistake, or before the others are.
-    pub async fn drop_unwanted(self: Arc<Self>) {
+    pub async fn run_webhook_cleanup(self: Arc<Self>) {
         loop {
             sleep(MAX_UNCONFIGURED_WEBHOOK_AGE).await;
-            match self.drop_all_unwanted().await {
+            match self.drop_unconfigured().await {
                 Ok(0) => {}
                 Ok(count) => {
                     self.metrics.dropped_webhooks.inc_by(count);
@@ -204,36 +222,36 @@ impl Jobs {
         }
     }
 
-    async fn drop_all_unwanted(&self) -> Result<u64, Error> {
+    async fn drop_unconfigured(&self) -> Result<u64, Error> {
         let before = self.now().before(MAX_UNCONFIGURED_WEBHOOK_AGE);
-        let mut all = 0;
+        let mut total = 0;
         loop {
             let dropped = self.store.drop_webhooks(before, WEBHOOK_DROP_BATCH).await?;
-            all += dropped;
+            total += dropped;
             if dropped < WEBHOOK_DROP_BATCH as u64 {
-                return Ok(all);
+                return Ok(total);
             }
         }
     }
 
-    async fn remember(&self, call: &WebhookCall, tried: Tried) -> Result<(), Error> {
+    async fn record_attempt(&self, call: &WebhookCall, outcome: AttemptOutcome) -> Result<(), Error> {
         let failures = call.failures + 1;
-        match tried {
-            Tried::Heard => {
+        match outcome {
+            AttemptOutcome::Delivered => {
                 self.metrics.webhooks_delivered.inc();
                 self.store.ack_webhook(call.id).await
             }
-            Tried::Unwanted => self.store.ack_webhook(call.id).await,
-            Tried::InVain(why) if failures >= MAX_WEBHOOK_ATTEMPTS => {
+            AttemptOutcome::NotConfigured => self.store.ack_webhook(call.id).await,
+            AttemptOutcome::Failed(why) if failures >= MAX_WEBHOOK_ATTEMPTS => {
                 self.metrics.abandoned_webhooks.inc();
                 tracing::warn!(job = %call.job, why, "gave up on a webhook");
                 self.store.ack_webhook(call.id).await
             }
-            Tried::InVain(why) => {
+            AttemptOutcome::Failed(why) => {
                 self.metrics.failed_webhook_attempts.inc();
                 tracing::debug!(job = %call.job, why, "failed to send a webhook; trying again later");
-                let again_at = self.now().after(retry::backoff(WEBHOOK_FIRST_BACKOFF, failures));
-                self.store.retry_webhook(call.id, again_at).await
+                let retry_at = self.now().after(retry::backoff(WEBHOOK_FIRST_BACKOFF, failures));
+                self.store.retry_webhook(call.id, retry_at).await
             }
         }
     }

@@ -10,16 +10,16 @@ use pilotlight_core::time::Timestamp;
 use pilotlight_store::Error;
 use tokio::time::sleep;
 
-use super::driver::Jobs;
+use super::service::JobService;
 
 /// How far the store's clock is ahead of ours, as far as it is known.
 #[derive(Debug, Default)]
-pub(super) struct Ahead(AtomicI64);
+pub(super) struct StoreClock(AtomicI64);
 
-impl Ahead {
+impl StoreClock {
     /// The store's time when our clock says this.
-    pub(super) fn theirs(&self, ours: Timestamp) -> Timestamp {
-        ClockOffset::from_millis(self.0.load(Relaxed)).apply(ours)
+    pub(super) fn to_store_time(&self, local_time: Timestamp) -> Timestamp {
+        ClockOffset::from_millis(self.0.load(Relaxed)).apply(local_time)
     }
 
     /// This is known now.
@@ -28,20 +28,18 @@ impl Ahead {
     }
 }
 
-impl Jobs {
+impl JobService {
     /// Goes by the store's clock from now on. Returns how far that is ahead; `None` when it has none of its own.
     ///
     /// # Errors
     /// When the store does not say.
-    pub async fn look_at_clock(&self, known: Option<ClockOffset>) -> Result<Option<ClockOffset>, Error> {
-        let (asked_at, began) = (self.clock.wall(), self.clock.now());
-        let Some(theirs) = self.store.clock().await? else { return Ok(None) };
-        let took = self.clock.now().since(began);
-        let offset = ClockOffset::updated(
-            known,
-            &ClockSample { requested_at: asked_at, round_trip: took, remote_time: theirs },
-        );
-        self.ahead.set(offset);
+    pub async fn sync_clock(&self, known: Option<ClockOffset>) -> Result<Option<ClockOffset>, Error> {
+        let (requested_at, started_at) = (self.clock.wall(), self.clock.now());
+        let Some(store_time) = self.store.clock().await? else { return Ok(None) };
+        let round_trip = self.clock.now().since(started_at);
+        let offset =
+            ClockOffset::updated(known, &ClockSample { requested_at, round_trip, remote_time: store_time });
+        self.store_clock.set(offset);
         if offset.as_millis().abs_diff(known.unwrap_or_default().as_millis()) >= REPORTED_CLOCK_OFFSET_MS {
             let ahead_ms = offset.as_millis();
             tracing::info!(ahead_ms, "the database's clock is not ours; jobs go by the database's");
@@ -50,11 +48,11 @@ impl Jobs {
     }
 
     /// Goes on doing so, until dropped.
-    pub async fn keep_time(self: Arc<Self>, mut known: Option<ClockOffset>) {
+    pub async fn run_clock_sync(self: Arc<Self>, mut known: Option<ClockOffset>) {
         loop {
             sleep(CLOCK_SAMPLE_INTERVAL).await;
-            match self.look_at_clock(known).await {
-                Ok(looked) => known = looked,
+            match self.sync_clock(known).await {
+                Ok(offset) => known = offset,
                 // What is known holds on; who needs the store now says that it does not answer.
                 Err(error) => tracing::debug!(%error, "failed to look at the database's clock"),
             }

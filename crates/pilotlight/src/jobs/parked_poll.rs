@@ -10,93 +10,93 @@ use pilotlight_core::pool::{Poll, PollId};
 use pilotlight_store::LeasedJob;
 use tokio::sync::oneshot;
 
-use super::desk::Waiter;
-use super::driver::Jobs;
+use super::dispatcher::JobPollHandle;
+use super::service::JobService;
 use crate::dispatch::handoff::{HandoffReceiver, handoff};
 use crate::net::conn::{Conn, Written};
 
 /// What becomes of a poll.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum JobPollOutcome {
     /// A job, leased to this runner. Whoever drops it unsent gives the job back.
-    Job(Box<Handing>),
+    Job(Box<OutgoingJob>),
     /// There was none after all: wait again.
-    Again,
+    NoJob,
     /// The store does not answer.
     Unavailable,
 }
 
 /// A job on its way to a runner.
 #[derive(Debug)]
-pub struct Handing {
+pub struct OutgoingJob {
     /// The job.
-    pub handed: LeasedJob,
+    pub leased: LeasedJob,
     /// To be told when every byte is written. Dropped, it says that this will never be.
     pub written: oneshot::Sender<Written>,
 }
 
 /// How parking went.
 #[derive(Debug)]
-pub enum Parked {
+pub enum JobParkOutcome {
     /// It waits.
-    Stay(Stay),
+    Parked(ParkedJobPoll),
     /// The service is stopping: close the connection without a byte.
     Closed,
 }
 
 /// A poll that waits.
 #[derive(Debug)]
-pub struct Stay {
-    jobs: Arc<Jobs>,
+pub struct ParkedJobPoll {
+    jobs: Arc<JobService>,
     id: PollId,
-    told: HandoffReceiver<Verdict>,
+    receiver: HandoffReceiver<JobPollOutcome>,
     is_over: bool,
 }
 
-impl Jobs {
+impl JobService {
     /// Parks a runner's poll for jobs of these types.
-    pub fn park(self: &Arc<Self>, types: &TypeSet, runner: &RunnerId, conn: &Arc<Conn>) -> Parked {
-        let (tell, told) = handoff();
+    pub fn park(self: &Arc<Self>, types: &TypeSet, runner: &RunnerId, conn: &Arc<Conn>) -> JobParkOutcome {
+        let (sender, receiver) = handoff();
         let worker = WorkerName::parse(&conn.peer().ip().to_string()).expect("an address is a short text");
         let parked = {
-            let mut line = self.desk.line();
+            let mut matcher = self.dispatcher.matcher();
             // Read under the lock: polls are kept in the order of their moments.
-            line.park(Poll {
+            matcher.park(Poll {
                 key: types.clone(),
                 runner: Runner { id: runner.clone(), worker },
                 parked_at: self.clock.now(),
-                handle: Waiter { conn: Arc::clone(conn), tell },
+                handle: JobPollHandle { conn: Arc::clone(conn), sender },
             })
         };
-        let Ok(id) = parked else { return Parked::Closed };
-        let stay = Stay { jobs: Arc::clone(self), id, told, is_over: false };
-        self.send_for(types.types());
-        Parked::Stay(stay)
+        let Ok(id) = parked else { return JobParkOutcome::Closed };
+        let parked = ParkedJobPoll { jobs: Arc::clone(self), id, receiver, is_over: false };
+        self.dispatch_ready(types.types());
+        JobParkOutcome::Parked(parked)
     }
 
     /// Sends waiting polls for jobs of these types, as long as there may be some.
-    pub(super) fn send_for<'a>(self: &Arc<Self>, types: impl IntoIterator<Item = &'a JobType> + Copy) {
-        while let Some(sent) = self.desk.next_match(types, self.clock) {
-            self.desk.tasks.spawn(Arc::clone(self).fetch(sent));
+    pub(super) fn dispatch_ready<'a>(self: &Arc<Self>, types: impl IntoIterator<Item = &'a JobType> + Copy) {
+        while let Some(sent) = self.dispatcher.next_match(types, self.clock) {
+            self.dispatcher.tasks.spawn(Arc::clone(self).dispatch_match(sent));
         }
     }
 }
 
-impl Stay {
+impl ParkedJobPoll {
     /// Waits for the verdict; `None` means to close the connection without a byte. Dropped, it may be asked again.
-    pub async fn verdict(&mut self) -> Option<Verdict> {
-        let verdict = poll_fn(|cx| self.told.poll(cx)).await;
+    pub async fn outcome(&mut self) -> Option<JobPollOutcome> {
+        let outcome = poll_fn(|cx| self.receiver.poll(cx)).await;
         self.is_over = true;
-        verdict
+        outcome
     }
 
     /// Leaves the line. Says whether it was still there; if not, a verdict is on its way.
     pub fn leave(&mut self) -> bool {
-        self.jobs.desk.line().leave(self.id)
+        self.jobs.dispatcher.matcher().leave(self.id)
     }
 }
 
-impl Drop for Stay {
+impl Drop for ParkedJobPoll {
     fn drop(&mut self) {
         // A poll that has its verdict was taken out of the line before.
         if !self.is_over {

@@ -18,13 +18,13 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::desk::Desk;
-use super::heard::Heard;
+use super::dispatcher::JobDispatcher;
+use super::last_seen::LastSeen;
+use super::notifier::{JobNotifier, JobSignal};
 use super::random;
-use super::sight::Onlookers;
-use super::tally::Tally;
-use super::time::Ahead;
-use super::watching::{Seen, Watching};
+use super::stats::StatsRecorder;
+use super::store_clock::StoreClock;
+use super::subscription::JobSubscriptions;
 use crate::clock::Clock;
 use crate::telemetry::jobs::JobMetrics;
 
@@ -40,49 +40,49 @@ pub struct Settings {
     /// What is kept of ended jobs.
     pub retention: Retention,
     /// How long a runner may be silent before its job is given to another.
-    pub lease: Duration,
+    pub lease_timeout: Duration,
     /// Types of whose jobs others are told.
-    pub hooked: Arc<HashSet<JobType>>,
+    pub webhook_types: Arc<HashSet<JobType>>,
 }
 
 /// The jobs.
 #[derive(Debug)]
-pub struct Jobs {
+pub struct JobService {
     pub(super) settings: Settings,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Clock,
     /// Where the store has a clock of its own, jobs go by that.
-    pub(super) ahead: Ahead,
+    pub(super) store_clock: StoreClock,
     pub(super) metrics: JobMetrics,
-    pub(super) tally: Tally,
-    pub(super) desk: Desk,
-    pub(super) watching: Arc<Watching>,
-    pub(super) onlookers: Onlookers,
-    pub(super) heard: Heard,
+    pub(super) stats: StatsRecorder,
+    pub(super) dispatcher: JobDispatcher,
+    pub(super) notifier: Arc<JobNotifier>,
+    pub(super) subscriptions: JobSubscriptions,
+    pub(super) last_seen: LastSeen,
     /// Wakes the keeper.
-    pub(super) nudge: Notify,
+    pub(super) sweep_wake: Notify,
     /// Wakes the one who tells others.
-    pub(super) hooks: Notify,
+    pub(super) webhook_wake: Notify,
     pub(super) stopping: CancellationToken,
 }
 
-impl Jobs {
+impl JobService {
     /// Over this store, with nobody waiting yet.
     #[must_use]
     pub fn new(settings: Settings, store: Arc<dyn Store>, clock: Clock, metrics: JobMetrics) -> Arc<Self> {
         Arc::new(Self {
-            desk: Desk::new(settings.order),
+            dispatcher: JobDispatcher::new(settings.order),
             settings,
             store,
             clock,
-            ahead: Ahead::default(),
+            store_clock: StoreClock::default(),
             metrics,
-            tally: Tally::default(),
-            watching: Arc::default(),
-            onlookers: Onlookers::default(),
-            heard: Heard::default(),
-            nudge: Notify::new(),
-            hooks: Notify::new(),
+            stats: StatsRecorder::default(),
+            notifier: Arc::default(),
+            subscriptions: JobSubscriptions::default(),
+            last_seen: LastSeen::default(),
+            sweep_wake: Notify::new(),
+            webhook_wake: Notify::new(),
             stopping: CancellationToken::new(),
         })
     }
@@ -90,7 +90,7 @@ impl Jobs {
     /// The time of jobs: the wall clock of the store, or ours where it has none.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.ahead.theirs(self.clock.wall())
+        self.store_clock.to_store_time(self.clock.wall())
     }
 
     /// The store, to be read.
@@ -107,8 +107,8 @@ impl Jobs {
 
     /// How long a runner may be silent before its job is given to another.
     #[must_use]
-    pub const fn lease(&self) -> Duration {
-        self.settings.lease
+    pub const fn lease_timeout(&self) -> Duration {
+        self.settings.lease_timeout
     }
 
     /// A name for a job that is about to be submitted.
@@ -125,19 +125,19 @@ impl Jobs {
 
     /// Runners that wait for a job.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.desk.line().len()
+    pub fn parked_poll_count(&self) -> usize {
+        self.dispatcher.matcher().len()
     }
 
     /// Reads what became of submissions and jobs; `read` must be short.
     pub fn series<T>(&self, read: impl FnOnce(&JobStats) -> T) -> T {
-        self.tally.series(read)
+        self.stats.series(read)
     }
 
     /// A number that grows with every change that this instance knows of.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.tally.revision()
+        self.stats.revision()
     }
 
     /// Takes a submission.
@@ -149,27 +149,27 @@ impl Jobs {
         // Most submissions of a busy cache end here, without a write.
         if new.cache_mode == CacheMode::Reuse
             && new.idempotency_key.is_none()
-            && let Some(found) = self.store.lookup(new.key).await?
-            && admit(Some(&found.job), new.cache_mode, &new.options, now) == Admission::Cached
+            && let Some(record) = self.store.lookup(new.key).await?
+            && admit(Some(&record.job), new.cache_mode, &new.options, now) == Admission::Cached
         {
-            self.happened(JobOutcome::cached(&found.job));
-            return Ok(SubmitOutcome::Existing(found));
+            self.record_outcome(JobOutcome::cached(&record.job));
+            return Ok(SubmitOutcome::Existing(record));
         }
         let submitted = self.store.submit(new, now).await?;
         match &submitted {
             SubmitOutcome::New(job) => {
-                self.happened(JobOutcome::New);
-                self.noted(job);
-                self.queued(job);
+                self.record_outcome(JobOutcome::New);
+                self.wake_webhooks(job);
+                self.on_queued(job);
             }
-            SubmitOutcome::Existing(found) if found.job.has_ended() => {
-                self.happened(JobOutcome::cached(&found.job))
+            SubmitOutcome::Existing(record) if record.job.has_ended() => {
+                self.record_outcome(JobOutcome::cached(&record.job))
             }
-            SubmitOutcome::Existing(found) => {
-                self.happened(JobOutcome::Joined);
+            SubmitOutcome::Existing(record) => {
+                self.record_outcome(JobOutcome::Joined);
                 // Its time may have come sooner than it was to.
-                if found.job.state == State::Pending {
-                    self.nudge.notify_one();
+                if record.job.state == State::Pending {
+                    self.sweep_wake.notify_one();
                 }
             }
             SubmitOutcome::Conflict => {}
@@ -182,17 +182,17 @@ impl Jobs {
     ///
     /// # Errors
     /// When the store does not take it; then nothing has changed, unless it says that it cannot tell.
-    pub async fn say(
+    pub async fn apply_event(
         self: &Arc<Self>,
         id: JobId,
         event: Event,
-        payload: RunnerOutput,
+        output: RunnerOutput,
     ) -> Result<EventOutcome, Error> {
-        let said = self.store.apply_event(id, event, payload, self.now()).await?;
-        if let EventOutcome::Applied(AppliedEvent { transition, job }) = &said {
-            self.after(*transition, job);
+        let outcome = self.store.apply_event(id, event, output, self.now()).await?;
+        if let EventOutcome::Applied(AppliedEvent { transition, job }) = &outcome {
+            self.on_transition(*transition, job);
         }
-        Ok(said)
+        Ok(outcome)
     }
 
     /// Forgets jobs. Returns those that were there.
@@ -202,9 +202,9 @@ impl Jobs {
     pub async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
         let deleted = self.store.delete(ids).await?;
         for id in &deleted {
-            self.watching.tell(*id, Seen::Ended);
+            self.notifier.notify(*id, JobSignal::Ended);
         }
-        self.tally.changed();
+        self.stats.bump_revision();
         Ok(deleted)
     }
 
@@ -221,11 +221,11 @@ impl Jobs {
     }
 
     /// A runner asked for something.
-    pub fn heard(self: &Arc<Self>, runner: &RunnerId) {
+    pub fn touch_runner(self: &Arc<Self>, runner: &RunnerId) {
         let now = self.now();
-        if self.heard.heard(runner, now) {
+        if self.last_seen.record(runner, now) {
             let (jobs, runner) = (Arc::clone(self), runner.clone());
-            self.desk.tasks.spawn(async move {
+            self.dispatcher.tasks.spawn(async move {
                 if let Err(error) = jobs.store.touch_runner(&runner, now).await {
                     tracing::debug!(%error, "failed to remember when a runner was heard of");
                 }
@@ -238,70 +238,70 @@ impl Jobs {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn ended(&self, id: JobId, within: Duration) -> Result<Option<JobRecord>, Error> {
+    pub async fn wait_ended(&self, id: JobId, within: Duration) -> Result<Option<JobRecord>, Error> {
         let until = Instant::now() + within;
-        let mut watch = self.watching.watch(id);
+        let mut watch = self.notifier.watch(id);
         loop {
-            let found = self.store.job(id).await?;
-            let goes_on = found.as_ref().is_some_and(|found| !found.job.has_ended());
-            if !goes_on || self.is_stopping() || Instant::now() >= until {
-                return Ok(found);
+            let record = self.store.job(id).await?;
+            let is_unfinished = record.as_ref().is_some_and(|record| !record.job.has_ended());
+            if !is_unfinished || self.is_stopping() || Instant::now() >= until {
+                return Ok(record);
             }
             // Whoever waits holds nothing of the job meanwhile.
-            drop(found);
-            _ = timeout_at(until, watch.ended()).await;
+            drop(record);
+            _ = timeout_at(until, watch.wait_ended()).await;
         }
     }
 
     /// What follows from a change that is on disk.
-    pub(super) fn after(self: &Arc<Self>, transition: Transition, job: &Job) {
-        self.tally.changed();
+    pub(super) fn on_transition(self: &Arc<Self>, transition: Transition, job: &Job) {
+        self.stats.bump_revision();
         match transition {
             Transition::Unchanged => {}
             Transition::Dispatched | Transition::Claimed | Transition::Heartbeat | Transition::CallerLeft => {
-                self.watching.tell(job.id, Seen::Changed);
+                self.notifier.notify(job.id, JobSignal::Changed);
             }
             Transition::Queued => {
-                self.watching.tell(job.id, Seen::Changed);
-                self.queued(job);
+                self.notifier.notify(job.id, JobSignal::Changed);
+                self.on_queued(job);
             }
-            Transition::Completed => self.has_ended(job, JobOutcome::completed(job)),
-            Transition::Failed => self.has_ended(job, JobOutcome::Failed),
+            Transition::Completed => self.on_job_ended(job, JobOutcome::completed(job)),
+            Transition::Failed => self.on_job_ended(job, JobOutcome::Failed),
             Transition::Expired => {
                 self.metrics.expired.inc();
-                self.watching.tell(job.id, Seen::Ended);
+                self.notifier.notify(job.id, JobSignal::Ended);
             }
         }
     }
 
-    fn has_ended(&self, job: &Job, happened: JobOutcome) {
-        self.happened(happened);
-        self.watching.tell(job.id, Seen::Ended);
-        self.noted(job);
+    fn on_job_ended(&self, job: &Job, outcome: JobOutcome) {
+        self.record_outcome(outcome);
+        self.notifier.notify(job.id, JobSignal::Ended);
+        self.wake_webhooks(job);
     }
 
     /// The store noted what is to be told of this job, where its type is one of which others are told.
-    fn noted(&self, job: &Job) {
-        if self.settings.hooked.contains(&job.job_type) {
-            self.hooks.notify_one();
+    fn wake_webhooks(&self, job: &Job) {
+        if self.settings.webhook_types.contains(&job.job_type) {
+            self.webhook_wake.notify_one();
         }
     }
 
-    fn happened(&self, happened: JobOutcome) {
-        self.metrics.record_outcome(happened);
-        self.tally.add(self.clock.now(), happened);
+    fn record_outcome(&self, outcome: JobOutcome) {
+        self.metrics.record_outcome(outcome);
+        self.stats.record(self.clock.now(), outcome);
     }
 
-    fn queued(self: &Arc<Self>, job: &Job) {
+    fn on_queued(self: &Arc<Self>, job: &Job) {
         if job.is_ready(self.now()) {
-            self.ready(&job.job_type);
+            self.on_ready(&job.job_type);
         } else {
-            self.nudge.notify_one();
+            self.sweep_wake.notify_one();
         }
     }
 
-    pub(super) fn ready(self: &Arc<Self>, job_type: &JobType) {
-        self.desk.line().add_ready(job_type, 1);
-        self.send_for(std::slice::from_ref(job_type));
+    pub(super) fn on_ready(self: &Arc<Self>, job_type: &JobType) {
+        self.dispatcher.matcher().add_ready(job_type, 1);
+        self.dispatch_ready(std::slice::from_ref(job_type));
     }
 }

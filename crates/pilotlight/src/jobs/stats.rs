@@ -9,20 +9,20 @@ use pilotlight_core::time::Moment;
 
 /// The counts.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct StatsRecorder {
     series: Mutex<JobStats>,
     revision: AtomicU64,
 }
 
-impl Tally {
+impl StatsRecorder {
     /// Something happened at that moment.
-    pub(super) fn add(&self, at: Moment, happened: JobOutcome) {
-        self.series.lock().expect("nothing panics under this lock").add(at, happened);
-        self.changed();
+    pub(super) fn record(&self, at: Moment, outcome: JobOutcome) {
+        self.series.lock().expect("nothing panics under this lock").add(at, outcome);
+        self.bump_revision();
     }
 
     /// Something of a job changed.
-    pub(super) fn changed(&self) {
+    pub(super) fn bump_revision(&self) {
         self.revision.fetch_add(1, Ordering::Relaxed);
     }
 
