@@ -2,7 +2,7 @@
 //! long-lived tasks.
 
 mod jobs;
-pub use jobs::{store, web};
+pub use jobs::{https_client_builder, open_store};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,10 +41,10 @@ use crate::telemetry::offer_log;
 use crate::telemetry::otlp;
 
 /// Of the connections, one in so many is kept for supervisors and people when runners would take them all.
-const NOT_FOR_POLLS: usize = 16;
+const RESERVED_CONNECTIONS_DIVISOR: usize = 16;
 
 /// Disks and collectors near by take milliseconds; those that take longer must not hold the end up.
-const LAST_WORDS_WITHIN: Duration = Duration::from_secs(2);
+const TELEMETRY_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The running service.
 #[derive(Debug)]
@@ -58,12 +58,12 @@ pub struct App {
     jobs: Option<Arc<JobService>>,
     connections: Connections,
     tasks: JoinSet<()>,
-    watching: Watching,
+    telemetry_tasks: TelemetryTasks,
 }
 
 /// The tasks that pass on what was seen of offers. They end last.
 #[derive(Debug)]
-struct Watching {
+struct TelemetryTasks {
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -73,29 +73,30 @@ impl App {
     ///
     /// # Errors
     /// When the address cannot be listened on, or a setting asks for what this machine cannot do.
-    pub async fn start(config: &Config, only: Option<&[Part]>) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, only: Option<&[CapabilityName]>) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let ack_mode = ack_mode(config.warm_start.ack).await?;
         let metrics = Metrics::new(ack_mode);
-        let at_most = listener::max_connections(config.server.max_connections)?;
-        let connections = Connections::new(at_most, metrics.connections());
+        let max_connections = listener::max_connections(config.server.max_connections)?;
+        let connections = Connections::new(max_connections, metrics.connections());
         let server = &config.server;
-        let tls = tls(server)?;
-        let (main, control) = sockets(server)?;
+        let tls = load_tls(server)?;
+        let (main, control) = open_listeners(server)?;
         let (address, control_address) = (main.address, control.as_ref().map(|listener| listener.address));
-        let (event_sender, watching) = Watching::start(config, clock, &metrics)?;
-        let settings = settings(&config.warm_start, ack_mode, connections.at_most());
+        let (event_sender, telemetry_tasks) = TelemetryTasks::start(config, clock, &metrics)?;
+        let settings = settings(&config.warm_start, ack_mode, connections.max_open());
         let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), event_sender);
         let connect_timeouts = connect_timeouts(&config.warm_start);
-        let wanted = |part| only.is_none_or(|only| only.contains(&part));
+        let is_enabled = |name| only.is_none_or(|only| only.contains(&name));
         let mut tasks = JoinSet::new();
-        let jobs = if wanted(Part::Jobs) {
+        let jobs = if is_enabled(CapabilityName::Jobs) {
             Some(jobs::start(config, (ack_mode, clock), metrics.jobs(), &mut tasks).await?)
         } else {
             None
         };
-        let serves = ServedCapabilities { warm_starts: wanted(Part::WarmStart), jobs: jobs.is_some() };
-        let info = DashboardInfo::new(ack_mode, serves, connect_timeouts, address);
+        let served =
+            ServedCapabilities { warm_starts: is_enabled(CapabilityName::WarmStart), jobs: jobs.is_some() };
+        let info = DashboardInfo::new(ack_mode, served, connect_timeouts, address);
         let dashboard_broadcaster = Broadcaster::new(Arc::clone(&dispatcher), jobs.clone(), clock, info);
         let state = HttpState {
             dispatcher: Arc::clone(&dispatcher),
@@ -123,9 +124,9 @@ impl App {
             tasks.spawn(Arc::clone(tls).reload_certificates());
         }
         let state = Arc::new(state);
-        let (clients, operators) = route_groups(wanted);
-        let here = if control.is_some() { clients } else { clients.union(operators) };
-        let service = Service::new(Arc::clone(&state), here);
+        let (clients, operators) = route_groups(is_enabled);
+        let main_routes = if control.is_some() { clients } else { clients.union(operators) };
+        let service = Service::new(Arc::clone(&state), main_routes);
         tasks.spawn(connections.clone().accept(main, tls.clone(), service));
         if let Some(control) = control {
             let service = Service::new(state, operators);
@@ -142,7 +143,7 @@ impl App {
             jobs,
             connections,
             tasks,
-            watching,
+            telemetry_tasks,
         })
     }
 
@@ -165,7 +166,7 @@ impl App {
     }
 
     /// Waits until one of its tasks ends, which none should: the service would go on without it.
-    pub async fn failed(&mut self) -> anyhow::Error {
+    pub async fn wait_for_failure(&mut self) -> anyhow::Error {
         match self.tasks.join_next().await {
             Some(Err(error)) => anyhow::Error::new(error).context("a task of the service failed"),
             Some(Ok(())) | None => anyhow::anyhow!("a task of the service ended by itself"),
@@ -179,24 +180,24 @@ impl App {
         self.dashboard_broadcaster.stop();
         let closed = self.dispatcher.drain() + self.jobs.as_ref().map_or(0, |jobs| jobs.drain());
         tracing::info!(polls = closed, "stopping");
-        let settled = async {
+        let drained = async {
             self.connections.wait_closed().await;
             if let Some(jobs) = &self.jobs {
                 jobs.wait_idle().await;
             }
         };
-        if tokio::time::timeout(self.grace, settled).await.is_err() {
+        if tokio::time::timeout(self.grace, drained).await.is_err() {
             tracing::warn!(open = self.connections.open(), "the grace is over, closing what is still open");
         }
         self.tasks.shutdown().await;
-        self.watching.end().await;
+        self.telemetry_tasks.flush().await;
     }
 }
 
-impl Watching {
+impl TelemetryTasks {
     fn start(config: &Config, clock: Clock, metrics: &Metrics) -> anyhow::Result<(EventSender, Self)> {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
-        let log = offer_log(&config.log.offers)?;
+        let log = open_offer_log(&config.log.offers)?;
         #[cfg(feature = "otlp")]
         let spans = config.telemetry.otlp_endpoint.as_deref().map(|endpoint| {
             let (spans, exporter) = otlp::new(endpoint, clock, metrics.dropped().spans);
@@ -216,10 +217,10 @@ impl Watching {
     }
 
     /// What was seen is passed on to its last word, unless its readers do not take it.
-    async fn end(mut self) {
+    async fn flush(mut self) {
         self.stop.cancel();
-        let all = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(LAST_WORDS_WITHIN, all).await.is_err() {
+        let finish = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(TELEMETRY_FLUSH_TIMEOUT, finish).await.is_err() {
             tracing::warn!("gave up on telling the last of what was seen (log.offers, telemetry)");
         }
     }
@@ -227,7 +228,7 @@ impl Watching {
 
 /// What a process runs of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Part {
+pub enum CapabilityName {
     /// What runners and supervisors call.
     WarmStart,
     /// Jobs, and their store.
@@ -237,16 +238,20 @@ pub enum Part {
 }
 
 /// What clients are answered, and what operators are. The dashboard's page submits and watches jobs where it is served.
-fn route_groups(wanted: impl Fn(Part) -> bool) -> (RouteGroups, RouteGroups) {
-    let (warm_start, jobs, control) = (wanted(Part::WarmStart), wanted(Part::Jobs), wanted(Part::Dashboard));
+fn route_groups(is_enabled: impl Fn(CapabilityName) -> bool) -> (RouteGroups, RouteGroups) {
+    let (warm_start, jobs, control) = (
+        is_enabled(CapabilityName::WarmStart),
+        is_enabled(CapabilityName::Jobs),
+        is_enabled(CapabilityName::Dashboard),
+    );
     let clients = RouteGroups { warm_start, jobs, job_runners: jobs, ..RouteGroups::default() };
     let operators =
         RouteGroups { control, jobs_admin: jobs, jobs: jobs && control, ..RouteGroups::default() };
     (clients, operators)
 }
 
-fn offer_log(to: &OfferLogTarget) -> anyhow::Result<Option<offer_log::OfferLog>> {
-    Ok(match to {
+fn open_offer_log(target: &OfferLogTarget) -> anyhow::Result<Option<offer_log::OfferLog>> {
+    Ok(match target {
         OfferLogTarget::None => None,
         OfferLogTarget::Stdout => Some(offer_log::OfferLog::stdout()),
         OfferLogTarget::File(path) => {
@@ -256,30 +261,30 @@ fn offer_log(to: &OfferLogTarget) -> anyhow::Result<Option<offer_log::OfferLog>>
     })
 }
 
-fn tls(server: &ServerConfig) -> anyhow::Result<Option<Arc<Tls>>> {
+fn load_tls(server: &ServerConfig) -> anyhow::Result<Option<Arc<Tls>>> {
     let (Some(certificate), Some(key)) = (&server.tls_cert, &server.tls_key) else { return Ok(None) };
     Ok(Some(Tls::read(certificate, key)?))
 }
 
 /// The main socket and the one for operators: handed over in this order, or opened.
-fn sockets(server: &ServerConfig) -> anyhow::Result<(BoundListener, Option<BoundListener>)> {
+fn open_listeners(server: &ServerConfig) -> anyhow::Result<(BoundListener, Option<BoundListener>)> {
     let reuse_port = match server.reuse_port {
         OnOff::On => ReusePort::On,
         OnOff::Off => ReusePort::Off,
     };
     let mut inherited = InheritedSockets::from_environment();
-    let mut open = |place, wanted: SocketAddr| match inherited.take(place) {
+    let mut open = |index, address: SocketAddr| match inherited.take(index) {
         Ok(Some(listener)) => {
             tracing::info!(address = %listener.address, "took over a listening socket");
             Ok(listener)
         }
         Ok(None) => {
-            sockets::bind(wanted, reuse_port).with_context(|| format!("failed to listen on {wanted}"))
+            sockets::bind(address, reuse_port).with_context(|| format!("failed to listen on {address}"))
         }
         Err(error) => Err(error).context("failed to use a socket that was handed over (LISTEN_FDS)"),
     };
     let main = open(0, SocketAddr::new(server.host, server.port))?;
-    let control = server.control.map(|wanted| open(1, wanted)).transpose()?;
+    let control = server.control.map(|address| open(1, address)).transpose()?;
     Ok((main, control))
 }
 
@@ -290,11 +295,11 @@ async fn ack_mode(ack: AckSetting) -> anyhow::Result<AckMode> {
     if ack::kernel_reports_acks().await {
         return Ok(AckMode::Kernel);
     }
-    let cannot = "this kernel does not tell of acknowledgements";
+    let reason = "this kernel does not tell of acknowledgements";
     if ack == AckSetting::On {
-        anyhow::bail!("{cannot}, and warm_start.ack is on; set it to auto or off");
+        anyhow::bail!("{reason}, and warm_start.ack is on; set it to auto or off");
     }
-    tracing::warn!("{cannot}: warm starts are unconfirmed");
+    tracing::warn!("{reason}: warm starts are unconfirmed");
     Ok(AckMode::Written)
 }
 
@@ -305,7 +310,7 @@ fn settings(config: &WarmStartConfig, ack_mode: AckMode, connections: usize) -> 
             PollOrder::Oldest => pool::Order::Oldest,
         },
         connection_timeout: config.connection_timeout,
-        max_polls: connections - connections / NOT_FOR_POLLS,
+        max_polls: connections - connections / RESERVED_CONNECTIONS_DIVISOR,
         ack_mode,
         ack_deadline: config.ack_deadline,
     }

@@ -38,7 +38,7 @@ impl Clock {
 
     /// The wall clock as it is set now.
     #[must_use]
-    pub fn wall(self) -> Timestamp {
+    pub fn wall_time(self) -> Timestamp {
         Timestamp::from_millis(millis(since_1970()))
     }
 

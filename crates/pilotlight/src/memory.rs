@@ -6,16 +6,16 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// Often enough for whoever looks at memory, seldom enough to cost nothing.
-const EVERY: Duration = Duration::from_secs(1);
+const COLLECT_INTERVAL: Duration = Duration::from_secs(1);
 
 thread_local! {
-    static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
+    static LAST_COLLECT: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Gives back what this thread no longer needs; to be called when it has nothing to do.
-pub fn tidy_up() {
-    LAST.with(|last| {
-        if last.get().is_none_or(|last| last.elapsed() >= EVERY) {
+pub fn collect_if_due() {
+    LAST_COLLECT.with(|last| {
+        if last.get().is_none_or(|last| last.elapsed() >= COLLECT_INTERVAL) {
             last.set(Some(Instant::now()));
             collect();
         }

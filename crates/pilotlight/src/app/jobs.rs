@@ -34,7 +34,7 @@ pub(super) async fn start(
     metrics: JobMetrics,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<JobService>> {
-    let jobs = JobService::new(settings(config, ack_mode), store(config).await?, clock, metrics);
+    let jobs = JobService::new(settings(config, ack_mode), open_store(config).await?, clock, metrics);
     let offset = jobs.sync_clock(None).await.context("failed to ask the store for its time")?;
     if offset.is_some() {
         tasks.spawn(Arc::clone(&jobs).run_clock_sync(offset));
@@ -71,7 +71,7 @@ fn settings(config: &Config, ack_mode: AckMode) -> Settings {
 ///
 /// # Errors
 /// When it cannot be opened.
-pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let store_settings = store_settings(config);
     if let Some(url) = &config.store.url {
         let opened = Postgres::open(url.reveal(), store_settings).await;
@@ -117,7 +117,7 @@ fn webhooks(config: &Config) -> anyhow::Result<Option<Webhooks>> {
     if targets.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Webhooks::new(web()?, targets)?))
+    Ok(Some(Webhooks::new(https_client_builder()?, targets)?))
 }
 
 fn webhook_target(settings: &JobTypeSettings) -> anyhow::Result<WebhookTarget> {
@@ -150,14 +150,14 @@ fn validator(config: &Config) -> anyhow::Result<Option<ResultValidator>> {
     if validator.is_empty() {
         return Ok(None);
     }
-    Ok(Some(ResultValidator::new(web()?, validator)?))
+    Ok(Some(ResultValidator::new(https_client_builder()?, validator)?))
 }
 
 /// What leads to a client that believes in the certificates of the public web; small images bring none of their own.
 ///
 /// # Errors
 /// When a certificate cannot be read.
-pub fn web() -> anyhow::Result<ClientBuilder> {
+pub fn https_client_builder() -> anyhow::Result<ClientBuilder> {
     // It was built without a choice of its own. Whoever chose before chose the same.
     _ = crypto::aws_lc_rs::default_provider().install_default();
     let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root));

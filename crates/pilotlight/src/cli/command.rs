@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::exit_code::{self, Code};
 use super::{completions, config, demo, explain, health, jobs, output, runner, serve, status, store, submit};
-use crate::app::Part;
+use crate::app::CapabilityName;
 use crate::runner::reaper;
 
 /// Keeps work from ever starting cold.
@@ -28,7 +28,7 @@ enum Command {
         config_args: ConfigArgs,
         /// Run these parts of it only, separated by commas.
         #[arg(long, value_name = "PART", value_delimiter = ',', value_enum)]
-        only: Vec<Part>,
+        only: Vec<CapabilityName>,
     },
     /// Print the settings in force and where each came from.
     Config {

@@ -57,7 +57,7 @@ impl ConnectOptions {
             matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none()
         });
         let url = url.context("--url (or PILOTLIGHT_URL) is no address such as http://localhost:8080")?;
-        Ok(Client::new(app::web()?, url, self.key()?)?)
+        Ok(Client::new(app::https_client_builder()?, url, self.key()?)?)
     }
 
     fn key(&self) -> anyhow::Result<Option<ApiKey>> {

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::command::Failure;
 use super::exit_code::Code;
 use super::output;
-use crate::app::{self, App, Part};
+use crate::app::{self, App, CapabilityName};
 use crate::client::Client;
 use crate::config::{Config, ServerConfig};
 use crate::demo::{jobs, warm_start};
@@ -95,9 +95,9 @@ fn run_jobs_scene() -> Result<jobs::report::Report, Failure> {
         jobs::TempFolder::new().context("failed to make a folder for temporary files (TMPDIR says where)")?;
     let server = ServerConfig { data_dir: folder.path().join("store"), ..server() };
     let config = Config { server, ..Config::default() };
-    Runtime::new()?.block_on(with_service(&config, Part::Jobs, async |service| {
+    Runtime::new()?.block_on(with_service(&config, CapabilityName::Jobs, async |service| {
         let url = format!("http://{service}").parse().context("failed to write an address")?;
-        let client = Client::new(app::web()?, url, None)?;
+        let client = Client::new(app::https_client_builder()?, url, None)?;
         let context = jobs::scene::SceneContext { client: &client, folder: folder.path() };
         jobs::scene::run(&context).await.context("failed to play the scene of jobs")
     }))
@@ -105,7 +105,7 @@ fn run_jobs_scene() -> Result<jobs::report::Report, Failure> {
 
 fn run_warm_start_scene(runs: u32) -> Result<warm_start::report::Report, Failure> {
     let config = Config { server: server(), ..Config::default() };
-    Runtime::new()?.block_on(with_service(&config, Part::WarmStart, async |service| {
+    Runtime::new()?.block_on(with_service(&config, CapabilityName::WarmStart, async |service| {
         warm_start::scene::run(service, runs).await.context("failed to play the scene of warm starts")
     }))
 }
@@ -117,11 +117,11 @@ fn server() -> ServerConfig {
 /// Ctrl-C ends a scene as its own end does.
 async fn with_service<T>(
     config: &Config,
-    part: Part,
+    capability: CapabilityName,
     scene: impl AsyncFnOnce(SocketAddr) -> anyhow::Result<T>,
 ) -> Result<T, Failure> {
     let mut signals = Signals::listen()?;
-    let app = App::start(config, Some(&[part, Part::Dashboard])).await?;
+    let app = App::start(config, Some(&[capability, CapabilityName::Dashboard])).await?;
     let demo_report = tokio::select! {
         demo_report = scene(app.address()) => demo_report.map_err(Failure::from),
         () = signals.next() => Err(Failure::Reported(Code::Interrupted)),

@@ -5,27 +5,27 @@ use tokio::runtime::Builder;
 
 use super::command::{ConfigArgs, Failure};
 use super::config;
-use crate::app::{App, Part};
+use crate::app::{App, CapabilityName};
 use crate::config::Config;
 use crate::memory;
 use crate::shutdown::Signals;
 use crate::telemetry::logs;
 
-pub(super) fn run(config_args: &ConfigArgs, only: &[Part]) -> Result<(), Failure> {
+pub(super) fn run(config_args: &ConfigArgs, only: &[CapabilityName]) -> Result<(), Failure> {
     let loaded = config::load(config_args)?;
     logs::start(&loaded.config.log);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     let only = (!only.is_empty()).then_some(only);
-    let runtime = Builder::new_multi_thread().enable_all().on_thread_park(memory::tidy_up).build()?;
+    let runtime = Builder::new_multi_thread().enable_all().on_thread_park(memory::collect_if_due).build()?;
     let ended = runtime.block_on(serve(&loaded.config, only));
     // A write that hangs, to a pipe that nobody reads or to a dead disk, must not hold the end up.
     runtime.shutdown_background();
     Ok(ended?)
 }
 
-async fn serve(config: &Config, only: Option<&[Part]>) -> anyhow::Result<()> {
+async fn serve(config: &Config, only: Option<&[CapabilityName]>) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let mut app = App::start(config, only).await?;
     let scheme = app.scheme();
@@ -35,7 +35,7 @@ async fn serve(config: &Config, only: Option<&[Part]>) -> anyhow::Result<()> {
     }
     tokio::select! {
         () = signals.next() => {}
-        error = app.failed() => return Err(error),
+        error = app.wait_for_failure() => return Err(error),
     }
     tokio::select! {
         () = app.stop() => {}

@@ -106,7 +106,7 @@ async fn check_store(config: &Config) -> anyhow::Result<Vec<String>> {
     let folder = &config.server.data_dir;
     let is_there = config.store.url.is_some() || sqlite::file_in(folder).is_file();
     ensure!(is_there, "there is no store in {} (server.data_dir)", folder.display());
-    let store = app::store(config).await?;
+    let store = app::open_store(config).await?;
     store.verify_integrity().await.context("failed to look through the store")
 }
 

@@ -50,7 +50,7 @@ pub struct ParkedPoll {
     dispatcher: Arc<Dispatcher>,
     id: PollId,
     receiver: HandoffReceiver<PollOutcome>,
-    is_over: bool,
+    is_finished: bool,
 }
 
 /// How parking went.
@@ -82,9 +82,12 @@ impl Dispatcher {
         };
         match result {
             // Dropping the replaced poll closes its connection.
-            ParkResult::Parked { id, replaced: _ } => {
-                ParkOutcome::Parked(ParkedPoll { dispatcher: Arc::clone(self), id, receiver, is_over: false })
-            }
+            ParkResult::Parked { id, replaced: _ } => ParkOutcome::Parked(ParkedPoll {
+                dispatcher: Arc::clone(self),
+                id,
+                receiver,
+                is_finished: false,
+            }),
             ParkResult::Retired => ParkOutcome::Retired,
             ParkResult::Closed => ParkOutcome::Closed,
         }
@@ -100,7 +103,7 @@ impl ParkedPoll {
     /// As [`ParkedPoll::outcome`], for whoever waits for something else as well.
     pub fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Option<PollOutcome>> {
         let outcome = self.receiver.poll(cx);
-        self.is_over |= outcome.is_ready();
+        self.is_finished |= outcome.is_ready();
         outcome
     }
 
@@ -114,7 +117,7 @@ impl ParkedPoll {
 impl Drop for ParkedPoll {
     fn drop(&mut self) {
         // A poll that has its verdict was taken out of its pool before.
-        if !self.is_over {
+        if !self.is_finished {
             self.dispatcher.matching().leave(self.id);
         }
     }

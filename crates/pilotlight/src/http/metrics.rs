@@ -22,7 +22,7 @@ pub async fn read(State(state): State<Arc<HttpState>>) -> Response {
         executing,
         job_runners_waiting: state.jobs.as_ref().map_or(0, |jobs| jobs.parked_poll_count()),
         connections: connections.open(),
-        connections_at_most: connections.at_most(),
+        connections_at_most: connections.max_open(),
     };
     let mut response = Response::new(Body::from(state.metrics.text(now)));
     response.headers_mut().insert(CONTENT_TYPE, FORMAT);

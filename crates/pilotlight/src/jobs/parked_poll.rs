@@ -50,7 +50,7 @@ pub struct ParkedJobPoll {
     jobs: Arc<JobService>,
     id: PollId,
     receiver: HandoffReceiver<JobPollOutcome>,
-    is_over: bool,
+    is_finished: bool,
 }
 
 impl JobService {
@@ -69,15 +69,15 @@ impl JobService {
             })
         };
         let Ok(id) = parked else { return JobParkOutcome::Closed };
-        let parked = ParkedJobPoll { jobs: Arc::clone(self), id, receiver, is_over: false };
+        let parked = ParkedJobPoll { jobs: Arc::clone(self), id, receiver, is_finished: false };
         self.dispatch_ready(types.types());
         JobParkOutcome::Parked(parked)
     }
 
     /// Sends waiting polls for jobs of these types, as long as there may be some.
     pub(super) fn dispatch_ready<'a>(self: &Arc<Self>, types: impl IntoIterator<Item = &'a JobType> + Copy) {
-        while let Some(sent) = self.dispatcher.next_match(types, self.clock) {
-            self.dispatcher.tasks.spawn(Arc::clone(self).dispatch_match(sent));
+        while let Some(matched) = self.dispatcher.next_match(types, self.clock) {
+            self.dispatcher.tasks.spawn(Arc::clone(self).dispatch_match(matched));
         }
     }
 }
@@ -86,7 +86,7 @@ impl ParkedJobPoll {
     /// Waits for the verdict; `None` means to close the connection without a byte. Dropped, it may be asked again.
     pub async fn outcome(&mut self) -> Option<JobPollOutcome> {
         let outcome = poll_fn(|cx| self.receiver.poll(cx)).await;
-        self.is_over = true;
+        self.is_finished = true;
         outcome
     }
 
@@ -99,7 +99,7 @@ impl ParkedJobPoll {
 impl Drop for ParkedJobPoll {
     fn drop(&mut self) {
         // A poll that has its verdict was taken out of the line before.
-        if !self.is_over {
+        if !self.is_finished {
             self.leave();
         }
     }

@@ -90,7 +90,7 @@ impl JobService {
     /// The time of jobs: the wall clock of the store, or ours where it has none.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.store_clock.to_store_time(self.clock.wall())
+        self.store_clock.to_store_time(self.clock.wall_time())
     }
 
     /// The store, to be read.

@@ -34,7 +34,7 @@ impl JobService {
     /// # Errors
     /// When the store does not say.
     pub async fn sync_clock(&self, known: Option<ClockOffset>) -> Result<Option<ClockOffset>, Error> {
-        let (requested_at, started_at) = (self.clock.wall(), self.clock.now());
+        let (requested_at, started_at) = (self.clock.wall_time(), self.clock.now());
         let Some(store_time) = self.store.clock().await? else { return Ok(None) };
         let round_trip = self.clock.now().since(started_at);
         let offset =

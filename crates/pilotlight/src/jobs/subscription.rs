@@ -118,7 +118,8 @@ impl JobSubscription {
             (last.number, last.revision) = (number, revision);
         }
         let Some(record) = read? else { return Ok(None) };
-        let console_version = last.console.advance(record.output.as_ref().map_or("", |end| &end.console));
+        let console_version =
+            last.console.advance(record.output.as_ref().map_or("", |output| &output.console));
         let view = Arc::new(JobView { record, console_version });
         // The table and this one have it too.
         let others = Arc::strong_count(&self.shared).saturating_sub(2);
@@ -256,7 +257,7 @@ mod tests {
         one.read_with(changes).await.unwrap().expect("it is there");
         let view = other.read_with(read.clone().read(job.clone(), "new".into())).await.unwrap();
         assert_eq!(
-            view.and_then(|view| view.record.output.clone()).map(|end| end.console),
+            view.and_then(|view| view.record.output.clone()).map(|output| output.console),
             Some("new".into())
         );
         assert_eq!(read.count(), 2);

@@ -118,9 +118,9 @@ async fn job_times_follow_the_store_clock() {
     for (ahead_ms, type_name) in [(-3_600_000, "a"), (0, "bb"), (3_600_000, "ccc")] {
         let offset = ClockOffset::from_millis(ahead_ms);
         service.jobs.store_clock.set(offset);
-        let before = offset.apply(service.jobs.clock.wall());
+        let before = offset.apply(service.jobs.clock.wall_time());
         let job = service.submit(type_name).await;
-        let after = offset.apply(service.jobs.clock.wall());
+        let after = offset.apply(service.jobs.clock.wall_time());
         assert!(before <= job.created_at && job.created_at <= after, "{ahead_ms}");
     }
 }

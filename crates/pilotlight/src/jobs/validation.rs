@@ -73,7 +73,7 @@ impl ResultValidator {
     async fn validate(&self, record: &JobRecord, now: Timestamp) -> ValidationResult {
         let unknown = ValidationResult { validity: Validity::Unknown, expires_at: None };
         let Some(rule) = self.rules.get(&record.job.job_type) else { return unknown };
-        let output = record.output.as_ref().and_then(|end| end.result.as_deref());
+        let output = record.output.as_ref().and_then(|output| output.result.as_deref());
         let Some(output) = output.and_then(|output| serde_json::from_str::<Value>(output).ok()) else {
             return unknown;
         };

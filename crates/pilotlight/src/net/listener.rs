@@ -92,7 +92,7 @@ pub enum FastPathExit {
 /// Open connections, and how to end them.
 #[derive(Debug, Clone)]
 pub struct Connections {
-    at_most: usize,
+    max_open: usize,
     free: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -103,10 +103,10 @@ pub struct Connections {
 impl Connections {
     /// None yet.
     #[must_use]
-    pub fn new(at_most: usize, counts: ConnectionCounts) -> Self {
+    pub fn new(max_open: usize, counts: ConnectionCounts) -> Self {
         Self {
-            at_most,
-            free: Arc::new(Semaphore::new(at_most)),
+            max_open,
+            free: Arc::new(Semaphore::new(max_open)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             shared: Shared { reset_watch: Arc::default(), deadlines: Arc::default() },
@@ -117,13 +117,13 @@ impl Connections {
     /// Connections open now.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.at_most - self.free.available_permits()
+        self.max_open - self.free.available_permits()
     }
 
     /// Connections that may be open at once.
     #[must_use]
-    pub const fn at_most(&self) -> usize {
-        self.at_most
+    pub const fn max_open(&self) -> usize {
+        self.max_open
     }
 
     /// Whether [`Connections::stop`] was called.

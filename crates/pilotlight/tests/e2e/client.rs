@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 fn client(url: &str, key: Option<&str>) -> Client {
     let key = key.map(|key| ApiKey::parse(key).expect("a line of text"));
-    let base = pilotlight::app::web().expect("certificates of our own");
+    let base = pilotlight::app::https_client_builder().expect("certificates of our own");
     Client::new(base, url.parse().expect("an address"), key).expect("a client")
 }
 

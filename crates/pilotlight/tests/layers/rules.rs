@@ -240,7 +240,7 @@ pub(crate) const RULES: &[Rule] = &[
         forbids: Forbids::Names(&["crate::client", "crate::runner", "crate::*"]),
         breaks: &[
             ("crates/pilotlight/src/app.rs", "use crate::client::Client;"),
-            ("crates/pilotlight/src/jobs/driver.rs", "fn f() { crate::runner::run() }"),
+            ("crates/pilotlight/src/jobs/service.rs", "fn f() { crate::runner::run() }"),
         ],
         keeps: &[
             ("crates/pilotlight/src/cli/submit.rs", "use crate::client::Client;"),

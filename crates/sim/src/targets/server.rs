@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pilotlight::app::{App, Part};
+use pilotlight::app::{App, CapabilityName};
 use pilotlight::config::Config;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,7 +56,7 @@ impl Server {
         let started = runtime.block_on(async {
             // Rust's own start ignores this signal; a fuzzer starts otherwise, and would die of a client that left.
             drop(signal(SignalKind::pipe())?);
-            App::start(&config, Some(&[Part::WarmStart, Part::Dashboard])).await
+            App::start(&config, Some(&[CapabilityName::WarmStart, CapabilityName::Dashboard])).await
         });
         let app = started.unwrap_or_else(|error| panic!("the product does not start: {error:#}"));
         Self { address: app.address(), panics_before, _app: app, runtime: Some(runtime) }
