@@ -45,7 +45,7 @@ const fn covers_enough(coverage: &Coverage, steps: u64) -> bool {
         && coverage.queued_again > steps / 200
         && coverage.expired > steps / 2000
         && coverage.repeated > steps / 200
-        && coverage.refused > steps / 20
-        && coverage.forgotten > steps / 100
+        && coverage.rejected > steps / 20
+        && coverage.removed > steps / 100
         && coverage.restarts > steps / 5000
 }

@@ -55,14 +55,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_is_known_however_it_is_spelled() {
-        let known = Fingerprint::of_json(r#"{"a":1,"b":"x"}"#);
-        assert_eq!(Fingerprint::of_json(r#" {"b":"\u0078","a":1.0} "#), known);
-        assert_ne!(Fingerprint::of_json(r#"{"a":2,"b":"x"}"#), known);
+    fn equal_json_has_equal_fingerprints() {
+        let fingerprint = Fingerprint::of_json(r#"{"a":1,"b":"x"}"#);
+        assert_eq!(Fingerprint::of_json(r#" {"b":"\u0078","a":1.0} "#), fingerprint);
+        assert_ne!(Fingerprint::of_json(r#"{"a":2,"b":"x"}"#), fingerprint);
     }
 
     #[test]
-    fn a_result_without_canonical_form_is_known_by_its_bytes() {
+    fn json_without_canonical_form_is_compared_by_bytes() {
         let twice = r#"{"a":1,"a":1}"#;
         assert_eq!(Fingerprint::of_json(twice), Fingerprint::of_json(twice));
         assert_ne!(Fingerprint::of_json(twice), Fingerprint::of_json(r#"{"a":1, "a":1}"#));

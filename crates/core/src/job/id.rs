@@ -40,20 +40,20 @@ impl JobId {
 }
 
 /// Where the hyphens stand.
-const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+const HYPHEN_POSITIONS: [usize; 4] = [8, 13, 18, 23];
 
 /// Characters of an id's text.
-const TEXT: usize = 36;
+const TEXT_LEN: usize = 36;
 
 impl FromStr for JobId {
     type Err = InvalidJobId;
 
     fn from_str(text: &str) -> Result<Self, InvalidJobId> {
-        if text.len() != TEXT || !HYPHENS.iter().all(|at| text.as_bytes()[*at] == b'-') {
+        if text.len() != TEXT_LEN || !HYPHEN_POSITIONS.iter().all(|at| text.as_bytes()[*at] == b'-') {
             return Err(InvalidJobId);
         }
         let mut digits =
-            text.bytes().enumerate().filter(|(at, _)| !HYPHENS.contains(at)).map(|(_, digit)| digit);
+            text.bytes().enumerate().filter(|(at, _)| !HYPHEN_POSITIONS.contains(at)).map(|(_, digit)| digit);
         let mut bytes = [0; 16];
         for byte in &mut bytes {
             *byte = nibble(digits.next())? << 4 | nibble(digits.next())?;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_ids() {
+    fn invalid_texts_are_rejected() {
         for text in [
             "",
             "1",

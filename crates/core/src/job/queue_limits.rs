@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_is_taken_as_long_as_nothing_has_reached_its_bound() {
+    fn a_job_is_accepted_below_the_limits() {
         let (off, few, small) =
             (QueueLimits::default(), QueueLimits { jobs: 2, bytes: 0 }, QueueLimits { jobs: 0, bytes: 100 });
         for (limits, jobs, bytes, expected) in [
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_bounded_says_so() {
+    fn is_bounded_is_true_with_any_limit() {
         assert!(!QueueLimits::default().is_bounded());
         assert!(
             QueueLimits { jobs: 1, bytes: 0 }.is_bounded() && QueueLimits { jobs: 0, bytes: 1 }.is_bounded()

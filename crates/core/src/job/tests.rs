@@ -132,7 +132,7 @@ fn a_claimed_job_is_executed_and_completed() {
 }
 
 #[test]
-fn statuses_follow_a_life() {
+fn status_follows_the_state() {
     let mut job = job();
     for (event, status) in [
         (Event::Tick, Status::Pending),
@@ -163,7 +163,7 @@ fn only_one_runner_gets_a_job() {
 }
 
 #[test]
-fn nobody_gets_a_job_before_its_time() {
+fn a_job_is_not_available_before_its_run_time() {
     apply(
         job_with(|options| options.run_at = at(50)),
         &[
@@ -175,7 +175,7 @@ fn nobody_gets_a_job_before_its_time() {
 }
 
 #[test]
-fn a_dispatch_becomes_a_try_with_its_start() {
+fn start_turns_a_dispatch_into_an_attempt() {
     let dispatched = apply(job(), &[(5, dispatch("r"), Ok(Transition::Dispatched))]);
     assert_eq!((dispatched.attempts, dispatched.lease), (0, LeaseId::new(1)));
     assert_eq!(dispatched.due_at(&POLICY), Some(at(25)));
@@ -193,7 +193,7 @@ fn a_dispatch_becomes_a_try_with_its_start() {
 }
 
 #[test]
-fn a_runner_that_wakes_up_late_executes_nothing() {
+fn a_start_after_the_start_timeout_is_rejected() {
     apply(
         job(),
         &[
@@ -212,7 +212,7 @@ fn a_runner_that_wakes_up_late_executes_nothing() {
 }
 
 #[test]
-fn a_dispatch_that_did_not_arrive_uses_no_try() {
+fn a_failed_dispatch_uses_no_attempt() {
     let job = apply(
         job(),
         &[
@@ -229,12 +229,12 @@ fn a_dispatch_that_did_not_arrive_uses_no_try() {
 }
 
 #[test]
-fn a_started_job_cannot_be_voided() {
+fn a_started_job_ignores_a_failed_dispatch() {
     apply(claimed(), &[(1, dispatch_failed(1), Err(Rejected::StaleLease))]);
 }
 
 #[test]
-fn whatever_its_runner_says_first_starts_a_dispatched_job() {
+fn any_event_from_the_runner_starts_a_dispatched_job() {
     for (event, transition) in [
         (heartbeat(lease_claim("r", 1)), Transition::Heartbeat),
         (complete(lease_claim("r", 1), 1), Transition::Completed),
@@ -246,7 +246,7 @@ fn whatever_its_runner_says_first_starts_a_dispatched_job() {
 }
 
 #[test]
-fn a_strangers_words_change_nothing() {
+fn events_from_another_runner_are_rejected() {
     apply(
         claimed(),
         &[
@@ -268,7 +268,7 @@ fn a_strangers_words_change_nothing() {
 }
 
 #[test]
-fn silence_loses_a_job_and_uses_no_try() {
+fn a_missed_heartbeat_requeues_the_job_without_using_an_attempt() {
     let job = apply(
         claimed(),
         &[
@@ -283,7 +283,7 @@ fn silence_loses_a_job_and_uses_no_try() {
 }
 
 #[test]
-fn a_lost_runners_late_words_are_refused() {
+fn late_events_of_a_lost_runner_are_rejected() {
     apply(
         claimed(),
         &[
@@ -303,7 +303,7 @@ fn a_lost_runners_late_words_are_refused() {
 }
 
 #[test]
-fn the_same_runners_old_try_is_fenced_off_by_its_lease() {
+fn an_old_attempt_of_the_same_runner_is_fenced_by_its_lease() {
     apply(
         claimed(),
         &[
@@ -316,7 +316,7 @@ fn the_same_runners_old_try_is_fenced_off_by_its_lease() {
 }
 
 #[test]
-fn a_silence_that_nobody_noticed_is_forgiven() {
+fn a_late_heartbeat_before_the_tick_keeps_the_job_running() {
     apply(
         claimed(),
         &[
@@ -327,7 +327,7 @@ fn a_silence_that_nobody_noticed_is_forgiven() {
 }
 
 #[test]
-fn a_job_that_is_lost_too_often_fails_and_is_not_remembered() {
+fn a_job_lost_too_often_fails_and_is_not_cached() {
     let job = apply(
         claimed(),
         &[
@@ -347,7 +347,7 @@ fn a_job_that_is_lost_too_often_fails_and_is_not_remembered() {
 }
 
 #[test]
-fn losses_and_failed_tries_are_counted_apart() {
+fn lost_and_failed_attempts_are_counted_separately() {
     let job = apply(
         claimed_with(|options| options.max_attempts = 2),
         &[
@@ -364,7 +364,7 @@ fn losses_and_failed_tries_are_counted_apart() {
 }
 
 #[test]
-fn each_failed_try_doubles_the_pause() {
+fn each_failed_attempt_doubles_the_backoff() {
     let job = apply(
         claimed_with(|options| options.max_attempts = 3),
         &[
@@ -383,7 +383,7 @@ fn each_failed_try_doubles_the_pause() {
 }
 
 #[test]
-fn what_was_said_twice_counts_once() {
+fn repeated_events_change_nothing() {
     apply(
         claimed(),
         &[
@@ -410,7 +410,7 @@ fn what_was_said_twice_counts_once() {
 }
 
 #[test]
-fn the_last_callers_cancel_ends_a_job() {
+fn the_last_callers_cancel_ends_the_job() {
     let mut job = job();
     job.callers = 3;
     let job = apply(
@@ -435,14 +435,14 @@ fn the_last_callers_cancel_ends_a_job() {
 }
 
 #[test]
-fn an_operators_cancel_is_everybodys() {
+fn an_operators_cancel_applies_to_all_callers() {
     let mut job = job();
     job.callers = 3;
     apply(job, &[(1, ALL, Ok(Transition::Failed))]);
 }
 
 #[test]
-fn a_cancel_on_the_way_to_a_runner_reaches_it() {
+fn a_dispatched_job_can_be_cancelled() {
     apply(
         job(),
         &[
@@ -455,7 +455,7 @@ fn a_cancel_on_the_way_to_a_runner_reaches_it() {
 }
 
 #[test]
-fn what_has_ended_cannot_be_cancelled() {
+fn an_ended_job_cannot_be_cancelled() {
     apply(
         claimed(),
         &[
@@ -466,7 +466,7 @@ fn what_has_ended_cannot_be_cancelled() {
 }
 
 #[test]
-fn a_result_expires_when_its_time_is_over() {
+fn a_result_expires_after_its_ttl() {
     let ended = apply(
         claimed_with(|options| options.ttl = Some(Duration::from_millis(30))),
         &[
@@ -490,13 +490,13 @@ fn a_result_expires_when_its_time_is_over() {
 }
 
 #[test]
-fn a_result_without_a_time_stays_valid() {
+fn a_result_without_ttl_never_expires() {
     let job = apply(claimed(), &[(1, complete(lease_claim("r", 1), 1), Ok(Transition::Completed))]);
     assert_eq!((job.due_at(&POLICY), job.status(Timestamp::LAST)), (None, Status::Completed));
 }
 
 #[test]
-fn only_a_result_can_be_found_invalid() {
+fn only_a_result_can_be_invalidated() {
     apply(
         claimed(),
         &[
@@ -516,7 +516,7 @@ fn only_a_result_can_be_found_invalid() {
 }
 
 #[test]
-fn progress_is_the_last_that_was_said() {
+fn the_last_reported_progress_is_kept() {
     let far = Some(Progress { current: 2, total: 3 });
     let job = apply(
         claimed(),
@@ -536,7 +536,7 @@ fn progress_is_the_last_that_was_said() {
 }
 
 #[test]
-fn an_end_alone_does_not_make_a_job_the_one_that_is_found() {
+fn ending_does_not_make_a_job_current() {
     for (event, transition) in [
         (complete(lease_claim("r", 1), 1), Transition::Completed),
         (fail(lease_claim("r", 1), 1), Transition::Failed),
@@ -548,7 +548,7 @@ fn an_end_alone_does_not_make_a_job_the_one_that_is_found() {
 }
 
 #[test]
-fn numbers_at_their_ends_do_not_wrap() {
+fn counters_and_times_saturate() {
     let mut crowded = job();
     crowded.callers = u32::MAX;
     assert_eq!(joined(&crowded, &options(), 1).callers, u32::MAX);

@@ -144,7 +144,7 @@ impl Job {
             Event::Heartbeat { lease_claim, progress } => self.heartbeat(lease_claim, *progress, now),
             Event::Complete { lease_claim, result } => self.complete(lease_claim, *result, now),
             Event::Fail { lease_claim, report } => self.fail(lease_claim, *report, policy, now),
-            Event::Cancel(cancel) => self.cancel(*cancel),
+            Event::Cancel(scope) => self.cancel(*scope),
             Event::Tick => Ok(self.tick(policy, now)),
             Event::ResultInvalid => self.invalidate(),
         }?;
@@ -278,11 +278,11 @@ impl Job {
         self.assignment().cloned().ok_or(Rejected::NotLeaseHolder)
     }
 
-    fn cancel(&mut self, cancel: CancelScope) -> Result<Transition, Rejected> {
+    fn cancel(&mut self, scope: CancelScope) -> Result<Transition, Rejected> {
         if self.has_ended() {
             return Err(Rejected::AlreadyEnded);
         }
-        if cancel == CancelScope::OneCaller && self.callers > 1 {
+        if scope == CancelScope::OneCaller && self.callers > 1 {
             self.callers -= 1;
             return Ok(Transition::CallerLeft);
         }

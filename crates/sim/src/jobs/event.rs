@@ -42,7 +42,7 @@ impl Settings {
 
 /// A submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wish {
+pub struct Submission {
     /// Names it, and the job that it may become; never used twice.
     pub number: u32,
     /// What equal submissions have in common.
@@ -67,7 +67,7 @@ pub struct Wish {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A caller submits.
-    Submit(Wish),
+    Submit(Submission),
     /// A runner that can do these types takes the next job.
     Dispatch {
         /// Who.
@@ -83,7 +83,7 @@ pub enum Event {
         runner: u8,
     },
     /// Somebody says something about an execution.
-    Say {
+    Report {
         /// Of which job.
         job: u32,
         /// Who says so.
@@ -91,12 +91,12 @@ pub enum Event {
         /// By which lease.
         lease: Option<u64>,
         /// What.
-        what: What,
+        kind: ReportKind,
         /// What the command wrote.
-        console: Option<Wrote>,
+        console: Option<ConsoleOutput>,
     },
     /// A dispatch did not arrive.
-    Void {
+    DispatchFailed {
         /// Of which job.
         job: u32,
         /// Its lease.
@@ -107,10 +107,10 @@ pub enum Event {
         /// Which.
         job: u32,
         /// For whom.
-        whose: CancelScope,
+        scope: CancelScope,
     },
     /// A job's result was found to be invalid.
-    Invalid {
+    ResultInvalid {
         /// Which.
         job: u32,
     },
@@ -131,7 +131,7 @@ pub enum Event {
 
 /// What is said about an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum ReportKind {
     /// It begins.
     Start,
     /// It goes on; so far of a hundred, if said.
@@ -144,11 +144,11 @@ pub enum What {
 
 /// What a command wrote: so many bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrote {
+pub enum ConsoleOutput {
     /// All of it.
-    Whole(u8),
+    Replace(u8),
     /// What came since.
-    Piece(u8),
+    Append(u8),
 }
 
 /// An event and its moment in milliseconds. Moments never step back: the store has one clock.
@@ -158,12 +158,12 @@ pub type TimedEvent = (u64, Event);
 pub struct EventTable<'a>(pub &'a Settings, pub &'a [TimedEvent]);
 
 /// Of a longer history only so many last events are printed; the seed has the others.
-const PRINTED: usize = 60;
+const MAX_PRINTED_EVENTS: usize = 60;
 
 impl fmt::Display for EventTable<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(settings, events) = self;
-        let first = events.len().saturating_sub(PRINTED);
+        let first = events.len().saturating_sub(MAX_PRINTED_EVENTS);
         writeln!(out, "{settings:?}")?;
         if first > 0 {
             writeln!(out, "    // ... {first} more ...")?;

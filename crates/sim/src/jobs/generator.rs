@@ -4,9 +4,9 @@
 use fastrand::Rng;
 use pilotlight_core::job::{CacheMode, CancelScope, QueueLimits};
 
-use super::event::{Event, Settings, TimedEvent, What, Wish, Wrote};
-use super::model::Stage;
-use super::world::{LeaseRef, World};
+use super::event::{ConsoleOutput, Event, ReportKind, Settings, Submission, TimedEvent};
+use super::model::ModelState;
+use super::world::{GrantedLease, World};
 
 /// Draws one history.
 #[derive(Debug)]
@@ -23,9 +23,9 @@ pub struct EventGenerator {
 /// How likely each kind of event is at the moment, and how fast time passes.
 #[derive(Debug)]
 struct EventMix {
-    weights: [u32; EVENT_KINDS.len()],
-    lasts: u32,
-    pace: u64,
+    weights: [u32; KIND_WEIGHTS.len()],
+    events_left: u32,
+    max_step_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,10 @@ enum EventKind {
     Submit,
     Dispatch,
     Claim,
-    Say,
-    Void,
+    Report,
+    DispatchFailed,
     Cancel,
-    Invalid,
+    ResultInvalid,
     Sweep,
     Prune,
     Delete,
@@ -44,14 +44,14 @@ enum EventKind {
 }
 
 /// Each kind and how likely it is at most.
-const EVENT_KINDS: [(EventKind, u32); 11] = [
+const KIND_WEIGHTS: [(EventKind, u32); 11] = [
     (EventKind::Submit, 300),
     (EventKind::Dispatch, 250),
     (EventKind::Claim, 60),
-    (EventKind::Say, 600),
-    (EventKind::Void, 40),
+    (EventKind::Report, 600),
+    (EventKind::DispatchFailed, 40),
     (EventKind::Cancel, 40),
-    (EventKind::Invalid, 15),
+    (EventKind::ResultInvalid, 15),
     (EventKind::Sweep, 60),
     (EventKind::Prune, 6),
     (EventKind::Delete, 10),
@@ -59,7 +59,7 @@ const EVENT_KINDS: [(EventKind, u32); 11] = [
 ];
 
 /// With so many jobs under way callers wait, so that the model stays quick.
-const JOBS_AT_ONCE: usize = 150;
+const MAX_OPEN_JOBS: usize = 150;
 
 impl EventGenerator {
     /// A driver with settings of its own choice.
@@ -91,29 +91,29 @@ impl EventGenerator {
 
     /// What happens next, and when.
     pub fn generate(&mut self, world: &World) -> TimedEvent {
-        self.mix.lasts -= 1;
-        if self.mix.lasts == 0 {
+        self.mix.events_left -= 1;
+        if self.mix.events_left == 0 {
             self.mix = EventMix::generate(&mut self.rng);
         }
-        self.pass_time(world);
+        self.advance_clock(world);
         let event = match self.mix.pick_kind(&mut self.rng) {
-            EventKind::Submit if world.model().jobs().count() < JOBS_AT_ONCE => self.submit(),
+            EventKind::Submit if world.model().jobs().count() < MAX_OPEN_JOBS => self.submit(),
             EventKind::Submit => Event::Prune,
             EventKind::Dispatch => Event::Dispatch { runner: self.runner(), types: self.rng.u8(1..8) },
             EventKind::Claim => Event::Claim { job: self.pick_job(world), runner: self.runner() },
-            EventKind::Say => self.say(world),
-            EventKind::Void => {
-                let LeaseRef { job, lease, .. } = self.pick_lease(world);
-                Event::Void { job, lease }
+            EventKind::Report => self.report(world),
+            EventKind::DispatchFailed => {
+                let GrantedLease { job, lease, .. } = self.pick_lease(world);
+                Event::DispatchFailed { job, lease }
             }
             EventKind::Cancel => {
-                let whose = pick(
+                let scope = pick(
                     &mut self.rng,
                     &[CancelScope::OneCaller, CancelScope::OneCaller, CancelScope::AllCallers],
                 );
-                Event::Cancel { job: self.pick_job(world), whose }
+                Event::Cancel { job: self.pick_job(world), scope }
             }
-            EventKind::Invalid => Event::Invalid { job: self.pick_job(world) },
+            EventKind::ResultInvalid => Event::ResultInvalid { job: self.pick_job(world) },
             EventKind::Sweep => Event::Sweep,
             EventKind::Prune => Event::Prune,
             EventKind::Delete => Event::Delete { job: self.pick_job(world), other: self.pick_job(world) },
@@ -122,13 +122,13 @@ impl EventGenerator {
         (self.now, event)
     }
 
-    fn pass_time(&mut self, world: &World) {
-        self.now += self.rng.u64(..=self.mix.pace);
+    fn advance_clock(&mut self, world: &World) {
+        self.now += self.rng.u64(..=self.mix.max_step_ms);
         if self.rng.u8(..) < 20
-            && let Some(end) = self.pick_deadline(world)
-            && end > self.now
+            && let Some(deadline) = self.pick_deadline(world)
+            && deadline > self.now
         {
-            self.now = (end + self.rng.u64(..=2)).saturating_sub(1).max(self.now);
+            self.now = (deadline + self.rng.u64(..=2)).saturating_sub(1).max(self.now);
         }
     }
 
@@ -136,18 +136,18 @@ impl EventGenerator {
     fn pick_deadline(&mut self, world: &World) -> Option<u64> {
         let job = self.pick_job(world);
         let (row, _) = world.model().job(job)?;
-        match row.stage {
-            Stage::Waiting => Some(row.ready),
-            Stage::Sent { until, .. } => Some(until),
-            Stage::Working { heard, .. } => Some(heard + self.settings.heartbeat_timeout),
-            Stage::Done { until, .. } | Stage::Broke { until, .. } => until,
+        match row.state {
+            ModelState::Pending => Some(row.ready),
+            ModelState::Dispatching { until, .. } => Some(until),
+            ModelState::Running { last_seen, .. } => Some(last_seen + self.settings.heartbeat_timeout),
+            ModelState::Completed { until, .. } | ModelState::Failed { until, .. } => until,
         }
     }
 
     fn submit(&mut self) -> Event {
         self.submissions += 1;
         let rng = &mut self.rng;
-        Event::Submit(Wish {
+        Event::Submit(Submission {
             number: self.submissions,
             key: rng.u8(..self.keys),
             cache_mode: if rng.u8(..) < 30 { CacheMode::Recompute } else { CacheMode::Reuse },
@@ -161,8 +161,8 @@ impl EventGenerator {
     }
 
     /// Mostly whoever was given a lease says what follows; some are late, some are strangers, some say it twice.
-    fn say(&mut self, world: &World) -> Event {
-        let LeaseRef { job, runner, lease } = self.pick_lease(world);
+    fn report(&mut self, world: &World) -> Event {
+        let GrantedLease { job, runner, lease } = self.pick_lease(world);
         let runner = if self.rng.u8(..) < 16 { self.runner() } else { runner };
         let lease = match self.rng.u8(..) {
             0..40 => None,
@@ -171,19 +171,19 @@ impl EventGenerator {
             60.. => Some(lease),
         };
         let console = match self.rng.u8(..) {
-            0..30 => Some(Wrote::Whole(self.rng.u8(..))),
-            30..60 => Some(Wrote::Piece(self.rng.u8(..60))),
+            0..30 => Some(ConsoleOutput::Replace(self.rng.u8(..))),
+            30..60 => Some(ConsoleOutput::Append(self.rng.u8(..60))),
             60.. => None,
         };
-        Event::Say { job, runner, lease, what: self.what(), console }
+        Event::Report { job, runner, lease, kind: self.report_kind(), console }
     }
 
-    fn what(&mut self) -> What {
+    fn report_kind(&mut self) -> ReportKind {
         match self.rng.u8(..100) {
-            0..35 => What::Start,
-            35..55 => What::Heartbeat(self.rng.bool().then(|| self.rng.u8(..=100))),
-            55..85 => What::Complete(self.rng.u8(..3)),
-            _ => What::Fail(self.rng.u8(..3)),
+            0..35 => ReportKind::Start,
+            35..55 => ReportKind::Heartbeat(self.rng.bool().then(|| self.rng.u8(..=100))),
+            55..85 => ReportKind::Complete(self.rng.u8(..3)),
+            _ => ReportKind::Fail(self.rng.u8(..3)),
         }
     }
 
@@ -192,11 +192,11 @@ impl EventGenerator {
     }
 
     /// Mostly the last ones.
-    fn pick_lease(&mut self, world: &World) -> LeaseRef {
-        let given = world.given();
-        let back = if self.rng.u8(..) < 200 { 12 } else { given.len().max(1) };
-        let place = self.rng.usize(..back);
-        given.iter().rev().nth(place).copied().unwrap_or(LeaseRef {
+    fn pick_lease(&mut self, world: &World) -> GrantedLease {
+        let granted_leases = world.granted_leases();
+        let window = if self.rng.u8(..) < 200 { 12 } else { granted_leases.len().max(1) };
+        let index = self.rng.usize(..window);
+        granted_leases.iter().rev().nth(index).copied().unwrap_or(GrantedLease {
             job: self.submissions,
             runner: 0,
             lease: 1,
@@ -208,36 +208,36 @@ impl EventGenerator {
         if self.rng.u8(..) < 16 {
             return self.rng.u32(..=self.submissions);
         }
-        let place = self.rng.usize(..world.model().jobs().count().max(1));
-        world.model().jobs().nth(place).map_or(0, |(number, _)| number)
+        let index = self.rng.usize(..world.model().jobs().count().max(1));
+        world.model().jobs().nth(index).map_or(0, |(number, _)| number)
     }
 }
 
 impl EventMix {
     fn generate(rng: &mut Rng) -> Self {
-        let pace = match rng.u8(..) {
+        let max_step_ms = match rng.u8(..) {
             0..120 => 2,
             120..200 => 20,
             200..244 => 200,
             244.. => 5000,
         };
-        let weights = EVENT_KINDS.map(|(kind, most)| {
+        let weights = KIND_WEIGHTS.map(|(kind, max_weight)| {
             // Now and then nobody looks after anything for a while.
             let is_upkeep = matches!(kind, EventKind::Sweep | EventKind::Prune);
-            if is_upkeep && rng.u8(..) < 40 { 0 } else { rng.u32(..=most) }
+            if is_upkeep && rng.u8(..) < 40 { 0 } else { rng.u32(..=max_weight) }
         });
-        Self { weights, lasts: rng.u32(1..400), pace }
+        Self { weights, events_left: rng.u32(1..400), max_step_ms }
     }
 
     fn pick_kind(&self, rng: &mut Rng) -> EventKind {
         let mut at = rng.u32(..self.weights.iter().sum::<u32>().max(1));
-        for ((kind, _), weight) in EVENT_KINDS.iter().zip(self.weights) {
+        for ((kind, _), weight) in KIND_WEIGHTS.iter().zip(self.weights) {
             match at.checked_sub(weight) {
                 Some(rest) => at = rest,
                 None => return *kind,
             }
         }
-        EventKind::Say
+        EventKind::Report
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 
 use pilotlight_core::job::Transition;
 
-use super::model::{Row, Stage};
+use super::model::{ModelJob, ModelState};
 use super::world::Violation;
 
 /// What was answered about every job so far.
@@ -22,12 +22,12 @@ struct JobHistory {
     lease: u64,
     /// Whether somebody holds that lease.
     is_leased: bool,
-    end: Option<End>,
+    end: Option<FinalState>,
 }
 
 /// An end, without what may still change of it: whether it is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum FinalState {
     Result(u8),
     Failure(pilotlight_core::job::Failure, Option<u8>),
 }
@@ -47,8 +47,8 @@ pub struct Coverage {
     pub queued_again: u64,
     pub expired: u64,
     pub repeated: u64,
-    pub refused: u64,
-    pub forgotten: u64,
+    pub rejected: u64,
+    pub removed: u64,
     pub restarts: u64,
 }
 
@@ -65,8 +65,8 @@ impl AddAssign for Coverage {
         self.queued_again += other.queued_again;
         self.expired += other.expired;
         self.repeated += other.repeated;
-        self.refused += other.refused;
-        self.forgotten += other.forgotten;
+        self.rejected += other.rejected;
+        self.removed += other.removed;
         self.restarts += other.restarts;
     }
 }
@@ -79,7 +79,7 @@ impl Invariants {
     }
 
     /// The same, to be counted on.
-    pub const fn count(&mut self) -> &mut Coverage {
+    pub const fn coverage_mut(&mut self) -> &mut Coverage {
         &mut self.coverage
     }
 
@@ -87,7 +87,7 @@ impl Invariants {
     ///
     /// # Errors
     /// When there was such a job.
-    pub fn accepted(&mut self, job: u32) -> Result<(), Violation> {
+    pub fn record_created(&mut self, job: u32) -> Result<(), Violation> {
         self.coverage.new += 1;
         let before = self.histories.insert(job, JobHistory::default());
         Violation::check(before.is_none(), || format!("job {job} is accepted again"))
@@ -97,23 +97,28 @@ impl Invariants {
     ///
     /// # Errors
     /// When that must not be: a lease that does not grow, two that are held at once, a change after the end.
-    pub fn changed(&mut self, job: u32, transition: Transition, row: &Row) -> Result<(), Violation> {
+    pub fn record_transition(
+        &mut self,
+        job: u32,
+        transition: Transition,
+        row: &ModelJob,
+    ) -> Result<(), Violation> {
         let history = self.histories.entry(job).or_default();
         let ended = history.end.is_some();
-        let only_forgotten = transition == Transition::Expired || transition == Transition::Unchanged;
-        Violation::check(!ended || only_forgotten, || format!("job {job} ended, and then {transition:?}"))?;
+        let only_expired = transition == Transition::Expired || transition == Transition::Unchanged;
+        Violation::check(!ended || only_expired, || format!("job {job} ended, and then {transition:?}"))?;
         match transition {
-            Transition::Dispatched => history.given(job, row)?,
+            Transition::Dispatched => history.grant_lease(job, row)?,
             // A dispatched job that starts keeps its lease.
-            Transition::Claimed if row.lease > history.lease => history.given(job, row)?,
-            Transition::Claimed | Transition::Heartbeat => history.must_be_leased(job)?,
+            Transition::Claimed if row.lease > history.lease => history.grant_lease(job, row)?,
+            Transition::Claimed | Transition::Heartbeat => history.ensure_leased(job)?,
             Transition::Queued => {
-                history.must_be_leased(job)?;
+                history.ensure_leased(job)?;
                 history.is_leased = false;
                 self.coverage.queued_again += 1;
             }
             Transition::Completed => {
-                history.must_be_leased(job)?;
+                history.ensure_leased(job)?;
                 history.is_leased = false;
                 self.coverage.completed += 1;
             }
@@ -130,14 +135,14 @@ impl Invariants {
         {
             self.coverage.leases += 1;
         }
-        self.seen(job, row)
+        self.observe(job, row)
     }
 
     /// A job was read.
     ///
     /// # Errors
     /// When it is not as it was left.
-    pub fn seen(&mut self, job: u32, row: &Row) -> Result<(), Violation> {
+    pub fn observe(&mut self, job: u32, row: &ModelJob) -> Result<(), Violation> {
         let Some(history) = self.histories.get_mut(&job) else {
             return Err(Violation(format!("job {job} is nobody's")));
         };
@@ -145,7 +150,7 @@ impl Invariants {
         Violation::check(same, || {
             format!("job {job} has lease {}, and was given {}", row.lease, history.lease)
         })?;
-        let end = end_of(row);
+        let end = final_state_of(row);
         Violation::check(history.end.is_none() || history.end == end, || {
             format!("job {job} ended as {:?}, and again as {end:?}", history.end)
         })?;
@@ -157,8 +162,8 @@ impl Invariants {
     ///
     /// # Errors
     /// When it was not there.
-    pub fn forgotten(&mut self, job: u32) -> Result<(), Violation> {
-        self.coverage.forgotten += 1;
+    pub fn record_removed(&mut self, job: u32) -> Result<(), Violation> {
+        self.coverage.removed += 1;
         let before = self.histories.remove(&job);
         Violation::check(before.is_some(), || format!("job {job} is forgotten, and was never there"))
     }
@@ -167,9 +172,11 @@ impl Invariants {
     ///
     /// # Errors
     /// When this one is.
-    pub fn shares_nothing_with(&self, twin: u32) -> Result<(), Violation> {
-        let ended = self.histories.get(&twin).is_none_or(|history| history.end.is_some());
-        Violation::check(ended, || format!("an equal submission runs beside job {twin}, which is under way"))
+    pub fn ensure_ended(&self, current: u32) -> Result<(), Violation> {
+        let ended = self.histories.get(&current).is_none_or(|history| history.end.is_some());
+        Violation::check(ended, || {
+            format!("an equal submission runs beside job {current}, which is under way")
+        })
     }
 
     /// Jobs that are there.
@@ -180,7 +187,7 @@ impl Invariants {
 }
 
 impl JobHistory {
-    fn given(&mut self, job: u32, row: &Row) -> Result<(), Violation> {
+    fn grant_lease(&mut self, job: u32, row: &ModelJob) -> Result<(), Violation> {
         Violation::check(!self.is_leased, || {
             format!("job {job} is given while lease {} is held", self.lease)
         })?;
@@ -190,15 +197,15 @@ impl JobHistory {
         Ok(())
     }
 
-    fn must_be_leased(&self, job: u32) -> Result<(), Violation> {
+    fn ensure_leased(&self, job: u32) -> Result<(), Violation> {
         Violation::check(self.is_leased, || format!("job {job}: a word counts though nobody holds a lease"))
     }
 }
 
-const fn end_of(row: &Row) -> Option<End> {
-    match row.stage {
-        Stage::Done { result, .. } => Some(End::Result(result)),
-        Stage::Broke { reason, report, .. } => Some(End::Failure(reason, report)),
-        Stage::Waiting | Stage::Sent { .. } | Stage::Working { .. } => None,
+const fn final_state_of(row: &ModelJob) -> Option<FinalState> {
+    match row.state {
+        ModelState::Completed { result, .. } => Some(FinalState::Result(result)),
+        ModelState::Failed { reason, report, .. } => Some(FinalState::Failure(reason, report)),
+        ModelState::Pending | ModelState::Dispatching { .. } | ModelState::Running { .. } => None,
     }
 }

@@ -7,13 +7,13 @@ use pilotlight_core::job::{
     CacheMode, CancelScope, Failure, QueueFull, QueueUsage, Rejected, Status, Transition,
 };
 
-use super::event::{Settings, What, Wish, Wrote};
+use super::event::{ConsoleOutput, ReportKind, Settings, Submission};
 use super::fixtures;
 
 /// A job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of `core::job::Job`")]
-pub struct Row {
+pub struct ModelJob {
     pub key: u8,
     pub current: bool,
     pub priority: i32,
@@ -25,31 +25,31 @@ pub struct Row {
     pub attempts: u32,
     pub lost_attempts: u32,
     pub lease: u64,
-    pub stage: Stage,
+    pub state: ModelState,
 }
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of `core::job::State`")]
-pub enum Stage {
-    Waiting,
-    Sent { by: Hold, until: u64 },
-    Working { by: Hold, heard: u64, progress: Option<u64>, spoke: bool },
-    Done { by: Hold, result: u8, until: Option<u64>, stale: bool },
-    Broke { by: Option<Hold>, report: Option<u8>, reason: Failure, until: Option<u64> },
+pub enum ModelState {
+    Pending,
+    Dispatching { assignment: ModelAssignment, until: u64 },
+    Running { assignment: ModelAssignment, last_seen: u64, progress: Option<u64>, has_heartbeat: bool },
+    Completed { assignment: ModelAssignment, result: u8, until: Option<u64>, is_stale: bool },
+    Failed { assignment: Option<ModelAssignment>, report: Option<u8>, reason: Failure, until: Option<u64> },
 }
 
 /// Who has a job, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "two words")]
-pub struct Hold {
+pub struct ModelAssignment {
     pub runner: u8,
     pub since: u64,
 }
 
 /// What was asked for, said and kept of a job, beside its row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Kept {
+pub struct JobDetails {
     max_attempts: u32,
     backoff: u64,
     ttl: Option<u64>,
@@ -65,11 +65,11 @@ pub struct Kept {
 
 /// What a submission becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Took {
+pub enum SubmitResult {
     /// A job of its own.
     New,
     /// This one is known.
-    Known(u32),
+    Existing(u32),
     /// Its idempotency key means another.
     Conflict,
     /// There is no room for it.
@@ -78,81 +78,83 @@ pub enum Took {
 
 /// What becomes of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+pub enum EventResult {
     /// It is taken.
-    Taken(Transition),
+    Applied(Transition),
     /// It is not.
     Rejected(Rejected),
     /// Its console is too long.
     ConsoleFull,
     /// There is no such job.
-    Unknown,
+    UnknownJob,
 }
 
 /// A word about an execution.
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "as in `Event::Say`")]
-pub struct Word {
+pub struct Report {
     pub runner: u8,
     pub lease: Option<u64>,
-    pub what: What,
-    pub console: Option<Wrote>,
+    pub kind: ReportKind,
+    pub console: Option<ConsoleOutput>,
 }
 
 /// All jobs.
 #[derive(Debug)]
 pub struct Model {
     settings: Settings,
-    jobs: BTreeMap<u32, (Row, Kept)>,
+    jobs: BTreeMap<u32, (ModelJob, JobDetails)>,
 }
 
-impl Stage {
+impl ModelState {
     /// Whether nothing more becomes of it.
     #[must_use]
     pub const fn is_end(&self) -> bool {
-        matches!(self, Self::Done { .. } | Self::Broke { .. })
+        matches!(self, Self::Completed { .. } | Self::Failed { .. })
     }
 
-    const fn holder(&self) -> Option<Hold> {
+    const fn holder(&self) -> Option<ModelAssignment> {
         match self {
-            Self::Waiting => None,
-            Self::Sent { by, .. } | Self::Working { by, .. } | Self::Done { by, .. } => Some(*by),
-            Self::Broke { by, .. } => *by,
+            Self::Pending => None,
+            Self::Dispatching { assignment, .. }
+            | Self::Running { assignment, .. }
+            | Self::Completed { assignment, .. } => Some(*assignment),
+            Self::Failed { assignment, .. } => *assignment,
         }
     }
 }
 
-impl Row {
+impl ModelJob {
     /// What callers are told at this moment.
     #[must_use]
     pub fn status(&self, now: u64) -> Status {
-        match self.stage {
-            Stage::Waiting => Status::Pending,
-            Stage::Working { spoke: true, .. } => Status::InProgress,
-            Stage::Sent { .. } | Stage::Working { .. } => Status::Claimed,
-            Stage::Done { stale: true, .. } => Status::Expired,
-            Stage::Done { until: Some(until), .. } if until <= now => Status::Expired,
-            Stage::Done { .. } => Status::Completed,
-            Stage::Broke { .. } => Status::Failed,
+        match self.state {
+            ModelState::Pending => Status::Pending,
+            ModelState::Running { has_heartbeat: true, .. } => Status::InProgress,
+            ModelState::Dispatching { .. } | ModelState::Running { .. } => Status::Claimed,
+            ModelState::Completed { is_stale: true, .. } => Status::Expired,
+            ModelState::Completed { until: Some(until), .. } if until <= now => Status::Expired,
+            ModelState::Completed { .. } => Status::Completed,
+            ModelState::Failed { .. } => Status::Failed,
         }
     }
 
     fn is_ready(&self, now: u64) -> bool {
-        self.stage == Stage::Waiting && self.ready <= now
+        self.state == ModelState::Pending && self.ready <= now
     }
 
     /// Whether an equal submission is answered with this one's end.
-    fn is_told(&self, now: u64) -> bool {
-        match self.stage {
-            Stage::Broke { until, .. } => until.is_some_and(|until| now < until),
-            Stage::Done { .. } => self.status(now) == Status::Completed,
-            Stage::Waiting | Stage::Sent { .. } | Stage::Working { .. } => false,
+    fn is_reusable(&self, now: u64) -> bool {
+        match self.state {
+            ModelState::Failed { until, .. } => until.is_some_and(|until| now < until),
+            ModelState::Completed { .. } => self.status(now) == Status::Completed,
+            ModelState::Pending | ModelState::Dispatching { .. } | ModelState::Running { .. } => false,
         }
     }
 
     fn queue(&mut self, ready: Option<u64>) {
         self.ready = ready.unwrap_or(self.ready);
-        self.stage = Stage::Waiting;
+        self.state = ModelState::Pending;
     }
 }
 
@@ -165,12 +167,12 @@ impl Model {
 
     /// A job.
     #[must_use]
-    pub fn job(&self, number: u32) -> Option<&(Row, Kept)> {
+    pub fn job(&self, number: u32) -> Option<&(ModelJob, JobDetails)> {
         self.jobs.get(&number)
     }
 
     /// All of them, the first submitted first.
-    pub fn jobs(&self) -> impl DoubleEndedIterator<Item = (u32, &Row)> {
+    pub fn jobs(&self) -> impl DoubleEndedIterator<Item = (u32, &ModelJob)> {
         self.jobs.iter().map(|(number, (row, _))| (*number, row))
     }
 
@@ -192,59 +194,63 @@ impl Model {
     /// When the next delayed job's time comes.
     #[must_use]
     pub fn next_at(&self, now: u64) -> Option<u64> {
-        let waiting = self.jobs().filter(|(_, row)| row.stage == Stage::Waiting && row.ready > now);
+        let waiting = self.jobs().filter(|(_, row)| row.state == ModelState::Pending && row.ready > now);
         waiting.map(|(_, row)| row.ready).min()
     }
 
     /// What waits.
     #[must_use]
-    pub fn waiting(&self) -> QueueUsage {
-        let waiting = self.jobs.values().filter(|(row, _)| row.stage == Stage::Waiting);
-        let bytes: Vec<u64> = waiting.map(|(row, kept)| bytes_of(row, kept)).collect();
+    pub fn queue_usage(&self) -> QueueUsage {
+        let waiting = self.jobs.values().filter(|(row, _)| row.state == ModelState::Pending);
+        let bytes: Vec<u64> = waiting.map(|(row, details)| bytes_of(row, details)).collect();
         QueueUsage { jobs: bytes.len() as u64, bytes: bytes.iter().sum() }
     }
 
     /// A caller submits.
-    pub fn submit(&mut self, wish: &Wish, now: u64) -> Took {
-        if let Some((known, key)) = self.known_by_idempotency(wish.idempotency) {
-            return if key == wish.key { Took::Known(known) } else { Took::Conflict };
+    pub fn submit(&mut self, submission: &Submission, now: u64) -> SubmitResult {
+        if let Some((known, key)) = self.find_by_idempotency(submission.idempotency) {
+            return if key == submission.key {
+                SubmitResult::Existing(known)
+            } else {
+                SubmitResult::Conflict
+            };
         }
-        let Some(twin) = self.current(wish.key) else { return self.add(wish, true, now) };
-        let row = &self.jobs[&twin].0;
-        let (under_way, told) = (!row.stage.is_end(), row.is_told(now));
-        match wish.cache_mode {
-            CacheMode::Recompute => self.add(wish, !under_way && !told, now),
-            CacheMode::Reuse if under_way => {
-                self.join(twin, wish, now);
-                Took::Known(twin)
+        let Some(current_job) = self.current(submission.key) else { return self.add(submission, true, now) };
+        let row = &self.jobs[&current_job].0;
+        let (is_active, is_reusable) = (!row.state.is_end(), row.is_reusable(now));
+        match submission.cache_mode {
+            CacheMode::Recompute => self.add(submission, !is_active && !is_reusable, now),
+            CacheMode::Reuse if is_active => {
+                self.join_current(current_job, submission, now);
+                SubmitResult::Existing(current_job)
             }
-            CacheMode::Reuse if told => Took::Known(twin),
-            CacheMode::Reuse => self.add(wish, true, now),
+            CacheMode::Reuse if is_reusable => SubmitResult::Existing(current_job),
+            CacheMode::Reuse => self.add(submission, true, now),
         }
     }
 
-    fn known_by_idempotency(&self, idempotency: Option<u8>) -> Option<(u32, u8)> {
+    fn find_by_idempotency(&self, idempotency: Option<u8>) -> Option<(u32, u8)> {
         let wanted = idempotency?;
-        let known = self.jobs.iter().find(|(_, (_, kept))| kept.idempotency.contains(&wanted));
+        let known = self.jobs.iter().find(|(_, (_, details))| details.idempotency.contains(&wanted));
         known.map(|(number, (row, _))| (*number, row.key))
     }
 
-    fn add(&mut self, wish: &Wish, current: bool, now: u64) -> Took {
-        let (room, waiting) = (self.settings.queue_limits, self.waiting());
-        if room.jobs > 0 && waiting.jobs >= room.jobs {
-            return Took::QueueFull(QueueFull::Jobs(room.jobs));
+    fn add(&mut self, submission: &Submission, current: bool, now: u64) -> SubmitResult {
+        let (limits, usage) = (self.settings.queue_limits, self.queue_usage());
+        if limits.jobs > 0 && usage.jobs >= limits.jobs {
+            return SubmitResult::QueueFull(QueueFull::Jobs(limits.jobs));
         }
-        if room.bytes > 0 && waiting.bytes >= room.bytes {
-            return Took::QueueFull(QueueFull::Bytes(room.bytes));
+        if limits.bytes > 0 && usage.bytes >= limits.bytes {
+            return SubmitResult::QueueFull(QueueFull::Bytes(limits.bytes));
         }
         if current {
-            self.none_is_current(wish.key);
+            self.clear_current(submission.key);
         }
-        let run_at = now + wish.delay;
-        let row = Row {
-            key: wish.key,
+        let run_at = now + submission.delay;
+        let row = ModelJob {
+            key: submission.key,
             current,
-            priority: wish.priority,
+            priority: submission.priority,
             run_at,
             callers: 1,
             created: now,
@@ -253,34 +259,34 @@ impl Model {
             attempts: 0,
             lost_attempts: 0,
             lease: 0,
-            stage: Stage::Waiting,
+            state: ModelState::Pending,
         };
-        let kept = Kept {
-            max_attempts: wish.max_attempts,
-            backoff: wish.backoff,
-            ttl: wish.ttl,
-            idempotency: wish.idempotency.into_iter().collect(),
-            ..Kept::default()
+        let details = JobDetails {
+            max_attempts: submission.max_attempts,
+            backoff: submission.backoff,
+            ttl: submission.ttl,
+            idempotency: submission.idempotency.into_iter().collect(),
+            ..JobDetails::default()
         };
-        self.jobs.insert(wish.number, (row, kept));
-        Took::New
+        self.jobs.insert(submission.number, (row, details));
+        SubmitResult::New
     }
 
-    fn none_is_current(&mut self, key: u8) {
+    fn clear_current(&mut self, key: u8) {
         self.jobs.values_mut().filter(|(row, _)| row.key == key).for_each(|(row, _)| row.current = false);
     }
 
-    fn join(&mut self, twin: u32, wish: &Wish, now: u64) {
-        let Some((row, kept)) = self.jobs.get_mut(&twin) else { return };
-        let run_at = now + wish.delay;
+    fn join_current(&mut self, current_job: u32, submission: &Submission, now: u64) {
+        let Some((row, details)) = self.jobs.get_mut(&current_job) else { return };
+        let run_at = now + submission.delay;
         row.callers += 1;
-        row.priority = row.priority.max(wish.priority);
+        row.priority = row.priority.max(submission.priority);
         row.run_at = row.run_at.min(run_at);
         if row.attempts + row.lost_attempts == 0 {
             row.ready = row.ready.min(run_at);
         }
         row.updated = now;
-        kept.idempotency.extend(wish.idempotency);
+        details.idempotency.extend(submission.idempotency);
     }
 
     /// The next job for a runner, which has it from now on.
@@ -289,114 +295,139 @@ impl Model {
         let urgent = ready.iter().map(|number| self.jobs[number].0.priority).max()?;
         let next = ready.into_iter().find(|number| self.jobs[number].0.priority == urgent)?;
         let until = now + self.settings.start_timeout;
-        self.give(next, runner, now, |by| Stage::Sent { by, until });
+        self.grant_lease(next, runner, now, |assignment| ModelState::Dispatching { assignment, until });
         Some(next)
     }
 
     /// A runner takes this job.
-    pub fn claim(&mut self, job: u32, runner: u8, now: u64) -> Heard {
-        let Some((row, _)) = self.jobs.get(&job) else { return Heard::Unknown };
+    pub fn claim(&mut self, job: u32, runner: u8, now: u64) -> EventResult {
+        let Some((row, _)) = self.jobs.get(&job) else { return EventResult::UnknownJob };
         if !row.is_ready(now) {
-            return Heard::Rejected(Rejected::NotAvailable);
+            return EventResult::Rejected(Rejected::NotAvailable);
         }
-        self.give(job, runner, now, |by| Stage::Working { by, heard: now, progress: None, spoke: false });
+        self.grant_lease(job, runner, now, |assignment| ModelState::Running {
+            assignment,
+            last_seen: now,
+            progress: None,
+            has_heartbeat: false,
+        });
         self.jobs.get_mut(&job).expect("it was there").0.attempts += 1;
-        Heard::Taken(Transition::Claimed)
+        EventResult::Applied(Transition::Claimed)
     }
 
-    fn give(&mut self, job: u32, runner: u8, now: u64, stage: impl FnOnce(Hold) -> Stage) {
-        let (row, kept) = self.jobs.get_mut(&job).expect("only a job that is there is given");
+    fn grant_lease(
+        &mut self,
+        job: u32,
+        runner: u8,
+        now: u64,
+        state: impl FnOnce(ModelAssignment) -> ModelState,
+    ) {
+        let (row, details) = self.jobs.get_mut(&job).expect("only a job that is there is given");
         row.lease += 1;
         row.updated = now;
-        row.stage = stage(Hold { runner, since: now });
-        kept.console = 0;
+        row.state = state(ModelAssignment { runner, since: now });
+        details.console = 0;
     }
 
     /// Somebody says something about an execution.
-    pub fn say(&mut self, job: u32, word: &Word, now: u64) -> Heard {
-        let Some(before) = self.jobs.get(&job).cloned() else { return Heard::Unknown };
-        let (mut row, mut kept) = before;
-        let transition = match self.told(&mut row, &kept, word, now) {
-            Ok(Transition::Unchanged) => return Heard::Taken(Transition::Unchanged),
+    pub fn report(&mut self, job: u32, report: &Report, now: u64) -> EventResult {
+        let Some(before) = self.jobs.get(&job).cloned() else { return EventResult::UnknownJob };
+        let (mut row, mut details) = before;
+        let transition = match self.apply_report(&mut row, &details, report, now) {
+            Ok(Transition::Unchanged) => return EventResult::Applied(Transition::Unchanged),
             Ok(transition) => transition,
-            Err(refused) => return Heard::Rejected(refused),
+            Err(rejected) => return EventResult::Rejected(rejected),
         };
         if transition == Transition::Claimed {
-            kept.console = 0;
+            details.console = 0;
         }
-        match word.console {
+        match report.console {
             None => {}
-            Some(Wrote::Whole(bytes)) => kept.console = bytes.into(),
-            Some(Wrote::Piece(bytes)) => kept.console += usize::from(bytes),
+            Some(ConsoleOutput::Replace(bytes)) => details.console = bytes.into(),
+            Some(ConsoleOutput::Append(bytes)) => details.console += usize::from(bytes),
         }
-        if kept.console > self.settings.console_bytes && word.console.is_some() {
-            return Heard::ConsoleFull;
+        if details.console > self.settings.console_bytes && report.console.is_some() {
+            return EventResult::ConsoleFull;
         }
-        self.end_as_said(&mut row, &mut kept, word.what, now);
+        self.record_end(&mut row, &mut details, report.kind, now);
         row.updated = now;
-        if transition == Transition::Completed && !self.is_outdone(job, row.key, now) {
-            self.none_is_current(row.key);
+        if transition == Transition::Completed && !self.has_later_result(job, row.key, now) {
+            self.clear_current(row.key);
             row.current = true;
         }
-        self.jobs.insert(job, (row, kept));
-        Heard::Taken(transition)
+        self.jobs.insert(job, (row, details));
+        EventResult::Applied(transition)
     }
 
     /// Whether a later submission has a result already, which is known and valid.
-    fn is_outdone(&self, job: u32, key: u8, now: u64) -> bool {
+    fn has_later_result(&self, job: u32, key: u8, now: u64) -> bool {
         let mut later = self.jobs().filter(|(number, row)| *number > job && row.key == key && row.current);
         later.any(|(_, row)| row.status(now) == Status::Completed)
     }
 
     /// What a word does to a row.
-    fn told(&self, row: &mut Row, kept: &Kept, word: &Word, now: u64) -> Result<Transition, Rejected> {
-        self.is_in_force(row, word)?;
-        if let Some(repeated) = repeated(row, word.what) {
+    fn apply_report(
+        &self,
+        row: &mut ModelJob,
+        details: &JobDetails,
+        report: &Report,
+        now: u64,
+    ) -> Result<Transition, Rejected> {
+        self.verify_lease(row, report)?;
+        if let Some(repeated) = repeated_report(row, report.kind) {
             return repeated;
         }
-        let begins = match row.stage {
-            Stage::Sent { by, until } if now < until => {
+        let has_started = match row.state {
+            ModelState::Dispatching { assignment, until } if now < until => {
                 row.attempts += 1;
-                row.stage = Stage::Working { by, heard: now, progress: None, spoke: false };
+                row.state =
+                    ModelState::Running { assignment, last_seen: now, progress: None, has_heartbeat: false };
                 true
             }
-            Stage::Working { .. } => false,
-            Stage::Sent { .. } => return Err(Rejected::StaleLease),
-            Stage::Broke { reason: Failure::Cancelled, .. } => return Err(Rejected::Cancelled),
-            Stage::Done { .. } | Stage::Broke { .. } => return Err(Rejected::EndedDifferently),
-            Stage::Waiting => return Err(Rejected::NotLeaseHolder),
+            ModelState::Running { .. } => false,
+            ModelState::Dispatching { .. } => return Err(Rejected::StaleLease),
+            ModelState::Failed { reason: Failure::Cancelled, .. } => return Err(Rejected::Cancelled),
+            ModelState::Completed { .. } | ModelState::Failed { .. } => {
+                return Err(Rejected::EndedDifferently);
+            }
+            ModelState::Pending => return Err(Rejected::NotLeaseHolder),
         };
-        let Stage::Working { by, progress: known, .. } = row.stage else {
+        let ModelState::Running { assignment, progress: known, .. } = row.state else {
             return Err(Rejected::NotLeaseHolder);
         };
-        match word.what {
-            What::Start if begins => Ok(Transition::Claimed),
-            What::Start => Ok(Transition::Unchanged),
-            What::Heartbeat(progress) => {
+        match report.kind {
+            ReportKind::Start if has_started => Ok(Transition::Claimed),
+            ReportKind::Start => Ok(Transition::Unchanged),
+            ReportKind::Heartbeat(progress) => {
                 let progress = progress.map(u64::from).or(known);
-                row.stage = Stage::Working { by, heard: now, progress, spoke: true };
+                row.state = ModelState::Running { assignment, last_seen: now, progress, has_heartbeat: true };
                 Ok(Transition::Heartbeat)
             }
-            What::Complete(result) => {
-                let until = kept.ttl.map(|ttl| now + ttl);
-                row.stage = Stage::Done { by, result, until, stale: false };
+            ReportKind::Complete(result) => {
+                let until = details.ttl.map(|ttl| now + ttl);
+                row.state = ModelState::Completed { assignment, result, until, is_stale: false };
                 Ok(Transition::Completed)
             }
-            What::Fail(_) if row.attempts < kept.max_attempts => {
-                row.queue(Some(now + pause(kept.backoff, row.attempts)));
+            ReportKind::Fail(_) if row.attempts < details.max_attempts => {
+                row.queue(Some(now + backoff_after(details.backoff, row.attempts)));
                 Ok(Transition::Queued)
             }
-            What::Fail(report) => {
+            ReportKind::Fail(report) => {
                 let (report, until) = (Some(report), Some(now + self.settings.failed_ttl));
-                row.stage = Stage::Broke { by: Some(by), report, reason: Failure::Error, until };
+                row.state = ModelState::Failed {
+                    assignment: Some(assignment),
+                    report,
+                    reason: Failure::Error,
+                    until,
+                };
                 Ok(Transition::Failed)
             }
         }
     }
 
-    fn is_in_force(&self, row: &Row, word: &Word) -> Result<(), Rejected> {
-        let is_holder = row.stage.holder().is_some_and(|by| by.runner == word.runner);
-        match word.lease {
+    fn verify_lease(&self, row: &ModelJob, report: &Report) -> Result<(), Rejected> {
+        let is_holder = row.state.holder().is_some_and(|assignment| assignment.runner == report.runner);
+        match report.lease {
             Some(lease) if lease == row.lease && is_holder => Ok(()),
             Some(_) => Err(Rejected::StaleLease),
             None if is_holder => Ok(()),
@@ -404,74 +435,76 @@ impl Model {
         }
     }
 
-    fn end_as_said(&self, row: &mut Row, kept: &mut Kept, what: What, now: u64) {
-        if !row.stage.is_end() {
+    fn record_end(&self, row: &mut ModelJob, details: &mut JobDetails, kind: ReportKind, now: u64) {
+        if !row.state.is_end() {
             return;
         }
-        kept.ended = now;
-        match what {
-            What::Complete(result) => kept.output = Some(result),
-            What::Fail(report) => kept.error = Some(report),
-            What::Start | What::Heartbeat(_) => {}
+        details.ended = now;
+        match kind {
+            ReportKind::Complete(result) => details.output = Some(result),
+            ReportKind::Fail(report) => details.error = Some(report),
+            ReportKind::Start | ReportKind::Heartbeat(_) => {}
         }
     }
 
     /// A dispatch did not arrive.
-    pub fn void(&mut self, job: u32, lease: u64, now: u64) -> Heard {
-        let Some((row, _)) = self.jobs.get_mut(&job) else { return Heard::Unknown };
-        if row.lease != lease || !matches!(row.stage, Stage::Sent { .. }) {
-            return Heard::Rejected(Rejected::StaleLease);
+    pub fn dispatch_failed(&mut self, job: u32, lease: u64, now: u64) -> EventResult {
+        let Some((row, _)) = self.jobs.get_mut(&job) else { return EventResult::UnknownJob };
+        if row.lease != lease || !matches!(row.state, ModelState::Dispatching { .. }) {
+            return EventResult::Rejected(Rejected::StaleLease);
         }
         row.queue(None);
         row.updated = now;
-        Heard::Taken(Transition::Queued)
+        EventResult::Applied(Transition::Queued)
     }
 
     /// A caller leaves.
-    pub fn cancel(&mut self, job: u32, whose: CancelScope, now: u64) -> Heard {
-        let Some((row, kept)) = self.jobs.get_mut(&job) else { return Heard::Unknown };
-        if row.stage.is_end() {
-            return Heard::Rejected(Rejected::AlreadyEnded);
+    pub fn cancel(&mut self, job: u32, scope: CancelScope, now: u64) -> EventResult {
+        let Some((row, details)) = self.jobs.get_mut(&job) else { return EventResult::UnknownJob };
+        if row.state.is_end() {
+            return EventResult::Rejected(Rejected::AlreadyEnded);
         }
         row.updated = now;
-        row.callers = match whose {
+        row.callers = match scope {
             CancelScope::OneCaller => row.callers.saturating_sub(1),
             CancelScope::AllCallers => 0,
         };
         if row.callers > 0 {
-            return Heard::Taken(Transition::CallerLeft);
+            return EventResult::Applied(Transition::CallerLeft);
         }
-        let by = row.stage.holder();
-        row.stage = Stage::Broke { by, report: None, reason: Failure::Cancelled, until: None };
-        kept.ended = now;
-        Heard::Taken(Transition::Failed)
+        let assignment = row.state.holder();
+        row.state = ModelState::Failed { assignment, report: None, reason: Failure::Cancelled, until: None };
+        details.ended = now;
+        EventResult::Applied(Transition::Failed)
     }
 
     /// A result is not valid any more.
-    pub fn invalid(&mut self, job: u32, now: u64) -> Heard {
-        let Some((row, _)) = self.jobs.get_mut(&job) else { return Heard::Unknown };
-        let Stage::Done { stale, .. } = &mut row.stage else {
-            return Heard::Rejected(Rejected::EndedDifferently);
+    pub fn invalidate(&mut self, job: u32, now: u64) -> EventResult {
+        let Some((row, _)) = self.jobs.get_mut(&job) else { return EventResult::UnknownJob };
+        let ModelState::Completed { is_stale, .. } = &mut row.state else {
+            return EventResult::Rejected(Rejected::EndedDifferently);
         };
-        if std::mem::replace(stale, true) {
-            return Heard::Taken(Transition::Unchanged);
+        if std::mem::replace(is_stale, true) {
+            return EventResult::Applied(Transition::Unchanged);
         }
         row.updated = now;
-        Heard::Taken(Transition::Expired)
+        EventResult::Applied(Transition::Expired)
     }
 
     /// Time is told to whoever is due.
     pub fn sweep(&mut self, now: u64) -> Vec<(u32, Transition)> {
         let Settings { heartbeat_timeout, lost_retries, .. } = self.settings;
         let mut changed = Vec::new();
-        for (number, (row, kept)) in &mut self.jobs {
-            let transition = match &mut row.stage {
-                Stage::Sent { until, .. } if *until <= now => {
+        for (number, (row, details)) in &mut self.jobs {
+            let transition = match &mut row.state {
+                ModelState::Dispatching { until, .. } if *until <= now => {
                     row.queue(None);
                     Transition::Queued
                 }
-                Stage::Working { by, heard, .. } if *heard + heartbeat_timeout <= now => {
-                    let by = *by;
+                ModelState::Running { assignment, last_seen, .. }
+                    if *last_seen + heartbeat_timeout <= now =>
+                {
+                    let assignment = *assignment;
                     row.lost_attempts += 1;
                     if row.lost_attempts <= lost_retries {
                         row.attempts -= 1;
@@ -479,17 +512,22 @@ impl Model {
                         Transition::Queued
                     } else {
                         let (report, until) = (None, None);
-                        row.stage = Stage::Broke { by: Some(by), report, reason: Failure::Lost, until };
-                        kept.ended = now;
+                        row.state = ModelState::Failed {
+                            assignment: Some(assignment),
+                            report,
+                            reason: Failure::Lost,
+                            until,
+                        };
+                        details.ended = now;
                         Transition::Failed
                     }
                 }
-                Stage::Done { until: Some(until), stale, .. } if !*stale && *until <= now => {
-                    *stale = true;
+                ModelState::Completed { until: Some(until), is_stale, .. } if !*is_stale && *until <= now => {
+                    *is_stale = true;
                     Transition::Expired
                 }
-                Stage::Waiting | Stage::Sent { .. } | Stage::Working { .. } => continue,
-                Stage::Done { .. } | Stage::Broke { .. } => continue,
+                ModelState::Pending | ModelState::Dispatching { .. } | ModelState::Running { .. } => continue,
+                ModelState::Completed { .. } | ModelState::Failed { .. } => continue,
             };
             row.updated = now;
             changed.push((*number, transition));
@@ -500,9 +538,9 @@ impl Model {
     /// Old jobs are forgotten. Returns how many.
     pub fn prune(&mut self, now: u64) -> u64 {
         let Settings { keep_for, max_bytes, .. } = self.settings;
-        let ended = self.jobs.iter().filter(|(_, (row, _))| row.stage.is_end());
+        let ended = self.jobs.iter().filter(|(_, (row, _))| row.state.is_end());
         let mut ended: Vec<_> =
-            ended.map(|(number, (row, kept))| (kept.ended, *number, bytes_of(row, kept))).collect();
+            ended.map(|(number, (row, details))| (details.ended, *number, bytes_of(row, details))).collect();
         ended.sort_unstable();
         let mut left: u64 = ended.iter().map(|(_, _, bytes)| bytes).sum();
         let mut pruned = 0;
@@ -524,18 +562,20 @@ impl Model {
 }
 
 /// What its parameters, its end and its console come to.
-fn bytes_of(row: &Row, kept: &Kept) -> u64 {
-    let texts = [Some(row.key), kept.output, kept.error].into_iter().flatten();
-    (texts.map(|number| fixtures::text(number).len()).sum::<usize>() + kept.console) as u64
+fn bytes_of(row: &ModelJob, details: &JobDetails) -> u64 {
+    let texts = [Some(row.key), details.output, details.error].into_iter().flatten();
+    (texts.map(|number| fixtures::text(number).len()).sum::<usize>() + details.console) as u64
 }
 
 /// The same report again, or another one of the same kind, about a job that has ended.
-fn repeated(row: &Row, what: What) -> Option<Result<Transition, Rejected>> {
-    match (row.stage, what) {
-        (Stage::Done { result, .. }, What::Complete(again)) if result == again => {
+fn repeated_report(row: &ModelJob, kind: ReportKind) -> Option<Result<Transition, Rejected>> {
+    match (row.state, kind) {
+        (ModelState::Completed { result, .. }, ReportKind::Complete(repeated)) if result == repeated => {
             Some(Ok(Transition::Unchanged))
         }
-        (Stage::Broke { report: Some(report), .. }, What::Fail(again)) if report == again => {
+        (ModelState::Failed { report: Some(report), .. }, ReportKind::Fail(repeated))
+            if report == repeated =>
+        {
             Some(Ok(Transition::Unchanged))
         }
         _ => None,
@@ -543,7 +583,7 @@ fn repeated(row: &Row, what: What) -> Option<Result<Transition, Rejected>> {
 }
 
 /// Twice as long after each further failure, an hour at most.
-fn pause(first: u64, failures: u32) -> u64 {
+fn backoff_after(first: u64, failures: u32) -> u64 {
     let mut pause = first;
     for _ in 1..failures {
         pause = (pause * 2).min(3_600_000).max(first);

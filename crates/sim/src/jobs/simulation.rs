@@ -39,12 +39,12 @@ impl fmt::Display for Failure {
 pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
     let mut rng = Rng::with_seed(seed);
     let mut coverage = Coverage::default();
-    let mut completed = 0;
-    while completed < steps {
+    let mut steps_done = 0;
+    while steps_done < steps {
         let mut simulation = Simulation::new(rng.fork());
-        for _ in 0..rng.u64(100..10_000).min(steps - completed) {
-            simulation.step().map_err(|violation| simulation.failure(seed, completed, violation))?;
-            completed += 1;
+        for _ in 0..rng.u64(100..10_000).min(steps - steps_done) {
+            simulation.step().map_err(|violation| simulation.failure(seed, steps_done, violation))?;
+            steps_done += 1;
         }
         coverage.add_assign(simulation.world.coverage());
     }
@@ -61,12 +61,12 @@ pub fn replay(settings: Settings, events: &[TimedEvent]) -> Result<(), Violation
 }
 
 fn play(world: &mut World, event: TimedEvent) -> Result<(), Violation> {
-    catch_unwind(AssertUnwindSafe(|| world.play(event)))
+    catch_unwind(AssertUnwindSafe(|| world.step(event)))
         .unwrap_or_else(|_| Err(Violation(format!("a panic at {event:?}"))))
 }
 
 /// Longer histories are not made shorter: a store is not quick enough to be asked so often.
-const SHRUNK_UP_TO: usize = 3000;
+const MAX_SHRUNK_EVENTS: usize = 3000;
 
 /// One history under way.
 struct Simulation {
@@ -90,7 +90,7 @@ impl Simulation {
 
     fn failure(&self, seed: u64, step: u64, violation: Violation) -> Box<Failure> {
         let settings = self.generator.settings();
-        let table = if self.events.len() <= SHRUNK_UP_TO {
+        let table = if self.events.len() <= MAX_SHRUNK_EVENTS {
             without_output(|| shrink(&self.events, |events| replay(settings, events).is_err()))
         } else {
             self.events.clone()

@@ -4,7 +4,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pilotlight_core::job::{self, CacheMode, Event as Told, Job, JobOptions, LeaseId, Progress, Transition};
+use pilotlight_core::job::{
+    self, CacheMode, Event as CoreEvent, Job, JobOptions, LeaseId, Progress, Transition,
+};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{
     ConsoleUpdate, EventOutcome, IdempotencyKey, LeasedJob, NewJob, Retention, RunnerOutput, Store,
@@ -12,10 +14,10 @@ use pilotlight_store::{
 };
 use tokio::runtime::Runtime;
 
-use super::event::{Event, Settings, TimedEvent, What, Wish, Wrote};
+use super::event::{ConsoleOutput, Event, ReportKind, Settings, Submission, TimedEvent};
 use super::fixtures;
 use super::invariants::{Coverage, Invariants};
-use super::model::{Heard, Model, Took, Word};
+use super::model::{EventResult, Model, Report, SubmitResult};
 
 mod compare;
 mod test_store;
@@ -57,23 +59,23 @@ pub struct World {
     store: TestStore,
     model: Model,
     invariants: Invariants,
-    given: Vec<LeaseRef>,
+    granted_leases: Vec<GrantedLease>,
 }
 
 /// A lease that was given, perhaps long ago.
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "three words")]
-pub struct LeaseRef {
+pub struct GrantedLease {
     pub job: u32,
     pub runner: u8,
     pub lease: u64,
 }
 
 /// Older ones are forgotten: nobody wakes up that late.
-const LEASES_REMEMBERED: usize = 200;
+const MAX_REMEMBERED_LEASES: usize = 200;
 
 /// Told in one transaction.
-const AT_A_TIME: usize = 50;
+const BATCH_SIZE: usize = 50;
 
 impl World {
     /// The beginning.
@@ -88,7 +90,7 @@ impl World {
             store: TestStore::new(settings),
             model: Model::new(settings),
             invariants: Invariants::default(),
-            given: Vec::new(),
+            granted_leases: Vec::new(),
         }
     }
 
@@ -100,8 +102,8 @@ impl World {
 
     /// Leases that were given, the last one last.
     #[must_use]
-    pub fn given(&self) -> &[LeaseRef] {
-        &self.given
+    pub fn granted_leases(&self) -> &[GrantedLease] {
+        &self.granted_leases
     }
 
     /// How much came about so far.
@@ -114,47 +116,47 @@ impl World {
     ///
     /// # Errors
     /// What does not hold after it.
-    pub fn play(&mut self, (at, event): TimedEvent) -> Result<(), Violation> {
+    pub fn step(&mut self, (at, event): TimedEvent) -> Result<(), Violation> {
         self.now = self.now.max(at);
         self.steps += 1;
         match event {
-            Event::Submit(wish) => self.submit(wish),
+            Event::Submit(submission) => self.submit(submission),
             Event::Dispatch { runner, types } => self.dispatch(runner, types),
             Event::Claim { job, runner } => {
                 let expected = self.model.claim(job, runner, self.now);
-                self.say(
+                self.apply_event(
                     job,
-                    Told::Claim { runner: fixtures::runner(runner) },
+                    CoreEvent::Claim { runner: fixtures::runner(runner) },
                     RunnerOutput::default(),
                     expected,
                 )
             }
-            Event::Say { job, runner, lease, what, console } => {
-                self.say_of_execution(job, Word { runner, lease, what, console })
+            Event::Report { job, runner, lease, kind, console } => {
+                self.report(job, Report { runner, lease, kind, console })
             }
-            Event::Void { job, lease } => {
-                let expected = self.model.void(job, lease, self.now);
-                self.say(
+            Event::DispatchFailed { job, lease } => {
+                let expected = self.model.dispatch_failed(job, lease, self.now);
+                self.apply_event(
                     job,
-                    Told::DispatchFailed { lease: LeaseId::new(lease) },
+                    CoreEvent::DispatchFailed { lease: LeaseId::new(lease) },
                     RunnerOutput::default(),
                     expected,
                 )
             }
-            Event::Cancel { job, whose } => {
-                let expected = self.model.cancel(job, whose, self.now);
-                self.say(job, Told::Cancel(whose), RunnerOutput::default(), expected)
+            Event::Cancel { job, scope } => {
+                let expected = self.model.cancel(job, scope, self.now);
+                self.apply_event(job, CoreEvent::Cancel(scope), RunnerOutput::default(), expected)
             }
-            Event::Invalid { job } => {
-                let expected = self.model.invalid(job, self.now);
-                self.say(job, Told::ResultInvalid, RunnerOutput::default(), expected)
+            Event::ResultInvalid { job } => {
+                let expected = self.model.invalidate(job, self.now);
+                self.apply_event(job, CoreEvent::ResultInvalid, RunnerOutput::default(), expected)
             }
             Event::Sweep => self.sweep(),
             Event::Prune => self.prune(),
             Event::Delete { job, other } => self.delete(job, other),
             Event::Restart => self.restart(),
         }?;
-        self.compare_now_and_then()
+        self.compare_periodically()
     }
 
     fn store(&self) -> Arc<dyn Store> {
@@ -165,33 +167,35 @@ impl World {
         test_store::timestamp(self.now)
     }
 
-    fn submit(&mut self, wish: Wish) -> Result<(), Violation> {
-        let twin = self.model.current(wish.key);
-        let expected = self.model.submit(&wish, self.now);
-        let (new, now) = (new_job(&wish, self.timestamp()), self.timestamp());
+    fn submit(&mut self, submission: Submission) -> Result<(), Violation> {
+        let current_job = self.model.current(submission.key);
+        let expected = self.model.submit(&submission, self.now);
+        let (new, now) = (new_job(&submission, self.timestamp()), self.timestamp());
         let submitted = self.runtime.block_on(self.store().submit(new, now))?;
         let (got, job) = match &submitted {
-            SubmitOutcome::New(job) => (Took::New, Some(job)),
+            SubmitOutcome::New(job) => (SubmitResult::New, Some(job)),
             SubmitOutcome::Existing(found) => {
-                (Took::Known(fixtures::submission_of(found.job.id)), Some(&found.job))
+                (SubmitResult::Existing(fixtures::submission_of(found.job.id)), Some(&found.job))
             }
-            SubmitOutcome::Conflict => (Took::Conflict, None),
-            SubmitOutcome::QueueFull(full) => (Took::QueueFull(*full), None),
+            SubmitOutcome::Conflict => (SubmitResult::Conflict, None),
+            SubmitOutcome::QueueFull(full) => (SubmitResult::QueueFull(*full), None),
         };
         Violation::check_same("a submission", &got, &expected)?;
-        match (got, twin) {
-            (Took::New, Some(twin)) if wish.cache_mode == CacheMode::Reuse => {
-                self.invariants.shares_nothing_with(twin)?;
-                self.invariants.accepted(wish.number)?;
+        match (got, current_job) {
+            (SubmitResult::New, Some(current_job)) if submission.cache_mode == CacheMode::Reuse => {
+                self.invariants.ensure_ended(current_job)?;
+                self.invariants.record_created(submission.number)?;
             }
-            (Took::New, _) => self.invariants.accepted(wish.number)?,
-            (Took::Known(_), _) if job.is_some_and(Job::has_ended) => self.invariants.count().known += 1,
-            (Took::Known(_), _) => self.invariants.count().joined += 1,
-            (Took::Conflict, _) => self.invariants.count().conflicts += 1,
-            (Took::QueueFull(_), _) => self.invariants.count().full += 1,
+            (SubmitResult::New, _) => self.invariants.record_created(submission.number)?,
+            (SubmitResult::Existing(_), _) if job.is_some_and(Job::has_ended) => {
+                self.invariants.coverage_mut().known += 1
+            }
+            (SubmitResult::Existing(_), _) => self.invariants.coverage_mut().joined += 1,
+            (SubmitResult::Conflict, _) => self.invariants.coverage_mut().conflicts += 1,
+            (SubmitResult::QueueFull(_), _) => self.invariants.coverage_mut().full += 1,
         }
         job.map_or(Ok(()), |job| self.check(job))?;
-        self.compare_current(wish.key)
+        self.compare_current(submission.key)
     }
 
     /// The backlog is asked first: from then on delayed jobs whose time has come are ready.
@@ -200,56 +204,65 @@ impl World {
         self.compare_available(types)?;
         let expected = self.model.dispatch(runner, types, self.now);
         let (wanted, name) = (fixtures::types(types), fixtures::runner(runner));
-        let handed = self.runtime.block_on(self.store().dispatch(&wanted, &name, self.timestamp()))?;
-        let got = handed.as_ref().map(|handed| fixtures::submission_of(handed.job.id));
+        let leased = self.runtime.block_on(self.store().dispatch(&wanted, &name, self.timestamp()))?;
+        let got = leased.as_ref().map(|leased| fixtures::submission_of(leased.job.id));
         Violation::check_same("the next job", &got, &expected)?;
-        let Some(LeasedJob { job, input }) = handed else { return Ok(()) };
+        let Some(LeasedJob { job, input }) = leased else { return Ok(()) };
         let number = fixtures::submission_of(job.id);
         let row = row_of(&job);
         Violation::check_same("its parameters", &input, &fixtures::text(row.key))?;
-        self.invariants.changed(number, Transition::Dispatched, &row)?;
-        self.note_lease(number, runner, row.lease);
+        self.invariants.record_transition(number, Transition::Dispatched, &row)?;
+        self.remember_lease(number, runner, row.lease);
         self.check(&job)
     }
 
-    fn note_lease(&mut self, job: u32, runner: u8, lease: u64) {
-        if self.given.len() == LEASES_REMEMBERED {
-            self.given.remove(0);
+    fn remember_lease(&mut self, job: u32, runner: u8, lease: u64) {
+        if self.granted_leases.len() == MAX_REMEMBERED_LEASES {
+            self.granted_leases.remove(0);
         }
-        self.given.push(LeaseRef { job, runner, lease });
+        self.granted_leases.push(GrantedLease { job, runner, lease });
     }
 
-    fn say_of_execution(&mut self, job: u32, word: Word) -> Result<(), Violation> {
-        let expected = self.model.say(job, &word, self.now);
-        let payload = payload_of(&word);
-        self.say(job, told_of(&word), payload, expected)
+    fn report(&mut self, job: u32, report: Report) -> Result<(), Violation> {
+        let expected = self.model.report(job, &report, self.now);
+        let output = output_of(&report);
+        self.apply_event(job, core_event_of(&report), output, expected)
     }
 
-    fn say(&mut self, job: u32, told: Told, payload: RunnerOutput, expected: Heard) -> Result<(), Violation> {
+    fn apply_event(
+        &mut self,
+        job: u32,
+        event: CoreEvent,
+        output: RunnerOutput,
+        expected: EventResult,
+    ) -> Result<(), Violation> {
         let Some(id) = self.store.id_of(job) else {
-            return Violation::check_same("a word about nobody", &Heard::Unknown, &expected);
+            return Violation::check_same("a word about nobody", &EventResult::UnknownJob, &expected);
         };
-        let runner =
-            if let Told::Claim { runner } = &told { Some(fixtures::runner_number(runner)) } else { None };
-        let said = self.runtime.block_on(self.store().apply_event(id, told, payload, self.timestamp()))?;
-        let (got, job_now) = match said {
-            EventOutcome::Applied(answer) => (Heard::Taken(answer.transition), Some(answer.job)),
-            EventOutcome::Rejected(refused, job) => (Heard::Rejected(refused), Some(job)),
-            EventOutcome::ConsoleFull => (Heard::ConsoleFull, None),
-            EventOutcome::UnknownJob => (Heard::Unknown, None),
+        let runner = if let CoreEvent::Claim { runner } = &event {
+            Some(fixtures::runner_number(runner))
+        } else {
+            None
+        };
+        let outcome = self.runtime.block_on(self.store().apply_event(id, event, output, self.timestamp()))?;
+        let (got, job_after) = match outcome {
+            EventOutcome::Applied(answer) => (EventResult::Applied(answer.transition), Some(answer.job)),
+            EventOutcome::Rejected(rejected, job) => (EventResult::Rejected(rejected), Some(job)),
+            EventOutcome::ConsoleFull => (EventResult::ConsoleFull, None),
+            EventOutcome::UnknownJob => (EventResult::UnknownJob, None),
         };
         Violation::check_same("a word", &got, &expected)?;
-        match (got, &job_now) {
-            (Heard::Taken(transition), Some(now)) => {
+        match (got, &job_after) {
+            (EventResult::Applied(transition), Some(now)) => {
                 let row = row_of(now);
-                self.invariants.changed(job, transition, &row)?;
+                self.invariants.record_transition(job, transition, &row)?;
                 if let Some(runner) = runner {
-                    self.note_lease(job, runner, row.lease);
+                    self.remember_lease(job, runner, row.lease);
                 }
             }
-            _ => self.invariants.count().refused += 1,
+            _ => self.invariants.coverage_mut().rejected += 1,
         }
-        job_now.as_ref().map_or(Ok(()), |job| self.check(job))?;
+        job_after.as_ref().map_or(Ok(()), |job| self.check(job))?;
         self.compare_job(job)
     }
 
@@ -257,19 +270,19 @@ impl World {
         let expected = self.model.sweep(self.now);
         let mut changed = Vec::new();
         loop {
-            let some = self.runtime.block_on(self.store().sweep(
-                AT_A_TIME,
+            let batch = self.runtime.block_on(self.store().sweep(
+                BATCH_SIZE,
                 Timestamp::default(),
                 self.timestamp(),
             ))?;
-            let is_all = some.len() < AT_A_TIME;
-            for (job, transition) in some {
+            let is_last = batch.len() < BATCH_SIZE;
+            for (job, transition) in batch {
                 let number = fixtures::submission_of(job.id);
-                self.invariants.changed(number, transition, &row_of(&job))?;
+                self.invariants.record_transition(number, transition, &row_of(&job))?;
                 self.check(&job)?;
                 changed.push((number, transition));
             }
-            if is_all {
+            if is_last {
                 break;
             }
         }
@@ -281,90 +294,93 @@ impl World {
         let before: Vec<u32> = self.model.jobs().map(|(number, _)| number).collect();
         let expected = self.model.prune(self.now);
         let keep_for = std::time::Duration::from_millis(self.settings.keep_for);
-        let retention = Retention { keep_for, max_bytes: self.settings.max_bytes, at_most: AT_A_TIME };
+        let retention = Retention { keep_for, max_bytes: self.settings.max_bytes, at_most: BATCH_SIZE };
         let mut pruned = 0;
         loop {
-            let some = self.runtime.block_on(self.store().prune(retention, self.timestamp()))?.jobs;
-            pruned += some;
-            if some < AT_A_TIME as u64 {
+            let batch = self.runtime.block_on(self.store().prune(retention, self.timestamp()))?.jobs;
+            pruned += batch;
+            if batch < BATCH_SIZE as u64 {
                 break;
             }
         }
         Violation::check_same("how many were pruned", &pruned, &expected)?;
         let gone = before.into_iter().filter(|number| self.model.job(*number).is_none());
-        gone.collect::<Vec<_>>().into_iter().try_for_each(|number| self.invariants.forgotten(number))
+        gone.collect::<Vec<_>>().into_iter().try_for_each(|number| self.invariants.record_removed(number))
     }
 
     fn delete(&mut self, job: u32, other: u32) -> Result<(), Violation> {
-        let named: Vec<_> = [job, other].into_iter().filter_map(|number| self.store.id_of(number)).collect();
+        let ids: Vec<_> = [job, other].into_iter().filter_map(|number| self.store.id_of(number)).collect();
         let expected: Vec<u32> =
             [job, other].into_iter().filter(|number| self.model.delete(*number)).collect();
-        let deleted = self.runtime.block_on(self.store().delete(&named))?;
+        let deleted = self.runtime.block_on(self.store().delete(&ids))?;
         let deleted: Vec<u32> = deleted.into_iter().map(fixtures::submission_of).collect();
         Violation::check_same("the deleted", &deleted, &expected)?;
-        deleted.into_iter().try_for_each(|number| self.invariants.forgotten(number))
+        deleted.into_iter().try_for_each(|number| self.invariants.record_removed(number))
     }
 
     /// Nothing that was answered is lost.
     fn restart(&mut self) -> Result<(), Violation> {
         self.store.restart()?;
-        self.invariants.count().restarts += 1;
+        self.invariants.coverage_mut().restarts += 1;
         self.compare_all()
     }
 
     /// A job as it was answered, beside the model's and the ledger's.
     fn check(&mut self, job: &Job) -> Result<(), Violation> {
         let number = fixtures::submission_of(job.id);
-        self.store.note(number, job.id);
+        self.store.remember_id(number, job.id);
         let row = row_of(job);
         let expected = self.model.job(number).map(|(row, _)| row.clone());
         Violation::check_same(&format!("job {number}"), &Some(&row), &expected.as_ref())?;
-        self.invariants.seen(number, &row)
+        self.invariants.observe(number, &row)
     }
 }
 
-fn new_job(wish: &Wish, now: Timestamp) -> NewJob {
+fn new_job(submission: &Submission, now: Timestamp) -> NewJob {
     let millis = std::time::Duration::from_millis;
     NewJob {
-        id: fixtures::job_id(wish.number, now),
-        job_type: fixtures::job_type(fixtures::type_of(wish.key)),
-        key: fixtures::cache_key(wish.key),
-        input: fixtures::text(wish.key),
+        id: fixtures::job_id(submission.number, now),
+        job_type: fixtures::job_type(fixtures::type_of(submission.key)),
+        key: fixtures::cache_key(submission.key),
+        input: fixtures::text(submission.key),
         options: JobOptions {
-            priority: wish.priority,
-            run_at: now.after(millis(wish.delay)),
-            max_attempts: wish.max_attempts,
-            retry_backoff: millis(wish.backoff),
-            ttl: wish.ttl.map(millis),
+            priority: submission.priority,
+            run_at: now.after(millis(submission.delay)),
+            max_attempts: submission.max_attempts,
+            retry_backoff: millis(submission.backoff),
+            ttl: submission.ttl.map(millis),
         },
-        cache_mode: wish.cache_mode,
-        idempotency_key: wish.idempotency.map(|number| IdempotencyKey([number; 32])),
+        cache_mode: submission.cache_mode,
+        idempotency_key: submission.idempotency.map(|number| IdempotencyKey([number; 32])),
     }
 }
 
-fn told_of(word: &Word) -> Told {
-    let by = job::LeaseClaim { runner: fixtures::runner(word.runner), lease: word.lease.map(LeaseId::new) };
-    match word.what {
-        What::Start => Told::Start(by),
-        What::Heartbeat(progress) => {
+fn core_event_of(report: &Report) -> CoreEvent {
+    let lease_claim =
+        job::LeaseClaim { runner: fixtures::runner(report.runner), lease: report.lease.map(LeaseId::new) };
+    match report.kind {
+        ReportKind::Start => CoreEvent::Start(lease_claim),
+        ReportKind::Heartbeat(progress) => {
             let progress = progress.map(|current| Progress { current: current.into(), total: 100 });
-            Told::Heartbeat { lease_claim: by, progress }
+            CoreEvent::Heartbeat { lease_claim, progress }
         }
-        What::Complete(result) => Told::Complete { lease_claim: by, result: fixtures::fingerprint(result) },
-        What::Fail(report) => Told::Fail { lease_claim: by, report: fixtures::fingerprint(report) },
+        ReportKind::Complete(result) => {
+            CoreEvent::Complete { lease_claim, result: fixtures::fingerprint(result) }
+        }
+        ReportKind::Fail(report) => CoreEvent::Fail { lease_claim, report: fixtures::fingerprint(report) },
     }
 }
 
-fn payload_of(word: &Word) -> RunnerOutput {
+fn output_of(report: &Report) -> RunnerOutput {
     let bytes = |count: u8| "x".repeat(count.into());
-    let console = word.console.map(|wrote| match wrote {
-        Wrote::Whole(count) => ConsoleUpdate::Replace(bytes(count)),
-        Wrote::Piece(count) => ConsoleUpdate::Append(bytes(count)),
+    let console = report.console.map(|wrote| match wrote {
+        ConsoleOutput::Replace(count) => ConsoleUpdate::Replace(bytes(count)),
+        ConsoleOutput::Append(count) => ConsoleUpdate::Append(bytes(count)),
     });
-    let (output, error) = match word.what {
-        What::Complete(result) => (Some(fixtures::text(result)), None),
-        What::Fail(report) => (None, Some(fixtures::text(report))),
-        What::Start | What::Heartbeat(_) => (None, None),
+    let (output, error) = match report.kind {
+        ReportKind::Complete(result) => (Some(fixtures::text(result)), None),
+        ReportKind::Fail(report) => (None, Some(fixtures::text(report))),
+        ReportKind::Start | ReportKind::Heartbeat(_) => (None, None),
     };
     RunnerOutput { console, result: output, error }
 }

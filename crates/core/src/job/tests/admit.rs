@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_submission_is_held_against_the_current_job() {
+fn admission_depends_on_the_current_job() {
     let valid = apply(
         claimed_with(|options| options.ttl = Some(Duration::from_millis(30))),
         &[(10, complete(lease_claim("r", 1), 1), Ok(Transition::Completed))],
@@ -38,7 +38,7 @@ pub(super) fn joined(current: &Job, adjust: &JobOptions, now: u64) -> Job {
 }
 
 #[test]
-fn who_joins_brings_the_more_urgent_wish() {
+fn joining_keeps_the_more_urgent_options() {
     let current = job_with(|options| {
         options.run_at = at(50);
         options.priority = 1;
@@ -53,7 +53,7 @@ fn who_joins_brings_the_more_urgent_wish() {
 }
 
 #[test]
-fn who_joins_does_not_shorten_a_pause_after_a_failure() {
+fn joining_does_not_shorten_a_retry_backoff() {
     let paused = apply(
         claimed_with(|options| options.max_attempts = 2),
         &[(1, fail(lease_claim("r", 1), 1), Ok(Transition::Queued))],
@@ -62,20 +62,20 @@ fn who_joins_does_not_shorten_a_pause_after_a_failure() {
 }
 
 #[test]
-fn who_joins_can_leave_again() {
+fn a_joined_caller_can_cancel() {
     let twice = joined(&job(), &options(), 1);
     apply(twice, &[(2, ONE, Ok(Transition::CallerLeft)), (3, ONE, Ok(Transition::Failed))]);
 }
 
 /// A job that is not found by equal submissions, and has completed at 10.
-fn beside() -> Job {
+fn completed_not_current() -> Job {
     let mut job = apply(claimed(), &[(10, complete(lease_claim("r", 1), 1), Ok(Transition::Completed))]);
     job.is_current = false;
     job
 }
 
 #[test]
-fn only_a_valid_result_of_a_later_submission_keeps_its_place() {
+fn only_a_valid_result_of_a_later_submission_stays_current() {
     let valid = apply(
         claimed_with(|options| options.ttl = Some(Duration::from_millis(30))),
         &[(5, complete(lease_claim("r", 1), 2), Ok(Transition::Completed))],
@@ -96,7 +96,7 @@ fn only_a_valid_result_of_a_later_submission_keeps_its_place() {
         ("executing", &claimed(), 10, true),
     ] {
         for (order, expected) in [(SubmissionOrder::Earlier, true), (SubmissionOrder::Later, after)] {
-            let mut job = beside();
+            let mut job = completed_not_current();
             job.update_current(Some((current, order)), at(now));
             assert_eq!(job.is_current, expected, "{name}, {order:?}");
         }
@@ -104,20 +104,20 @@ fn only_a_valid_result_of_a_later_submission_keeps_its_place() {
 }
 
 #[test]
-fn a_result_is_found_where_nothing_else_is() {
-    let mut job = beside();
+fn a_result_becomes_current_when_there_is_no_other() {
+    let mut job = completed_not_current();
     job.update_current(None, at(10));
     assert!(job.is_current);
 }
 
 #[test]
-fn of_two_results_the_later_submissions_is_known_whichever_comes_first() {
-    let (mut first, mut second) = (beside(), beside());
+fn the_result_of_the_later_submission_becomes_current_in_any_order() {
+    let (mut first, mut second) = (completed_not_current(), completed_not_current());
     second.update_current(Some((&claimed(), SubmissionOrder::Earlier)), at(10));
     first.update_current(Some((&second, SubmissionOrder::Later)), at(11));
     assert_eq!((first.is_current, second.is_current), (false, true));
 
-    let (mut first, mut second) = (beside(), beside());
+    let (mut first, mut second) = (completed_not_current(), completed_not_current());
     first.update_current(None, at(10));
     second.update_current(Some((&first, SubmissionOrder::Earlier)), at(11));
     assert!(second.is_current);

@@ -7,20 +7,20 @@ use pilotlight_store::{JobFilter, JobRecord};
 use super::test_store::{history_ms, timestamp};
 use super::{Violation, World};
 use crate::jobs::fixtures;
-use crate::jobs::model::{self, Row, Stage};
+use crate::jobs::model::{self, ModelJob, ModelState};
 
 /// Every job is compared once in so many events.
-const ALL: u64 = 512;
+const COMPARE_ALL_EVERY: u64 = 512;
 
 /// Counts are compared once in so many events.
-const COUNTS: u64 = 16;
+const COMPARE_COUNTS_EVERY: u64 = 16;
 
 impl World {
-    pub(super) fn compare_now_and_then(&mut self) -> Result<(), Violation> {
-        if self.steps.is_multiple_of(COUNTS) {
+    pub(super) fn compare_periodically(&mut self) -> Result<(), Violation> {
+        if self.steps.is_multiple_of(COMPARE_COUNTS_EVERY) {
             self.compare_counts()?;
         }
-        if self.steps.is_multiple_of(ALL) { self.compare_all() } else { Ok(()) }
+        if self.steps.is_multiple_of(COMPARE_ALL_EVERY) { self.compare_all() } else { Ok(()) }
     }
 
     pub(super) fn compare_all(&mut self) -> Result<(), Violation> {
@@ -47,10 +47,11 @@ impl World {
             );
         };
         self.check(&job)?;
-        let Some((_, kept)) = self.model.job(number) else { return Ok(()) };
+        let Some((_, details)) = self.model.job(number) else { return Ok(()) };
         let end = end.unwrap_or_default();
         let got = (end.result, end.error, end.console.len());
-        let expected = (kept.output.map(fixtures::text), kept.error.map(fixtures::text), kept.console);
+        let expected =
+            (details.output.map(fixtures::text), details.error.map(fixtures::text), details.console);
         Violation::check_same("output, error and console", &got, &expected)
     }
 
@@ -77,7 +78,7 @@ impl World {
         });
         let expected: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
         Violation::check_same("the backlog", &got, &expected)?;
-        Violation::check_same("what waits", &backlog.usage, &self.model.waiting())?;
+        Violation::check_same("what waits", &backlog.usage, &self.model.queue_usage())?;
         Violation::check_same(
             "when the next job's time comes",
             &backlog.next_at.map(history_ms),
@@ -86,45 +87,45 @@ impl World {
     }
 
     pub(super) fn compare_available(&self, types: u8) -> Result<(), Violation> {
-        const SHOWN: usize = 50;
+        const LIMIT: usize = 50;
         let wanted = fixtures::types(types);
-        let listed = self.runtime.block_on(self.store().available(&wanted, SHOWN, self.timestamp()))?;
-        let got: Vec<u32> = listed.iter().map(|handed| fixtures::submission_of(handed.job.id)).collect();
+        let listed = self.runtime.block_on(self.store().available(&wanted, LIMIT, self.timestamp()))?;
+        let got: Vec<u32> = listed.iter().map(|leased| fixtures::submission_of(leased.job.id)).collect();
         let mut expected = self.model.ready(types, self.now);
-        expected.truncate(SHOWN);
+        expected.truncate(LIMIT);
         Violation::check_same("the jobs to be had", &got, &expected)
     }
 
     fn compare_counts(&self) -> Result<(), Violation> {
         let counts = self.runtime.block_on(self.store().counts(timestamp(0), self.timestamp()))?;
-        let expected = Status::ALL.map(|status| self.with(status).count() as u64);
+        let expected = Status::ALL.map(|status| self.with_status(status).count() as u64);
         Violation::check_same("jobs by status", &counts.jobs, &expected)
     }
 
     /// The newest of them, and how many there are.
     fn compare_list(&self, status: Option<Status>) -> Result<(), Violation> {
-        const SHOWN: usize = 20;
-        let wanted = JobFilter { status, limit: SHOWN };
+        const LIMIT: usize = 20;
+        let wanted = JobFilter { status, limit: LIMIT };
         let (jobs, total) = self.runtime.block_on(self.store().jobs(wanted, self.timestamp()))?;
         let got: Vec<u32> = jobs.iter().map(|job| fixtures::submission_of(job.id)).collect();
         let mut expected: Vec<u32> = match status {
-            Some(status) => self.with(status).collect(),
+            Some(status) => self.with_status(status).collect(),
             None => self.model.jobs().map(|(number, _)| number).collect(),
         };
         Violation::check_same("how many jobs are listed", &total, &(expected.len() as u64))?;
         expected.reverse();
-        expected.truncate(SHOWN);
+        expected.truncate(LIMIT);
         Violation::check_same("the jobs listed", &(status, got), &(status, expected))
     }
 
-    fn with(&self, status: Status) -> impl Iterator<Item = u32> {
+    fn with_status(&self, status: Status) -> impl Iterator<Item = u32> {
         self.model.jobs().filter(move |(_, row)| row.status(self.now) == status).map(|(number, _)| number)
     }
 }
 
 /// A job as the model would write it down.
-pub(super) fn row_of(job: &Job) -> Row {
-    Row {
+pub(super) fn row_of(job: &Job) -> ModelJob {
+    ModelJob {
         key: job.key.as_bytes()[0],
         current: job.is_current,
         priority: job.options.priority,
@@ -136,45 +137,50 @@ pub(super) fn row_of(job: &Job) -> Row {
         attempts: job.attempts,
         lost_attempts: job.lost_attempts,
         lease: job.lease.number(),
-        stage: stage_of(&job.state),
+        state: state_of(&job.state),
     }
 }
 
-fn stage_of(state: &State) -> Stage {
+fn state_of(state: &State) -> ModelState {
     match state {
-        State::Pending => Stage::Waiting,
+        State::Pending => ModelState::Pending,
         State::Dispatching { assignment, until } => {
-            Stage::Sent { by: by(assignment), until: history_ms(*until) }
+            ModelState::Dispatching { assignment: assignment_of(assignment), until: history_ms(*until) }
         }
-        State::Running(Running { assignment, last_seen_at, progress, is_in_progress }) => Stage::Working {
-            by: by(assignment),
-            heard: history_ms(*last_seen_at),
-            progress: progress.map(|Progress { current, .. }| current),
-            spoke: *is_in_progress,
+        State::Running(Running { assignment, last_seen_at, progress, is_in_progress }) => {
+            ModelState::Running {
+                assignment: assignment_of(assignment),
+                last_seen: history_ms(*last_seen_at),
+                progress: progress.map(|Progress { current, .. }| current),
+                has_heartbeat: *is_in_progress,
+            }
+        }
+        State::Completed { assignment, result, until, is_stale } => ModelState::Completed {
+            assignment: assignment_of(assignment),
+            result: fingerprint_number(result),
+            until: millis_of(*until),
+            is_stale: *is_stale,
         },
-        State::Completed { assignment, result, until, is_stale } => Stage::Done {
-            by: by(assignment),
-            result: number_of(result),
-            until: moment(*until),
-            stale: *is_stale,
-        },
-        State::Failed { assignment, report, reason, until } => Stage::Broke {
-            by: assignment.as_ref().map(by),
-            report: report.as_ref().map(number_of),
+        State::Failed { assignment, report, reason, until } => ModelState::Failed {
+            assignment: assignment.as_ref().map(assignment_of),
+            report: report.as_ref().map(fingerprint_number),
             reason: *reason,
-            until: moment(*until),
+            until: millis_of(*until),
         },
     }
 }
 
-fn by(assignment: &Assignment) -> model::Hold {
-    model::Hold { runner: fixtures::runner_number(&assignment.runner), since: history_ms(assignment.since) }
+fn assignment_of(assignment: &Assignment) -> model::ModelAssignment {
+    model::ModelAssignment {
+        runner: fixtures::runner_number(&assignment.runner),
+        since: history_ms(assignment.since),
+    }
 }
 
-const fn number_of(fingerprint: &Fingerprint) -> u8 {
+const fn fingerprint_number(fingerprint: &Fingerprint) -> u8 {
     fingerprint.0[0]
 }
 
-fn moment(until: Option<Timestamp>) -> Option<u64> {
+fn millis_of(until: Option<Timestamp>) -> Option<u64> {
     until.map(history_ms)
 }

@@ -17,18 +17,18 @@ use super::Violation;
 use crate::jobs::event::Settings;
 
 /// When every history begins; `u64` so that nothing of the product sees moments before 1970.
-const BEGAN: u64 = 1_700_000_000_000;
+const START_MS: u64 = 1_700_000_000_000;
 
-const MEMORY: &str = "/dev/shm";
+const MEMORY_FOLDER: &str = "/dev/shm";
 
 /// That moment of a history, by the wall clock.
 pub(super) const fn timestamp(at: u64) -> Timestamp {
-    Timestamp::from_millis(BEGAN + at)
+    Timestamp::from_millis(START_MS + at)
 }
 
 /// The moment in a history.
 pub(super) const fn history_ms(at: Timestamp) -> u64 {
-    at.as_millis() - BEGAN
+    at.as_millis() - START_MS
 }
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl TestStore {
         self.ids.get(&job).copied()
     }
 
-    pub(super) fn note(&mut self, job: u32, id: JobId) {
+    pub(super) fn remember_id(&mut self, job: u32, id: JobId) {
         self.ids.insert(job, id);
     }
 
@@ -87,7 +87,7 @@ fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, pilotlight_
 fn new_folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let memory = Path::new(MEMORY);
+    let memory = Path::new(MEMORY_FOLDER);
     let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let folder = place.join(format!("pilotlight-sim-{}-{count}", std::process::id()));
     fs::remove_dir_all(&folder).ok();
