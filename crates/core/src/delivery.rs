@@ -61,7 +61,7 @@ impl AckMode {
 
 /// What the acting code saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Event {
+pub enum DeliveryEvent {
     /// A poll was chosen and the run handed to its connection, of which so many bytes are acknowledged.
     Dispatched {
         /// Bytes of the connection acknowledged so far.
@@ -166,14 +166,14 @@ impl Offer {
     }
 
     /// Takes what was seen and says what to do.
-    pub fn handle(&mut self, now: Moment, event: Event) -> Step {
+    pub fn handle(&mut self, now: Moment, event: DeliveryEvent) -> Step {
         match event {
-            Event::Dispatched { acknowledged } => self.dispatched(now, acknowledged),
-            Event::NoPoll => Next::Finish(OfferOutcome::Cold).step(),
-            Event::Written => self.written(now),
-            Event::Acknowledged => Next::Finish(OfferOutcome::Warm(Delivery::Acknowledged)).step(),
-            Event::ConnectionEnded => self.next_dispatch(false),
-            Event::ProgressChecked { acknowledged } => self.progress_checked(now, acknowledged),
+            DeliveryEvent::Dispatched { acknowledged } => self.dispatched(now, acknowledged),
+            DeliveryEvent::NoPoll => Next::Finish(OfferOutcome::Cold).step(),
+            DeliveryEvent::Written => self.written(now),
+            DeliveryEvent::Acknowledged => Next::Finish(OfferOutcome::Warm(Delivery::Acknowledged)).step(),
+            DeliveryEvent::ConnectionEnded => self.next_dispatch(false),
+            DeliveryEvent::ProgressChecked { acknowledged } => self.progress_checked(now, acknowledged),
         }
     }
 
@@ -251,12 +251,12 @@ mod tests {
         Next::Finish(outcome).step()
     }
 
-    const DISPATCHED: Event = Event::Dispatched { acknowledged: 100 };
+    const DISPATCHED: DeliveryEvent = DeliveryEvent::Dispatched { acknowledged: 100 };
     const NEXT_POLL: Step = Step { reset: false, next: Next::SelectPoll };
     const RESET_AND_NEXT_POLL: Step = Step { reset: true, next: Next::SelectPoll };
 
     #[track_caller]
-    fn play(mut offer: Offer, script: &[(u64, Event, Step)]) {
+    fn play(mut offer: Offer, script: &[(u64, DeliveryEvent, Step)]) {
         for (at, event, expected) in script {
             assert_eq!(offer.handle(ms(*at), *event), *expected, "{event:?} at {at} ms");
         }
@@ -268,15 +268,15 @@ mod tests {
             offer(AckMode::Kernel, 1000),
             &[
                 (0, DISPATCHED, wait(50)),
-                (0, Event::Written, wait(50)),
-                (1, Event::Acknowledged, finish(OfferOutcome::Warm(Delivery::Acknowledged))),
+                (0, DeliveryEvent::Written, wait(50)),
+                (1, DeliveryEvent::Acknowledged, finish(OfferOutcome::Warm(Delivery::Acknowledged))),
             ],
         );
     }
 
     #[test]
     fn without_a_poll_the_offer_is_cold_at_once() {
-        play(offer(AckMode::Kernel, 1000), &[(0, Event::NoPoll, finish(OfferOutcome::Cold))]);
+        play(offer(AckMode::Kernel, 1000), &[(0, DeliveryEvent::NoPoll, finish(OfferOutcome::Cold))]);
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
             offer(AckMode::Written, 1000),
             &[
                 (0, DISPATCHED, wait(50)),
-                (0, Event::Written, finish(OfferOutcome::Warm(Delivery::Unconfirmed))),
+                (0, DeliveryEvent::Written, finish(OfferOutcome::Warm(Delivery::Unconfirmed))),
             ],
         );
     }
@@ -296,18 +296,18 @@ mod tests {
             offer(AckMode::Kernel, 1000),
             &[
                 (0, DISPATCHED, wait(50)),
-                (0, Event::ConnectionEnded, NEXT_POLL),
+                (0, DeliveryEvent::ConnectionEnded, NEXT_POLL),
                 (0, DISPATCHED, wait(50)),
-                (0, Event::ConnectionEnded, NEXT_POLL),
+                (0, DeliveryEvent::ConnectionEnded, NEXT_POLL),
                 (0, DISPATCHED, wait(50)),
-                (0, Event::ConnectionEnded, finish(OfferOutcome::Cold)),
+                (0, DeliveryEvent::ConnectionEnded, finish(OfferOutcome::Cold)),
             ],
         );
     }
 
     #[test]
     fn a_silent_link_is_reset_and_the_next_poll_selected() {
-        let nothing = Event::ProgressChecked { acknowledged: 100 };
+        let nothing = DeliveryEvent::ProgressChecked { acknowledged: 100 };
         play(
             offer(AckMode::Kernel, 1_000_000),
             &[(0, DISPATCHED, wait(50)), (200, nothing, wait(250)), (250, nothing, RESET_AND_NEXT_POLL)],
@@ -321,9 +321,9 @@ mod tests {
             offer(AckMode::Kernel, 100_000),
             &[
                 (0, DISPATCHED, wait(50)),
-                (200, Event::ProgressChecked { acknowledged: 5000 }, wait(250)),
-                (440, Event::ProgressChecked { acknowledged: 9000 }, wait(450)),
-                (450, Event::ProgressChecked { acknowledged: 9999 }, RESET_AND_NEXT_POLL),
+                (200, DeliveryEvent::ProgressChecked { acknowledged: 5000 }, wait(250)),
+                (440, DeliveryEvent::ProgressChecked { acknowledged: 9000 }, wait(450)),
+                (450, DeliveryEvent::ProgressChecked { acknowledged: 9999 }, RESET_AND_NEXT_POLL),
             ],
         );
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pilotlight_core::delivery::Event;
+use pilotlight_core::delivery::DeliveryEvent;
 use pilotlight_core::limits::HEAD_TIMEOUT;
 use pilotlight_core::time::Moment;
 use tokio::sync::oneshot;
@@ -37,10 +37,10 @@ impl InFlightDelivery {
     pub(super) const fn direct(
         conn: Arc<Conn>,
         acknowledged_before: u64,
-        answer: DirectResponse,
+        response: DirectResponse,
         sender: HandoffSender<PollOutcome>,
     ) -> Self {
-        Self { conn, acknowledged_before, stage: Stage::Direct(answer, Some(sender)) }
+        Self { conn, acknowledged_before, stage: Stage::Direct(response, Some(sender)) }
     }
 
     /// It was handed to HTTP, which tells when it is written.
@@ -63,12 +63,12 @@ impl InFlightDelivery {
     }
 
     /// What is seen at first.
-    pub(crate) const fn start_event(&self) -> Event {
-        Event::Dispatched { acknowledged: self.acknowledged_before }
+    pub(crate) const fn start_event(&self) -> DeliveryEvent {
+        DeliveryEvent::Dispatched { acknowledged: self.acknowledged_before }
     }
 
     /// What is seen next, at the latest then.
-    pub(crate) async fn next_event(&mut self, clock: Clock, until: Moment) -> Event {
+    pub(crate) async fn next_event(&mut self, clock: Clock, until: Moment) -> DeliveryEvent {
         tokio::select! {
             biased;
             event = self.progress() => event,
@@ -76,10 +76,10 @@ impl InFlightDelivery {
         }
     }
 
-    async fn progress(&mut self) -> Event {
+    async fn progress(&mut self) -> DeliveryEvent {
         let written = match &mut self.stage {
-            Stage::Direct(answer, sender) => {
-                let written = answer.write(&self.conn).await.ok();
+            Stage::Direct(response, sender) => {
+                let written = response.write(&self.conn).await.ok();
                 if let (Some(_), Some(sender)) = (&written, sender.take()) {
                     // Its server sleeps on; what it waits for from now on is the next request.
                     self.conn.set_request_deadline(HEAD_TIMEOUT);
@@ -91,33 +91,35 @@ impl InFlightDelivery {
             Stage::Written(written) => {
                 return match self.conn.wait_acknowledged(written.end).await {
                     AckWait::Acknowledged => self.acknowledged(),
-                    AckWait::ConnectionEnded => Event::ConnectionEnded,
+                    AckWait::ConnectionEnded => DeliveryEvent::ConnectionEnded,
                 };
             }
         };
         match written {
-            Some(Written { acknowledged: true, .. }) => Event::Acknowledged,
+            Some(Written { acknowledged: true, .. }) => DeliveryEvent::Acknowledged,
             Some(written) => {
                 self.stage = Stage::Written(written);
-                Event::Written
+                DeliveryEvent::Written
             }
-            None => Event::ConnectionEnded,
+            None => DeliveryEvent::ConnectionEnded,
         }
     }
 
-    fn acknowledged(&self) -> Event {
+    fn acknowledged(&self) -> DeliveryEvent {
         if let Stage::Written(written) = &self.stage {
             self.conn.record_ack_delay(written.at.elapsed());
         }
-        Event::Acknowledged
+        DeliveryEvent::Acknowledged
     }
 
     /// The kernel drops an acknowledgement's event when it has no room for it, so the number is looked at as well.
-    fn check_acknowledged(&self) -> Event {
+    fn check_acknowledged(&self) -> DeliveryEvent {
         let acknowledged = self.conn.acknowledged_bytes();
         match self.stage {
             Stage::Written(written) if acknowledged >= written.end => self.acknowledged(),
-            Stage::Direct(..) | Stage::Http(_) | Stage::Written(_) => Event::ProgressChecked { acknowledged },
+            Stage::Direct(..) | Stage::Http(_) | Stage::Written(_) => {
+                DeliveryEvent::ProgressChecked { acknowledged }
+            }
         }
     }
 }
@@ -125,8 +127,8 @@ impl InFlightDelivery {
 impl Drop for InFlightDelivery {
     /// When the supervisor leaves in the middle of a message, nobody must act on half of it.
     fn drop(&mut self) {
-        if let Stage::Direct(answer, _) = &self.stage
-            && answer.is_partially_sent()
+        if let Stage::Direct(response, _) = &self.stage
+            && response.is_partially_sent()
         {
             self.conn.reset();
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pilotlight_core::delivery::{AckMode, DeliveryTimeouts, Event, Next, Offer, OfferOutcome};
+use pilotlight_core::delivery::{AckMode, DeliveryEvent, DeliveryTimeouts, Next, Offer, OfferOutcome};
 use pilotlight_core::history::{AssignedRunner, OfferRecord, RecordId};
 use pilotlight_core::ids::RunId;
 use pilotlight_core::pool::{Poll, PoolKey, SelectedPoll};
@@ -39,13 +39,13 @@ impl Dispatcher {
     /// Offers a run to the polls that fit it. Ends within the patience for its size times the dispatches
     /// allowed; dropped before that, a dispatch under way goes on and the run may be executed.
     pub async fn offer(self: &Arc<Self>, run: Run) -> OfferOutcome {
-        let began = self.clock.now();
+        let started_at = self.clock.now();
         let timeouts = DeliveryTimeouts::for_run(run.message.len(), self.settings.ack_deadline);
         let (mut offer, mut step) = Offer::new(self.settings.ack_mode, timeouts);
-        let mut offer_trace = OfferTrace::new(self, &run, began);
+        let mut offer_trace = OfferTrace::new(self, &run, started_at);
         let mut dispatch: Option<Dispatch> = None;
-        let mut now = began;
-        let answer = loop {
+        let mut now = started_at;
+        let outcome = loop {
             if step.reset
                 && let Some(dispatch) = dispatch.take()
             {
@@ -57,7 +57,9 @@ impl Dispatcher {
                     if let Some(dispatch) = &dispatch {
                         offer_trace.record_dispatch(&dispatch.assigned);
                     }
-                    dispatch.as_ref().map_or(Event::NoPoll, |dispatch| dispatch.delivery.start_event())
+                    dispatch
+                        .as_ref()
+                        .map_or(DeliveryEvent::NoPoll, |dispatch| dispatch.delivery.start_event())
                 }
                 Next::Wait { until } => {
                     let dispatch = dispatch.as_mut().expect("core waits only for a dispatch");
@@ -65,7 +67,7 @@ impl Dispatcher {
                     now = self.clock.now();
                     event
                 }
-                Next::Finish(answer) => break answer,
+                Next::Finish(outcome) => break outcome,
             };
             if let Some(dispatch) = &dispatch {
                 now = now.max(dispatch.assigned.selected_at);
@@ -73,15 +75,15 @@ impl Dispatcher {
             step = offer.handle(now, event);
             offer_trace.record_event(now, event, step);
         };
-        let dispatch = dispatch.filter(|_| answer != OfferOutcome::Cold);
+        let dispatch = dispatch.filter(|_| outcome != OfferOutcome::Cold);
         let assigned = dispatch.as_ref().map(|dispatch| &dispatch.assigned);
-        let report = offer_trace.finish(now, OfferEnd::Answered(answer), assigned);
+        let report = offer_trace.finish(now, OfferEnd::Answered(outcome), assigned);
         self.finish_offer(
             run,
-            answer,
-            FinishedOffer { began, at: now, dispatches: offer.dispatches(), dispatch, report },
+            outcome,
+            FinishedOffer { started_at, at: now, dispatches: offer.dispatches(), dispatch, report },
         );
-        answer
+        outcome
     }
 
     /// Hands the run to the next poll whose connection is open; the others are as good as gone.
@@ -104,15 +106,15 @@ impl Dispatcher {
             {
                 return Some(dispatch);
             }
-            self.metrics.gone_polls.inc();
+            self.metrics.closed_polls.inc();
         }
     }
 
-    fn finish_offer(self: &Arc<Self>, run: Run, answer: OfferOutcome, finished: FinishedOffer) {
-        let took = finished.at.since(finished.began);
+    fn finish_offer(self: &Arc<Self>, run: Run, outcome: OfferOutcome, finished: FinishedOffer) {
+        let took = finished.at.since(finished.started_at);
         let FinishedOffer { dispatch, dispatches, report, .. } = finished;
         let waited = dispatch.as_ref().map(|dispatch| dispatch.assigned.waited);
-        self.metrics.record_answer(AnsweredOffer { answer, took, dispatches, waited });
+        self.metrics.record_answer(AnsweredOffer { answer: outcome, took, dispatches, waited });
         let conn = dispatch.as_ref().map(|dispatch| Arc::clone(dispatch.delivery.conn()));
         let record_id = self.matching().finish_offer(OfferRecord {
             run: run.id,
@@ -120,7 +122,7 @@ impl Dispatcher {
             at: finished.at,
             took,
             dispatches,
-            outcome: answer,
+            outcome,
             runner: dispatch.map(|dispatch| dispatch.assigned.clone()),
         });
         if let Some(conn) = conn {
@@ -142,7 +144,7 @@ impl Dispatcher {
 
 /// What is known when an offer has ended.
 struct FinishedOffer {
-    began: Moment,
+    started_at: Moment,
     at: Moment,
     dispatches: u8,
     /// The one that took it; `None` when cold.
@@ -169,8 +171,8 @@ impl Dispatch {
         let Poll { runner, parked_at, handle: PollHandle { conn, response_path, sender }, key } = poll;
         let delivery = match response_path {
             ResponsePath::Direct => {
-                let answer = DirectResponse::begin(&conn, run.head.clone(), run.message.clone(), ack);
-                InFlightDelivery::direct(conn, acknowledged, answer, sender)
+                let response = DirectResponse::begin(&conn, run.head.clone(), run.message.clone(), ack);
+                InFlightDelivery::direct(conn, acknowledged, response, sender)
             }
             ResponsePath::Http => {
                 let (written, written_receiver) = oneshot::channel();

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use pilotlight_core::delivery::{Event, Step};
+use pilotlight_core::delivery::{DeliveryEvent, Step};
 use pilotlight_core::history::AssignedRunner;
 use pilotlight_core::time::Moment;
 
@@ -16,14 +16,14 @@ use crate::telemetry::offer_event::{DispatchRecord, FailureReason, OfferEnd, Off
 pub(super) struct OfferTrace<'a> {
     dispatcher: &'a Dispatcher,
     run: &'a Run,
-    began: Moment,
+    started_at: Moment,
     dispatches: Vec<DispatchRecord>,
     is_answered: bool,
 }
 
 impl<'a> OfferTrace<'a> {
-    pub(super) const fn new(dispatcher: &'a Dispatcher, run: &'a Run, began: Moment) -> Self {
-        Self { dispatcher, run, began, dispatches: Vec::new(), is_answered: false }
+    pub(super) const fn new(dispatcher: &'a Dispatcher, run: &'a Run, started_at: Moment) -> Self {
+        Self { dispatcher, run, started_at, dispatches: Vec::new(), is_answered: false }
     }
 
     /// A poll was chosen.
@@ -35,11 +35,11 @@ impl<'a> OfferTrace<'a> {
     }
 
     /// Something was seen of the dispatch under way, and this followed from it.
-    pub(super) fn record_event(&mut self, now: Moment, event: Event, step: Step) {
+    pub(super) fn record_event(&mut self, now: Moment, event: DeliveryEvent, step: Step) {
         let metrics = &self.dispatcher.metrics;
         let (why, count) = if step.reset {
             (FailureReason::Deadline, &metrics.timed_out_dispatches)
-        } else if event == Event::ConnectionEnded {
+        } else if event == DeliveryEvent::ConnectionEnded {
             (FailureReason::Ended, &metrics.ended_dispatches)
         } else {
             return;
@@ -74,7 +74,7 @@ impl<'a> OfferTrace<'a> {
         let offer = Arc::new(OfferReport {
             run: run.id.clone(),
             key: run.key.clone(),
-            began: self.began,
+            began: self.started_at,
             ended,
             outcome,
             dispatches: std::mem::take(&mut self.dispatches),

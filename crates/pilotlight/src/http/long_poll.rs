@@ -84,7 +84,7 @@ fn hand_over(state: &HttpState, conn: &Conn, outgoing: OutgoingJob) -> Response 
     match next_response(leased, state.jobs().lease_timeout()) {
         Ok(next_response) => {
             let reply = Reply::json(StatusCode::OK, &next_response);
-            conn.watch_answer(reply.body.len(), ack_request(state.jobs().ack_mode()), written);
+            conn.watch_response(reply.body.len(), ack_request(state.jobs().ack_mode()), written);
             reply.into_response()
         }
         Err(error) => error.into_response(),

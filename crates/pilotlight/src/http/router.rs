@@ -311,7 +311,7 @@ impl Serve for Service {
     }
 
     /// A poll's client would exit on what HTTP's machinery answers.
-    fn must_answer(start: &[u8]) -> bool {
+    fn must_respond(start: &[u8]) -> bool {
         fast_path::is_poll(start)
     }
 

@@ -105,7 +105,7 @@ fn hand_over(state: &HttpState, conn: &Conn, outgoing: OutgoingRun) -> Response 
         // The supervisor left before a byte was written: the run is its again, and the runner asks anew.
         return CloseConnection::response();
     }
-    conn.watch_answer(message.len(), ack_request(state.dispatcher.ack_mode()), written);
+    conn.watch_response(message.len(), ack_request(state.dispatcher.ack_mode()), written);
     Reply { status: StatusCode::OK, body: message }.into_response()
 }
 

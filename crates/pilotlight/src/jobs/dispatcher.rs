@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pilotlight_core::delivery::{DeliveryTimeouts, Event as DeliveryEvent, Next, Offer, OfferOutcome};
+use pilotlight_core::delivery::{DeliveryEvent, DeliveryTimeouts, Next, Offer, OfferOutcome};
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, JobId, LeaseId};
 use pilotlight_core::job_matcher::{JobMatcher, Match};

@@ -123,14 +123,14 @@ impl JobSubscription {
         let view = Arc::new(JobView { record, console_version });
         // The table and this one have it too.
         let others = Arc::strong_count(&self.shared).saturating_sub(2);
-        last.store_for_others(number, revision, &view, others);
+        last.share(number, revision, &view, others);
         self.last_read = number;
         Ok(Some(view))
     }
 }
 
 impl LastRead {
-    fn store_for_others(&mut self, number: u64, revision: u64, view: &Arc<JobView>, others: usize) {
+    fn share(&mut self, number: u64, revision: u64, view: &Arc<JobView>, others: usize) {
         (self.number, self.revision, self.pending_readers) = (number, revision, others);
         self.view = (others > 0).then(|| Arc::clone(view));
     }

@@ -127,13 +127,13 @@ fn body(call: &WebhookCall) -> String {
         WebhookTrigger::Completed => "job.completed",
         WebhookTrigger::Failed => "job.failed",
     };
-    let hook = WebhookBody {
+    let webhook_body = WebhookBody {
         event: event.into(),
         job_id: call.job.to_string(),
         job_type: call.job_type.to_string(),
         at: call.at.as_millis(),
     };
-    serde_json::to_string(&hook).expect("wire types have string keys and finite numbers")
+    serde_json::to_string(&webhook_body).expect("wire types have string keys and finite numbers")
 }
 
 fn signature(key: &hmac::Key, at: Timestamp, body: &str) -> String {

@@ -32,7 +32,7 @@ pub struct Conn {
     written: AtomicU64,
     // Whether `watch` has anything to see; spares the lock on all other reads and writes.
     watched: AtomicBool,
-    watch: Mutex<AnswerWatch>,
+    watch: Mutex<ResponseWatch>,
     // Sends of the last watched answer that asked for an event.
     ack_events_requested: AtomicU64,
     // How many more answers go in two segments, because the peer's acknowledgements come late.
@@ -87,14 +87,14 @@ const PEER_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 const LATE_ACK_AFTER: Duration = Duration::from_millis(1);
 
 /// How many answers are hurried then, before it is tried again without.
-const SPLIT_HEAD_ANSWERS: u8 = 64;
+const SPLIT_HEAD_RESPONSES: u8 = 64;
 
 /// How an answer is sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SendPlan {
     ack: AckRequest,
     split_head: bool,
-    from: u64,
+    start_offset: u64,
 }
 
 /// Which portion of an answer is sent at a time.
@@ -109,15 +109,15 @@ pub(super) enum Segment {
 }
 
 #[derive(Default)]
-struct AnswerWatch {
-    answer: Option<WatchedAnswer>,
+struct ResponseWatch {
+    response: Option<WatchedResponse>,
     events_enabled: bool,
     sent_at: Option<Instant>,
     was_reset: bool,
     on_unread: Option<OnUnread>,
 }
 
-struct WatchedAnswer {
+struct WatchedResponse {
     plan: SendPlan,
     body_bytes: u64,
     written: oneshot::Sender<Written>,
@@ -232,25 +232,25 @@ impl Conn {
 
     /// Watches the answer that HTTP writes next, with a body of so many bytes. `written` is told when every byte
     /// is with the kernel, and dropped when that will never be.
-    pub fn watch_answer(&self, body_bytes: usize, ack: AckRequest, written: oneshot::Sender<Written>) {
+    pub fn watch_response(&self, body_bytes: usize, ack: AckRequest, written: oneshot::Sender<Written>) {
         let plan = self.make_plan(ack);
-        let answer = WatchedAnswer { plan, body_bytes: body_bytes as u64, written };
-        self.start_watch(ack, Some(answer), None);
+        let response = WatchedResponse { plan, body_bytes: body_bytes as u64, written };
+        self.start_watch(ack, Some(response), None);
     }
 
     /// Watches the answer that is written past HTTP next. The peer may use the connection again before that
     /// returns, so it counts as sent from now on.
-    pub(super) fn watch_direct_answer(&self, ack: AckRequest) -> SendPlan {
+    pub(super) fn watch_direct_response(&self, ack: AckRequest) -> SendPlan {
         self.start_watch(ack, None, Some(Instant::now()));
         self.make_plan(ack)
     }
 
-    fn start_watch(&self, ack: AckRequest, answer: Option<WatchedAnswer>, sent_at: Option<Instant>) {
+    fn start_watch(&self, ack: AckRequest, response: Option<WatchedResponse>, sent_at: Option<Instant>) {
         self.discard_old_events();
         let mut watch = self.lock();
         let events_enabled = watch.events_enabled
             || ack == AckRequest::Requested && sys::enable_ack_events(self.stream()).is_ok();
-        *watch = AnswerWatch { answer, events_enabled, sent_at, was_reset: false, on_unread: None };
+        *watch = ResponseWatch { response, events_enabled, sent_at, was_reset: false, on_unread: None };
         self.watched.store(true, Ordering::Release);
     }
 
@@ -278,7 +278,7 @@ impl Conn {
         let mut watch = self.lock();
         watch.sent_at = None;
         watch.on_unread = None;
-        if watch.answer.is_none() {
+        if watch.response.is_none() {
             self.watched.store(false, Ordering::Release);
         }
     }
@@ -304,7 +304,7 @@ impl Conn {
         self.watched.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> MutexGuard<'_, AnswerWatch> {
+    fn lock(&self) -> MutexGuard<'_, ResponseWatch> {
         self.watch.lock().expect("nothing panics under this lock")
     }
 
@@ -333,8 +333,8 @@ impl Conn {
         if !self.is_watched() {
             return Segment::Unwatched;
         }
-        match &self.lock().answer {
-            Some(answer) => answer.plan.segment(self.written_bytes()),
+        match &self.lock().response {
+            Some(response) => response.plan.segment(self.written_bytes()),
             None => Segment::Unwatched,
         }
     }
@@ -345,28 +345,30 @@ impl Conn {
     pub fn record_ack_delay(&self, time: Duration) {
         self.acked_by_event.store(true, Ordering::Relaxed);
         if time > LATE_ACK_AFTER {
-            self.split_heads_left.store(SPLIT_HEAD_ANSWERS, Ordering::Relaxed);
+            self.split_heads_left.store(SPLIT_HEAD_RESPONSES, Ordering::Relaxed);
         }
     }
 
     fn make_plan(&self, ack: AckRequest) -> SendPlan {
-        let decrement = |answers: u8| answers.checked_sub(1);
+        let decrement = |count: u8| count.checked_sub(1);
         let split_head =
             self.split_heads_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, decrement).is_ok();
-        SendPlan { ack, split_head, from: self.written_bytes() }
+        SendPlan { ack, split_head, start_offset: self.written_bytes() }
     }
 
     /// HTTP has nothing more to write at this moment.
     pub(super) fn on_flush(&self) {
         let end = self.written_bytes();
         let mut watch = self.lock();
-        let Some(answer) = watch.answer.take_if(|answer| end - answer.plan.from > answer.body_bytes) else {
+        let Some(response) =
+            watch.response.take_if(|response| end - response.plan.start_offset > response.body_bytes)
+        else {
             return;
         };
         watch.sent_at = Some(Instant::now());
         drop(watch);
         // Nobody listens when the supervisor left; the runner has the run all the same.
-        _ = answer.written.send(self.record_written(answer.plan));
+        _ = response.written.send(self.record_written(response.plan));
     }
 
     /// Every byte of a watched answer was written; often the peer's kernel has them by now.
@@ -386,7 +388,7 @@ impl Conn {
 
     /// Whoever serves the connection has let go of it: an answer that HTTP has not written by now never will be.
     pub(super) fn release(self: &Arc<Self>) {
-        drop(self.lock().answer.take());
+        drop(self.lock().response.take());
         self.shared.reset_watch.watch(self);
     }
 }
@@ -396,7 +398,7 @@ impl SendPlan {
     pub(super) const fn segment(self, written: u64) -> Segment {
         match self.ack {
             AckRequest::NotRequested => Segment::Unwatched,
-            AckRequest::Requested if self.split_head && self.from == written => Segment::Head,
+            AckRequest::Requested if self.split_head && self.start_offset == written => Segment::Head,
             AckRequest::Requested => Segment::Rest,
         }
     }

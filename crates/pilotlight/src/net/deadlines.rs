@@ -73,8 +73,8 @@ impl Deadlines {
         let conns = self.lock();
         for conn in conns.iter().filter_map(|(_, conn)| conn.upgrade()) {
             let deadline = conn.deadline();
-            let over = idle_ends && deadline.idle.load(Ordering::Acquire);
-            if deadline.pass_if_due(if over { PASSED - 1 } else { now }) {
+            let is_ending = idle_ends && deadline.idle.load(Ordering::Acquire);
+            if deadline.pass_if_due(if is_ending { PASSED - 1 } else { now }) {
                 conn.shutdown_read();
             }
         }

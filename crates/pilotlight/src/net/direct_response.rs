@@ -29,7 +29,7 @@ impl DirectResponse {
     /// Begins one. Nobody else may write on the connection until it ends.
     #[must_use]
     pub fn begin(conn: &Conn, head: Bytes, body: Bytes, ack: AckRequest) -> Self {
-        let plan = conn.watch_direct_answer(ack);
+        let plan = conn.watch_direct_response(ack);
         let head_bytes = head.len();
         let (first, rest) = if body.len() > MAX_COPIED_BYTES {
             (head, body)

@@ -92,8 +92,8 @@ impl AsyncRead for Io {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.pushed_back.has_remaining() {
-            let some = self.pushed_back.len().min(into.remaining());
-            into.put_slice(&self.pushed_back.split_to(some));
+            let length = self.pushed_back.len().min(into.remaining());
+            into.put_slice(&self.pushed_back.split_to(length));
             return Poll::Ready(Ok(()));
         }
         let read = ready!(Pin::new(&mut self.reader).poll_read(cx, into));

@@ -71,7 +71,7 @@ pub trait Serve: Clone + Send + Sync + 'static {
 
     /// Whether a request that begins so is answered by [`Serve::http`] or not at all: HTTP's machinery would refuse a
     /// head that is too long or broken by itself.
-    fn must_answer(start: &[u8]) -> bool;
+    fn must_respond(start: &[u8]) -> bool;
 
     /// Answers one request, which carries its `Arc<Conn>` as an extension.
     fn http(
@@ -239,14 +239,14 @@ async fn run_http<S: Serve>(
     stop: CancellationToken,
 ) {
     let from_service = Arc::new(AtomicBool::new(false));
-    let io = ResponseGuard::new(io, Arc::clone(&from_service), S::must_answer);
+    let io = ResponseGuard::new(io, Arc::clone(&from_service), S::must_respond);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&conn));
-        let (answer, from_service) = (serve.http(request), Arc::clone(&from_service));
+        let (response, from_service) = (serve.http(request), Arc::clone(&from_service));
         async move {
-            let answer = answer.await;
+            let response = response.await;
             from_service.store(true, Ordering::Release);
-            answer
+            response
         }
     });
     let http = http1::Builder::new()
@@ -282,11 +282,11 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
 
 /// A connection that was gone before it was accepted is nothing; a lack of descriptors or memory passes.
 async fn pause_after(error: &io::Error) {
-    let gone = matches!(
+    let is_transient = matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     );
-    if !gone {
+    if !is_transient {
         tracing::warn!(%error, "failed to accept a connection; raise the open-file limit if this stays");
         tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
     }

@@ -48,8 +48,8 @@ impl<S> ResponseGuard<S> {
     }
 
     /// Of a request that came together with the one before, the beginning is not known: it may be any.
-    fn must_suppress(&self, answer: &[u8]) -> bool {
-        let is_unknown = self.start.is_empty() && !answer.starts_with(BAD_REQUEST);
+    fn must_suppress(&self, response: &[u8]) -> bool {
+        let is_unknown = self.start.is_empty() && !response.starts_with(BAD_REQUEST);
         is_unknown || (self.must_come_from_service)(&self.start)
     }
 }

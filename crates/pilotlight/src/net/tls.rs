@@ -139,7 +139,7 @@ impl Files {
     }
 
     fn modified(&self) -> ModifiedTimes {
-        let modified = |path: &Path| path.metadata().and_then(|about| about.modified()).ok();
+        let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
         [modified(&self.certificate), modified(&self.key)]
     }
 }

@@ -72,7 +72,7 @@ pub struct Metrics {
     /// Acknowledged runs whose program never read them.
     pub unread: Count,
     /// Polls chosen whose connection was gone already.
-    pub gone_polls: Count,
+    pub closed_polls: Count,
     /// Polls closed because their clients have no time-outs.
     pub expired_polls: Count,
 }
@@ -198,7 +198,7 @@ impl Metrics {
                 "How long polls had waited when they took a run",
                 WAIT_TIME_BUCKETS_US,
             ),
-            gone_polls: count(reg, "polls_gone", "Polls chosen whose connection was gone already"),
+            closed_polls: count(reg, "polls_gone", "Polls chosen whose connection was gone already"),
             expired_polls: count(reg, "polls_let_go", "Polls closed for clients without time-outs"),
             connections: ConnectionCounts {
                 refused: count(

@@ -91,7 +91,7 @@ pub enum EventResult {
 
 /// A word about an execution.
 #[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "as in `Event::Say`")]
+#[expect(missing_docs, reason = "as in `Event::RunnerMessage`")]
 pub struct Report {
     pub runner: u8,
     pub lease: Option<u64>,

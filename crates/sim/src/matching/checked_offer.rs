@@ -1,7 +1,7 @@
 //! One offer under way, played to `core` and to its model at once, the way the driver of the product would: one step
 //! after the other, and only events that can follow.
 
-use pilotlight_core::delivery::{AckMode, DeliveryTimeouts, Event, Next, Offer, OfferOutcome, Step};
+use pilotlight_core::delivery::{AckMode, DeliveryEvent, DeliveryTimeouts, Next, Offer, OfferOutcome, Step};
 use pilotlight_core::history::{AssignedRunner, OfferRecord};
 use pilotlight_core::pool::PollId;
 use pilotlight_core::time::Moment;
@@ -101,7 +101,7 @@ impl CheckedOffer {
         };
         let end = acknowledged + u64::from(self.spec.bytes);
         self.dispatch = Some(Dispatch { selection, assigned, acknowledged, end, written: false });
-        self.handle(Event::Dispatched { acknowledged })
+        self.handle(DeliveryEvent::Dispatched { acknowledged })
     }
 
     /// Nobody fits.
@@ -109,32 +109,34 @@ impl CheckedOffer {
     /// # Errors
     /// When `core` and the model disagree on what follows.
     pub fn no_poll(&mut self) -> Result<(), Violation> {
-        self.handle(Event::NoPoll)
+        self.handle(DeliveryEvent::NoPoll)
     }
 
     /// What the driver would tell `core` when this is seen; `None` when it cannot be seen now.
-    pub fn event(&mut self, observation: Observation) -> Option<Event> {
+    pub fn event(&mut self, observation: Observation) -> Option<DeliveryEvent> {
         let Next::Wait { until } = self.step.next else { return None };
         let dispatch = self.dispatch.as_mut()?;
         match observation {
             Observation::Written if dispatch.written => None,
             Observation::Written => {
                 dispatch.written = true;
-                Some(Event::Written)
+                Some(DeliveryEvent::Written)
             }
             Observation::Progress(bytes) => {
                 dispatch.acknowledged = dispatch.end.min(dispatch.acknowledged + u64::from(bytes));
                 None
             }
             Observation::Acknowledged => {
-                (self.spec.ack_mode == AckMode::Kernel).then_some(Event::Acknowledged)
+                (self.spec.ack_mode == AckMode::Kernel).then_some(DeliveryEvent::Acknowledged)
             }
-            Observation::ConnectionEnded => Some(Event::ConnectionEnded),
+            Observation::ConnectionEnded => Some(DeliveryEvent::ConnectionEnded),
             Observation::Check if self.now < until => None,
             Observation::Check if dispatch.written && dispatch.acknowledged >= dispatch.end => {
-                Some(Event::Acknowledged)
+                Some(DeliveryEvent::Acknowledged)
             }
-            Observation::Check => Some(Event::ProgressChecked { acknowledged: dispatch.acknowledged }),
+            Observation::Check => {
+                Some(DeliveryEvent::ProgressChecked { acknowledged: dispatch.acknowledged })
+            }
         }
     }
 
@@ -142,7 +144,7 @@ impl CheckedOffer {
     ///
     /// # Errors
     /// When they disagree, or want what must never be.
-    pub fn handle(&mut self, event: Event) -> Result<(), Violation> {
+    pub fn handle(&mut self, event: DeliveryEvent) -> Result<(), Violation> {
         self.step = self.core.handle(self.now, event);
         let expected = self.model.handle(self.now, event);
         Violation::check_same("an offer's step", &self.step, &expected)?;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
-use pilotlight_core::delivery::{AckMode, Delivery, Event, OfferOutcome};
+use pilotlight_core::delivery::{AckMode, Delivery, DeliveryEvent, OfferOutcome};
 
 use super::checked_offer::OfferSpec;
 use super::world::Violation;
@@ -167,15 +167,15 @@ impl Invariants {
     }
 
     /// `core` was told this of the dispatch under way.
-    pub fn event_delivered(&mut self, run: u32, event: Event) {
+    pub fn event_delivered(&mut self, run: u32, event: DeliveryEvent) {
         let history = self.offers.entry(run).or_default();
         match event {
-            Event::Written => history.written = true,
-            Event::Acknowledged => history.acknowledged = true,
-            Event::Dispatched { .. }
-            | Event::NoPoll
-            | Event::ConnectionEnded
-            | Event::ProgressChecked { .. } => {}
+            DeliveryEvent::Written => history.written = true,
+            DeliveryEvent::Acknowledged => history.acknowledged = true,
+            DeliveryEvent::Dispatched { .. }
+            | DeliveryEvent::NoPoll
+            | DeliveryEvent::ConnectionEnded
+            | DeliveryEvent::ProgressChecked { .. } => {}
         }
     }
 

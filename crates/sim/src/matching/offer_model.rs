@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pilotlight_core::delivery::{AckMode, Delivery, Event, Next, OfferOutcome, Step};
+use pilotlight_core::delivery::{AckMode, Delivery, DeliveryEvent, Next, OfferOutcome, Step};
 use pilotlight_core::limits::SLOWEST_LINK_BYTES_PER_S;
 use pilotlight_core::time::Moment;
 
@@ -16,7 +16,7 @@ pub struct OfferModel {
     ack_mode: AckMode,
     silence: Duration,
     total: Duration,
-    events: Vec<(Moment, Event)>,
+    events: Vec<(Moment, DeliveryEvent)>,
 }
 
 impl OfferModel {
@@ -28,25 +28,27 @@ impl OfferModel {
     }
 
     /// Remembers what was seen and says what to do.
-    pub fn handle(&mut self, now: Moment, event: Event) -> Step {
+    pub fn handle(&mut self, now: Moment, event: DeliveryEvent) -> Step {
         self.events.push((now, event));
         let next = |next| Step { reset: false, next };
         match event {
-            Event::NoPoll => next(Next::Finish(OfferOutcome::Cold)),
-            Event::Acknowledged => next(Next::Finish(OfferOutcome::Warm(Delivery::Acknowledged))),
-            Event::Written if self.ack_mode == AckMode::Written => {
+            DeliveryEvent::NoPoll => next(Next::Finish(OfferOutcome::Cold)),
+            DeliveryEvent::Acknowledged => next(Next::Finish(OfferOutcome::Warm(Delivery::Acknowledged))),
+            DeliveryEvent::Written if self.ack_mode == AckMode::Written => {
                 next(Next::Finish(OfferOutcome::Warm(Delivery::Unconfirmed)))
             }
-            Event::ConnectionEnded => Step { reset: false, next: self.after_failure() },
-            Event::Dispatched { .. } | Event::Written | Event::ProgressChecked { .. }
+            DeliveryEvent::ConnectionEnded => Step { reset: false, next: self.after_failure() },
+            DeliveryEvent::Dispatched { .. }
+            | DeliveryEvent::Written
+            | DeliveryEvent::ProgressChecked { .. }
                 if now < self.deadline() =>
             {
                 let next_check = now.after(self.silence / CHECKS_PER_SILENCE);
                 next(Next::Wait { until: next_check.min(self.deadline()) })
             }
-            Event::Dispatched { .. } | Event::Written | Event::ProgressChecked { .. } => {
-                Step { reset: true, next: self.after_failure() }
-            }
+            DeliveryEvent::Dispatched { .. }
+            | DeliveryEvent::Written
+            | DeliveryEvent::ProgressChecked { .. } => Step { reset: true, next: self.after_failure() },
         }
     }
 
@@ -68,12 +70,12 @@ impl OfferModel {
         if self.dispatches() < DISPATCHES { Next::SelectPoll } else { Next::Finish(OfferOutcome::Cold) }
     }
 
-    fn current_dispatch(&self) -> &[(Moment, Event)] {
+    fn current_dispatch(&self) -> &[(Moment, DeliveryEvent)] {
         let start = self.events.iter().rposition(|(_, event)| is_dispatch(event)).unwrap_or(0);
         &self.events[start..]
     }
 
-    fn last_progress(&self, dispatch: &[(Moment, Event)]) -> Moment {
+    fn last_progress(&self, dispatch: &[(Moment, DeliveryEvent)]) -> Moment {
         let mut most = None;
         let mut last = Moment::default();
         for (at, event) in dispatch {
@@ -86,13 +88,18 @@ impl OfferModel {
     }
 }
 
-const fn is_dispatch(event: &Event) -> bool {
-    matches!(event, Event::Dispatched { .. })
+const fn is_dispatch(event: &DeliveryEvent) -> bool {
+    matches!(event, DeliveryEvent::Dispatched { .. })
 }
 
-const fn acknowledged(event: &Event) -> Option<u64> {
+const fn acknowledged(event: &DeliveryEvent) -> Option<u64> {
     match event {
-        Event::Dispatched { acknowledged } | Event::ProgressChecked { acknowledged } => Some(*acknowledged),
-        Event::NoPoll | Event::Written | Event::Acknowledged | Event::ConnectionEnded => None,
+        DeliveryEvent::Dispatched { acknowledged } | DeliveryEvent::ProgressChecked { acknowledged } => {
+            Some(*acknowledged)
+        }
+        DeliveryEvent::NoPoll
+        | DeliveryEvent::Written
+        | DeliveryEvent::Acknowledged
+        | DeliveryEvent::ConnectionEnded => None,
     }
 }
