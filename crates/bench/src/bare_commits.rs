@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_is_told_is_on_disk() -> Result<()> {
+    async fn an_acknowledged_commit_is_on_disk() -> Result<()> {
         let commits = BareCommits::open()?;
         let committed =
             commit_until(commits.queue.clone(), Instant::now() + Duration::from_millis(50)).await?;

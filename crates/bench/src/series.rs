@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_go_there_and_back() {
+    fn round_order_alternates() {
         assert_eq!([round_order(&[1, 2, 3], 0), round_order(&[1, 2, 3], 1)], [vec![1, 2, 3], vec![3, 2, 1]]);
     }
 

@@ -68,14 +68,14 @@ enum Command {
     /// List, show, tail, cancel, retry and delete jobs.
     Jobs {
         #[command(subcommand)]
-        task: jobs::Task,
+        command: jobs::JobsCommand,
     },
     /// Show what the service does now: on one screen, or again and again.
     Status(status::Args),
     /// Look through the jobs that are remembered, copy them, put a copy back.
     Store {
         #[command(subcommand)]
-        task: store::Task,
+        command: store::StoreCommand,
     },
     /// Show what it does: jobs cold, warm and cached, and warm starts.
     #[command(long_about = demo::ABOUT)]
@@ -127,9 +127,9 @@ pub fn run() -> ExitCode {
         Command::Runner(args) => runner::run(&args),
         Command::Reaper { control, command } => reaper::run(control, &command).map_err(Failure::from),
         Command::Submit(args) => submit::run(&args),
-        Command::Jobs { task } => jobs::run(&task),
+        Command::Jobs { command } => jobs::run(&command),
         Command::Status(args) => status::run(&args),
-        Command::Store { task } => store::run(&task),
+        Command::Store { command } => store::run(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_read_as_the_standard_writes_it() {
+    fn rfc_3339_times_are_parsed() {
         for (text, millis) in [
             ("1970-01-01T00:00:00Z", 0),
             ("2000-02-29T12:30:05.25Z", 951_827_405_250),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_shown_as_it_was_read() {
+    fn a_formatted_time_is_the_parsed_time() {
         for text in
             ["1970-01-01 00:00:00", "2000-02-29 12:30:05", "2026-12-31 23:59:59", "2100-03-01 00:00:00"]
         {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_something_took_is_one_number() {
+    fn an_age_is_formatted_in_one_unit() {
         for (seconds, text) in
             [(0, "0s"), (59, "59s"), (60, "1m"), (7199, "1h"), (90_000, "25h"), (172_800, "2d")]
         {

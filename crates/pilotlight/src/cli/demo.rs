@@ -49,9 +49,9 @@ enum Scene {
 #[derive(Debug, Default, Serialize)]
 struct DemoReport {
     #[serde(skip_serializing_if = "Option::is_none")]
-    jobs: Option<jobs::report::Report>,
+    jobs: Option<jobs::report::JobsReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    warm_start: Option<warm_start::report::Report>,
+    warm_start: Option<warm_start::report::WarmStartReport>,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -90,7 +90,7 @@ fn print_report<T: ToString>(args: &Args, report: T) -> Result<T, Failure> {
     Ok(report)
 }
 
-fn run_jobs_scene() -> Result<jobs::report::Report, Failure> {
+fn run_jobs_scene() -> Result<jobs::report::JobsReport, Failure> {
     let folder =
         jobs::TempFolder::new().context("failed to make a folder for temporary files (TMPDIR says where)")?;
     let server = ServerConfig { data_dir: folder.path().join("store"), ..server() };
@@ -103,7 +103,7 @@ fn run_jobs_scene() -> Result<jobs::report::Report, Failure> {
     }))
 }
 
-fn run_warm_start_scene(runs: u32) -> Result<warm_start::report::Report, Failure> {
+fn run_warm_start_scene(runs: u32) -> Result<warm_start::report::WarmStartReport, Failure> {
     let config = Config { server: server(), ..Config::default() };
     Runtime::new()?.block_on(with_service(&config, CapabilityName::WarmStart, async |service| {
         warm_start::scene::run(service, runs).await.context("failed to play the scene of warm starts")
@@ -131,7 +131,7 @@ async fn with_service<T>(
 }
 
 fn check(demo_report: &DemoReport) -> anyhow::Result<()> {
-    let violations = demo_report.jobs.as_ref().map(jobs::report::Report::violations).unwrap_or_default();
+    let violations = demo_report.jobs.as_ref().map(jobs::report::JobsReport::violations).unwrap_or_default();
     ensure!(violations.is_empty(), "{}", violations.join("; "));
     let lost = demo_report.warm_start.as_ref().map_or(0, |report| report.lost + report.twice);
     ensure!(lost == 0, "{lost} runs were lost or received twice");

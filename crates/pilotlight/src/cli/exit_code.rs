@@ -140,7 +140,7 @@ impl Code {
     }
 
     /// What a call of the service that came to nothing ends with.
-    fn for_client_failure(failure: &client::Failure) -> Self {
+    fn for_client_failure(failure: &client::ClientError) -> Self {
         match failure.reason {
             Reason::Unreachable(_) | Reason::NoResponse(_) | Reason::InvalidResponse(_) => Self::Unreachable,
             Reason::TooLarge => Self::Failed,
@@ -158,7 +158,7 @@ pub(super) fn finish(ended: Result<(), Failure>) -> ExitCode {
     let code = match ended {
         Ok(()) => Code::Done,
         Err(Failure::Reported(code)) => code,
-        Err(Failure::Other(error)) => match error.downcast_ref::<client::Failure>() {
+        Err(Failure::Other(error)) => match error.downcast_ref::<client::ClientError>() {
             Some(failure) => {
                 output::note(format_args!("pilotlight: failed to {failure}"));
                 Code::for_client_failure(failure)
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_known_by_its_number_and_by_its_name() {
+    fn every_code_is_parsed_from_its_number_and_its_name() {
         for code in Code::ALL {
             let info = code.info();
             assert_eq!(Code::parse(info.name), Some(code));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_grow_and_none_is_there_twice() {
+    fn code_numbers_are_unique_and_increasing() {
         assert!(Code::ALL.is_sorted_by(|one, next| one.info().number < next.info().number));
     }
 }

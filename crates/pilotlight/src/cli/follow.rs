@@ -7,7 +7,7 @@ use pilotlight_core::retry;
 use pilotlight_wire::jobs::{Console, Job, Progress, Status};
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, EventStream, Failure, JobEvent};
+use crate::client::{Client, ClientError, EventStream, JobEvent};
 
 /// How long a service may be away before the command gives up: a restart takes seconds, a slow one a minute.
 const MAX_OUTAGE: Duration = Duration::from_secs(120);
@@ -60,7 +60,7 @@ impl<'a> JobFollower<'a> {
     ///
     /// # Errors
     /// There is no such job, or the service is away for too long.
-    pub(super) async fn next(&mut self) -> Result<JobUpdate, Failure> {
+    pub(super) async fn next(&mut self) -> Result<JobUpdate, ClientError> {
         loop {
             let Some(events) = &mut self.events else {
                 match self.connect().await {
@@ -97,7 +97,7 @@ impl<'a> JobFollower<'a> {
     }
 
     /// Opens the stream; where too many watch, the job's status will do.
-    async fn connect(&mut self) -> Result<Option<Job>, Failure> {
+    async fn connect(&mut self) -> Result<Option<Job>, ClientError> {
         match self.client.events(self.id).await {
             Ok(events) => {
                 self.events = Some(events);
@@ -111,7 +111,7 @@ impl<'a> JobFollower<'a> {
     }
 
     /// Says why, the first time.
-    async fn wait_for_service(&mut self, failure: Failure) -> Result<Option<String>, Failure> {
+    async fn wait_for_service(&mut self, failure: ClientError) -> Result<Option<String>, ClientError> {
         let is_first = self.outage.is_none();
         let outage = self.outage.get_or_insert_with(|| Outage { since: Instant::now(), attempts: 0 });
         if !failure.is_transient() || outage.since.elapsed() > MAX_OUTAGE {
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_a_console_is_told_twice() {
+    fn console_text_is_never_reported_twice() {
         let mut tracker = ConsoleTracker::default();
         let mut new_text_of =
             |is_whole, text: &str| tracker.new_text(&Console { is_whole, text: text.into() });

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_below_each_other() {
+    fn table_columns_are_aligned() {
         let rows = [["1".to_owned(), "a\nb".to_owned()], ["22222".to_owned(), "\u{e9}".to_owned()]];
         let table = table(["ID", "NAME"], &rows, |_, _, text| text);
         assert_eq!(console::strip_ansi_codes(&table), "ID     NAME\n1      a\u{240a}b\n22222  \u{e9}");

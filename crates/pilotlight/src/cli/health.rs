@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_on_every_interface_is_asked_on_loopback() {
+    fn a_service_on_every_interface_is_checked_on_loopback() {
         for (host, fetched) in [
             ("0.0.0.0", "http://127.0.0.1:8080"),
             ("::", "http://[::1]:8080"),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_answer_of_the_service_is_its_health() {
+    fn only_a_complete_health_response_is_accepted() {
         let body = r#"{"status":"ok","waitingRunners":1,"deployments":1,"executingRunners":0,"connections":2,
             "ack":"kernel","version":"1.0.0","uptimeMs":5000,"later":true}"#;
         let health = |response: &str| {

@@ -15,7 +15,7 @@ use super::connect::ConnectOptions;
 
 /// What is done with jobs.
 #[derive(Debug, Subcommand)]
-pub(super) enum Task {
+pub(super) enum JobsCommand {
     /// List jobs, the newest first.
     List(list::Args),
     /// Show all that is known of a job.
@@ -44,13 +44,13 @@ pub(super) struct JobArgs {
     connect: ConnectOptions,
 }
 
-pub(super) fn run(task: &Task) -> Result<(), Failure> {
-    match task {
-        Task::List(args) => list::run(args),
-        Task::Show(job_args) => show::run(job_args),
-        Task::Tail(args) => tail::run(args),
-        Task::Cancel(job_args) => cancel::run(job_args),
-        Task::Retry(args) => retry::run(args),
-        Task::Delete(args) => delete::run(args),
+pub(super) fn run(command: &JobsCommand) -> Result<(), Failure> {
+    match command {
+        JobsCommand::List(args) => list::run(args),
+        JobsCommand::Show(job_args) => show::run(job_args),
+        JobsCommand::Tail(args) => tail::run(args),
+        JobsCommand::Cancel(job_args) => cancel::run(job_args),
+        JobsCommand::Retry(args) => retry::run(args),
+        JobsCommand::Delete(args) => delete::run(args),
     }
 }

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn above_a_bar_there_are_only_whole_lines() {
+    fn a_terminal_gets_only_complete_lines() {
         let mut buffer = ConsoleBuffer::ByLine(String::new());
         assert_eq!(buffer.push("ha"), "");
         assert_eq!(buffer.push("lf\nand \x1b[31m"), "half\n");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn into_a_pipe_a_console_goes_byte_for_byte() {
+    fn a_pipe_gets_the_console_unchanged() {
         let mut buffer = ConsoleBuffer::Unbuffered;
         assert_eq!(buffer.push("\x1b[31mha"), "\x1b[31mha");
         assert_eq!(buffer.flush(), "");

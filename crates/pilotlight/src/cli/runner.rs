@@ -192,9 +192,9 @@ impl Args {
 fn job_command(text: &str) -> Result<JobCommand, String> {
     let (name, command) = text.split_once('=').ok_or("expected NAME=COMMAND")?;
     JobType::parse(name).map_err(|why| format!("the name {why}"))?;
-    let mut words = shlex::split(command).ok_or("a quote is not closed")?.into_iter();
-    let program = words.next().ok_or("the command is empty")?;
-    Ok(JobCommand { name: name.to_owned(), program: program.into(), arguments: words.collect() })
+    let mut arguments = shlex::split(command).ok_or("a quote is not closed")?.into_iter();
+    let program = arguments.next().ok_or("the command is empty")?;
+    Ok(JobCommand { name: name.to_owned(), program: program.into(), arguments: arguments.collect() })
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_is_a_name_and_words_without_a_shell() {
+    fn a_job_command_is_split_without_a_shell() {
         let parsed = job_command("a=python3 -c 'print(1)' $HOME *").unwrap();
         assert_eq!((parsed.name.as_str(), parsed.program.to_str()), ("a", Some("python3")));
         assert_eq!(parsed.arguments, ["-c", "print(1)", "$HOME", "*"]);

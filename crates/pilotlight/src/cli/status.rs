@@ -37,7 +37,7 @@ struct ServiceStatus {
     address: String,
     health: Health,
     /// Why they are not known, where they are not.
-    stats: Result<AdminStats, client::Failure>,
+    stats: Result<AdminStats, client::ClientError>,
     /// How long its store took to count.
     count_time: Duration,
 }

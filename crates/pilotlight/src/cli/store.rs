@@ -24,7 +24,7 @@ use crate::config::Config;
 
 /// What is done with a store.
 #[derive(Debug, Subcommand)]
-pub(super) enum Task {
+pub(super) enum StoreCommand {
     /// Look through all of it: exit code 0 when it is sound. The service may run.
     Check {
         #[command(flatten)]
@@ -59,15 +59,15 @@ pub(super) struct StoreArgs {
     json: bool,
 }
 
-pub(super) fn run(task: &Task) -> Result<(), Failure> {
-    match task {
-        Task::Check { store_args } => check(store_args),
-        Task::Backup { file, store_args } => {
+pub(super) fn run(command: &StoreCommand) -> Result<(), Failure> {
+    match command {
+        StoreCommand::Check { store_args } => check(store_args),
+        StoreCommand::Backup { file, store_args } => {
             let config = config::load(&store_args.config_args)?.config;
             refuse_postgres(&config, "pg_dump --format=custom --file=FILE \"$DATABASE_URL\"")?;
             Ok(backup(&config.server.data_dir, file, store_args)?)
         }
-        Task::Restore { file, replace, store_args } => {
+        StoreCommand::Restore { file, replace, store_args } => {
             let config = config::load(&store_args.config_args)?.config;
             refuse_postgres(&config, "pg_restore --clean --if-exists --dbname=\"$DATABASE_URL\" FILE")?;
             let existing = if *replace { RestoreMode::ReplaceExisting } else { RestoreMode::KeepExisting };

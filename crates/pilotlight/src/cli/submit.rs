@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use pilotlight_core::ids::JobType;
-use pilotlight_wire::requests::{SubmitOptions as WireWishes, SubmitRequest};
+use pilotlight_wire::requests::{SubmitOptions as WireOptions, SubmitRequest};
 use serde_json::value::RawValue;
 
 use super::command::Failure;
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let job = SubmitRequest {
         job_type: &args.job_type,
         input_params: &input,
-        options: WireWishes { fresh, ..args.options.wire() },
+        options: WireOptions { fresh, ..args.options.wire() },
     };
     // Asked again after a restart, it is the same caller.
     let key = args.options.idempotency_key.clone().map_or_else(idempotency_key, Ok)?;
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_repeated() {
+    fn a_parse_error_does_not_contain_the_parameters() {
         let error = format!("{:#}", parameters("{\"secret\": hunter2}").unwrap_err());
         assert!(error.contains("line 1 column 12") && !error.contains("hunter2"), "{error}");
     }

@@ -47,7 +47,7 @@ pub(super) enum WatchOutcome {
 /// It was not submitted, it failed, or whoever waited has left.
 pub(super) async fn submit(
     client: &Client,
-    request: impl Future<Output = Result<SubmitResponse, client::Failure>>,
+    request: impl Future<Output = Result<SubmitResponse, client::ClientError>>,
     mode: SubmitMode<'_>,
 ) -> Result<(), Failure> {
     if !mode.wait_options.wait {
@@ -90,7 +90,7 @@ enum Submission {
 
 /// Interrupted before its answer is there, a submission that is to be cancelled must first be known.
 async fn wait_for_submission(
-    request: impl Future<Output = Result<SubmitResponse, client::Failure>>,
+    request: impl Future<Output = Result<SubmitResponse, client::ClientError>>,
     signals: &mut Signals,
     on_interrupt: OnInterrupt,
 ) -> Result<Submission, Failure> {

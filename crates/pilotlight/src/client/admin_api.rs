@@ -10,16 +10,20 @@ use pilotlight_wire::requests::BatchDeleteRequest;
 use pilotlight_wire::warm_start::Health;
 use reqwest::{Method, RequestBuilder};
 
-use super::failure::Failure;
+use super::error::ClientError;
 use super::http_client::{Call, Client, Idempotency};
-use super::jobs_api::JsonBody;
+use super::jobs_api::WithJsonBody;
 
 impl Client {
     /// `GET /api/admin/jobs`: the newest first; at most `limit` (1 to 1,000), of this status only.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn jobs(&self, status: Option<Status>, limit: Option<u32>) -> Result<JobList, Failure> {
+    /// [`ClientError`]
+    pub async fn list_jobs(
+        &self,
+        status: Option<Status>,
+        limit: Option<u32>,
+    ) -> Result<JobList, ClientError> {
         let mut request = self.request(Method::GET, &["admin", "jobs"]);
         if let Some(status) = status {
             request = request.query(&[("status", status)]);
@@ -33,8 +37,8 @@ impl Client {
     /// `GET /api/admin/jobs/{id}`: all that is known of it.
     ///
     /// # Errors
-    /// [`Failure`]; status 404 when there is no such job.
-    pub async fn job(&self, id: &str) -> Result<JobDetails, Failure> {
+    /// [`ClientError`]; status 404 when there is no such job.
+    pub async fn job_details(&self, id: &str) -> Result<JobDetails, ClientError> {
         let request = self.request(Method::GET, &["admin", "jobs", id]);
         self.call_json(idempotent(format!("show job {id}"), request), &[]).await
     }
@@ -43,8 +47,8 @@ impl Client {
     /// when nothing was done.
     ///
     /// # Errors
-    /// [`Failure`]; status 404 when there is no such job.
-    pub async fn recompute(&self, id: &str) -> Result<SubmitResponse, Failure> {
+    /// [`ClientError`]; status 404 when there is no such job.
+    pub async fn recompute(&self, id: &str) -> Result<SubmitResponse, ClientError> {
         let request = self.request(Method::POST, &["admin", "jobs", id, "again"]);
         let action = format!("compute job {id} again");
         self.call_json(
@@ -57,8 +61,8 @@ impl Client {
     /// `DELETE /api/admin/jobs/{id}`. A second one finds nothing, so it is repeated only when nothing was done.
     ///
     /// # Errors
-    /// [`Failure`]; status 404 when there is no such job.
-    pub async fn delete(&self, id: &str) -> Result<DeleteResponse, Failure> {
+    /// [`ClientError`]; status 404 when there is no such job.
+    pub async fn delete(&self, id: &str) -> Result<DeleteResponse, ClientError> {
         let request = self.request(Method::DELETE, &["admin", "jobs", id]);
         let action = format!("delete job {id}");
         self.call_json(
@@ -71,8 +75,8 @@ impl Client {
     /// `POST /api/admin/jobs/batch-delete`, at most 1,000.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn delete_all(&self, job_ids: &[&str]) -> Result<BatchDeleteResponse, Failure> {
+    /// [`ClientError`]
+    pub async fn delete_batch(&self, job_ids: &[&str]) -> Result<BatchDeleteResponse, ClientError> {
         let request = self.request(Method::POST, &["admin", "jobs", "batch-delete"]);
         let (action, request) =
             (format!("delete {} jobs", job_ids.len()), request.json_body(&BatchDeleteRequest { job_ids }));
@@ -86,8 +90,8 @@ impl Client {
     /// `GET /api/admin/runner_api`: the last seen first.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn runners(&self) -> Result<RunnerList, Failure> {
+    /// [`ClientError`]
+    pub async fn list_runners(&self) -> Result<RunnerList, ClientError> {
         let request = self.request(Method::GET, &["admin", "runners"]);
         self.call_json(idempotent("list runners".into(), request), &[]).await
     }
@@ -95,8 +99,8 @@ impl Client {
     /// `GET /api/admin/runner_api/{id}`: one of them, with its last jobs.
     ///
     /// # Errors
-    /// [`Failure`]; status 404 when there is no such runner.
-    pub async fn runner(&self, id: &str) -> Result<RunnerDetails, Failure> {
+    /// [`ClientError`]; status 404 when there is no such runner.
+    pub async fn runner_details(&self, id: &str) -> Result<RunnerDetails, ClientError> {
         let request = self.request(Method::GET, &["admin", "runners", id]);
         self.call_json(idempotent(format!("show runner {id}"), request), &[]).await
     }
@@ -104,8 +108,8 @@ impl Client {
     /// `GET /api/admin/stats`: how many there are of what.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn stats(&self) -> Result<AdminStats, Failure> {
+    /// [`ClientError`]
+    pub async fn stats(&self) -> Result<AdminStats, ClientError> {
         let request = self.request(Method::GET, &["admin", "stats"]);
         self.call_json(idempotent("count jobs".into(), request), &[]).await
     }
@@ -113,8 +117,8 @@ impl Client {
     /// `GET /health`: whether the service is well, and since when it runs.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn health(&self) -> Result<Health, Failure> {
+    /// [`ClientError`]
+    pub async fn health(&self) -> Result<Health, ClientError> {
         let request = self.request_outside_api(Method::GET, &["health"]);
         self.call_json(idempotent("ask how it is".into(), request), &[]).await
     }

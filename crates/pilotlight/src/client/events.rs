@@ -6,7 +6,7 @@ use pilotlight_wire::jobs::{Console, Job, Progress};
 use reqwest::{Method, Response};
 use tokio::time::timeout;
 
-use super::failure::{Failure, Reason};
+use super::error::{ClientError, Reason};
 use super::http_client::{Client, parse_json, root_cause};
 
 /// Something that happened to a job.
@@ -41,8 +41,8 @@ impl Client {
     /// `GET /api/jobs/{id}/events`. Not repeated: whoever reads knows what was told already.
     ///
     /// # Errors
-    /// [`Failure`]; status 404 when there is no such job, 503 when too many watch.
-    pub async fn events(&self, id: &str) -> Result<EventStream, Failure> {
+    /// [`ClientError`]; status 404 when there is no such job, 503 when too many watch.
+    pub async fn events(&self, id: &str) -> Result<EventStream, ClientError> {
         let action = format!("watch job {id}");
         let request = self.request(Method::GET, &["jobs", id, "events"]);
         let response = self.stream(&action, request).await?;
@@ -54,8 +54,8 @@ impl EventStream {
     /// The next one; none when the stream is over.
     ///
     /// # Errors
-    /// [`Failure`]: the connection broke off, or the service says what is not understood.
-    pub async fn next(&mut self) -> Result<Option<JobEvent>, Failure> {
+    /// [`ClientError`]: the connection broke off, or the service says what is not understood.
+    pub async fn next(&mut self) -> Result<Option<JobEvent>, ClientError> {
         loop {
             while let Some(event) = self.buffer.next() {
                 if let Some(job_event) = parse_event(&event).map_err(|reason| self.failure(reason))? {
@@ -75,7 +75,7 @@ impl EventStream {
         }
     }
 
-    fn failure(&self, reason: Reason) -> Failure {
+    fn failure(&self, reason: Reason) -> ClientError {
         self.client.failure(self.action.clone(), reason)
     }
 }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_whole_wherever_the_pieces_end() {
+    fn events_are_parsed_across_chunk_boundaries() {
         let text = "event: progress\ndata: {\"current\":1,\"total\":2}\n\n:\n\nevent: console\ndata: \
                     {\"is_whole\":true,\"text\":\"a\\n\"}\n\nevent: later\ndata: {}\n\n";
         for size in 1..text.len() {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_without_repeating_it() {
+    fn a_parse_error_does_not_contain_the_payload() {
         let Err(Reason::InvalidResponse(why)) = parse_event(b"event: progress\ndata: \"secret\"") else {
             panic!()
         };

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::failure::{Failure, Reason};
+use super::error::{ClientError, Reason};
 
 /// The pause before the first repetition; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -114,11 +114,11 @@ impl Client {
     /// Where it asks, without a password.
     #[must_use]
     pub fn address(&self) -> String {
-        let mut shown = self.base.clone();
+        let mut without_credentials = self.base.clone();
         // An address that cannot have them has none.
-        _ = shown.set_username("");
-        _ = shown.set_password(None);
-        shown.as_str().trim_end_matches('/').to_owned()
+        _ = without_credentials.set_username("");
+        _ = without_credentials.set_password(None);
+        without_credentials.as_str().trim_end_matches('/').to_owned()
     }
 
     /// A request for the path made of `/api` and these parts, each escaped.
@@ -140,7 +140,7 @@ impl Client {
         &self,
         call: Call,
         accepted_statuses: &[u16],
-    ) -> Result<T, Failure> {
+    ) -> Result<T, ClientError> {
         let action = call.action.clone();
         match self.call(call, accepted_statuses).await? {
             Some(body) => parse_json(&body).map_err(|reason| self.failure(action, reason)),
@@ -153,7 +153,7 @@ impl Client {
         &self,
         call: Call,
         accepted_statuses: &[u16],
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    ) -> Result<Option<Vec<u8>>, ClientError> {
         let until = Instant::now() + self.retry_for;
         let mut failures = 0;
         loop {
@@ -200,7 +200,11 @@ impl Client {
     }
 
     /// A stream of bytes without an end of its own.
-    pub(super) async fn stream(&self, action: &str, request: RequestBuilder) -> Result<Response, Failure> {
+    pub(super) async fn stream(
+        &self,
+        action: &str,
+        request: RequestBuilder,
+    ) -> Result<Response, ClientError> {
         let failed = |reason| self.failure(action.to_owned(), reason);
         let response = timeout(CLIENT_RESPONSE_TIMEOUT, request.send()).await;
         let silent = |_| failed(Reason::NoResponse("it took too long".into()));
@@ -213,8 +217,8 @@ impl Client {
         Err(failed(Reason::Refused(status.as_u16(), error_message(&body))))
     }
 
-    pub(super) fn failure(&self, action: String, reason: Reason) -> Failure {
-        Failure { action, address: self.address(), reason }
+    pub(super) fn failure(&self, action: String, reason: Reason) -> ClientError {
+        ClientError { action, address: self.address(), reason }
     }
 }
 
@@ -287,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_put_behind_the_address_part_by_part() {
+    fn path_segments_are_escaped_and_appended_to_the_address() {
         for (base, url) in [
             ("http://localhost:8080", "http://localhost:8080/api/jobs/a%2Fb"),
             ("http://localhost:8080/", "http://localhost:8080/api/jobs/a%2Fb"),
@@ -299,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_its_sentence_on_one_line() {
+    fn an_error_message_is_reduced_to_one_line() {
         for (body, told) in [
             (r#"{"error": "no such\njob"}"#, "no suchjob"),
             (r#"{"success": false, "message": "not yours"}"#, "not yours"),

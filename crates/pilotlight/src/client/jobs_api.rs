@@ -7,7 +7,7 @@ use pilotlight_wire::jobs::{CancelResponse, CheckResponse, Job, SubmitResponse};
 use pilotlight_wire::requests::{CheckRequest, SubmitRequest};
 use reqwest::{Method, RequestBuilder};
 
-use super::failure::{Failure, Reason};
+use super::error::{ClientError, Reason};
 use super::http_client::{Call, Client, Idempotency};
 
 /// How a job is submitted, besides what it is.
@@ -24,12 +24,12 @@ impl Client {
     /// only when nothing was done.
     ///
     /// # Errors
-    /// [`Failure`] says why it was not submitted, or why that is not known.
+    /// [`ClientError`] says why it was not submitted, or why that is not known.
     pub async fn submit(
         &self,
         job: &SubmitRequest<'_>,
         params: SubmitParams<'_>,
-    ) -> Result<SubmitResponse, Failure> {
+    ) -> Result<SubmitResponse, ClientError> {
         let action = format!("submit a job of type {}", job.job_type);
         let mut request = with_wait(self.request(Method::POST, &["jobs", "submit"]), params.wait);
         let mut idempotency = Idempotency::NotIdempotent;
@@ -49,10 +49,10 @@ impl Client {
     /// `POST /api/jobs/check`: whether it is known, without submitting it.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn check(&self, question: &CheckRequest<'_>) -> Result<CheckResponse, Failure> {
-        let action = format!("look for a job of type {}", question.job_type);
-        let request = self.request(Method::POST, &["jobs", "check"]).json_body(question);
+    /// [`ClientError`]
+    pub async fn check(&self, check: &CheckRequest<'_>) -> Result<CheckResponse, ClientError> {
+        let action = format!("look for a job of type {}", check.job_type);
+        let request = self.request(Method::POST, &["jobs", "check"]).json_body(check);
         self.call_json(
             Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::Idempotent },
             &[],
@@ -63,8 +63,8 @@ impl Client {
     /// `GET /api/jobs/{id}`: where it stands, or its end when that comes within `wait` (ten minutes at most).
     ///
     /// # Errors
-    /// [`Failure`]; status 404 when there is no such job.
-    pub async fn status(&self, id: &str, wait: Duration) -> Result<Job, Failure> {
+    /// [`ClientError`]; status 404 when there is no such job.
+    pub async fn status(&self, id: &str, wait: Duration) -> Result<Job, ClientError> {
         let request = with_wait(self.request(Method::GET, &["jobs", id]), wait);
         let call =
             Call { action: format!("ask for job {id}"), request, wait, idempotency: Idempotency::Idempotent };
@@ -74,8 +74,8 @@ impl Client {
     /// `POST /api/jobs/{id}/cancel`: one caller fewer. Each counts, so it is repeated only when nothing was done.
     ///
     /// # Errors
-    /// [`Failure`]; a job that has ended is an answer, with `success: false`.
-    pub async fn cancel(&self, id: &str) -> Result<CancelResponse, Failure> {
+    /// [`ClientError`]; a job that has ended is an answer, with `success: false`.
+    pub async fn cancel(&self, id: &str) -> Result<CancelResponse, ClientError> {
         let request = self.request(Method::POST, &["jobs", id, "cancel"]);
         let action = format!("cancel job {id}");
         self.call_json(
@@ -87,12 +87,12 @@ impl Client {
 }
 
 /// How bodies are written: the types' own JSON, so that parameters pass byte for byte.
-pub(super) trait JsonBody {
+pub(super) trait WithJsonBody {
     /// The same with this as its body.
     fn json_body(self, body: &impl serde::Serialize) -> Self;
 }
 
-impl JsonBody for RequestBuilder {
+impl WithJsonBody for RequestBuilder {
     fn json_body(self, body: &impl serde::Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("wire types have string keys and finite numbers");
         self.header(reqwest::header::CONTENT_TYPE, "application/json").body(body)

@@ -6,8 +6,8 @@
 mod http_client;
 pub use http_client::{ApiKey, Client};
 
-mod failure;
-pub use failure::{Failure, Reason};
+mod error;
+pub use error::{ClientError, Reason};
 
 mod admin_api;
 mod jobs_api;

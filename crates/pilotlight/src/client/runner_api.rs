@@ -6,9 +6,9 @@ use pilotlight_wire::requests::{JobReport, RegisterRequest};
 use pilotlight_wire::runner::{JobReportResponse, NextJob, NextResponse, RUNNER_ID_HEADER, RegisterResponse};
 use reqwest::Method;
 
-use super::failure::Failure;
+use super::error::ClientError;
 use super::http_client::{Call, Client, Idempotency, parse_json};
-use super::jobs_api::{JsonBody, with_wait};
+use super::jobs_api::{WithJsonBody, with_wait};
 
 /// A job that a runner was given, as far as words about it need it.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +34,8 @@ impl Client {
     /// `POST /api/runner/register`: a name for the runner. A second one would make a second runner.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn register(&self, name: &str, types: &[String]) -> Result<RegisterResponse, Failure> {
+    /// [`ClientError`]
+    pub async fn register(&self, name: &str, types: &[String]) -> Result<RegisterResponse, ClientError> {
         let request = self.request(Method::POST, &["runner", "register"]);
         let request = request.json_body(&RegisterRequest { name, capabilities: types });
         let action = format!("register as runner {name}");
@@ -50,13 +50,13 @@ impl Client {
     /// gives up the poll, and a job on its way goes to the next runner. It is never repeated.
     ///
     /// # Errors
-    /// [`Failure`]; a connection that closed without an answer means that the service restarts.
-    pub async fn next(
+    /// [`ClientError`]; a connection that closed without an answer means that the service restarts.
+    pub async fn next_job(
         &self,
         runner: &str,
         types: &[String],
         wait: Duration,
-    ) -> Result<Option<NextJob>, Failure> {
+    ) -> Result<Option<NextJob>, ClientError> {
         let types: Vec<_> = types.iter().map(|name| ("types[]", name)).collect();
         let request = self.request(Method::GET, &["runner", "jobs", "next"]).header(RUNNER_ID_HEADER, runner);
         let request = with_wait(request.query(&types), wait);
@@ -72,8 +72,8 @@ impl Client {
     /// `POST .../start`: execute it only when this is taken. Safe to repeat.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn start(&self, job: JobRef<'_>, lease: u64) -> Result<ReportResponse, Failure> {
+    /// [`ClientError`]
+    pub async fn start(&self, job: JobRef<'_>, lease: u64) -> Result<ReportResponse, ClientError> {
         self.send_event(job, "start", &JobReport { lease, ..JobReport::default() }, Idempotency::Idempotent)
             .await
     }
@@ -82,42 +82,53 @@ impl Client {
     /// stands there twice.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn heartbeat(&self, job: JobRef<'_>, word: &JobReport<'_>) -> Result<ReportResponse, Failure> {
-        let idempotency =
-            if word.console_append.is_some() { Idempotency::NotIdempotent } else { Idempotency::Idempotent };
-        self.send_event(job, "heartbeat", word, idempotency).await
+    /// [`ClientError`]
+    pub async fn heartbeat(
+        &self,
+        job: JobRef<'_>,
+        report: &JobReport<'_>,
+    ) -> Result<ReportResponse, ClientError> {
+        let idempotency = if report.console_append.is_some() {
+            Idempotency::NotIdempotent
+        } else {
+            Idempotency::Idempotent
+        };
+        self.send_event(job, "heartbeat", report, idempotency).await
     }
 
     /// `POST .../complete` with `output_data`. Safe to repeat: what was taken is not taken twice.
     ///
     /// # Errors
-    /// [`Failure`]; status 400 when the service does not want such a result.
-    pub async fn complete(&self, job: JobRef<'_>, word: &JobReport<'_>) -> Result<ReportResponse, Failure> {
-        self.send_event(job, "complete", word, Idempotency::Idempotent).await
+    /// [`ClientError`]; status 400 when the service does not want such a result.
+    pub async fn complete(
+        &self,
+        job: JobRef<'_>,
+        report: &JobReport<'_>,
+    ) -> Result<ReportResponse, ClientError> {
+        self.send_event(job, "complete", report, Idempotency::Idempotent).await
     }
 
     /// `POST .../error` with `error_message`. Safe to repeat.
     ///
     /// # Errors
-    /// [`Failure`]
-    pub async fn fail(&self, job: JobRef<'_>, word: &JobReport<'_>) -> Result<ReportResponse, Failure> {
-        self.send_event(job, "error", word, Idempotency::Idempotent).await
+    /// [`ClientError`]
+    pub async fn fail(&self, job: JobRef<'_>, report: &JobReport<'_>) -> Result<ReportResponse, ClientError> {
+        self.send_event(job, "error", report, Idempotency::Idempotent).await
     }
 
     async fn send_event(
         &self,
         JobRef { runner, id }: JobRef<'_>,
         what: &str,
-        word: &JobReport<'_>,
+        report: &JobReport<'_>,
         idempotency: Idempotency,
-    ) -> Result<ReportResponse, Failure> {
+    ) -> Result<ReportResponse, ClientError> {
         let request = self.request(Method::POST, &["runner", "jobs", id, what]);
-        let request = request.header(RUNNER_ID_HEADER, runner).json_body(word);
+        let request = request.header(RUNNER_ID_HEADER, runner).json_body(report);
         let action = format!("say {what} of job {id}");
-        let heard: JobReportResponse =
+        let response: JobReportResponse =
             self.call_json(Call { action, request, wait: Duration::ZERO, idempotency }, &[409]).await?;
-        Ok(match heard {
+        Ok(match response {
             JobReportResponse { success: false, message, .. } => ReportResponse::Stale(message),
             JobReportResponse { cancelled: Some(true), .. } => ReportResponse::Cancelled,
             JobReportResponse { .. } => ReportResponse::Accepted,

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use super::errors::{ConfigError, Problem, did_you_mean};
-use super::key::{ENV_CONFIG, ENV_OTHERS, ENV_PREFIX, KeySpec, Legacy, keys};
+use super::key::{ENV_CONFIG, ENV_NON_KEYS, ENV_PREFIX, KeySpec, Legacy, keys};
 use super::load::{Entry, ParsedEntry, ParsedSources};
 use super::resolved::Origin;
 use super::{secret_file, suggest};
@@ -48,12 +48,12 @@ impl Environment {
             is_service_url(name, value) || (!is_known(name) && is_service_name(name))
         };
         let links = self.variables.extract_if(.., is_link).map(|(name, _)| name);
-        let (known, others): (Vec<_>, Vec<_>) = links.partition(is_known);
-        let more = match known.len() + others.len() {
+        let (known, rest): (Vec<_>, Vec<_>) = links.partition(is_known);
+        let more = match known.len() + rest.len() {
             0 | 1 => String::new(),
             count => format!(" and {} more", count - 1),
         };
-        let first = known.first().or(others.first())?;
+        let first = known.first().or(rest.first())?;
         Some(format!(
             "ignored {first}{more}: Kubernetes injects such values for services; \
              `enableServiceLinks: false` keeps them out of the pod"
@@ -62,12 +62,12 @@ impl Environment {
 
     fn collect_key(&self, key: &'static KeySpec, sources: &mut ParsedSources) {
         sources.warnings.extend(self.duplicate_secret_warning(key));
-        let ours = self.read_entry(key, key.env_name());
+        let our_entry = self.read_entry(key, key.env_name());
         let legacy = key.legacy.and_then(|legacy| self.read_legacy_entry(key, legacy));
-        if let (Some(ours), Some(legacy)) = (&ours, &legacy) {
-            sources.warnings.extend(duplicate_name_warning(key, ours, legacy));
+        if let (Some(our_entry), Some(legacy)) = (&our_entry, &legacy) {
+            sources.warnings.extend(duplicate_name_warning(key, our_entry, legacy));
         }
-        if let Some(entry) = ours.or(legacy) {
+        if let Some(entry) = our_entry.or(legacy) {
             sources.add(entry);
         }
     }
@@ -112,7 +112,7 @@ impl Environment {
 fn known_names() -> BTreeSet<String> {
     let plain = keys().flat_map(KeySpec::env_names);
     let files = keys().flat_map(|key| key.env_names().filter_map(|name| key.secret_file_name(&name)));
-    plain.chain(files).chain(ENV_OTHERS.map(str::to_owned)).collect()
+    plain.chain(files).chain(ENV_NON_KEYS.map(str::to_owned)).collect()
 }
 
 /// Compose files pass a blank for a variable that the user did not set.
@@ -144,9 +144,9 @@ fn unknown_name_warning(name: &str) -> String {
 }
 
 /// A sentence when both names of a key are set and do not mean the same.
-fn duplicate_name_warning(key: &KeySpec, ours: &ParsedEntry, legacy: &ParsedEntry) -> Option<String> {
-    let meaning = |entry: &ParsedEntry| entry.as_ref().ok().and_then(Entry::value);
-    let differ = meaning(ours) != meaning(legacy);
+fn duplicate_name_warning(key: &KeySpec, our_entry: &ParsedEntry, legacy: &ParsedEntry) -> Option<String> {
+    let value_of = |entry: &ParsedEntry| entry.as_ref().ok().and_then(Entry::value);
+    let differ = value_of(our_entry) != value_of(legacy);
     let (wins, loses) = (key.env_name(), key.legacy_name()?);
     differ.then(|| format!("{loses} has no effect: {wins} is set too and wins"))
 }

@@ -8,7 +8,7 @@ use super::key::QualifiedKey;
 use super::resolved::Origin;
 
 /// Longer values are cut, so that one mistake stays one line.
-const MAX_SHOWN_CHARS: usize = 60;
+const MAX_PRINTED_CHARS: usize = 60;
 
 /// Everything that is wrong, told at once, one line each. The process is expected to exit with code 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +76,8 @@ pub(super) fn did_you_mean(suggestion: &Option<String>) -> String {
 
 /// `text` cut to a length that people read, without line breaks and terminal escapes.
 pub(super) fn one_line(text: &str) -> String {
-    let cut = if text.chars().nth(MAX_SHOWN_CHARS).is_some() { "…" } else { "" };
-    let shown: String = text.chars().take(MAX_SHOWN_CHARS).collect();
+    let cut = if text.chars().nth(MAX_PRINTED_CHARS).is_some() { "…" } else { "" };
+    let shown: String = text.chars().take(MAX_PRINTED_CHARS).collect();
     shown.replace(char::is_control, " ") + cut
 }
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_dots_and_a_long_value_is_cut_to_one_line() {
+    fn a_secret_is_redacted_and_a_long_value_is_cut_to_one_line() {
         const KEY: KeySpec = KeySpec::new("server.key", "0", ValueType::Port, "");
         const SECRET: KeySpec = KEY.secret();
         let text =

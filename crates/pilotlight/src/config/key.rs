@@ -26,7 +26,7 @@ pub const ENV_KEY: &str = "PILOTLIGHT_KEY";
 pub const ENV_KEY_FILE: &str = "PILOTLIGHT_KEY_FILE";
 
 /// The names with the prefix that are no keys of the table.
-pub(super) const ENV_OTHERS: [&str; 4] = [ENV_CONFIG, ENV_URL, ENV_KEY, ENV_KEY_FILE];
+pub(super) const ENV_NON_KEYS: [&str; 4] = [ENV_CONFIG, ENV_URL, ENV_KEY, ENV_KEY_FILE];
 
 /// Every section with its rows, in the order in which people read them.
 pub(super) const SECTIONS: [(&str, &[KeySpec]); 8] = [
@@ -160,7 +160,7 @@ impl KeySpec {
     }
 
     pub(super) fn default_value(&self) -> Value {
-        self.value_type.read(self.default).expect("a test reads the default of every row")
+        self.value_type.parse(self.default).expect("a test reads the default of every row")
     }
 
     /// `text`, or dots when it must not be seen.
@@ -202,13 +202,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_a_row_takes_fills_the_field_of_its_name() {
+    fn every_allowed_value_fills_its_config_field() {
         let of_type = |key| QualifiedKey::of_type(key, "a.b".to_owned());
         let rows = || keys().map(QualifiedKey::from).chain(job_types::KEYS.iter().map(of_type));
         for changed in rows() {
             let allowed = changed.spec.value_type.to_string() + " 127.0.0.1 ::1";
-            let words = allowed.split([' ', ',']).chain([changed.spec.default]);
-            for value in words.filter_map(|word| changed.spec.value_type.read(word)) {
+            let choices = allowed.split([' ', ',']).chain([changed.spec.default]);
+            for value in choices.filter_map(|choice| changed.spec.value_type.parse(choice)) {
                 let value_of = |key: &QualifiedKey| match *key == changed {
                     true => value.clone(),
                     false => key.spec.default_value(),
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn no_name_is_used_twice_and_each_belongs_to_its_section() {
         let names: Vec<_> =
-            keys().flat_map(KeySpec::env_names).chain(ENV_OTHERS.map(str::to_owned)).collect();
+            keys().flat_map(KeySpec::env_names).chain(ENV_NON_KEYS.map(str::to_owned)).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
         for (section, rows) in SECTIONS {
             let sections = rows.iter().map(|key| key.name.rsplit_once('.'));

@@ -158,7 +158,7 @@ impl ParsedSources {
 impl Entry {
     /// What the text means, or `None` when it is not allowed.
     pub(super) fn value(&self) -> Option<Value> {
-        self.key.spec.value_type.read(&self.text)
+        self.key.spec.value_type.parse(&self.text)
     }
 
     /// The mistake of saying this where only `allowed` is.

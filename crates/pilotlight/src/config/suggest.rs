@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_or_a_forgotten_section_is_recognised() {
+    fn a_typo_or_a_missing_section_is_recognised() {
         for (wrong, suggestion) in [
             ("SERVER_PROT", "server.port"),
             ("server.prot", "server.port"),

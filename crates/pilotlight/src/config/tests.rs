@@ -55,7 +55,7 @@ fn errors(toml: impl AsRef<[u8]>, env: &str) -> String {
 }
 
 #[test]
-fn nothing_set_gives_the_defaults_in_silence() {
+fn unset_settings_give_the_defaults_without_warnings() {
     let loaded = from_env("PATH=/bin PORTAL=x MY_PILOTLIGHT_THING=x");
     assert_eq!(loaded.config, Config::default());
     assert_eq!(loaded.warnings, [""; 0]);
@@ -87,7 +87,7 @@ fn environment_beats_file_beats_default_and_our_name_beats_an_older_one() {
 }
 
 #[test]
-fn what_has_no_effect_is_a_warning_without_its_value() {
+fn an_ineffective_setting_is_a_warning_without_its_value() {
     let port_loses = "PORT has no effect: PILOTLIGHT_SERVER_PORT is set too and wins";
     for (env, expected) in [
         ("PILOTLIGHT_SERVER_PORT=1 PORT=2", port_loses),
@@ -110,7 +110,7 @@ fn what_has_no_effect_is_a_warning_without_its_value() {
 }
 
 #[test]
-fn what_kubernetes_injects_for_services_is_one_calm_sentence() {
+fn kubernetes_service_links_give_one_warning() {
     let loaded = from_env(
         "PILOTLIGHT_PORT=tcp://10.0.0.1:8080 PILOTLIGHT_PORT_8080_TCP=tcp://10.0.0.1:8080 \
          PILOTLIGHT_PORT_8080_TCP_ADDR=10.0.0.1 PILOTLIGHT_PORT_8080_TCP_PORT=8080 \
@@ -124,7 +124,7 @@ fn what_kubernetes_injects_for_services_is_one_calm_sentence() {
 }
 
 #[test]
-fn all_mistakes_are_told_together_with_place_value_and_what_is_allowed() {
+fn all_errors_are_reported_together_with_origin_value_and_allowed_values() {
     let toml = "port = 1\n[server]\nport = 99999\nprot = 'secret'\nhost = abc\n[serve]\nport = 1\n\
                 [[log]]\nlevel = 3\n[warm_start]\norder = ['newest']\nack = true\n";
     let env = "PILOTLIGHT_WARM_START_ACK_DEADLINE=6s DEBUG_LOGGING=yes HOST=box PORT=1";
@@ -170,17 +170,18 @@ fn jobs_have_a_section_with_a_section_in_it_and_sizes_with_units() {
 }
 
 #[test]
-fn a_preset_says_what_is_not_said() {
+fn a_preset_supplies_unset_values() {
     let jobs = |env| from_env(env).config.jobs;
-    let ours = Rates { requests: 6000, submit: 0, check: 0, status: 0, available: 0, heartbeat: 0 };
-    assert_eq!((jobs("").lost_retries(), jobs("").rates()), (3, ours));
+    let default_rates = Rates { requests: 6000, submit: 0, check: 0, status: 0, available: 0, heartbeat: 0 };
+    assert_eq!((jobs("").lost_retries(), jobs("").rates()), (3, default_rates));
     let runpack = jobs("PILOTLIGHT_JOBS_PRESET=runpack");
-    let theirs = Rates { requests: 6000, submit: 10, check: 10, status: 60, available: 120, heartbeat: 120 };
-    assert_eq!((runpack.lost_retries(), runpack.rates()), (0, theirs));
-    let said = jobs(
+    let runpack_rates =
+        Rates { requests: 6000, submit: 10, check: 10, status: 60, available: 120, heartbeat: 120 };
+    assert_eq!((runpack.lost_retries(), runpack.rates()), (0, runpack_rates));
+    let overridden = jobs(
         "PILOTLIGHT_JOBS_PRESET=runpack PILOTLIGHT_JOBS_LOST_RETRIES=2 PILOTLIGHT_JOBS_LIMITS_SUBMIT_PER_MINUTE=0",
     );
-    assert_eq!((said.lost_retries(), said.rates()), (2, Rates { submit: 0, ..theirs }));
+    assert_eq!((overridden.lost_retries(), overridden.rates()), (2, Rates { submit: 0, ..runpack_rates }));
 }
 
 const TYPES: &str = "\
@@ -228,7 +229,7 @@ fn a_type_of_jobs_has_settings_of_its_own() {
 }
 
 #[test]
-fn mistakes_about_a_type_of_jobs_name_it() {
+fn errors_about_a_job_type_name_the_type() {
     let toml = "[jobs.types]\nfold = 1\n' ' = {}\n[jobs.types.'x y']\nwebhok_url = 'http://a'\ncheck_time = 'at'\n\
                 webhook_events = 'ended'\n[jobs.type.fold]\nwebhook_url = 'http://a'\n[jobs.limits]\ninput_bytes = '0'\n";
     let expected = "\
@@ -251,7 +252,7 @@ use the configuration: 2 mistakes
 
 #[cfg(not(feature = "otlp"))]
 #[test]
-fn a_key_of_a_feature_that_was_not_built_is_a_mistake() {
+fn a_key_of_a_missing_feature_is_an_error() {
     let text = errors("[telemetry]\notlp_endpoint = 'http://127.0.0.1:4318'", "");
     let expected =
         "p.toml:2: telemetry.otlp_endpoint has no effect: this binary was built without the feature `otlp`";
@@ -271,7 +272,7 @@ use the configuration: 4 mistakes
 }
 
 #[test]
-fn a_file_that_cannot_be_read_says_who_named_it_and_why() {
+fn an_unreadable_file_error_names_its_origin_and_cause() {
     let not_text = errors(b"[server]\nhost = '\xff'", "");
     assert!(not_text.contains("--config: cannot read p.toml: line 2 is not UTF-8"), "{not_text}");
     let too_large = errors(vec![b'#'; 1 << 21], "");
@@ -292,7 +293,7 @@ fn the_flag_beats_the_environment_in_naming_the_file() {
 
 #[cfg(unix)]
 #[test]
-fn a_value_that_is_not_text_is_a_mistake_of_a_known_name_only() {
+fn a_value_that_is_not_utf8_is_an_error_for_known_names_only() {
     use std::os::unix::ffi::OsStringExt;
     let bytes = || OsString::from_vec(vec![0xff]);
     let env = [("PORT".into(), bytes()), ("PATH".into(), bytes()), (bytes(), "1".into())];
@@ -301,7 +302,7 @@ fn a_value_that_is_not_text_is_a_mistake_of_a_known_name_only() {
 }
 
 #[test]
-fn settings_are_printed_for_people_and_for_machines() {
+fn settings_are_printed_as_text_and_as_json() {
     let resolved = from_env("PORT=0 PILOTLIGHT_WARM_START_KEEPALIVE=90s").resolved;
     let expected = "\
 server.host                       127.0.0.1          default

@@ -68,7 +68,7 @@ pub(super) struct Value {
 
 impl ValueType {
     /// What `text` means, or `None` when it is not allowed here.
-    pub(super) fn read(&self, text: &str) -> Option<Value> {
+    pub(super) fn parse(&self, text: &str) -> Option<Value> {
         let text = text.trim();
         match self {
             Self::Address => address(text).map(|ip| Value::new(ip, ip.to_string())),
@@ -100,9 +100,9 @@ impl ValueType {
                 let allowed = |duration: &Duration| duration.is_zero() || bounds.contains(duration);
                 units::parse_duration(text).filter(allowed).map(duration_value)
             }
-            Self::OneOf(words) => {
-                let word = words.iter().find(|word| text.eq_ignore_ascii_case(word));
-                word.map(|word| Value::new(word, *word))
+            Self::OneOf(choices) => {
+                let choice = choices.iter().find(|choice| text.eq_ignore_ascii_case(choice));
+                choice.map(|choice| Value::new(choice, *choice))
             }
             Self::NoneOrSocket
             | Self::NoneOrPath
@@ -136,8 +136,8 @@ impl ValueType {
                 (!secrets.is_empty()).then(|| list(secrets))
             }
             Self::ListOfNetworks => parts(text).map(network).collect::<Option<Vec<_>>>().map(list),
-            Self::SomeOf(words) => {
-                let known = |part: &str| words.iter().find(|word| part.eq_ignore_ascii_case(word));
+            Self::SomeOf(choices) => {
+                let known = |part: &str| choices.iter().find(|choice| part.eq_ignore_ascii_case(choice));
                 let parts: Option<Vec<_>> =
                     parts(text).map(|part| known(part).map(ToString::to_string)).collect();
                 parts.filter(|parts| !parts.is_empty()).map(list)
@@ -254,7 +254,7 @@ impl fmt::Display for ValueType {
                 write!(f, "none, or an URL such as postgres://user:password@host/database")
             }
             Self::NoneOrPointer => write!(f, "none, or a JSON pointer such as /files/0/url"),
-            Self::SomeOf(words) => write!(f, "some of {}, separated by commas", words.join(", ")),
+            Self::SomeOf(choices) => write!(f, "some of {}, separated by commas", choices.join(", ")),
             Self::ListOfHosts => write!(f, "names or addresses of hosts, separated by commas"),
             Self::NoneOrSecret => write!(f, "none, or a text"),
             Self::ListOfSecrets => write!(f, "none, or texts separated by commas"),
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_means_what_the_row_allows_or_nothing() {
+    fn a_text_is_parsed_or_rejected_by_its_value_type() {
         let bounds = Duration::from_millis(50)..=Duration::from_hours(24);
         let duration = ValueType::Duration(bounds.clone());
         let zero_or_duration = ValueType::ZeroOrDuration(bounds);
@@ -331,7 +331,7 @@ mod tests {
             (&ValueType::HeaderName, "X-Real-IP=X-Real-IP a:b= ="),
         ] {
             for (text, meaning) in table.split(' ').filter_map(|pair| pair.split_once('=')) {
-                let read = value_type.read(&format!(" {text} ")).map(|value| value.text);
+                let read = value_type.parse(&format!(" {text} ")).map(|value| value.text);
                 assert_eq!(read.unwrap_or_default(), meaning, "`{text}` for {value_type}");
             }
         }

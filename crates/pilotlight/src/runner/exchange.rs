@@ -59,12 +59,12 @@ pub(super) enum ExchangeOutcome {
 }
 
 /// A job's line. Its first part is no whole JSON value: whoever has read no more cannot know the job.
-pub(super) struct Input {
+pub(super) struct InputLine {
     line: Vec<u8>,
     tail_length: usize,
 }
 
-impl Input {
+impl InputLine {
     /// White space between tokens may hold line breaks; nothing else in JSON does.
     pub(super) fn new(json: &str) -> Self {
         let line = format!("{}\n", json.trim().replace(['\n', '\r'], " ")).into_bytes();
@@ -133,7 +133,7 @@ impl WarmProcess {
 
     pub(super) async fn exchange(
         &mut self,
-        input: &Input,
+        input: &InputLine,
         max_bytes: usize,
         output_too_long: &Notify,
         job_reporter: &JobReporter<'_>,
@@ -301,14 +301,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_part_of_a_job_is_no_whole_value() {
+    fn the_first_part_of_a_job_is_not_complete_json() {
         for (json, first, rest) in [
             ("{}", "{", "}\n"),
             ("{ \"a\":\r\n 1 }\n", "{ \"a\":   1 ", "}\n"),
             ("[\"é\"]", "[\"é\"", "]\n"),
             ("1", "", "1\n"),
         ] {
-            assert_eq!(Input::new(json).parts(), (first.as_bytes(), rest.as_bytes()));
+            assert_eq!(InputLine::new(json).parts(), (first.as_bytes(), rest.as_bytes()));
         }
     }
 }

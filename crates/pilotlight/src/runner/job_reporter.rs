@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::lifecycle::StopSignal;
-use crate::client::{Client, Failure, JobRef, Reason, ReportResponse};
+use crate::client::{Client, ClientError, JobRef, Reason, ReportResponse};
 
 /// The pause after the first report that did not arrive; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -167,7 +167,7 @@ impl<'a> JobReporter<'a> {
         }
     }
 
-    async fn heartbeat(&self) -> Result<ReportResponse, Failure> {
+    async fn heartbeat(&self) -> Result<ReportResponse, ClientError> {
         let (update, progress) = (self.next_console_update(), self.output().progress);
         let event = JobReport {
             progress_current: progress.map(|at| at.current),
@@ -206,7 +206,7 @@ impl<'a> JobReporter<'a> {
         tracing::warn!(job = self.job.job_id, "gave up on telling how a job ended; its lease ends");
     }
 
-    async fn send_report(&self, outcome: &mut ExecutionOutcome) -> Result<(), Failure> {
+    async fn send_report(&self, outcome: &mut ExecutionOutcome) -> Result<(), ClientError> {
         loop {
             if let ExecutionOutcome::Abandoned = outcome {
                 return Ok(());
@@ -215,7 +215,7 @@ impl<'a> JobReporter<'a> {
                 match self.heartbeat().await {
                     Ok(response) if self.is_final(response.clone()) => return Ok(()),
                     // It takes no more of the console; the rest is left out.
-                    Ok(_) | Err(Failure { reason: Reason::Refused(400, _), .. }) => {}
+                    Ok(_) | Err(ClientError { reason: Reason::Refused(400, _), .. }) => {}
                     Err(failure) => return Err(failure),
                 }
             }
@@ -303,7 +303,7 @@ impl OutputState {
         self.console.has_unsent() || (self.progress.is_some() && !self.is_progress_sent)
     }
 
-    fn on_response(&mut self, response: &Result<ReportResponse, Failure>) {
+    fn on_response(&mut self, response: &Result<ReportResponse, ClientError>) {
         match response {
             Ok(_) => self.console.acked(),
             Err(failure) if failure.status() == Some(400) => self.console.close(),

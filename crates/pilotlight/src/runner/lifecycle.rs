@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::reapers::Reapers;
 use super::settings::Settings;
 use super::worker::Worker;
-use crate::client::{Client, Failure};
+use crate::client::{Client, ClientError};
 
 /// The pause after the first registration that failed; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -64,7 +64,7 @@ impl Runner {
     ///
     /// # Errors
     /// The service refuses the runner.
-    pub async fn start(settings: Settings, client: Client) -> Result<Self, Failure> {
+    pub async fn start(settings: Settings, client: Client) -> Result<Self, ClientError> {
         let settings = Arc::new(settings);
         let runner: Arc<str> = register(&settings, &client).await?.into();
         let reapers = Reapers::new().map(Arc::new).expect("every kernel that runs this takes in orphans");
@@ -105,7 +105,7 @@ impl Runner {
     }
 }
 
-async fn register(settings: &Settings, client: &Client) -> Result<String, Failure> {
+async fn register(settings: &Settings, client: &Client) -> Result<String, ClientError> {
     let types: Vec<_> = settings.commands.iter().map(|job_command| job_command.name.clone()).collect();
     let mut failures = 0;
     loop {

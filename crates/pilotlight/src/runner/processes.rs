@@ -32,7 +32,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_kernel_tells_of_children_and_memory() {
+    fn children_and_memory_are_read_from_proc() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let id = i32::try_from(child.id()).unwrap();
         assert!(children().contains(&id));

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::child::{Child, Pipes};
-use super::exchange::{ExchangeOutcome, Input, WarmProcess, read_stderr};
+use super::exchange::{ExchangeOutcome, InputLine, WarmProcess, read_stderr};
 use super::job_reporter::{ExecutionOutcome, JobReporter};
 use super::one_shot::StopReason;
 use super::processes::resident_bytes;
@@ -89,7 +89,7 @@ impl Worker {
         job: &NextJob,
         job_reporter: &JobReporter<'_>,
     ) -> Result<ExecutionOutcome, String> {
-        let input = Input::new(job.input_params.get());
+        let input = InputLine::new(job.input_params.get());
         let output_too_long = Notify::new();
         let reporter = process.early_stderr_reporter(job_reporter);
         let outcome = tokio::select! {

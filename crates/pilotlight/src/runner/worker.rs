@@ -51,7 +51,7 @@ impl Worker {
             let polled = tokio::select! {
                 () = self.stop.wait_for_drain() => break,
                 () = wait_until_one_unusable(&mut self.warm_processes, self.settings.process_mode) => continue,
-                polled = self.client.next(&self.runner, &types, RUNNER_POLL_TIMEOUT) => polled,
+                polled = self.client.next_job(&self.runner, &types, RUNNER_POLL_TIMEOUT) => polled,
             };
             match polled {
                 Ok(job) => {

@@ -39,9 +39,9 @@ fn a_job_is_submitted_executed_watched_and_found_again() {
 
         let types = ["t".to_owned()];
         let runner = client.register("a runner", &types).await.unwrap().runner_id;
-        let next = client.next(&runner, &types, SOON).await.unwrap().expect("a job");
+        let next = client.next_job(&runner, &types, SOON).await.unwrap().expect("a job");
         assert_eq!((next.job_id.as_str(), next.input_params.get(), next.attempt), (id, "{ \"a\": 1.0 }", 1));
-        assert!(client.next(&runner, &types, Duration::ZERO).await.unwrap().is_none());
+        assert!(client.next_job(&runner, &types, Duration::ZERO).await.unwrap().is_none());
         let mine = JobRef { runner: &runner, id };
         assert_eq!(client.start(mine, next.lease).await.unwrap(), ReportResponse::Accepted);
         let word = JobReport { lease: next.lease, ..JobReport::default() };
@@ -109,20 +109,20 @@ fn operators_list_show_count_and_delete() {
         let second = client.submit(&job, key).await.unwrap().job_id;
         assert_eq!(client.submit(&job, key).await.unwrap().job_id, second);
         assert!(client.cancel(&first).await.unwrap().success);
-        let failed = client.jobs(Some(Status::Failed), Some(10)).await.unwrap();
+        let failed = client.list_jobs(Some(Status::Failed), Some(10)).await.unwrap();
         assert_eq!(failed.jobs[0].job_id, first);
-        let details = client.job(&second).await.unwrap();
+        let details = client.job_details(&second).await.unwrap();
         assert_eq!(
             (details.row.status, details.priority, details.input_params.get()),
             (Status::Pending, 3, "[1]")
         );
         let runner = client.register("a runner", &["t".to_owned()]).await.unwrap().runner_id;
-        assert_eq!(client.runners().await.unwrap().runners[0].runner_id, runner);
-        assert_eq!(client.runner(&runner).await.unwrap().runner.name, "a runner");
+        assert_eq!(client.list_runners().await.unwrap().runners[0].runner_id, runner);
+        assert_eq!(client.runner_details(&runner).await.unwrap().runner.name, "a runner");
         assert_eq!(client.stats().await.unwrap().jobs.total, 2);
         assert!(client.delete(&first).await.unwrap().success);
         assert_eq!(client.delete(&first).await.unwrap_err().status(), Some(404));
-        let deleted = client.delete_all(&[&first, &second]).await.unwrap();
+        let deleted = client.delete_batch(&[&first, &second]).await.unwrap();
         assert_eq!((deleted.deleted, deleted.failed.len()), (1, 1));
     });
 }

@@ -224,7 +224,7 @@ pub(crate) const RULES: &[Rule] = &[
         keeps: &[
             (
                 "crates/pilotlight/src/client/http_client.rs",
-                "use pilotlight_wire::jobs::Job; use super::failure;",
+                "use pilotlight_wire::jobs::Job; use super::error;",
             ),
             ("crates/pilotlight/src/runner/worker.rs", "use crate::client::Client;"),
         ],

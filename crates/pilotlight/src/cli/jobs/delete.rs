@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         confirm(&ids)?;
     }
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let deleted = block_on(async { Ok(client.delete_all(&ids).await?) })?;
+    let deleted = block_on(async { Ok(client.delete_batch(&ids).await?) })?;
     if args.json {
         output::json(&deleted)?;
     } else {

@@ -27,7 +27,7 @@ pub(super) async fn resolve(client: &Client, id_arg: &str) -> Result<String, Fai
         let why = format_args!("`{}` is no job's id", output::sanitize_line(id_arg));
         return Err(Failure::report(Code::Usage, why));
     }
-    let newest = client.jobs(None, Some(SEARCHED_JOBS)).await?.jobs;
+    let newest = client.list_jobs(None, Some(SEARCHED_JOBS)).await?.jobs;
     let mut matches = newest.into_iter().map(|job| job.job_id).filter(|id| id.starts_with(&prefix));
     match (matches.next(), matches.next()) {
         (Some(id), None) => Ok(id),

@@ -61,9 +61,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 async fn list_jobs(client: &Client, args: &Args) -> Result<JobList, Failure> {
     let Some(job_type) = &args.job_type else {
-        return Ok(client.jobs(args.status, Some(args.limit)).await?);
+        return Ok(client.list_jobs(args.status, Some(args.limit)).await?);
     };
-    let JobList { mut jobs, total } = client.jobs(args.status, Some(SEARCHED_JOBS)).await?;
+    let JobList { mut jobs, total } = client.list_jobs(args.status, Some(SEARCHED_JOBS)).await?;
     if total > u64::from(SEARCHED_JOBS) {
         output::note(format_args!("looked through the newest {SEARCHED_JOBS} of {total} jobs"));
     }

@@ -14,7 +14,7 @@ pub(super) fn run(job_args: &JobArgs) -> Result<(), Failure> {
     let client = connect.client_without_retry()?;
     let job = block_on(async {
         let id = job_id::resolve(&client, id).await?;
-        Ok(client.job(&id).await?)
+        Ok(client.job_details(&id).await?)
     })?;
     if *json { output::json(&job) } else { output::line(text(&job, datetime::now())) }
 }

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_it_remains() {
+    fn the_folder_is_removed_on_drop() {
         let folder = TempFolder::new().unwrap();
         let path = folder.path().to_owned();
         std::fs::write(path.join("file"), "text").unwrap();

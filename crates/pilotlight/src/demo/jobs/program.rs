@@ -95,10 +95,10 @@ impl Program {
 
     /// `type=command`, as a runner takes it.
     pub(super) fn type_argument(&self) -> io::Result<String> {
-        let words = [Path::new(self.interpreter), &self.file, &self.execution_log];
-        let words = words.map(|word| word.to_str().ok_or(io::ErrorKind::InvalidFilename));
-        let words = words.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let command = shlex::try_join(words).map_err(io::Error::other)?;
+        let arguments = [Path::new(self.interpreter), &self.file, &self.execution_log];
+        let arguments = arguments.map(|word| word.to_str().ok_or(io::ErrorKind::InvalidFilename));
+        let arguments = arguments.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let command = shlex::try_join(arguments).map_err(io::Error::other)?;
         Ok(format!("{JOB_TYPE}={command}"))
     }
 
@@ -125,9 +125,9 @@ mod tests {
 
     fn answers(program: &Program) -> Vec<Value> {
         let line = program.type_argument().unwrap();
-        let words = shlex::split(line.split_once('=').unwrap().1).unwrap();
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let arguments = shlex::split(line.split_once('=').unwrap().1).unwrap();
+        let mut command = Command::new(&arguments[0]);
+        command.args(&arguments[1..]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let input = prime_jobs().map(|prime_job| prime_job.parameters).join("\n");
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();

@@ -16,7 +16,7 @@ const EIGHTHS: [&str; 8] = ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "�
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct JobsReport {
     /// What executed the jobs.
     pub program: &'static str,
     /// Nobody waited: a runner and a process were started for each job.
@@ -64,7 +64,7 @@ impl Measurements {
     }
 }
 
-impl Report {
+impl JobsReport {
     /// What is not as the report says, in sentences.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
@@ -123,7 +123,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for JobsReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows();
         let longest = rows.iter().map(|(_, us)| *us).max().unwrap_or(0);
@@ -162,10 +162,10 @@ mod tests {
         Measurements::new(&answers, 7, executions)
     }
 
-    fn report() -> Report {
+    fn report() -> JobsReport {
         let cold = Measurements::new(&[answer(90_000, 1), answer(80_000, 2), answer(99_000, 3)], 7, 3);
         let (warm, cached, together) = (measured(50, 50), measured(200, 0), measured(100, 1));
-        Report { program: "sh", cold, warm, cached, together }
+        JobsReport { program: "sh", cold, warm, cached, together }
     }
 
     #[test]
@@ -177,18 +177,18 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_so_is_said() {
+    fn every_violation_is_reported() {
         assert!(report().violations().is_empty());
         let violations = [
-            Report { together: measured(100, 2), ..report() },
-            Report { together: Measurements { results: 2, ..measured(100, 1) }, ..report() },
-            Report { cached: measured(200, 1), ..report() },
-            Report { cached: Measurements { results: 2, ..measured(200, 0) }, ..report() },
-            Report { warm: measured(50, 49), ..report() },
-            Report { warm: Measurements { processes: 2, ..measured(50, 50) }, ..report() },
-            Report { cold: Measurements { processes: 2, ..report().cold }, ..report() },
-            Report { cold: Measurements { executions: 2, ..report().cold }, ..report() },
-            Report { warm: Measurements { wrong: 1, ..measured(50, 50) }, ..report() },
+            JobsReport { together: measured(100, 2), ..report() },
+            JobsReport { together: Measurements { results: 2, ..measured(100, 1) }, ..report() },
+            JobsReport { cached: measured(200, 1), ..report() },
+            JobsReport { cached: Measurements { results: 2, ..measured(200, 0) }, ..report() },
+            JobsReport { warm: measured(50, 49), ..report() },
+            JobsReport { warm: Measurements { processes: 2, ..measured(50, 50) }, ..report() },
+            JobsReport { cold: Measurements { processes: 2, ..report().cold }, ..report() },
+            JobsReport { cold: Measurements { executions: 2, ..report().cold }, ..report() },
+            JobsReport { warm: Measurements { wrong: 1, ..measured(50, 50) }, ..report() },
         ];
         for report in violations {
             assert_eq!(report.violations().len(), 1, "{report:?}");
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn times_stand_side_by_side_each_with_what_it_is() {
+    fn times_are_printed_with_their_descriptions() {
         let text = console::strip_ansi_codes(&report().to_string()).into_owned();
         assert!(text.contains("  cold          90.0 ms  ████"), "{text}");
         assert!(text.contains("  100 callers     99 µs  ▏\n"), "{text}");

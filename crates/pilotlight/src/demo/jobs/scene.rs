@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::callers::{self, CachePolicy, TimedResult};
 use super::program::{PrimeJob, Program, prime_jobs};
-use super::report::{Measurements, Report};
+use super::report::{JobsReport, Measurements};
 use crate::client::{self, Client};
 use crate::runner::RunnerProcess;
 
@@ -39,7 +39,7 @@ pub enum SceneError {
     Io(#[from] io::Error),
     /// The service did not do what it was asked.
     #[error("failed to {0}")]
-    Call(#[from] client::Failure),
+    Call(#[from] client::ClientError),
     /// A job did not come to its result.
     #[error("a job failed: {0}")]
     Job(String),
@@ -60,7 +60,7 @@ pub enum SceneError {
 ///
 /// # Errors
 /// [`SceneError`]; what was measured and is not as it should be is the report's to say.
-pub async fn run(context: &SceneContext<'_>) -> Result<Report, SceneError> {
+pub async fn run(context: &SceneContext<'_>) -> Result<JobsReport, SceneError> {
     let [repeated, new] = prime_jobs();
     let program = Program::write(context.folder)?.ok_or(SceneError::NoInterpreter)?;
     let scene = Scene { client: context.client, program };
@@ -72,7 +72,7 @@ pub async fn run(context: &SceneContext<'_>) -> Result<Report, SceneError> {
         ended = runner.wait() => return Err(SceneError::RunnerEnded(ended?)),
     };
     runner.stop().await?;
-    Ok(Report { program: scene.program.interpreter, cold, warm, cached, together })
+    Ok(JobsReport { program: scene.program.interpreter, cold, warm, cached, together })
 }
 
 struct Scene<'a> {

@@ -17,7 +17,7 @@ const BAR_WIDTH: usize = 40;
 
 /// The counts and times of a scene.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct WarmStartReport {
     /// Runs offered.
     pub offered: usize,
     /// Of them, told warm.
@@ -49,7 +49,7 @@ pub struct Percentiles {
     pub p99: u64,
 }
 
-impl Report {
+impl WarmStartReport {
     pub(super) fn new(offers: &[OfferResult], received: &[(u32, Instant)]) -> Self {
         let mut copies: HashMap<u32, (usize, Instant)> = HashMap::new();
         for (run, at) in received {
@@ -93,7 +93,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for WarmStartReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "From the offer to the run at its runner:\n")?;
         let buckets = self.histogram();
@@ -142,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn the_books_are_balanced() {
+    fn offers_are_counted_by_outcome() {
         let offers = [offer(1, true, 90), offer(2, true, 250_000), offer(3, false, 40), offer(4, true, 100)];
         let now = Instant::now();
-        let report = Report::new(&offers, &[(1, now), (2, now), (2, now)]);
+        let report = WarmStartReport::new(&offers, &[(1, now), (2, now), (2, now)]);
         let counts = (report.warm, report.cold, report.cascaded, report.lost, report.twice);
         assert_eq!(counts, (3, 1, 1, 1, 1));
         assert_eq!(report.longest_answer_us, 250_000);

@@ -65,7 +65,7 @@ fn number(message: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_run_is_known_by_the_number_at_its_end() {
+    fn a_run_is_identified_by_the_number_at_its_end() {
         assert_eq!(super::number(br#"{"cpu": 5, "number": 1024}"#), 1024);
     }
 }

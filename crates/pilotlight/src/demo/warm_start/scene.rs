@@ -10,7 +10,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinSet;
 
-use super::report::Report;
+use super::report::WarmStartReport;
 use super::runner::{self, ReceivedRuns};
 use super::supervisor::{OfferResult, Supervisor};
 
@@ -31,10 +31,10 @@ const DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When a connection to it fails, or its runners do not come to wait.
-pub async fn run(service: SocketAddr, runs: u32) -> io::Result<Report> {
+pub async fn run(service: SocketAddr, runs: u32) -> io::Result<WarmStartReport> {
     let scene = Scene { service, runs, received: Arc::default(), bar: bar(runs) };
     let offer_results = scene.run().await?;
-    Ok(Report::new(&offer_results, &scene.received.take()))
+    Ok(WarmStartReport::new(&offer_results, &scene.received.take()))
 }
 
 struct Scene {

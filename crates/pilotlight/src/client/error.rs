@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 
 /// A call that came to nothing. Its text fits after "failed to".
 #[derive(Debug)]
-pub struct Failure {
+pub struct ClientError {
     /// What was asked, such as `submit a job`.
     pub(super) action: String,
     /// Of whom: the address of the service, without a password.
@@ -32,7 +32,7 @@ pub enum Reason {
     InvalidResponse(String),
 }
 
-impl Failure {
+impl ClientError {
     /// The status of a refusal.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
@@ -49,7 +49,7 @@ impl Failure {
     #[must_use]
     pub fn refusal(&self) -> Option<&str> {
         match &self.reason {
-            Reason::Refused(_, sentence) => Some(sentence),
+            Reason::Refused(_, message) => Some(message),
             Reason::Unreachable(_)
             | Reason::NoResponse(_)
             | Reason::TooLarge
@@ -78,7 +78,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ClientError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { action, address, reason } = self;
         write!(out, "{action} at {address}: ")?;
@@ -87,7 +87,7 @@ impl fmt::Display for Failure {
                 write!(out, "{why}; is the service running there? --url or PILOTLIGHT_URL names another")
             }
             Reason::NoResponse(why) => write!(out, "the answer did not come ({why}); ask again"),
-            Reason::Refused(status, sentence) => write!(out, "{sentence} ({status}){}", advice(*status)),
+            Reason::Refused(status, message) => write!(out, "{message} ({status}){}", advice(*status)),
             Reason::TooLarge => write!(out, "the answer is larger than {MAX_CLIENT_RESPONSE_BYTES} bytes"),
             Reason::InvalidResponse(why) => {
                 write!(out, "the answer is not one of Pilotlight ({why}); does --url name its address?")
@@ -96,7 +96,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for ClientError {}
 
 const fn advice(status: u16) -> &'static str {
     match StatusCode::from_u16(status) {
@@ -110,12 +110,12 @@ const fn advice(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn failure(reason: Reason) -> Failure {
-        Failure { action: "submit a job".into(), address: "http://localhost:8080".into(), reason }
+    fn failure(reason: Reason) -> ClientError {
+        ClientError { action: "submit a job".into(), address: "http://localhost:8080".into(), reason }
     }
 
     #[test]
-    fn a_failure_says_what_was_asked_of_whom_and_what_to_do() {
+    fn a_failure_names_the_action_the_address_and_the_advice() {
         for (reason, text) in [
             (
                 Reason::Unreachable("connection refused".into()),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_go_well_later_is_known() {
+    fn transient_failures_are_classified() {
         for (reason, passing, undone) in [
             (Reason::Unreachable(String::new()), true, true),
             (Reason::NoResponse(String::new()), true, false),
