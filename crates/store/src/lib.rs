@@ -19,9 +19,9 @@ pub use records::{
 mod store;
 pub use store::Store;
 
+mod columns;
+mod job_row;
 mod migrations;
-mod row;
-mod stored;
 
 pub mod postgres;
 pub mod sqlite;

@@ -38,7 +38,7 @@ pub(crate) struct SchemaVersion {
 ///
 /// # Errors
 /// [`Error::SchemaTooNew`] when this program is too old for it.
-pub(crate) fn missing_among_others(
+pub(crate) fn missing_for_shared_schema(
     known: &'static [Migration],
     found: SchemaVersion,
 ) -> Result<&'static [Migration], Error> {
@@ -61,7 +61,7 @@ mod tests {
     const KNOWN: &[Migration] = &[Migration { number: 1, sql: "one" }, Migration { number: 2, sql: "two" }];
 
     #[test]
-    fn what_has_run_does_not_run_again() {
+    fn applied_migrations_are_skipped() {
         let numbers = |found| missing(KNOWN, found).unwrap().iter().map(|it| it.number).collect::<Vec<_>>();
         assert_eq!(numbers(0), [1, 2]);
         assert_eq!(numbers(1), [2]);
@@ -74,9 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_schema_that_was_made_for_this_program_too_is_used_as_it_is() {
+    fn a_newer_schema_that_this_version_can_read_is_used() {
         let missing =
-            |schema, readable_from| missing_among_others(KNOWN, SchemaVersion { schema, readable_from });
+            |schema, readable_from| missing_for_shared_schema(KNOWN, SchemaVersion { schema, readable_from });
         assert!(missing(3, 2).unwrap().is_empty());
         assert!(matches!(missing(3, 3), Err(Error::SchemaTooNew { found: 3, known: 2 })));
         assert_eq!(missing(1, 1).unwrap().len(), 1);

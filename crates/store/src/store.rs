@@ -38,7 +38,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         &self,
         id: JobId,
         event: Event,
-        payload: RunnerOutput,
+        runner_output: RunnerOutput,
         now: Timestamp,
     ) -> Result<EventOutcome, Error>;
 
@@ -87,7 +87,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn mark_validated(&self, id: JobId, now: Timestamp) -> Result<(), Error>;
 
     /// Jobs, the newest first, and how many there are of that status. The status is as of `now`.
-    async fn jobs(&self, wanted: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error>;
+    async fn jobs(&self, filter: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error>;
 
     /// Forgets these jobs, whatever they are about. Returns those that were there.
     async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error>;

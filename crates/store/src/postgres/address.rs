@@ -9,11 +9,11 @@ use super::tls::Trust;
 use crate::error::Error;
 
 /// For each of the server's addresses. Longer is for machines that do not exist.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What was sent and not acknowledged for so long goes to nobody.
-const UNHEARD_FOR: Duration = Duration::from_secs(10);
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// A silent connection is asked after this.
-const SILENT_FOR: Duration = Duration::from_secs(30);
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
 /// Where a database is, and how it is reached.
 #[derive(Clone)]
@@ -29,36 +29,39 @@ pub(super) struct Address {
 impl Address {
     /// Reads `postgres://user:password@host:port/database?option=value`.
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
-        let (rest, ours) = Ours::take_from(url)?;
-        let mut config: tokio_postgres::Config = rest.parse().map_err(|_| refused(NOT_UNDERSTOOD))?;
+        let (url, tls) = TlsOptions::take_from(url)?;
+        let mut config: tokio_postgres::Config = url.parse().map_err(|_| invalid_address(INVALID_URL))?;
         if config.get_hosts().is_empty() {
             config.host("localhost");
         }
         if config.get_application_name().is_none() {
             config.application_name("pilotlight");
         }
-        config.ssl_mode(ours.mode.on_the_wire());
-        config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT_WITHIN));
-        config.tcp_user_timeout(UNHEARD_FOR).keepalives_idle(SILENT_FOR).keepalives_interval(CONNECT_WITHIN);
+        config.ssl_mode(tls.mode.to_ssl_mode());
+        config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT));
+        config
+            .tcp_user_timeout(SEND_TIMEOUT)
+            .keepalives_idle(KEEPALIVE_IDLE)
+            .keepalives_interval(CONNECT_TIMEOUT);
         if config.get_hosts().len() > 1 {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        let shown = shown(&config);
-        Ok(Self { config, trust: ours.trust()?, shown })
+        let shown = display_name(&config);
+        Ok(Self { config, trust: tls.trust()?, shown })
     }
 }
 
-const NOT_UNDERSTOOD: &str = "it is not understood; it looks like postgres://user:password@host:5432/database, with \
+const INVALID_URL: &str = "it is not understood; it looks like postgres://user:password@host:5432/database, with \
                               special characters escaped (`@` is `%40`), and its options are those of the library libpq";
 
 /// Texts of the address are never repeated: a part of the password may be among them.
-fn refused(why: &str) -> Error {
+fn invalid_address(why: &str) -> Error {
     Error::Unavailable(format!("failed to read the database's address: {why}"))
 }
 
-fn shown(config: &tokio_postgres::Config) -> String {
+fn display_name(config: &tokio_postgres::Config) -> String {
     let ports = config.get_ports();
-    let places: Vec<_> = config
+    let hosts: Vec<_> = config
         .get_hosts()
         .iter()
         .enumerate()
@@ -71,19 +74,19 @@ fn shown(config: &tokio_postgres::Config) -> String {
         })
         .collect();
     let database = config.get_dbname().map(|name| format!("/{name}")).unwrap_or_default();
-    format!("PostgreSQL at {}{database}", places.join(","))
+    format!("PostgreSQL at {}{database}", hosts.join(","))
 }
 
 /// The options that the client's library does not know.
 #[derive(Default)]
-struct Ours {
-    mode: Mode,
+struct TlsOptions {
+    mode: TlsMode,
     roots: Option<String>,
 }
 
 /// How sealed a connection must be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Mode {
+enum TlsMode {
     Disable,
     /// Where the server can.
     #[default]
@@ -94,36 +97,36 @@ enum Mode {
     Verify,
 }
 
-impl Ours {
+impl TlsOptions {
     /// The address without them, and them.
     fn take_from(url: &str) -> Result<(String, Self), Error> {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(refused(NOT_UNDERSTOOD));
+            return Err(invalid_address(INVALID_URL));
         }
         // The password goes up to the first `@`, whatever stands in it.
-        let place_at = url.find('@').map_or(0, |at| at + 1);
-        let Some(options_at) = url[place_at..].find('?').map(|at| place_at + at) else {
-            return one_place(&url[place_at..]).map(|()| (url.to_owned(), Self::default()));
+        let host_at = url.find('@').map_or(0, |at| at + 1);
+        let Some(options_at) = url[host_at..].find('?').map(|at| host_at + at) else {
+            return reject_second_at(&url[host_at..]).map(|()| (url.to_owned(), Self::default()));
         };
-        one_place(&url[place_at..options_at])?;
-        let mut ours = Self::default();
-        let mut theirs = Vec::new();
+        reject_second_at(&url[host_at..options_at])?;
+        let mut tls = Self::default();
+        let mut rest = Vec::new();
         for option in url[options_at + 1..].split('&') {
             match option.split_once('=') {
-                Some(("sslmode", mode)) => ours.mode = Mode::parse(mode)?,
-                Some(("sslrootcert", roots)) => ours.roots = Some(unescaped(roots)?),
-                Some(("sslcert" | "sslkey", _)) => return Err(refused(NO_CLIENT_CERTIFICATE)),
-                Some(_) | None => theirs.push(option),
+                Some(("sslmode", mode)) => tls.mode = TlsMode::parse(mode)?,
+                Some(("sslrootcert", roots)) => tls.roots = Some(unescaped(roots)?),
+                Some(("sslcert" | "sslkey", _)) => return Err(invalid_address(NO_CLIENT_CERTIFICATE)),
+                Some(_) | None => rest.push(option),
             }
         }
-        Ok((format!("{}?{}", &url[..options_at], theirs.join("&")), ours))
+        Ok((format!("{}?{}", &url[..options_at], rest.join("&")), tls))
     }
 
     fn trust(&self) -> Result<Trust, Error> {
         match (self.mode, self.roots.as_deref()) {
-            (Mode::Disable, _) | (Mode::Prefer | Mode::Require, None) => Ok(Trust::Anybody),
-            (Mode::Verify, None) | (_, Some("system")) => Ok(Trust::PublicRoots),
-            (Mode::Prefer | Mode::Require | Mode::Verify, Some(path)) => {
+            (TlsMode::Disable, _) | (TlsMode::Prefer | TlsMode::Require, None) => Ok(Trust::AnyCertificate),
+            (TlsMode::Verify, None) | (_, Some("system")) => Ok(Trust::PublicRoots),
+            (TlsMode::Prefer | TlsMode::Require | TlsMode::Verify, Some(path)) => {
                 Trust::roots_in(&PathBuf::from(path))
             }
         }
@@ -133,27 +136,27 @@ impl Ours {
 const NO_CLIENT_CERTIFICATE: &str = "`sslcert` and `sslkey` are not supported: sign in with a password";
 
 /// A second `@` is one in the password that was not escaped: the rest would be taken for a host and shown.
-fn one_place(place: &str) -> Result<(), Error> {
-    if place.contains('@') { Err(refused(NOT_UNDERSTOOD)) } else { Ok(()) }
+fn reject_second_at(authority: &str) -> Result<(), Error> {
+    if authority.contains('@') { Err(invalid_address(INVALID_URL)) } else { Ok(()) }
 }
 
 fn unescaped(value: &str) -> Result<String, Error> {
     let text = percent_encoding::percent_decode_str(value).decode_utf8();
-    text.map(std::borrow::Cow::into_owned).map_err(|_| refused(NOT_UNDERSTOOD))
+    text.map(std::borrow::Cow::into_owned).map_err(|_| invalid_address(INVALID_URL))
 }
 
-impl Mode {
+impl TlsMode {
     fn parse(text: &str) -> Result<Self, Error> {
         match text {
             "disable" => Ok(Self::Disable),
             "allow" | "prefer" => Ok(Self::Prefer),
             "require" => Ok(Self::Require),
             "verify-ca" | "verify-full" => Ok(Self::Verify),
-            _ => Err(refused("`sslmode` is disable, prefer, require or verify-full")),
+            _ => Err(invalid_address("`sslmode` is disable, prefer, require or verify-full")),
         }
     }
 
-    const fn on_the_wire(self) -> SslMode {
+    const fn to_ssl_mode(self) -> SslMode {
         match self {
             Self::Disable => SslMode::Disable,
             Self::Prefer => SslMode::Prefer,
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_of_an_address_is_its_place() {
+    fn the_display_name_is_host_port_and_database() {
         for (url, shown) in [
             ("postgres://u:secret@db.example:6543/jobs", "PostgreSQL at db.example:6543/jobs"),
             ("postgresql://u:se/cr?et@db.example/jobs?sslmode=disable", "PostgreSQL at db.example:5432/jobs"),
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_address_shows_nothing_of_its_password() {
+    fn an_invalid_address_never_shows_its_password() {
         for url in [
             "postgres://u:secret@x@db.example/jobs",
             "postgres://u:secret@db.example:port/jobs",
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_says_how_sealed_a_connection_must_be() {
+    fn sslmode_selects_the_tls_mode() {
         for (option, mode) in [
             ("", SslMode::Prefer),
             ("?sslmode=disable", SslMode::Disable),

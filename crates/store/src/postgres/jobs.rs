@@ -2,48 +2,48 @@
 
 use pilotlight_core::job::Job;
 use pilotlight_core::time::Timestamp;
-use tokio_postgres::Row as Columns;
+use tokio_postgres::Row as PgRow;
 
 use super::failure::Failure;
 use super::statements;
-use super::tx::{Tx, given};
+use super::tx::{Tx, owned_params};
+use crate::columns::{JobColumns, StoredStatus, corrupt_column, millis_of_time};
 use crate::error::Error;
+use crate::job_row::{JobBytes, JobRow};
 use crate::records::NewJob;
-use crate::row::{Phase, Row, damaged, time};
-use crate::stored::{Bytes, Stored};
 
 /// The only one of these.
-pub(super) fn one(rows: &[Columns]) -> Result<Option<Stored>, Failure> {
-    rows.first().map(stored).transpose()
+pub(super) fn one(rows: &[PgRow]) -> Result<Option<JobRow>, Failure> {
+    rows.first().map(job_row).transpose()
 }
 
 /// All of these.
-pub(super) fn all(rows: &[Columns]) -> Result<Vec<Stored>, Failure> {
-    rows.iter().map(stored).collect()
+pub(super) fn all(rows: &[PgRow]) -> Result<Vec<JobRow>, Failure> {
+    rows.iter().map(job_row).collect()
 }
 
 /// All of these, without what only the store knows.
-pub(super) fn only_jobs(rows: &[Columns]) -> Result<Vec<Job>, Failure> {
-    rows.iter().map(|row| stored(row).map(|stored| stored.job)).collect()
+pub(super) fn only_jobs(rows: &[PgRow]) -> Result<Vec<Job>, Failure> {
+    rows.iter().map(|row| job_row(row).map(|job_row| job_row.job)).collect()
 }
 
-pub(super) fn stored(row: &Columns) -> Result<Stored, Failure> {
+pub(super) fn job_row(row: &PgRow) -> Result<JobRow, Failure> {
     let read = || {
-        let flat = flat(row)?;
-        Ok::<_, Error>(Stored {
-            phase: Phase::from_number(flat.phase)?,
-            job: flat.job()?,
+        let columns = job_columns(row)?;
+        Ok::<_, Error>(JobRow {
+            status: StoredStatus::from_number(columns.phase)?,
+            job: columns.into_job()?,
             seq: column(row, 25)?,
             ended_at: column(row, 26)?,
-            bytes: Bytes { input: column(row, 27)?, output: column(row, 28)?, console: column(row, 29)? },
+            bytes: JobBytes { input: column(row, 27)?, output: column(row, 28)?, console: column(row, 29)? },
         })
     };
-    read().map_err(Failure::for_good)
+    read().map_err(Failure::permanent)
 }
 
-fn flat(row: &Columns) -> Result<Row, Error> {
-    let small = |at| column::<Option<i16>>(row, at).map(|number| number.map(i64::from));
-    Ok(Row {
+fn job_columns(row: &PgRow) -> Result<JobColumns, Error> {
+    let small_int = |at| column::<Option<i16>>(row, at).map(|number| number.map(i64::from));
+    Ok(JobColumns {
         id: column(row, 0)?,
         job_type: text(row, 1)?,
         cache_key: column(row, 2)?,
@@ -60,7 +60,7 @@ fn flat(row: &Columns) -> Result<Row, Error> {
         attempts: column(row, 13)?,
         losses: column(row, 14)?,
         lease: column(row, 15)?,
-        phase: small(16)?.ok_or_else(|| damaged("phase"))?,
+        phase: small_int(16)?.ok_or_else(|| corrupt_column("phase"))?,
         runner: maybe_text(row, 17)?,
         held_at: column(row, 18)?,
         heard_at: column(row, 19)?,
@@ -68,44 +68,45 @@ fn flat(row: &Columns) -> Result<Row, Error> {
         progress_total: column(row, 21)?,
         until_at: column(row, 22)?,
         fingerprint: column(row, 23)?,
-        failure: small(24)?,
+        failure: small_int(24)?,
     })
 }
 
 /// A column of the type that it must have.
 pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
-    row: &'a Columns,
+    row: &'a PgRow,
     at: usize,
 ) -> Result<T, Error> {
-    row.try_get(at).map_err(|_| damaged(row.columns().get(at).map_or("column", |column| column.name())))
+    row.try_get(at)
+        .map_err(|_| corrupt_column(row.columns().get(at).map_or("column", |column| column.name())))
 }
 
 /// A text that is stored as bytes.
-pub(super) fn text(row: &Columns, at: usize) -> Result<String, Error> {
+pub(super) fn text(row: &PgRow, at: usize) -> Result<String, Error> {
     maybe_text(row, at)?
-        .ok_or_else(|| damaged(row.columns().get(at).map_or("column", |column| column.name())))
+        .ok_or_else(|| corrupt_column(row.columns().get(at).map_or("column", |column| column.name())))
 }
 
 /// The same, where there may be none.
-pub(super) fn maybe_text(row: &Columns, at: usize) -> Result<Option<String>, Error> {
+pub(super) fn maybe_text(row: &PgRow, at: usize) -> Result<Option<String>, Error> {
     let Some(bytes) = column::<Option<Vec<u8>>>(row, at)? else { return Ok(None) };
     let text = String::from_utf8(bytes);
-    text.map(Some).map_err(|_| damaged(row.columns().get(at).map_or("column", |column| column.name())))
+    text.map(Some).map_err(|_| corrupt_column(row.columns().get(at).map_or("column", |column| column.name())))
 }
 
 /// Who else is told of a new job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hooked {
+pub(super) enum WebhookNeeded {
     Yes,
     No,
 }
 
 /// Adds a job with all that belongs to it, where nobody else is current. The one statement follows the sums too.
-pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, hooked: Hooked, now: Timestamp) {
-    let row = Row::of(job, now);
+pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, webhook: WebhookNeeded, now: Timestamp) {
+    let row = JobColumns::from_job(job, now);
     tx.write(
         statements::INSERT,
-        given![
+        owned_params![
             row.id,
             row.job_type.into_bytes(),
             row.cache_key,
@@ -122,23 +123,23 @@ pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, hooked: Hooked, now: 
             row.attempts,
             row.losses,
             row.lease,
-            small(row.phase),
+            small_int(row.phase),
             new.input.clone().into_bytes(),
             new.idempotency_key.map(|key| key.0.to_vec()),
-            hooked == Hooked::Yes,
+            webhook == WebhookNeeded::Yes,
         ],
     );
-    tx.tidings.ready(job.job_type.clone());
+    tx.notifications.add_ready_type(job.job_type.clone());
 }
 
 /// Writes back what became of a job.
-pub(super) fn update(tx: &mut Tx, before: &Stored, after: &Job, bytes: Bytes, now: Timestamp) {
-    let row = Row::of(after, now);
-    let phase = Phase::of(after, now);
-    let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| time(now)));
+pub(super) fn update(tx: &mut Tx, before: &JobRow, after: &Job, bytes: JobBytes, now: Timestamp) {
+    let row = JobColumns::from_job(after, now);
+    let status = StoredStatus::of_job(after, now);
+    let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| millis_of_time(now)));
     tx.write(
         statements::UPDATE,
-        given![
+        owned_params![
             before.seq,
             row.is_current,
             row.priority,
@@ -149,7 +150,7 @@ pub(super) fn update(tx: &mut Tx, before: &Stored, after: &Job, bytes: Bytes, no
             row.attempts,
             row.losses,
             row.lease,
-            small(row.phase),
+            small_int(row.phase),
             row.runner.map(String::into_bytes),
             row.held_at,
             row.heard_at,
@@ -157,37 +158,37 @@ pub(super) fn update(tx: &mut Tx, before: &Stored, after: &Job, bytes: Bytes, no
             row.progress_total,
             row.until_at,
             row.fingerprint,
-            row.failure.map(small),
+            row.failure.map(small_int),
             ended_at,
             bytes.output,
             bytes.console,
         ],
     );
-    tx.delta.moves(&after.job_type, (before.phase, before.bytes), (phase, bytes));
-    tx.tidings.changed(after.id);
-    if matches!(phase, Phase::Ready | Phase::Delayed) {
-        tx.tidings.ready(after.job_type.clone());
+    tx.delta.move_job(&after.job_type, (before.status, before.bytes), (status, bytes));
+    tx.notifications.add_changed_job(after.id);
+    if matches!(status, StoredStatus::Ready | StoredStatus::Delayed) {
+        tx.notifications.add_ready_type(after.job_type.clone());
     }
 }
 
 /// The current job of its key, which was read and locked, is not any more.
-pub(super) fn step_down(tx: &mut Tx, current: &Stored) {
-    tx.write(statements::STEP_DOWN, given![current.seq]);
+pub(super) fn clear_current(tx: &mut Tx, current: &JobRow) {
+    tx.write(statements::CLEAR_CURRENT, owned_params![current.seq]);
 }
 
 /// Forgets jobs and all that belongs to them.
-pub(super) fn delete(tx: &mut Tx, jobs: &[Stored]) {
+pub(super) fn delete(tx: &mut Tx, jobs: &[JobRow]) {
     if jobs.is_empty() {
         return;
     }
-    tx.write(statements::DELETE, given![jobs.iter().map(|it| it.seq).collect::<Vec<_>>()]);
-    for stored in jobs {
-        tx.delta.leaves(&stored.job.job_type, stored.phase, stored.bytes);
-        tx.tidings.changed(stored.job.id);
+    tx.write(statements::DELETE, owned_params![jobs.iter().map(|it| it.seq).collect::<Vec<_>>()]);
+    for job_row in jobs {
+        tx.delta.remove_job(&job_row.job.job_type, job_row.status, job_row.bytes);
+        tx.notifications.add_changed_job(job_row.job.id);
     }
 }
 
 /// A phase or a failure as it is stored.
-pub(super) fn small(number: i64) -> i16 {
+pub(super) fn small_int(number: i64) -> i16 {
     i16::try_from(number).expect("phases and failures have small numbers")
 }

@@ -12,36 +12,36 @@ pub use store::Postgres;
 mod address;
 mod tls;
 
+mod connection;
 mod failure;
-mod link;
+mod operation;
 mod statements;
 mod tx;
-mod verb;
 
 mod migrate;
 
-mod line;
-mod tidings;
+mod listener;
+mod notifications;
 
+mod counters;
 mod jobs;
 mod payloads;
-mod tally;
 
-mod look;
-mod ready;
-mod room;
-mod say;
+mod apply;
+mod queue;
+mod reads;
 mod submit;
 mod sweep;
+mod usage_cache;
 
-mod lists;
 mod prune;
-mod unchecked;
+mod queries;
+mod validation;
 
-mod hooks;
 mod runners;
+mod webhooks;
 
-mod check;
+mod integrity;
 
 #[cfg(test)]
 mod tests;

@@ -1,32 +1,32 @@
 //! What jobs bring along: parameters, results, consoles.
 
 use pilotlight_core::job::{Job, Transition};
-use tokio_postgres::Row as Columns;
+use tokio_postgres::Row as PgRow;
 
 use super::failure::Failure;
-use super::jobs::{maybe_text, stored, text};
+use super::jobs::{job_row, maybe_text, text};
 use super::statements;
-use super::tx::{Tx, given};
+use super::tx::{Tx, owned_params};
 use crate::error::Error;
+use crate::job_row::{JOB_ROW_COLUMNS, JobBytes, JobRow, length};
 use crate::records::{ConsoleUpdate, JobOutput, JobRecord, LeasedJob, Limits, RunnerOutput};
-use crate::stored::{Bytes, MORE, Stored, length};
 
 /// The only one of these.
-pub(super) fn found(rows: &[Columns]) -> Result<Option<JobRecord>, Failure> {
-    rows.first().map(read).transpose()
+pub(super) fn record(rows: &[PgRow]) -> Result<Option<JobRecord>, Failure> {
+    rows.first().map(read_record).transpose()
 }
 
 /// All of these.
-pub(super) fn all_found(rows: &[Columns]) -> Result<Vec<JobRecord>, Failure> {
-    rows.iter().map(read).collect()
+pub(super) fn all_records(rows: &[PgRow]) -> Result<Vec<JobRecord>, Failure> {
+    rows.iter().map(read_record).collect()
 }
 
-fn read(row: &Columns) -> Result<JobRecord, Failure> {
-    Ok(JobRecord { job: stored(row)?.job, output: Some(end(row, MORE)?) })
+fn read_record(row: &PgRow) -> Result<JobRecord, Failure> {
+    Ok(JobRecord { job: job_row(row)?.job, output: Some(output(row, JOB_ROW_COLUMNS)?) })
 }
 
 /// What a job ended with, in the columns from this one on.
-pub(super) fn end(row: &Columns, from: usize) -> Result<JobOutput, Failure> {
+pub(super) fn output(row: &PgRow, from: usize) -> Result<JobOutput, Failure> {
     let read = || {
         Ok::<_, Error>(JobOutput {
             result: maybe_text(row, from)?,
@@ -34,81 +34,82 @@ pub(super) fn end(row: &Columns, from: usize) -> Result<JobOutput, Failure> {
             console: maybe_text(row, from + 2)?.unwrap_or_default(),
         })
     };
-    read().map_err(Failure::for_good)
+    read().map_err(Failure::permanent)
 }
 
 /// Without what is no end yet.
-pub(super) fn ended(mut found: JobRecord) -> JobRecord {
-    found.output = found.output.filter(|_| found.job.has_ended());
-    found
+pub(super) fn only_if_ended(mut record: JobRecord) -> JobRecord {
+    record.output = record.output.filter(|_| record.job.has_ended());
+    record
 }
 
 /// Jobs with their parameters.
-pub(super) fn handed(row: &Columns) -> Result<LeasedJob, Failure> {
-    let input = text(row, MORE).map_err(Failure::for_good)?;
-    Ok(LeasedJob { job: stored(row)?.job, input })
+pub(super) fn leased_job(row: &PgRow) -> Result<LeasedJob, Failure> {
+    let input = text(row, JOB_ROW_COLUMNS).map_err(Failure::permanent)?;
+    Ok(LeasedJob { job: job_row(row)?.job, input })
 }
 
 /// Whether there was room for what a word brought.
-pub(super) enum Kept {
+pub(super) enum StoreOutcome {
     /// There was; the job's large things come to this now.
-    Yes(Bytes),
+    Stored(JobBytes),
     /// Its console would be too large.
     ConsoleFull,
 }
 
 /// Keeps what a word brought that changed a job into `after`.
-pub(super) fn keep(
+pub(super) fn store_output(
     tx: &mut Tx,
-    before: &Stored,
+    before: &JobRow,
     (after, transition): (&Job, Transition),
-    payload: &RunnerOutput,
+    runner_output: &RunnerOutput,
     limits: Limits,
-) -> Kept {
+) -> StoreOutcome {
     let mut bytes = before.bytes;
     // A new try begins with an empty console.
     if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
-        tx.write(statements::CLEAR_CONSOLE, given![before.seq]);
+        tx.write(statements::CLEAR_CONSOLE, owned_params![before.seq]);
         bytes.console = 0;
     }
-    if let Some(console) = &payload.console {
-        let grown = grown(bytes.console, console);
-        if usize::try_from(grown).unwrap_or(usize::MAX) > limits.console_bytes {
-            return Kept::ConsoleFull;
+    if let Some(console) = &runner_output.console {
+        let console_size = console_size(bytes.console, console);
+        if usize::try_from(console_size).unwrap_or(usize::MAX) > limits.console_bytes {
+            return StoreOutcome::ConsoleFull;
         }
         write_console(tx, before.seq, bytes.console, console);
-        bytes.console = grown;
+        bytes.console = console_size;
     }
-    if after.has_ended() && (payload.result.is_some() || payload.error.is_some()) {
-        bytes.output = write_output(tx, before.seq, payload);
+    if after.has_ended() && (runner_output.result.is_some() || runner_output.error.is_some()) {
+        bytes.output = write_output(tx, before.seq, runner_output);
     }
-    Kept::Yes(bytes)
+    StoreOutcome::Stored(bytes)
 }
 
-fn grown(known: i64, console: &ConsoleUpdate) -> i64 {
+fn console_size(current_size: i64, console: &ConsoleUpdate) -> i64 {
     match console {
         ConsoleUpdate::Replace(text) => length(text),
-        ConsoleUpdate::Append(text) => known.saturating_add(length(text)),
+        ConsoleUpdate::Append(text) => current_size.saturating_add(length(text)),
     }
 }
 
-fn write_console(tx: &mut Tx, seq: i64, known: i64, console: &ConsoleUpdate) {
+fn write_console(tx: &mut Tx, seq: i64, current_size: i64, console: &ConsoleUpdate) {
     let text = match console {
         ConsoleUpdate::Replace(text) => {
-            if known > 0 {
-                tx.write(statements::CLEAR_CONSOLE, given![seq]);
+            if current_size > 0 {
+                tx.write(statements::CLEAR_CONSOLE, owned_params![seq]);
             }
             text
         }
         ConsoleUpdate::Append(text) => text,
     };
     if !text.is_empty() {
-        tx.write(statements::ADD_TO_CONSOLE, given![seq, text.clone().into_bytes()]);
+        tx.write(statements::ADD_TO_CONSOLE, owned_params![seq, text.clone().into_bytes()]);
     }
 }
 
-fn write_output(tx: &mut Tx, seq: i64, payload: &RunnerOutput) -> i64 {
-    let [output, error] = [&payload.result, &payload.error].map(|text| text.clone().map(String::into_bytes));
-    tx.write(statements::SET_OUTPUT, given![seq, output, error]);
-    [&payload.result, &payload.error].into_iter().flatten().map(|text| length(text)).sum()
+fn write_output(tx: &mut Tx, seq: i64, runner_output: &RunnerOutput) -> i64 {
+    let [output, error] =
+        [&runner_output.result, &runner_output.error].map(|text| text.clone().map(String::into_bytes));
+    tx.write(statements::SET_OUTPUT, owned_params![seq, output, error]);
+    [&runner_output.result, &runner_output.error].into_iter().flatten().map(|text| length(text)).sum()
 }

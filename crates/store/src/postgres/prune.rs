@@ -2,18 +2,18 @@
 
 use pilotlight_core::job::JobId;
 use pilotlight_core::time::Timestamp;
-use tokio_postgres::Row as Columns;
+use tokio_postgres::Row as PgRow;
 
+use super::connection::StoreConnection;
 use super::failure::Failure;
 use super::jobs::{self, column};
-use super::link::Link;
-use super::lists::limit;
+use super::operation::{Committed, StoreOperation};
+use super::queries::limit;
 use super::statements;
 use super::tx::Tx;
-use super::verb::{Done, Verb};
+use crate::columns::{corrupt_column, number, time_from_millis};
+use crate::job_row::JobRow;
 use crate::records::{PruneStats, Retention};
-use crate::row::{damaged, epoch, number};
-use crate::stored::Stored;
 
 /// See [`crate::Store::prune`].
 pub(super) struct Prune {
@@ -21,62 +21,66 @@ pub(super) struct Prune {
     pub(super) now: Timestamp,
 }
 
-impl Verb for Prune {
+impl StoreOperation for Prune {
     type Output = PruneStats;
 
-    async fn run(&self, link: Link) -> Result<Done<PruneStats>, Failure> {
-        link.ask(statements::FOLD_TALLIES, &[]).await?;
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<PruneStats>, Failure> {
+        connection.query(statements::DELETE_EMPTY_COUNTERS, &[]).await?;
         let (mut tx, oldest) =
-            Tx::begin(link, statements::LOCK_OLDEST, &[&limit(self.retention.at_most)]).await?;
-        let bytes = sum(&tx.ask(statements::ENDED_BYTES, &[]).await?)?;
-        let too_many = self.chosen(jobs::all(&oldest)?, bytes).map_err(Failure::for_good)?;
+            Tx::begin(connection, statements::LOCK_OLDEST, &[&limit(self.retention.at_most)]).await?;
+        let bytes = sum(&tx.query(statements::ENDED_BYTES, &[]).await?)?;
+        let too_many = self.jobs_to_prune(jobs::all(&oldest)?, bytes).map_err(Failure::permanent)?;
         let pruned_bytes: i64 = too_many.iter().map(|job| job.bytes.sum()).sum();
         jobs::delete(&mut tx, &too_many);
-        let bytes = number(pruned_bytes, "bytes").map_err(Failure::for_good)?;
+        let bytes = number(pruned_bytes, "bytes").map_err(Failure::permanent)?;
         let jobs = u64::try_from(too_many.len()).unwrap_or(u64::MAX);
-        Ok(Done { tidings: tx.end().await?, answer: PruneStats { jobs, bytes } })
+        Ok(Committed { notifications: tx.commit().await?, value: PruneStats { jobs, bytes } })
     }
 }
 
 impl Prune {
     /// Of those that ended first, the ones that are to be forgotten.
-    fn chosen(&self, oldest: Vec<Stored>, ended_bytes: u64) -> Result<Vec<Stored>, crate::error::Error> {
+    fn jobs_to_prune(
+        &self,
+        oldest: Vec<JobRow>,
+        ended_bytes: u64,
+    ) -> Result<Vec<JobRow>, crate::error::Error> {
         let mut left = ended_bytes;
-        let mut chosen = Vec::new();
+        let mut jobs_to_prune = Vec::new();
         for job in oldest {
             let is_too_much = self.retention.max_bytes > 0 && left > self.retention.max_bytes;
             if !is_too_much && !self.is_old(&job)? {
                 break;
             }
             left = left.saturating_sub(number(job.bytes.sum(), "bytes")?);
-            chosen.push(job);
+            jobs_to_prune.push(job);
         }
-        Ok(chosen)
+        Ok(jobs_to_prune)
     }
 
-    fn is_old(&self, job: &Stored) -> Result<bool, crate::error::Error> {
-        let ended_at = epoch(job.ended_at.ok_or_else(|| damaged("ended_at"))?, "ended_at")?;
+    fn is_old(&self, job: &JobRow) -> Result<bool, crate::error::Error> {
+        let ended_at = time_from_millis(job.ended_at.ok_or_else(|| corrupt_column("ended_at"))?, "ended_at")?;
         Ok(self.now.since(ended_at) >= self.retention.keep_for)
     }
 }
 
 /// See [`crate::Store::stored_bytes`].
-pub(super) struct SumOfBytes;
+pub(super) struct ReadStoredBytes;
 
-impl Verb for SumOfBytes {
+impl StoreOperation for ReadStoredBytes {
     type Output = u64;
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<u64>, Failure> {
-        let rows = link.ask(statements::BYTES, &[]).await?;
-        link.done();
-        sum(&rows).map(Done::nothing_new)
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<u64>, Failure> {
+        let rows = connection.query(statements::BYTES, &[]).await?;
+        connection.release();
+        sum(&rows).map(Committed::without_notifications)
     }
 }
 
-fn sum(rows: &[Columns]) -> Result<u64, Failure> {
+fn sum(rows: &[PgRow]) -> Result<u64, Failure> {
     let Some(row) = rows.first() else { return Ok(0) };
-    column(row, 0).and_then(|stored: i64| number(stored, "bytes")).map_err(Failure::for_good)
+    column(row, 0).and_then(|stored: i64| number(stored, "bytes")).map_err(Failure::permanent)
 }
 
 /// See [`crate::Store::delete`].
@@ -84,22 +88,22 @@ pub(super) struct Delete<'a> {
     pub(super) ids: &'a [JobId],
 }
 
-impl Verb for Delete<'_> {
+impl StoreOperation for Delete<'_> {
     type Output = Vec<JobId>;
 
-    async fn run(&self, link: Link) -> Result<Done<Vec<JobId>>, Failure> {
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<Vec<JobId>>, Failure> {
         let ids: Vec<&[u8]> = self.ids.iter().map(|id| id.as_bytes().as_slice()).collect();
-        let (mut tx, rows) = Tx::begin(link, statements::LOCK_SEVERAL, &[&ids]).await?;
+        let (mut tx, rows) = Tx::begin(connection, statements::LOCK_SEVERAL, &[&ids]).await?;
         let there = jobs::all(&rows)?;
         jobs::delete(&mut tx, &there);
-        let tidings = tx.end().await?;
+        let notifications = tx.commit().await?;
         let is_there = |id: &&JobId| there.iter().any(|stored| stored.job.id == **id);
-        Ok(Done { answer: in_order(self.ids.iter().filter(is_there)), tidings })
+        Ok(Committed { value: deduplicated(self.ids.iter().filter(is_there)), notifications })
     }
 }
 
 /// Each of them once.
-fn in_order<'a>(ids: impl Iterator<Item = &'a JobId>) -> Vec<JobId> {
+fn deduplicated<'a>(ids: impl Iterator<Item = &'a JobId>) -> Vec<JobId> {
     let mut seen = std::collections::HashSet::new();
     ids.filter(|id| seen.insert(**id)).copied().collect()
 }

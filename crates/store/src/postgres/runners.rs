@@ -2,57 +2,57 @@
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::time::Timestamp;
-use tokio_postgres::Row as Columns;
+use tokio_postgres::Row as PgRow;
 
+use super::connection::StoreConnection;
 use super::failure::Failure;
 use super::jobs::{column, text};
-use super::link::Link;
-use super::lists::count;
+use super::operation::{Committed, StoreOperation};
+use super::queries::count;
 use super::statements;
-use super::tx::{Write, given};
-use super::verb::{Done, Verb};
+use super::tx::{WriteStatement, owned_params};
+use crate::columns::{corrupt_column, millis_of_time, time_from_millis};
 use crate::error::Error;
 use crate::records::Runner;
-use crate::row::{damaged, epoch, time};
 
 /// See [`crate::Store::register_runner`].
 pub(super) struct Register<'a> {
     pub(super) runner: &'a Runner,
 }
 
-impl Verb for Register<'_> {
+impl StoreOperation for Register<'_> {
     type Output = ();
 
-    async fn run(&self, link: Link) -> Result<Done<()>, Failure> {
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<()>, Failure> {
         let Runner { id, name, capabilities, registered_at, seen_at } = self.runner;
         let capabilities = serde_json::to_vec(capabilities);
         let capabilities =
-            capabilities.map_err(|error| Failure::for_good(Error::Database(Box::new(error))))?;
-        let given = given![
+            capabilities.map_err(|error| Failure::permanent(Error::Database(Box::new(error))))?;
+        let params = owned_params![
             id.as_str().as_bytes().to_vec(),
             name.as_bytes().to_vec(),
             capabilities,
-            time(*registered_at),
-            time(*seen_at),
+            millis_of_time(*registered_at),
+            millis_of_time(*seen_at),
         ];
-        link.write(&Write { statement: statements::REGISTER, given }).await?;
-        Ok(Done::nothing_new(()))
+        connection.write(&WriteStatement { statement: statements::REGISTER, params }).await?;
+        Ok(Committed::without_notifications(()))
     }
 }
 
 /// See [`crate::Store::touch_runner`].
-pub(super) struct Seen<'a> {
+pub(super) struct TouchRunner<'a> {
     pub(super) runner: &'a RunnerId,
     pub(super) now: Timestamp,
 }
 
-impl Verb for Seen<'_> {
+impl StoreOperation for TouchRunner<'_> {
     type Output = bool;
 
-    async fn run(&self, link: Link) -> Result<Done<bool>, Failure> {
-        let given = given![self.runner.as_str().as_bytes().to_vec(), time(self.now)];
-        let known = link.write(&Write { statement: statements::SEEN, given }).await?;
-        Ok(Done::nothing_new(known > 0))
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<bool>, Failure> {
+        let params = owned_params![self.runner.as_str().as_bytes().to_vec(), millis_of_time(self.now)];
+        let known = connection.write(&WriteStatement { statement: statements::TOUCH_RUNNER, params }).await?;
+        Ok(Committed::without_notifications(known > 0))
     }
 }
 
@@ -61,58 +61,59 @@ pub(super) struct FindRunner<'a> {
     pub(super) runner: &'a RunnerId,
 }
 
-impl Verb for FindRunner<'_> {
+impl StoreOperation for FindRunner<'_> {
     type Output = Option<Runner>;
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<Option<Runner>>, Failure> {
-        let rows = link.ask(statements::RUNNER, &[&self.runner.as_str().as_bytes()]).await?;
-        link.done();
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<Option<Runner>>, Failure> {
+        let rows = connection.query(statements::RUNNER, &[&self.runner.as_str().as_bytes()]).await?;
+        connection.release();
         let runner = rows.first().map(read).transpose();
-        runner.map(Done::nothing_new).map_err(Failure::for_good)
+        runner.map(Committed::without_notifications).map_err(Failure::permanent)
     }
 }
 
 /// See [`crate::Store::runners`].
-pub(super) struct Runners {
+pub(super) struct ListRunners {
     pub(super) at_most: i64,
 }
 
-impl Verb for Runners {
+impl StoreOperation for ListRunners {
     type Output = (Vec<Runner>, u64);
     const WRITES: bool = false;
 
-    async fn run(&self, link: Link) -> Result<Done<Self::Output>, Failure> {
-        let rows = link.ask(statements::RUNNERS, &[&self.at_most]).await?;
-        let total = count(&link.ask(statements::COUNT_RUNNERS, &[&0_i64]).await?, 0)?;
-        link.done();
-        let last_seen = rows.iter().map(read).collect::<Result<Vec<_>, _>>().map_err(Failure::for_good)?;
-        Ok(Done::nothing_new((last_seen, total)))
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<Self::Output>, Failure> {
+        let rows = connection.query(statements::RUNNERS, &[&self.at_most]).await?;
+        let total = count(&connection.query(statements::COUNT_RUNNERS, &[&0_i64]).await?, 0)?;
+        connection.release();
+        let last_seen = rows.iter().map(read).collect::<Result<Vec<_>, _>>().map_err(Failure::permanent)?;
+        Ok(Committed::without_notifications((last_seen, total)))
     }
 }
 
 /// See [`crate::Store::prune_runners`].
-pub(super) struct ForgetRunners {
+pub(super) struct PruneRunners {
     pub(super) before: Timestamp,
     pub(super) at_most: i64,
 }
 
-impl Verb for ForgetRunners {
+impl StoreOperation for PruneRunners {
     type Output = u64;
 
-    async fn run(&self, link: Link) -> Result<Done<u64>, Failure> {
-        let given = given![time(self.before), self.at_most];
-        let forgotten = link.write(&Write { statement: statements::FORGET_RUNNERS, given }).await?;
-        Ok(Done::nothing_new(forgotten))
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<u64>, Failure> {
+        let params = owned_params![millis_of_time(self.before), self.at_most];
+        let forgotten =
+            connection.write(&WriteStatement { statement: statements::FORGET_RUNNERS, params }).await?;
+        Ok(Committed::without_notifications(forgotten))
     }
 }
 
-fn read(row: &Columns) -> Result<Runner, Error> {
+fn read(row: &PgRow) -> Result<Runner, Error> {
     Ok(Runner {
-        id: RunnerId::parse(&text(row, 0)?).map_err(|_| damaged("id"))?,
+        id: RunnerId::parse(&text(row, 0)?).map_err(|_| corrupt_column("id"))?,
         name: text(row, 1)?,
-        capabilities: serde_json::from_str(&text(row, 2)?).map_err(|_| damaged("capabilities"))?,
-        registered_at: epoch(column(row, 3)?, "registered_at")?,
-        seen_at: epoch(column(row, 4)?, "seen_at")?,
+        capabilities: serde_json::from_str(&text(row, 2)?).map_err(|_| corrupt_column("capabilities"))?,
+        registered_at: time_from_millis(column(row, 3)?, "registered_at")?,
+        seen_at: time_from_millis(column(row, 4)?, "seen_at")?,
     })
 }

@@ -1,7 +1,7 @@
 //! Every statement, so that one test prepares them all on a real server. Those of jobs read the columns of
-//! [`crate::row::Row`] in their order, then what the store keeps beside them.
+//! [`crate::columns::JobColumns`] in their order, then what the store keeps beside them.
 
-use crate::row::columns;
+use crate::columns::columns;
 
 /// How each connection is set up. Nothing waits for ever, and a commit is on disk when it is answered.
 pub(super) const SESSION: &str = "SET search_path = pilotlight; SET client_min_messages = warning; \
@@ -15,7 +15,7 @@ pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// The number is any, and the same in all versions.
-pub(super) const BEGIN_TO_MIGRATE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; \
+pub(super) const BEGIN_MIGRATION: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; \
      SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '5min'; \
      SET LOCAL idle_in_transaction_session_timeout = '10min'; \
      SELECT pg_advisory_xact_lock(7164210597); \
@@ -32,13 +32,13 @@ pub(super) const SET_META: &str = "INSERT INTO meta (name, value) VALUES ($1, $2
 pub(super) const LISTEN: &str =
     "SET synchronous_commit = off; SET statement_timeout = '5s'; LISTEN pilotlight";
 pub(super) const NOTIFY: &str = "SELECT pg_notify('pilotlight', $1)";
-pub(super) const STILL_THERE: &str = "SELECT 1";
+pub(super) const PING: &str = "SELECT 1";
 
 /// Now, not when a transaction began.
 pub(super) const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /// The columns of a job, and those that only the store knows.
-macro_rules! kept {
+macro_rules! job_row {
     () => {
         concat!(columns!(), ", seq, ended_at, input_bytes, output_bytes, console_bytes")
     };
@@ -52,11 +52,11 @@ macro_rules! console {
 }
 
 /// A job with what it ended with.
-macro_rules! found {
+macro_rules! select_record {
     () => {
         concat!(
             "SELECT ",
-            kept!(),
+            job_row!(),
             ", output, error, ",
             console!(),
             " FROM jobs LEFT JOIN outputs ON job = seq "
@@ -64,18 +64,18 @@ macro_rules! found {
     };
 }
 
-pub(super) const FIND: &str = concat!(found!(), "WHERE id = $1");
-pub(super) const FIND_CURRENT: &str = concat!(found!(), "WHERE cache_key = $1 AND is_current");
+pub(super) const FIND_JOB: &str = concat!(select_record!(), "WHERE id = $1");
+pub(super) const FIND_CURRENT: &str = concat!(select_record!(), "WHERE cache_key = $1 AND is_current");
 pub(super) const INPUT: &str = "SELECT input FROM inputs JOIN jobs ON job = seq WHERE id = $1";
 
-pub(super) const LOCK: &str = concat!("SELECT ", kept!(), " FROM jobs WHERE id = $1 FOR UPDATE");
+pub(super) const LOCK_JOB: &str = concat!("SELECT ", job_row!(), " FROM jobs WHERE id = $1 FOR UPDATE");
 pub(super) const LOCK_CURRENT: &str =
-    concat!("SELECT ", kept!(), " FROM jobs WHERE cache_key = $1 AND is_current FOR UPDATE");
+    concat!("SELECT ", job_row!(), " FROM jobs WHERE cache_key = $1 AND is_current FOR UPDATE");
 pub(super) const LOCK_SEVERAL: &str =
-    concat!("SELECT ", kept!(), " FROM jobs WHERE id = ANY($1) ORDER BY seq FOR UPDATE");
+    concat!("SELECT ", job_row!(), " FROM jobs WHERE id = ANY($1) ORDER BY seq FOR UPDATE");
 
 /// A connection's own share of the sums.
-macro_rules! share {
+macro_rules! counter_share {
     () => {
         "(pg_backend_pid() % 16)::smallint"
     };
@@ -101,7 +101,7 @@ pub(super) const INSERT: &str = concat!(
      ), counted AS ( \
        INSERT INTO tallies (phase, job_type, share, jobs, bytes) \
        SELECT $17::smallint, $2::bytea, ",
-    share!(),
+    counter_share!(),
     ", 1, input_bytes FROM made \
        ON CONFLICT (phase, job_type, share) DO UPDATE \
        SET jobs = tallies.jobs + excluded.jobs, bytes = tallies.bytes + excluded.bytes \
@@ -114,14 +114,14 @@ pub(super) const UPDATE: &str = "UPDATE jobs SET is_current = $2, priority = $3,
      fingerprint = $18, failure = $19, ended_at = $20, output_bytes = $21, console_bytes = $22 WHERE seq = $1";
 /// This one, which was read, is not found by equal submissions any more. Should another one have taken its place since,
 /// the next one that wants it is refused: there is one for a key.
-pub(super) const STEP_DOWN: &str = "UPDATE jobs SET is_current = false WHERE seq = $1";
+pub(super) const CLEAR_CURRENT: &str = "UPDATE jobs SET is_current = false WHERE seq = $1";
 
 pub(super) const FIND_BY_IDEMPOTENCY: &str =
-    concat!(found!(), "WHERE seq = (SELECT job FROM idempotency WHERE key = $1)");
+    concat!(select_record!(), "WHERE seq = (SELECT job FROM idempotency WHERE key = $1)");
 /// Another caller's key stands for a job that it joined.
 pub(super) const SET_IDEMPOTENCY: &str = "INSERT INTO idempotency (key, job) VALUES ($1, $2)";
 
-pub(super) const END: &str =
+pub(super) const JOB_OUTPUT: &str =
     concat!("SELECT output, error, ", console!(), " FROM jobs LEFT JOIN outputs ON job = seq WHERE seq = $1");
 pub(super) const SET_OUTPUT: &str = "INSERT INTO outputs (job, output, error) VALUES ($1, $2, $3) \
      ON CONFLICT (job) DO UPDATE SET output = excluded.output, error = excluded.error";
@@ -133,24 +133,24 @@ pub(super) const ADD_TO_CONSOLE: &str = "WITH grown AS ( \
      ) INSERT INTO consoles (job, text) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM grown)";
 
 /// In the order of their keys, so that two connections with one share never wait for each other in a circle.
-pub(super) const ADD_TO_TALLIES: &str = concat!(
+pub(super) const ADD_TO_COUNTERS: &str = concat!(
     "INSERT INTO tallies (phase, job_type, share, jobs, bytes) SELECT p, t, ",
-    share!(),
+    counter_share!(),
     ", j, b FROM unnest($1::smallint[], $2::bytea[], $3::bigint[], $4::bigint[]) AS delta (p, t, j, b) \
      ORDER BY p, t \
      ON CONFLICT (phase, job_type, share) DO UPDATE \
      SET jobs = tallies.jobs + excluded.jobs, bytes = tallies.bytes + excluded.bytes"
 );
-pub(super) const TALLIES: &str =
+pub(super) const COUNTS_BY_STATUS: &str =
     "SELECT phase, sum(jobs)::bigint, sum(bytes)::bigint FROM tallies GROUP BY phase";
-pub(super) const TALLIES_OF_PHASE: &str = "SELECT job_type, sum(jobs)::bigint FROM tallies WHERE phase = $1 \
+pub(super) const COUNTS_BY_TYPE: &str = "SELECT job_type, sum(jobs)::bigint FROM tallies WHERE phase = $1 \
      GROUP BY job_type HAVING sum(jobs) > 0 ORDER BY job_type";
 
 /// The first of these types that nobody else is taking. Of each type the first few come into question; their number
 /// only has to be more than what others take at this moment.
 pub(super) const LOCK_NEXT: &str = concat!(
     "SELECT ",
-    kept!(),
+    job_row!(),
     ", (SELECT input FROM inputs WHERE job = seq) FROM jobs \
      WHERE phase = 0 AND seq IN ( \
        SELECT first.seq FROM unnest($1::bytea[]) AS wanted (job_type) CROSS JOIN LATERAL ( \
@@ -161,7 +161,7 @@ pub(super) const LOCK_NEXT: &str = concat!(
 );
 pub(super) const AVAILABLE: &str = concat!(
     "SELECT ",
-    kept!(),
+    job_row!(),
     ", (SELECT input FROM inputs WHERE job = seq) FROM jobs \
      WHERE seq IN ( \
        SELECT first.seq FROM unnest($1::bytea[]) AS wanted (job_type) CROSS JOIN LATERAL ( \
@@ -180,7 +180,7 @@ pub(super) const PROMOTE: &str = concat!(
        UPDATE jobs SET phase = 0 FROM ripe WHERE jobs.seq = ripe.seq \
        RETURNING job_type, input_bytes + output_bytes + console_bytes AS bytes \
      ) INSERT INTO tallies (phase, job_type, share, jobs, bytes) SELECT p, job_type, ",
-    share!(),
+    counter_share!(),
     ", sign * count(*), sign * sum(bytes)::bigint \
      FROM promoted CROSS JOIN (VALUES (0::smallint, 1), (1::smallint, -1)) AS move (p, sign) \
      GROUP BY p, sign, job_type ORDER BY p, job_type \
@@ -188,12 +188,12 @@ pub(super) const PROMOTE: &str = concat!(
      SET jobs = tallies.jobs + excluded.jobs, bytes = tallies.bytes + excluded.bytes \
      RETURNING job_type, phase"
 );
-pub(super) const NEXT_RIPE: &str = "SELECT min(ready_at) FROM jobs WHERE phase = 1";
+pub(super) const NEXT_DELAYED: &str = "SELECT min(ready_at) FROM jobs WHERE phase = 1";
 
 /// Dispatched and not started, or not heard of; then those whose result is only to be marked.
 pub(super) const LOCK_DUE: &str = concat!(
     "SELECT ",
-    kept!(),
+    job_row!(),
     " FROM jobs WHERE seq IN ( \
        (SELECT seq FROM jobs WHERE phase = 2 AND until_at <= $1 ORDER BY until_at LIMIT $3) UNION ALL \
        (SELECT seq FROM jobs WHERE phase = 3 AND heard_at <= $2 LIMIT $3) UNION ALL \
@@ -202,10 +202,10 @@ pub(super) const LOCK_DUE: &str = concat!(
      ) ORDER BY phase = 5, seq LIMIT $3 FOR UPDATE SKIP LOCKED"
 );
 
-pub(super) const LIST: &str = concat!("SELECT ", kept!(), " FROM jobs ORDER BY seq DESC LIMIT $1");
-pub(super) const LIST_PHASES: &str = concat!(
+pub(super) const LIST: &str = concat!("SELECT ", job_row!(), " FROM jobs ORDER BY seq DESC LIMIT $1");
+pub(super) const LIST_BY_STATUS: &str = concat!(
     "SELECT ",
-    kept!(),
+    job_row!(),
     " FROM jobs WHERE seq IN ( \
        SELECT newest.seq FROM unnest($1::smallint[]) AS wanted (phase) CROSS JOIN LATERAL ( \
          SELECT seq FROM jobs WHERE phase = wanted.phase ORDER BY seq DESC LIMIT $2 \
@@ -215,24 +215,24 @@ pub(super) const LIST_PHASES: &str = concat!(
 /// Those whose time is over stay out before anybody has marked them.
 pub(super) const LIST_COMPLETED: &str = concat!(
     "SELECT ",
-    kept!(),
+    job_row!(),
     " FROM jobs WHERE phase = 5 AND (until_at IS NULL OR until_at > $2) ORDER BY seq DESC LIMIT $1"
 );
 /// Those whose time is over count before anybody has marked them.
 pub(super) const LIST_EXPIRED: &str = concat!(
     "SELECT ",
-    kept!(),
+    job_row!(),
     " FROM jobs WHERE seq IN ( \
        (SELECT seq FROM jobs WHERE phase = 6 ORDER BY seq DESC LIMIT $1) UNION ALL \
        (SELECT seq FROM jobs WHERE phase = 5 AND until_at <= $2) \
      ) ORDER BY seq DESC LIMIT $1"
 );
-pub(super) const COUNT_OVER: &str = "SELECT count(*) FROM jobs WHERE phase = 5 AND until_at <= $1";
+pub(super) const COUNT_OVERDUE: &str = "SELECT count(*) FROM jobs WHERE phase = 5 AND until_at <= $1";
 pub(super) const LIST_OF_RUNNER: &str =
-    concat!("SELECT ", kept!(), " FROM jobs WHERE runner = $1 ORDER BY seq DESC LIMIT $2");
+    concat!("SELECT ", job_row!(), " FROM jobs WHERE runner = $1 ORDER BY seq DESC LIMIT $2");
 
-pub(super) const UNCHECKED: &str = concat!(
-    found!(),
+pub(super) const DUE_FOR_VALIDATION: &str = concat!(
+    select_record!(),
     "WHERE seq IN ( \
        SELECT oldest.seq FROM unnest($1::bytea[]) AS wanted (job_type) CROSS JOIN LATERAL ( \
          SELECT seq FROM jobs WHERE job_type = wanted.job_type AND phase = 5 AND is_current AND checked_at < $2 \
@@ -240,15 +240,15 @@ pub(super) const UNCHECKED: &str = concat!(
        ) AS oldest \
      ) ORDER BY checked_at, seq LIMIT $3"
 );
-pub(super) const CHECKED: &str = "UPDATE jobs SET checked_at = $2 WHERE id = $1";
+pub(super) const MARK_VALIDATED: &str = "UPDATE jobs SET checked_at = $2 WHERE id = $1";
 
 pub(super) const LOCK_OLDEST: &str = concat!(
     "SELECT ",
-    kept!(),
+    job_row!(),
     " FROM jobs WHERE ended_at IS NOT NULL ORDER BY ended_at, seq LIMIT $1 FOR UPDATE SKIP LOCKED"
 );
 /// Shares of types that are gone, as far as nobody is changing them.
-pub(super) const FOLD_TALLIES: &str = "WITH idle AS ( \
+pub(super) const DELETE_EMPTY_COUNTERS: &str = "WITH idle AS ( \
        SELECT phase, job_type FROM tallies GROUP BY phase, job_type HAVING sum(jobs) = 0 AND sum(bytes) = 0 LIMIT 100 \
      ), locked AS ( \
        SELECT phase, job_type, share, jobs, bytes FROM tallies JOIN idle USING (phase, job_type) \
@@ -261,13 +261,13 @@ pub(super) const DELETE: &str = "DELETE FROM jobs WHERE seq = ANY($1)";
 pub(super) const BYTES: &str = "SELECT coalesce(sum(bytes), 0)::bigint FROM tallies";
 pub(super) const ENDED_BYTES: &str =
     "SELECT coalesce(sum(bytes), 0)::bigint FROM tallies WHERE phase IN (5, 6, 7)";
-pub(super) const WAITING: &str = "SELECT coalesce(sum(jobs), 0)::bigint, coalesce(sum(bytes), 0)::bigint \
+pub(super) const QUEUE_USAGE: &str = "SELECT coalesce(sum(jobs), 0)::bigint, coalesce(sum(bytes), 0)::bigint \
      FROM tallies WHERE phase IN (0, 1)";
 
 pub(super) const REGISTER: &str = "INSERT INTO runners (id, name, capabilities, registered_at, seen_at) \
      VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
      capabilities = excluded.capabilities, registered_at = excluded.registered_at, seen_at = excluded.seen_at";
-pub(super) const SEEN: &str =
+pub(super) const TOUCH_RUNNER: &str =
     "UPDATE runners SET seen_at = greatest(seen_at, $2) WHERE id = $1 RETURNING seen_at";
 pub(super) const RUNNER: &str =
     "SELECT id, name, capabilities, registered_at, seen_at FROM runners WHERE id = $1";
@@ -281,10 +281,10 @@ pub(super) const FORGET_RUNNERS: &str = "DELETE FROM runners WHERE id IN ( \
        ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED \
      )";
 
-pub(super) const ADD_HOOK: &str =
+pub(super) const INSERT_WEBHOOK: &str =
     "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES ($1, $2, $3, $4, $4)";
 /// Of each type as many as there is room for: what one type has due stands before no other.
-pub(super) const LEASE_HOOKS: &str = "WITH due AS ( \
+pub(super) const CLAIM_WEBHOOKS: &str = "WITH due AS ( \
        SELECT first.id FROM unnest($3::bytea[], $4::bigint[]) AS wanted (job_type, room) CROSS JOIN LATERAL ( \
          SELECT id FROM hooks WHERE job_type = wanted.job_type AND due_at <= $1 \
          ORDER BY due_at, id LIMIT wanted.room FOR UPDATE SKIP LOCKED \
@@ -293,10 +293,10 @@ pub(super) const LEASE_HOOKS: &str = "WITH due AS ( \
        UPDATE hooks SET due_at = $2 FROM due WHERE hooks.id = due.id \
        RETURNING hooks.id, job, job_type, event, at, failures \
      ) SELECT id, job, job_type, event, at, failures FROM leased ORDER BY id";
-pub(super) const END_HOOK: &str = "DELETE FROM hooks WHERE id = $1";
-pub(super) const DELAY_HOOK: &str = "UPDATE hooks SET failures = failures + 1, due_at = $2 WHERE id = $1";
+pub(super) const DELETE_WEBHOOK: &str = "DELETE FROM hooks WHERE id = $1";
+pub(super) const RETRY_WEBHOOK: &str = "UPDATE hooks SET failures = failures + 1, due_at = $2 WHERE id = $1";
 /// One type after the other: by the index that is a look each, however many tellings they have.
-pub(super) const DROP_HOOKS: &str = "WITH RECURSIVE types (job_type) AS ( \
+pub(super) const DROP_WEBHOOKS: &str = "WITH RECURSIVE types (job_type) AS ( \
        (SELECT job_type FROM hooks ORDER BY job_type LIMIT 1) UNION ALL \
        SELECT (SELECT job_type FROM hooks WHERE job_type > before.job_type ORDER BY job_type LIMIT 1) \
        FROM types AS before WHERE before.job_type IS NOT NULL \
@@ -307,10 +307,10 @@ pub(super) const DROP_HOOKS: &str = "WITH RECURSIVE types (job_type) AS ( \
        ) AS first WHERE types.job_type <> ALL($1::bytea[]) LIMIT $3 \
      )";
 
-/// What [`super::check`] reads is as it was at one moment.
-pub(super) const BEGIN_TO_CHECK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
+/// What [`super::integrity`] reads is as it was at one moment.
+pub(super) const BEGIN_INTEGRITY_CHECK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
      SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '10min'";
-pub(super) const TWO_CURRENT: &str = "SELECT max(encode(id, 'hex')) FROM jobs WHERE is_current \
+pub(super) const DUPLICATE_CURRENT: &str = "SELECT max(encode(id, 'hex')) FROM jobs WHERE is_current \
      GROUP BY cache_key HAVING count(*) > 1 LIMIT 20";
 pub(super) const WRONG_END: &str =
     "SELECT encode(id, 'hex') FROM jobs WHERE (phase >= 5) <> (ended_at IS NOT NULL) LIMIT 20";
@@ -331,7 +331,8 @@ pub(super) const WRONG_COUNT: &str = "SELECT phase::text FROM ( \
        UNION ALL SELECT phase, job_type, -count(*), -sum(input_bytes + output_bytes + console_bytes) \
        FROM jobs GROUP BY phase, job_type \
      ) AS counts GROUP BY phase, job_type HAVING sum(jobs) <> 0 OR sum(bytes) <> 0 LIMIT 20";
-pub(super) const PAGE: &str = concat!("SELECT ", kept!(), " FROM jobs WHERE seq > $1 ORDER BY seq LIMIT $2");
+pub(super) const PAGE: &str =
+    concat!("SELECT ", job_row!(), " FROM jobs WHERE seq > $1 ORDER BY seq LIMIT $2");
 
 #[cfg(test)]
 mod tests {
@@ -345,57 +346,57 @@ mod tests {
         READABLE_FROM,
         SET_META,
         NOTIFY,
-        STILL_THERE,
+        PING,
         CLOCK,
-        FIND,
+        FIND_JOB,
         FIND_CURRENT,
         INPUT,
-        LOCK,
+        LOCK_JOB,
         LOCK_CURRENT,
         LOCK_SEVERAL,
         INSERT,
         UPDATE,
-        STEP_DOWN,
+        CLEAR_CURRENT,
         FIND_BY_IDEMPOTENCY,
         SET_IDEMPOTENCY,
-        END,
+        JOB_OUTPUT,
         SET_OUTPUT,
         CLEAR_CONSOLE,
         ADD_TO_CONSOLE,
-        ADD_TO_TALLIES,
-        TALLIES,
-        TALLIES_OF_PHASE,
+        ADD_TO_COUNTERS,
+        COUNTS_BY_STATUS,
+        COUNTS_BY_TYPE,
         LOCK_NEXT,
         AVAILABLE,
         PROMOTE,
-        NEXT_RIPE,
+        NEXT_DELAYED,
         LOCK_DUE,
         LIST,
-        LIST_PHASES,
+        LIST_BY_STATUS,
         LIST_COMPLETED,
         LIST_EXPIRED,
-        COUNT_OVER,
+        COUNT_OVERDUE,
         LIST_OF_RUNNER,
-        UNCHECKED,
-        CHECKED,
+        DUE_FOR_VALIDATION,
+        MARK_VALIDATED,
         LOCK_OLDEST,
-        FOLD_TALLIES,
+        DELETE_EMPTY_COUNTERS,
         DELETE,
         BYTES,
         ENDED_BYTES,
-        WAITING,
+        QUEUE_USAGE,
         REGISTER,
-        SEEN,
+        TOUCH_RUNNER,
         RUNNER,
         RUNNERS,
         COUNT_RUNNERS,
         FORGET_RUNNERS,
-        ADD_HOOK,
-        LEASE_HOOKS,
-        END_HOOK,
-        DELAY_HOOK,
-        DROP_HOOKS,
-        TWO_CURRENT,
+        INSERT_WEBHOOK,
+        CLAIM_WEBHOOKS,
+        DELETE_WEBHOOK,
+        RETRY_WEBHOOK,
+        DROP_WEBHOOKS,
+        DUPLICATE_CURRENT,
         WRONG_END,
         NO_INPUT,
         NO_OUTPUT,
@@ -404,12 +405,13 @@ mod tests {
         WRONG_COUNT,
         PAGE,
     ];
-    const SENT: &[&str] = &[SESSION, BEGIN_TO_MIGRATE, LISTEN, BEGIN_TO_CHECK, BEGIN, COMMIT, ROLLBACK];
+    const UNPREPARED: &[&str] =
+        &[SESSION, BEGIN_MIGRATION, LISTEN, BEGIN_INTEGRITY_CHECK, BEGIN, COMMIT, ROLLBACK];
 
     #[test]
     fn no_statement_is_left_out() {
         let all = include_str!("statements.rs").matches("\npub(super) const ").count();
-        assert_eq!(PREPARED.len() + SENT.len(), all);
+        assert_eq!(PREPARED.len() + UNPREPARED.len(), all);
     }
 
     #[tokio::test]

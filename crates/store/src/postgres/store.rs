@@ -12,23 +12,23 @@ use pilotlight_core::time::Timestamp;
 use tokio::task::JoinSet;
 
 use super::address::Address;
-use super::check::Check;
-use super::hooks::{DropHooks, HookCalls, HookDone, HookFailed};
-use super::line::{self, Line, News};
-use super::link::Pool;
-use super::lists::{Count, Jobs, JobsOf, limit};
-use super::look::{FindJob, Input, LookAtClock, Lookup};
+use super::apply::ApplyEvent;
+use super::connection::Pool;
+use super::integrity::VerifyIntegrity;
+use super::listener::{self, Listener, NotificationBus};
 use super::migrate::migrate;
-use super::prune::{Delete, Prune, SumOfBytes};
-use super::ready::{Available, Dispatch, LookAtBacklog, names};
-use super::room::Known;
-use super::runners::{FindRunner, ForgetRunners, Register, Runners, Seen};
-use super::say::Say;
+use super::notifications::{InstanceId, Notifications};
+use super::operation::{self, StoreOperation};
+use super::prune::{Delete, Prune, ReadStoredBytes};
+use super::queries::{JobsOfRunner, ListJobs, ReadCounts, limit};
+use super::queue::{Dispatch, ListAvailable, ReadBacklog, type_names};
+use super::reads::{FindJob, Lookup, ReadClock, ReadInput};
+use super::runners::{FindRunner, ListRunners, PruneRunners, Register, TouchRunner};
 use super::submit::Submit;
 use super::sweep::Sweep;
-use super::tidings::{Speaker, Tidings};
-use super::unchecked::{Checked, Unchecked};
-use super::verb::{self, Verb};
+use super::usage_cache::UsageCache;
+use super::validation::{DueForValidation, MarkValidated};
+use super::webhooks::{AckWebhook, ClaimWebhooks, DropWebhooks, RetryWebhook};
 use crate::error::Error;
 use crate::records::{
     Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats, Retention, Runner,
@@ -40,7 +40,7 @@ use crate::store::Store;
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("it is not zero");
 
 /// Looking through everything takes its time.
-const CHECK_WITHIN: Duration = Duration::from_mins(30);
+const INTEGRITY_CHECK_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// A store in a database that several instances use. What an instance was not told of its last verb, because its
 /// connection broke, may have come about or not: [`Error::Unavailable`] says so, and it may be said again. A word of a
@@ -49,10 +49,10 @@ const CHECK_WITHIN: Duration = Duration::from_mins(30);
 pub struct Postgres {
     pool: Pool,
     settings: Settings,
-    room: Known,
-    news: Arc<News>,
+    usage_cache: UsageCache,
+    bus: Arc<NotificationBus>,
     /// Ends with the store.
-    _line: JoinSet<()>,
+    _listener: JoinSet<()>,
 }
 
 impl Postgres {
@@ -66,24 +66,24 @@ impl Postgres {
         let address = Address::parse(url)?;
         let pool = Pool::new(&address, CONNECTIONS)?;
         migrate(&pool).await?;
-        let news = Arc::new(News::new(Speaker::new(random()?)));
-        let first = Line::open(&address).await?;
+        let bus = Arc::new(NotificationBus::new(InstanceId::new(random_number()?)));
+        let listener = Listener::open(&address).await?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(line::keep(first, address, Arc::clone(&news)));
-        let room = Known::new(settings.queue_limits);
-        Ok(Arc::new(Self { pool, settings, room, news, _line: tasks }))
+        tasks.spawn(listener::run(listener, address, Arc::clone(&bus)));
+        let usage_cache = UsageCache::new(settings.queue_limits);
+        Ok(Arc::new(Self { pool, settings, usage_cache, bus, _listener: tasks }))
     }
 
-    async fn perform<V: Verb>(&self, verb: V) -> Result<V::Output, Error> {
-        match verb::perform(&self.pool, verb).await {
-            Ok(done) => {
-                self.news.to_say.put(|to_say| to_say.add(done.tidings));
-                Ok(done.answer)
+    async fn run<V: StoreOperation>(&self, operation: V) -> Result<V::Output, Error> {
+        match operation::run(&self.pool, operation).await {
+            Ok(committed) => {
+                self.bus.outgoing.update(|outgoing| outgoing.merge(committed.notifications));
+                Ok(committed.value)
             }
             Err(error) => {
                 if V::WRITES {
                     // It may have come about nevertheless.
-                    self.news.to_say.put(Tidings::anything);
+                    self.bus.outgoing.update(Notifications::request_resync);
                 }
                 Err(error)
             }
@@ -91,40 +91,47 @@ impl Postgres {
     }
 }
 
-fn random() -> Result<u64, Error> {
+fn random_number() -> Result<u64, Error> {
     getrandom::u64().map_err(|error| Error::Unavailable(format!("there is no randomness: {error}")))
 }
 
 #[async_trait]
 impl Store for Postgres {
     async fn clock(&self) -> Result<Option<Timestamp>, Error> {
-        self.perform(LookAtClock).await.map(Some)
+        self.run(ReadClock).await.map(Some)
     }
 
     async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
-        self.perform(Submit { new: &new, settings: &self.settings, room: &self.room, now }).await
+        self.run(Submit { new: &new, settings: &self.settings, usage_cache: &self.usage_cache, now }).await
     }
 
     async fn lookup(&self, key: CacheKey) -> Result<Option<JobRecord>, Error> {
-        self.perform(Lookup { key }).await
+        self.run(Lookup { key }).await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<JobRecord>, Error> {
-        self.perform(FindJob { id }).await
+        self.run(FindJob { id }).await
     }
 
     async fn input(&self, id: JobId) -> Result<Option<String>, Error> {
-        self.perform(Input { id }).await
+        self.run(ReadInput { id }).await
     }
 
     async fn apply_event(
         &self,
         id: JobId,
         event: Event,
-        payload: RunnerOutput,
+        runner_output: RunnerOutput,
         now: Timestamp,
     ) -> Result<EventOutcome, Error> {
-        self.perform(Say { id, event: &event, payload: &payload, settings: &self.settings, now }).await
+        self.run(ApplyEvent {
+            id,
+            event: &event,
+            runner_output: &runner_output,
+            settings: &self.settings,
+            now,
+        })
+        .await
     }
 
     async fn dispatch(
@@ -133,7 +140,7 @@ impl Store for Postgres {
         runner: &RunnerId,
         now: Timestamp,
     ) -> Result<Option<LeasedJob>, Error> {
-        self.perform(Dispatch { types: names(types), runner, settings: &self.settings, now }).await
+        self.run(Dispatch { types: type_names(types), runner, settings: &self.settings, now }).await
     }
 
     async fn available(
@@ -142,11 +149,11 @@ impl Store for Postgres {
         at_most: usize,
         now: Timestamp,
     ) -> Result<Vec<LeasedJob>, Error> {
-        self.perform(Available { types: names(types), at_most: limit(at_most), now }).await
+        self.run(ListAvailable { types: type_names(types), at_most: limit(at_most), now }).await
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error> {
-        self.perform(LookAtBacklog { now }).await
+        self.run(ReadBacklog { now }).await
     }
 
     async fn sweep(
@@ -156,11 +163,11 @@ impl Store for Postgres {
         now: Timestamp,
     ) -> Result<Vec<(Job, Transition)>, Error> {
         let settings = &self.settings;
-        self.perform(Sweep { at_most: limit(at_most), settings, listening_since, now }).await
+        self.run(Sweep { at_most: limit(at_most), settings, listening_since, now }).await
     }
 
     async fn prune(&self, retention: Retention, now: Timestamp) -> Result<PruneStats, Error> {
-        self.perform(Prune { retention, now }).await
+        self.run(Prune { retention, now }).await
     }
 
     async fn due_for_validation(
@@ -169,79 +176,81 @@ impl Store for Postgres {
         before: Timestamp,
         at_most: usize,
     ) -> Result<Vec<JobRecord>, Error> {
-        self.perform(Unchecked { types: names(types), before, at_most: limit(at_most) }).await
+        self.run(DueForValidation { types: type_names(types), before, at_most: limit(at_most) }).await
     }
 
     async fn mark_validated(&self, id: JobId, now: Timestamp) -> Result<(), Error> {
-        self.perform(Checked { id, now }).await
+        self.run(MarkValidated { id, now }).await
     }
 
-    async fn jobs(&self, wanted: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
-        self.perform(Jobs { wanted, now }).await
+    async fn jobs(&self, filter: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
+        self.run(ListJobs { filter, now }).await
     }
 
     async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
-        self.perform(Delete { ids }).await
+        self.run(Delete { ids }).await
     }
 
     async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
-        self.perform(Count { active_since, now }).await
+        self.run(ReadCounts { active_since, now }).await
     }
 
     async fn register_runner(&self, runner: Runner) -> Result<(), Error> {
-        self.perform(Register { runner: &runner }).await
+        self.run(Register { runner: &runner }).await
     }
 
     async fn touch_runner(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
-        self.perform(Seen { runner, now }).await
+        self.run(TouchRunner { runner, now }).await
     }
 
     async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error> {
-        self.perform(FindRunner { runner }).await
+        self.run(FindRunner { runner }).await
     }
 
     async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
-        self.perform(Runners { at_most: limit(at_most) }).await
+        self.run(ListRunners { at_most: limit(at_most) }).await
     }
 
     async fn prune_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
-        self.perform(ForgetRunners { before, at_most: limit(at_most) }).await
+        self.run(PruneRunners { before, at_most: limit(at_most) }).await
     }
 
     async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
-        self.perform(JobsOf { runner, at_most: limit(at_most) }).await
+        self.run(JobsOfRunner { runner, at_most: limit(at_most) }).await
     }
 
     async fn claim_webhooks(
         &self,
-        room: &[(JobType, usize)],
+        capacity: &[(JobType, usize)],
         lease: Duration,
         now: Timestamp,
     ) -> Result<Vec<WebhookCall>, Error> {
-        self.perform(HookCalls { room, lease, now }).await
+        self.run(ClaimWebhooks { capacity, lease, now }).await
     }
 
     async fn ack_webhook(&self, id: WebhookCallId) -> Result<(), Error> {
-        self.perform(HookDone { id }).await
+        self.run(AckWebhook { id }).await
     }
 
     async fn retry_webhook(&self, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
-        self.perform(HookFailed { id, again_at }).await
+        self.run(RetryWebhook { id, again_at }).await
     }
 
     async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
-        self.perform(DropHooks { settings: &self.settings, before, at_most: limit(at_most) }).await
+        self.run(DropWebhooks { settings: &self.settings, before, at_most: limit(at_most) }).await
     }
 
     async fn stored_bytes(&self) -> Result<u64, Error> {
-        self.perform(SumOfBytes).await
+        self.run(ReadStoredBytes).await
     }
 
     async fn verify_integrity(&self) -> Result<Vec<String>, Error> {
-        verb::perform_within(&self.pool, Check, CHECK_WITHIN).await.map(|done| done.answer)
+        operation::run_within(&self.pool, VerifyIntegrity, INTEGRITY_CHECK_TIMEOUT)
+            .await
+            .map(|committed| committed.value)
     }
 
     async fn next_notification(&self) -> StoreNotification {
-        self.news.heard.next().await
+        self.bus.received.next().await
     }
 }

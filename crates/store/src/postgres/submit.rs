@@ -1,47 +1,49 @@
 //! A submission, and what equal ones find. A known result is found without a lock, and a new job is made by one
-//! statement; only what changes a twin waits for its row.
+//! statement; only what changes a current job waits for its row.
 
 use std::time::Instant;
 
 use pilotlight_core::job::{Admission, Job, QueueFull, Submission, admit};
 use pilotlight_core::time::Timestamp;
 
+use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs::{self, Hooked};
-use super::link::Link;
-use super::payloads::{self, ended};
-use super::room::Known;
-use super::tx::{Tx, given};
-use super::verb::{Done, Verb};
-use super::{statements, tally};
+use super::jobs::{self, WebhookNeeded};
+use super::operation::{Committed, StoreOperation};
+use super::payloads::{self, only_if_ended};
+use super::tx::{Tx, owned_params};
+use super::usage_cache::UsageCache;
+use super::{counters, statements};
+use crate::job_row::JobRow;
 use crate::records::{JobRecord, NewJob, Settings, SubmitOutcome};
-use crate::stored::Stored;
 
 /// See [`crate::Store::submit`].
 pub(super) struct Submit<'a> {
     pub(super) new: &'a NewJob,
     pub(super) settings: &'a Settings,
-    pub(super) room: &'a Known,
+    pub(super) usage_cache: &'a UsageCache,
     pub(super) now: Timestamp,
 }
 
-impl Verb for Submit<'_> {
+impl StoreOperation for Submit<'_> {
     type Output = SubmitOutcome;
 
-    async fn run(&self, link: Link) -> Result<Done<SubmitOutcome>, Failure> {
-        if let Some(known) = self.known_by_idempotency(&link).await? {
-            link.done();
-            return Ok(Done::nothing_new(known));
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<SubmitOutcome>, Failure> {
+        if let Some(outcome) = self.find_by_idempotency_key(&connection).await? {
+            connection.release();
+            return Ok(Committed::without_notifications(outcome));
         }
-        let twin = payloads::found(&link.ask(statements::FIND_CURRENT, &[&self.key()]).await?)?;
-        let admitted = self.admit(twin.as_ref().map(|twin| &twin.job));
-        match (admitted, twin) {
-            (Admission::Cached, Some(twin)) => {
-                link.done();
-                Ok(Done::nothing_new(SubmitOutcome::Existing(ended(twin))))
+        let current = payloads::record(&connection.query(statements::FIND_CURRENT, &[&self.key()]).await?)?;
+        let admission = self.admit(current.as_ref().map(|current| &current.job));
+        match (admission, current) {
+            (Admission::Cached, Some(current)) => {
+                connection.release();
+                Ok(Committed::without_notifications(SubmitOutcome::Existing(only_if_ended(current))))
             }
-            (Admission::New { is_current: true }, None) => self.create(Tx::alone(link), true).await,
-            _ => self.beside_a_twin(link).await,
+            (Admission::New { is_current: true }, None) => {
+                self.create(Tx::single_statement(connection), true).await
+            }
+            _ => self.submit_with_lock(connection).await,
         }
     }
 }
@@ -51,75 +53,86 @@ impl Submit<'_> {
         self.new.key.as_bytes()
     }
 
-    fn admit(&self, twin: Option<&Job>) -> Admission {
-        admit(twin, self.new.cache_mode, &self.new.options, self.now)
+    fn admit(&self, current: Option<&Job>) -> Admission {
+        admit(current, self.new.cache_mode, &self.new.options, self.now)
     }
 
     /// What this caller's key stands for, if it was seen before.
-    async fn known_by_idempotency(&self, link: &Link) -> Result<Option<SubmitOutcome>, Failure> {
+    async fn find_by_idempotency_key(
+        &self,
+        connection: &StoreConnection,
+    ) -> Result<Option<SubmitOutcome>, Failure> {
         let Some(idempotency) = self.new.idempotency_key else { return Ok(None) };
-        let rows = link.ask(statements::FIND_BY_IDEMPOTENCY, &[&idempotency.0.as_slice()]).await?;
-        let found = payloads::found(&rows)?;
-        Ok(found.map(|found| {
-            if found.job.key == self.new.key {
-                SubmitOutcome::Existing(ended(found))
+        let rows = connection.query(statements::FIND_BY_IDEMPOTENCY, &[&idempotency.0.as_slice()]).await?;
+        let record = payloads::record(&rows)?;
+        Ok(record.map(|record| {
+            if record.job.key == self.new.key {
+                SubmitOutcome::Existing(only_if_ended(record))
             } else {
                 SubmitOutcome::Conflict
             }
         }))
     }
 
-    async fn beside_a_twin(&self, link: Link) -> Result<Done<SubmitOutcome>, Failure> {
-        let (mut tx, rows) = Tx::begin(link, statements::LOCK_CURRENT, &[&self.key()]).await?;
-        let twin = jobs::one(&rows)?;
-        match (self.admit(twin.as_ref().map(|twin| &twin.job)), twin) {
-            (Admission::Joined(job), Some(twin)) => self.join(tx, &twin, *job).await,
-            (Admission::Cached, Some(twin)) => known(tx, twin).await,
-            (Admission::New { is_current }, twin) => {
-                if let Some(twin) = twin.filter(|_| is_current) {
-                    jobs::step_down(&mut tx, &twin);
+    async fn submit_with_lock(
+        &self,
+        connection: StoreConnection,
+    ) -> Result<Committed<SubmitOutcome>, Failure> {
+        let (mut tx, rows) = Tx::begin(connection, statements::LOCK_CURRENT, &[&self.key()]).await?;
+        let current = jobs::one(&rows)?;
+        match (self.admit(current.as_ref().map(|current| &current.job)), current) {
+            (Admission::Joined(job), Some(current)) => self.join(tx, &current, *job).await,
+            (Admission::Cached, Some(current)) => existing(tx, current).await,
+            (Admission::New { is_current }, current) => {
+                if let Some(current) = current.filter(|_| is_current) {
+                    jobs::clear_current(&mut tx, &current);
                 }
                 self.create(tx, is_current).await
             }
-            (Admission::Joined(_) | Admission::Cached, None) => Err(Failure::overtaken()),
+            (Admission::Joined(_) | Admission::Cached, None) => Err(Failure::conflict()),
         }
     }
 
-    async fn create(&self, mut tx: Tx, is_current: bool) -> Result<Done<SubmitOutcome>, Failure> {
-        if let Some(full) = self.full(&tx).await? {
-            tx.leave().await?;
-            return Ok(Done::nothing_new(SubmitOutcome::QueueFull(full)));
+    async fn create(&self, mut tx: Tx, is_current: bool) -> Result<Committed<SubmitOutcome>, Failure> {
+        if let Some(full) = self.check_queue_limits(&tx).await? {
+            tx.rollback().await?;
+            return Ok(Committed::without_notifications(SubmitOutcome::QueueFull(full)));
         }
         let NewJob { id, job_type, key, options, .. } = self.new.clone();
         let job = Job::new(Submission { id, job_type, key, options, is_current }, self.now);
-        let is_hooked = self.settings.webhook_types.contains(&job.job_type);
-        let hooked = if is_hooked { Hooked::Yes } else { Hooked::No };
-        jobs::insert(&mut tx, &job, self.new, hooked, self.now);
-        Ok(Done { tidings: tx.end().await?, answer: SubmitOutcome::New(job) })
+        let has_webhook = self.settings.webhook_types.contains(&job.job_type);
+        let webhook = if has_webhook { WebhookNeeded::Yes } else { WebhookNeeded::No };
+        jobs::insert(&mut tx, &job, self.new, webhook, self.now);
+        Ok(Committed { notifications: tx.commit().await?, value: SubmitOutcome::New(job) })
     }
 
     /// Why another job may not wait, if it may not.
-    async fn full(&self, tx: &Tx) -> Result<Option<QueueFull>, Failure> {
+    async fn check_queue_limits(&self, tx: &Tx) -> Result<Option<QueueFull>, Failure> {
         let bytes = self.new.input.len() as u64;
-        let Err(asked) = self.room.take(bytes, Instant::now()) else { return Ok(None) };
-        let waiting = tally::waiting(&tx.ask(statements::WAITING, &[]).await?)?;
-        Ok(self.room.learn(asked, waiting, bytes).err())
+        let Err(query) = self.usage_cache.try_reserve(bytes, Instant::now()) else { return Ok(None) };
+        let waiting = counters::usage(&tx.query(statements::QUEUE_USAGE, &[]).await?)?;
+        Ok(self.usage_cache.update(query, waiting, bytes).err())
     }
 
-    async fn join(&self, mut tx: Tx, twin: &Stored, job: Job) -> Result<Done<SubmitOutcome>, Failure> {
-        jobs::update(&mut tx, twin, &job, twin.bytes, self.now);
+    async fn join(
+        &self,
+        mut tx: Tx,
+        current: &JobRow,
+        job: Job,
+    ) -> Result<Committed<SubmitOutcome>, Failure> {
+        jobs::update(&mut tx, current, &job, current.bytes, self.now);
         if let Some(idempotency) = self.new.idempotency_key {
-            tx.write(statements::SET_IDEMPOTENCY, given![idempotency.0.to_vec(), twin.seq]);
+            tx.write(statements::SET_IDEMPOTENCY, owned_params![idempotency.0.to_vec(), current.seq]);
         }
-        let known = SubmitOutcome::Existing(JobRecord { job, output: None });
-        Ok(Done { tidings: tx.end().await?, answer: known })
+        let outcome = SubmitOutcome::Existing(JobRecord { job, output: None });
+        Ok(Committed { notifications: tx.commit().await?, value: outcome })
     }
 }
 
-/// The twin ended while its row was waited for.
-async fn known(tx: Tx, twin: Stored) -> Result<Done<SubmitOutcome>, Failure> {
-    let rows = tx.ask(statements::END, &[&twin.seq]).await?;
-    let end = rows.first().map(|row| payloads::end(row, 0)).transpose()?;
-    tx.leave().await?;
-    Ok(Done::nothing_new(SubmitOutcome::Existing(JobRecord { job: twin.job, output: end })))
+/// The current job ended while its row was waited for.
+async fn existing(tx: Tx, current: JobRow) -> Result<Committed<SubmitOutcome>, Failure> {
+    let rows = tx.query(statements::JOB_OUTPUT, &[&current.seq]).await?;
+    let output = rows.first().map(|row| payloads::output(row, 0)).transpose()?;
+    tx.rollback().await?;
+    Ok(Committed::without_notifications(SubmitOutcome::Existing(JobRecord { job: current.job, output })))
 }

@@ -3,14 +3,14 @@
 use pilotlight_core::job::{Event, Job, Transition};
 use pilotlight_core::time::Timestamp;
 
+use super::apply::{LockedJob, apply_to_row};
+use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::link::Link;
-use super::say::{Read, say_of};
+use super::operation::{Committed, StoreOperation};
 use super::tx::Tx;
-use super::verb::{Done, Verb};
 use super::{jobs, statements};
+use crate::columns::millis_of_time;
 use crate::records::{EventOutcome, RunnerOutput, Settings};
-use crate::row::time;
 
 /// See [`crate::Store::sweep`].
 pub(super) struct Sweep<'a> {
@@ -20,24 +20,25 @@ pub(super) struct Sweep<'a> {
     pub(super) now: Timestamp,
 }
 
-impl Verb for Sweep<'_> {
+impl StoreOperation for Sweep<'_> {
     type Output = Vec<(Job, Transition)>;
 
-    async fn run(&self, link: Link) -> Result<Done<Self::Output>, Failure> {
-        let heartbeat_cutoff = time(self.settings.policy.heartbeat_cutoff(self.listening_since, self.now));
-        let given: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-            [&time(self.now), &heartbeat_cutoff, &self.at_most];
-        let (mut tx, rows) = Tx::begin(link, statements::LOCK_DUE, &given).await?;
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<Self::Output>, Failure> {
+        let heartbeat_cutoff =
+            millis_of_time(self.settings.policy.heartbeat_cutoff(self.listening_since, self.now));
+        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+            [&millis_of_time(self.now), &heartbeat_cutoff, &self.at_most];
+        let (mut tx, rows) = Tx::begin(connection, statements::LOCK_DUE, &params).await?;
         let mut changed = Vec::new();
         for before in jobs::all(&rows)? {
             let tick = (&Event::Tick, &RunnerOutput::default());
-            if let EventOutcome::Applied(answer) =
-                say_of(&mut tx, Read::only(&before), tick, self.settings, self.now)
-                && answer.transition != Transition::Unchanged
+            if let EventOutcome::Applied(applied) =
+                apply_to_row(&mut tx, LockedJob::only(&before), tick, self.settings, self.now)
+                && applied.transition != Transition::Unchanged
             {
-                changed.push((answer.job, answer.transition));
+                changed.push((applied.job, applied.transition));
             }
         }
-        Ok(Done { tidings: tx.end().await?, answer: changed })
+        Ok(Committed { notifications: tx.commit().await?, value: changed })
     }
 }

@@ -18,6 +18,6 @@ pub(super) async fn open(url: &str) -> Arc<Postgres> {
         failed_ttl: Duration::from_mins(10),
     };
     let limits = Limits { console_bytes: 1_000 };
-    let (hooked, queue_limits) = (Arc::new(HashSet::new()), QueueLimits::default());
-    Postgres::open(url, Settings { policy, webhook_types: hooked, limits, queue_limits }).await.unwrap()
+    let (webhook_types, queue_limits) = (Arc::new(HashSet::new()), QueueLimits::default());
+    Postgres::open(url, Settings { policy, webhook_types, limits, queue_limits }).await.unwrap()
 }

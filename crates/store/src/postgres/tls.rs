@@ -29,7 +29,7 @@ use crate::error::Error;
 #[derive(Clone)]
 pub(super) enum Trust {
     /// Whoever answers there. The connection is sealed against those who only listen.
-    Anybody,
+    AnyCertificate,
     /// The named server, by a public authority.
     PublicRoots,
     /// The named server, by one of these.
@@ -56,9 +56,9 @@ impl Trust {
             .with_safe_default_protocol_versions()
             .expect("the provider knows the default versions");
         let mut config = match self {
-            Self::Anybody => config
+            Self::AnyCertificate => config
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Unverified(provider)))
+                .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
                 .with_no_client_auth(),
             Self::PublicRoots => {
                 let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -73,52 +73,52 @@ impl Trust {
 
 /// Seals connections for the client's library.
 #[derive(Clone)]
-pub(super) struct Sealing(Arc<ClientConfig>);
+pub(super) struct PgTlsConnector(Arc<ClientConfig>);
 
-impl Sealing {
+impl PgTlsConnector {
     pub(super) fn new(trust: &Trust) -> Self {
         Self(Arc::new(trust.config()))
     }
 }
 
-impl MakeTlsConnect<Socket> for Sealing {
-    type Stream = Sealed;
-    type TlsConnect = SealingFor;
+impl MakeTlsConnect<Socket> for PgTlsConnector {
+    type Stream = PgTlsStream;
+    type TlsConnect = PgTlsHandshake;
     type Error = io::Error;
 
-    fn make_tls_connect(&mut self, host: &str) -> io::Result<SealingFor> {
+    fn make_tls_connect(&mut self, host: &str) -> io::Result<PgTlsHandshake> {
         // A socket of this machine has no name, and is not sealed.
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other);
-        Ok(SealingFor { connector: TlsConnector::from(Arc::clone(&self.0)), name })
+        Ok(PgTlsHandshake { connector: TlsConnector::from(Arc::clone(&self.0)), name })
     }
 }
 
 /// Seals one connection to that server.
-pub(super) struct SealingFor {
+pub(super) struct PgTlsHandshake {
     connector: TlsConnector,
     name: io::Result<ServerName<'static>>,
 }
 
-impl TlsConnect<Socket> for SealingFor {
-    type Stream = Sealed;
+impl TlsConnect<Socket> for PgTlsHandshake {
+    type Stream = PgTlsStream;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Sealed>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<PgTlsStream>> + Send>>;
 
     fn connect(self, socket: Socket) -> Self::Future {
-        Box::pin(async move { self.connector.connect(self.name?, socket).await.map(Sealed) })
+        Box::pin(async move { self.connector.connect(self.name?, socket).await.map(PgTlsStream) })
     }
 }
 
 /// A sealed connection.
-pub(super) struct Sealed(tokio_rustls::client::TlsStream<Socket>);
+pub(super) struct PgTlsStream(tokio_rustls::client::TlsStream<Socket>);
 
-impl TlsStream for Sealed {
+impl TlsStream for PgTlsStream {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }
 }
 
-impl AsyncRead for Sealed {
+impl AsyncRead for PgTlsStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -128,7 +128,7 @@ impl AsyncRead for Sealed {
     }
 }
 
-impl AsyncWrite for Sealed {
+impl AsyncWrite for PgTlsStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -148,9 +148,9 @@ impl AsyncWrite for Sealed {
 
 /// Takes any certificate; that the other end holds its key is still proven.
 #[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Unverified {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _certificate: &CertificateDer<'_>,

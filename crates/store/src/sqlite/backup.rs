@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::of_disk;
+use super::error::from_disk_error;
 use super::open::{self, Lock};
 use crate::error::Error;
 use crate::migrations;
@@ -33,8 +33,8 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), Error> {
         return Err(Error::Unavailable(format!("there is no store in {}", folder.display())));
     }
     let db = open::connect(&from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    open::is_ours(&db)?;
-    open::private().create_new(true).open(to).map_err(|error| of_disk(&error, to))?;
+    open::assert_own_file(&db)?;
+    open::private_file_options().create_new(true).open(to).map_err(|error| from_disk_error(&error, to))?;
     let made = copy(&db, to);
     if made.is_err() {
         let _ = std::fs::remove_file(to);
@@ -45,7 +45,7 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), Error> {
 fn copy(db: &Connection, to: &Path) -> Result<(), Error> {
     let name = to.to_str().ok_or_else(|| Error::Unavailable("the file's name is not UTF-8".to_owned()))?;
     db.execute("VACUUM INTO ?1", [name])?;
-    on_disk(to)
+    sync_to_disk(to)
 }
 
 /// Puts a backup into this folder, as its store.
@@ -54,25 +54,25 @@ fn copy(db: &Connection, to: &Path) -> Result<(), Error> {
 /// [`Error::InUse`] while a service uses the store; [`Error::Unavailable`] when there is one and it is to be kept;
 /// [`Error::Corrupt`] when the backup is none, or is not whole; [`Error::SchemaTooNew`] when it is of a newer program.
 pub fn restore(from: &Path, folder: &Path, existing: RestoreMode) -> Result<(), Error> {
-    is_whole(from)?;
-    let lock = Lock::take(folder)?;
+    verify_backup(from)?;
+    let lock = Lock::exclusive(folder)?;
     let store = open::file_in(folder);
     if existing == RestoreMode::KeepExisting && store.exists() {
         return Err(Error::Unavailable(format!("there is a store in {} already", folder.display())));
     }
-    let arriving = folder.join("pilotlight.restoring");
-    remove(&arriving)?;
-    bring(from, &arriving)?;
-    forget_log(folder)?;
-    std::fs::rename(&arriving, &store).map_err(|error| of_disk(&error, &store))?;
-    on_disk(folder)?;
+    let temporary = folder.join("pilotlight.restoring");
+    remove(&temporary)?;
+    copy_synced(from, &temporary)?;
+    delete_wal(folder)?;
+    std::fs::rename(&temporary, &store).map_err(|error| from_disk_error(&error, &store))?;
+    sync_to_disk(folder)?;
     drop(lock);
     Ok(())
 }
 
 /// The old store's log must not be taken for the new file's. What is in it goes into the old file first: should this
 /// end here, the old store is still one.
-fn forget_log(folder: &Path) -> Result<(), Error> {
+fn delete_wal(folder: &Path) -> Result<(), Error> {
     if let Ok(old) = open::connect(&open::file_in(folder), OpenFlags::SQLITE_OPEN_READ_WRITE) {
         // A store that is too damaged for that is replaced for this very reason.
         let _ = old.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -81,30 +81,30 @@ fn forget_log(folder: &Path) -> Result<(), Error> {
     remove(&folder.join("pilotlight.db-shm"))
 }
 
-fn bring(from: &Path, arriving: &Path) -> Result<(), Error> {
-    let disk = |error: std::io::Error| of_disk(&error, arriving);
-    let mut to = open::private().create_new(true).open(arriving).map_err(disk)?;
-    let mut from = File::open(from).map_err(|error| of_disk(&error, from))?;
+fn copy_synced(from: &Path, temporary: &Path) -> Result<(), Error> {
+    let disk = |error: std::io::Error| from_disk_error(&error, temporary);
+    let mut to = open::private_file_options().create_new(true).open(temporary).map_err(disk)?;
+    let mut from = File::open(from).map_err(|error| from_disk_error(&error, from))?;
     std::io::copy(&mut from, &mut to).map_err(disk)?;
     to.sync_all().map_err(disk)
 }
 
 fn remove(path: &PathBuf) -> Result<(), Error> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(of_disk(&error, path)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(from_disk_error(&error, path)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-fn on_disk(path: &Path) -> Result<(), Error> {
+fn sync_to_disk(path: &Path) -> Result<(), Error> {
     let synced = File::open(path).and_then(|file| file.sync_all());
-    synced.map_err(|error| of_disk(&error, path))
+    synced.map_err(|error| from_disk_error(&error, path))
 }
 
 /// Whether this is a whole backup that this program can read.
-fn is_whole(from: &Path) -> Result<(), Error> {
+fn verify_backup(from: &Path) -> Result<(), Error> {
     let db = open::connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    open::is_ours(&db)?;
+    open::assert_own_file(&db)?;
     if open::schema(&db)? == 0 {
         return Err(Error::Corrupt("the backup holds nothing".to_owned()));
     }

@@ -10,14 +10,14 @@ use crate::error::Error;
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(code) => said(code, error),
-            None if makes_no_sense(&error) => Self::Corrupt(error.to_string()),
+            Some(code) => from_sqlite_code(code, error),
+            None if is_corrupt_value(&error) => Self::Corrupt(error.to_string()),
             None => Self::Database(Box::new(error)),
         }
     }
 }
 
-fn said(code: ErrorCode, error: rusqlite::Error) -> Error {
+fn from_sqlite_code(code: ErrorCode, error: rusqlite::Error) -> Error {
     if code == ErrorCode::DiskFull {
         Error::DiskFull
     } else if code == ErrorCode::ReadOnly {
@@ -32,7 +32,7 @@ fn said(code: ErrorCode, error: rusqlite::Error) -> Error {
 }
 
 /// A column of another type than was written there.
-fn makes_no_sense(error: &rusqlite::Error) -> bool {
+fn is_corrupt_value(error: &rusqlite::Error) -> bool {
     matches!(
         error,
         rusqlite::Error::FromSqlConversionFailure(..)
@@ -42,15 +42,15 @@ fn makes_no_sense(error: &rusqlite::Error) -> bool {
 }
 
 /// What the file system says of a path.
-pub(super) fn of_disk(error: &io::Error, path: &Path) -> Error {
-    match of_kind(error.kind()) {
+pub(super) fn from_disk_error(error: &io::Error, path: &Path) -> Error {
+    match from_io_kind(error.kind()) {
         Some(known) => known,
         None => Error::Unavailable(format!("{}: {error}", path.display())),
     }
 }
 
 /// What SQLite names only as an error of input and output: a disk over its quota, or one that turned read-only.
-pub(super) fn of_kind(kind: io::ErrorKind) -> Option<Error> {
+pub(super) fn from_io_kind(kind: io::ErrorKind) -> Option<Error> {
     if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         Some(Error::DiskFull)
     } else if matches!(kind, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) {
@@ -61,7 +61,7 @@ pub(super) fn of_kind(kind: io::ErrorKind) -> Option<Error> {
 }
 
 /// The same for somebody else who suffers from it.
-pub(super) fn again(error: &Error) -> Error {
+pub(super) fn copy_of(error: &Error) -> Error {
     match error {
         Error::DiskFull => Error::DiskFull,
         Error::ReadOnly => Error::ReadOnly,

@@ -6,16 +6,16 @@ use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::tx::Tx;
+use crate::columns::{JobColumns, StoredStatus, columns, millis_of_time, number};
 use crate::error::Error;
-use crate::row::{Phase, Row, columns, number, time};
-use crate::stored::{Bytes, Stored, length};
+use crate::job_row::{JobBytes, JobRow, length};
 
-/// `SELECT`s a [`Stored`], and what follows its columns.
+/// `SELECT`s a [`JobRow`], and what follows its columns.
 macro_rules! select_jobs {
     ($rest:literal) => {
         concat!(
             "SELECT ",
-            crate::row::columns!(),
+            crate::columns::columns!(),
             ", seq, ended_at, input_bytes, output_bytes, console_bytes FROM jobs ",
             $rest
         )
@@ -23,7 +23,7 @@ macro_rules! select_jobs {
     ($more:literal, $rest:literal) => {
         concat!(
             "SELECT ",
-            crate::row::columns!(),
+            crate::columns::columns!(),
             ", seq, ended_at, input_bytes, output_bytes, console_bytes, ",
             $more,
             " FROM jobs ",
@@ -33,43 +33,43 @@ macro_rules! select_jobs {
 }
 pub(super) use select_jobs;
 
-pub(super) fn by_id(db: &Connection, id: JobId) -> Result<Option<Stored>, Error> {
+pub(super) fn by_id(db: &Connection, id: JobId) -> Result<Option<JobRow>, Error> {
     one(db, select_jobs!("WHERE id = ?1"), [id.as_bytes()])
 }
 
-pub(super) fn by_seq(db: &Connection, seq: i64) -> Result<Option<Stored>, Error> {
+pub(super) fn by_seq(db: &Connection, seq: i64) -> Result<Option<JobRow>, Error> {
     one(db, select_jobs!("WHERE seq = ?1"), [seq])
 }
 
 /// The job that equal submissions find.
-pub(super) fn current(db: &Connection, key: CacheKey) -> Result<Option<Stored>, Error> {
+pub(super) fn current(db: &Connection, key: CacheKey) -> Result<Option<JobRow>, Error> {
     let sql = select_jobs!("INDEXED BY jobs_current WHERE cache_key = ?1 AND is_current = 1");
     one(db, sql, [key.as_bytes()])
 }
 
-pub(super) fn one(db: &Connection, sql: &str, params: impl Params) -> Result<Option<Stored>, Error> {
-    db.prepare_cached(sql)?.query_row(params, |row| Ok(stored(row))).optional()?.transpose()
+pub(super) fn one(db: &Connection, sql: &str, params: impl Params) -> Result<Option<JobRow>, Error> {
+    db.prepare_cached(sql)?.query_row(params, |row| Ok(job_row(row))).optional()?.transpose()
 }
 
-pub(super) fn all(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Stored>, Error> {
+pub(super) fn all(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<JobRow>, Error> {
     let mut read = db.prepare_cached(sql)?;
-    let rows = read.query_and_then(params, stored)?;
+    let rows = read.query_and_then(params, job_row)?;
     rows.collect()
 }
 
-pub(super) fn stored(row: &rusqlite::Row<'_>) -> Result<Stored, Error> {
-    let flat = flat(row)?;
-    Ok(Stored {
-        phase: Phase::from_number(flat.phase)?,
-        job: flat.job()?,
+pub(super) fn job_row(row: &rusqlite::Row<'_>) -> Result<JobRow, Error> {
+    let columns = job_columns(row)?;
+    Ok(JobRow {
+        status: StoredStatus::from_number(columns.phase)?,
+        job: columns.into_job()?,
         seq: row.get(25)?,
         ended_at: row.get(26)?,
-        bytes: Bytes { input: row.get(27)?, output: row.get(28)?, console: row.get(29)? },
+        bytes: JobBytes { input: row.get(27)?, output: row.get(28)?, console: row.get(29)? },
     })
 }
 
-fn flat(row: &rusqlite::Row<'_>) -> Result<Row, Error> {
-    Ok(Row {
+fn job_columns(row: &rusqlite::Row<'_>) -> Result<JobColumns, Error> {
+    Ok(JobColumns {
         id: row.get(0)?,
         job_type: row.get(1)?,
         cache_key: row.get(2)?,
@@ -101,9 +101,9 @@ fn flat(row: &rusqlite::Row<'_>) -> Result<Row, Error> {
 /// Adds a job with its parameters.
 pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Timestamp) -> Result<i64, Error> {
     if job.is_current {
-        demote(tx, job.key)?;
+        clear_current(tx, job.key)?;
     }
-    let row = Row::of(job, now);
+    let row = JobColumns::from_job(job, now);
     // A job that was just submitted: nobody holds it, and it has no end.
     tx.db
         .prepare_cached(concat!(
@@ -134,36 +134,36 @@ pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Timestamp) ->
         ])?;
     let seq = tx.db.last_insert_rowid();
     tx.db.prepare_cached("INSERT INTO inputs (job, input) VALUES (?1, ?2)")?.execute(params![seq, input])?;
-    let bytes = Bytes { input: length(input), ..Bytes::default() };
-    tx.delta.enters(&job.job_type, Phase::of(job, now), bytes);
+    let bytes = JobBytes { input: length(input), ..JobBytes::default() };
+    tx.delta.add_job(&job.job_type, StoredStatus::of_job(job, now), bytes);
     Ok(seq)
 }
 
 /// Writes back what became of a job.
 pub(super) fn update(
     tx: &mut Tx<'_>,
-    before: &Stored,
+    before: &JobRow,
     after: &Job,
-    bytes: Bytes,
+    bytes: JobBytes,
     now: Timestamp,
 ) -> Result<(), Error> {
     if after.is_current && !before.job.is_current {
-        demote(tx, after.key)?;
+        clear_current(tx, after.key)?;
     }
-    let row = Row::of(after, now);
-    let phase = Phase::of(after, now);
-    if phase == before.phase && matches!(phase, Phase::InProgress) && bytes == before.bytes {
-        still_alive(tx, before.seq, &row)?;
+    let row = JobColumns::from_job(after, now);
+    let status = StoredStatus::of_job(after, now);
+    if status == before.status && matches!(status, StoredStatus::InProgress) && bytes == before.bytes {
+        write_heartbeat(tx, before.seq, &row)?;
     } else {
-        let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| time(now)));
-        rewrite(tx, before.seq, &row, ended_at, bytes)?;
+        let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| millis_of_time(now)));
+        write_row(tx, before.seq, &row, ended_at, bytes)?;
     }
-    tx.delta.moves(&after.job_type, (before.phase, before.bytes), (phase, bytes));
+    tx.delta.move_job(&after.job_type, (before.status, before.bytes), (status, bytes));
     Ok(())
 }
 
 /// Most of what is written are signs of life: they touch one index.
-fn still_alive(tx: &Tx<'_>, seq: i64, row: &Row) -> Result<(), Error> {
+fn write_heartbeat(tx: &Tx<'_>, seq: i64, row: &JobColumns) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs SET updated_at = ?2, heard_at = ?3, progress_current = ?4, progress_total = ?5, callers = ?6, \
          run_at = ?7, ready_at = ?8, priority = ?9 WHERE seq = ?1",
@@ -182,7 +182,13 @@ fn still_alive(tx: &Tx<'_>, seq: i64, row: &Row) -> Result<(), Error> {
     Ok(())
 }
 
-fn rewrite(tx: &Tx<'_>, seq: i64, row: &Row, ended_at: Option<i64>, bytes: Bytes) -> Result<(), Error> {
+fn write_row(
+    tx: &Tx<'_>,
+    seq: i64,
+    row: &JobColumns,
+    ended_at: Option<i64>,
+    bytes: JobBytes,
+) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs SET is_current = ?2, priority = ?3, run_at = ?4, callers = ?5, updated_at = ?6, ready_at = ?7, \
          attempts = ?8, losses = ?9, lease = ?10, phase = ?11, runner = ?12, held_at = ?13, heard_at = ?14, \
@@ -217,7 +223,7 @@ fn rewrite(tx: &Tx<'_>, seq: i64, row: &Row, ended_at: Option<i64>, bytes: Bytes
 }
 
 /// Nobody is the current job of this key any more.
-fn demote(tx: &Tx<'_>, key: CacheKey) -> Result<(), Error> {
+fn clear_current(tx: &Tx<'_>, key: CacheKey) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs INDEXED BY jobs_current SET is_current = 0 WHERE cache_key = ?1 AND is_current = 1",
     )?;
@@ -226,9 +232,9 @@ fn demote(tx: &Tx<'_>, key: CacheKey) -> Result<(), Error> {
 }
 
 /// Forgets a job and all that belongs to it.
-pub(super) fn delete(tx: &mut Tx<'_>, stored: &Stored) -> Result<(), Error> {
-    tx.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([stored.seq])?;
-    tx.delta.leaves(&stored.job.job_type, stored.phase, stored.bytes);
+pub(super) fn delete(tx: &mut Tx<'_>, job_row: &JobRow) -> Result<(), Error> {
+    tx.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([job_row.seq])?;
+    tx.delta.remove_job(&job_row.job.job_type, job_row.status, job_row.bytes);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ mod error;
 mod open;
 pub use open::file_in;
 
-mod log;
+mod checkpoint;
 mod readers;
 mod tx;
 mod writer;
@@ -15,23 +15,23 @@ mod writer;
 mod store;
 pub use store::Sqlite;
 
+mod counters;
 mod jobs;
 mod payloads;
-mod tally;
 
-mod ready;
-mod say;
+mod apply;
+mod queue;
 mod submit;
 mod sweep;
 
-mod lists;
 mod prune;
-mod unchecked;
+mod queries;
+mod validation;
 
-mod hooks;
 mod runners;
+mod webhooks;
 
-mod check;
+mod integrity;
 
 mod backup;
 pub use backup::{RestoreMode, backup, restore};

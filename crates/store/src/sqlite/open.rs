@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::error::{of_disk, of_kind};
+use super::error::{from_disk_error, from_io_kind};
 use crate::error::Error;
 use crate::migrations::{self, Migration};
 
@@ -19,28 +19,28 @@ pub(super) const MIGRATIONS: &[Migration] =
     &[Migration { number: 1, sql: include_str!("../../migrations/sqlite/0001_jobs.sql") }];
 
 /// Says in the file's head whose it is ("PLIT").
-pub(super) const APPLICATION: i64 = 0x504c_4954;
+pub(super) const APPLICATION_ID: i64 = 0x504c_4954;
 
 /// Older ones can damage a file when its log is reset (sqlite.org/wal.html).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// Another process writes only while one hands over to the next, and never for long.
-const BUSY_FOR: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Statements kept ready by each connection: more than there are.
-const STATEMENTS: usize = 128;
+const STATEMENT_CACHE: usize = 128;
 
 /// Pages kept by the connection that writes, in KiB.
-const WRITER_KIB: i32 = 32 * 1024;
+const WRITER_CACHE_KIB: i32 = 32 * 1024;
 
 /// Pages kept by each connection that reads, in KiB; the system's own cache stands behind it.
-const READER_KIB: i32 = 8 * 1024;
+const READER_CACHE_KIB: i32 = 8 * 1024;
 
 /// Pages of the log at which the writer stops to carry it over into the file: 64 MiB. Before that it is done beside it.
-const LOG_PAGES: i32 = 16 * 1024;
+const WAL_PAGES: i32 = 16 * 1024;
 
 /// What is left of a log that had to grow, in bytes.
-const LOG_BYTES: i32 = 64 * 1024 * 1024;
+const WAL_BYTES: i32 = 64 * 1024 * 1024;
 
 /// The store's file in its folder.
 #[must_use]
@@ -54,47 +54,47 @@ pub(super) struct Lock(File);
 
 impl Lock {
     /// Makes the folder where there is none, and shares it with whoever else serves it.
-    pub(super) fn share(folder: &Path) -> Result<Self, Error> {
+    pub(super) fn shared(folder: &Path) -> Result<Self, Error> {
         let file = Self::file(folder)?;
         let locked = file.try_lock_shared();
-        Self::claimed(file, locked, folder)
+        Self::acquired(file, locked, folder)
     }
 
     /// The same, with nobody else.
-    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
+    pub(super) fn exclusive(folder: &Path) -> Result<Self, Error> {
         let file = Self::file(folder)?;
         let locked = file.try_lock();
-        Self::claimed(file, locked, folder)
+        Self::acquired(file, locked, folder)
     }
 
     fn file(folder: &Path) -> Result<File, Error> {
-        let disk = |error: std::io::Error| of_disk(&error, folder);
+        let disk = |error: std::io::Error| from_disk_error(&error, folder);
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(disk)?;
-        private().create(true).truncate(false).open(folder.join("pilotlight.lock")).map_err(disk)
+        private_file_options().create(true).truncate(false).open(folder.join("pilotlight.lock")).map_err(disk)
     }
 
-    fn claimed(file: File, locked: Result<(), TryLockError>, folder: &Path) -> Result<Self, Error> {
+    fn acquired(file: File, locked: Result<(), TryLockError>, folder: &Path) -> Result<Self, Error> {
         match locked {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(Error::InUse),
-            Err(TryLockError::Error(error)) => Err(of_disk(&error, folder)),
+            Err(TryLockError::Error(error)) => Err(from_disk_error(&error, folder)),
         }
     }
 
     /// Why the disk takes nothing, if it can be told by writing there.
-    pub(super) fn why_not_written(&self) -> Option<Error> {
+    pub(super) fn write_error(&self) -> Option<Error> {
         const PAGE: [u8; 4096] = [0; 4096];
         let mut file = &self.0;
         let written =
             file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&PAGE)).and_then(|()| file.sync_data());
         // What cannot be taken away again is 4 KiB.
         let _ = file.set_len(0);
-        written.err().and_then(|error| of_kind(error.kind()))
+        written.err().and_then(|error| from_io_kind(error.kind()))
     }
 }
 
 /// Nobody else's business on this machine.
-pub(super) fn private() -> OpenOptions {
+pub(super) fn private_file_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options
@@ -104,19 +104,23 @@ pub(super) fn private() -> OpenOptions {
 pub(super) fn writer(folder: &Path) -> Result<Connection, Error> {
     assert_version()?;
     let path = file_in(folder);
-    private().create(true).truncate(false).open(&path).map_err(|error| of_disk(&error, &path))?;
+    private_file_options()
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| from_disk_error(&error, &path))?;
     let mut db = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     db.execute_batch(&format!(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{WRITER_KIB}; \
-         PRAGMA wal_autocheckpoint = {LOG_PAGES}; PRAGMA journal_size_limit = {LOG_BYTES};"
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{WRITER_CACHE_KIB}; \
+         PRAGMA wal_autocheckpoint = {WAL_PAGES}; PRAGMA journal_size_limit = {WAL_BYTES};"
     ))?;
-    is_ours(&db)?;
+    assert_own_file(&db)?;
     migrate(&mut db)?;
     Ok(db)
 }
 
 /// A connection that carries the log over.
-pub(super) fn carrier(folder: &Path) -> Result<Connection, Error> {
+pub(super) fn checkpointer(folder: &Path) -> Result<Connection, Error> {
     let db = connect(&file_in(folder), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     db.pragma_update(None, "synchronous", "FULL")?;
     Ok(db)
@@ -125,15 +129,15 @@ pub(super) fn carrier(folder: &Path) -> Result<Connection, Error> {
 /// A connection that reads what was committed.
 pub(super) fn reader(folder: &Path) -> Result<Connection, Error> {
     let db = connect(&file_in(folder), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    db.pragma_update(None, "cache_size", -READER_KIB)?;
+    db.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(db)
 }
 
 /// A connection as all have it. Nothing is mapped into memory: a disk's error there would be the process's end.
 pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
     let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    db.busy_timeout(BUSY_FOR)?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     // Plans do not depend on what is bound. Otherwise a statement beside a partial index is planned anew each time,
     // which takes three times as long as what it does.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -150,9 +154,9 @@ fn assert_version() -> Result<(), Error> {
 }
 
 /// A file of somebody else's is left alone.
-pub(super) fn is_ours(db: &Connection) -> Result<(), Error> {
+pub(super) fn assert_own_file(db: &Connection) -> Result<(), Error> {
     let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    if application == APPLICATION || (application == 0 && is_empty(db)?) {
+    if application == APPLICATION_ID || (application == 0 && is_empty(db)?) {
         return Ok(());
     }
     Err(Error::Corrupt("its file is a database of another program".to_owned()))
@@ -166,7 +170,7 @@ fn is_empty(db: &Connection) -> Result<bool, Error> {
 /// (`user_version`), which is there before any table is.
 fn migrate(db: &mut Connection) -> Result<(), Error> {
     let missing = migrations::missing(MIGRATIONS, schema(db)?)?;
-    keep_a_log(db)?;
+    enable_wal(db)?;
     for migration in missing {
         let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if schema(&step)? >= migration.number {
@@ -175,7 +179,7 @@ fn migrate(db: &mut Connection) -> Result<(), Error> {
         }
         step.execute_batch(migration.sql)?;
         step.pragma_update(None, "user_version", migration.number)?;
-        step.pragma_update(None, "application_id", APPLICATION)?;
+        step.pragma_update(None, "application_id", APPLICATION_ID)?;
         step.commit()?;
     }
     // A file that cannot be written is found out now, not with the first job.
@@ -187,7 +191,7 @@ pub(super) fn schema(db: &Connection) -> Result<u32, Error> {
     Ok(db.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-fn keep_a_log(db: &Connection) -> Result<(), Error> {
+fn enable_wal(db: &Connection) -> Result<(), Error> {
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         return Err(Error::Unavailable(format!("its disk allows no write-ahead log, only `{mode}`")));

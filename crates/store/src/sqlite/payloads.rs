@@ -3,19 +3,19 @@
 use pilotlight_core::job::{Job, JobId, Transition};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::jobs::stored;
+use super::jobs::job_row;
 use super::tx::Tx;
 use crate::error::Error;
+use crate::job_row::{JOB_ROW_COLUMNS, JobBytes, JobRow, length};
 use crate::records::{ConsoleUpdate, JobOutput, JobRecord, RunnerOutput};
-use crate::stored::{Bytes, MORE, Stored, length};
 
 /// Adding to a console rewrites its last piece up to this size, in bytes, and begins a new one beyond it.
 const PIECE: i64 = 16 * 1024;
 const _: () = assert!(PIECE == 16_384, "`select_found` has it as well");
 
-/// What follows a [`Stored`] to make it a [`JobRecord`]. A console of at most [`PIECE`] bytes is in one piece, and is read
+/// What follows a [`JobRow`] to make it a [`JobRecord`]. A console of at most [`PIECE`] bytes is in one piece, and is read
 /// without the table that sorts several.
-macro_rules! select_found {
+macro_rules! select_record {
     ($rest:literal) => {
         super::jobs::select_jobs!(
             "output, error, CASE WHEN console_bytes = 0 THEN NULL WHEN console_bytes <= 16384 \
@@ -25,23 +25,26 @@ macro_rules! select_found {
         )
     };
 }
-pub(super) use select_found;
+pub(super) use select_record;
 
-pub(super) fn found(db: &Connection, sql: &str, params: impl Params) -> Result<Option<JobRecord>, Error> {
-    db.prepare_cached(sql)?.query_row(params, |row| Ok(read(row))).optional()?.transpose()
+pub(super) fn record(db: &Connection, sql: &str, params: impl Params) -> Result<Option<JobRecord>, Error> {
+    db.prepare_cached(sql)?.query_row(params, |row| Ok(read_record(row))).optional()?.transpose()
 }
 
-pub(super) fn all_found(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<JobRecord>, Error> {
+pub(super) fn all_records(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<JobRecord>, Error> {
     let mut select = db.prepare_cached(sql)?;
-    let rows = select.query_and_then(params, read)?;
+    let rows = select.query_and_then(params, read_record)?;
     rows.collect()
 }
 
-fn read(row: &rusqlite::Row<'_>) -> Result<JobRecord, Error> {
-    let console: Option<String> = row.get(MORE + 2)?;
-    let end =
-        JobOutput { result: row.get(MORE)?, error: row.get(MORE + 1)?, console: console.unwrap_or_default() };
-    Ok(JobRecord { job: stored(row)?.job, output: Some(end) })
+fn read_record(row: &rusqlite::Row<'_>) -> Result<JobRecord, Error> {
+    let console: Option<String> = row.get(JOB_ROW_COLUMNS + 2)?;
+    let output = JobOutput {
+        result: row.get(JOB_ROW_COLUMNS)?,
+        error: row.get(JOB_ROW_COLUMNS + 1)?,
+        console: console.unwrap_or_default(),
+    };
+    Ok(JobRecord { job: job_row(row)?.job, output: Some(output) })
 }
 
 /// A job's parameters.
@@ -59,58 +62,58 @@ pub(super) fn input_of(db: &Connection, seq: i64) -> Result<String, Error> {
 }
 
 /// Whether there was room for what a word brought.
-pub(super) enum Kept {
+pub(super) enum StoreOutcome {
     /// There was; the job's large things come to this now.
-    Yes(Bytes),
+    Stored(JobBytes),
     /// Its console would be too large. Nothing has changed.
     ConsoleFull,
 }
 
 /// Keeps what a word brought that changed a job into `after`.
-pub(super) fn keep(
+pub(super) fn store_output(
     tx: &Tx<'_>,
-    before: &Stored,
+    before: &JobRow,
     after: &Job,
     transition: Transition,
-    payload: &RunnerOutput,
-) -> Result<Kept, Error> {
+    runner_output: &RunnerOutput,
+) -> Result<StoreOutcome, Error> {
     let mut bytes = before.bytes;
     // A new try begins with an empty console.
     if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
         clear_console(tx, before.seq)?;
         bytes.console = 0;
     }
-    if let Some(console) = &payload.console {
-        let grown = grown(bytes.console, console);
-        if usize::try_from(grown).unwrap_or(usize::MAX) > tx.settings.limits.console_bytes {
-            return Ok(Kept::ConsoleFull);
+    if let Some(console) = &runner_output.console {
+        let console_size = console_size(bytes.console, console);
+        if usize::try_from(console_size).unwrap_or(usize::MAX) > tx.settings.limits.console_bytes {
+            return Ok(StoreOutcome::ConsoleFull);
         }
         write_console(tx, before.seq, bytes.console, console)?;
-        bytes.console = grown;
+        bytes.console = console_size;
     }
-    if after.has_ended() && (payload.result.is_some() || payload.error.is_some()) {
-        bytes.output = write_output(tx, before.seq, payload)?;
+    if after.has_ended() && (runner_output.result.is_some() || runner_output.error.is_some()) {
+        bytes.output = write_output(tx, before.seq, runner_output)?;
     }
-    Ok(Kept::Yes(bytes))
+    Ok(StoreOutcome::Stored(bytes))
 }
 
-fn grown(known: i64, console: &ConsoleUpdate) -> i64 {
+fn console_size(current_size: i64, console: &ConsoleUpdate) -> i64 {
     match console {
         ConsoleUpdate::Replace(text) => length(text),
-        ConsoleUpdate::Append(text) => known.saturating_add(length(text)),
+        ConsoleUpdate::Append(text) => current_size.saturating_add(length(text)),
     }
 }
 
-fn write_console(tx: &Tx<'_>, seq: i64, known: i64, console: &ConsoleUpdate) -> Result<(), Error> {
+fn write_console(tx: &Tx<'_>, seq: i64, current_size: i64, console: &ConsoleUpdate) -> Result<(), Error> {
     match console {
         ConsoleUpdate::Replace(text) => {
-            if known > 0 {
+            if current_size > 0 {
                 clear_console(tx, seq)?;
             }
-            add_piece(tx, seq, text)
+            insert_piece(tx, seq, text)
         }
-        ConsoleUpdate::Append(text) if joins_last_piece(tx, seq, text)? => Ok(()),
-        ConsoleUpdate::Append(text) => add_piece(tx, seq, text),
+        ConsoleUpdate::Append(text) if append_to_last_piece(tx, seq, text)? => Ok(()),
+        ConsoleUpdate::Append(text) => insert_piece(tx, seq, text),
     }
 }
 
@@ -119,7 +122,7 @@ fn clear_console(tx: &Tx<'_>, seq: i64) -> Result<(), Error> {
     Ok(())
 }
 
-fn add_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<(), Error> {
+fn insert_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<(), Error> {
     if !text.is_empty() {
         tx.db
             .prepare_cached("INSERT INTO consoles (job, text) VALUES (?1, ?2)")?
@@ -128,7 +131,7 @@ fn add_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn joins_last_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<bool, Error> {
+fn append_to_last_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<bool, Error> {
     let mut join = tx.db.prepare_cached(
         "UPDATE consoles SET text = text || ?2 \
          WHERE piece = (SELECT max(piece) FROM consoles WHERE job = ?1) AND octet_length(text) + ?3 <= ?4",
@@ -136,10 +139,10 @@ fn joins_last_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<bool, Error> {
     Ok(join.execute(params![seq, text, length(text), PIECE])? > 0)
 }
 
-fn write_output(tx: &Tx<'_>, seq: i64, payload: &RunnerOutput) -> Result<i64, Error> {
+fn write_output(tx: &Tx<'_>, seq: i64, runner_output: &RunnerOutput) -> Result<i64, Error> {
     tx.db
         .prepare_cached("INSERT OR REPLACE INTO outputs (job, output, error) VALUES (?1, ?2, ?3)")?
-        .execute(params![seq, payload.result, payload.error])?;
-    let texts = [&payload.result, &payload.error];
+        .execute(params![seq, runner_output.result, runner_output.error])?;
+    let texts = [&runner_output.result, &runner_output.error];
     Ok(texts.into_iter().flatten().map(|text| length(text)).sum())
 }

@@ -6,10 +6,10 @@ use rusqlite::Connection;
 
 use super::jobs::{self, select_jobs};
 use super::tx::Tx;
+use crate::columns::{corrupt_column, number, time_from_millis};
 use crate::error::Error;
+use crate::job_row::JobRow;
 use crate::records::{PruneStats, Retention};
-use crate::row::{damaged, epoch, number};
-use crate::stored::Stored;
 
 /// See [`crate::Store::prune`].
 pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Result<PruneStats, Error> {
@@ -26,13 +26,13 @@ pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Re
     Ok(pruned)
 }
 
-fn first_ended(db: &Connection) -> Result<Option<Stored>, Error> {
+fn first_ended(db: &Connection) -> Result<Option<JobRow>, Error> {
     let sql = select_jobs!("INDEXED BY jobs_ended WHERE ended_at IS NOT NULL ORDER BY ended_at, seq LIMIT 1");
     jobs::one(db, sql, [])
 }
 
-fn is_old(job: &Stored, retention: Retention, now: Timestamp) -> Result<bool, Error> {
-    let ended_at = epoch(job.ended_at.ok_or_else(|| damaged("ended_at"))?, "ended_at")?;
+fn is_old(job: &JobRow, retention: Retention, now: Timestamp) -> Result<bool, Error> {
+    let ended_at = time_from_millis(job.ended_at.ok_or_else(|| corrupt_column("ended_at"))?, "ended_at")?;
     Ok(now.since(ended_at) >= retention.keep_for)
 }
 

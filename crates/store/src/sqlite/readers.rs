@@ -32,7 +32,7 @@ impl Readers {
     }
 
     /// Reads with several statements that see one state.
-    pub(super) fn read_at_once<T>(
+    pub(super) fn read_snapshot<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {

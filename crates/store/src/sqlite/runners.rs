@@ -6,9 +6,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::jobs::count;
 use super::tx::Tx;
+use crate::columns::{corrupt_column, millis_of_time, time_from_millis};
 use crate::error::Error;
 use crate::records::Runner;
-use crate::row::{damaged, epoch, time};
 
 /// See [`crate::Store::register_runner`].
 pub(super) fn register(tx: &Tx<'_>, runner: &Runner) -> Result<(), Error> {
@@ -23,16 +23,16 @@ pub(super) fn register(tx: &Tx<'_>, runner: &Runner) -> Result<(), Error> {
             runner.id.as_str(),
             runner.name,
             capabilities,
-            time(runner.registered_at),
-            time(runner.seen_at)
+            millis_of_time(runner.registered_at),
+            millis_of_time(runner.seen_at)
         ])?;
     Ok(())
 }
 
 /// See [`crate::Store::touch_runner`].
-pub(super) fn seen(tx: &Tx<'_>, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
+pub(super) fn touch_runner(tx: &Tx<'_>, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
     let mut write = tx.db.prepare_cached("UPDATE runners SET seen_at = max(seen_at, ?2) WHERE id = ?1")?;
-    Ok(write.execute(params![runner.as_str(), time(now)])? > 0)
+    Ok(write.execute(params![runner.as_str(), millis_of_time(now)])? > 0)
 }
 
 /// See [`crate::Store::runner`].
@@ -56,13 +56,14 @@ pub(super) fn runners(db: &Connection, at_most: usize) -> Result<(Vec<Runner>, u
 }
 
 /// See [`crate::Store::prune_runners`].
-pub(super) fn forget(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
+pub(super) fn prune_runners(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut forget = tx.db.prepare_cached(
         "DELETE FROM runners WHERE id IN (SELECT id FROM runners INDEXED BY runners_by_seen WHERE seen_at < ?1 \
          AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_by_runner WHERE runner = runners.id) \
          ORDER BY seen_at LIMIT ?2)",
     )?;
-    let forgotten = forget.execute(params![time(before), i64::try_from(at_most).unwrap_or(i64::MAX)])?;
+    let forgotten =
+        forget.execute(params![millis_of_time(before), i64::try_from(at_most).unwrap_or(i64::MAX)])?;
     Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
 }
 
@@ -70,10 +71,10 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Runner, Error> {
     let id: String = row.get(0)?;
     let capabilities: String = row.get(2)?;
     Ok(Runner {
-        id: RunnerId::parse(&id).map_err(|_| damaged("id"))?,
+        id: RunnerId::parse(&id).map_err(|_| corrupt_column("id"))?,
         name: row.get(1)?,
-        capabilities: serde_json::from_str(&capabilities).map_err(|_| damaged("capabilities"))?,
-        registered_at: epoch(row.get(3)?, "registered_at")?,
-        seen_at: epoch(row.get(4)?, "seen_at")?,
+        capabilities: serde_json::from_str(&capabilities).map_err(|_| corrupt_column("capabilities"))?,
+        registered_at: time_from_millis(row.get(3)?, "registered_at")?,
+        seen_at: time_from_millis(row.get(4)?, "seen_at")?,
     })
 }

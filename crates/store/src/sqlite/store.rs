@@ -12,11 +12,13 @@ use pilotlight_core::time::Timestamp;
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 
-use super::log::Carrier;
+use super::checkpoint::Checkpointer;
 use super::open::{self, Lock};
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{check, hooks, lists, payloads, prune, ready, runners, say, submit, sweep, tally, unchecked};
+use super::{
+    apply, counters, integrity, payloads, prune, queries, queue, runners, submit, sweep, validation, webhooks,
+};
 use crate::error::Error;
 use crate::records::{
     Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats, Retention, Runner,
@@ -47,12 +49,12 @@ impl Sqlite {
     /// [`Error::InUse`] while a backup is put back, [`Error::SchemaTooNew`] when a newer program has written it,
     /// [`Error::ReadOnly`] or [`Error::DiskFull`] when nothing can be written there.
     pub fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, Error> {
-        let lock = Lock::share(folder)?;
+        let lock = Lock::shared(folder)?;
         let db = open::writer(folder)?;
         Ok(Arc::new(Self {
             short: Readers::open(folder, SHORT_READERS)?,
             long: Arc::new(Readers::open(folder, LONG_READERS)?),
-            writer: Writer::start(db, Carrier::start(open::carrier(folder)?)?, settings, lock)?,
+            writer: Writer::start(db, Checkpointer::start(open::checkpointer(folder)?)?, settings, lock)?,
             folder: folder.to_owned(),
         }))
     }
@@ -62,12 +64,12 @@ impl Sqlite {
         read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let long = Arc::clone(&self.long);
-        aside(move || long.read_at_once(read)).await
+        run_blocking(move || long.read_snapshot(read)).await
     }
 }
 
 /// On a thread that may wait.
-async fn aside<T: Send + 'static>(
+async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::Unavailable(error.to_string())))
@@ -99,10 +101,10 @@ impl Store for Sqlite {
         &self,
         id: JobId,
         event: Event,
-        payload: RunnerOutput,
+        runner_output: RunnerOutput,
         now: Timestamp,
     ) -> Result<EventOutcome, Error> {
-        self.writer.write(move |tx| say::say(tx, id, &event, &payload, now)).await
+        self.writer.write(move |tx| apply::apply_event(tx, id, &event, &runner_output, now)).await
     }
 
     async fn dispatch(
@@ -112,7 +114,7 @@ impl Store for Sqlite {
         now: Timestamp,
     ) -> Result<Option<LeasedJob>, Error> {
         let (types, runner) = (types.to_vec(), runner.clone());
-        self.writer.write(move |tx| ready::dispatch(tx, &types, &runner, now)).await
+        self.writer.write(move |tx| queue::dispatch(tx, &types, &runner, now)).await
     }
 
     async fn available(
@@ -122,14 +124,14 @@ impl Store for Sqlite {
         now: Timestamp,
     ) -> Result<Vec<LeasedJob>, Error> {
         let types = types.to_vec();
-        self.read_long(move |db| ready::available(db, &types, at_most, now)).await
+        self.read_long(move |db| queue::available(db, &types, at_most, now)).await
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error> {
-        if self.short.read(|db| ready::is_overdue(db, now))? {
-            self.writer.write(move |tx| ready::promote(tx, now)).await?;
+        if self.short.read(|db| queue::is_overdue(db, now))? {
+            self.writer.write(move |tx| queue::promote(tx, now)).await?;
         }
-        self.short.read_at_once(ready::backlog)
+        self.short.read_snapshot(queue::backlog)
     }
 
     async fn sweep(
@@ -152,15 +154,15 @@ impl Store for Sqlite {
         at_most: usize,
     ) -> Result<Vec<JobRecord>, Error> {
         let types = types.to_vec();
-        self.read_long(move |db| unchecked::unchecked(db, &types, before, at_most)).await
+        self.read_long(move |db| validation::due_for_validation(db, &types, before, at_most)).await
     }
 
     async fn mark_validated(&self, id: JobId, now: Timestamp) -> Result<(), Error> {
-        self.writer.write(move |tx| unchecked::checked(tx, id, now)).await
+        self.writer.write(move |tx| validation::mark_validated(tx, id, now)).await
     }
 
-    async fn jobs(&self, wanted: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
-        self.read_long(move |db| lists::jobs(db, wanted, now)).await
+    async fn jobs(&self, filter: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
+        self.read_long(move |db| queries::jobs(db, filter, now)).await
     }
 
     async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
@@ -169,7 +171,7 @@ impl Store for Sqlite {
     }
 
     async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
-        self.read_long(move |db| lists::counts(db, active_since, now)).await
+        self.read_long(move |db| queries::counts(db, active_since, now)).await
     }
 
     async fn register_runner(&self, runner: Runner) -> Result<(), Error> {
@@ -178,7 +180,7 @@ impl Store for Sqlite {
 
     async fn touch_runner(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
         let runner = runner.clone();
-        self.writer.write(move |tx| runners::seen(tx, &runner, now)).await
+        self.writer.write(move |tx| runners::touch_runner(tx, &runner, now)).await
     }
 
     async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error> {
@@ -190,44 +192,44 @@ impl Store for Sqlite {
     }
 
     async fn prune_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
-        self.writer.write(move |tx| runners::forget(tx, before, at_most)).await
+        self.writer.write(move |tx| runners::prune_runners(tx, before, at_most)).await
     }
 
     async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
         let runner = runner.clone();
-        self.read_long(move |db| lists::jobs_of(db, &runner, at_most)).await
+        self.read_long(move |db| queries::jobs_of_runner(db, &runner, at_most)).await
     }
 
     async fn claim_webhooks(
         &self,
-        room: &[(JobType, usize)],
+        capacity: &[(JobType, usize)],
         lease: Duration,
         now: Timestamp,
     ) -> Result<Vec<WebhookCall>, Error> {
-        let room = room.to_vec();
-        self.writer.write(move |tx| hooks::hook_calls(tx, &room, lease, now)).await
+        let capacity = capacity.to_vec();
+        self.writer.write(move |tx| webhooks::claim_webhooks(tx, &capacity, lease, now)).await
     }
 
     async fn ack_webhook(&self, id: WebhookCallId) -> Result<(), Error> {
-        self.writer.write(move |tx| hooks::hook_done(tx, id)).await
+        self.writer.write(move |tx| webhooks::ack_webhook(tx, id)).await
     }
 
     async fn retry_webhook(&self, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
-        self.writer.write(move |tx| hooks::hook_failed(tx, id, again_at)).await
+        self.writer.write(move |tx| webhooks::retry_webhook(tx, id, again_at)).await
     }
 
     async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
-        self.writer.write(move |tx| hooks::drop_hooks(tx, before, at_most)).await
+        self.writer.write(move |tx| webhooks::drop_webhooks(tx, before, at_most)).await
     }
 
     async fn stored_bytes(&self) -> Result<u64, Error> {
-        let sums = self.short.read(tally::sums)?;
-        crate::row::number(sums.bytes(), "bytes")
+        let sums = self.short.read(counters::sums)?;
+        crate::columns::number(sums.bytes(), "bytes")
     }
 
     async fn verify_integrity(&self) -> Result<Vec<String>, Error> {
         let folder = self.folder.clone();
-        aside(move || check::check(&open::reader(&folder)?)).await
+        run_blocking(move || integrity::verify_integrity(&open::reader(&folder)?)).await
     }
 
     async fn next_notification(&self) -> StoreNotification {

@@ -5,26 +5,26 @@ use pilotlight_core::job::{Admission, Job, JobId, Submission, admit};
 use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::hooks;
 use super::jobs;
-use super::payloads::{self, select_found};
+use super::payloads::{self, select_record};
 use super::tx::Tx;
+use super::webhooks;
 use crate::error::Error;
+use crate::job_row::JobRow;
 use crate::records::{IdempotencyKey, JobRecord, NewJob, SubmitOutcome, WebhookTrigger};
-use crate::stored::Stored;
 
 /// See [`crate::Store::submit`].
 pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
-    if let Some(known) = known_by_idempotency(tx.db, &new)? {
-        return Ok(known);
+    if let Some(outcome) = find_by_idempotency_key(tx.db, &new)? {
+        return Ok(outcome);
     }
-    let twin = jobs::current(tx.db, new.key)?;
-    match admit(twin.as_ref().map(|twin| &twin.job), new.cache_mode, &new.options, now) {
+    let current = jobs::current(tx.db, new.key)?;
+    match admit(current.as_ref().map(|current| &current.job), new.cache_mode, &new.options, now) {
         Admission::New { is_current } => create(tx, new, is_current, now),
-        Admission::Joined(job) => joined(tx, twin, *job, new.idempotency_key, now),
+        Admission::Joined(job) => join(tx, current, *job, new.idempotency_key, now),
         Admission::Cached => {
-            let found = lookup(tx.db, new.key)?;
-            found
+            let record = lookup(tx.db, new.key)?;
+            record
                 .map(SubmitOutcome::Existing)
                 .ok_or_else(|| Error::Corrupt("a known job is not there".to_owned()))
         }
@@ -33,7 +33,7 @@ pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<Sub
 
 fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Timestamp) -> Result<SubmitOutcome, Error> {
     if tx.settings.queue_limits.is_bounded()
-        && let Err(full) = tx.settings.queue_limits.check(tx.sums()?.waiting()?)
+        && let Err(full) = tx.settings.queue_limits.check(tx.sums()?.usage()?)
     {
         return Ok(SubmitOutcome::QueueFull(full));
     }
@@ -42,33 +42,34 @@ fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Timestamp) -> Res
     let job = Job::new(submission, now);
     let seq = jobs::insert(tx, &job, &new.input, now)?;
     remember(tx, new.idempotency_key, seq)?;
-    hooks::note(tx, &job, WebhookTrigger::Created, now)?;
+    webhooks::enqueue(tx, &job, WebhookTrigger::Created, now)?;
     Ok(SubmitOutcome::New(job))
 }
 
-fn joined(
+fn join(
     tx: &mut Tx<'_>,
-    twin: Option<Stored>,
+    current: Option<JobRow>,
     job: Job,
     idempotency: Option<IdempotencyKey>,
     now: Timestamp,
 ) -> Result<SubmitOutcome, Error> {
-    let twin = twin.expect("only a twin is joined");
-    jobs::update(tx, &twin, &job, twin.bytes, now)?;
-    remember(tx, idempotency, twin.seq)?;
+    let current = current.expect("only a twin is joined");
+    jobs::update(tx, &current, &job, current.bytes, now)?;
+    remember(tx, idempotency, current.seq)?;
     Ok(SubmitOutcome::Existing(JobRecord { job, output: None }))
 }
 
 /// What this caller's key stands for, if it was seen before.
-fn known_by_idempotency(db: &Connection, new: &NewJob) -> Result<Option<SubmitOutcome>, Error> {
+fn find_by_idempotency_key(db: &Connection, new: &NewJob) -> Result<Option<SubmitOutcome>, Error> {
     let Some(idempotency) = new.idempotency_key else { return Ok(None) };
     let mut read = db.prepare_cached("SELECT job FROM idempotency WHERE key = ?1")?;
     let seq: Option<i64> = read.query_row([&idempotency.0], |row| row.get(0)).optional()?;
     let Some(seq) = seq else { return Ok(None) };
-    let found = payloads::found(db, select_found!("LEFT JOIN outputs ON job = seq WHERE seq = ?1"), [seq])?;
-    let found = found.ok_or_else(|| Error::Corrupt("a known job is not there".to_owned()))?;
-    Ok(Some(if found.job.key == new.key {
-        SubmitOutcome::Existing(ended(found))
+    let record =
+        payloads::record(db, select_record!("LEFT JOIN outputs ON job = seq WHERE seq = ?1"), [seq])?;
+    let record = record.ok_or_else(|| Error::Corrupt("a known job is not there".to_owned()))?;
+    Ok(Some(if record.job.key == new.key {
+        SubmitOutcome::Existing(only_if_ended(record))
     } else {
         SubmitOutcome::Conflict
     }))
@@ -85,19 +86,19 @@ fn remember(tx: &Tx<'_>, idempotency: Option<IdempotencyKey>, seq: i64) -> Resul
 
 /// See [`crate::Store::lookup`].
 pub(super) fn lookup(db: &Connection, key: CacheKey) -> Result<Option<JobRecord>, Error> {
-    let sql = select_found!(
+    let sql = select_record!(
         "INDEXED BY jobs_current LEFT JOIN outputs ON job = seq WHERE cache_key = ?1 AND is_current = 1"
     );
-    Ok(payloads::found(db, sql, [key.as_bytes()])?.map(ended))
+    Ok(payloads::record(db, sql, [key.as_bytes()])?.map(only_if_ended))
 }
 
 /// See [`crate::Store::job`].
 pub(super) fn job(db: &Connection, id: JobId) -> Result<Option<JobRecord>, Error> {
-    payloads::found(db, select_found!("LEFT JOIN outputs ON job = seq WHERE id = ?1"), [id.as_bytes()])
+    payloads::record(db, select_record!("LEFT JOIN outputs ON job = seq WHERE id = ?1"), [id.as_bytes()])
 }
 
 /// Without what is no end yet.
-fn ended(mut found: JobRecord) -> JobRecord {
-    found.output = found.output.filter(|_| found.job.has_ended());
-    found
+fn only_if_ended(mut record: JobRecord) -> JobRecord {
+    record.output = record.output.filter(|_| record.job.has_ended());
+    record
 }

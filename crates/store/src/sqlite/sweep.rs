@@ -4,12 +4,12 @@ use pilotlight_core::job::{Event, Job, Transition};
 use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::apply;
 use super::jobs;
-use super::say;
 use super::tx::Tx;
+use crate::columns::{corrupt_column, millis_of_time};
 use crate::error::Error;
 use crate::records::{EventOutcome, RunnerOutput};
-use crate::row::{damaged, time};
 
 /// See [`crate::Store::sweep`].
 pub(super) fn sweep(
@@ -20,12 +20,12 @@ pub(super) fn sweep(
 ) -> Result<Vec<(Job, Transition)>, Error> {
     let mut changed = Vec::new();
     for seq in due(tx, at_most, listening_since, now)? {
-        let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| damaged("seq"))?;
-        let said = say::say_of(tx, &before, &Event::Tick, &RunnerOutput::default(), now)?;
-        if let EventOutcome::Applied(answer) = said
-            && answer.transition != Transition::Unchanged
+        let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| corrupt_column("seq"))?;
+        let outcome = apply::apply_to_row(tx, &before, &Event::Tick, &RunnerOutput::default(), now)?;
+        if let EventOutcome::Applied(applied) = outcome
+            && applied.transition != Transition::Unchanged
         {
-            changed.push((answer.job, answer.transition));
+            changed.push((applied.job, applied.transition));
         }
     }
     Ok(changed)
@@ -52,8 +52,8 @@ fn due(tx: &Tx<'_>, at_most: usize, listening_since: Timestamp, now: Timestamp) 
             now,
         ),
     ] {
-        let room = at_most - due.len();
-        due.extend(first(tx.db, sql, until, room)?);
+        let remaining = at_most - due.len();
+        due.extend(first(tx.db, sql, until, remaining)?);
     }
     Ok(due)
 }
@@ -61,6 +61,6 @@ fn due(tx: &Tx<'_>, at_most: usize, listening_since: Timestamp, now: Timestamp) 
 fn first(db: &Connection, sql: &str, until: Timestamp, at_most: usize) -> Result<Vec<i64>, Error> {
     let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
     let mut read = db.prepare_cached(sql)?;
-    let rows = read.query_map(params![time(until), at_most], |row| row.get(0))?;
+    let rows = read.query_map(params![millis_of_time(until), at_most], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

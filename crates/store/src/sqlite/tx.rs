@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use rusqlite::Connection;
 
-use super::tally::{Delta, Sums};
+use super::counters::{Delta, Sums};
 use crate::error::Error;
 use crate::records::Settings;
 
@@ -14,19 +14,19 @@ pub(super) struct Tx<'a> {
     /// What this verb changes in the sums; dropped with it when it fails.
     pub(super) delta: Delta,
     /// The sums as they were when the transaction began, once somebody asked: they are written at its end.
-    pub(super) sums_at_first: &'a Cell<Option<Sums>>,
+    pub(super) initial_sums: &'a Cell<Option<Sums>>,
     /// What the verbs before it in the same transaction changed in the sums.
-    pub(super) sums_before: Sums,
+    pub(super) batch_sums: Sums,
 }
 
 impl Tx<'_> {
     /// What bounds are held against, as this verb sees it.
     pub(super) fn sums(&self) -> Result<Sums, Error> {
-        let at_first = match self.sums_at_first.get() {
+        let initial = match self.initial_sums.get() {
             Some(sums) => sums,
-            None => super::tally::sums(self.db)?,
+            None => super::counters::sums(self.db)?,
         };
-        self.sums_at_first.set(Some(at_first));
-        Ok(at_first.plus(self.sums_before).plus(self.delta.sums))
+        self.initial_sums.set(Some(initial));
+        Ok(initial.plus(self.batch_sums).plus(self.delta.sums))
     }
 }

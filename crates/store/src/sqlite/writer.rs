@@ -9,38 +9,38 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::again;
-use super::log::Carrier;
+use super::checkpoint::Checkpointer;
+use super::counters::Delta;
+use super::error::copy_of;
 use super::open::Lock;
-use super::tally::Delta;
 use super::tx::Tx;
 use crate::error::Error;
 use crate::records::Settings;
 
 /// Verbs in one transaction: enough for one sync to be shared by many, few enough that nobody waits long for it.
-const TOGETHER: usize = 256;
+const BATCH_SIZE: usize = 256;
 
 /// Verbs that wait for the next transaction. Beyond it, callers wait for a place.
-const WAITING: usize = 256;
+const QUEUE_SIZE: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Box<dyn Verb>>>,
+    queue: Option<mpsc::Sender<Box<dyn StoreOperation>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(
         db: Connection,
-        carrier: Carrier,
+        checkpointer: Checkpointer,
         settings: Settings,
         lock: Lock,
     ) -> Result<Self, Error> {
-        let (queue, waiting) = mpsc::channel(WAITING);
-        let desk = Desk { db, carrier, settings, lock };
+        let (queue, operations) = mpsc::channel(QUEUE_SIZE);
+        let writer_thread = WriterThread { db, checkpointer, settings, lock };
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || desk.work(waiting))
+            .spawn(move || writer_thread.run(operations))
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -48,13 +48,14 @@ impl Writer {
     /// Does this in a transaction; it has happened when this returns, or it has not.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        verb: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+        operation: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        let asked: Box<dyn Verb> = Box::new(Asked { verb: Some(verb), outcome: None, reply: Some(reply) });
-        let queue = self.queue.as_ref().ok_or_else(gone)?;
-        queue.send(asked).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let pending: Box<dyn StoreOperation> =
+            Box::new(PendingWrite { operation: Some(operation), outcome: None, reply: Some(reply) });
+        let queue = self.queue.as_ref().ok_or_else(writer_ended)?;
+        queue.send(pending).await.map_err(|_| writer_ended())?;
+        answer.await.map_err(|_| writer_ended())?
     }
 }
 
@@ -68,47 +69,47 @@ impl Drop for Writer {
     }
 }
 
-fn gone() -> Error {
+fn writer_ended() -> Error {
     Error::Unavailable("its writer has ended".to_owned())
 }
 
 /// Something to be done in a transaction, and somebody who waits for it.
-trait Verb: Send {
+trait StoreOperation: Send {
     /// Does it, and keeps what came of it. Says whether it may stay.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Error>;
 
     /// The transaction did not come about.
-    fn lose(&mut self, why: &Error);
+    fn fail(&mut self, why: &Error);
 
     /// Tells who waits.
-    fn answer(&mut self);
+    fn send_reply(&mut self);
 }
 
-struct Asked<F, T> {
-    verb: Option<F>,
+struct PendingWrite<F, T> {
+    operation: Option<F>,
     outcome: Option<Result<T, Error>>,
     reply: Option<oneshot::Sender<Result<T, Error>>>,
 }
 
-impl<F, T: Send> Verb for Asked<F, T>
+impl<F, T: Send> StoreOperation for PendingWrite<F, T>
 where
     F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        let Some(verb) = self.verb.take() else { return Ok(()) };
+        let Some(operation) = self.operation.take() else { return Ok(()) };
         // A verb's own mistake is its caller's, not everybody's: its savepoint is undone, and the thread goes on.
-        let outcome = catch_unwind(AssertUnwindSafe(|| verb(tx)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| operation(tx)))
             .unwrap_or_else(|_| Err(Error::Unavailable("the verb panicked; nothing has changed".to_owned())));
-        let seen = outcome.as_ref().map(|_| ()).map_err(again);
+        let status = outcome.as_ref().map(|_| ()).map_err(copy_of);
         self.outcome = Some(outcome);
-        seen
+        status
     }
 
-    fn lose(&mut self, why: &Error) {
-        self.outcome = Some(Err(again(why)));
+    fn fail(&mut self, why: &Error) {
+        self.outcome = Some(Err(copy_of(why)));
     }
 
-    fn answer(&mut self) {
+    fn send_reply(&mut self) {
         if let Some((reply, outcome)) = self.reply.take().zip(self.outcome.take()) {
             // Nobody waits any more: it has happened all the same.
             let _ = reply.send(outcome);
@@ -117,72 +118,72 @@ where
 }
 
 /// What the thread has.
-struct Desk {
+struct WriterThread {
     db: Connection,
-    carrier: Carrier,
+    checkpointer: Checkpointer,
     settings: Settings,
     /// Held as long as anything is written.
     lock: Lock,
 }
 
-impl Desk {
-    fn work(mut self, mut waiting: mpsc::Receiver<Box<dyn Verb>>) {
-        let mut batch = Vec::with_capacity(TOGETHER);
-        while waiting.blocking_recv_many(&mut batch, TOGETHER) > 0 {
+impl WriterThread {
+    fn run(mut self, mut operations: mpsc::Receiver<Box<dyn StoreOperation>>) {
+        let mut batch = Vec::with_capacity(BATCH_SIZE);
+        while operations.blocking_recv_many(&mut batch, BATCH_SIZE) > 0 {
             if let Err(error) = self.transact(&mut batch) {
-                let why = self.why(error);
+                let why = self.disk_error(error);
                 self.roll_back();
-                batch.iter_mut().for_each(|verb| verb.lose(&why));
+                batch.iter_mut().for_each(|operation| operation.fail(&why));
             }
-            self.carrier.committed(batch.len());
-            batch.drain(..).for_each(|mut verb| verb.answer());
+            self.checkpointer.committed(batch.len());
+            batch.drain(..).for_each(|mut operation| operation.send_reply());
         }
-        drop(self.carrier);
+        drop(self.checkpointer);
         // Not needed for what was answered: it is on disk. It makes the next start quicker.
         let _ = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
-    fn transact(&self, batch: &mut [Box<dyn Verb>]) -> Result<(), Error> {
-        self.say("BEGIN IMMEDIATE")?;
-        let (mut sum, sums_at_first) = (Delta::default(), Cell::new(None));
-        for verb in batch {
-            self.say("SAVEPOINT verb")?;
+    fn transact(&self, batch: &mut [Box<dyn StoreOperation>]) -> Result<(), Error> {
+        self.execute("BEGIN IMMEDIATE")?;
+        let (mut total, initial_sums) = (Delta::default(), Cell::new(None));
+        for operation in batch {
+            self.execute("SAVEPOINT verb")?;
             let mut tx = Tx {
                 db: &self.db,
                 settings: &self.settings,
                 delta: Delta::default(),
-                sums_at_first: &sums_at_first,
-                sums_before: sum.sums,
+                initial_sums: &initial_sums,
+                batch_sums: total.sums,
             };
-            match verb.run(&mut tx) {
-                Ok(()) => sum.add(tx.delta),
-                Err(error) => self.undo(error)?,
+            match operation.run(&mut tx) {
+                Ok(()) => total.add(tx.delta),
+                Err(error) => self.roll_back_operation(error)?,
             }
-            self.say("RELEASE verb")?;
+            self.execute("RELEASE verb")?;
         }
-        sum.write(&self.db)?;
-        self.say("COMMIT")
+        total.write(&self.db)?;
+        self.execute("COMMIT")
     }
 
     /// Undoes one verb. Some failures, such as a full disk, have undone the whole transaction by themselves.
-    fn undo(&self, error: Error) -> Result<(), Error> {
+    fn roll_back_operation(&self, error: Error) -> Result<(), Error> {
         if self.db.is_autocommit() {
             return Err(error);
         }
-        self.say("ROLLBACK TO verb")
+        self.execute("ROLLBACK TO verb")
     }
 
     fn roll_back(&self) {
         if !self.db.is_autocommit() {
             // Should it fail, the next transaction cannot begin, and says so.
-            let _ = self.say("ROLLBACK");
+            let _ = self.execute("ROLLBACK");
         }
     }
 
     /// SQLite does not tell a read-only disk from a broken one.
-    fn why(&self, error: Error) -> Error {
+    fn disk_error(&self, error: Error) -> Error {
         match error {
-            Error::Database(_) => self.lock.why_not_written().unwrap_or(error),
+            Error::Database(_) => self.lock.write_error().unwrap_or(error),
             Error::DiskFull
             | Error::ReadOnly
             | Error::Unavailable(_)
@@ -192,7 +193,7 @@ impl Desk {
         }
     }
 
-    fn say(&self, sql: &str) -> Result<(), Error> {
+    fn execute(&self, sql: &str) -> Result<(), Error> {
         self.db.prepare_cached(sql)?.execute([])?;
         Ok(())
     }

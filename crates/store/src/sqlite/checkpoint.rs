@@ -9,38 +9,40 @@ use rusqlite::Connection;
 use crate::error::Error;
 
 /// Verbs until the log is worth carrying over: some megabytes.
-const VERBS: usize = 4096;
+const OPERATIONS_PER_CHECKPOINT: usize = 4096;
 
 #[derive(Debug)]
-pub(super) struct Carrier {
+pub(super) struct Checkpointer {
     nudge: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    verbs: usize,
+    operations: usize,
 }
 
-impl Carrier {
+impl Checkpointer {
     pub(super) fn start(db: Connection) -> Result<Self, Error> {
-        let (nudge, nudged) = sync_channel(1);
+        let (nudge, nudges) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("store log".to_owned())
-            .spawn(move || carry(&db, &nudged))
+            .spawn(move || run_checkpoints(&db, &nudges))
             .map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self { nudge: Some(nudge), thread: Some(thread), verbs: 0 })
+        Ok(Self { nudge: Some(nudge), thread: Some(thread), operations: 0 })
     }
 
     /// So many verbs were committed.
-    pub(super) fn committed(&mut self, verbs: usize) {
-        self.verbs += verbs;
-        let Some(nudge) = self.nudge.as_ref().filter(|_| self.verbs >= VERBS) else { return };
+    pub(super) fn committed(&mut self, operations: usize) {
+        self.operations += operations;
+        let Some(nudge) = self.nudge.as_ref().filter(|_| self.operations >= OPERATIONS_PER_CHECKPOINT) else {
+            return;
+        };
         match nudge.try_send(()) {
             // Full: it is at work, and will be again.
-            Ok(()) | Err(TrySendError::Full(())) => self.verbs = 0,
+            Ok(()) | Err(TrySendError::Full(())) => self.operations = 0,
             Err(TrySendError::Disconnected(())) => self.nudge = None,
         }
     }
 }
 
-impl Drop for Carrier {
+impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.nudge = None;
         if let Some(thread) = self.thread.take() {
@@ -49,8 +51,8 @@ impl Drop for Carrier {
     }
 }
 
-fn carry(db: &Connection, nudged: &Receiver<()>) {
-    while nudged.recv().is_ok() {
+fn run_checkpoints(db: &Connection, nudges: &Receiver<()>) {
+    while nudges.recv().is_ok() {
         let _ = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 }

@@ -2,23 +2,23 @@
 
 use pilotlight_core::job::{Job, SubmissionOrder};
 
-use crate::row::Phase;
+use crate::columns::StoredStatus;
 
-/// Where the columns begin that follow those of a [`Stored`].
-pub(crate) const MORE: usize = 30;
+/// Where the columns begin that follow those of a [`JobRow`].
+pub(crate) const JOB_ROW_COLUMNS: usize = 30;
 
 /// A job, and what only the store knows of it.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct JobRow {
     pub(crate) job: Job,
     /// Its place in the order of submission.
     pub(crate) seq: i64,
-    pub(crate) phase: Phase,
+    pub(crate) status: StoredStatus,
     pub(crate) ended_at: Option<i64>,
-    pub(crate) bytes: Bytes,
+    pub(crate) bytes: JobBytes,
 }
 
-impl Stored {
+impl JobRow {
     /// When it was submitted, beside this one.
     pub(crate) const fn order_to(&self, beside: &Self) -> SubmissionOrder {
         if self.seq < beside.seq { SubmissionOrder::Earlier } else { SubmissionOrder::Later }
@@ -27,14 +27,14 @@ impl Stored {
 
 /// What a job's large things come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Bytes {
+pub(crate) struct JobBytes {
     pub(crate) input: i64,
     /// Result and error message.
     pub(crate) output: i64,
     pub(crate) console: i64,
 }
 
-impl Bytes {
+impl JobBytes {
     pub(crate) const fn sum(self) -> i64 {
         self.input + self.output + self.console
     }

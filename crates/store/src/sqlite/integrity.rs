@@ -2,14 +2,14 @@
 
 use rusqlite::Connection;
 
-use super::jobs::{select_jobs, stored};
+use super::jobs::{job_row, select_jobs};
 use crate::error::Error;
 
 /// Sentences of one kind that are told; one broken rule can be broken a million times.
-const TOLD: usize = 20;
+const MAX_REPORTED: usize = 20;
 
 /// What must never be found, and how it is said. Each query gives one column.
-const NEVER: &[(&str, &str)] = &[
+const RULES: &[(&str, &str)] = &[
     (
         "more than one current job of the key of job",
         "SELECT lower(hex(max(id))) FROM jobs WHERE is_current = 1 GROUP BY cache_key HAVING count(*) > 1",
@@ -54,35 +54,40 @@ const NEVER: &[(&str, &str)] = &[
 ];
 
 /// See [`crate::Store::verify_integrity`].
-pub(super) fn check(db: &Connection) -> Result<Vec<String>, Error> {
+pub(super) fn verify_integrity(db: &Connection) -> Result<Vec<String>, Error> {
     let state = db.unchecked_transaction()?;
-    let mut wrong = Vec::new();
-    tell(&state, "PRAGMA integrity_check(20)", |it| if it == "ok" { None } else { Some(it) }, &mut wrong)?;
+    let mut violations = Vec::new();
+    collect_violations(
+        &state,
+        "PRAGMA integrity_check(20)",
+        |it| if it == "ok" { None } else { Some(it) },
+        &mut violations,
+    )?;
     // With a damaged file the other questions only repeat that.
-    if !wrong.is_empty() {
-        return Ok(wrong);
+    if !violations.is_empty() {
+        return Ok(violations);
     }
-    for (sentence, sql) in NEVER {
-        tell(&state, sql, |it| Some(format!("{sentence} {it}")), &mut wrong)?;
+    for (sentence, sql) in RULES {
+        collect_violations(&state, sql, |it| Some(format!("{sentence} {it}")), &mut violations)?;
     }
-    unreadable(&state, &mut wrong)?;
-    Ok(wrong)
+    collect_unreadable(&state, &mut violations)?;
+    Ok(violations)
 }
 
-fn tell(
+fn collect_violations(
     db: &Connection,
     sql: &str,
-    say: impl Fn(String) -> Option<String>,
-    wrong: &mut Vec<String>,
+    format_violation: impl Fn(String) -> Option<String>,
+    violations: &mut Vec<String>,
 ) -> Result<(), Error> {
-    let mut ask = db.prepare(sql)?;
-    let mut rows = ask.query([])?;
-    let told = wrong.len() + TOLD;
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let limit = violations.len() + MAX_REPORTED;
     while let Some(row) = rows.next()? {
         let it = row.get_ref(0)?;
         let it = it.as_str().map(str::to_owned).or_else(|_| it.as_i64().map(|it| it.to_string()));
-        wrong.extend(say(it.unwrap_or_default()));
-        if wrong.len() >= told {
+        violations.extend(format_violation(it.unwrap_or_default()));
+        if violations.len() >= limit {
             break;
         }
     }
@@ -90,15 +95,15 @@ fn tell(
 }
 
 /// Every job must make sense.
-fn unreadable(db: &Connection, wrong: &mut Vec<String>) -> Result<(), Error> {
-    let mut ask = db.prepare(select_jobs!("ORDER BY seq"))?;
-    let mut rows = ask.query([])?;
-    let told = wrong.len() + TOLD;
+fn collect_unreadable(db: &Connection, violations: &mut Vec<String>) -> Result<(), Error> {
+    let mut statement = db.prepare(select_jobs!("ORDER BY seq"))?;
+    let mut rows = statement.query([])?;
+    let limit = violations.len() + MAX_REPORTED;
     while let Some(row) = rows.next()? {
-        if let Err(error) = stored(row) {
-            wrong.push(error.to_string());
+        if let Err(error) = job_row(row) {
+            violations.push(error.to_string());
         }
-        if wrong.len() >= told {
+        if violations.len() >= limit {
             break;
         }
     }

@@ -8,38 +8,44 @@ use pilotlight_core::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::tx::Tx;
+use crate::columns::{corrupt_column, millis_of_time, number, time_from_millis};
 use crate::error::Error;
 use crate::records::{WebhookCall, WebhookCallId, WebhookTrigger};
-use crate::row::{damaged, epoch, number, time};
 
 /// Notes that this is to be told, where somebody wants to know.
-pub(super) fn note(tx: &Tx<'_>, job: &Job, event: WebhookTrigger, now: Timestamp) -> Result<(), Error> {
+pub(super) fn enqueue(tx: &Tx<'_>, job: &Job, event: WebhookTrigger, now: Timestamp) -> Result<(), Error> {
     if tx.settings.webhook_types.contains(&job.job_type) {
         tx.db
             .prepare_cached(
                 "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES (?1, ?2, ?3, ?4, ?4)",
             )?
-            .execute(params![job.id.as_bytes(), job.job_type.as_str(), event_number(event), time(now)])?;
+            .execute(params![
+                job.id.as_bytes(),
+                job.job_type.as_str(),
+                trigger_number(event),
+                millis_of_time(now)
+            ])?;
     }
     Ok(())
 }
 
 /// See [`crate::Store::claim_webhooks`].
-pub(super) fn hook_calls(
+pub(super) fn claim_webhooks(
     tx: &Tx<'_>,
-    room: &[(JobType, usize)],
+    capacity: &[(JobType, usize)],
     lease: Duration,
     now: Timestamp,
 ) -> Result<Vec<WebhookCall>, Error> {
-    let mut take = tx.db.prepare_cached(
+    let mut claim = tx.db.prepare_cached(
         "UPDATE hooks SET due_at = ?2 WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
          WHERE job_type = ?4 AND due_at <= ?1 ORDER BY due_at, id LIMIT ?3) \
          RETURNING id, job, job_type, event, at, failures",
     )?;
-    let (now, until) = (time(now), time(now.after(lease)));
+    let (now, until) = (millis_of_time(now), millis_of_time(now.after(lease)));
     let mut calls = Vec::new();
-    for (job_type, at_most) in room {
-        let rows = take.query_and_then(params![now, until, limit(*at_most), job_type.as_str()], call)?;
+    for (job_type, at_most) in capacity {
+        let rows =
+            claim.query_and_then(params![now, until, limit(*at_most), job_type.as_str()], read_call)?;
         calls.extend(rows.collect::<Result<Vec<_>, _>>()?);
     }
     calls.sort_by_key(|call| call.id);
@@ -50,47 +56,46 @@ fn limit(at_most: usize) -> i64 {
     i64::try_from(at_most).unwrap_or(i64::MAX)
 }
 
-fn call(row: &rusqlite::Row<'_>) -> Result<WebhookCall, Error> {
+fn read_call(row: &rusqlite::Row<'_>) -> Result<WebhookCall, Error> {
     let job_type: String = row.get(2)?;
     Ok(WebhookCall {
         id: WebhookCallId(row.get(0)?),
         job: JobId::from_bytes(row.get(1)?),
-        job_type: JobType::parse(&job_type).map_err(|_| damaged("job_type"))?,
-        event: event(row.get(3)?)?,
-        at: epoch(row.get(4)?, "at")?,
+        job_type: JobType::parse(&job_type).map_err(|_| corrupt_column("job_type"))?,
+        event: trigger(row.get(3)?)?,
+        at: time_from_millis(row.get(4)?, "at")?,
         failures: number(row.get(5)?, "failures")?,
     })
 }
 
 /// See [`crate::Store::ack_webhook`].
-pub(super) fn hook_done(tx: &Tx<'_>, id: WebhookCallId) -> Result<(), Error> {
+pub(super) fn ack_webhook(tx: &Tx<'_>, id: WebhookCallId) -> Result<(), Error> {
     tx.db.prepare_cached("DELETE FROM hooks WHERE id = ?1")?.execute([id.0])?;
     Ok(())
 }
 
 /// See [`crate::Store::retry_webhook`].
-pub(super) fn hook_failed(tx: &Tx<'_>, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
+pub(super) fn retry_webhook(tx: &Tx<'_>, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE hooks SET failures = failures + 1, due_at = ?2 WHERE id = ?1")?
-        .execute(params![id.0, time(again_at)])?;
+        .execute(params![id.0, millis_of_time(again_at)])?;
     Ok(())
 }
 
 /// See [`crate::Store::drop_webhooks`].
-pub(super) fn drop_hooks(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
+pub(super) fn drop_webhooks(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut forget = tx.db.prepare_cached(
         "DELETE FROM hooks WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
          WHERE job_type = ?1 AND due_at < ?2 LIMIT ?3)",
     )?;
     let mut dropped = 0;
     let mut job_type = next_type(tx, "")?;
-    while let Some(found) = job_type {
-        if dropped < at_most
-            && !JobType::parse(&found).is_ok_and(|it| tx.settings.webhook_types.contains(&it))
+    while let Some(name) = job_type {
+        if dropped < at_most && !JobType::parse(&name).is_ok_and(|it| tx.settings.webhook_types.contains(&it))
         {
-            dropped += forget.execute(params![found, time(before), limit(at_most - dropped)])?;
+            dropped += forget.execute(params![name, millis_of_time(before), limit(at_most - dropped)])?;
         }
-        job_type = next_type(tx, &found)?;
+        job_type = next_type(tx, &name)?;
     }
     Ok(u64::try_from(dropped).unwrap_or(u64::MAX))
 }
@@ -103,7 +108,7 @@ fn next_type(tx: &Tx<'_>, after: &str) -> Result<Option<String>, Error> {
     Ok(find.query_row([after], |row| row.get(0)).optional()?)
 }
 
-const fn event_number(event: WebhookTrigger) -> i64 {
+const fn trigger_number(event: WebhookTrigger) -> i64 {
     match event {
         WebhookTrigger::Created => 0,
         WebhookTrigger::Completed => 1,
@@ -111,7 +116,7 @@ const fn event_number(event: WebhookTrigger) -> i64 {
     }
 }
 
-fn event(number: i64) -> Result<WebhookTrigger, Error> {
+fn trigger(number: i64) -> Result<WebhookTrigger, Error> {
     let known = [WebhookTrigger::Created, WebhookTrigger::Completed, WebhookTrigger::Failed];
-    known.into_iter().find(|event| event_number(*event) == number).ok_or_else(|| damaged("event"))
+    known.into_iter().find(|event| trigger_number(*event) == number).ok_or_else(|| corrupt_column("event"))
 }

@@ -7,9 +7,9 @@ use pilotlight_core::ids::JobType;
 use pilotlight_core::job::QueueUsage;
 use rusqlite::{Connection, params};
 
+use crate::columns::{StatusGroup, StoredStatus, number};
 use crate::error::Error;
-use crate::row::{Phase, Stand, number};
-use crate::stored::Bytes;
+use crate::job_row::JobBytes;
 
 /// What bounds are held against, or a change of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,11 +25,11 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    fn of(phase: Phase, bytes: i64) -> Self {
-        match phase.stand() {
-            Stand::Waiting => Self { waiting_jobs: 1, waiting_bytes: bytes, ..Self::default() },
-            Stand::UnderWay => Self { under_way_bytes: bytes, ..Self::default() },
-            Stand::Ended => Self { ended_bytes: bytes, ..Self::default() },
+    fn of(status: StoredStatus, bytes: i64) -> Self {
+        match status.group() {
+            StatusGroup::Waiting => Self { waiting_jobs: 1, waiting_bytes: bytes, ..Self::default() },
+            StatusGroup::Running => Self { under_way_bytes: bytes, ..Self::default() },
+            StatusGroup::Ended => Self { ended_bytes: bytes, ..Self::default() },
         }
     }
 
@@ -52,7 +52,7 @@ impl Sums {
     }
 
     /// What waits.
-    pub(super) fn waiting(self) -> Result<QueueUsage, Error> {
+    pub(super) fn usage(self) -> Result<QueueUsage, Error> {
         let jobs = number(self.waiting_jobs, "waiting_jobs")?;
         Ok(QueueUsage { jobs, bytes: number(self.waiting_bytes, "waiting_bytes")? })
     }
@@ -79,24 +79,29 @@ impl Sums {
 #[derive(Debug, Default)]
 pub(super) struct Delta {
     pub(super) sums: Sums,
-    jobs: Vec<(Phase, JobType, i64)>,
+    jobs: Vec<(StoredStatus, JobType, i64)>,
 }
 
 impl Delta {
     /// There is one more job of this type.
-    pub(super) fn enters(&mut self, job_type: &JobType, phase: Phase, bytes: Bytes) {
-        self.jobs.push((phase, job_type.clone(), 1));
-        self.sums = self.sums.plus(Sums::of(phase, bytes.sum()));
+    pub(super) fn add_job(&mut self, job_type: &JobType, status: StoredStatus, bytes: JobBytes) {
+        self.jobs.push((status, job_type.clone(), 1));
+        self.sums = self.sums.plus(Sums::of(status, bytes.sum()));
     }
 
     /// A job of this type is forgotten.
-    pub(super) fn leaves(&mut self, job_type: &JobType, phase: Phase, bytes: Bytes) {
-        self.jobs.push((phase, job_type.clone(), -1));
-        self.sums = self.sums.minus(Sums::of(phase, bytes.sum()));
+    pub(super) fn remove_job(&mut self, job_type: &JobType, status: StoredStatus, bytes: JobBytes) {
+        self.jobs.push((status, job_type.clone(), -1));
+        self.sums = self.sums.minus(Sums::of(status, bytes.sum()));
     }
 
     /// A job of this type went from one phase to another, or changed in size.
-    pub(super) fn moves(&mut self, job_type: &JobType, from: (Phase, Bytes), to: (Phase, Bytes)) {
+    pub(super) fn move_job(
+        &mut self,
+        job_type: &JobType,
+        from: (StoredStatus, JobBytes),
+        to: (StoredStatus, JobBytes),
+    ) {
         if from.0 != to.0 {
             self.jobs.extend([(from.0, job_type.clone(), -1), (to.0, job_type.clone(), 1)]);
         }
@@ -113,25 +118,25 @@ impl Delta {
     pub(super) fn write(self, db: &Connection) -> Result<(), Error> {
         self.sums.write(db)?;
         let mut sums = HashMap::new();
-        for (phase, job_type, by) in self.jobs {
-            *sums.entry((phase, job_type)).or_insert(0) += by;
+        for (status, job_type, by) in self.jobs {
+            *sums.entry((status, job_type)).or_insert(0) += by;
         }
-        for ((phase, job_type), by) in sums.into_iter().filter(|(_, by)| *by != 0) {
-            add_jobs(db, phase, &job_type, by)?;
+        for ((status, job_type), by) in sums.into_iter().filter(|(_, by)| *by != 0) {
+            add_jobs(db, status, &job_type, by)?;
         }
         Ok(())
     }
 }
 
-fn add_jobs(db: &Connection, phase: Phase, job_type: &JobType, by: i64) -> Result<(), Error> {
+fn add_jobs(db: &Connection, status: StoredStatus, job_type: &JobType, by: i64) -> Result<(), Error> {
     let mut add = db.prepare_cached(
         "INSERT INTO tallies (phase, job_type, jobs) VALUES (?1, ?2, ?3) \
          ON CONFLICT (phase, job_type) DO UPDATE SET jobs = jobs + excluded.jobs RETURNING jobs",
     )?;
-    let jobs: i64 = add.query_row(params![phase.number(), job_type.as_str(), by], |row| row.get(0))?;
+    let jobs: i64 = add.query_row(params![status.number(), job_type.as_str(), by], |row| row.get(0))?;
     if jobs == 0 {
         db.prepare_cached("DELETE FROM tallies WHERE phase = ?1 AND job_type = ?2")?
-            .execute(params![phase.number(), job_type.as_str()])?;
+            .execute(params![status.number(), job_type.as_str()])?;
     }
     Ok(())
 }
@@ -151,26 +156,26 @@ pub(super) fn sums(db: &Connection) -> Result<Sums, Error> {
     Ok(sums)
 }
 
-/// How many jobs are in each phase, in the order of [`Phase::ALL`].
-pub(super) fn by_phase(db: &Connection) -> Result<[u64; Phase::ALL.len()], Error> {
+/// How many jobs are in each phase, in the order of [`StoredStatus::ALL`].
+pub(super) fn by_status(db: &Connection) -> Result<[u64; StoredStatus::ALL.len()], Error> {
     let mut read = db.prepare_cached("SELECT phase, sum(jobs) FROM tallies GROUP BY phase")?;
     let mut rows = read.query([])?;
-    let mut counts = [0; Phase::ALL.len()];
+    let mut counts = [0; StoredStatus::ALL.len()];
     while let Some(row) = rows.next()? {
-        let phase = Phase::from_number(row.get(0)?)?;
-        counts[index(phase)] = number(row.get(1)?, "jobs")?;
+        let status = StoredStatus::from_number(row.get(0)?)?;
+        counts[status_index(status)] = number(row.get(1)?, "jobs")?;
     }
     Ok(counts)
 }
 
 /// Where a phase stands among them.
-pub(super) fn index(phase: Phase) -> usize {
-    Phase::ALL.iter().position(|it| *it == phase).expect("`ALL` has every phase")
+pub(super) fn status_index(status: StoredStatus) -> usize {
+    StoredStatus::ALL.iter().position(|it| *it == status).expect("`ALL` has every phase")
 }
 
 /// Types with jobs in this phase, and how many.
-pub(super) fn by_type(db: &Connection, phase: Phase) -> Result<Vec<(String, i64)>, Error> {
+pub(super) fn by_type(db: &Connection, status: StoredStatus) -> Result<Vec<(String, i64)>, Error> {
     let mut read = db.prepare_cached("SELECT job_type, jobs FROM tallies WHERE phase = ?1")?;
-    let rows = read.query_map([phase.number()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = read.query_map([status.number()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

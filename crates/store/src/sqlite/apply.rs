@@ -3,34 +3,34 @@
 use pilotlight_core::job::{Event, Job, JobId, Transition};
 use pilotlight_core::time::Timestamp;
 
-use super::hooks;
 use super::jobs;
-use super::payloads::{self, Kept};
+use super::payloads::{self, StoreOutcome};
 use super::tx::Tx;
+use super::webhooks;
 use crate::error::Error;
+use crate::job_row::JobRow;
 use crate::records::{AppliedEvent, EventOutcome, RunnerOutput, WebhookTrigger};
-use crate::stored::Stored;
 
 /// See [`crate::Store::apply_event`].
-pub(super) fn say(
+pub(super) fn apply_event(
     tx: &mut Tx<'_>,
     id: JobId,
     event: &Event,
-    payload: &RunnerOutput,
+    runner_output: &RunnerOutput,
     now: Timestamp,
 ) -> Result<EventOutcome, Error> {
     match jobs::by_id(tx.db, id)? {
-        Some(before) => say_of(tx, &before, event, payload, now),
+        Some(before) => apply_to_row(tx, &before, event, runner_output, now),
         None => Ok(EventOutcome::UnknownJob),
     }
 }
 
 /// The same of a job that was read in this transaction.
-pub(super) fn say_of(
+pub(super) fn apply_to_row(
     tx: &mut Tx<'_>,
-    before: &Stored,
+    before: &JobRow,
     event: &Event,
-    payload: &RunnerOutput,
+    runner_output: &RunnerOutput,
     now: Timestamp,
 ) -> Result<EventOutcome, Error> {
     let mut job = before.job.clone();
@@ -45,19 +45,19 @@ pub(super) fn say_of(
         let current = jobs::current(tx.db, job.key)?;
         job.update_current(current.as_ref().map(|current| (&current.job, current.order_to(before))), now);
     }
-    let bytes = match payloads::keep(tx, before, &job, transition, payload)? {
-        Kept::Yes(bytes) => bytes,
-        Kept::ConsoleFull => return Ok(EventOutcome::ConsoleFull),
+    let bytes = match payloads::store_output(tx, before, &job, transition, runner_output)? {
+        StoreOutcome::Stored(bytes) => bytes,
+        StoreOutcome::ConsoleFull => return Ok(EventOutcome::ConsoleFull),
     };
     jobs::update(tx, before, &job, bytes, now)?;
-    tell(tx, &job, transition, now)?;
+    enqueue_webhook(tx, &job, transition, now)?;
     Ok(EventOutcome::Applied(AppliedEvent { transition, job }))
 }
 
-fn tell(tx: &Tx<'_>, job: &Job, transition: Transition, now: Timestamp) -> Result<(), Error> {
+fn enqueue_webhook(tx: &Tx<'_>, job: &Job, transition: Transition, now: Timestamp) -> Result<(), Error> {
     match transition {
-        Transition::Completed => hooks::note(tx, job, WebhookTrigger::Completed, now),
-        Transition::Failed => hooks::note(tx, job, WebhookTrigger::Failed, now),
+        Transition::Completed => webhooks::enqueue(tx, job, WebhookTrigger::Completed, now),
+        Transition::Failed => webhooks::enqueue(tx, job, WebhookTrigger::Failed, now),
         Transition::Unchanged
         | Transition::Dispatched
         | Transition::Claimed

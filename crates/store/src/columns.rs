@@ -12,7 +12,7 @@ use pilotlight_core::time::Timestamp;
 
 use crate::error::Error;
 
-/// The columns that make a [`Row`], in its order.
+/// The columns that make a [`JobColumns`], in its order.
 macro_rules! columns {
     () => {
         "id, job_type, cache_key, is_current, priority, run_at, max_attempts, retry_backoff_ms, ttl_ms, callers, \
@@ -24,7 +24,7 @@ pub(crate) use columns;
 
 /// A job, flat. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
+pub(crate) struct JobColumns {
     /// 16 bytes.
     pub(crate) id: Vec<u8>,
     pub(crate) job_type: String,
@@ -43,7 +43,7 @@ pub(crate) struct Row {
     pub(crate) attempts: i64,
     pub(crate) losses: i64,
     pub(crate) lease: i64,
-    /// A [`Phase`]'s number.
+    /// A [`StoredStatus`]'s number.
     pub(crate) phase: i64,
     /// Who has it, or had it when it ended.
     pub(crate) runner: Option<String>,
@@ -64,7 +64,7 @@ pub(crate) struct Row {
 
 /// Where a job stands, as a store has to find it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Phase {
+pub(crate) enum StoredStatus {
     /// It waits, and a runner may have it.
     Ready,
     /// It waits for its time.
@@ -85,16 +85,16 @@ pub(crate) enum Phase {
 
 /// Phases that are bounded together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Stand {
+pub(crate) enum StatusGroup {
     /// It waits for a runner, or for its time.
     Waiting,
     /// A runner has it.
-    UnderWay,
+    Running,
     /// Nothing more becomes of it.
     Ended,
 }
 
-impl Phase {
+impl StoredStatus {
     /// All of them, by their numbers.
     pub(crate) const ALL: [Self; 8] = [
         Self::Ready,
@@ -108,7 +108,7 @@ impl Phase {
     ];
 
     /// Where this job stands now.
-    pub(crate) fn of(job: &Job, now: Timestamp) -> Self {
+    pub(crate) fn of_job(job: &Job, now: Timestamp) -> Self {
         match &job.state {
             State::Pending if job.ready_at <= now => Self::Ready,
             State::Pending => Self::Delayed,
@@ -148,69 +148,69 @@ impl Phase {
     }
 
     /// What it is in the eyes of whoever counts.
-    pub(crate) const fn stand(self) -> Stand {
+    pub(crate) const fn group(self) -> StatusGroup {
         match self {
-            Self::Ready | Self::Delayed => Stand::Waiting,
-            Self::Dispatching | Self::Claimed | Self::InProgress => Stand::UnderWay,
-            Self::Completed | Self::Expired | Self::Failed => Stand::Ended,
+            Self::Ready | Self::Delayed => StatusGroup::Waiting,
+            Self::Dispatching | Self::Claimed | Self::InProgress => StatusGroup::Running,
+            Self::Completed | Self::Expired | Self::Failed => StatusGroup::Ended,
         }
     }
 
     /// The phase of this number.
     pub(crate) fn from_number(number: i64) -> Result<Self, Error> {
-        let phase = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
-        phase.copied().ok_or_else(|| damaged("phase"))
+        let status = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
+        status.copied().ok_or_else(|| corrupt_column("phase"))
     }
 }
 
-impl Row {
+impl JobColumns {
     /// A job as it is stored at `now`.
-    pub(crate) fn of(job: &Job, now: Timestamp) -> Self {
-        let mut row = Self::at_rest(job, now);
+    pub(crate) fn from_job(job: &Job, now: Timestamp) -> Self {
+        let mut row = Self::without_assignment(job, now);
         if let Some(assignment) = job.assignment() {
             row.runner = Some(assignment.runner.as_str().to_owned());
-            row.held_at = Some(time(assignment.since));
+            row.held_at = Some(millis_of_time(assignment.since));
         }
         match &job.state {
             State::Pending => {}
-            State::Dispatching { until, .. } => row.until_at = Some(time(*until)),
+            State::Dispatching { until, .. } => row.until_at = Some(millis_of_time(*until)),
             State::Running(running) => {
-                row.heard_at = Some(time(running.last_seen_at));
+                row.heard_at = Some(millis_of_time(running.last_seen_at));
                 row.progress_current = running.progress.map(|it| it.current.cast_signed());
                 row.progress_total = running.progress.map(|it| it.total.cast_signed());
             }
             State::Completed { result, until, .. } => {
                 row.fingerprint = Some(result.0.to_vec());
-                row.until_at = until.map(time);
+                row.until_at = until.map(millis_of_time);
             }
             State::Failed { report, reason, until, .. } => {
                 row.fingerprint = report.map(|report| report.0.to_vec());
                 row.failure = Some(failure_number(*reason));
-                row.until_at = until.map(time);
+                row.until_at = until.map(millis_of_time);
             }
         }
         row
     }
 
-    fn at_rest(job: &Job, now: Timestamp) -> Self {
+    fn without_assignment(job: &Job, now: Timestamp) -> Self {
         Self {
             id: job.id.as_bytes().to_vec(),
             job_type: job.job_type.as_str().to_owned(),
             cache_key: job.key.as_bytes().to_vec(),
             is_current: job.is_current,
             priority: job.options.priority.into(),
-            run_at: time(job.options.run_at),
+            run_at: millis_of_time(job.options.run_at),
             max_attempts: job.options.max_attempts.into(),
-            retry_backoff_ms: millis(job.options.retry_backoff),
-            ttl_ms: job.options.ttl.map(millis),
+            retry_backoff_ms: millis_of_duration(job.options.retry_backoff),
+            ttl_ms: job.options.ttl.map(millis_of_duration),
             callers: job.callers.into(),
-            created_at: time(job.created_at),
-            updated_at: time(job.updated_at),
-            ready_at: time(job.ready_at),
+            created_at: millis_of_time(job.created_at),
+            updated_at: millis_of_time(job.updated_at),
+            ready_at: millis_of_time(job.ready_at),
             attempts: job.attempts.into(),
             losses: job.lost_attempts.into(),
             lease: job.lease.number().cast_signed(),
-            phase: Phase::of(job, now).number(),
+            phase: StoredStatus::of_job(job, now).number(),
             runner: None,
             held_at: None,
             heard_at: None,
@@ -226,17 +226,17 @@ impl Row {
     ///
     /// # Errors
     /// [`Error::Corrupt`] names the first column that makes no sense; never what it holds.
-    pub(crate) fn job(self) -> Result<Job, Error> {
+    pub(crate) fn into_job(self) -> Result<Job, Error> {
         Ok(Job {
-            id: JobId::from_bytes(bytes(&self.id, "id")?),
-            job_type: JobType::parse(&self.job_type).map_err(|_| damaged("job_type"))?,
-            key: CacheKey::from_bytes(bytes(&self.cache_key, "cache_key")?),
+            id: JobId::from_bytes(byte_array(&self.id, "id")?),
+            job_type: JobType::parse(&self.job_type).map_err(|_| corrupt_column("job_type"))?,
+            key: CacheKey::from_bytes(byte_array(&self.cache_key, "cache_key")?),
             is_current: self.is_current,
             options: self.options()?,
             callers: number(self.callers, "callers")?,
-            created_at: epoch(self.created_at, "created_at")?,
-            updated_at: epoch(self.updated_at, "updated_at")?,
-            ready_at: epoch(self.ready_at, "ready_at")?,
+            created_at: time_from_millis(self.created_at, "created_at")?,
+            updated_at: time_from_millis(self.updated_at, "updated_at")?,
+            ready_at: time_from_millis(self.ready_at, "ready_at")?,
             attempts: number(self.attempts, "attempts")?,
             lost_attempts: number(self.losses, "losses")?,
             lease: LeaseId::new(self.lease.cast_unsigned()),
@@ -247,34 +247,34 @@ impl Row {
     fn options(&self) -> Result<JobOptions, Error> {
         Ok(JobOptions {
             priority: number(self.priority, "priority")?,
-            run_at: epoch(self.run_at, "run_at")?,
+            run_at: time_from_millis(self.run_at, "run_at")?,
             max_attempts: number(self.max_attempts, "max_attempts")?,
-            retry_backoff: duration(self.retry_backoff_ms, "retry_backoff_ms")?,
-            ttl: self.ttl_ms.map(|ms| duration(ms, "ttl_ms")).transpose()?,
+            retry_backoff: duration_from_millis(self.retry_backoff_ms, "retry_backoff_ms")?,
+            ttl: self.ttl_ms.map(|ms| duration_from_millis(ms, "ttl_ms")).transpose()?,
         })
     }
 
     fn state(&self) -> Result<State, Error> {
-        let phase = Phase::from_number(self.phase)?;
-        Ok(match phase {
-            Phase::Ready | Phase::Delayed => State::Pending,
-            Phase::Dispatching => State::Dispatching {
+        let status = StoredStatus::from_number(self.phase)?;
+        Ok(match status {
+            StoredStatus::Ready | StoredStatus::Delayed => State::Pending,
+            StoredStatus::Dispatching => State::Dispatching {
                 assignment: self.required_assignment()?,
-                until: some(self.until()?, "until_at")?,
+                until: required(self.until()?, "until_at")?,
             },
-            Phase::Claimed | Phase::InProgress => State::Running(Running {
+            StoredStatus::Claimed | StoredStatus::InProgress => State::Running(Running {
                 assignment: self.required_assignment()?,
-                last_seen_at: epoch(some(self.heard_at, "heard_at")?, "heard_at")?,
+                last_seen_at: time_from_millis(required(self.heard_at, "heard_at")?, "heard_at")?,
                 progress: self.progress(),
-                is_in_progress: phase == Phase::InProgress,
+                is_in_progress: status == StoredStatus::InProgress,
             }),
-            Phase::Completed | Phase::Expired => State::Completed {
+            StoredStatus::Completed | StoredStatus::Expired => State::Completed {
                 assignment: self.required_assignment()?,
-                result: some(self.fingerprint()?, "fingerprint")?,
+                result: required(self.fingerprint()?, "fingerprint")?,
                 until: self.until()?,
-                is_stale: phase == Phase::Expired,
+                is_stale: status == StoredStatus::Expired,
             },
-            Phase::Failed => State::Failed {
+            StoredStatus::Failed => State::Failed {
                 assignment: self.assignment()?,
                 report: self.fingerprint()?,
                 reason: failure(self.failure)?,
@@ -284,22 +284,25 @@ impl Row {
     }
 
     fn required_assignment(&self) -> Result<Assignment, Error> {
-        some(self.assignment()?, "runner")
+        required(self.assignment()?, "runner")
     }
 
     fn assignment(&self) -> Result<Option<Assignment>, Error> {
         let Some(runner) = &self.runner else { return Ok(None) };
-        let runner = RunnerId::parse(runner).map_err(|_| damaged("runner"))?;
-        Ok(Some(Assignment { runner, since: epoch(some(self.held_at, "held_at")?, "held_at")? }))
+        let runner = RunnerId::parse(runner).map_err(|_| corrupt_column("runner"))?;
+        Ok(Some(Assignment {
+            runner,
+            since: time_from_millis(required(self.held_at, "held_at")?, "held_at")?,
+        }))
     }
 
     fn until(&self) -> Result<Option<Timestamp>, Error> {
-        self.until_at.map(|at| epoch(at, "until_at")).transpose()
+        self.until_at.map(|at| time_from_millis(at, "until_at")).transpose()
     }
 
     fn fingerprint(&self) -> Result<Option<Fingerprint>, Error> {
         let fingerprint = self.fingerprint.as_deref();
-        fingerprint.map(|it| bytes(it, "fingerprint").map(Fingerprint)).transpose()
+        fingerprint.map(|it| byte_array(it, "fingerprint").map(Fingerprint)).transpose()
     }
 
     fn progress(&self) -> Option<Progress> {
@@ -309,35 +312,35 @@ impl Row {
 }
 
 /// A time as it is stored: every [`Timestamp`] fits.
-pub(crate) fn time(at: Timestamp) -> i64 {
+pub(crate) fn millis_of_time(at: Timestamp) -> i64 {
     at.as_millis().cast_signed()
 }
 
 /// A time as it was stored.
-pub(crate) fn epoch(stored: i64, column: &str) -> Result<Timestamp, Error> {
+pub(crate) fn time_from_millis(stored: i64, column: &str) -> Result<Timestamp, Error> {
     number(stored, column).map(Timestamp::from_millis)
 }
 
 /// A number that must fit.
 pub(crate) fn number<T: TryFrom<i64>>(stored: i64, column: &str) -> Result<T, Error> {
-    T::try_from(stored).map_err(|_| damaged(column))
+    T::try_from(stored).map_err(|_| corrupt_column(column))
 }
 
 /// A duration as it is stored: whole milliseconds, as much as fits.
-pub(crate) fn millis(lasts: Duration) -> i64 {
+pub(crate) fn millis_of_duration(lasts: Duration) -> i64 {
     i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn duration(stored: i64, column: &str) -> Result<Duration, Error> {
+fn duration_from_millis(stored: i64, column: &str) -> Result<Duration, Error> {
     number(stored, column).map(Duration::from_millis)
 }
 
-fn bytes<const N: usize>(stored: &[u8], column: &str) -> Result<[u8; N], Error> {
-    stored.try_into().map_err(|_| damaged(column))
+fn byte_array<const N: usize>(stored: &[u8], column: &str) -> Result<[u8; N], Error> {
+    stored.try_into().map_err(|_| corrupt_column(column))
 }
 
-fn some<T>(stored: Option<T>, column: &str) -> Result<T, Error> {
-    stored.ok_or_else(|| damaged(column))
+fn required<T>(stored: Option<T>, column: &str) -> Result<T, Error> {
+    stored.ok_or_else(|| corrupt_column(column))
 }
 
 const fn failure_number(reason: Failure) -> i64 {
@@ -350,11 +353,14 @@ const fn failure_number(reason: Failure) -> i64 {
 
 fn failure(stored: Option<i64>) -> Result<Failure, Error> {
     let known = [Failure::Error, Failure::Lost, Failure::Cancelled];
-    known.into_iter().find(|reason| stored == Some(failure_number(*reason))).ok_or_else(|| damaged("failure"))
+    known
+        .into_iter()
+        .find(|reason| stored == Some(failure_number(*reason)))
+        .ok_or_else(|| corrupt_column("failure"))
 }
 
 /// What is said of a column that makes no sense. Its contents are nobody's business.
-pub(crate) fn damaged(column: &str) -> Error {
+pub(crate) fn corrupt_column(column: &str) -> Error {
     Error::Corrupt(format!("a row has no sensible `{column}`"))
 }
 

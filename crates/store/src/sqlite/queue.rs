@@ -5,16 +5,16 @@ use pilotlight_core::job::Event;
 use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::jobs::{self, select_jobs, stored};
+use super::jobs::{self, job_row, select_jobs};
 use super::tx::Tx;
-use super::{payloads, say, tally};
+use super::{apply, counters, payloads};
+use crate::columns::{StoredStatus, corrupt_column, millis_of_time, time_from_millis};
 use crate::error::Error;
+use crate::job_row::{JOB_ROW_COLUMNS, JobBytes};
 use crate::records::{Backlog, EventOutcome, LeasedJob, RunnerOutput};
-use crate::row::{Phase, damaged, epoch, time};
-use crate::stored::{Bytes, MORE};
 
 /// Delayed jobs that become ready in one transaction. What is left has its time in the past, so it is asked for again.
-const AT_ONCE: i64 = 10_000;
+const PROMOTE_BATCH: i64 = 10_000;
 
 /// See [`crate::Store::dispatch`].
 pub(super) fn dispatch(
@@ -24,12 +24,12 @@ pub(super) fn dispatch(
     now: Timestamp,
 ) -> Result<Option<LeasedJob>, Error> {
     let Some(seq) = next(tx.db, types, now)? else { return Ok(None) };
-    let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| damaged("seq"))?;
+    let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| corrupt_column("seq"))?;
     let event = Event::Dispatch { runner: runner.clone() };
-    match say::say_of(tx, &before, &event, &RunnerOutput::default(), now)? {
-        EventOutcome::Applied(answer) => {
+    match apply::apply_to_row(tx, &before, &event, &RunnerOutput::default(), now)? {
+        EventOutcome::Applied(applied) => {
             let input = payloads::input_of(tx.db, seq)?;
-            Ok(Some(LeasedJob { job: answer.job, input }))
+            Ok(Some(LeasedJob { job: applied.job, input }))
         }
         EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob => Ok(None),
     }
@@ -50,7 +50,8 @@ fn first_of(db: &Connection, job_type: &JobType, now: Timestamp) -> Result<Optio
         "SELECT priority, seq FROM jobs INDEXED BY jobs_ready \
          WHERE phase = 0 AND job_type = ?1 AND ready_at <= ?2 ORDER BY priority DESC, seq LIMIT 1",
     )?;
-    let first = read.query_row(params![job_type.as_str(), time(now)], |row| Ok((row.get(0)?, row.get(1)?)));
+    let first =
+        read.query_row(params![job_type.as_str(), millis_of_time(now)], |row| Ok((row.get(0)?, row.get(1)?)));
     Ok(first.optional()?)
 }
 
@@ -67,7 +68,7 @@ pub(super) fn available(
     }
     ready.sort_by_key(|(seq, _)| *seq);
     ready.dedup_by_key(|(seq, _)| *seq);
-    Ok(ready.into_iter().take(at_most).map(|(_, handed)| handed).collect())
+    Ok(ready.into_iter().take(at_most).map(|(_, leased)| leased).collect())
 }
 
 fn ready_of(
@@ -82,9 +83,9 @@ fn ready_of(
          WHERE phase = 0 AND job_type = ?1 AND ready_at <= ?2 ORDER BY seq LIMIT ?3"
     ))?;
     let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
-    let rows = read.query_and_then(params![job_type.as_str(), time(now), at_most], |row| {
-        let stored = stored(row)?;
-        Ok::<_, Error>((stored.seq, LeasedJob { job: stored.job, input: row.get(MORE)? }))
+    let rows = read.query_and_then(params![job_type.as_str(), millis_of_time(now), at_most], |row| {
+        let job_row = job_row(row)?;
+        Ok::<_, Error>((job_row.seq, LeasedJob { job: job_row.job, input: row.get(JOB_ROW_COLUMNS)? }))
     })?;
     rows.collect()
 }
@@ -100,13 +101,13 @@ pub(super) fn promote(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
         "UPDATE jobs SET phase = 0 WHERE seq IN (SELECT seq FROM jobs INDEXED BY jobs_delayed \
          WHERE phase = 1 AND ready_at <= ?1 ORDER BY ready_at LIMIT ?2) RETURNING job_type",
     )?;
-    let mut promoted = write.query(params![time(now), AT_ONCE])?;
+    let mut promoted = write.query(params![millis_of_time(now), PROMOTE_BATCH])?;
     while let Some(row) = promoted.next()? {
-        let job_type = JobType::parse(row.get_ref(0)?.as_str().map_err(|_| damaged("job_type"))?);
-        let job_type = job_type.map_err(|_| damaged("job_type"))?;
+        let job_type = JobType::parse(row.get_ref(0)?.as_str().map_err(|_| corrupt_column("job_type"))?);
+        let job_type = job_type.map_err(|_| corrupt_column("job_type"))?;
         // Both wait, so its size is the same to all sums.
-        let bytes = Bytes::default();
-        tx.delta.moves(&job_type, (Phase::Delayed, bytes), (Phase::Ready, bytes));
+        let bytes = JobBytes::default();
+        tx.delta.move_job(&job_type, (StoredStatus::Delayed, bytes), (StoredStatus::Ready, bytes));
     }
     Ok(())
 }
@@ -114,11 +115,11 @@ pub(super) fn promote(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
 /// See [`crate::Store::backlog`].
 pub(super) fn backlog(db: &Connection) -> Result<Backlog, Error> {
     let mut ready = Vec::new();
-    for (job_type, jobs) in tally::by_type(db, Phase::Ready)? {
-        let job_type = JobType::parse(&job_type).map_err(|_| damaged("job_type"))?;
-        ready.push((job_type, u64::try_from(jobs).map_err(|_| damaged("jobs"))?));
+    for (job_type, jobs) in counters::by_type(db, StoredStatus::Ready)? {
+        let job_type = JobType::parse(&job_type).map_err(|_| corrupt_column("job_type"))?;
+        ready.push((job_type, u64::try_from(jobs).map_err(|_| corrupt_column("jobs"))?));
     }
-    Ok(Backlog { ready, usage: tally::sums(db)?.waiting()?, next_at: next_at(db)? })
+    Ok(Backlog { ready, usage: counters::sums(db)?.usage()?, next_at: next_at(db)? })
 }
 
 fn next_at(db: &Connection) -> Result<Option<Timestamp>, Error> {
@@ -126,5 +127,5 @@ fn next_at(db: &Connection) -> Result<Option<Timestamp>, Error> {
         "SELECT ready_at FROM jobs INDEXED BY jobs_delayed WHERE phase = 1 ORDER BY ready_at LIMIT 1",
     )?;
     let next: Option<i64> = read.query_row([], |row| row.get(0)).optional()?;
-    next.map(|at| epoch(at, "ready_at")).transpose()
+    next.map(|at| time_from_millis(at, "ready_at")).transpose()
 }

@@ -1,0 +1,119 @@
+//! Jobs that wait for runners.
+
+use pilotlight_core::ids::{JobType, RunnerId};
+use pilotlight_core::job::Event;
+use pilotlight_core::time::Timestamp;
+
+use super::apply::{LockedJob, apply_to_row};
+use super::connection::StoreConnection;
+use super::failure::Failure;
+use super::jobs::{self, column};
+use super::notifications::Notifications;
+use super::operation::{Committed, StoreOperation};
+use super::tx::Tx;
+use super::{counters, payloads, statements};
+use crate::columns::{StoredStatus, millis_of_time, time_from_millis};
+use crate::records::{Backlog, EventOutcome, LeasedJob, RunnerOutput, Settings};
+
+/// Of each type so many come into question at first: usually one of them is not being taken by somebody else.
+const FEW_CANDIDATES: i64 = 8;
+/// More than there are connections to the database: one of these is not being taken.
+const MANY_CANDIDATES: i64 = 1_000;
+
+/// See [`crate::Store::dispatch`].
+pub(super) struct Dispatch<'a> {
+    pub(super) types: Vec<&'a [u8]>,
+    pub(super) runner: &'a RunnerId,
+    pub(super) settings: &'a Settings,
+    pub(super) now: Timestamp,
+}
+
+/// As a statement takes them.
+pub(super) fn type_names(types: &[JobType]) -> Vec<&[u8]> {
+    types.iter().map(|job_type| job_type.as_str().as_bytes()).collect()
+}
+
+impl StoreOperation for Dispatch<'_> {
+    type Output = Option<LeasedJob>;
+
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<Option<LeasedJob>>, Failure> {
+        let now = millis_of_time(self.now);
+        let (mut tx, mut rows) =
+            Tx::begin(connection, statements::LOCK_NEXT, &[&self.types, &now, &FEW_CANDIDATES]).await?;
+        if rows.is_empty() {
+            rows = tx.query(statements::LOCK_NEXT, &[&self.types, &now, &MANY_CANDIDATES]).await?;
+        }
+        let Some(next) = rows.first() else {
+            tx.rollback().await?;
+            return Ok(Committed::without_notifications(None));
+        };
+        let (before, leased) = (jobs::job_row(next)?, payloads::leased_job(next)?);
+        let event = Event::Dispatch { runner: self.runner.clone() };
+        let read = LockedJob::only(&before);
+        let outcome =
+            apply_to_row(&mut tx, read, (&event, &RunnerOutput::default()), self.settings, self.now);
+        let applied = match outcome {
+            EventOutcome::Applied(applied) => Some(LeasedJob { job: applied.job, ..leased }),
+            EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob => None,
+        };
+        Ok(Committed { notifications: tx.commit().await?, value: applied })
+    }
+}
+
+/// See [`crate::Store::available`].
+pub(super) struct ListAvailable<'a> {
+    pub(super) types: Vec<&'a [u8]>,
+    pub(super) at_most: i64,
+    pub(super) now: Timestamp,
+}
+
+impl StoreOperation for ListAvailable<'_> {
+    type Output = Vec<LeasedJob>;
+    const WRITES: bool = false;
+
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<Vec<LeasedJob>>, Failure> {
+        let rows = connection
+            .query(statements::AVAILABLE, &[&self.types, &millis_of_time(self.now), &self.at_most])
+            .await?;
+        connection.release();
+        rows.iter().map(payloads::leased_job).collect::<Result<_, _>>().map(Committed::without_notifications)
+    }
+}
+
+/// See [`crate::Store::backlog`].
+pub(super) struct ReadBacklog {
+    pub(super) now: Timestamp,
+}
+
+impl StoreOperation for ReadBacklog {
+    type Output = Backlog;
+
+    async fn run(&self, connection: StoreConnection) -> Result<Committed<Backlog>, Failure> {
+        let notifications = promote(&connection, self.now).await?;
+        let phase = jobs::small_int(StoredStatus::Ready.number());
+        let ready = counters::by_type(&connection.query(statements::COUNTS_BY_TYPE, &[&phase]).await?)?;
+        let waiting = counters::usage(&connection.query(statements::QUEUE_USAGE, &[]).await?)?;
+        let next = connection.query(statements::NEXT_DELAYED, &[]).await?;
+        connection.release();
+        let next: Option<i64> = match next.first() {
+            Some(row) => column(row, 0).map_err(Failure::permanent)?,
+            None => None,
+        };
+        let next_at =
+            next.map(|at| time_from_millis(at, "ready_at")).transpose().map_err(Failure::permanent)?;
+        Ok(Committed { value: Backlog { ready, usage: waiting, next_at }, notifications })
+    }
+}
+
+async fn promote(connection: &StoreConnection, now: Timestamp) -> Result<Notifications, Failure> {
+    let rows = connection.query(statements::PROMOTE, &[&millis_of_time(now)]).await?;
+    let mut notifications = Notifications::default();
+    for row in &rows {
+        let job_type = jobs::text(row, 0).map_err(Failure::permanent)?;
+        // What is no type is found by whoever reads the job.
+        if let Ok(job_type) = JobType::parse(&job_type) {
+            notifications.add_ready_type(job_type);
+        }
+    }
+    Ok(notifications)
+}
