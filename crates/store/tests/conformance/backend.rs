@@ -12,7 +12,7 @@ use pilotlight_store::{Settings, Store};
 #[async_trait]
 pub(crate) trait Backend: Send {
     /// What a machine must have, by the names of `xtask/src/needs.rs`.
-    fn needs() -> &'static [&'static str]
+    fn requirements() -> &'static [&'static str]
     where
         Self: Sized,
     {
@@ -20,7 +20,7 @@ pub(crate) trait Backend: Send {
     }
 
     /// An empty store of its own.
-    async fn fresh(settings: &Settings) -> Self
+    async fn create(settings: &Settings) -> Self
     where
         Self: Sized;
 
@@ -28,5 +28,5 @@ pub(crate) trait Backend: Send {
     fn store(&self) -> Arc<dyn Store>;
 
     /// Lets go of the store and opens again what it left. Nobody else holds the store when this is called.
-    async fn open_again(&mut self, settings: &Settings);
+    async fn reopen(&mut self, settings: &Settings);
 }

@@ -1,23 +1,23 @@
-//! One suite for every kind of store: each case is a function over a [`stage::Stage`], and becomes one test per kind.
+//! One suite for every kind of store: each case is a function over a [`fixture::StoreFixture`], and becomes one test per kind.
 //! A new kind implements [`backend::Backend`] and gets one line at the end of this file.
 
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests: what cannot be ends them")]
 
 mod backend;
-mod stage;
+mod fixture;
 #[path = "../support/mod.rs"]
 mod support;
 
-mod due;
-mod hooks;
-mod kept;
-mod payload;
-mod people;
-mod room;
+mod concurrency;
+mod events;
+mod lists;
+mod queue;
+mod queue_limits;
+mod retention;
+mod runner_output;
 mod submit;
-mod together;
-mod waiting;
-mod words;
+mod sweep;
+mod webhooks;
 
 /// Every case there is, by its module. `$with` is a macro that makes tests of them.
 macro_rules! every_case {
@@ -26,144 +26,144 @@ macro_rules! every_case {
             submit {
                 a_submission_becomes_a_job
                 a_job_reads_back_as_it_was_submitted
-                what_was_never_submitted_is_not_there
-                an_equal_submission_joins_the_one_under_way
-                an_equal_submission_joins_one_that_executes
+                an_unknown_job_is_not_found
+                an_equal_submission_joins_the_job_in_flight
+                an_equal_submission_joins_a_running_job
                 another_submission_is_another_job
-                joined_callers_share_the_most_urgent_wish
-                a_result_is_the_answer_to_equal_submissions
+                joined_callers_share_the_most_urgent_options
+                a_result_answers_equal_submissions
                 a_lookup_finds_what_a_submission_would
                 an_expired_result_is_computed_again
                 an_invalid_result_is_computed_again
                 a_failure_is_remembered_for_a_while
                 a_cancelled_job_is_not_remembered
-                a_fresh_submission_never_joins_a_twin_under_way
-                a_fresh_result_replaces_the_known_one
-                a_fresh_failure_leaves_the_known_result
-                a_fresh_submission_of_the_unknown_is_current
-                a_slow_older_twin_leaves_the_newer_result
+                a_recomputing_submission_never_joins_a_job_in_flight
+                a_recomputed_result_replaces_the_cached_one
+                a_failed_recomputation_leaves_the_cached_result
+                a_recomputing_submission_of_a_new_key_is_current
+                an_older_job_that_completes_later_leaves_the_newer_result
                 a_result_replaces_a_later_submission_without_a_valid_one
-                a_result_replaces_a_later_submission_under_way_until_that_one_completes
+                a_result_replaces_a_later_job_in_flight_until_that_one_completes
                 a_repeated_submission_is_the_same_job
                 a_repeated_submission_joins_once
                 one_idempotency_key_for_two_submissions_is_a_conflict
                 an_idempotency_key_is_free_again_when_its_job_is_gone
-                texts_of_any_kind_are_kept
+                special_characters_are_stored_unchanged
             }
-            words {
-                a_word_about_no_job_is_unknown
-                a_claimed_job_is_its_runners
-                a_claim_before_its_time_is_refused
+            events {
+                an_event_for_an_unknown_job_is_reported
+                a_claimed_job_is_assigned_to_its_runner
+                a_claim_before_its_time_is_rejected
                 a_heartbeat_brings_progress
                 a_result_ends_a_job
                 the_same_result_again_changes_nothing
-                another_result_after_the_end_is_refused
-                a_strangers_word_is_refused
-                a_stale_lease_is_refused
-                a_dispatched_job_begins_with_its_start
-                a_start_after_its_time_is_refused
-                a_void_dispatch_goes_to_the_next
-                a_failed_try_is_repeated_after_a_pause
-                a_failure_told_twice_changes_nothing
-                the_last_callers_cancel_counts
-                a_runner_learns_of_a_cancel_by_its_heartbeat
-                what_is_not_completed_cannot_be_invalid
+                a_different_result_after_completion_is_rejected
+                an_event_of_another_runner_is_rejected
+                a_stale_lease_is_rejected
+                a_dispatched_job_runs_after_its_start
+                a_late_start_is_rejected
+                a_failed_dispatch_requeues_the_job
+                a_failed_attempt_is_retried_after_the_backoff
+                a_repeated_failure_report_changes_nothing
+                only_the_last_callers_cancel_cancels_the_job
+                a_heartbeat_of_a_cancelled_job_is_rejected
+                only_a_completed_job_can_become_invalid
                 a_result_may_come_without_a_start
-                a_result_ends_to_be_valid_after_its_time
+                a_result_expires_after_its_ttl
             }
-            waiting {
+            queue {
                 the_first_submitted_goes_first
                 a_higher_priority_goes_first
-                only_types_asked_for_are_handed_out
+                only_requested_types_are_dispatched
                 of_several_types_the_most_urgent_goes_first
-                a_delayed_job_is_not_handed_out_before_its_time
-                the_backlog_says_what_waits_and_until_when
-                a_joined_job_whose_time_came_earlier_is_in_the_backlog
+                a_delayed_job_is_not_dispatched_before_its_time
+                the_backlog_has_ready_counts_and_the_next_time
+                a_delayed_job_made_ready_by_a_join_is_in_the_backlog
                 available_jobs_are_listed_in_the_order_of_submission
                 a_claimed_job_is_not_available
             }
-            due {
-                a_silent_runners_job_is_queued_again_without_using_a_try
-                nobody_is_silent_who_could_not_be_heard
+            sweep {
+                a_silent_runners_job_is_requeued_without_using_an_attempt
+                heartbeat_timeouts_start_when_the_service_listens
                 a_heartbeat_keeps_a_job
                 a_job_that_is_lost_too_often_fails_and_is_not_remembered
-                a_dispatch_without_a_start_is_over
-                a_sweep_takes_at_most_so_many
-                a_result_whose_time_is_over_is_marked_as_expired
-                lists_know_what_has_expired_before_any_sweep
-                only_unchecked_results_are_to_be_checked
-                a_replaced_result_is_not_checked_any_more
+                a_dispatch_without_a_start_times_out
+                a_sweep_respects_its_limit
+                a_result_past_its_ttl_is_marked_expired
+                lists_show_expired_results_before_a_sweep
+                only_results_not_validated_recently_are_due
+                a_replaced_result_is_not_due_for_validation
             }
-            payload {
-                a_whole_console_replaces_what_is_known
-                a_console_in_many_pieces_is_one_text
+            runner_output {
+                a_console_replacement_replaces_the_stored_console
+                console_chunks_are_joined
                 a_console_over_its_cap_changes_nothing
-                a_refused_word_comes_before_a_full_console
-                an_end_keeps_all_that_came_with_it
-                a_result_before_the_end_is_not_kept
-                a_new_try_begins_with_an_empty_console
-                a_claim_may_bring_a_console
+                rejection_takes_precedence_over_a_full_console
+                completion_stores_result_and_console
+                a_result_before_completion_is_not_stored
+                a_new_attempt_begins_with_an_empty_console
+                a_claim_may_carry_console_output
                 a_console_may_hold_any_character
-                large_things_are_kept
+                large_inputs_and_results_are_stored
             }
-            kept {
+            retention {
                 ended_jobs_are_kept_for_their_time
                 jobs_that_have_not_ended_are_never_pruned
                 failed_and_cancelled_jobs_are_pruned_too
-                beyond_the_bytes_the_first_ended_goes_first
-                what_has_not_ended_takes_no_result_away
-                a_prune_takes_at_most_so_many
-                what_is_deleted_is_gone
+                over_the_byte_limit_the_oldest_ended_job_is_pruned_first
+                unfinished_jobs_do_not_count_against_the_byte_limit
+                a_prune_respects_its_limit
+                deleted_jobs_are_removed_completely
                 a_deleted_key_is_unknown_again
-                bytes_are_those_of_all_that_is_large
-                a_store_in_use_is_sound
+                stored_bytes_count_inputs_results_and_consoles
+                integrity_check_passes_on_a_store_in_use
             }
-            room {
-                what_waits_is_told_with_its_bytes
-                a_new_job_is_refused_when_as_many_wait_as_may
-                a_new_job_is_refused_when_what_waits_is_as_large_as_may_be
-                what_is_no_new_job_needs_no_room
-                a_refused_submission_changes_nothing
-                there_is_room_again_when_fewer_wait
-                a_job_that_waits_again_needs_no_room
-                a_hundred_at_once_do_not_go_far_beyond_the_bound
+            queue_limits {
+                queue_usage_counts_jobs_and_bytes
+                a_new_job_is_rejected_at_the_job_limit
+                a_new_job_is_rejected_at_the_byte_limit
+                submissions_of_existing_jobs_ignore_the_limit
+                a_rejected_submission_changes_nothing
+                submissions_are_accepted_again_when_the_queue_shrinks
+                a_requeued_job_ignores_the_limit
+                a_hundred_concurrent_submissions_barely_exceed_the_limit
             }
-            people {
+            lists {
                 jobs_are_listed_by_status
                 the_newest_are_listed_first
                 dispatched_jobs_are_listed_as_claimed
                 jobs_and_runners_are_counted
-                counts_follow_every_word
+                counts_follow_every_event
                 a_registered_runner_is_remembered
-                a_runner_that_was_heard_of_is_seen
+                touching_a_runner_updates_seen_at
                 the_last_seen_runners_are_listed_first
                 a_runners_last_jobs_are_listed
-                a_runner_that_is_not_seen_any_more_is_forgotten
-                a_runner_that_a_job_names_is_not_forgotten
+                runners_not_seen_for_long_are_pruned
+                a_runner_assigned_to_a_job_is_not_pruned
             }
-            hooks {
-                a_life_is_told
-                other_types_are_not_told
-                only_a_failure_for_good_is_told
+            webhooks {
+                creation_and_completion_queue_webhooks
+                types_without_webhooks_queue_none
+                only_a_final_failure_queues_a_webhook
                 a_cancel_and_a_loss_are_failures
-                what_joins_or_is_known_is_told_once
-                a_telling_is_nobody_elses_for_its_lease
-                a_telling_that_was_heard_is_gone
-                a_telling_that_failed_comes_again_at_its_time
-                tellings_are_taken_at_most_so_many_the_first_first
-                a_telling_outlives_its_job
-                what_one_type_has_due_keeps_no_other_waiting
-                what_nobody_is_told_of_any_more_is_dropped
+                joins_and_cached_results_queue_no_webhook
+                a_claimed_webhook_is_hidden_for_its_lease
+                an_acked_webhook_is_removed
+                a_failed_webhook_is_due_again_at_its_retry_time
+                webhooks_are_claimed_oldest_first_up_to_the_limit
+                a_webhook_outlives_its_job
+                webhooks_of_one_type_do_not_delay_other_types
+                webhooks_of_unconfigured_types_are_dropped
             }
-            together {
-                a_hundred_equal_submissions_at_once_are_one_job
-                a_hundred_repeated_submissions_at_once_are_one_job
-                no_job_is_handed_out_twice
-                of_many_claims_at_once_one_is_taken
-                sums_are_right_after_many_at_once
-                of_many_results_at_once_the_last_submissions_is_known
-                a_store_opened_again_has_everything
-                leases_go_on_growing_in_a_store_opened_again
+            concurrency {
+                a_hundred_equal_concurrent_submissions_are_one_job
+                a_hundred_concurrent_retries_are_one_job
+                no_job_is_dispatched_twice
+                of_many_concurrent_claims_one_is_applied
+                counters_are_right_after_concurrent_changes
+                of_many_concurrent_results_the_last_submission_is_current
+                a_reopened_store_has_everything
+                lease_ids_keep_growing_in_a_reopened_store
             }
         }
     };
@@ -175,10 +175,10 @@ macro_rules! tests {
         $(mod $module {
             $(#[test]
             fn $case() {
-                if crate::support::skip::is_skipped(<$backend as crate::backend::Backend>::needs(), &|| ()) {
+                if crate::support::skip::is_skipped(<$backend as crate::backend::Backend>::requirements(), &|| ()) {
                     return;
                 }
-                crate::stage::play::<$backend, _>(crate::$module::$case);
+                crate::fixture::run_case::<$backend, _>(crate::$module::$case);
             })*
         })*
     };

@@ -7,10 +7,11 @@ use pilotlight_core::job::{JobId, Status};
 use pilotlight_store::{Error, EventOutcome, Store, StoreNotification};
 use tokio::task::JoinSet;
 
-use crate::support::postgres::Server;
-use crate::world::{
-    at, claim, complete, job_type, need_postgresql, new, open, output, submit, told, told_until, until,
+use crate::fixture::{
+    at, claim, complete, job_type, need_postgresql, next_notification, open, output, submission, submit,
+    wait_for_notification, wait_until,
 };
+use crate::support::postgres::Server;
 
 /// Ends the backends that hear, or those that do not.
 const END_LISTENERS: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
@@ -19,55 +20,56 @@ const END_ALL: &str =
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
 
 #[tokio::test]
-async fn an_instance_that_could_not_hear_is_told_anything() {
+async fn a_disconnected_listener_gets_a_resync() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
     let [here, there] = [open(&address).await, open(&address).await];
 
     server.sql(&address, END_LISTENERS);
-    assert_eq!(told(&*here).await, StoreNotification::Resync);
+    assert_eq!(next_notification(&*here).await, StoreNotification::Resync);
     // From here on it hears again, and so does the other. Who was not connected yet says "anything" instead.
-    let hears = |told: &StoreNotification, of| {
-        *told == StoreNotification::Ready(vec![job_type(of)]) || *told == StoreNotification::Resync
+    let is_received = |notification: &StoreNotification, of| {
+        *notification == StoreNotification::Ready(vec![job_type(of)])
+            || *notification == StoreNotification::Resync
     };
-    submit(&*there, new("render", 1)).await;
-    told_until(&*here, |told| hears(told, "render")).await;
-    submit(&*here, new("encode", 2)).await;
-    told_until(&*there, |told| hears(told, "encode")).await;
+    submit(&*there, submission("render", 1)).await;
+    wait_for_notification(&*here, |notification| is_received(notification, "render")).await;
+    submit(&*here, submission("encode", 2)).await;
+    wait_for_notification(&*there, |notification| is_received(notification, "encode")).await;
 }
 
 #[tokio::test]
-async fn a_lost_connection_between_two_verbs_is_not_noticed() {
+async fn a_connection_lost_between_operations_is_replaced() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
     let store = open(&address).await;
     for number in 0..20 {
-        submit(&*store, new("render", number)).await;
+        submit(&*store, submission("render", number)).await;
         server.sql(&address, END_ALL);
     }
     assert_eq!(store.counts(at(0), at(2)).await.unwrap().jobs[0], 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn backends_that_end_under_load_lose_nothing_answered() {
+async fn acknowledged_writes_survive_terminated_backends() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
     let stores = [open(&address).await, open(&address).await];
-    let is_over = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::new(AtomicBool::new(false));
 
     let mut tasks = JoinSet::new();
     for caller in 0..8 {
-        let (store, is_over) = (Arc::clone(&stores[caller % 2]), Arc::clone(&is_over));
-        tasks.spawn(async move { live(&*store, caller as u64 * 1_000_000, &is_over).await });
+        let (store, stopped) = (Arc::clone(&stores[caller % 2]), Arc::clone(&stopped));
+        tasks.spawn(async move { run_jobs(&*store, caller as u64 * 1_000_000, &stopped).await });
     }
     for _ in 0..30 {
         server.sql(&address, END_ALL);
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    is_over.store(true, Ordering::Relaxed);
+    stopped.store(true, Ordering::Relaxed);
     let completed: Vec<JobId> = tasks.join_all().await.into_iter().flatten().collect();
 
     assert!(!completed.is_empty());
@@ -80,13 +82,13 @@ async fn backends_that_end_under_load_lose_nothing_answered() {
 }
 
 /// Lives of jobs, one after the other. Returns those whose end was answered.
-async fn live(store: &dyn Store, first: u64, is_over: &AtomicBool) -> Vec<JobId> {
+async fn run_jobs(store: &dyn Store, first: u64, stopped: &AtomicBool) -> Vec<JobId> {
     let mut completed = Vec::new();
     for number in first.. {
-        if is_over.load(Ordering::Relaxed) {
+        if stopped.load(Ordering::Relaxed) {
             break;
         }
-        let new = new("render", number);
+        let new = submission("render", number);
         let id = new.id;
         // What is not answered may have come about or not.
         if store.submit(new, at(1)).await.is_err() {
@@ -96,8 +98,8 @@ async fn live(store: &dyn Store, first: u64, is_over: &AtomicBool) -> Vec<JobId>
         else {
             continue;
         };
-        let said = store.apply_event(id, complete(&claimed.job), output("1"), at(2)).await;
-        match said {
+        let outcome = store.apply_event(id, complete(&claimed.job), output("1"), at(2)).await;
+        match outcome {
             Ok(EventOutcome::Applied(_)) => completed.push(id),
             Ok(other) => panic!("its holder is refused: {other:?}"),
             Err(Error::Unavailable(_)) => {}
@@ -108,49 +110,53 @@ async fn live(store: &dyn Store, first: u64, is_over: &AtomicBool) -> Vec<JobId>
 }
 
 #[tokio::test]
-async fn a_server_that_is_gone_is_said_in_a_sentence_and_its_return_is_noticed() {
+async fn a_stopped_server_gives_a_clear_error_and_is_used_again_after_its_return() {
     need_postgresql!();
     let mut server = Server::start();
     let address = server.database_over_tcp();
     let store = open(&address).await;
-    let job = submit(&*store, new("render", 1)).await;
+    let job = submit(&*store, submission("render", 1)).await;
 
     for _ in 0..2 {
         server.stop();
-        let why = store.submit(new("render", 2), at(1)).await.unwrap_err();
+        let why = store.submit(submission("render", 2), at(1)).await.unwrap_err();
         assert!(matches!(why, Error::Unavailable(_)), "{why:?}");
         let why = why.to_string();
         assert!(why.contains("PostgreSQL at 127.0.0.1") && !why.contains("s3cret"), "{why}");
-        server.start_again();
-        until("the store answers", async || store.job(job.id).await.is_ok_and(|found| found.is_some())).await;
+        server.restart();
+        wait_until("the store answers", async || store.job(job.id).await.is_ok_and(|found| found.is_some()))
+            .await;
     }
-    told_until(&*store, |told| *told == StoreNotification::Resync).await;
+    wait_for_notification(&*store, |notification| *notification == StoreNotification::Resync).await;
 }
 
 #[tokio::test]
-async fn what_was_answered_survives_a_crash_of_the_server() {
+async fn acknowledged_writes_survive_a_server_crash() {
     need_postgresql!();
     let mut server = Server::start();
     let address = server.database();
     let store = open(&address).await;
-    let job = submit(&*store, new("render", 1)).await;
+    let job = submit(&*store, submission("render", 1)).await;
     server.crash();
-    server.start_again();
-    until("the store answers", async || store.job(job.id).await.is_ok_and(|found| found.is_some())).await;
+    server.restart();
+    wait_until("the store answers", async || store.job(job.id).await.is_ok_and(|found| found.is_some()))
+        .await;
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_row_that_somebody_else_holds_is_not_waited_for_without_end() {
+async fn waiting_for_a_locked_row_times_out() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
     let store = open(&address).await;
-    let job = submit(&*store, new("render", 1)).await;
+    let job = submit(&*store, submission("render", 1)).await;
     let holder = server.hold(&address, "BEGIN; SELECT seq FROM pilotlight.jobs FOR UPDATE");
     let why = store.apply_event(job.id, claim("r"), output(""), at(2)).await.unwrap_err();
     assert!(matches!(why, Error::Unavailable(_)), "{why:?}");
     drop(holder);
-    until("the row is free", async || store.apply_event(job.id, claim("r"), output(""), at(2)).await.is_ok())
-        .await;
+    wait_until("the row is free", async || {
+        store.apply_event(job.id, claim("r"), output(""), at(2)).await.is_ok()
+    })
+    .await;
 }

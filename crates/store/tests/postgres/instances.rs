@@ -9,44 +9,49 @@ use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Store, StoreNotification, SubmitOutcome};
 use tokio::task::JoinSet;
 
-use crate::support::postgres::Server;
-use crate::world::{
-    at, claim, complete, job_type, need_postgresql, new, open, output, runner, submit, taken, told,
-    told_until,
+use crate::fixture::{
+    apply_ok, at, claim, complete, job_type, need_postgresql, next_notification, open, output, runner,
+    submission, submit, wait_for_notification,
 };
+use crate::support::postgres::Server;
 
 #[tokio::test]
-async fn an_instance_is_told_what_another_does() {
+async fn changes_are_notified_to_other_instances() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
     let [here, there] = [open(&address).await, open(&address).await];
 
-    let job = submit(&*there, new("render", 1)).await;
-    assert_eq!(told(&*here).await, StoreNotification::Ready(vec![job_type("render")]));
-    let claimed = taken(&*there, job.id, claim("r"), output("")).await.job;
-    told_until(&*here, |told| *told == StoreNotification::Changed(vec![job.id])).await;
-    taken(&*there, job.id, complete(&claimed), output("1")).await;
-    told_until(&*here, |told| *told == StoreNotification::Changed(vec![job.id])).await;
+    let job = submit(&*there, submission("render", 1)).await;
+    assert_eq!(next_notification(&*here).await, StoreNotification::Ready(vec![job_type("render")]));
+    let claimed = apply_ok(&*there, job.id, claim("r"), output("")).await.job;
+    wait_for_notification(&*here, |notification| *notification == StoreNotification::Changed(vec![job.id]))
+        .await;
+    apply_ok(&*there, job.id, complete(&claimed), output("1")).await;
+    wait_for_notification(&*here, |notification| *notification == StoreNotification::Changed(vec![job.id]))
+        .await;
     assert_eq!(here.job(job.id).await.unwrap().unwrap().job.status(at(3)), Status::Completed);
 }
 
 #[tokio::test]
-async fn an_instance_is_not_told_what_it_does_itself() {
+async fn own_changes_are_not_notified() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
     let [here, there] = [open(&address).await, open(&address).await];
 
-    submit(&*here, new("own", 1)).await;
+    submit(&*here, submission("own", 1)).await;
     // What comes after it is told, and it was not.
-    told_until(&*there, |told| *told == StoreNotification::Ready(vec![job_type("own")])).await;
-    submit(&*there, new("other", 2)).await;
-    assert_eq!(told(&*here).await, StoreNotification::Ready(vec![job_type("other")]));
+    wait_for_notification(&*there, |notification| {
+        *notification == StoreNotification::Ready(vec![job_type("own")])
+    })
+    .await;
+    submit(&*there, submission("other", 2)).await;
+    assert_eq!(next_notification(&*here).await, StoreNotification::Ready(vec![job_type("other")]));
 }
 
 #[tokio::test]
-async fn many_changes_at_once_are_told_together() {
+async fn many_concurrent_changes_are_notified_in_batches() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
@@ -55,11 +60,13 @@ async fn many_changes_at_once_are_told_together() {
     let mut tasks = JoinSet::new();
     for number in 0..600 {
         let there = Arc::clone(&there);
-        tasks.spawn(async move { submit(&*there, new(&format!("type {number}"), number)).await.job_type });
+        tasks.spawn(
+            async move { submit(&*there, submission(&format!("type {number}"), number)).await.job_type },
+        );
     }
     let mut missing: std::collections::HashSet<_> = tasks.join_all().await.into_iter().collect();
     while !missing.is_empty() {
-        match told(&*here).await {
+        match next_notification(&*here).await {
             StoreNotification::Ready(types) => types.iter().for_each(|it| _ = missing.remove(it)),
             StoreNotification::Changed(_) => {}
             StoreNotification::Resync => missing.clear(),
@@ -78,47 +85,47 @@ async fn equal_submissions_to_two_instances_are_one_job() {
         let mut tasks = JoinSet::new();
         for number in 0..100 {
             let store = Arc::clone(&stores[number % 2]);
-            tasks.spawn(async move { store.submit(new("render", round), at(1)).await.unwrap() });
+            tasks.spawn(async move { store.submit(submission("render", round), at(1)).await.unwrap() });
         }
         let answers = tasks.join_all().await;
         let made = answers.iter().filter(|it| matches!(it, SubmitOutcome::New(_))).count();
         assert_eq!(made, 1);
-        let key = new("render", round).key;
+        let key = submission("render", round).key;
         assert_eq!(stores[0].lookup(key).await.unwrap().unwrap().job.callers, 100);
     }
     assert_eq!(stores[0].verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_instances_never_hand_out_one_job_twice() {
+async fn two_instances_never_dispatch_one_job_twice() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
     let stores = [open(&address).await, open(&address).await];
     for number in 0..200 {
-        submit(&*stores[0], new(["a", "b"][number as usize % 2], number)).await;
+        submit(&*stores[0], submission(["a", "b"][number as usize % 2], number)).await;
     }
     let mut tasks = JoinSet::new();
     for number in 0..40 {
         let store = Arc::clone(&stores[number % 2]);
         tasks.spawn(async move {
             let types = [job_type("a"), job_type("b")];
-            let mut had = Vec::new();
-            while let Some(handed) = store.dispatch(&types, &runner("r"), at(2)).await.unwrap() {
-                had.push(handed.job.id);
+            let mut leased_ids = Vec::new();
+            while let Some(leased) = store.dispatch(&types, &runner("r"), at(2)).await.unwrap() {
+                leased_ids.push(leased.job.id);
             }
-            had
+            leased_ids
         });
     }
-    let mut had: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
-    had.sort_unstable();
-    had.dedup();
-    assert_eq!(had.len(), 200);
+    let mut leased_ids: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    leased_ids.sort_unstable();
+    leased_ids.dedup();
+    assert_eq!(leased_ids.len(), 200);
     assert_eq!(stores[0].verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn instances_that_start_together_make_the_schema_once() {
+async fn instances_started_together_create_the_schema_once() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
@@ -128,13 +135,13 @@ async fn instances_that_start_together_make_the_schema_once() {
         tasks.spawn(async move { open(&address).await });
     }
     let stores = tasks.join_all().await;
-    submit(&*stores[0], new("render", 1)).await;
-    assert!(stores[3].lookup(new("render", 1).key).await.unwrap().is_some());
+    submit(&*stores[0], submission("render", 1)).await;
+    assert!(stores[3].lookup(submission("render", 1).key).await.unwrap().is_some());
 }
 
 /// What an instance says whose own clock is so far ahead, and that goes by the database's.
 async fn now_of(store: &dyn Store, own_ahead_ms: i64) -> Timestamp {
-    let own = || ClockOffset::from_millis(own_ahead_ms).apply(wall());
+    let own = || ClockOffset::from_millis(own_ahead_ms).apply(system_time());
     let (asked_at, began) = (own(), Instant::now());
     let theirs = store.clock().await.unwrap().expect("a database has a clock");
     let sample = ClockSample { requested_at: asked_at, round_trip: began.elapsed(), remote_time: theirs };
@@ -142,7 +149,7 @@ async fn now_of(store: &dyn Store, own_ahead_ms: i64) -> Timestamp {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test plays the caller, who has a clock")]
-fn wall() -> Timestamp {
+fn system_time() -> Timestamp {
     Timestamp::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64)
 }
 
@@ -151,28 +158,28 @@ async fn the_databases_clock_is_that_of_its_machine() {
     need_postgresql!();
     let server = Server::start();
     let store = open(&server.database()).await;
-    let (before, rounding) = (wall(), Duration::from_millis(2));
+    let (before, rounding) = (system_time(), Duration::from_millis(2));
     let theirs = store.clock().await.unwrap().expect("a database has a clock");
-    let after = wall().after(rounding);
+    let after = system_time().after(rounding);
     assert!(before.before(rounding) <= theirs && theirs <= after, "{before:?} {theirs:?} {after:?}");
 }
 
 #[tokio::test]
-async fn a_lease_is_judged_alike_by_instances_whose_clocks_are_hours_apart() {
+async fn lease_timeouts_agree_between_instances_with_skewed_clocks() {
     const HOUR: i64 = 60 * 60 * 1000;
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
     let [slow, fast] = [open(&address).await, open(&address).await];
-    let job = match slow.submit(new("render", 1), now_of(&*slow, -HOUR).await).await.unwrap() {
+    let job = match slow.submit(submission("render", 1), now_of(&*slow, -HOUR).await).await.unwrap() {
         SubmitOutcome::New(job) => job,
         other @ (SubmitOutcome::Existing(_) | SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_)) => {
             panic!("is not new: {other:?}")
         }
     };
-    let handed =
+    let leased =
         slow.dispatch(&[job_type("render")], &runner("r"), now_of(&*slow, -HOUR).await).await.unwrap();
-    assert_eq!(handed.expect("it is ready").job.id, job.id);
+    assert_eq!(leased.expect("it is ready").job.id, job.id);
     let sweep = async |now| fast.sweep(10, Timestamp::default(), now).await.unwrap().len();
     assert_eq!(sweep(now_of(&*fast, HOUR).await).await, 0, "its time is not over");
     assert_eq!(sweep(now_of(&*fast, HOUR).await.after(Duration::from_secs(3))).await, 1);

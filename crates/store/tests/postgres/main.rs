@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "tests: what cannot be ends them")]
 
+mod fixture;
 #[path = "../support/mod.rs"]
 mod support;
-mod world;
 
 mod faults;
 mod instances;
 mod opening;
-mod sealed;
+mod tls;

@@ -2,16 +2,16 @@
 
 use pilotlight_store::{Error, Store};
 
+use crate::fixture::{at, need_postgresql, open, submission, submit, try_open};
 use crate::support::postgres::Server;
-use crate::world::{at, need_postgresql, new, open, submit, try_open};
 
 #[tokio::test]
-async fn the_schema_is_made_once_and_has_a_place_of_its_own() {
+async fn the_schema_is_created_once_in_its_own_namespace() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
     server.sql(&address, "CREATE TABLE jobs (somebody_elses INT)");
-    let job = submit(&*open(&address).await, new("render", 1)).await;
+    let job = submit(&*open(&address).await, submission("render", 1)).await;
     let again = open(&address).await;
     assert!(again.job(job.id).await.unwrap().is_some());
     assert_eq!(
@@ -21,7 +21,7 @@ async fn the_schema_is_made_once_and_has_a_place_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_schema_that_is_too_new_is_refused_and_a_neighbours_is_used() {
+async fn a_schema_that_is_too_new_is_rejected_and_a_readable_one_is_used() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database();
@@ -41,7 +41,7 @@ async fn a_commit_is_on_disk_even_where_the_database_says_otherwise() {
     let address = server.database();
     server.sql(&address, "ALTER ROLE pilotlight SET synchronous_commit = off");
     let store = open(&address).await;
-    submit(&*store, new("render", 1)).await;
+    submit(&*store, submission("render", 1)).await;
     let flushed = "SELECT pg_current_wal_insert_lsn() = pg_current_wal_flush_lsn()";
     assert_eq!(server.sql(&address, "SHOW synchronous_commit"), "off");
     assert_eq!(server.sql(&address, flushed), "t");
@@ -67,7 +67,7 @@ async fn a_password_is_used_and_never_shown() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_said_at_once() {
+async fn an_unreachable_server_is_reported_at_once() {
     need_postgresql!();
     let address = "postgres://u:s3cret@127.0.0.1:1/jobs";
     let why = try_open(address).await.unwrap_err().to_string();
@@ -83,5 +83,5 @@ async fn a_dropped_store_leaves_no_connection() {
     store.counts(at(0), at(1)).await.unwrap();
     drop(store);
     let others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pilotlight'";
-    crate::world::until("its connections end", async || server.sql(&address, others) == "0").await;
+    crate::fixture::wait_until("its connections end", async || server.sql(&address, others) == "0").await;
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 use pilotlight_store::{Error, Store};
 use tokio::task::JoinSet;
 
-use crate::support::{Folder, at, mount, new, open};
+use crate::support::{Folder, at, mount, open, submission};
 
 /// Submits until that fails. Says how many were taken, and why the next was not.
-async fn fill(store: &dyn Store, from: u64, bytes: usize) -> (u64, Error) {
+async fn submit_until_full(store: &dyn Store, from: u64, bytes: usize) -> (u64, Error) {
     for number in from.. {
-        if let Err(error) = store.submit(new(number, bytes), at(1)).await {
+        if let Err(error) = store.submit(submission(number, bytes), at(1)).await {
             return (number - from, error);
         }
         assert!(number - from < 100_000, "the disk is never full");
@@ -18,14 +18,14 @@ async fn fill(store: &dyn Store, from: u64, bytes: usize) -> (u64, Error) {
     unreachable!()
 }
 
-async fn are_there(store: &dyn Store, numbers: std::ops::Range<u64>) {
+async fn assert_stored(store: &dyn Store, numbers: std::ops::Range<u64>) {
     for number in numbers {
-        assert!(store.job(new(number, 0).id).await.unwrap().is_some(), "{number}");
+        assert!(store.job(submission(number, 0).id).await.unwrap().is_some(), "{number}");
     }
 }
 
 /// Takes all room that is left.
-fn stuff(path: &Path) {
+fn fill_disk(path: &Path) {
     let mut size = 64 * 1024;
     while size >= 512 {
         let more = [std::fs::read(path).unwrap_or_default(), vec![0; size]].concat();
@@ -36,68 +36,71 @@ fn stuff(path: &Path) {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_said_and_passes_by() {
+async fn a_full_disk_is_reported_and_recovers() {
     let Some(disk) = Folder::disk(2048) else { return };
     let store = open(&disk.store()).unwrap();
-    store.submit(new(0, 10), at(1)).await.unwrap();
+    store.submit(submission(0, 10), at(1)).await.unwrap();
 
     let ballast = disk.path().join("ballast");
-    stuff(&ballast);
-    let (taken, error) = fill(&*store, 1, 3000).await;
+    fill_disk(&ballast);
+    let (taken, error) = submit_until_full(&*store, 1, 3000).await;
     assert!(matches!(error, Error::DiskFull), "{error:?}");
     for _ in 0..3 {
-        let again = store.submit(new(5000, 3000), at(1)).await.unwrap_err();
+        let again = store.submit(submission(5000, 3000), at(1)).await.unwrap_err();
         assert!(matches!(again, Error::DiskFull), "{again:?}");
     }
-    are_there(&*store, 0..1 + taken).await;
-    assert!(store.job(new(1 + taken, 0).id).await.unwrap().is_none(), "what was refused has not happened");
+    assert_stored(&*store, 0..1 + taken).await;
+    assert!(
+        store.job(submission(1 + taken, 0).id).await.unwrap().is_none(),
+        "what was refused has not happened"
+    );
 
     std::fs::remove_file(&ballast).unwrap();
-    store.submit(new(5000, 3000), at(1)).await.unwrap();
+    store.submit(submission(5000, 3000), at(1)).await.unwrap();
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
     drop(store);
     let store = open(&disk.store()).unwrap();
-    are_there(&*store, 0..1 + taken).await;
-    are_there(&*store, 5000..5001).await;
+    assert_stored(&*store, 0..1 + taken).await;
+    assert_stored(&*store, 5000..5001).await;
 }
 
 #[tokio::test]
-async fn on_a_disk_that_fills_by_itself_every_answer_is_true() {
+async fn acknowledged_writes_are_stored_while_the_disk_fills() {
     let Some(disk) = Folder::disk(3 * 1024) else { return };
     let store = open(&disk.store()).unwrap();
     let mut callers = JoinSet::new();
     for caller in 0..16_u64 {
         let store = store.clone();
         callers.spawn(async move {
-            let (taken, error) = fill(&*store, caller * 100_000, 9000).await;
+            let (taken, error) = submit_until_full(&*store, caller * 100_000, 9000).await;
             assert!(matches!(error, Error::DiskFull), "{error:?}");
             (caller * 100_000, taken)
         });
     }
     for (first, taken) in callers.join_all().await {
-        are_there(&*store, first..first + taken).await;
+        assert_stored(&*store, first..first + taken).await;
     }
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
-    assert!(store.lookup(new(0, 0).key).await.is_ok(), "reading goes on");
+    assert!(store.lookup(submission(0, 0).key).await.is_ok(), "reading goes on");
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_made_for_want_of_room_says_so() {
+async fn creating_a_store_on_a_full_disk_reports_it() {
     let Some(disk) = Folder::disk(64) else { return };
-    stuff(&disk.path().join("ballast"));
+    fill_disk(&disk.path().join("ballast"));
     let error = open(&disk.store()).unwrap_err();
     assert!(matches!(error, Error::DiskFull), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_read_only_disk_is_said() {
+async fn a_read_only_disk_is_reported() {
     let Some(disk) = Folder::disk(4096) else { return };
     let store = open(&disk.store()).unwrap();
-    store.submit(new(0, 10), at(1)).await.unwrap();
+    store.submit(submission(0, 10), at(1)).await.unwrap();
     drop(store);
     assert!(mount(&["-o", "remount,ro", disk.text()]));
     let error = open(&disk.store()).unwrap_err();
     assert!(matches!(error, Error::ReadOnly), "{error:?}");
     assert!(mount(&["-o", "remount,rw", disk.text()]));
-    are_there(&*open(&disk.store()).unwrap(), 0..1).await;
+    assert_stored(&*open(&disk.store()).unwrap(), 0..1).await;
 }

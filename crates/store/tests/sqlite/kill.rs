@@ -7,51 +7,51 @@ use std::process::{Child, Command, Stdio};
 
 use tokio::task::JoinSet;
 
-use crate::support::{Folder, at, new, open};
+use crate::support::{Folder, at, open, submission};
 
 const FOLDER: &str = "PILOTLIGHT_TEST_KILLED_FOLDER";
 const FROM: &str = "PILOTLIGHT_TEST_KILLED_FROM";
 
 /// How often it is killed.
-const LIVES: u64 = 8;
+const RUNS: u64 = 8;
 
 /// Numbers of one life begin here, times its number.
-const APART: u64 = 1_000_000;
+const NUMBERS_PER_RUN: u64 = 1_000_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_answered_survives_being_killed() {
+async fn acknowledged_writes_survive_being_killed() {
     if let Ok(folder) = std::env::var(FOLDER) {
         let from = std::env::var(FROM).unwrap().parse().unwrap();
-        return write_for_ever(Path::new(&folder), from).await;
+        return submit_forever(Path::new(&folder), from).await;
     }
     let folder = Folder::new();
     let mut answered = Vec::new();
-    for life in 0..LIVES {
-        answered.extend(one_life(&folder.store(), life));
+    for run in 0..RUNS {
+        answered.extend(run_until_killed(&folder.store(), run));
         let store = open(&folder.store()).unwrap();
         for number in &answered {
-            assert!(store.job(new(*number, 0).id).await.unwrap().is_some(), "{number} was answered");
+            assert!(store.job(submission(*number, 0).id).await.unwrap().is_some(), "{number} was answered");
         }
-        assert_eq!(store.verify_integrity().await.unwrap(), [""; 0], "after life {life}");
+        assert_eq!(store.verify_integrity().await.unwrap(), [""; 0], "after life {run}");
     }
-    assert!(answered.len() as u64 > LIVES, "it wrote something in each life");
+    assert!(answered.len() as u64 > RUNS, "it wrote something in each life");
 }
 
 /// Starts a child, lets it say some numbers, and kills it. Gives what it said.
-fn one_life(folder: &Path, life: u64) -> Vec<u64> {
-    let mut child = start(folder, life * APART);
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+fn run_until_killed(folder: &Path, run: u64) -> Vec<u64> {
+    let mut child = start(folder, run * NUMBERS_PER_RUN);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut numbers = Vec::new();
     // A different moment each time, from right at its first word on.
-    let enough = 1 + usize::try_from(life * life * 17).unwrap();
-    while numbers.len() < enough {
-        let line = said.next().expect("the child ended by itself");
+    let wanted = 1 + usize::try_from(run * run * 17).unwrap();
+    while numbers.len() < wanted {
+        let line = lines.next().expect("the child ended by itself");
         numbers.extend(number(&line));
     }
     child.kill().unwrap();
     child.wait().unwrap();
     // What it said before it died and we had not read yet.
-    numbers.extend(said.filter_map(|line| number(&line)));
+    numbers.extend(lines.filter_map(|line| number(&line)));
     numbers
 }
 
@@ -61,7 +61,7 @@ fn number(line: &str) -> Option<u64> {
 
 fn start(folder: &Path, from: u64) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill::what_was_answered_survives_being_killed", "--nocapture"])
+        .args(["--exact", "kill::acknowledged_writes_survive_being_killed", "--nocapture"])
         .env(FOLDER, folder)
         .env(FROM, from.to_string())
         .stdout(Stdio::piped())
@@ -69,14 +69,14 @@ fn start(folder: &Path, from: u64) -> Child {
         .unwrap()
 }
 
-async fn write_for_ever(folder: &Path, from: u64) {
+async fn submit_forever(folder: &Path, from: u64) {
     let store = open(folder).unwrap();
     let mut callers = JoinSet::new();
     for caller in 0..8 {
         let store = store.clone();
         callers.spawn(async move {
             for number in (from + caller..).step_by(8) {
-                store.submit(new(number, 500), at(1)).await.unwrap();
+                store.submit(submission(number, 500), at(1)).await.unwrap();
                 // On a line of its own, whatever the test's runner has written on this one. One write, so no half line.
                 let line = format!("\nanswered {number}.\n");
                 std::io::stdout().lock().write_all(line.as_bytes()).unwrap();

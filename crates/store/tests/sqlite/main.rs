@@ -12,7 +12,7 @@
 
 mod support;
 
-mod copies;
+mod backup;
 mod disk;
 mod kill;
 mod process;

@@ -9,22 +9,22 @@ use pilotlight_core::job::Event;
 use pilotlight_store::{Error, RunnerOutput};
 use tokio::task::JoinSet;
 
-use crate::support::{Folder, at, new, open};
+use crate::support::{Folder, at, open, submission};
 
 #[tokio::test]
-async fn one_may_hand_over_to_the_next_while_both_have_it() {
+async fn two_processes_may_share_the_store_during_a_handover() {
     let folder = Folder::new();
     let (old, next) = (open(&folder.store()).unwrap(), open(&folder.store()).unwrap());
     let runner = RunnerId::parse("runner").unwrap();
     let mut jobs = JoinSet::new();
     for number in 0..100 {
         let store = if number % 2 == 0 { Arc::clone(&old) } else { Arc::clone(&next) };
-        jobs.spawn(async move { store.submit(new(number, 10), at(0)).await.unwrap() });
+        jobs.spawn(async move { store.submit(submission(number, 10), at(0)).await.unwrap() });
     }
     assert_eq!(jobs.join_all().await.len(), 100);
     for number in 0..100 {
         let store = if number % 2 == 0 { &next } else { &old };
-        let types = [new(0, 0).job_type];
+        let types = [submission(0, 0).job_type];
         assert!(store.dispatch(&types, &runner, at(1)).await.unwrap().is_some(), "{number}");
     }
     drop(old);
@@ -56,10 +56,10 @@ async fn a_database_of_another_program_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_nobody_elses_business() {
+async fn files_are_readable_by_the_owner_only() {
     let folder = Folder::new();
     let store = open(&folder.store()).unwrap();
-    store.submit(new(1, 10), at(1)).await.unwrap();
+    store.submit(submission(1, 10), at(1)).await.unwrap();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder.store()), 0o700);
     for file in std::fs::read_dir(folder.store()).unwrap() {
@@ -68,15 +68,15 @@ async fn what_is_kept_is_nobody_elses_business() {
 }
 
 #[tokio::test]
-async fn a_verb_that_fails_does_not_undo_its_neighbours() {
+async fn a_failed_operation_does_not_undo_others_of_its_batch() {
     let folder = Folder::new();
     let store = open(&folder.store()).unwrap();
     let mut callers = JoinSet::new();
     for number in 0..200_u64 {
         let store = store.clone();
         // Every fourth has the name of another, which the database refuses.
-        let mut job = new(number, 10);
-        job.id = if number % 4 == 3 { new(number - 1, 0).id } else { job.id };
+        let mut job = submission(number, 10);
+        job.id = if number % 4 == 3 { submission(number - 1, 0).id } else { job.id };
         callers.spawn(async move { store.submit(job, at(1)).await.is_ok() });
     }
     let taken = callers.join_all().await.into_iter().filter(|taken| *taken).count();
@@ -86,40 +86,40 @@ async fn a_verb_that_fails_does_not_undo_its_neighbours() {
 }
 
 #[tokio::test]
-async fn a_caller_who_does_not_wait_is_served_all_the_same() {
+async fn a_dropped_call_is_still_executed() {
     let folder = Folder::new();
     let store = open(&folder.store()).unwrap();
     for number in 0..50 {
-        let asked = tokio::time::timeout(Duration::ZERO, store.submit(new(number, 10), at(1)));
-        let _ = asked.await;
+        let call = tokio::time::timeout(Duration::ZERO, store.submit(submission(number, 10), at(1)));
+        let _ = call.await;
     }
-    store.submit(new(99, 10), at(1)).await.unwrap();
+    store.submit(submission(99, 10), at(1)).await.unwrap();
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_row_that_makes_no_sense_is_damage_and_is_found() {
+async fn an_invalid_row_is_reported_as_corrupt() {
     let folder = Folder::new();
     let store = open(&folder.store()).unwrap();
-    store.submit(new(1, 10), at(1)).await.unwrap();
+    store.submit(submission(1, 10), at(1)).await.unwrap();
     drop(store);
     let db = rusqlite::Connection::open(folder.store().join("pilotlight.db")).unwrap();
     db.execute("UPDATE jobs SET phase = 77", []).unwrap();
     drop(db);
     let store = open(&folder.store()).unwrap();
-    assert!(matches!(store.job(new(1, 0).id).await, Err(Error::Corrupt(_))));
+    assert!(matches!(store.job(submission(1, 0).id).await, Err(Error::Corrupt(_))));
     let claim = Event::Claim { runner: RunnerId::parse("r").unwrap() };
-    let said = store.apply_event(new(1, 0).id, claim, RunnerOutput::default(), at(2)).await;
-    assert!(matches!(said, Err(Error::Corrupt(_))), "{said:?}");
+    let outcome = store.apply_event(submission(1, 0).id, claim, RunnerOutput::default(), at(2)).await;
+    assert!(matches!(outcome, Err(Error::Corrupt(_))), "{outcome:?}");
     let wrong = store.verify_integrity().await.unwrap();
     assert!(wrong.iter().any(|sentence| sentence.contains("phase")), "{wrong:?}");
-    store.submit(new(2, 10), at(3)).await.unwrap();
+    store.submit(submission(2, 10), at(3)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_lone_store_is_told_nothing() {
+async fn a_sqlite_store_never_notifies() {
     let folder = Folder::new();
     let store = open(&folder.store()).unwrap();
-    store.submit(new(1, 10), at(1)).await.unwrap();
+    store.submit(submission(1, 10), at(1)).await.unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(20), store.next_notification()).await.is_err());
 }

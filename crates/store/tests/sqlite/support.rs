@@ -85,7 +85,7 @@ pub(crate) fn open(folder: &Path) -> Result<Arc<dyn Store>, Error> {
 }
 
 /// A submission, different for each number, with so many bytes of parameters.
-pub(crate) fn new(number: u64, bytes: usize) -> NewJob {
+pub(crate) fn submission(number: u64, bytes: usize) -> NewJob {
     let mut random = [0; 10];
     random[2..].copy_from_slice(&number.to_be_bytes());
     let mut key = [0; 32];

@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A running server. It ends with the thread that started it, at the latest.
 pub(crate) struct Server {
-    place: Place,
+    server_folder: ServerFolder,
     port: u16,
     process: Child,
     options: Vec<String>,
@@ -40,21 +40,21 @@ impl Server {
     }
 
     /// The same, for connections that are sealed with this certificate and key (PEM).
-    pub(crate) fn start_sealed(certificate: &str, key: &str) -> Self {
-        Self::start_with(|place| {
-            place.write("server.crt", certificate);
-            place.write("server.key", key);
+    pub(crate) fn start_with_tls(certificate: &str, key: &str) -> Self {
+        Self::start_with(|server_folder| {
+            server_folder.write("server.crt", certificate);
+            server_folder.write("server.key", key);
             ["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"].map(str::to_owned).into()
         })
     }
 
-    fn start_with(options: impl FnOnce(&Place) -> Vec<String>) -> Self {
-        let place = Place::new(Tools::find());
-        make_cluster(&place);
-        let options = options(&place);
+    fn start_with(options: impl FnOnce(&ServerFolder) -> Vec<String>) -> Self {
+        let server_folder = ServerFolder::new(ServerPrograms::find());
+        make_cluster(&server_folder);
+        let options = options(&server_folder);
         let port = free_port();
-        let process = spawn(&place, port, &options);
-        let mut server = Self { place, port, process, options, made: AtomicU32::new(0) };
+        let process = spawn(&server_folder, port, &options);
+        let mut server = Self { server_folder, port, process, options, made: AtomicU32::new(0) };
         server.wait_until_it_answers();
         server
     }
@@ -62,7 +62,7 @@ impl Server {
     /// A database without anything in it, another each time: its address over the socket.
     pub(crate) fn database(&self) -> String {
         let name = self.create();
-        let folder = self.place.folder.to_str().expect("paths here are text").replace('/', "%2F");
+        let folder = self.server_folder.folder.to_str().expect("paths here are text").replace('/', "%2F");
         format!("postgres://{USER}@{folder}:{}/{name}", self.port)
     }
 
@@ -84,37 +84,37 @@ impl Server {
     }
 
     /// The same of a server that may not answer just now, as while it repairs itself.
-    pub(crate) fn ask(&self, address: &str, sql: &str) -> Option<String> {
+    pub(crate) fn try_sql(&self, address: &str, sql: &str) -> Option<String> {
         let output = self.try_psql(database_of(address), sql);
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// Runs SQL that begins a transaction and finds something, and stays in it.
-    pub(crate) fn hold(&self, address: &str, sql: &str) -> Holder {
+    pub(crate) fn hold(&self, address: &str, sql: &str) -> LockHolder {
         let mut command = self.psql_command(database_of(address));
         let mut psql = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`psql` is there");
-        let mut asked = psql.stdin.take().expect("the pipe was just asked for");
-        writeln!(asked, "{sql};").expect("it listens");
+        let mut stdin = psql.stdin.take().expect("the pipe was just asked for");
+        writeln!(stdin, "{sql};").expect("it listens");
         let mut found = String::new();
-        let answers = psql.stdout.take().expect("the pipe was just asked for");
-        BufReader::new(answers).read_line(&mut found).expect("it speaks");
+        let stdout = psql.stdout.take().expect("the pipe was just asked for");
+        BufReader::new(stdout).read_line(&mut found).expect("it speaks");
         assert!(!found.is_empty(), "`{sql}` finds nothing");
-        Holder { psql, _asked: asked }
+        LockHolder { psql, _stdin: stdin }
     }
 
     /// Stops it as a person would (`fast`): connections are told, everything is written.
     pub(crate) fn stop(&mut self) {
-        self.end("INT");
+        self.end_with_signal("INT");
     }
 
     /// Stops it as a fault would: nobody is told, and the next start repairs.
     pub(crate) fn crash(&mut self) {
-        self.end("QUIT");
+        self.end_with_signal("QUIT");
     }
 
     /// Starts it again after it was stopped.
-    pub(crate) fn start_again(&mut self) {
-        self.process = spawn(&self.place, self.port, &self.options);
+    pub(crate) fn restart(&mut self) {
+        self.process = spawn(&self.server_folder, self.port, &self.options);
         self.wait_until_it_answers();
     }
 
@@ -132,8 +132,8 @@ impl Server {
 
     fn psql(&self, database: &str, sql: &str) -> String {
         let output = self.try_psql(database, sql);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "`{sql}` says: {said}\n{}", self.log());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "`{sql}` says: {stderr}\n{}", self.log());
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -144,9 +144,9 @@ impl Server {
     }
 
     fn psql_command(&self, database: &str) -> Command {
-        let mut command = Command::new(self.place.tools.path("psql"));
+        let mut command = Command::new(self.server_folder.programs.path("psql"));
         command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
-        command.arg("--host").arg(&self.place.folder).args(["--port", &self.port.to_string()]);
+        command.arg("--host").arg(&self.server_folder.folder).args(["--port", &self.port.to_string()]);
         command.args(["--username", USER, "--dbname", database]).env_clear();
         command
     }
@@ -157,21 +157,21 @@ impl Server {
             let ended = self.process.try_wait().expect("our own child");
             let is_late = started.elapsed() >= DEADLINE;
             assert!(ended.is_none() && !is_late, "PostgreSQL does not start ({ended:?}):\n{}", self.log());
-            look_again_soon();
+            pause_before_retry();
         }
     }
 
-    fn end(&mut self, signal: &str) {
+    fn end_with_signal(&mut self, signal: &str) {
         signal_to(&self.process, signal);
         let started = Instant::now();
         while self.process.try_wait().expect("our own child").is_none() {
             assert!(started.elapsed() < DEADLINE, "PostgreSQL does not stop:\n{}", self.log());
-            look_again_soon();
+            pause_before_retry();
         }
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.place.folder.join("log")).unwrap_or_default()
+        fs::read_to_string(self.server_folder.folder.join("log")).unwrap_or_default()
     }
 }
 
@@ -186,16 +186,20 @@ impl Drop for Server {
 }
 
 fn database_of(address: &str) -> &str {
-    address.split('?').next().and_then(|place| place.rsplit('/').next()).expect("an address names a database")
+    address
+        .split('?')
+        .next()
+        .and_then(|authority| authority.rsplit('/').next())
+        .expect("an address names a database")
 }
 
 /// Somebody in the middle of a transaction.
-pub(crate) struct Holder {
+pub(crate) struct LockHolder {
     psql: Child,
-    _asked: ChildStdin,
+    _stdin: ChildStdin,
 }
 
-impl Drop for Holder {
+impl Drop for LockHolder {
     fn drop(&mut self) {
         // It may have ended by itself.
         _ = self.psql.kill();
@@ -204,30 +208,30 @@ impl Drop for Holder {
 }
 
 /// A folder for one server. It goes with it.
-struct Place {
+struct ServerFolder {
     folder: PathBuf,
-    tools: Tools,
+    programs: ServerPrograms,
 }
 
-impl Place {
+impl ServerFolder {
     /// Its name is short: the path of a socket has at most 107 bytes.
-    fn new(tools: Tools) -> Self {
+    fn new(programs: ServerPrograms) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("pilotlight-pg-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).expect("the folder for temporary files can be written");
-        give(&folder, 0o700, tools.user);
-        Self { folder, tools }
+        set_owner(&folder, 0o700, programs.user);
+        Self { folder, programs }
     }
 
     fn write(&self, name: &str, text: &str) {
         let path = self.folder.join(name);
         fs::write(&path, text).expect("our own folder");
-        give(&path, 0o600, self.tools.user);
+        set_owner(&path, 0o600, self.programs.user);
     }
 }
 
-impl Drop for Place {
+impl Drop for ServerFolder {
     fn drop(&mut self) {
         // What is left over lies in the folder for temporary files.
         _ = fs::remove_dir_all(&self.folder);
@@ -235,7 +239,7 @@ impl Drop for Place {
 }
 
 /// Where the server's programs are, and as whom they run: they refuse root.
-struct Tools {
+struct ServerPrograms {
     folder: PathBuf,
     user: Option<User>,
 }
@@ -246,9 +250,9 @@ struct User {
     gid: u32,
 }
 
-impl Tools {
+impl ServerPrograms {
     fn find() -> Self {
-        let folder = tools().expect("the need `postgresql` is met");
+        let folder = find_programs().expect("the need `postgresql` is met");
         let is_root =
             fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
         Self { folder, user: is_root.then(other_user) }
@@ -278,7 +282,7 @@ impl Tools {
 }
 
 /// The newest of Debian's folders, or wherever the search path leads.
-fn tools() -> Option<PathBuf> {
+fn find_programs() -> Option<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -287,17 +291,17 @@ fn tools() -> Option<PathBuf> {
             let version = entry.file_name().to_str()?.parse().ok()?;
             Some((version, entry.path().join("bin")))
         })
-        .filter(|(_, folder)| has_all(folder))
+        .filter(|(_, folder)| has_all_programs(folder))
         .collect();
     found.sort();
     found.pop().map(|(_, folder)| folder).or_else(in_search_path)
 }
 
 fn in_search_path() -> Option<PathBuf> {
-    std::env::split_paths(&search_path()).find(|folder| has_all(folder))
+    std::env::split_paths(&search_path()).find(|folder| has_all_programs(folder))
 }
 
-fn has_all(folder: &Path) -> bool {
+fn has_all_programs(folder: &Path) -> bool {
     ["initdb", "postgres", "psql"].iter().all(|tool| folder.join(tool).exists())
 }
 
@@ -316,7 +320,7 @@ fn other_user() -> User {
     of("postgres").or_else(|| of("nobody")).expect("there is a user besides root")
 }
 
-fn give(path: &Path, mode: u32, user: Option<User>) {
+fn set_owner(path: &Path, mode: u32, user: Option<User>) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own folder");
     if let Some(User { uid, gid }) = user {
         chown(path, Some(uid), Some(gid)).expect("root may give");
@@ -325,38 +329,38 @@ fn give(path: &Path, mode: u32, user: Option<User>) {
 
 /// Making a cluster takes as long as a hundred tests do without it: the first one is kept beside the test programs,
 /// and the others are copies.
-fn make_cluster(place: &Place) {
-    let data = place.folder.join("data");
-    let kept = kept_cluster(&place.tools);
-    if kept.exists() {
-        copy(&kept, &data, place.tools.user);
+fn make_cluster(server_folder: &ServerFolder) {
+    let data = server_folder.folder.join("data");
+    let cached = cached_cluster(&server_folder.programs);
+    if cached.exists() {
+        copy(&cached, &data, server_folder.programs.user);
         return;
     }
-    init_cluster(place);
-    keep_cluster(&data, &kept, &place.folder);
+    init_cluster(server_folder);
+    cache_cluster(&data, &cached, &server_folder.folder);
 }
 
 /// In the folder that `cargo clean` removes. The number changes with the words of [`init_cluster`].
-fn kept_cluster(tools: &Tools) -> PathBuf {
+fn cached_cluster(programs: &ServerPrograms) -> PathBuf {
     let program = std::env::current_exe().expect("a test is a program");
     let build = program.parent().and_then(Path::parent).expect("cargo puts it into a folder of a folder");
-    let version = tools.folder.parent().and_then(Path::file_name).unwrap_or_default();
+    let version = programs.folder.parent().and_then(Path::file_name).unwrap_or_default();
     build.join(format!("pilotlight-postgresql-{}-1", version.to_string_lossy()))
 }
 
 /// Whoever is the first to put it there wins.
-fn keep_cluster(data: &Path, kept: &Path, folder: &Path) {
+fn cache_cluster(data: &Path, cached: &Path, folder: &Path) {
     let name = folder.file_name().expect("our own folder").to_string_lossy();
-    let draft = kept.with_file_name(format!("{name}.draft"));
+    let draft = cached.with_file_name(format!("{name}.draft"));
     copy(data, &draft, None);
-    if fs::rename(&draft, kept).is_err() {
+    if fs::rename(&draft, cached).is_err() {
         fs::remove_dir_all(&draft).expect("our own folder");
     }
 }
 
 fn copy(from: &Path, to: &Path, user: Option<User>) {
     fs::create_dir(to).expect("the folder can be written");
-    give(to, 0o700, user);
+    set_owner(to, 0o700, user);
     for entry in fs::read_dir(from).expect("a cluster is a folder") {
         let from = entry.expect("a cluster is a folder").path();
         let to = to.join(from.file_name().expect("it is not the root"));
@@ -364,19 +368,19 @@ fn copy(from: &Path, to: &Path, user: Option<User>) {
             copy(&from, &to, user);
         } else {
             fs::copy(&from, &to).expect("there is room for a cluster");
-            give(&to, 0o600, user);
+            set_owner(&to, 0o600, user);
         }
     }
 }
 
 /// `--no-sync` leaves out only the syncs of the making itself.
-fn init_cluster(place: &Place) {
-    place.write("password", PASSWORD);
-    let mut command = place.tools.command("initdb");
+fn init_cluster(server_folder: &ServerFolder) {
+    server_folder.write("password", PASSWORD);
+    let mut command = server_folder.programs.command("initdb");
     command.args(["--no-sync", "--no-instructions", "--wal-segsize=1", "--locale=C", "--encoding=UTF8"]);
     command.args(["--auth-local=trust", "--auth-host=scram-sha-256", "--username", USER]);
-    command.arg("--pwfile").arg(place.folder.join("password"));
-    command.arg("--pgdata").arg(place.folder.join("data"));
+    command.arg("--pwfile").arg(server_folder.folder.join("password"));
+    command.arg("--pgdata").arg(server_folder.folder.join("data"));
     let output = command.output().expect("the need `postgresql` is met");
     assert!(output.status.success(), "initdb says: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -386,11 +390,11 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-fn spawn(place: &Place, port: u16, options: &[String]) -> Child {
-    let Place { folder, tools } = place;
+fn spawn(server_folder: &ServerFolder, port: u16, options: &[String]) -> Child {
+    let ServerFolder { folder, programs } = server_folder;
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
     let log = log.expect("our own folder");
-    let mut command = tools.command("postgres");
+    let mut command = programs.command("postgres");
     command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-p", &port.to_string()]);
     for option in
         ["listen_addresses=127.0.0.1", CONNECTIONS].into_iter().chain(options.iter().map(String::as_str))
@@ -407,6 +411,6 @@ fn signal_to(process: &Child, name: &str) {
     assert!(sent.success(), "failed to send {name} to {pid}");
 }
 
-fn look_again_soon() {
+fn pause_before_retry() {
     std::thread::sleep(Duration::from_millis(5));
 }

@@ -80,7 +80,7 @@ fn nothing_that_was_answered_is_lost_when_processes_of_postgres_are_killed() {
         for _ in 0..kills() / 10 {
             wait::pause(Duration::from_millis(20) + random::time(Duration::from_millis(100)));
             let process = wait::until_some("the service is connected to the database", || {
-                database.ask(url, ONE).filter(|process| !process.is_empty())
+                database.try_sql(url, ONE).filter(|process| !process.is_empty())
             });
             let killed = Command::new("kill").args(["-s", "KILL", &process]).status();
             // It may have ended by itself in between.

@@ -37,6 +37,6 @@ fn a_database_that_is_gone_is_said_once_a_second_and_not_for_each_call() {
     let said: Vec<_> = log.lines().filter(|line| line.contains("the store failed")).collect();
     assert!(!said.is_empty() && said.len() as f64 <= seconds + 1.0, "{} in {seconds} s", said.len());
     assert!(said.len() < CALLERS * CALLS / 4, "{} in {seconds} s", said.len());
-    database.start_again();
+    database.restart();
     wait::until("it goes on", || Party::at(server.address()).get(&path).status == 200);
 }

@@ -16,11 +16,11 @@ pub(crate) struct Postgres {
 
 #[async_trait]
 impl Backend for Postgres {
-    fn needs() -> &'static [&'static str] {
+    fn requirements() -> &'static [&'static str] {
         &["postgresql"]
     }
 
-    async fn fresh(settings: &Settings) -> Self {
+    async fn create(settings: &Settings) -> Self {
         let server = Server::start();
         let address = server.database();
         Self { store: Some(open(&address, settings).await), address, _server: server }
@@ -30,7 +30,7 @@ impl Backend for Postgres {
         Arc::clone(self.store.as_ref().expect("it is open between two verbs"))
     }
 
-    async fn open_again(&mut self, settings: &Settings) {
+    async fn reopen(&mut self, settings: &Settings) {
         self.store = None;
         self.store = Some(open(&self.address, settings).await);
     }

@@ -16,7 +16,7 @@ pub(crate) struct Sqlite {
 
 #[async_trait]
 impl Backend for Sqlite {
-    async fn fresh(settings: &Settings) -> Self {
+    async fn create(settings: &Settings) -> Self {
         let folder = new_folder();
         Self { store: Some(open(&folder, settings)), folder }
     }
@@ -25,7 +25,7 @@ impl Backend for Sqlite {
         Arc::clone(self.store.as_ref().expect("it is open between two verbs"))
     }
 
-    async fn open_again(&mut self, settings: &Settings) {
+    async fn reopen(&mut self, settings: &Settings) {
         self.store = None;
         self.store = Some(open(&self.folder, settings));
     }

@@ -4,21 +4,21 @@ use pilotlight_store::Error;
 use pilotlight_store::sqlite::{RestoreMode, backup, restore};
 use tokio::task::JoinSet;
 
-use crate::support::{Folder, at, new, open};
+use crate::support::{Folder, at, open, submission};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_of_a_store_in_use_is_whole() {
+async fn a_backup_of_a_store_in_use_is_complete() {
     let folder = Folder::new();
     let store = open(&folder.store()).unwrap();
     for number in 0..100 {
-        store.submit(new(number, 1000), at(1)).await.unwrap();
+        store.submit(submission(number, 1000), at(1)).await.unwrap();
     }
     let mut callers = JoinSet::new();
     for caller in 1..5_u64 {
         let store = store.clone();
         callers.spawn(async move {
             for number in 0..100 {
-                store.submit(new(caller * 1000 + number, 1000), at(1)).await.unwrap();
+                store.submit(submission(caller * 1000 + number, 1000), at(1)).await.unwrap();
             }
         });
     }
@@ -32,7 +32,7 @@ async fn a_backup_of_a_store_in_use_is_whole() {
     let restored = open(&other).unwrap();
     assert_eq!(restored.verify_integrity().await.unwrap(), [""; 0]);
     for number in 0..100 {
-        assert_eq!(restored.input(new(number, 0).id).await.unwrap().map(|it| it.len()), Some(1000));
+        assert_eq!(restored.input(submission(number, 0).id).await.unwrap().map(|it| it.len()), Some(1000));
     }
 }
 
@@ -49,31 +49,31 @@ async fn a_backup_overwrites_nothing() {
 }
 
 #[tokio::test]
-async fn a_restore_replaces_a_store_only_when_told_to() {
+async fn a_restore_replaces_a_store_only_when_requested() {
     let folder = Folder::new();
     let copy = folder.path().join("copy.db");
     let store = open(&folder.store()).unwrap();
-    store.submit(new(1, 10), at(1)).await.unwrap();
+    store.submit(submission(1, 10), at(1)).await.unwrap();
     backup(&folder.store(), &copy).unwrap();
-    store.submit(new(2, 10), at(1)).await.unwrap();
+    store.submit(submission(2, 10), at(1)).await.unwrap();
     assert!(matches!(restore(&copy, &folder.store(), RestoreMode::ReplaceExisting), Err(Error::InUse)));
     drop(store);
     assert!(matches!(restore(&copy, &folder.store(), RestoreMode::KeepExisting), Err(Error::Unavailable(_))));
-    assert!(open(&folder.store()).unwrap().job(new(2, 0).id).await.unwrap().is_some());
+    assert!(open(&folder.store()).unwrap().job(submission(2, 0).id).await.unwrap().is_some());
     restore(&copy, &folder.store(), RestoreMode::ReplaceExisting).unwrap();
     let store = open(&folder.store()).unwrap();
-    assert!(store.job(new(1, 0).id).await.unwrap().is_some());
-    assert!(store.job(new(2, 0).id).await.unwrap().is_none());
+    assert!(store.job(submission(1, 0).id).await.unwrap().is_some());
+    assert!(store.job(submission(2, 0).id).await.unwrap().is_none());
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
-async fn what_is_no_whole_backup_is_not_restored() {
+async fn an_incomplete_backup_is_not_restored() {
     let folder = Folder::new();
     let other = folder.path().join("other");
     let store = open(&folder.store()).unwrap();
     for number in 0..100 {
-        store.submit(new(number, 1000), at(1)).await.unwrap();
+        store.submit(submission(number, 1000), at(1)).await.unwrap();
     }
     let copy = folder.path().join("copy.db");
     backup(&folder.store(), &copy).unwrap();

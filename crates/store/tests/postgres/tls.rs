@@ -4,21 +4,21 @@ use std::path::PathBuf;
 
 use pilotlight_store::{Error, Store};
 
+use crate::fixture::{at, need_postgresql, try_open};
 use crate::support::postgres::Server;
-use crate::world::{at, need_postgresql, try_open};
 
 /// A server with a certificate for its address, and a file that says so.
-struct Scene {
+struct TlsServer {
     server: Server,
     roots: PathBuf,
 }
 
-impl Scene {
-    fn new(names: &[&str]) -> Self {
+impl TlsServer {
+    fn start(names: &[&str]) -> Self {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         let certificate = made.cert.pem();
-        let server = Server::start_sealed(&certificate, &made.signing_key.serialize_pem());
+        let server = Server::start_with_tls(&certificate, &made.signing_key.serialize_pem());
         let roots = std::env::temp_dir().join(format!("pilotlight-roots-{}.pem", server.port()));
         std::fs::write(&roots, certificate).unwrap();
         Self { server, roots }
@@ -35,36 +35,36 @@ impl Scene {
     }
 }
 
-impl Drop for Scene {
+impl Drop for TlsServer {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.roots);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_can_is_spoken_to_through_tls() {
+async fn tls_is_used_when_the_server_supports_it() {
     need_postgresql!();
-    let scene = Scene::new(&["127.0.0.1"]);
+    let tls_server = TlsServer::start(&["127.0.0.1"]);
     for options in ["sslmode=prefer", "sslmode=require", "sslmode=verify-full&sslrootcert=ROOTS"] {
-        assert_eq!(scene.open(options).await.unwrap(), "t", "{options}");
+        assert_eq!(tls_server.open(options).await.unwrap(), "t", "{options}");
     }
-    assert_eq!(scene.open("sslmode=disable").await.unwrap(), "f");
+    assert_eq!(tls_server.open("sslmode=disable").await.unwrap(), "f");
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_the_named_one_is_refused() {
+async fn a_server_with_a_certificate_for_another_name_is_rejected() {
     need_postgresql!();
-    let scene = Scene::new(&["elsewhere.example"]);
+    let tls_server = TlsServer::start(&["elsewhere.example"]);
     for options in
         ["sslmode=verify-full&sslrootcert=ROOTS", "sslmode=require&sslrootcert=ROOTS", "sslmode=verify-full"]
     {
-        let why = scene.open(options).await.unwrap_err().to_string();
+        let why = tls_server.open(options).await.unwrap_err().to_string();
         assert!(why.contains("certificate") && !why.contains("s3cret"), "{options}: {why}");
     }
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_refused_where_it_is_required() {
+async fn a_server_without_tls_is_rejected_when_tls_is_required() {
     need_postgresql!();
     let server = Server::start();
     let address = server.database_over_tcp();

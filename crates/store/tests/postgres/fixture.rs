@@ -42,8 +42,8 @@ pub(crate) async fn try_open(address: &str) -> Result<Arc<Postgres>, Error> {
         failed_ttl: Duration::from_mins(10),
     };
     let limits = Limits { console_bytes: 1_000 };
-    let (hooked, queue_limits) = (Arc::new(HashSet::new()), QueueLimits::default());
-    Postgres::open(address, Settings { policy, webhook_types: hooked, limits, queue_limits }).await
+    let (webhook_types, queue_limits) = (Arc::new(HashSet::new()), QueueLimits::default());
+    Postgres::open(address, Settings { policy, webhook_types, limits, queue_limits }).await
 }
 
 pub(crate) fn at(millis: u64) -> Timestamp {
@@ -59,7 +59,7 @@ pub(crate) fn runner(name: &str) -> RunnerId {
 }
 
 /// A submission of this type; equal numbers are equal submissions.
-pub(crate) fn new(of: &str, number: u64) -> NewJob {
+pub(crate) fn submission(of: &str, number: u64) -> NewJob {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut random = [0; 10];
     random[2..].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
@@ -100,7 +100,12 @@ pub(crate) fn claim(name: &str) -> Event {
     Event::Claim { runner: runner(name) }
 }
 
-pub(crate) async fn taken(store: &dyn Store, id: JobId, event: Event, payload: RunnerOutput) -> AppliedEvent {
+pub(crate) async fn apply_ok(
+    store: &dyn Store,
+    id: JobId,
+    event: Event,
+    payload: RunnerOutput,
+) -> AppliedEvent {
     match store.apply_event(id, event, payload, at(2)).await.unwrap() {
         EventOutcome::Applied(answer) => answer,
         other @ (EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob) => {
@@ -110,21 +115,21 @@ pub(crate) async fn taken(store: &dyn Store, id: JobId, event: Event, payload: R
 }
 
 /// The next thing that others did.
-pub(crate) async fn told(store: &dyn Store) -> StoreNotification {
+pub(crate) async fn next_notification(store: &dyn Store) -> StoreNotification {
     tokio::time::timeout(DEADLINE, store.next_notification()).await.expect("something is told")
 }
 
 /// Everything that is told until it is what is waited for.
-pub(crate) async fn told_until(store: &dyn Store, is_it: impl Fn(&StoreNotification) -> bool) {
-    while !is_it(&told(store).await) {}
+pub(crate) async fn wait_for_notification(store: &dyn Store, matches: impl Fn(&StoreNotification) -> bool) {
+    while !matches(&next_notification(store).await) {}
 }
 
 /// Asks until it is so.
-pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let asking = async {
+pub(crate) async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let polling = async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+    tokio::time::timeout(DEADLINE, polling).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }

@@ -21,8 +21,8 @@ use pilotlight_store::{
 use crate::backend::Backend;
 
 /// The types of whose jobs others are told.
-pub(crate) const HOOKED: &str = "hooked";
-pub(crate) const HOOKED_TOO: &str = "hooked too";
+pub(crate) const WEBHOOK_TYPE: &str = "hooked";
+pub(crate) const OTHER_WEBHOOK_TYPE: &str = "hooked too";
 
 /// Bytes of console that are kept.
 pub(crate) const CONSOLE_BYTES: usize = 100;
@@ -36,18 +36,18 @@ pub(crate) const POLICY: JobPolicy = JobPolicy {
 };
 
 /// A store, empty at first.
-pub(crate) struct Stage {
+pub(crate) struct StoreFixture {
     backend: Box<dyn Backend>,
     store: Option<Arc<dyn Store>>,
 }
 
 /// Plays a case on a store of this kind.
-pub(crate) fn play<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOnce(Stage) -> F) {
+pub(crate) fn run_case<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOnce(StoreFixture) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let backend = B::fresh(&settings()).await;
+        let backend = B::create(&settings()).await;
         let store = Some(backend.store());
-        case(Stage { backend: Box::new(backend), store }).await;
+        case(StoreFixture { backend: Box::new(backend), store }).await;
     });
 }
 
@@ -59,13 +59,13 @@ pub(crate) fn settings() -> Settings {
 fn with_queue_limits(queue_limits: QueueLimits) -> Settings {
     Settings {
         policy: POLICY,
-        webhook_types: Arc::new(HashSet::from([HOOKED, HOOKED_TOO].map(job_type))),
+        webhook_types: Arc::new(HashSet::from([WEBHOOK_TYPE, OTHER_WEBHOOK_TYPE].map(job_type))),
         limits: Limits { console_bytes: CONSOLE_BYTES },
         queue_limits,
     }
 }
 
-impl Deref for Stage {
+impl Deref for StoreFixture {
     type Target = dyn Store;
 
     fn deref(&self) -> &Self::Target {
@@ -73,32 +73,32 @@ impl Deref for Stage {
     }
 }
 
-impl Stage {
+impl StoreFixture {
     /// The store, for tasks of their own.
-    pub(crate) fn shared(&self) -> Arc<dyn Store> {
+    pub(crate) fn shared_store(&self) -> Arc<dyn Store> {
         self.backend.store()
     }
 
     /// Closes the store and opens what it left.
-    pub(crate) async fn open_again(&mut self) {
-        self.open_again_with(&settings()).await;
+    pub(crate) async fn reopen(&mut self) {
+        self.reopen_with(&settings()).await;
     }
 
     /// The same with only so much room for jobs that wait.
     pub(crate) async fn with_queue_limits(mut self, queue_limits: QueueLimits) -> Self {
-        self.open_again_with(&with_queue_limits(queue_limits)).await;
+        self.reopen_with(&with_queue_limits(queue_limits)).await;
         self
     }
 
     /// The same as it is configured then.
-    pub(crate) async fn open_again_with(&mut self, settings: &Settings) {
+    pub(crate) async fn reopen_with(&mut self, settings: &Settings) {
         self.store = None;
-        self.backend.open_again(settings).await;
+        self.backend.reopen(settings).await;
         self.store = Some(self.backend.store());
     }
 
     /// Submits what must become a job of its own.
-    pub(crate) async fn new_job(&self, new: NewJob, now: Timestamp) -> Job {
+    pub(crate) async fn submit_new(&self, new: NewJob, now: Timestamp) -> Job {
         match self.submit(new, now).await.unwrap() {
             SubmitOutcome::New(job) => job,
             other => panic!("is not new: {other:?}"),
@@ -106,7 +106,7 @@ impl Stage {
     }
 
     /// Submits what must be known.
-    pub(crate) async fn known(&self, new: NewJob, now: Timestamp) -> JobRecord {
+    pub(crate) async fn submit_existing(&self, new: NewJob, now: Timestamp) -> JobRecord {
         match self.submit(new, now).await.unwrap() {
             SubmitOutcome::Existing(found) => found,
             other => panic!("is not known: {other:?}"),
@@ -114,7 +114,7 @@ impl Stage {
     }
 
     /// Submits what there must be no room for.
-    pub(crate) async fn full(&self, new: NewJob, now: Timestamp) -> QueueFull {
+    pub(crate) async fn submit_over_limit(&self, new: NewJob, now: Timestamp) -> QueueFull {
         let id = new.id;
         match self.submit(new, now).await.unwrap() {
             SubmitOutcome::QueueFull(full) => {
@@ -126,7 +126,7 @@ impl Stage {
     }
 
     /// Says what must be taken.
-    pub(crate) async fn taken(
+    pub(crate) async fn apply_ok(
         &self,
         id: JobId,
         event: Event,
@@ -141,25 +141,26 @@ impl Stage {
 
     /// A runner takes this job.
     pub(crate) async fn claim(&self, id: JobId, name: &str, now: Timestamp) -> Job {
-        let (transition, job) = self.taken(id, Event::Claim { runner: runner(name) }, nothing(), now).await;
+        let (transition, job) =
+            self.apply_ok(id, Event::Claim { runner: runner(name) }, no_output(), now).await;
         assert_eq!(transition, Transition::Claimed);
         job
     }
 
     /// Says what must be refused, and change nothing.
-    pub(crate) async fn refused(&self, id: JobId, event: Event, now: Timestamp) -> Rejected {
-        self.refused_with(id, event, nothing(), now).await
+    pub(crate) async fn apply_rejected(&self, id: JobId, event: Event, now: Timestamp) -> Rejected {
+        self.apply_rejected_with(id, event, no_output(), now).await
     }
 
     /// The same with something that must not be kept.
-    pub(crate) async fn refused_with(
+    pub(crate) async fn apply_rejected_with(
         &self,
         id: JobId,
         event: Event,
         payload: RunnerOutput,
         now: Timestamp,
     ) -> Rejected {
-        let before = self.found(id).await;
+        let before = self.record(id).await;
         let refused = match self.apply_event(id, event.clone(), payload, now).await.unwrap() {
             EventOutcome::Rejected(refused, job) => {
                 assert_eq!(job, before.job);
@@ -167,64 +168,64 @@ impl Stage {
             }
             other => panic!("{event:?} is not refused: {other:?}"),
         };
-        let after = self.found(id).await;
+        let after = self.record(id).await;
         assert_eq!((after.job, after.output), (before.job, before.output));
         refused
     }
 
     /// A new job that the runner `r` executes.
-    pub(crate) async fn claimed(&self, name: &str, now: Timestamp) -> Job {
-        let job = self.new_job(new(name), now).await;
+    pub(crate) async fn claimed_job(&self, name: &str, now: Timestamp) -> Job {
+        let job = self.submit_new(submission(name), now).await;
         self.claim(job.id, "r", now).await
     }
 
     /// A new job that has this result at once.
-    pub(crate) async fn ended(&self, name: &str, result: &str, now: Timestamp) -> Job {
-        self.ended_of(new(name), result, now).await
+    pub(crate) async fn completed_job(&self, name: &str, result: &str, now: Timestamp) -> Job {
+        self.complete_submission(submission(name), result, now).await
     }
 
     /// The same of this submission.
-    pub(crate) async fn ended_of(&self, new: NewJob, result: &str, now: Timestamp) -> Job {
-        let job = self.new_job(new, now).await;
+    pub(crate) async fn complete_submission(&self, new: NewJob, result: &str, now: Timestamp) -> Job {
+        let job = self.submit_new(new, now).await;
         let job = self.claim(job.id, "r", now).await;
         self.complete(&job, result, now).await
     }
 
     /// A runner gets the next job of this type.
-    pub(crate) async fn next(&self, of: &str, name: &str, now: Timestamp) -> Option<LeasedJob> {
+    pub(crate) async fn dispatch_next(&self, of: &str, name: &str, now: Timestamp) -> Option<LeasedJob> {
         self.dispatch(&[job_type(of)], &runner(name), now).await.unwrap()
     }
 
     /// The holder of a job has its result.
     pub(crate) async fn complete(&self, job: &Job, result: &str, now: Timestamp) -> Job {
         let event = Event::Complete { lease_claim: lease_claim_of(job), result: fingerprint(result) };
-        self.taken(job.id, event, output(result), now).await.1
+        self.apply_ok(job.id, event, result_output(result), now).await.1
     }
 
     /// The holder of a job could not do it.
     pub(crate) async fn fail(&self, job: &Job, why: &str, now: Timestamp) -> (Transition, Job) {
         let event = Event::Fail { lease_claim: lease_claim_of(job), report: fingerprint(why) };
-        self.taken(job.id, event, error(why), now).await
+        self.apply_ok(job.id, event, error_output(why), now).await
     }
 
     /// A caller leaves.
     pub(crate) async fn cancel(&self, id: JobId, cancel: CancelScope, now: Timestamp) -> (Transition, Job) {
-        self.taken(id, Event::Cancel(cancel), nothing(), now).await
+        self.apply_ok(id, Event::Cancel(cancel), no_output(), now).await
     }
 
     /// A job that is there.
-    pub(crate) async fn found(&self, id: JobId) -> JobRecord {
+    pub(crate) async fn record(&self, id: JobId) -> JobRecord {
         self.job(id).await.unwrap().expect("the job is there")
     }
 }
 
 /// A submission of the type `render`; equal names are equal submissions.
-pub(crate) fn new(name: &str) -> NewJob {
-    new_of("render", name)
+pub(crate) fn submission(name: &str) -> NewJob {
+    submission_of_type("render", name)
 }
 
 /// A submission of this type.
-pub(crate) fn new_of(of: &str, name: &str) -> NewJob {
+pub(crate) fn submission_of_type(of: &str, name: &str) -> NewJob {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut random = [0; 10];
     random[2..].copy_from_slice(&COUNT.fetch_add(1, Relaxed).to_be_bytes());
@@ -251,19 +252,19 @@ pub(crate) fn options() -> JobOptions {
 }
 
 /// The same submission with other wishes.
-pub(crate) fn with(mut new: NewJob, change: impl FnOnce(&mut JobOptions)) -> NewJob {
+pub(crate) fn with_options(mut new: NewJob, change: impl FnOnce(&mut JobOptions)) -> NewJob {
     change(&mut new.options);
     new
 }
 
 /// The same submission, to be computed again.
-pub(crate) fn again(mut new: NewJob) -> NewJob {
+pub(crate) fn recomputed(mut new: NewJob) -> NewJob {
     new.cache_mode = CacheMode::Recompute;
     new
 }
 
 /// The same submission with an `IdempotencyKey-Key`.
-pub(crate) fn once(mut new: NewJob, name: &str) -> NewJob {
+pub(crate) fn with_idempotency_key(mut new: NewJob, name: &str) -> NewJob {
     new.idempotency_key = Some(IdempotencyKey(*key(name).as_bytes()));
     new
 }
@@ -312,22 +313,22 @@ pub(crate) fn heartbeat(job: &Job) -> Event {
     Event::Heartbeat { lease_claim: lease_claim_of(job), progress: None }
 }
 
-pub(crate) fn nothing() -> RunnerOutput {
+pub(crate) fn no_output() -> RunnerOutput {
     RunnerOutput::default()
 }
 
-pub(crate) fn output(text: &str) -> RunnerOutput {
-    RunnerOutput { result: Some(text.to_owned()), ..nothing() }
+pub(crate) fn result_output(text: &str) -> RunnerOutput {
+    RunnerOutput { result: Some(text.to_owned()), ..no_output() }
 }
 
-pub(crate) fn error(text: &str) -> RunnerOutput {
-    RunnerOutput { error: Some(text.to_owned()), ..nothing() }
+pub(crate) fn error_output(text: &str) -> RunnerOutput {
+    RunnerOutput { error: Some(text.to_owned()), ..no_output() }
 }
 
-pub(crate) fn whole(console: &str) -> RunnerOutput {
-    RunnerOutput { console: Some(ConsoleUpdate::Replace(console.to_owned())), ..nothing() }
+pub(crate) fn console_replacement(console: &str) -> RunnerOutput {
+    RunnerOutput { console: Some(ConsoleUpdate::Replace(console.to_owned())), ..no_output() }
 }
 
-pub(crate) fn piece(console: &str) -> RunnerOutput {
-    RunnerOutput { console: Some(ConsoleUpdate::Append(console.to_owned())), ..nothing() }
+pub(crate) fn console_chunk(console: &str) -> RunnerOutput {
+    RunnerOutput { console: Some(ConsoleUpdate::Append(console.to_owned())), ..no_output() }
 }
