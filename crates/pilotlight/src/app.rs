@@ -112,7 +112,7 @@ impl App {
             connections: connections.clone(),
             clock,
             connect_timeouts,
-            listens: address,
+            listen_address: address,
         };
         tasks.spawn(Arc::clone(&dispatcher).expire_polls());
         tasks.spawn(Arc::clone(&dashboard_broadcaster).run_updates());

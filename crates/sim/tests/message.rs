@@ -62,5 +62,5 @@ fn key_in_headers(number: &str) -> Option<PoolKey> {
     for (name, value) in fields {
         headers.insert(name, value.parse().ok()?);
     }
-    convert::poll(&headers).ok().map(|(key, _)| key)
+    convert::poll_params(&headers).ok().map(|(key, _)| key)
 }

@@ -30,7 +30,7 @@ pub struct RouteGuard {
 /// Refuses whoever may not, or asks too often.
 pub async fn guard(State(guard): State<RouteGuard>, request: Request, next: Next) -> Response {
     let RouteGuard { state, permission, rate_class } = guard;
-    if let Err(denied) = may(&state, permission, &request) {
+    if let Err(denied) = authorize_request(&state, permission, &request) {
         return ApiError::from(denied).into_response();
     }
     if let Some(rate_class) = rate_class
@@ -45,7 +45,7 @@ pub async fn guard(State(guard): State<RouteGuard>, request: Request, next: Next
 ///
 /// # Errors
 /// Why not.
-pub fn may<B>(
+pub fn authorize_request<B>(
     state: &HttpState,
     permission: Permission,
     request: &hyper::Request<B>,
@@ -58,11 +58,11 @@ fn caller(state: &HttpState, peer: IpAddr, target: &Uri, headers: &HeaderMap) ->
     let (host, auth) = (host(target, headers), &state.auth);
     let client = auth.client(peer, headers);
     Caller {
-        network_is_allowed: client.is_some_and(|client| auth.may_use_the_protocol(client)),
+        network_is_allowed: client.is_some_and(|client| auth.may_use_protocol(client)),
         peer_origin: peer_origin(peer, host, auth.is_forwarded(peer, headers)),
         web_origin: web_origin(host, headers),
         key: state.auth.bearer(headers),
-        session: state.auth.sessions.shown(headers, state.clock.now()),
+        session: state.auth.sessions.presented(headers, state.clock.now()),
     }
 }
 
@@ -93,7 +93,7 @@ fn web_origin(host: Option<&str>, headers: &HeaderMap) -> WebOrigin {
 /// Browsers leave `Origin` out where they only ask; newer ones say in another way that a foreign page does. A person
 /// who follows a link from there is no page.
 fn web_origin_without_header(headers: &HeaderMap) -> WebOrigin {
-    let is = |name, wanted| headers.get(name).is_some_and(|value| value == wanted);
+    let is = |name, expected| headers.get(name).is_some_and(|value| value == expected);
     let is_foreign = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
     if is_foreign && !is("sec-fetch-mode", "navigate") { WebOrigin::CrossOrigin } else { WebOrigin::None }
 }
@@ -131,7 +131,7 @@ mod tests {
         lines.collect()
     }
 
-    fn place_of(peer: &str, lines: &[(&'static str, &'static str)]) -> PeerOrigin {
+    fn peer_origin_of(peer: &str, lines: &[(&'static str, &'static str)]) -> PeerOrigin {
         let headers = headers(lines);
         let (auth, peer) = (
             Auth::new(&config::AuthConfig::default(), &config::ServerConfig::default()),
@@ -141,45 +141,49 @@ mod tests {
     }
 
     #[test]
-    fn a_direct_call_from_this_machine_is_here() {
+    fn a_direct_local_call_is_loopback() {
         for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.8.9.1", "[::1]:8080", "[::1]"] {
-            assert_eq!(place_of("127.0.0.1", &[("host", host)]), PeerOrigin::Loopback, "{host}");
+            assert_eq!(peer_origin_of("127.0.0.1", &[("host", host)]), PeerOrigin::Loopback, "{host}");
         }
-        assert_eq!(place_of("::ffff:127.0.0.1", &[("host", "localhost")]), PeerOrigin::Loopback);
+        assert_eq!(peer_origin_of("::ffff:127.0.0.1", &[("host", "localhost")]), PeerOrigin::Loopback);
     }
 
     #[test]
-    fn everybody_else_is_elsewhere() {
-        assert_eq!(place_of("10.0.0.1", &[("host", "localhost")]), PeerOrigin::OtherMachine);
-        assert_eq!(place_of("127.0.0.1", &[]), PeerOrigin::NonLoopbackHost);
+    fn all_other_callers_are_not_loopback() {
+        assert_eq!(peer_origin_of("10.0.0.1", &[("host", "localhost")]), PeerOrigin::OtherMachine);
+        assert_eq!(peer_origin_of("127.0.0.1", &[]), PeerOrigin::NonLoopbackHost);
         for host in
             ["pilotlight.example", "localhost.example", "10.0.0.1:8080", "", "[::2]", "127.0.0.1.example:80"]
         {
-            assert_eq!(place_of("127.0.0.1", &[("host", host)]), PeerOrigin::NonLoopbackHost, "{host}");
+            assert_eq!(peer_origin_of("127.0.0.1", &[("host", host)]), PeerOrigin::NonLoopbackHost, "{host}");
         }
         for name in
             ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"]
         {
             let lines = [("host", "localhost"), (name, "null")];
-            assert_eq!(place_of("127.0.0.1", &lines), PeerOrigin::BehindProxy, "{name}");
+            assert_eq!(peer_origin_of("127.0.0.1", &lines), PeerOrigin::BehindProxy, "{name}");
         }
     }
 
     #[test]
-    fn the_own_page_has_the_name_that_was_asked_for() {
-        let of = |lines: &[(&'static str, &'static str)]| web_origin(Some("a.example:8080"), &headers(lines));
-        assert_eq!(of(&[]), WebOrigin::None);
+    fn same_origin_has_the_requested_host() {
+        let web_origin_of =
+            |lines: &[(&'static str, &'static str)]| web_origin(Some("a.example:8080"), &headers(lines));
+        assert_eq!(web_origin_of(&[]), WebOrigin::None);
         for own in ["http://a.example:8080", "https://A.example:8080"] {
-            assert_eq!(of(&[("origin", own)]), WebOrigin::SameOrigin, "{own}");
+            assert_eq!(web_origin_of(&[("origin", own)]), WebOrigin::SameOrigin, "{own}");
         }
         for foreign in ["null", "http://a.example", "http://b.example:8080", "a.example:8080", "file://"] {
-            assert_eq!(of(&[("origin", foreign)]), WebOrigin::CrossOrigin, "{foreign}");
+            assert_eq!(web_origin_of(&[("origin", foreign)]), WebOrigin::CrossOrigin, "{foreign}");
         }
-        assert_eq!(of(&[("sec-fetch-site", "cross-site")]), WebOrigin::CrossOrigin);
-        assert_eq!(of(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]), WebOrigin::None);
-        assert_eq!(of(&[("sec-fetch-site", "same-origin")]), WebOrigin::None);
-        let twice = [("origin", "http://a.example:8080"), ("origin", "http://a.example:8080")];
-        assert_eq!(of(&twice), WebOrigin::CrossOrigin);
-        assert_eq!(web_origin(None, &headers(&twice[..1])), WebOrigin::CrossOrigin);
+        assert_eq!(web_origin_of(&[("sec-fetch-site", "cross-site")]), WebOrigin::CrossOrigin);
+        assert_eq!(
+            web_origin_of(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]),
+            WebOrigin::None
+        );
+        assert_eq!(web_origin_of(&[("sec-fetch-site", "same-origin")]), WebOrigin::None);
+        let repeated = [("origin", "http://a.example:8080"), ("origin", "http://a.example:8080")];
+        assert_eq!(web_origin_of(&repeated), WebOrigin::CrossOrigin);
+        assert_eq!(web_origin(None, &headers(&repeated[..1])), WebOrigin::CrossOrigin);
     }
 }

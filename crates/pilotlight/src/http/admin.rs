@@ -21,7 +21,7 @@ use super::router::HttpState;
 pub async fn retire(State(state): State<Arc<HttpState>>, body: Body) -> Response {
     match retire_or_refuse(&state, body).await {
         Ok(retired) => json(StatusCode::OK, &retired),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 

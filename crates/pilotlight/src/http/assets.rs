@@ -18,14 +18,14 @@ use super::error;
 struct Assets;
 
 /// Nothing from elsewhere, nothing inline, and nobody may frame it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const PAGE: &str = "index.html";
+const INDEX: &str = "index.html";
 
 /// `GET /`
-pub async fn page(headers: HeaderMap) -> Response {
-    serve(PAGE, &headers).await
+pub async fn index(headers: HeaderMap) -> Response {
+    serve(INDEX, &headers).await
 }
 
 /// `GET /assets/<name>`
@@ -34,10 +34,10 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
 }
 
 async fn serve(name: &str, headers: &HeaderMap) -> Response {
-    let Some(kind) = content_type(name) else { return error::no_such_path().await };
-    match chosen(name, headers) {
-        Some((file, encoding)) => answer(file, encoding, kind, headers),
-        None => error::no_such_path().await,
+    let Some(kind) = content_type(name) else { return error::path_not_found().await };
+    match select_encoding(name, headers) {
+        Some((file, encoding)) => asset_response(file, encoding, kind, headers),
+        None => error::path_not_found().await,
     }
 }
 
@@ -53,9 +53,9 @@ fn content_type(name: &str) -> Option<&'static str> {
 }
 
 /// The smallest that the client takes.
-fn chosen(name: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Option<&'static str>)> {
+fn select_encoding(name: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Option<&'static str>)> {
     for (encoding, ending) in [("br", "br"), ("gzip", "gz")] {
-        if takes(headers, encoding)
+        if accepts(headers, encoding)
             && let Some(file) = Assets::get(&format!("{name}.{ending}"))
         {
             return Some((file, Some(encoding)));
@@ -65,7 +65,7 @@ fn chosen(name: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Option<&'sta
 }
 
 /// Named and not refused with `q=0`.
-fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|offer| {
         let (name, weight) = offer.split_once(';').unwrap_or((offer, "q=1"));
@@ -75,21 +75,21 @@ fn takes(headers: &HeaderMap, encoding: &str) -> bool {
     })
 }
 
-fn answer(
+fn asset_response(
     file: EmbeddedFile,
     encoding: Option<&'static str>,
     kind: &'static str,
     headers: &HeaderMap,
 ) -> Response {
-    let tag = tag(&file);
-    let mut response = if is_known(headers, &tag) {
+    let etag = etag(&file);
+    let mut response = if is_cached(headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Response::new(Body::from(file.data))
     };
     let more: [(HeaderName, &str); 6] = [
         (CONTENT_TYPE, kind),
-        (CONTENT_SECURITY_POLICY, POLICY),
+        (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "same-origin"),
         // Kept, and asked about each time: a new version is there at once.
@@ -97,21 +97,21 @@ fn answer(
         (VARY, "accept-encoding"),
     ];
     let more = more.into_iter().chain(encoding.map(|encoding| (CONTENT_ENCODING, encoding)));
-    for (name, value) in more.chain([(ETAG, tag.as_str())]) {
+    for (name, value) in more.chain([(ETAG, etag.as_str())]) {
         response.headers_mut().insert(name, HeaderValue::from_str(value).expect("all of them are ASCII"));
     }
     response
 }
 
 /// Of the bytes that are sent: each encoding has its own.
-fn tag(file: &EmbeddedFile) -> String {
+fn etag(file: &EmbeddedFile) -> String {
     let hash: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\"{hash}\"")
 }
 
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+fn is_cached(headers: &HeaderMap, etag: &str) -> bool {
     let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag)
+    values.flat_map(|value| value.split(',')).any(|known| known.trim().trim_start_matches("W/") == etag)
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_encoding_is_taken_when_it_is_named_and_not_refused() {
-        for (accepts, takes_br) in [
+        for (header, accepts_br) in [
             ("br", true),
             ("gzip, deflate, br, zstd", true),
             ("gzip;q=1.0, BR;q=0.5", true),
@@ -129,8 +129,8 @@ mod tests {
             ("brotli", false),
             ("", false),
         ] {
-            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, accepts.parse().unwrap())]);
-            assert_eq!(takes(&headers, "br"), takes_br, "{accepts}");
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, header.parse().unwrap())]);
+            assert_eq!(accepts(&headers, "br"), accepts_br, "{header}");
         }
     }
 
@@ -142,8 +142,8 @@ mod tests {
     }
 
     #[test]
-    fn every_asset_lies_there_in_every_encoding() {
-        for name in [PAGE, "app.js", "app.css", "licences.txt"] {
+    fn every_asset_exists_in_every_encoding() {
+        for name in [INDEX, "app.js", "app.css", "licences.txt"] {
             for ending in ["", ".br", ".gz"] {
                 assert!(Assets::get(&format!("{name}{ending}")).is_some(), "{name}{ending}");
             }

@@ -37,7 +37,7 @@ impl Auth {
         let of = |scope, keys: &[Secret]| -> Vec<_> {
             keys.iter().map(|key| (scope, hash(key.reveal()))).collect()
         };
-        let keys = Scope::ALL.map(|scope| of(scope, configured(keys, scope)));
+        let keys = Scope::ALL.map(|scope| of(scope, configured_keys(keys, scope)));
         let client_ip = HeaderName::try_from(server.client_ip_header.as_str());
         let networks = Networks {
             allowed: server.allow.clone(),
@@ -56,9 +56,9 @@ impl Auth {
     /// What this key is for. Every key is compared, so that the time tells nothing.
     #[must_use]
     pub fn key(&self, key: &str) -> PresentedKey {
-        let shown = hash(key);
+        let presented = hash(key);
         let scopes = self.keys.iter().fold(Scopes::NONE, |scopes, (scope, key)| {
-            if bool::from(key.ct_eq(&shown)) { scopes.union(Scopes::only(*scope)) } else { scopes }
+            if bool::from(key.ct_eq(&presented)) { scopes.union(Scopes::only(*scope)) } else { scopes }
         });
         if scopes == Scopes::NONE { PresentedKey::Unknown } else { PresentedKey::Known(scopes) }
     }
@@ -66,7 +66,7 @@ impl Auth {
     /// What the key in `Authorization: Bearer <key>` is for.
     #[must_use]
     pub fn bearer(&self, headers: &HeaderMap) -> PresentedKey {
-        match Authorization::of(headers) {
+        match Authorization::from_headers(headers) {
             Authorization::Bearer(key) => self.key(key),
             // Another scheme is meant for somebody before us.
             Authorization::None | Authorization::OtherScheme => PresentedKey::None,
@@ -76,13 +76,13 @@ impl Auth {
 
     /// Whether a connection from this address needs no more looks at its requests: it speaks for itself, and may.
     #[must_use]
-    pub fn needs_no_look(&self, peer: IpAddr) -> bool {
-        !self.networks.is_proxy(peer) && self.may_use_the_protocol(peer)
+    pub fn may_use_fast_path(&self, peer: IpAddr) -> bool {
+        !self.networks.is_proxy(peer) && self.may_use_protocol(peer)
     }
 
     /// Whether this address may use the protocol; this machine always may.
     #[must_use]
-    pub fn may_use_the_protocol(&self, client: IpAddr) -> bool {
+    pub fn may_use_protocol(&self, client: IpAddr) -> bool {
         client.to_canonical().is_loopback() || contains(&self.networks.allowed, client)
     }
 
@@ -100,8 +100,8 @@ impl Auth {
 }
 
 /// The hash of the key in `Authorization: Bearer <key>`, whoever's it is.
-pub(super) fn shown_key(headers: &HeaderMap) -> Option<KeyHash> {
-    match Authorization::of(headers) {
+pub(super) fn presented_key_hash(headers: &HeaderMap) -> Option<KeyHash> {
+    match Authorization::from_headers(headers) {
         Authorization::Bearer(key) => Some(hash(key)),
         Authorization::None | Authorization::OtherScheme | Authorization::Unreadable => None,
     }
@@ -115,7 +115,7 @@ enum Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    fn of(headers: &'a HeaderMap) -> Self {
+    fn from_headers(headers: &'a HeaderMap) -> Self {
         let Some(value) = headers.get(AUTHORIZATION) else { return Self::None };
         match value.to_str().ok().and_then(|value| value.split_once(' ')) {
             Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => Self::Bearer(key.trim()),
@@ -125,7 +125,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-fn configured(keys: &config::AuthConfig, scope: Scope) -> &[Secret] {
+fn configured_keys(keys: &config::AuthConfig, scope: Scope) -> &[Secret] {
     match scope {
         Scope::Admin => &keys.admin_keys,
         Scope::Runner => &keys.runner_keys,
@@ -150,9 +150,9 @@ impl Networks {
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let values: Vec<&[u8]> = headers.get_all(&self.client_ip).iter().map(HeaderValue::as_bytes).collect();
         let mut client = peer;
-        let mut told = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
+        let mut forwarded = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
         while self.is_proxy(client)
-            && let Some(before) = told.next()
+            && let Some(before) = forwarded.next()
         {
             client = address(std::str::from_utf8(before).ok()?)?;
         }
@@ -215,9 +215,9 @@ mod tests {
     }
 
     #[test]
-    fn only_proxies_that_are_trusted_say_who_the_client_is() {
+    fn only_trusted_proxies_set_the_client_address() {
         let auth = auth(&[("PILOTLIGHT_SERVER_TRUSTED_PROXIES", "10.0.0.0/8")]);
-        for (peer, told, client) in [
+        for (peer, forwarded, client) in [
             ("192.0.2.1", &["198.51.100.7"] as &[_], Some("192.0.2.1")),
             ("10.0.0.1", &["198.51.100.7"], Some("198.51.100.7")),
             ("10.0.0.1", &["127.0.0.1, 198.51.100.7, 10.9.9.9"], Some("198.51.100.7")),
@@ -229,10 +229,10 @@ mod tests {
             ("10.0.0.1", &["198.51.100.7,"], None),
             ("10.0.0.1", &[], Some("10.0.0.1")),
         ] {
-            let values = told.iter().map(|value| HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            let values = forwarded.iter().map(|value| HeaderValue::from_bytes(value.as_bytes()).unwrap());
             let headers = values.map(|value| (HeaderName::from_static("x-forwarded-for"), value)).collect();
             let got = auth.client(peer.parse().unwrap(), &headers).map(|client| client.to_string());
-            assert_eq!(got.as_deref(), client, "{peer} {told:?}");
+            assert_eq!(got.as_deref(), client, "{peer} {forwarded:?}");
         }
     }
 
@@ -246,7 +246,7 @@ mod tests {
             ("2001:db8::1", true),
             ("127.0.0.1", true),
         ] {
-            assert_eq!(auth.may_use_the_protocol(address.parse().unwrap()), may, "{address}");
+            assert_eq!(auth.may_use_protocol(address.parse().unwrap()), may, "{address}");
         }
     }
 }

@@ -18,7 +18,7 @@ pub async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
         return Err(ApiError::too_large(limit));
     }
     match timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
-        Err(_) => Err(ApiError::too_slow(BODY_TIMEOUT)),
+        Err(_) => Err(ApiError::body_timeout(BODY_TIMEOUT)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(limit)),
         Ok(Err(_)) => Err(ApiError::bad_request("the body ended early or is not well framed")),
         Ok(Ok(body)) => Ok(body.to_bytes()),

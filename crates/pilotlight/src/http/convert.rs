@@ -38,7 +38,7 @@ impl Headers for HeaderMap {
 ///
 /// # Errors
 /// A refusal that names the header.
-pub fn poll(headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
+pub fn poll_params(headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
     let deployment = required(headers, header::DEPLOYMENT_ID)?;
     let version = required(headers, header::DEPLOYMENT_VERSION)?;
     let runner = required(headers, header::CONTROLLER_ID)?;
@@ -57,7 +57,7 @@ pub fn poll(headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
 }
 
 /// Where the caller stands in a trace, when it says so in the one way that counts.
-pub fn trace(headers: &impl Headers) -> Option<TraceParent> {
+pub fn trace_parent(headers: &impl Headers) -> Option<TraceParent> {
     let mut values = headers.values(trace_context::HEADER);
     let value = values.next().filter(|_| values.next().is_none())?;
     TraceParent::parse(value)
@@ -165,7 +165,7 @@ fn describe(error: &serde_json::Error) -> String {
 }
 
 /// A waiting poll for the dashboard.
-pub fn waiting(poll: &ParkedPollView<'_>, now: Moment, clock: Clock) -> dashboard::WaitingRunner {
+pub fn waiting_runner(poll: &ParkedPollView<'_>, now: Moment, clock: Clock) -> dashboard::WaitingRunner {
     dashboard::WaitingRunner {
         runner: runner(poll.key, poll.runner),
         connected_at: clock.epoch_ms(poll.parked_at),
@@ -174,7 +174,7 @@ pub fn waiting(poll: &ParkedPollView<'_>, now: Moment, clock: Clock) -> dashboar
 }
 
 /// A runner at work for the dashboard.
-pub fn executing(active_run: &ActiveRun, now: Moment, clock: Clock) -> dashboard::ExecutingRunner {
+pub fn executing_runner(active_run: &ActiveRun, now: Moment, clock: Clock) -> dashboard::ExecutingRunner {
     dashboard::ExecutingRunner {
         runner: runner(&active_run.key, &active_run.runner),
         run_id: text(active_run.run.as_str()),
@@ -225,6 +225,6 @@ pub(super) fn text(text: &str) -> Arc<str> {
 }
 
 /// A count that memory may not hold is as much as it may.
-pub(super) fn index(number: u64) -> usize {
+pub(super) fn saturating_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -19,14 +19,14 @@ const HEADERS: HeaderValue = HeaderValue::from_static("Content-Type, Authorizati
 
 /// Answers `OPTIONS`, and marks the answers. For a service with keys.
 pub async fn cors(request: Request, next: Next) -> Response {
-    let Some(path) = Path::of(request.uri().path()) else {
+    let Some(path) = PathKind::classify(request.uri().path()) else {
         return next.run(request).await;
     };
-    if path == Path::Jobs && request.method() == Method::OPTIONS {
+    if path == PathKind::Jobs && request.method() == Method::OPTIONS {
         return preflight();
     }
     let mut response = next.run(request).await;
-    if path == Path::Jobs || response.status() == StatusCode::NOT_FOUND {
+    if path == PathKind::Jobs || response.status() == StatusCode::NOT_FOUND {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
     response
@@ -34,15 +34,15 @@ pub async fn cors(request: Request, next: Next) -> Response {
 
 /// A path that this is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Path {
+enum PathKind {
     /// Clients of jobs call it.
     Jobs,
     /// They call it when they err.
     Other,
 }
 
-impl Path {
-    fn of(path: &str) -> Option<Self> {
+impl PathKind {
+    fn classify(path: &str) -> Option<Self> {
         let rest = path.strip_prefix("/api/")?;
         let first = rest.split('/').next().unwrap_or_default();
         Some(if JOBS.contains(&first) { Self::Jobs } else { Self::Other })
@@ -63,15 +63,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_about_what_clients_of_jobs_call() {
+    fn only_paths_of_the_job_api_get_cors_headers() {
         for path in ["/api/jobs", "/api/jobs/1", "/api/runner/jobs/1/claim", "/api/admin/stats"] {
-            assert_eq!(Path::of(path), Some(Path::Jobs), "{path}");
+            assert_eq!(PathKind::classify(path), Some(PathKind::Jobs), "{path}");
         }
         for path in ["/api/", "/api/jobsx", "/api/nothing"] {
-            assert_eq!(Path::of(path), Some(Path::Other), "{path}");
+            assert_eq!(PathKind::classify(path), Some(PathKind::Other), "{path}");
         }
         for path in ["/", "/metrics", "/jobs", "/api"] {
-            assert_eq!(Path::of(path), None, "{path}");
+            assert_eq!(PathKind::classify(path), None, "{path}");
         }
     }
 }

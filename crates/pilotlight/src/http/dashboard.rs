@@ -40,13 +40,20 @@ fn dashboard(state: &HttpState, view: &MatchingView<'_>, page: PageQuery, now: M
     let history = view.history();
     let pagination = pagination(page, history.len() as u64);
     let skip = (pagination.page - 1).saturating_mul(pagination.limit);
-    let shown = history.newest_first().skip(convert::index(skip)).take(convert::index(pagination.limit));
+    let records = history
+        .newest_first()
+        .skip(convert::saturating_usize(skip))
+        .take(convert::saturating_usize(pagination.limit));
     Dashboard {
-        runners: view.polls().map(|poll| convert::waiting(&poll, now, clock)).collect(),
-        executing_runners: view.active_runs().iter().map(|run| convert::executing(run, now, clock)).collect(),
-        recent_matches: shown.map(|record| convert::offer_summary(record, clock)).collect(),
+        runners: view.polls().map(|poll| convert::waiting_runner(&poll, now, clock)).collect(),
+        executing_runners: view
+            .active_runs()
+            .iter()
+            .map(|run| convert::executing_runner(run, now, clock))
+            .collect(),
+        recent_matches: records.map(|record| convert::offer_summary(record, clock)).collect(),
         pagination,
-        config: config(state.connect_timeouts, state.listens),
+        config: config(state.connect_timeouts, state.listen_address),
         stats: stats(view),
         timestamp: clock.epoch_ms(now),
     }
@@ -67,12 +74,12 @@ fn pagination(page: PageQuery, total: u64) -> Pagination {
 }
 
 /// Settings in force.
-pub(super) fn config(connect_timeouts: ConnectTimeouts, listens: SocketAddr) -> Config {
+pub(super) fn config(connect_timeouts: ConnectTimeouts, listen_address: SocketAddr) -> Config {
     Config {
         connection_timeout_ms: millis(connect_timeouts.connection_timeout),
         keepalive_ms: millis(connect_timeouts.keepalive),
-        port: listens.port(),
-        host: listens.ip().to_string(),
+        port: listen_address.port(),
+        host: listen_address.ip().to_string(),
     }
 }
 

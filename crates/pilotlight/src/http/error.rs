@@ -50,7 +50,7 @@ impl ApiError {
 
     /// 429
     #[must_use]
-    pub fn too_many(text: impl Into<String>) -> Self {
+    pub fn too_many_requests(text: impl Into<String>) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, text: text.into() }
     }
 
@@ -74,14 +74,14 @@ impl ApiError {
 
     /// 408
     #[must_use]
-    pub fn too_slow(within: Duration) -> Self {
+    pub fn body_timeout(within: Duration) -> Self {
         let text = format!("the body was not complete within {} s", within.as_secs());
         Self { status: StatusCode::REQUEST_TIMEOUT, text }
     }
 
     /// 410
     #[must_use]
-    pub fn retired() -> Self {
+    pub fn runner_retired() -> Self {
         Self { status: StatusCode::GONE, text: "this runner is retired".into() }
     }
 
@@ -124,7 +124,7 @@ static STORE_FAILED: LogThrottle = LogThrottle::new();
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         if let Some(suppressed) = STORE_FAILED.allow() {
-            tracing::warn!(error = chain(&error), unsaid = suppressed, "the store failed");
+            tracing::warn!(error = error_chain(&error), unsaid = suppressed, "the store failed");
         }
         match error {
             Error::DiskFull | Error::ReadOnly | Error::SchemaTooNew { .. } | Error::InUse => {
@@ -137,7 +137,7 @@ impl From<Error> for ApiError {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
@@ -161,16 +161,16 @@ impl IntoResponse for ApiError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitExceeded {
     /// For how long not to ask.
-    pub wait: Duration,
+    pub retry_after: Duration,
     /// When to ask again: milliseconds since 1970.
-    pub until: u64,
+    pub reset_at_ms: u64,
 }
 
 impl IntoResponse for RateLimitExceeded {
     fn into_response(self) -> Response {
-        let seconds = self.wait.as_millis().div_ceil(1000).max(1);
+        let seconds = self.retry_after.as_millis().div_ceil(1000).max(1);
         let error = format!("too many requests; ask again in {seconds} s");
-        let body = RateLimitBody { error, reset_time: self.until };
+        let body = RateLimitBody { error, reset_time: self.reset_at_ms };
         let mut response = json(StatusCode::TOO_MANY_REQUESTS, &body);
         let seconds = HeaderValue::try_from(seconds.to_string()).expect("digits");
         response.headers_mut().insert(RETRY_AFTER, seconds);
@@ -197,8 +197,8 @@ impl Reply {
 }
 
 impl From<ApiError> for Reply {
-    fn from(refusal: ApiError) -> Self {
-        Self::json(refusal.status, &ErrorBody { error: refusal.text })
+    fn from(error: ApiError) -> Self {
+        Self::json(error.status, &ErrorBody { error: error.text })
     }
 }
 
@@ -212,13 +212,13 @@ impl IntoResponse for Reply {
 }
 
 /// A path we do not know.
-pub async fn no_such_path() -> Response {
+pub async fn path_not_found() -> Response {
     let text = "there is no such path; see /health, /connect, /warm-start, /api/openapi.json, /api/dashboard, /metrics";
     ApiError { status: StatusCode::NOT_FOUND, text: text.into() }.into_response()
 }
 
 /// A path we know, called by another method.
-pub async fn no_such_method() -> Response {
+pub async fn method_not_allowed() -> Response {
     let text = "this path does not answer that method";
     ApiError { status: StatusCode::METHOD_NOT_ALLOWED, text: text.into() }.into_response()
 }
@@ -266,10 +266,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_asks_too_often_is_told_when_to_ask_again() {
+    async fn a_rate_limited_caller_learns_when_to_retry() {
         for (millis, seconds) in [(1, "1"), (1000, "1"), (1001, "2"), (59_001, "60")] {
             let wait = Duration::from_millis(millis);
-            let response = RateLimitExceeded { wait, until: 1_700_000_000_000 }.into_response();
+            let response =
+                RateLimitExceeded { retry_after: wait, reset_at_ms: 1_700_000_000_000 }.into_response();
             assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
             assert_eq!(response.headers()[RETRY_AFTER], seconds);
             let body = to_bytes(response.into_body(), 1024).await.unwrap();

@@ -37,7 +37,7 @@ const READ_BYTES: usize = 2048;
 
 /// Serves plain requests until the connection ends, or something else comes.
 pub async fn serve(state: &HttpState, conn: &Arc<Conn>, io: &mut Io) -> FastPathExit {
-    if !state.auth.needs_no_look(conn.peer().ip()) {
+    if !state.auth.may_use_fast_path(conn.peer().ip()) {
         return FastPathExit::ForHttp;
     }
     let mut connection = FastConnection { state, conn, io, read_buffer: BytesMut::new() };
@@ -105,11 +105,11 @@ impl FastConnection<'_> {
     async fn answer(&mut self, request: FastRequest) -> AfterResponse {
         match request {
             FastRequest::Connect => self.reply(health::connect_response(self.state)).await,
-            FastRequest::Poll(Ok((key, runner))) => match self.state.tokens.admit(key) {
+            FastRequest::Poll(Ok((key, runner))) => match self.state.tokens.resolve_key(key) {
                 Ok(key) => self.poll(key, runner).await,
-                Err(refusal) => self.reply(refusal.into()).await,
+                Err(error) => self.reply(error.into()).await,
             },
-            FastRequest::Poll(Err(refusal)) => self.reply(refusal.into()).await,
+            FastRequest::Poll(Err(error)) => self.reply(error.into()).await,
             // Boxed, so that parked polls do not carry its size.
             FastRequest::Offer { body_bytes, trace } => Box::pin(self.offer(body_bytes, trace)).await,
         }
@@ -130,17 +130,17 @@ impl FastConnection<'_> {
         let state = self.state;
         let _permit = match state.body_budget.take(body_bytes) {
             Ok(permit) => permit,
-            Err(refusal) => {
-                _ = self.reply(warm_start::offered(state, Err(refusal), None).await).await;
+            Err(error) => {
+                _ = self.reply(warm_start::handle_offer(state, Err(error), None).await).await;
                 // Its body is on its way.
                 return AfterResponse::Close;
             }
         };
         let reply = match self.body(body_bytes).await {
-            Some(body) => warm_start::offered(self.state, Ok(body), trace).await,
+            Some(body) => warm_start::handle_offer(self.state, Ok(body), trace).await,
             None if self.conn.deadline_passed() => {
-                let refusal = ApiError::too_slow(BODY_TIMEOUT);
-                _ = self.reply(warm_start::offered(self.state, Err(refusal), None).await).await;
+                let error = ApiError::body_timeout(BODY_TIMEOUT);
+                _ = self.reply(warm_start::handle_offer(self.state, Err(error), None).await).await;
                 return AfterResponse::Close;
             }
             None => return AfterResponse::Close,
@@ -178,7 +178,7 @@ impl FastConnection<'_> {
         };
         match outcome {
             Some(PollOutcome::Answered) => AfterResponse::ReadNext,
-            Some(PollOutcome::Retired) => self.reply(ApiError::retired().into()).await,
+            Some(PollOutcome::Retired) => self.reply(ApiError::runner_retired().into()).await,
             Some(PollOutcome::Run(_)) | None => AfterResponse::Close,
         }
     }

@@ -40,24 +40,24 @@ impl<'a> JsonBody<'a> {
     pub fn fields<'t, T: Deserialize<'t>>(&'t self) -> Result<T, ApiError> {
         let text = std::str::from_utf8(&self.body);
         let text = text.map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
-        let Object(fields) = serde_json::from_str(text).map_err(|error| refused(&error))?;
+        let Object(fields) = serde_json::from_str(text).map_err(|error| parse_error(&error))?;
         Ok(fields)
     }
 }
 
-fn as_bad_request(refusal: ApiError) -> ApiError {
-    if refusal.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return ApiError::bad_request(refusal.into_text());
+fn as_bad_request(error: ApiError) -> ApiError {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return ApiError::bad_request(error.into_text());
     }
-    refusal
+    error
 }
 
 /// Fields are not looked into, so what is left is that one is there twice, or that it is no object. serde's own words
 /// quote the values that it found.
-fn refused(error: &serde_json::Error) -> ApiError {
+fn parse_error(error: &serde_json::Error) -> ApiError {
     let at = format!("(line {} column {})", error.line(), error.column());
     let text = match error.classify() {
-        Category::Data => match twice(&error.to_string()) {
+        Category::Data => match duplicate_field(&error.to_string()) {
             Some(field) => format!("{field} is there twice {at}"),
             None => "the body is not a JSON object".to_owned(),
         },
@@ -67,7 +67,7 @@ fn refused(error: &serde_json::Error) -> ApiError {
     ApiError::bad_request(text)
 }
 
-fn twice(error: &str) -> Option<String> {
+fn duplicate_field(error: &str) -> Option<String> {
     let field = error.strip_prefix("duplicate field `")?.split('`').next()?;
     Some(field.to_owned())
 }
@@ -97,8 +97,8 @@ mod tests {
             ("{'a': 1}", "not JSON"),
             (r#"{"job_type": NaN}"#, "not JSON"),
         ] {
-            let told = text_of(body);
-            assert!(told.contains(text) && !told.contains("secret"), "{body}: {told}");
+            let error_text = text_of(body);
+            assert!(error_text.contains(text) && !error_text.contains("secret"), "{body}: {error_text}");
         }
     }
 }

@@ -40,7 +40,7 @@ use super::{jobs, jobs_admin, long_poll, runners};
         (name = "admin", description = "What operators ask."),
     ),
 )]
-struct Handlers;
+struct ApiDoc;
 
 /// `GET`
 pub async fn read() -> Response {
@@ -51,29 +51,29 @@ pub async fn read() -> Response {
 /// The whole document.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    let mut document = Handlers::openapi();
+    let mut document = ApiDoc::openapi();
     for (path, item) in &mut document.paths.paths {
         for (operation, method) in [
-            (&mut item.get, Method::Asks),
-            (&mut item.post, Method::Changes),
-            (&mut item.delete, Method::Changes),
+            (&mut item.get, OperationKind::Reads),
+            (&mut item.post, OperationKind::Changes),
+            (&mut item.delete, OperationKind::Changes),
         ] {
             if let Some(operation) = operation {
-                complete(path, method, operation);
+                add_common_parts(path, method, operation);
             }
         }
     }
     let components = document.components.get_or_insert_default();
     for scheme in [SUBMIT, RUNNER, ADMIN] {
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(scheme.tells));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(scheme.description));
         components.add_security_scheme(scheme.name, SecurityScheme::Http(bearer.build()));
     }
     document
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Asks,
+enum OperationKind {
+    Reads,
     Changes,
 }
 
@@ -81,20 +81,20 @@ enum Method {
 #[derive(Clone, Copy)]
 struct Key {
     name: &'static str,
-    tells: &'static str,
+    description: &'static str,
 }
 
-const SUBMIT: Key = Key { name: "submit_key", tells: "One of auth.submit_keys." };
-const RUNNER: Key = Key { name: "runner_key", tells: "One of auth.runner_keys." };
-const ADMIN: Key = Key { name: "admin_key", tells: "One of auth.admin_keys." };
+const SUBMIT: Key = Key { name: "submit_key", description: "One of auth.submit_keys." };
+const RUNNER: Key = Key { name: "runner_key", description: "One of auth.runner_keys." };
+const ADMIN: Key = Key { name: "admin_key", description: "One of auth.admin_keys." };
 
 /// What is the same for all.
-fn complete(path: &str, method: Method, operation: &mut Operation) {
-    name(operation);
+fn add_common_parts(path: &str, method: OperationKind, operation: &mut Operation) {
+    set_names(operation);
     let keys: &[Key] = match path.split('/').nth(2) {
         Some("jobs") => &[SUBMIT],
         Some("runner") => &[RUNNER],
-        Some(_) | None if method == Method::Asks => &[ADMIN, RUNNER],
+        Some(_) | None if method == OperationKind::Reads => &[ADMIN, RUNNER],
         Some(_) | None => &[ADMIN],
     };
     // The last one stands for a service without keys.
@@ -104,7 +104,7 @@ fn complete(path: &str, method: Method, operation: &mut Operation) {
         operation.parameters.get_or_insert_default().push(RefOr::T(runner_id()));
     }
     bad_request(operation);
-    let mut refused = vec![
+    let mut error_statuses = vec![
         ("401", "No key, or one that is not for this."),
         ("403", "Without keys: the call comes from elsewhere."),
         ("429", "Too many of this kind within a minute."),
@@ -114,15 +114,18 @@ fn complete(path: &str, method: Method, operation: &mut Operation) {
         ),
     ];
     if operation.request_body.is_some() {
-        refused.push(("408", "The body was not complete in time."));
+        error_statuses.push(("408", "The body was not complete in time."));
     }
-    for (status, tells) in refused {
-        operation.responses.responses.insert(status.to_owned(), RefOr::T(refusal(tells, status)));
+    for (status, description) in error_statuses {
+        operation
+            .responses
+            .responses
+            .insert(status.to_owned(), RefOr::T(error_response(description, status)));
     }
 }
 
 /// Handlers are called short within their files, and say their path first.
-fn name(operation: &mut Operation) {
+fn set_names(operation: &mut Operation) {
     let tag = operation.tags.iter().flatten().next();
     if let (Some(tag), Some(id)) = (tag, &operation.operation_id) {
         operation.operation_id = Some(format!("{tag}_{id}"));
@@ -148,25 +151,30 @@ fn runner_id() -> utoipa::openapi::path::Parameter {
 
 /// A refusal says `error`; where the runner's word itself is refused, it is told so in another way.
 fn bad_request(operation: &mut Operation) {
-    let refused = || Ref::from_schema_name(ErrorBody::name());
-    let known = operation.responses.responses.contains_key("400");
-    let schema: RefOr<Schema> = if known {
+    let error_statuses = || Ref::from_schema_name(ErrorBody::name());
+    let has_bad_request = operation.responses.responses.contains_key("400");
+    let schema: RefOr<Schema> = if has_bad_request {
         let either =
-            OneOfBuilder::new().item(refused()).item(Ref::from_schema_name(JobReportResponse::name()));
+            OneOfBuilder::new().item(error_statuses()).item(Ref::from_schema_name(JobReportResponse::name()));
         either.into()
     } else {
-        refused().into()
+        error_statuses().into()
     };
-    let tells = if known { "It is not this runner's job, or a field is wrong." } else { "A field is wrong." };
+    let description = if has_bad_request {
+        "It is not this runner's job, or a field is wrong."
+    } else {
+        "A field is wrong."
+    };
     let content = Content::new(Some(schema));
-    let response = ResponseBuilder::new().description(tells).content("application/json", content).build();
+    let response =
+        ResponseBuilder::new().description(description).content("application/json", content).build();
     operation.responses.responses.insert("400".to_owned(), RefOr::T(response));
 }
 
-fn refusal(tells: &str, status: &str) -> utoipa::openapi::Response {
+fn error_response(description: &str, status: &str) -> utoipa::openapi::Response {
     let body = if status == "429" { RateLimitBody::name() } else { ErrorBody::name() };
     let content = Content::new(Some(Ref::from_schema_name(body)));
-    let response = ResponseBuilder::new().description(tells).content("application/json", content);
+    let response = ResponseBuilder::new().description(description).content("application/json", content);
     if !matches!(status, "429" | "503") {
         return response.build();
     }

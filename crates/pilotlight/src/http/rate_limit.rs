@@ -7,14 +7,14 @@ use hyper::header::HeaderMap;
 use pilotlight_core::rate_limit::{RateClass, RateKey, RateLimiter, Rates};
 use pilotlight_wire::runner::RUNNER_ID_HEADER;
 
-use super::auth::{Auth, KeyHash, hash, shown_key};
+use super::auth::{Auth, KeyHash, hash, presented_key_hash};
 use super::error::RateLimitExceeded;
 use super::router::HttpState;
 use crate::net::conn::Conn;
 
 /// Who asked lately.
 #[derive(Debug)]
-pub struct RateLimits(Mutex<RateLimiter<Asker>>);
+pub struct RateLimits(Mutex<RateLimiter<RateSubject>>);
 
 impl RateLimits {
     /// As often as these say.
@@ -26,7 +26,7 @@ impl RateLimits {
 
 /// For whom a request counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Asker {
+enum RateSubject {
     /// A key, by its hash.
     Key(KeyHash),
     /// A caller's address; of version 6 the network that one caller is given.
@@ -45,30 +45,33 @@ pub fn check<B>(
     request: &hyper::Request<B>,
 ) -> Result<(), RateLimitExceeded> {
     let peer = request.extensions().get::<Arc<Conn>>().expect("the accept loop put it in").peer().ip();
-    let counted = Counted { auth: &state.auth, peer, headers: request.headers() };
+    let identity = RequestIdentity { auth: &state.auth, peer, headers: request.headers() };
     let now = state.clock.now();
     let mut limiter = state.rate_limits.0.lock().expect("nothing panics under this lock");
-    limiter
-        .check(kind, |by| counted.asker(by), now)
-        .map_err(|again| RateLimitExceeded { wait: again.since(now), until: state.clock.epoch_ms(again) + 1 })
+    limiter.check(kind, |rate_key| identity.subject(rate_key), now).map_err(|retry_at| RateLimitExceeded {
+        retry_after: retry_at.since(now),
+        reset_at_ms: state.clock.epoch_ms(retry_at) + 1,
+    })
 }
 
 /// What is known of who asks.
-struct Counted<'a> {
+struct RequestIdentity<'a> {
     auth: &'a Auth,
     peer: IpAddr,
     headers: &'a HeaderMap,
 }
 
-impl Counted<'_> {
-    fn asker(&self, by: RateKey) -> Option<Asker> {
-        match by {
+impl RequestIdentity<'_> {
+    fn subject(&self, rate_key: RateKey) -> Option<RateSubject> {
+        match rate_key {
             RateKey::Key if self.is_this_machine() => None,
-            RateKey::Key => Some(shown_key(self.headers).map_or_else(|| self.address(), Asker::Key)),
+            RateKey::Key => {
+                Some(presented_key_hash(self.headers).map_or_else(|| self.address(), RateSubject::Key))
+            }
             RateKey::Address => Some(self.address()),
             RateKey::Runner => {
                 let runner = self.headers.get(RUNNER_ID_HEADER)?;
-                Some(Asker::Runner(hash(runner)))
+                Some(RateSubject::Runner(hash(runner)))
             }
         }
     }
@@ -79,9 +82,9 @@ impl Counted<'_> {
     }
 
     /// What a proxy says that cannot be read counts for the proxy.
-    fn address(&self) -> Asker {
+    fn address(&self) -> RateSubject {
         let client = self.auth.client(self.peer, self.headers).unwrap_or(self.peer);
-        Asker::Address(match client.to_canonical() {
+        RateSubject::Address(match client.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(network(address)),
             address @ IpAddr::V4(_) => address,
         })
@@ -106,54 +109,57 @@ mod tests {
         Auth::new(&config.auth, &config.server)
     }
 
-    fn asker(by: RateKey, peer: &str, lines: &[(&'static str, &'static str)]) -> Option<Asker> {
+    fn subject(rate_key: RateKey, peer: &str, lines: &[(&'static str, &'static str)]) -> Option<RateSubject> {
         let headers = lines
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let headers: HeaderMap = headers.collect();
-        Counted { auth: &auth(), peer: peer.parse().unwrap(), headers: &headers }.asker(by)
+        RequestIdentity { auth: &auth(), peer: peer.parse().unwrap(), headers: &headers }.subject(rate_key)
     }
 
-    fn address(text: &str) -> Option<Asker> {
-        Some(Asker::Address(text.parse().unwrap()))
+    fn address(text: &str) -> Option<RateSubject> {
+        Some(RateSubject::Address(text.parse().unwrap()))
     }
 
     #[test]
-    fn a_key_counts_wherever_it_is_shown_and_without_one_the_address() {
+    fn a_key_counts_from_any_address_and_without_a_key_the_address_counts() {
         let key = ("authorization", "Bearer a key");
-        assert_eq!(asker(RateKey::Key, "192.0.2.1", &[key]), asker(RateKey::Key, "192.0.2.2", &[key]));
+        assert_eq!(subject(RateKey::Key, "192.0.2.1", &[key]), subject(RateKey::Key, "192.0.2.2", &[key]));
         assert_ne!(
-            asker(RateKey::Key, "192.0.2.1", &[key]),
-            asker(RateKey::Key, "192.0.2.1", &[("authorization", "Bearer b")])
+            subject(RateKey::Key, "192.0.2.1", &[key]),
+            subject(RateKey::Key, "192.0.2.1", &[("authorization", "Bearer b")])
         );
-        assert_eq!(asker(RateKey::Key, "192.0.2.1", &[]), address("192.0.2.1"));
+        assert_eq!(subject(RateKey::Key, "192.0.2.1", &[]), address("192.0.2.1"));
     }
 
     #[test]
-    fn this_machine_is_exempt_where_it_speaks_for_itself() {
+    fn direct_local_callers_are_exempt() {
         let key = ("authorization", "Bearer a key");
         for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(asker(RateKey::Key, peer, &[key]), None, "{peer}");
-            assert!(asker(RateKey::Key, peer, &[key, ("x-forwarded-for", "192.0.2.1")]).is_some(), "{peer}");
+            assert_eq!(subject(RateKey::Key, peer, &[key]), None, "{peer}");
+            assert!(
+                subject(RateKey::Key, peer, &[key, ("x-forwarded-for", "192.0.2.1")]).is_some(),
+                "{peer}"
+            );
         }
-        assert_eq!(asker(RateKey::Address, "127.0.0.1", &[]), address("127.0.0.1"));
+        assert_eq!(subject(RateKey::Address, "127.0.0.1", &[]), address("127.0.0.1"));
     }
 
     #[test]
-    fn an_address_is_the_clients_and_of_version_6_its_network() {
-        let told = ("x-forwarded-for", "198.51.100.7");
-        assert_eq!(asker(RateKey::Address, "10.0.0.1", &[told]), address("198.51.100.7"));
-        assert_eq!(asker(RateKey::Address, "192.0.2.1", &[told]), address("192.0.2.1"));
-        assert_eq!(asker(RateKey::Address, "10.0.0.1", &[("x-forwarded-for", "?")]), address("10.0.0.1"));
-        assert_eq!(asker(RateKey::Address, "2001:db8::1:2:3:4", &[]), address("2001:db8::"));
-        assert_eq!(asker(RateKey::Address, "::ffff:192.0.2.1", &[]), address("192.0.2.1"));
+    fn an_address_is_the_clients_and_for_ipv6_its_network() {
+        let forwarded_for = ("x-forwarded-for", "198.51.100.7");
+        assert_eq!(subject(RateKey::Address, "10.0.0.1", &[forwarded_for]), address("198.51.100.7"));
+        assert_eq!(subject(RateKey::Address, "192.0.2.1", &[forwarded_for]), address("192.0.2.1"));
+        assert_eq!(subject(RateKey::Address, "10.0.0.1", &[("x-forwarded-for", "?")]), address("10.0.0.1"));
+        assert_eq!(subject(RateKey::Address, "2001:db8::1:2:3:4", &[]), address("2001:db8::"));
+        assert_eq!(subject(RateKey::Address, "::ffff:192.0.2.1", &[]), address("192.0.2.1"));
     }
 
     #[test]
     fn a_runner_is_counted_by_its_name() {
-        let named = |name| asker(RateKey::Runner, "192.0.2.1", &[("x-runner-id", name)]);
+        let named = |name| subject(RateKey::Runner, "192.0.2.1", &[("x-runner-id", name)]);
         assert_ne!(named("a"), named("b"));
-        assert_eq!(named("a"), asker(RateKey::Runner, "192.0.2.2", &[("x-runner-id", "a")]));
-        assert_eq!(asker(RateKey::Runner, "192.0.2.1", &[]), None);
+        assert_eq!(named("a"), subject(RateKey::Runner, "192.0.2.2", &[("x-runner-id", "a")]));
+        assert_eq!(subject(RateKey::Runner, "192.0.2.1", &[]), None);
     }
 }

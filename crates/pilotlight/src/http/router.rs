@@ -68,7 +68,7 @@ pub struct HttpState {
     /// What runners are told.
     pub connect_timeouts: ConnectTimeouts,
     /// Where the service listens.
-    pub listens: std::net::SocketAddr,
+    pub listen_address: std::net::SocketAddr,
 }
 
 impl HttpState {
@@ -142,8 +142,8 @@ fn router(state: &Arc<HttpState>, groups: RouteGroups) -> Router {
         router = router.merge(paths.control()).merge(paths.page());
     }
     let router = router
-        .fallback(error::no_such_path)
-        .method_not_allowed_fallback(error::no_such_method)
+        .fallback(error::path_not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(Arc::clone(state));
     if state.auth.keys() == Scopes::NONE { router } else { router.layer(middleware::from_fn(cors)) }
 }
@@ -174,8 +174,8 @@ impl Paths<'_> {
         let warm_start = || {
             get(warm_start::poll)
                 .post(warm_start::offer)
-                .head(warm_start::no_such_method)
-                .fallback(warm_start::no_such_method)
+                .head(warm_start::method_not_allowed)
+                .fallback(warm_start::method_not_allowed)
         };
         Router::new()
             .route("/connect", connect())
@@ -243,20 +243,20 @@ impl Paths<'_> {
         let session = get(session::read).post(session::sign_in).delete(session::sign_out);
         Router::new()
             .route("/api/session", self.guarded(Permission::DashboardPage, session))
-            .route("/", self.guarded(Permission::DashboardPage, get(assets::page)))
+            .route("/", self.guarded(Permission::DashboardPage, get(assets::index)))
             .route("/assets/{name}", self.guarded(Permission::DashboardPage, get(assets::asset)))
     }
 
     fn guarded(&self, permission: Permission, methods: Methods) -> Methods {
-        self.layered(permission, None, methods)
+        self.with_guard(permission, None, methods)
     }
 
     /// What may not be asked for too often.
     fn rate_limited(&self, permission: Permission, rate_class: RateClass, methods: Methods) -> Methods {
-        self.layered(permission, Some(rate_class), methods)
+        self.with_guard(permission, Some(rate_class), methods)
     }
 
-    fn layered(&self, permission: Permission, rate_class: Option<RateClass>, methods: Methods) -> Methods {
+    fn with_guard(&self, permission: Permission, rate_class: Option<RateClass>, methods: Methods) -> Methods {
         let state = Arc::clone(self.state);
         methods.layer(middleware::from_fn_with_state(RouteGuard { state, permission, rate_class }, guard))
     }
@@ -264,7 +264,7 @@ impl Paths<'_> {
 
 /// A runner that polls where it cannot wait must not be answered: it would exit.
 fn close_polls() -> Routes {
-    let close_connection = || get(|| async { CloseConnection::response() }).fallback(error::no_such_path);
+    let close_connection = || get(|| async { CloseConnection::response() }).fallback(error::path_not_found);
     Router::new().route("/warm-start", close_connection()).route("/api/warm-start", close_connection())
 }
 
@@ -319,13 +319,13 @@ impl Serve for Service {
         &self,
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response, CloseConnection>> + Send + use<> {
-        let answer = self.router.clone().call(request);
-        async move { close_when_marked(answer.await) }
+        let result = self.router.clone().call(request);
+        async move { close_when_marked(result.await) }
     }
 }
 
-fn close_when_marked(answer: Result<Response, Infallible>) -> Result<Response, CloseConnection> {
-    let Ok(response) = answer;
+fn close_when_marked(result: Result<Response, Infallible>) -> Result<Response, CloseConnection> {
+    let Ok(response) = result;
     match response.extensions().get::<CloseConnection>() {
         Some(close) => Err(*close),
         None => Ok(response),

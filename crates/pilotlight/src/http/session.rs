@@ -34,7 +34,7 @@ const COOKIE_NAME: &str = "pilotlight_session";
 /// The open sessions, the oldest first.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    open: Mutex<VecDeque<Open>>,
+    open: Mutex<VecDeque<OpenSession>>,
     failures: Mutex<Failures>,
 }
 
@@ -46,14 +46,14 @@ struct Failures {
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenSession {
     cookie: [u8; 32],
     token: String,
     until: Moment,
 }
 
 /// A session that was just opened.
-struct Opened {
+struct NewSession {
     cookie: String,
     token: String,
 }
@@ -61,7 +61,7 @@ struct Opened {
 impl Sessions {
     /// Which session these headers show.
     #[must_use]
-    pub fn shown(&self, headers: &HeaderMap, now: Moment) -> access::SessionState {
+    pub fn presented(&self, headers: &HeaderMap, now: Moment) -> access::SessionState {
         match (self.token(headers, now), headers.get(TOKEN_HEADER)) {
             (None, _) => access::SessionState::None,
             (Some(token), Some(sent)) if bool::from(token.as_bytes().ct_eq(sent.as_bytes())) => {
@@ -78,22 +78,22 @@ impl Sessions {
         open.iter().find(|session| bool::from(session.cookie.ct_eq(&cookie))).map(|open| open.token.clone())
     }
 
-    fn open(&self, now: Moment) -> Opened {
+    fn open(&self, now: Moment) -> NewSession {
         let (cookie, token) = (random(), random());
         let mut open = self.lock();
         if open.len() == MAX_SESSIONS {
             open.pop_front();
         }
-        open.push_back(Open {
+        open.push_back(OpenSession {
             cookie: hash(&cookie),
             token: token.clone(),
             until: now.after(SESSION_LIFETIME),
         });
-        Opened { cookie, token }
+        NewSession { cookie, token }
     }
 
     /// Counts a wrong key. Says whether there were too many within a second: nobody types so fast.
-    fn guessed(&self, now: Moment) -> bool {
+    fn record_wrong_key(&self, now: Moment) -> bool {
         let mut failures = self.failures.lock().expect("nothing panics under this lock");
         let second = now.as_micros() / 1_000_000;
         if failures.second != second {
@@ -109,7 +109,7 @@ impl Sessions {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Open>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<OpenSession>> {
         self.open.lock().expect("nothing panics under this lock")
     }
 }
@@ -121,10 +121,12 @@ pub async fn read(
     headers: HeaderMap,
 ) -> Response {
     let (sessions, now) = (&state.auth.sessions, state.clock.now());
-    match (sessions.token(&headers, now), need(&state)) {
-        (Some(token), need) => told(need, Some(token)),
-        (None, KeyRequirement::NotNeeded) => opened(KeyRequirement::NotNeeded, sessions.open(now), &conn),
-        (None, KeyRequirement::Needed) => told(KeyRequirement::Needed, None),
+    match (sessions.token(&headers, now), key_requirement(&state)) {
+        (Some(token), key_requirement) => session_response(key_requirement, Some(token)),
+        (None, KeyRequirement::NotNeeded) => {
+            new_session_response(KeyRequirement::NotNeeded, sessions.open(now), &conn)
+        }
+        (None, KeyRequirement::Needed) => session_response(KeyRequirement::Needed, None),
     }
 }
 
@@ -136,7 +138,7 @@ pub async fn sign_in(
 ) -> Response {
     let key = match body::read(body, SMALL_BODY_BYTES).await {
         Ok(body) => serde_json::from_slice::<Object<SignInRequest>>(&body).map(|Object(sign_in)| sign_in.key),
-        Err(refusal) => return refusal.into_response(),
+        Err(error) => return error.into_response(),
     };
     let Ok(key) = key else {
         return ApiError::bad_request(r#"expected {"key": "..."}"#).into_response();
@@ -144,12 +146,13 @@ pub async fn sign_in(
     match state.auth.key(&key) {
         PresentedKey::Known(scopes) if scopes.contains(Scope::Admin) => {
             tracing::info!(peer = %conn.peer(), "an operator signed in");
-            opened(KeyRequirement::Needed, state.auth.sessions.open(state.clock.now()), &conn)
+            new_session_response(KeyRequirement::Needed, state.auth.sessions.open(state.clock.now()), &conn)
         }
         PresentedKey::Known(_) | PresentedKey::Unknown | PresentedKey::None => {
             state.metrics.refused_sign_ins.inc();
-            if state.auth.sessions.guessed(state.clock.now()) {
-                return ApiError::too_many("too many wrong keys; try again in a second").into_response();
+            if state.auth.sessions.record_wrong_key(state.clock.now()) {
+                return ApiError::too_many_requests("too many wrong keys; try again in a second")
+                    .into_response();
             }
             tracing::warn!(peer = %conn.peer(), "a sign-in with a key that is not known");
             ApiError::unauthorized("this key is not known, or is no admin key").into_response()
@@ -160,26 +163,26 @@ pub async fn sign_in(
 /// `DELETE`: signs out.
 pub async fn sign_out(State(state): State<Arc<HttpState>>, headers: HeaderMap) -> Response {
     state.auth.sessions.close(&headers);
-    told(need(&state), None)
+    session_response(key_requirement(&state), None)
 }
 
 /// Keys of others than operators shut nobody out of the page.
-fn need(state: &HttpState) -> KeyRequirement {
+fn key_requirement(state: &HttpState) -> KeyRequirement {
     if state.auth.keys().contains(Scope::Admin) { KeyRequirement::Needed } else { KeyRequirement::NotNeeded }
 }
 
-fn told(key: KeyRequirement, token: Option<String>) -> Response {
+fn session_response(key: KeyRequirement, token: Option<String>) -> Response {
     json(StatusCode::OK, &Session { key, signed_in: token.is_some(), csrf: token })
 }
 
-fn opened(need: KeyRequirement, opened: Opened, conn: &Conn) -> Response {
+fn new_session_response(key_requirement: KeyRequirement, session: NewSession, conn: &Conn) -> Response {
     let secure = if conn.is_tls() { "; Secure" } else { "" };
     let max_age = SESSION_LIFETIME.as_secs();
     let cookie = format!(
         "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age}{secure}",
-        opened.cookie
+        session.cookie
     );
-    let mut response = told(need, Some(opened.token));
+    let mut response = session_response(key_requirement, Some(session.token));
     let cookie = HeaderValue::try_from(cookie).expect("hexadecimal digits and constants");
     response.headers_mut().insert(SET_COOKIE, cookie);
     response
@@ -212,17 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_shown_by_its_cookie_and_its_token_and_ends() {
+    fn a_session_is_recognized_by_its_cookie_and_token_and_ends() {
         let sessions = Sessions::default();
         let start = Moment::from_millis(5);
-        let Opened { cookie, token } = sessions.open(start);
-        let shown = |cookie: &str, token| sessions.shown(&headers(cookie, token), start);
-        assert_eq!(shown(&cookie, None), access::SessionState::Open);
-        assert_eq!(shown(&cookie, Some(&token)), access::SessionState::WithCsrfToken);
-        assert_eq!(shown(&cookie, Some("x")), access::SessionState::Open);
-        assert_eq!(shown("x", Some(&token)), access::SessionState::None);
+        let NewSession { cookie, token } = sessions.open(start);
+        let presented = |cookie: &str, token| sessions.presented(&headers(cookie, token), start);
+        assert_eq!(presented(&cookie, None), access::SessionState::Open);
+        assert_eq!(presented(&cookie, Some(&token)), access::SessionState::WithCsrfToken);
+        assert_eq!(presented(&cookie, Some("x")), access::SessionState::Open);
+        assert_eq!(presented("x", Some(&token)), access::SessionState::None);
         let end = start.after(SESSION_LIFETIME);
-        assert_eq!(sessions.shown(&headers(&cookie, None), end), access::SessionState::None);
+        assert_eq!(sessions.presented(&headers(&cookie, None), end), access::SessionState::None);
     }
 
     #[test]
@@ -232,9 +235,9 @@ mod tests {
         let first = sessions.open(now);
         let second = sessions.open(now);
         sessions.close(&headers(&second.cookie, None));
-        assert_eq!(sessions.shown(&headers(&second.cookie, None), now), access::SessionState::None);
-        assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::SessionState::Open);
+        assert_eq!(sessions.presented(&headers(&second.cookie, None), now), access::SessionState::None);
+        assert_eq!(sessions.presented(&headers(&first.cookie, None), now), access::SessionState::Open);
         (0..MAX_SESSIONS).for_each(|_| _ = sessions.open(now));
-        assert_eq!(sessions.shown(&headers(&first.cookie, None), now), access::SessionState::None);
+        assert_eq!(sessions.presented(&headers(&first.cookie, None), now), access::SessionState::None);
     }
 }

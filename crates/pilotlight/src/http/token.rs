@@ -78,7 +78,7 @@ impl Tokens {
     ///
     /// # Errors
     /// 401, when it is to be refused.
-    pub fn admit(&self, mut key: PoolKey) -> Result<PoolKey, ApiError> {
+    pub fn resolve_key(&self, mut key: PoolKey) -> Result<PoolKey, ApiError> {
         let read = match self.deployment(key.deployment.as_str(), key.version.as_str())? {
             Cow::Borrowed(_) => return Ok(key),
             Cow::Owned(deployment) => DeploymentId::parse(&deployment),
@@ -90,7 +90,7 @@ impl Tokens {
 
     fn deployment<'a>(&self, id: &'a str, version: &str) -> Result<Cow<'a, str>, ApiError> {
         match &self.mode {
-            Mode::Read => unverified(id),
+            Mode::Read => unverified_deployment(id),
             Mode::Verify { strictness: Strictness::Strict, .. } if !is_token(id) => {
                 self.counts.refused.inc();
                 Err(ApiError::unauthorized("x-trigger-deployment-id must be a signed deployment token"))
@@ -99,12 +99,16 @@ impl Tokens {
             Mode::Verify { key, validation, strictness } => {
                 let claims = decode::<Claims>(id, key, validation).map(|token| token.claims);
                 let claims = claims.ok().filter(|claims| claims.ver == VERSION);
-                self.judge(id, claims.filter(|claims| strictness.is_met(claims, version)), *strictness)
+                self.apply_strictness(
+                    id,
+                    claims.filter(|claims| strictness.is_met(claims, version)),
+                    *strictness,
+                )
             }
         }
     }
 
-    fn judge<'a>(
+    fn apply_strictness<'a>(
         &self,
         id: &'a str,
         verified: Option<Claims>,
@@ -117,7 +121,7 @@ impl Tokens {
             }
             (None, Strictness::Log) => {
                 self.counts.unverified.inc();
-                unverified(id)
+                unverified_deployment(id)
             }
             (None, Strictness::Enforce | Strictness::Strict) => {
                 self.counts.refused.inc();
@@ -149,7 +153,7 @@ fn is_token(id: &str) -> bool {
 
 /// What a token claims, true or not. What only looks like one is an id; a token that claims nothing must not become
 /// one, because ids are shown.
-fn unverified(id: &str) -> Result<Cow<'_, str>, ApiError> {
+fn unverified_deployment(id: &str) -> Result<Cow<'_, str>, ApiError> {
     #[derive(Deserialize)]
     struct Claim {
         deployment: String,
@@ -219,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_token_is_an_id_where_nothing_is_enforced() {
+    fn an_id_that_looks_like_a_token_is_an_id_where_nothing_is_enforced() {
         for id in ["a.b.c", "a..c", "a.b", "a.b.c.d"] {
             assert_eq!(read(&tokens("log", SECRET), id), id);
         }

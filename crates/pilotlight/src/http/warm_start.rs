@@ -38,16 +38,16 @@ pub async fn poll(
     Extension(conn): Extension<Arc<Conn>>,
     request: Request,
 ) -> Response {
-    if let Err(denied) = access::may(&state, Permission::Protocol, &request) {
+    if let Err(denied) = access::authorize_request(&state, Permission::Protocol, &request) {
         return denied_poll(denied);
     }
     if !request.body().is_end_stream() {
         // While an unread body is pending, nobody would notice that the client left.
         return ApiError::bad_request("a poll has no body").into_response();
     }
-    let (key, runner) = match poller(&state, request.headers()) {
-        Ok(poller) => poller,
-        Err(refusal) => return refusal.into_response(),
+    let (key, runner) = match read_poll(&state, request.headers()) {
+        Ok(read_poll) => read_poll,
+        Err(error) => return error.into_response(),
     };
     // A request that is kept while it waits costs more than the poll itself.
     drop(request);
@@ -61,14 +61,14 @@ pub async fn poll(
     };
     match outcome {
         Some(PollOutcome::Run(outgoing)) => hand_over(&state, &conn, outgoing),
-        Some(PollOutcome::Retired) => ApiError::retired().into_response(),
+        Some(PollOutcome::Retired) => ApiError::runner_retired().into_response(),
         Some(PollOutcome::Answered) | None => CloseConnection::response(),
     }
 }
 
 /// Any other method; also `HEAD`, as a poll without its run makes no sense.
-pub async fn no_such_method() -> Response {
-    let mut response = error::no_such_method().await;
+pub async fn method_not_allowed() -> Response {
+    let mut response = error::method_not_allowed().await;
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,POST"));
     response
 }
@@ -77,9 +77,9 @@ pub async fn no_such_method() -> Response {
 ///
 /// # Errors
 /// A refusal that says what is wrong with its headers, or its token.
-pub fn poller(state: &HttpState, headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
-    let (key, runner) = convert::poll(headers)?;
-    Ok((state.tokens.admit(key)?, runner))
+pub fn read_poll(state: &HttpState, headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
+    let (key, runner) = convert::poll_params(headers)?;
+    Ok((state.tokens.resolve_key(key)?, runner))
 }
 
 /// Of the statuses that the protocol leaves to a poll, 400 says that it must be sent otherwise.
@@ -111,39 +111,43 @@ fn hand_over(state: &HttpState, conn: &Conn, outgoing: OutgoingRun) -> Response 
 
 /// `POST`: offers a run.
 pub async fn offer(State(state): State<Arc<HttpState>>, request: Request) -> Response {
-    let trace = convert::trace(request.headers());
-    let may = access::may(&state, Permission::Protocol, &request).map_err(ApiError::from);
+    let trace = convert::trace_parent(request.headers());
+    let allowed = access::authorize_request(&state, Permission::Protocol, &request).map_err(ApiError::from);
     // What comes in chunks may become as large as any.
     let bytes = request
         .body()
         .size_hint()
         .exact()
-        .map_or(OFFER_BYTES, |bytes| convert::index(bytes).min(OFFER_BYTES));
-    let (body, _permit) = match may.and_then(|()| state.body_budget.take(bytes)) {
+        .map_or(OFFER_BYTES, |bytes| convert::saturating_usize(bytes).min(OFFER_BYTES));
+    let (body, _permit) = match allowed.and_then(|()| state.body_budget.take(bytes)) {
         Ok(permit) => (body::read(request.into_body(), OFFER_BYTES).await, permit),
-        Err(refusal) => (Err(refusal), None),
+        Err(error) => (Err(error), None),
     };
-    offered(&state, body, trace).await.into_response()
+    handle_offer(&state, body, trace).await.into_response()
 }
 
 /// Offers the run that a body holds, and answers as the supervisor expects it.
-pub async fn offered(state: &HttpState, body: Result<Bytes, ApiError>, trace: Option<TraceParent>) -> Reply {
+pub async fn handle_offer(
+    state: &HttpState,
+    body: Result<Bytes, ApiError>,
+    trace: Option<TraceParent>,
+) -> Reply {
     match body.and_then(|body| convert::offer_body(&body)) {
-        Ok(OfferBody::Run(run)) => told(state.dispatcher.offer(Run { trace, ..run }).await),
-        Ok(OfferBody::Undeployed) => told(OfferOutcome::Cold),
-        Err(refusal) => refused(refusal),
+        Ok(OfferBody::Run(run)) => offer_reply(state.dispatcher.offer(Run { trace, ..run }).await),
+        Ok(OfferBody::Undeployed) => offer_reply(OfferOutcome::Cold),
+        Err(error) => offer_error_reply(error),
     }
 }
 
-fn told(answer: OfferOutcome) -> Reply {
-    let body = match answer {
+fn offer_reply(outcome: OfferOutcome) -> Reply {
+    let body = match outcome {
         OfferOutcome::Warm(_) => Bytes::from_static(br#"{"didWarmStart":true}"#),
         OfferOutcome::Cold => Bytes::from_static(br#"{"didWarmStart":false}"#),
     };
     Reply { status: StatusCode::OK, body }
 }
 
-fn refused(refusal: ApiError) -> Reply {
-    let status = refusal.status();
-    Reply::json(status, &OfferResponse { did_warm_start: false, error: Some(refusal.into_text()) })
+fn offer_error_reply(error: ApiError) -> Reply {
+    let status = error.status();
+    Reply::json(status, &OfferResponse { did_warm_start: false, error: Some(error.into_text()) })
 }

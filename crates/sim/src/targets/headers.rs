@@ -13,7 +13,7 @@ use super::refusal;
 pub fn headers(data: &[u8]) {
     let lines = lines(data);
     let map: HeaderMap = lines.iter().cloned().collect();
-    let got = convert::poll(&map);
+    let got = convert::poll_params(&map);
     let expected = Expected::of(&lines);
     match got {
         Ok((key, runner)) => {

@@ -122,18 +122,18 @@ impl Broadcaster {
 
     /// Counts the jobs for the watchers until dropped.
     pub async fn run_counts(self: Arc<Self>, jobs: Arc<JobService>) {
-        let (mut counted, mut unchanged) = (None, 0);
+        let (mut counted_revision, mut unchanged) = (None, 0);
         loop {
             if self.counts_unused() {
                 self.counts_wanted.notified().await;
-                counted = None;
+                counted_revision = None;
             }
             let revision = jobs.revision();
-            if counted == Some(revision) && unchanged < MAX_UNCHANGED_COUNTS {
+            if counted_revision == Some(revision) && unchanged < MAX_UNCHANGED_COUNTS {
                 unchanged += 1;
             } else {
                 self.refresh_counts(&jobs).await;
-                (counted, unchanged) = (Some(revision), 0);
+                (counted_revision, unchanged) = (Some(revision), 0);
             }
             tokio::time::sleep(COUNT_INTERVAL).await;
         }

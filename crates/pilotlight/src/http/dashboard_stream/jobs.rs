@@ -59,22 +59,22 @@ impl JobsState {
     /// Takes in what was seen, and says what is news.
     pub(super) fn apply(&mut self, sample: JobsSample) -> Option<JobsOverview> {
         let JobsSample { current, series } = sample;
-        let Some(known) = &mut self.0 else {
+        let Some(previous) = &mut self.0 else {
             self.0 = Some(JobsOverview { current, series });
             return self.snapshot();
         };
         let changed: Vec<_> =
-            series.into_iter().filter(|changed_bucket| !known.series.contains(changed_bucket)).collect();
-        if known.current == current && changed.is_empty() {
+            series.into_iter().filter(|changed_bucket| !previous.series.contains(changed_bucket)).collect();
+        if previous.current == current && changed.is_empty() {
             return None;
         }
-        known.current = current;
-        known
+        previous.current = current;
+        previous
             .series
             .retain(|bucket| changed.iter().all(|changed_bucket| changed_bucket.number != bucket.number));
-        known.series.extend(&changed);
-        let newest = known.series.last().map_or(0, |bucket| bucket.number);
-        known.series.retain(|bucket| bucket.number + STATS_BUCKETS as u64 > newest);
+        previous.series.extend(&changed);
+        let newest = previous.series.last().map_or(0, |bucket| bucket.number);
+        previous.series.retain(|bucket| bucket.number + STATS_BUCKETS as u64 > newest);
         Some(JobsOverview { current, series: changed })
     }
 }

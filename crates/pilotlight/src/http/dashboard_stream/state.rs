@@ -116,7 +116,7 @@ impl DashboardState {
             executing: changes(
                 &mut self.executing,
                 &sample.executing,
-                rows(sample.new_runs, |it| executing(it, clock)),
+                rows(sample.new_runs, |active_run| executing(active_run, clock)),
             ),
             offers: self.changed_offers(&sample.offers, clock),
             series: self.changed_buckets(&sample.series),
@@ -151,9 +151,9 @@ impl DashboardState {
 
     fn changed_offers(&mut self, sampled: &[(u64, OfferRecord)], clock: Clock) -> Vec<Arc<OfferRow>> {
         let known: HashMap<u64, &Arc<OfferRow>> = self.offers.iter().map(|offer| (offer.id, offer)).collect();
-        let row = |(id, offered): &(u64, OfferRecord)| match known.get(id) {
-            Some(row) if row.outcome == delivery(offered.outcome) => (Arc::clone(row), false),
-            Some(_) | None => (Arc::new(offer(*id, offered, clock)), true),
+        let row = |(id, record): &(u64, OfferRecord)| match known.get(id) {
+            Some(row) if row.outcome == delivery(record.outcome) => (Arc::clone(row), false),
+            Some(_) | None => (Arc::new(offer(*id, record, clock)), true),
         };
         let rows: Vec<_> = sampled.iter().map(row).collect();
         let changed = rows.iter().filter(|(_, is_new)| *is_new).map(|(row, _)| Arc::clone(row)).collect();
@@ -227,18 +227,18 @@ fn executing((id, active_run): (PollId, ActiveRun), clock: Clock) -> (PollId, Ex
     (id, ExecutingRow { id: id.number(), identity, run, since: clock.epoch_ms(since) })
 }
 
-fn offer(id: u64, offered: &OfferRecord, clock: Clock) -> OfferRow {
-    let taker = offered.runner.as_ref().map(|taker| &taker.runner);
+fn offer(id: u64, record: &OfferRecord, clock: Clock) -> OfferRow {
+    let assigned = record.runner.as_ref().map(|assigned| &assigned.runner);
     OfferRow {
         id,
-        run: text(offered.run.as_str()),
-        pool: pool(&offered.key),
-        runner: text(taker.map_or("", |runner| runner.id.as_str())),
-        worker: text(taker.map_or("", |runner| runner.worker.as_str())),
-        outcome: delivery(offered.outcome),
-        at: clock.epoch_ms(offered.at),
-        answered_in_us: micros(offered.took),
-        dispatches: offered.dispatches,
+        run: text(record.run.as_str()),
+        pool: pool(&record.key),
+        runner: text(assigned.map_or("", |runner| runner.id.as_str())),
+        worker: text(assigned.map_or("", |runner| runner.worker.as_str())),
+        outcome: delivery(record.outcome),
+        at: clock.epoch_ms(record.at),
+        answered_in_us: micros(record.took),
+        dispatches: record.dispatches,
     }
 }
 

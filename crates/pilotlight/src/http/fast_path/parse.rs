@@ -77,10 +77,10 @@ fn fast_request(request: &Request<'_, '_>) -> Option<FastRequest> {
     match (request.method?, request.path?) {
         ("GET", "/connect" | "/api/connect") if body_bytes == 0 => Some(FastRequest::Connect),
         ("GET", "/warm-start" | "/api/warm-start") if body_bytes == 0 => {
-            Some(FastRequest::Poll(convert::poll(&headers)))
+            Some(FastRequest::Poll(convert::poll_params(&headers)))
         }
         ("POST", "/warm-start" | "/api/warm-start") if body_bytes <= OFFER_BYTES => {
-            Some(FastRequest::Offer { body_bytes, trace: convert::trace(&headers) })
+            Some(FastRequest::Offer { body_bytes, trace: convert::trace_parent(&headers) })
         }
         _ => None,
     }
@@ -164,12 +164,12 @@ mod tests {
 
     #[test]
     fn a_poll_without_its_headers_is_refused_by_name() {
-        let ParsedHead::Fast(FastRequest::Poll(Err(refusal)), _) =
+        let ParsedHead::Fast(FastRequest::Poll(Err(error)), _) =
             parse_head(b"GET /warm-start HTTP/1.1\r\nhost: a\r\n\r\n")
         else {
             panic!("plain")
         };
-        assert_eq!(refusal.into_text(), "x-trigger-deployment-id is missing");
+        assert_eq!(error.into_text(), "x-trigger-deployment-id is missing");
     }
 
     #[test]
