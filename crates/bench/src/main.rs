@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to the person who started it")]
 
 mod bare_commits;
+mod binaries;
 mod floor;
 mod folder;
 mod jobs;
@@ -18,6 +19,7 @@ mod message;
 mod null;
 mod open_files;
 mod progress;
+mod regression;
 mod report;
 mod runner;
 mod scan;

@@ -1,7 +1,7 @@
 //! `pilotlight-bench runner`: what it costs to execute a job by a command of its own and by one that is kept. The command
 //! is Python that imports `json` and `decimal`; one service, one caller, one job at a time, both ways in turns.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,14 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::timeout;
 
+use crate::binaries::{Binaries, BinaryArgs};
 use crate::folder::Folder;
 use crate::load::connection::{Connection, Response, Route};
 use crate::machine::Machine;
 use crate::progress::Progress;
+use crate::regression::{self, MIN_PAIRS};
 use crate::report::{self, Figure, Goal, Measurement, ReportArgs};
+use crate::series::{Series, Unit, median, quantile, round_order};
 use crate::server_process::Server;
 
 const ONE_SHOT_SCRIPT: &str = "import decimal, json, sys\nprint(json.dumps(json.load(sys.stdin)))\n";
@@ -29,9 +32,8 @@ const STEP_AT_MOST: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Args)]
 pub(crate) struct RunnerArgs {
-    /// The `pilotlight` binary to measure.
-    #[arg(long, value_name = "PATH")]
-    server: PathBuf,
+    #[command(flatten)]
+    binaries: BinaryArgs,
     /// Fewer rounds: good enough to see a mistake, not to judge a change.
     #[arg(long)]
     quick: bool,
@@ -43,61 +45,144 @@ pub(crate) struct RunnerArgs {
 #[derive(Serialize)]
 struct Record {
     bench: &'static str,
+    #[serde(flatten)]
+    binaries: Binaries,
     machine: Machine,
     quick: bool,
     ok: bool,
     figures: Vec<Figure>,
+    series: Vec<Series<Contender>>,
+}
+
+/// Whose service and runners are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Contender {
+    /// The older binary.
+    Before,
+    Measured,
+}
+
+/// How the command is executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// A process for each job.
+    OneShot,
+    /// One process for all jobs.
+    Warm,
+}
+
+/// One service of a contender with a runner for each mode.
+struct Setup {
+    contender: Contender,
+    runners: [RunnerSetup; 2],
+    // Ends after its runners, and before its data.
+    _server: Server,
+    _data: Folder,
 }
 
 /// A runner, and jobs for it.
 struct RunnerSetup {
-    job_type: &'static str,
-    /// In one round.
-    jobs: usize,
+    mode: Mode,
     caller: Connection,
     submitted: u64,
-    round_us: Vec<f64>,
     _runner: Server,
+}
+
+/// What was measured so far: median and tail of each mode, by round.
+struct Measured {
+    one_shot: [Series<Contender>; 2],
+    warm: [Series<Contender>; 2],
 }
 
 /// Measures and prints the table. Returns whether the goal was met, or need not be.
 pub(crate) async fn run(args: RunnerArgs) -> Result<bool> {
     let machine = Machine::detect()?;
-    let product = args.server.canonicalize().with_context(|| args.server.display().to_string())?;
-    let (python, scripts) = (python()?, Folder::create()?);
-    // What a commit costs is the other bench's question.
-    let data = Folder::create_in_memory()?;
-    let data_dir = data.path().to_str().context("a plain path")?;
-    let settings = [("PILOTLIGHT_SERVER_PORT", "0"), ("PILOTLIGHT_SERVER_DATA_DIR", data_dir)];
-    let server = Server::start(&product, &["serve"], &settings)?;
-    let start = |job_type, jobs, script, keep| {
-        RunnerSetup::start(
-            &product,
-            &server,
-            Script { python: &python, folder: scripts.path(), text: script },
-            (job_type, jobs, keep),
-        )
-    };
-    let mut one_shot = start("fresh", 10, ONE_SHOT_SCRIPT, None).await?;
-    let mut warm = start("kept", 100, WARM_SCRIPT, Some("--keep")).await?;
-    let rounds = if args.quick { 3 } else { 9 };
-    let progress = Progress::new(rounds);
-    for round in 1..=rounds {
-        progress.next(format!("round {round} of {rounds}"));
-        for setup in [&mut one_shot, &mut warm] {
-            timeout(STEP_AT_MOST, setup.round()).await.context("took too long")??;
-        }
+    let binaries = args.binaries.resolve()?;
+    let scripts = Scripts::write()?;
+    let mut setups = Vec::new();
+    if binaries.against.is_some() {
+        setups.push(Setup::start(Contender::Before, binaries.against()?, &scripts).await?);
     }
-    let figures = figures(one_shot.median_us(), warm.median_us());
+    setups.push(Setup::start(Contender::Measured, binaries.server()?, &scripts).await?);
+    let rounds = if args.quick { 3 } else { 9 };
+    let rounds = if binaries.against.is_some() { rounds.max(MIN_PAIRS) } else { rounds };
+    let measured = measure(&mut setups, rounds).await?;
+    let figures = measured.figures();
     let ok = report::all_met(&figures);
-    let record = Record { bench: "runner", machine, quick: args.quick, ok, figures };
-    args.reporting.print_and_check(&record.machine, &record.figures, &record)
+    let series = measured.one_shot.into_iter().chain(measured.warm).collect();
+    let record = Record { bench: "runner", binaries, machine, quick: args.quick, ok, figures, series };
+    let headline = format!("{}; {}", record.binaries, record.machine);
+    args.reporting.print_and_check(headline, &record.figures, &record)
 }
 
-fn figures(one_shot_us: f64, warm_us: f64) -> Vec<Figure> {
+async fn measure(setups: &mut [Setup], rounds: usize) -> Result<Measured> {
+    let mut measured = Measured::new();
+    let progress = Progress::new(rounds);
+    let places: Vec<usize> = (0..setups.len()).collect();
+    for round in 0..rounds {
+        progress.next(format!("round {} of {rounds}", round + 1));
+        for place in round_order(&places, round) {
+            let setup = &mut setups[place];
+            for runner in &mut setup.runners {
+                let waits = timeout(STEP_AT_MOST, runner.round()).await.context("took too long")??;
+                measured.add(setup.contender, runner.mode, &waits)?;
+            }
+        }
+    }
+    Ok(measured)
+}
+
+impl Mode {
+    const fn job_type(self) -> &'static str {
+        match self {
+            Self::OneShot => "fresh",
+            Self::Warm => "kept",
+        }
+    }
+
+    /// How many jobs are one round.
+    const fn jobs(self) -> usize {
+        match self {
+            Self::OneShot => 10,
+            Self::Warm => 100,
+        }
+    }
+}
+
+impl Measured {
+    fn new() -> Self {
+        let series = |names: [&'static str; 2]| names.map(|name| Series::new(name, Unit::Micros));
+        Self {
+            one_shot: series(["a job by a fresh process p50", "a job by a fresh process p99"]),
+            warm: series(["a job by a kept process p50", "a job by a kept process p99"]),
+        }
+    }
+
+    fn add(&mut self, contender: Contender, mode: Mode, waits_us: &[f64]) -> Result<()> {
+        let [p50, p99] = match mode {
+            Mode::OneShot => &mut self.one_shot,
+            Mode::Warm => &mut self.warm,
+        };
+        p50.add(contender, median(waits_us.to_vec()).context("a round without a job")?);
+        p99.add(contender, quantile(waits_us.to_vec(), 0.99).context("a round without a job")?);
+        Ok(())
+    }
+
+    /// How much a kept process saves; with an older binary, also how both compare with it.
+    fn figures(&self) -> Vec<Figure> {
+        let p50 = |series: &[Series<Contender>; 2]| series[0].median(Contender::Measured);
+        let speedup = p50(&self.one_shot).zip(p50(&self.warm));
+        let speedup = speedup.into_iter().flat_map(|(one_shot, warm)| speedup_figures(one_shot, warm));
+        let all = self.one_shot.iter().chain(&self.warm);
+        speedup.chain(regression::figures(all, Contender::Before, Contender::Measured)).collect()
+    }
+}
+
+fn speedup_figures(one_shot_us: f64, warm_us: f64) -> Vec<Figure> {
     let measurement = |name: &str, value, floor: Option<f64>| Measurement {
         name: name.to_owned(),
-        unit: "us",
+        unit: Unit::Micros.name(),
         value,
         floor,
         ratio: floor.map(|floor| value / floor),
@@ -109,50 +194,71 @@ fn figures(one_shot_us: f64, warm_us: f64) -> Vec<Figure> {
     ]
 }
 
-/// A command of the bench.
-struct Script<'a> {
-    python: &'a str,
-    folder: &'a Path,
-    text: &'a str,
+/// The commands of the bench, in a folder of their own.
+struct Scripts {
+    python: String,
+    folder: Folder,
+}
+
+impl Scripts {
+    fn write() -> Result<Self> {
+        let scripts = Self { python: python()?, folder: Folder::create()? };
+        for (mode, text) in [(Mode::OneShot, ONE_SHOT_SCRIPT), (Mode::Warm, WARM_SCRIPT)] {
+            std::fs::write(scripts.folder.path().join(mode.job_type()), text)?;
+        }
+        Ok(scripts)
+    }
+
+    /// `TYPE=COMMAND`, as `pilotlight runner --type` takes it.
+    fn command(&self, mode: Mode) -> String {
+        let job_type = mode.job_type();
+        format!("{job_type}={} {}", self.python, self.folder.path().join(job_type).display())
+    }
+}
+
+impl Setup {
+    async fn start(contender: Contender, binary: &Path, scripts: &Scripts) -> Result<Self> {
+        // What a commit costs is the other bench's question.
+        let data = Folder::create_in_memory()?;
+        let data_dir = data.path().to_str().context("a plain path")?;
+        let settings = [("PILOTLIGHT_SERVER_PORT", "0"), ("PILOTLIGHT_SERVER_DATA_DIR", data_dir)];
+        let server = Server::start(binary, &["serve"], &settings)?;
+        let one_shot = RunnerSetup::start(Mode::OneShot, binary, &server, scripts).await?;
+        let warm = RunnerSetup::start(Mode::Warm, binary, &server, scripts).await?;
+        Ok(Self { contender, runners: [one_shot, warm], _server: server, _data: data })
+    }
 }
 
 impl RunnerSetup {
-    async fn start(
-        product: &Path,
-        server: &Server,
-        script: Script<'_>,
-        (job_type, jobs, keep): (&'static str, usize, Option<&str>),
-    ) -> Result<Self> {
-        let file = script.folder.join(job_type);
-        std::fs::write(&file, script.text)?;
-        let command = format!("{job_type}={} {}", script.python, file.display());
-        let url = format!("http://{}", server.address());
+    async fn start(mode: Mode, binary: &Path, server: &Server, scripts: &Scripts) -> Result<Self> {
+        let (command, url) = (scripts.command(mode), format!("http://{}", server.address()));
         let mut arguments = vec!["runner", "--url", &url, "--type", &command];
-        arguments.extend(keep);
+        if mode == Mode::Warm {
+            arguments.push("--keep");
+        }
         // Its first line names the service's address.
-        let runner = Server::start(product, &arguments, &[])?;
+        let runner = Server::start(binary, &arguments, &[])?;
         let caller = Connection::open(Route { source: None, server: server.address() }).await?;
-        let mut setup = Self { job_type, jobs, caller, submitted: 0, round_us: Vec::new(), _runner: runner };
+        let mut setup = Self { mode, caller, submitted: 0, _runner: runner };
         setup.job().await?;
         Ok(setup)
     }
 
-    /// The middle of some jobs, each from its submission to its result.
-    async fn round(&mut self) -> Result<()> {
-        let mut durations_us = Vec::new();
-        for _ in 0..self.jobs {
+    /// How long each job of one round took from its submission to its result, in microseconds.
+    async fn round(&mut self) -> Result<Vec<f64>> {
+        let mut waits_us = Vec::new();
+        for _ in 0..self.mode.jobs() {
             let started = Instant::now();
             self.job().await?;
-            durations_us.push(started.elapsed().as_secs_f64() * 1e6);
+            waits_us.push(started.elapsed().as_secs_f64() * 1e6);
         }
-        self.round_us.push(median(durations_us));
-        Ok(())
+        Ok(waits_us)
     }
 
     async fn job(&mut self) -> Result<()> {
         self.submitted += 1;
         let input = format!("{{\"number\": {}}}", self.submitted);
-        let body = format!("{{\"job_type\":\"{}\",\"input_params\":{input}}}", self.job_type);
+        let body = format!("{{\"job_type\":\"{}\",\"input_params\":{input}}}", self.mode.job_type());
         let head = "POST /api/jobs/submit?wait_ms=60000 HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
         let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         self.caller.send(request.as_bytes()).await?;
@@ -161,15 +267,6 @@ impl RunnerSetup {
         ensure!(answer.contains(&format!("\"output_data\":{input}")), "not the job's result: {answer}");
         Ok(())
     }
-
-    fn median_us(&self) -> f64 {
-        median(self.round_us.clone())
-    }
-}
-
-fn median(mut samples: Vec<f64>) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
 }
 
 /// The interpreter itself: what stands in PATH may be a script that looks for it.
@@ -185,9 +282,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_goal_is_a_ratio_of_both_ways() {
-        assert!(report::all_met(&figures(20_000.0, 1_000.0)));
-        assert!(!report::all_met(&figures(19_000.0, 1_000.0)));
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
+    fn a_kept_process_must_be_so_much_faster_than_a_fresh_one() {
+        assert!(report::all_met(&speedup_figures(20_000.0, 1_000.0)));
+        assert!(!report::all_met(&speedup_figures(19_000.0, 1_000.0)));
+    }
+
+    #[test]
+    fn an_older_binary_adds_a_comparison_for_each_figure() {
+        let mut measured = Measured::new();
+        for (contender, us) in [(Contender::Before, 1_000.0), (Contender::Measured, 1_100.0)] {
+            measured.add(contender, Mode::Warm, &[us]).unwrap();
+            measured.add(contender, Mode::OneShot, &[us * 30.0]).unwrap();
+        }
+        let figures = measured.figures();
+        assert_eq!(figures.len(), 6);
+        assert!(!report::all_met(&figures), "10 % slower is too much");
     }
 }

@@ -24,6 +24,17 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
+    /// Whether a larger value is better.
+    pub(crate) const fn is_rate(self) -> bool {
+        match self {
+            Self::MatchesPerSecond
+            | Self::CyclesPerSecond
+            | Self::AnswersPerSecond
+            | Self::CommitsPerSecond => true,
+            Self::Micros | Self::Kib => false,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::MatchesPerSecond => "matches/s",

@@ -1,6 +1,5 @@
 //! `pilotlight-bench jobs`: its options, its plan, its result.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -12,23 +11,25 @@ use super::calls::Numbers;
 use super::contender::Contender;
 use super::goals::{
     self, ANSWER_CPU, CACHED_ANSWERS, COMMITS, CYCLE_CPU, LIFE_CYCLES, ONE_COMMIT, SUBMIT_TO_RUNNER,
+    SUBMIT_TO_RUNNER_P99,
 };
-use super::one_at_a_time::{submit_to_runner_us, two_round_trips_us};
+use super::one_at_a_time::{submit_to_runner, two_round_trips_us};
 use super::setup::JobsSetup;
 use super::stored;
 use super::throughput::{self, CALLERS, ThroughputPlan, Work};
 use crate::bare_commits::BareCommits;
+use crate::binaries::{Binaries, BinaryArgs};
 use crate::folder::Folder;
 use crate::machine::Machine;
 use crate::progress::Progress;
+use crate::regression::MIN_PAIRS;
 use crate::report::{self, Figure, ReportArgs};
 use crate::series::{Series, Unit, round_order};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsArgs {
-    /// The `pilotlight` binary to measure. Without it the null server is measured against itself.
-    #[arg(long, value_name = "PATH")]
-    server: Option<PathBuf>,
+    #[command(flatten)]
+    binaries: BinaryArgs,
     /// Fewer and shorter rounds, and a smaller store: good enough to see a mistake, not to judge a change.
     #[arg(long)]
     quick: bool,
@@ -86,7 +87,8 @@ const STEP_AT_MOST: Duration = Duration::from_secs(60);
 #[derive(Serialize)]
 struct Record {
     bench: &'static str,
-    server: Option<PathBuf>,
+    #[serde(flatten)]
+    binaries: Binaries,
     quick: bool,
     machine: Machine,
     stored: u64,
@@ -105,14 +107,13 @@ async fn measure(args: &JobsArgs) -> Result<Record> {
     let machine = Machine::detect()?;
     let plan = if args.quick { Plan::QUICK } else { Plan::FULL };
     let plan = Plan { stored: args.stored.unwrap_or(plan.stored), ..plan };
-    // An absolute path: every server is started in a folder of its own.
-    let server =
-        args.server.as_ref().map(|path| path.canonicalize().with_context(|| path.display().to_string()));
-    let server = server.transpose()?;
-    let series = Bench::start(&plan, server.clone()).await?.measure().await?;
+    let binaries = args.binaries.resolve()?;
+    let rounds = if binaries.against.is_some() { plan.rounds.max(MIN_PAIRS) } else { plan.rounds };
+    let plan = Plan { rounds, ..plan };
+    let series = Bench::start(&plan, &binaries).await?.measure().await?;
     let figures = goals::figures(&series);
     let (ok, quick, stored) = (report::all_met(&figures), args.quick, plan.stored);
-    Ok(Record { bench: "jobs", server, quick, machine, stored, ok, figures, series })
+    Ok(Record { bench: "jobs", binaries, quick, machine, stored, ok, figures, series })
 }
 
 /// The lanes, the bare loop, and what was measured of them so far.
@@ -122,12 +123,12 @@ struct Bench<'a> {
     commits: BareCommits,
     numbers: Numbers,
     progress: Progress,
-    series: [Series<Contender>; 7],
+    series: [Series<Contender>; 8],
 }
 
 impl<'a> Bench<'a> {
-    async fn start(plan: &'a Plan, product: Option<PathBuf>) -> Result<Self> {
-        let servers = Contender::servers(product.as_deref());
+    async fn start(plan: &'a Plan, binaries: &Binaries) -> Result<Self> {
+        let servers = Contender::servers(binaries);
         let progress = Progress::new(plan.steps(servers.len()));
         let mut folders = Vec::new();
         for contender in servers {
@@ -139,8 +140,7 @@ impl<'a> Bench<'a> {
             folders.push((*contender, folder));
         }
         let setups = folders.into_iter();
-        let setups =
-            setups.map(|(contender, folder)| JobsSetup::start(contender, folder, product.as_deref()));
+        let setups = setups.map(|(contender, folder)| JobsSetup::start(contender, folder, binaries));
         let setups: Vec<_> = setups.collect::<Result<_>>()?;
         let numbers = Numbers::default();
         for setup in &setups {
@@ -193,16 +193,22 @@ impl<'a> Bench<'a> {
             self.announce(round, SUBMIT_TO_RUNNER, contender);
             let (jobs, numbers) = (self.plan.jobs, &self.numbers);
             let measured = async {
-                match contender {
+                Ok::<_, anyhow::Error>(match contender {
                     Contender::Null | Contender::NullAgain | Contender::Commits => {
-                        Ok(2.0 * commit_us + two_round_trips_us(setup, jobs, numbers).await?)
+                        (2.0 * commit_us + two_round_trips_us(setup, jobs, numbers).await?, None)
                     }
-                    Contender::Empty | Contender::Stored => submit_to_runner_us(setup, jobs, numbers).await,
-                }
+                    Contender::Before | Contender::Empty | Contender::Stored => {
+                        let waits = submit_to_runner(setup, jobs, numbers).await?;
+                        (waits.p50_us, Some(waits.p99_us))
+                    }
+                })
             };
             let measured = timeout(STEP_AT_MOST, measured).await;
-            let measured = measured.context("took too long")?.with_context(|| contender.name())?;
-            self.add(SUBMIT_TO_RUNNER, contender, measured);
+            let (p50_us, p99_us) = measured.context("took too long")?.with_context(|| contender.name())?;
+            self.add(SUBMIT_TO_RUNNER, contender, p50_us);
+            if let Some(p99_us) = p99_us {
+                self.add(SUBMIT_TO_RUNNER_P99, contender, p99_us);
+            }
         }
         Ok(())
     }
@@ -224,13 +230,14 @@ impl<'a> Bench<'a> {
     }
 }
 
-fn empty_series() -> [Series<Contender>; 7] {
+fn empty_series() -> [Series<Contender>; 8] {
     [
         (LIFE_CYCLES, Unit::CyclesPerSecond),
         (CYCLE_CPU, Unit::Micros),
         (CACHED_ANSWERS, Unit::AnswersPerSecond),
         (ANSWER_CPU, Unit::Micros),
         (SUBMIT_TO_RUNNER, Unit::Micros),
+        (SUBMIT_TO_RUNNER_P99, Unit::Micros),
         (ONE_COMMIT, Unit::Micros),
         (COMMITS, Unit::CommitsPerSecond),
     ]
@@ -238,9 +245,5 @@ fn empty_series() -> [Series<Contender>; 7] {
 }
 
 fn headline(record: &Record) -> String {
-    let what = match &record.server {
-        Some(server) => format!("{} against the floors", server.display()),
-        None => "the null server against itself".to_owned(),
-    };
-    format!("{what}; {}; {} stored jobs", record.machine, record.stored)
+    format!("{}; {}; {} stored jobs", record.binaries, record.machine, record.stored)
 }

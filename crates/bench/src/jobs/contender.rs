@@ -1,8 +1,8 @@
 //! Who is measured.
 
-use std::path::Path;
-
 use serde::Serialize;
+
+use crate::binaries::Binaries;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -11,6 +11,8 @@ pub(crate) enum Contender {
     Null,
     /// The bare group-commit loop, which nobody can ask by HTTP.
     Commits,
+    /// The older binary, over a store that was empty when it started.
+    Before,
     /// The server, over a store that was empty when it started.
     Empty,
     /// The server, over a store that holds many jobs.
@@ -20,11 +22,13 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
-    /// Those with a server, the floor first. Without a product the floor is measured against itself.
-    pub(crate) fn servers(product: Option<&Path>) -> &'static [Self] {
-        match product {
-            Some(_) => &[Self::Null, Self::Empty, Self::Stored],
-            None => &[Self::Null, Self::NullAgain],
+    /// Those with a server, the one that the others are compared with first. Without a server the floor is measured
+    /// against itself.
+    pub(crate) fn servers(binaries: &Binaries) -> &'static [Self] {
+        match (&binaries.server, &binaries.against) {
+            (Some(_), Some(_)) => &[Self::Before, Self::Empty],
+            (Some(_), None) => &[Self::Null, Self::Empty, Self::Stored],
+            (None, _) => &[Self::Null, Self::NullAgain],
         }
     }
 
@@ -32,6 +36,7 @@ impl Contender {
         match self {
             Self::Null => "null server",
             Self::Commits => "bare commits",
+            Self::Before => "before",
             Self::Empty => "empty store",
             Self::Stored => "full store",
             Self::NullAgain => "null server again",

@@ -1,6 +1,7 @@
 //! What jobs have promised, figure by figure.
 
 use super::contender::Contender;
+use crate::regression;
 use crate::report::{Figure, Goal, Measurement};
 use crate::series::Series;
 
@@ -9,6 +10,7 @@ pub(super) const CYCLE_CPU: &str = "server CPU per life cycle";
 pub(super) const CACHED_ANSWERS: &str = "cached answers";
 pub(super) const ANSWER_CPU: &str = "server CPU per cached answer";
 pub(super) const SUBMIT_TO_RUNNER: &str = "submit to runner p50";
+pub(super) const SUBMIT_TO_RUNNER_P99: &str = "submit to runner p99";
 pub(super) const ONE_COMMIT: &str = "one commit p50";
 pub(super) const COMMITS: &str = "commits of 64 callers";
 
@@ -21,7 +23,8 @@ const COMMITS_PER_CYCLE: f64 = 4.0;
 pub(super) fn figures(series: &[Series<Contender>]) -> Vec<Figure> {
     let against_floor = series.iter().flat_map(|series| against(Contender::Null, series));
     let against_empty = series.iter().flat_map(|series| against(Contender::Empty, series));
-    against_floor.chain(against_empty).chain(bare(series)).collect()
+    let against_before = regression::figures(series, Contender::Before, Contender::Empty);
+    against_floor.chain(against_empty).chain(against_before).chain(bare(series)).collect()
 }
 
 /// Everybody that this one is the measure of.
@@ -32,7 +35,7 @@ fn against(floor: Contender, series: &Series<Contender>) -> impl Iterator<Item =
             name: name(series.name, contender, floor),
             unit: series.unit.name(),
             value: series.median(contender)?,
-            floor: series.median(floor),
+            floor: Some(series.median(floor)?),
             ratio: series.ratio(contender, floor),
         };
         Some(measurement.judge(goal(series.name, contender, floor)))
@@ -43,14 +46,18 @@ fn is_measure_of(floor: Contender, contender: Contender) -> bool {
     match contender {
         Contender::Empty | Contender::NullAgain => floor == Contender::Null,
         Contender::Stored => true,
-        Contender::Null | Contender::Commits => false,
+        Contender::Null | Contender::Commits | Contender::Before => false,
     }
 }
 
 fn name(series: &str, contender: Contender, floor: Contender) -> String {
     match floor {
         Contender::Empty => format!("{series}, {} beside {}", contender.name(), floor.name()),
-        Contender::Null | Contender::Commits | Contender::Stored | Contender::NullAgain => {
+        Contender::Null
+        | Contender::Commits
+        | Contender::Before
+        | Contender::Stored
+        | Contender::NullAgain => {
             format!("{series}, {}", contender.name())
         }
     }

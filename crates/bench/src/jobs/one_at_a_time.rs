@@ -18,17 +18,23 @@ use crate::series::quantile;
 /// A runner's poll is parked long before.
 const PARKED_AFTER: Duration = Duration::from_millis(2);
 
-/// The median wait of so many jobs, in microseconds.
-pub(super) async fn submit_to_runner_us(setup: &JobsSetup, jobs: usize, numbers: &Numbers) -> Result<f64> {
+/// How long jobs waited, in microseconds.
+pub(super) struct Waits {
+    pub(super) p50_us: f64,
+    pub(super) p99_us: f64,
+}
+
+/// The waits of so many jobs.
+pub(super) async fn submit_to_runner(setup: &JobsSetup, jobs: usize, numbers: &Numbers) -> Result<Waits> {
     let (mut caller, mut runner) = (connect(setup, numbers).await?, connect(setup, numbers).await?);
     let mut waits = Vec::with_capacity(jobs);
     for _ in 0..jobs {
-        waits.push(submit_to_runner(&mut caller, &mut runner).await?);
+        waits.push(one_job(&mut caller, &mut runner).await?);
     }
-    median_us(waits)
+    Ok(Waits { p50_us: quantile_us(&waits, 0.5)?, p99_us: quantile_us(&waits, 0.99)? })
 }
 
-async fn submit_to_runner(caller: &mut Caller, runner: &mut Caller) -> Result<Duration> {
+async fn one_job(caller: &mut Caller, runner: &mut Caller) -> Result<Duration> {
     runner.send_poll(TYPE).await?;
     sleep(PARKED_AFTER).await;
     let submitted_at = Instant::now();
@@ -58,14 +64,14 @@ pub(super) async fn two_round_trips_us(setup: &JobsSetup, jobs: usize, numbers: 
         caller.receive_job().await?;
         nexts.push(asked.elapsed());
     }
-    Ok(median_us(submissions)? + median_us(nexts)?)
+    Ok(quantile_us(&submissions, 0.5)? + quantile_us(&nexts, 0.5)?)
 }
 
 async fn connect(setup: &JobsSetup, numbers: &Numbers) -> Result<Caller> {
     Caller::connect(setup.address(), numbers.clone()).await
 }
 
-fn median_us(waits: Vec<Duration>) -> Result<f64> {
-    let waits = waits.into_iter().map(|wait| wait.as_secs_f64() * 1e6).collect();
-    quantile(waits, 0.5).context("no job in a whole block")
+fn quantile_us(waits: &[Duration], share: f64) -> Result<f64> {
+    let waits = waits.iter().map(|wait| wait.as_secs_f64() * 1e6).collect();
+    quantile(waits, share).context("no job in a whole block")
 }

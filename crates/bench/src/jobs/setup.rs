@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::caller::Caller;
 use super::calls::Numbers;
 use super::contender::Contender;
+use crate::binaries::Binaries;
 use crate::folder::Folder;
 use crate::server_process::Server;
 
@@ -23,12 +24,13 @@ pub(super) struct JobsSetup {
 
 impl JobsSetup {
     /// Starts the server in this folder, where its store may be already.
-    pub(super) fn start(contender: Contender, folder: Folder, product: Option<&Path>) -> Result<Self> {
+    pub(super) fn start(contender: Contender, folder: Folder, binaries: &Binaries) -> Result<Self> {
         let server = match contender {
             Contender::Null | Contender::NullAgain | Contender::Commits => {
                 Server::start_in(folder, &std::env::current_exe()?, &["null"], &[])
             }
-            Contender::Empty | Contender::Stored => start_product(folder, product),
+            Contender::Before => start_product(folder, binaries.against()?),
+            Contender::Empty | Contender::Stored => start_product(folder, binaries.server()?),
         };
         let server = server.with_context(|| format!("start the server \"{}\"", contender.name()))?;
         Ok(Self { contender, server })
@@ -48,11 +50,11 @@ impl JobsSetup {
     }
 }
 
-fn start_product(folder: Folder, product: Option<&Path>) -> Result<Server> {
+fn start_product(folder: Folder, binary: &Path) -> Result<Server> {
     let environment = [
         ("PILOTLIGHT_SERVER_HOST", "127.0.0.1"),
         ("PILOTLIGHT_SERVER_PORT", "0"),
         ("PILOTLIGHT_LOG_LEVEL", "warn"),
     ];
-    Server::start_in(folder, product.context("no server was given")?, &["serve"], &environment)
+    Server::start_in(folder, binary, &["serve"], &environment)
 }

@@ -1,35 +1,35 @@
 //! What every measurement of this bench needs: who takes part, run numbers, the count of all runs, and progress.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use anyhow::Result;
 
 use super::contender::Contender;
+use crate::binaries::Binaries;
 use crate::load::run_counts::RunCounts;
 use crate::load::supervisor::RunNumbers;
 use crate::progress::Progress;
 use crate::server_process::Server;
 
 pub(crate) struct Bench {
-    server: Option<PathBuf>,
+    binaries: Binaries,
     progress: Progress,
     pub(crate) numbers: RunNumbers,
     pub(crate) run_counts_by_contender: BTreeMap<Contender, RunCounts>,
 }
 
 impl Bench {
-    pub(crate) fn new(server: Option<PathBuf>, steps: usize) -> Self {
+    pub(crate) fn new(binaries: Binaries, steps: usize) -> Self {
         let (numbers, run_counts_by_contender) = (RunNumbers::default(), BTreeMap::new());
-        Self { server, progress: Progress::new(steps), numbers, run_counts_by_contender }
+        Self { binaries, progress: Progress::new(steps), numbers, run_counts_by_contender }
     }
 
     pub(crate) fn round_order(&self, round: usize) -> Vec<Contender> {
-        Contender::round_order(self.server.as_deref(), round)
+        Contender::round_order(&self.binaries, round)
     }
 
     pub(crate) fn start(&self, contender: Contender) -> Result<Server> {
-        contender.start(self.server.as_deref())
+        contender.start(&self.binaries)
     }
 
     /// Tells people what is measured next.

@@ -1,7 +1,6 @@
 //! `pilotlight-bench match`: its options, its plan, its result.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,17 +13,18 @@ use super::goals;
 use super::memory;
 use super::one_at_a_time::{self, LatencyPlan, Repoll};
 use super::throughput::{self, ThroughputPlan};
+use crate::binaries::{Binaries, BinaryArgs};
 use crate::load::run_counts::RunCounts;
 use crate::machine::Machine;
 use crate::open_files;
+use crate::regression::MIN_PAIRS;
 use crate::report::{self, Figure, ReportArgs};
 use crate::series::Series;
 
 #[derive(Debug, Args)]
 pub(crate) struct MatchArgs {
-    /// The `pilotlight` binary to measure. Without it the floor is measured against itself.
-    #[arg(long, value_name = "PATH")]
-    server: Option<PathBuf>,
+    #[command(flatten)]
+    binaries: BinaryArgs,
     /// Fewer and shorter rounds: good enough to see a mistake, not to judge a change.
     #[arg(long)]
     quick: bool,
@@ -73,6 +73,18 @@ impl Plan {
         polls: 3_000,
     };
 
+    /// Enough rounds of everything to compare two binaries.
+    fn in_pairs(self) -> Self {
+        let pairs = |plan: LatencyPlan| LatencyPlan { blocks: plan.blocks.max(MIN_PAIRS), ..plan };
+        let rounds = self.throughput.rounds.max(MIN_PAIRS);
+        Self {
+            throughput: ThroughputPlan { rounds, ..self.throughput },
+            latency: pairs(self.latency),
+            paused: pairs(self.paused),
+            polls: self.polls,
+        }
+    }
+
     /// How many measurements these parts take.
     fn steps(&self, parts: &[Part], contenders: usize) -> usize {
         let steps = parts.iter().map(|part| match part {
@@ -88,7 +100,8 @@ impl Plan {
 #[derive(Serialize)]
 struct Record {
     bench: &'static str,
-    server: Option<PathBuf>,
+    #[serde(flatten)]
+    binaries: Binaries,
     quick: bool,
     machine: Machine,
     /// Fewer than planned where the limit of open files is low.
@@ -109,19 +122,17 @@ async fn measure(args: &MatchArgs) -> Result<Record> {
     let machine = Machine::detect()?;
     let open_files = open_files::raise_limit().context("raise the limit of open files")?;
     let plan = if args.quick { Plan::QUICK } else { Plan::FULL };
-    // An absolute path: every server is started in a folder of its own.
-    let server =
-        args.server.as_ref().map(|path| path.canonicalize().with_context(|| path.display().to_string()));
-    let server = server.transpose()?;
+    let binaries = args.binaries.resolve()?;
+    let plan = if binaries.against.is_some() { plan.in_pairs() } else { plan };
     let parts = if args.only.is_empty() { Part::value_variants() } else { &args.only };
-    let steps = plan.steps(parts, Contender::all(server.as_deref()).len());
-    let mut bench = Bench::new(server.clone(), steps);
+    let steps = plan.steps(parts, Contender::all(&binaries).len());
+    let mut bench = Bench::new(binaries.clone(), steps);
     let polls = plan.polls.min(usize::try_from(open_files)?.saturating_sub(500));
     let series = measure_parts(&mut bench, &Plan { polls, ..plan }, parts).await?;
     let figures = goals::figures(&series, &bench.run_counts_by_contender);
     let (ok, quick) = (report::all_met(&figures), args.quick);
     let runs = bench.run_counts_by_contender.clone();
-    Ok(Record { bench: "match", server, quick, machine, parked_polls: polls, ok, figures, runs, series })
+    Ok(Record { bench: "match", binaries, quick, machine, parked_polls: polls, ok, figures, runs, series })
 }
 
 async fn measure_parts(bench: &mut Bench, plan: &Plan, parts: &[Part]) -> Result<Vec<Series<Contender>>> {
@@ -140,9 +151,5 @@ async fn measure_parts(bench: &mut Bench, plan: &Plan, parts: &[Part]) -> Result
 }
 
 fn headline(record: &Record) -> String {
-    let what = match &record.server {
-        Some(server) => format!("{} against the floor", server.display()),
-        None => "the floor against itself".to_owned(),
-    };
-    format!("{what}; {}; memory with {} parked polls", record.machine, record.parked_polls)
+    format!("{}; {}; memory with {} parked polls", record.binaries, record.machine, record.parked_polls)
 }

@@ -1,10 +1,12 @@
-//! Who is measured: the floor, and the server with and without the kernel's acknowledgement.
+//! Who is measured: the floor, the server with and without the kernel's acknowledgement, and with `--against` the
+//! binary before it.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use crate::binaries::Binaries;
 use crate::series::round_order;
 use crate::server_process::Server;
 
@@ -12,6 +14,8 @@ use crate::server_process::Server;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Contender {
     Floor,
+    /// The older binary, with the kernel's acknowledgement.
+    Before,
     AckOn,
     AckOff,
     /// The floor against itself: what the ratio says when there is no difference.
@@ -19,44 +23,48 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
-    /// Everybody, the floor first. Without a server the floor is measured against itself.
-    pub(crate) fn all(server: Option<&Path>) -> &'static [Self] {
-        match server {
-            Some(_) => &[Self::Floor, Self::AckOn, Self::AckOff],
-            None => &[Self::Floor, Self::FloorAgain],
+    /// All contenders, the one that the others are compared with first. Without a server the floor is measured against
+    /// itself.
+    pub(crate) fn all(binaries: &Binaries) -> &'static [Self] {
+        match (&binaries.server, &binaries.against) {
+            (Some(_), Some(_)) => &[Self::Before, Self::AckOn],
+            (Some(_), None) => &[Self::Floor, Self::AckOn, Self::AckOff],
+            (None, _) => &[Self::Floor, Self::FloorAgain],
         }
     }
 
     /// The same, in the order of this round.
-    pub(crate) fn round_order(server: Option<&Path>, round: usize) -> Vec<Self> {
-        round_order(Self::all(server), round)
+    pub(crate) fn round_order(binaries: &Binaries, round: usize) -> Vec<Self> {
+        round_order(Self::all(binaries), round)
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
+            Self::Before => "before",
             Self::AckOn => "ack on",
             Self::AckOff => "ack off",
             Self::FloorAgain => "floor again",
         }
     }
 
-    pub(crate) fn start(self, server: Option<&Path>) -> Result<Server> {
+    pub(crate) fn start(self, binaries: &Binaries) -> Result<Server> {
         match self {
             Self::Floor | Self::FloorAgain => Server::start(&std::env::current_exe()?, &["floor"], &[]),
-            Self::AckOn => start_pilotlight(server, "on"),
-            Self::AckOff => start_pilotlight(server, "off"),
+            Self::Before => start_pilotlight(binaries.against()?, "on"),
+            Self::AckOn => start_pilotlight(binaries.server()?, "on"),
+            Self::AckOff => start_pilotlight(binaries.server()?, "off"),
         }
         .with_context(|| format!("start the server \"{}\"", self.name()))
     }
 }
 
-fn start_pilotlight(server: Option<&Path>, ack: &str) -> Result<Server> {
+fn start_pilotlight(server: &Path, ack: &str) -> Result<Server> {
     let environment = [
         ("PILOTLIGHT_SERVER_HOST", "127.0.0.1"),
         ("PILOTLIGHT_SERVER_PORT", "0"),
         ("PILOTLIGHT_WARM_START_ACK", ack),
         ("PILOTLIGHT_LOG_LEVEL", "warn"),
     ];
-    Server::start(server.context("no server was given")?, &["serve"], &environment)
+    Server::start(server, &["serve"], &environment)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::contender::Contender;
 use crate::load::run_counts::RunCounts;
+use crate::regression;
 use crate::report::{Figure, Goal, Measurement};
 use crate::series::Series;
 
@@ -14,14 +15,11 @@ pub(crate) fn figures(
     series: &[Series<Contender>],
     run_counts_by_contender: &BTreeMap<Contender, RunCounts>,
 ) -> Vec<Figure> {
-    let measured = series.iter().flat_map(figures_of);
-    measured
-        .chain(
-            run_counts_by_contender
-                .iter()
-                .flat_map(|(contender, run_counts)| counted(*contender, *run_counts)),
-        )
-        .collect()
+    let beside_floor = series.iter().flat_map(figures_of);
+    let beside_before = regression::figures(series, Contender::Before, Contender::AckOn);
+    let counts = run_counts_by_contender.iter();
+    let counts = counts.flat_map(|(contender, run_counts)| counted(*contender, *run_counts));
+    beside_floor.chain(beside_before).chain(counts).collect()
 }
 
 fn figures_of(series: &Series<Contender>) -> impl Iterator<Item = Figure> {
@@ -31,7 +29,7 @@ fn figures_of(series: &Series<Contender>) -> impl Iterator<Item = Figure> {
             name: format!("{}, {}", series.name, contender.name()),
             unit: series.unit.name(),
             value: series.median(contender)?,
-            floor: series.median(Contender::Floor),
+            floor: Some(series.median(Contender::Floor)?),
             ratio: series.ratio(contender, Contender::Floor),
         };
         Some(measurement.judge(goal(series.name, contender)))
