@@ -3,22 +3,22 @@
 //!
 //! In reading order:
 
-pub mod refusal;
+pub mod error_text;
 
 pub mod json;
 pub mod message;
 
 pub mod cache_key;
-pub mod meaning;
+pub mod json_value;
 
 pub mod headers;
 
 pub mod edge;
-pub mod witness;
+pub mod parked_runner;
 
-pub mod answers;
+pub mod client;
+pub mod responses;
 pub mod server;
-pub mod visit;
 
 pub use cache_key::cache_key;
 pub use edge::edge;
