@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use pilotlight_sim::jobs::invariants::JobCoverage;
+use pilotlight_sim::jobs::invariants::Coverage;
 use pilotlight_sim::jobs::simulation::simulate;
 use pilotlight_sim::soak::iterations;
 
@@ -12,7 +12,7 @@ const THREADS: usize = 2;
 #[test]
 fn the_store_and_the_model_agree_on_every_step_of_every_seed() {
     let (seeds, steps) = (iterations(4, 1000), iterations(10_000, 100_000));
-    let mut coverage = JobCoverage::default();
+    let mut coverage = Coverage::default();
     thread::scope(|threads| {
         let simulations: Vec<_> = (0..THREADS as u64)
             .map(|first| threads.spawn(move || simulate_seeds(first, seeds, steps)))
@@ -24,8 +24,8 @@ fn the_store_and_the_model_agree_on_every_step_of_every_seed() {
     assert!(covers_enough(&coverage, seeds * steps), "little happened in {seeds} seeds: {coverage:?}");
 }
 
-fn simulate_seeds(first: u64, seeds: u64, steps: u64) -> JobCoverage {
-    let mut coverage = JobCoverage::default();
+fn simulate_seeds(first: u64, seeds: u64, steps: u64) -> Coverage {
+    let mut coverage = Coverage::default();
     for seed in (first..seeds).step_by(THREADS) {
         coverage += simulate(seed, steps).unwrap_or_else(|failure| panic!("{failure}"));
     }
@@ -33,7 +33,7 @@ fn simulate_seeds(first: u64, seeds: u64, steps: u64) -> JobCoverage {
 }
 
 /// On average; one seed may be a quiet one.
-const fn covers_enough(coverage: &JobCoverage, steps: u64) -> bool {
+const fn covers_enough(coverage: &Coverage, steps: u64) -> bool {
     coverage.new > steps / 50
         && coverage.joined > steps / 200
         && coverage.known > steps / 1000

@@ -47,8 +47,8 @@ impl Console {
         if self.is_finished {
             return;
         }
-        let space_left = if self.tail.is_empty() { HEAD_BYTES - self.head.len() } else { 0 };
-        let (head, tail) = text.split_at(text.floor_char_boundary(space_left));
+        let room = if self.tail.is_empty() { HEAD_BYTES - self.head.len() } else { 0 };
+        let (head, tail) = text.split_at(text.floor_char_boundary(room));
         self.head.push_str(head);
         self.tail.push_str(tail);
         if self.tail.len() > 2 * CONSOLE_TAIL_BYTES {

@@ -272,9 +272,9 @@ mod tests {
 
     #[test]
     fn last_stderr_line_is_cut_at_a_character_boundary() {
-        let line = "\u{e9}".repeat(MAX_STDERR_LINE_BYTES);
+        let words = "\u{e9}".repeat(MAX_STDERR_LINE_BYTES);
         let error =
-            command_result(&CommandExit { exit: ProcessExit::Code(1), last_stderr_line: &line, ..SUCCESS })
+            command_result(&CommandExit { exit: ProcessExit::Code(1), last_stderr_line: &words, ..SUCCESS })
                 .unwrap_err();
         assert!(error.len() < MAX_STDERR_LINE_BYTES + 100, "{}", error.len());
     }

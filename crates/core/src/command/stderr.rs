@@ -72,10 +72,10 @@ impl StderrParser {
 
     /// At the start of a line: holds it back as long as it may tell progress.
     fn line_start<'a>(&mut self, bytes: &'a [u8], output: &mut ParsedOutput) -> &'a [u8] {
-        let space_left = PROGRESS_LINE_BYTES - self.pending.len();
-        let (line, is_whole) = match bytes.iter().take(space_left).position(|byte| *byte == b'\n') {
+        let room = PROGRESS_LINE_BYTES - self.pending.len();
+        let (line, is_whole) = match bytes.iter().take(room).position(|byte| *byte == b'\n') {
             Some(end) => (&bytes[..=end], true),
-            None => (&bytes[..bytes.len().min(space_left)], false),
+            None => (&bytes[..bytes.len().min(room)], false),
         };
         self.pending.extend_from_slice(line);
         let may_be_progress =
@@ -109,9 +109,9 @@ impl StderrParser {
 
     /// Holds back the beginning of a character.
     fn decode(&mut self, bytes: &[u8], output: &mut ParsedOutput) {
-        let complete_len = bytes.len() - incomplete_char_len(bytes);
-        self.emit(&String::from_utf8_lossy(&bytes[..complete_len]), output);
-        self.pending = bytes[complete_len..].to_vec();
+        let whole = bytes.len() - incomplete_char_len(bytes);
+        self.emit(&String::from_utf8_lossy(&bytes[..whole]), output);
+        self.pending = bytes[whole..].to_vec();
     }
 
     fn emit(&mut self, text: &str, output: &mut ParsedOutput) {
@@ -125,8 +125,8 @@ impl StderrParser {
     }
 
     fn update_last_line(&mut self, piece: &str) {
-        let space_left = MAX_STDERR_LINE_BYTES.saturating_sub(self.line.len());
-        let cut = &piece[..piece.floor_char_boundary(space_left)];
+        let room = MAX_STDERR_LINE_BYTES.saturating_sub(self.line.len());
+        let cut = &piece[..piece.floor_char_boundary(room)];
         self.line.extend(cut.chars().filter(|letter| !letter.is_control()));
         if piece.ends_with('\n') {
             let line = std::mem::take(&mut self.line);
@@ -172,11 +172,11 @@ mod tests {
             collect(parser.finish());
             (text, progress.map(|at| (at.current, at.total)), parser.last_stderr_line().to_owned())
         };
-        let expected = read(bytes.len().max(1));
+        let whole = read(bytes.len().max(1));
         for size in 1..bytes.len() {
-            assert_eq!(read(size), expected, "in pieces of {size}");
+            assert_eq!(read(size), whole, "in pieces of {size}");
         }
-        expected
+        whole
     }
 
     #[test]

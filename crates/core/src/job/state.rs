@@ -88,7 +88,7 @@ pub struct Running {
     /// What the runner said last, if anything.
     pub progress: Option<Progress>,
     /// Whether a heartbeat came.
-    pub has_heartbeat: bool,
+    pub is_in_progress: bool,
 }
 
 /// Who has a job.
@@ -207,7 +207,7 @@ impl Job {
         match &self.state {
             State::Pending => Status::Pending,
             State::Dispatching { .. } => Status::Claimed,
-            State::Running(running) if running.has_heartbeat => Status::InProgress,
+            State::Running(running) if running.is_in_progress => Status::InProgress,
             State::Running(_) => Status::Claimed,
             State::Completed { until, is_stale, .. } => {
                 if *is_stale || has_passed(*until, now) {

@@ -517,15 +517,19 @@ fn only_a_result_can_be_invalidated() {
 
 #[test]
 fn the_last_reported_progress_is_kept() {
-    let progress = Some(Progress { current: 2, total: 3 });
+    let far = Some(Progress { current: 2, total: 3 });
     let job = apply(
         claimed(),
         &[
-            (1, Event::Heartbeat { lease_claim: lease_claim("r", 1), progress }, Ok(Transition::Heartbeat)),
+            (
+                1,
+                Event::Heartbeat { lease_claim: lease_claim("r", 1), progress: far },
+                Ok(Transition::Heartbeat),
+            ),
             (2, heartbeat(lease_claim("r", 1)), Ok(Transition::Heartbeat)),
         ],
     );
-    assert!(matches!(&job.state, State::Running(running) if running.progress == progress));
+    assert!(matches!(&job.state, State::Running(running) if running.progress == far));
     let again =
         apply(job, &[(92, Event::Tick, Ok(Transition::Queued)), (92, claim("r"), Ok(Transition::Claimed))]);
     assert!(matches!(&again.state, State::Running(running) if running.progress.is_none()));

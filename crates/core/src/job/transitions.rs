@@ -188,7 +188,7 @@ impl Job {
     fn start_attempt(&mut self, assignment: Assignment, now: Timestamp) -> Transition {
         self.attempts += 1;
         self.state =
-            State::Running(Running { assignment, last_seen_at: now, progress: None, has_heartbeat: false });
+            State::Running(Running { assignment, last_seen_at: now, progress: None, is_in_progress: false });
         Transition::Claimed
     }
 
@@ -224,7 +224,7 @@ impl Job {
         self.start(lease_claim, now)?;
         let State::Running(running) = &mut self.state else { return Err(Rejected::NotLeaseHolder) };
         running.last_seen_at = now;
-        running.has_heartbeat = true;
+        running.is_in_progress = true;
         running.progress = progress.or(running.progress);
         Ok(Transition::Heartbeat)
     }

@@ -65,7 +65,7 @@ pub struct Submission {
 
 /// One thing that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobEvent {
+pub enum Event {
     /// A caller submits.
     Submit(Submission),
     /// A runner that can do these types takes the next job.
@@ -152,15 +152,15 @@ pub enum ConsoleOutput {
 }
 
 /// An event and its moment in milliseconds. Moments never step back: the store has one clock.
-pub type TimedJobEvent = (u64, JobEvent);
+pub type TimedEvent = (u64, Event);
 
 /// A history, printed as it would stand in a table test.
-pub struct JobEventTable<'a>(pub &'a Settings, pub &'a [TimedJobEvent]);
+pub struct EventTable<'a>(pub &'a Settings, pub &'a [TimedEvent]);
 
 /// Of a longer history only so many last events are printed; the seed has the others.
 const MAX_PRINTED_EVENTS: usize = 60;
 
-impl fmt::Display for JobEventTable<'_> {
+impl fmt::Display for EventTable<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(settings, events) = self;
         let first = events.len().saturating_sub(MAX_PRINTED_EVENTS);

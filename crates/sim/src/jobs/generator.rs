@@ -4,13 +4,13 @@
 use fastrand::Rng;
 use pilotlight_core::job::{CacheMode, CancelScope, QueueLimits};
 
-use super::event::{ConsoleOutput, JobEvent, ReportKind, Settings, Submission, TimedJobEvent};
+use super::event::{ConsoleOutput, Event, ReportKind, Settings, Submission, TimedEvent};
 use super::model::ModelState;
-use super::world::{GrantedLease, JobWorld};
+use super::world::{GrantedLease, World};
 
 /// Draws one history.
 #[derive(Debug)]
-pub struct JobEventGenerator {
+pub struct EventGenerator {
     rng: Rng,
     settings: Settings,
     now: u64,
@@ -61,7 +61,7 @@ const KIND_WEIGHTS: [(EventKind, u32); 11] = [
 /// With so many jobs under way callers wait, so that the model stays quick.
 const MAX_OPEN_JOBS: usize = 150;
 
-impl JobEventGenerator {
+impl EventGenerator {
     /// A driver with settings of its own choice.
     #[must_use]
     pub fn new(mut rng: Rng) -> Self {
@@ -90,7 +90,7 @@ impl JobEventGenerator {
     }
 
     /// What happens next, and when.
-    pub fn generate(&mut self, world: &JobWorld) -> TimedJobEvent {
+    pub fn generate(&mut self, world: &World) -> TimedEvent {
         self.mix.events_left -= 1;
         if self.mix.events_left == 0 {
             self.mix = EventMix::generate(&mut self.rng);
@@ -98,31 +98,31 @@ impl JobEventGenerator {
         self.advance_clock(world);
         let event = match self.mix.pick_kind(&mut self.rng) {
             EventKind::Submit if world.model().jobs().count() < MAX_OPEN_JOBS => self.submit(),
-            EventKind::Submit => JobEvent::Prune,
-            EventKind::Dispatch => JobEvent::Dispatch { runner: self.runner(), types: self.rng.u8(1..8) },
-            EventKind::Claim => JobEvent::Claim { job: self.pick_job(world), runner: self.runner() },
+            EventKind::Submit => Event::Prune,
+            EventKind::Dispatch => Event::Dispatch { runner: self.runner(), types: self.rng.u8(1..8) },
+            EventKind::Claim => Event::Claim { job: self.pick_job(world), runner: self.runner() },
             EventKind::Report => self.report(world),
             EventKind::DispatchFailed => {
                 let GrantedLease { job, lease, .. } = self.pick_lease(world);
-                JobEvent::DispatchFailed { job, lease }
+                Event::DispatchFailed { job, lease }
             }
             EventKind::Cancel => {
                 let scope = pick(
                     &mut self.rng,
                     &[CancelScope::OneCaller, CancelScope::OneCaller, CancelScope::AllCallers],
                 );
-                JobEvent::Cancel { job: self.pick_job(world), scope }
+                Event::Cancel { job: self.pick_job(world), scope }
             }
-            EventKind::ResultInvalid => JobEvent::ResultInvalid { job: self.pick_job(world) },
-            EventKind::Sweep => JobEvent::Sweep,
-            EventKind::Prune => JobEvent::Prune,
-            EventKind::Delete => JobEvent::Delete { job: self.pick_job(world), other: self.pick_job(world) },
-            EventKind::Restart => JobEvent::Restart,
+            EventKind::ResultInvalid => Event::ResultInvalid { job: self.pick_job(world) },
+            EventKind::Sweep => Event::Sweep,
+            EventKind::Prune => Event::Prune,
+            EventKind::Delete => Event::Delete { job: self.pick_job(world), other: self.pick_job(world) },
+            EventKind::Restart => Event::Restart,
         };
         (self.now, event)
     }
 
-    fn advance_clock(&mut self, world: &JobWorld) {
+    fn advance_clock(&mut self, world: &World) {
         self.now += self.rng.u64(..=self.mix.max_step_ms);
         if self.rng.u8(..) < 20
             && let Some(deadline) = self.pick_deadline(world)
@@ -133,7 +133,7 @@ impl JobEventGenerator {
     }
 
     /// A moment at which something ends for some job.
-    fn pick_deadline(&mut self, world: &JobWorld) -> Option<u64> {
+    fn pick_deadline(&mut self, world: &World) -> Option<u64> {
         let job = self.pick_job(world);
         let (row, _) = world.model().job(job)?;
         match row.state {
@@ -144,10 +144,10 @@ impl JobEventGenerator {
         }
     }
 
-    fn submit(&mut self) -> JobEvent {
+    fn submit(&mut self) -> Event {
         self.submissions += 1;
         let rng = &mut self.rng;
-        JobEvent::Submit(Submission {
+        Event::Submit(Submission {
             number: self.submissions,
             key: rng.u8(..self.keys),
             cache_mode: if rng.u8(..) < 30 { CacheMode::Recompute } else { CacheMode::Reuse },
@@ -161,7 +161,7 @@ impl JobEventGenerator {
     }
 
     /// Mostly whoever was given a lease says what follows; some are late, some are strangers, some say it twice.
-    fn report(&mut self, world: &JobWorld) -> JobEvent {
+    fn report(&mut self, world: &World) -> Event {
         let GrantedLease { job, runner, lease } = self.pick_lease(world);
         let runner = if self.rng.u8(..) < 16 { self.runner() } else { runner };
         let lease = match self.rng.u8(..) {
@@ -175,7 +175,7 @@ impl JobEventGenerator {
             30..60 => Some(ConsoleOutput::Append(self.rng.u8(..60))),
             60.. => None,
         };
-        JobEvent::Report { job, runner, lease, kind: self.report_kind(), console }
+        Event::Report { job, runner, lease, kind: self.report_kind(), console }
     }
 
     fn report_kind(&mut self) -> ReportKind {
@@ -192,7 +192,7 @@ impl JobEventGenerator {
     }
 
     /// Mostly the last ones.
-    fn pick_lease(&mut self, world: &JobWorld) -> GrantedLease {
+    fn pick_lease(&mut self, world: &World) -> GrantedLease {
         let granted_leases = world.granted_leases();
         let window = if self.rng.u8(..) < 200 { 12 } else { granted_leases.len().max(1) };
         let index = self.rng.usize(..window);
@@ -204,7 +204,7 @@ impl JobEventGenerator {
     }
 
     /// One that is there, or that was there.
-    fn pick_job(&mut self, world: &JobWorld) -> u32 {
+    fn pick_job(&mut self, world: &World) -> u32 {
         if self.rng.u8(..) < 16 {
             return self.rng.u32(..=self.submissions);
         }

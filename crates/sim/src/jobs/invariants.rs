@@ -7,13 +7,13 @@ use std::ops::AddAssign;
 use pilotlight_core::job::Transition;
 
 use super::model::{ModelJob, ModelState};
-use super::world::JobViolation;
+use super::world::Violation;
 
 /// What was answered about every job so far.
 #[derive(Debug, Default)]
-pub struct JobInvariants {
+pub struct Invariants {
     histories: HashMap<u32, JobHistory>,
-    coverage: JobCoverage,
+    coverage: Coverage,
 }
 
 /// What was answered about one.
@@ -35,7 +35,7 @@ enum FinalState {
 /// How much came about: a history in which nothing happens proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "each counts what it says")]
-pub struct JobCoverage {
+pub struct Coverage {
     pub new: u64,
     pub joined: u64,
     pub known: u64,
@@ -52,7 +52,7 @@ pub struct JobCoverage {
     pub restarts: u64,
 }
 
-impl AddAssign for JobCoverage {
+impl AddAssign for Coverage {
     fn add_assign(&mut self, other: Self) {
         self.new += other.new;
         self.joined += other.joined;
@@ -71,15 +71,15 @@ impl AddAssign for JobCoverage {
     }
 }
 
-impl JobInvariants {
+impl Invariants {
     /// What came about so far.
     #[must_use]
-    pub const fn coverage(&self) -> JobCoverage {
+    pub const fn coverage(&self) -> Coverage {
         self.coverage
     }
 
     /// The same, to be counted on.
-    pub const fn coverage_mut(&mut self) -> &mut JobCoverage {
+    pub const fn coverage_mut(&mut self) -> &mut Coverage {
         &mut self.coverage
     }
 
@@ -87,10 +87,10 @@ impl JobInvariants {
     ///
     /// # Errors
     /// When there was such a job.
-    pub fn record_created(&mut self, job: u32) -> Result<(), JobViolation> {
+    pub fn record_created(&mut self, job: u32) -> Result<(), Violation> {
         self.coverage.new += 1;
         let before = self.histories.insert(job, JobHistory::default());
-        JobViolation::check(before.is_none(), || format!("job {job} is accepted again"))
+        Violation::check(before.is_none(), || format!("job {job} is accepted again"))
     }
 
     /// The store took a word that changed a job, which is now like this.
@@ -102,11 +102,11 @@ impl JobInvariants {
         job: u32,
         transition: Transition,
         row: &ModelJob,
-    ) -> Result<(), JobViolation> {
+    ) -> Result<(), Violation> {
         let history = self.histories.entry(job).or_default();
         let ended = history.end.is_some();
         let only_expired = transition == Transition::Expired || transition == Transition::Unchanged;
-        JobViolation::check(!ended || only_expired, || format!("job {job} ended, and then {transition:?}"))?;
+        Violation::check(!ended || only_expired, || format!("job {job} ended, and then {transition:?}"))?;
         match transition {
             Transition::Dispatched => history.grant_lease(job, row)?,
             // A dispatched job that starts keeps its lease.
@@ -142,16 +142,16 @@ impl JobInvariants {
     ///
     /// # Errors
     /// When it is not as it was left.
-    pub fn observe(&mut self, job: u32, row: &ModelJob) -> Result<(), JobViolation> {
+    pub fn observe(&mut self, job: u32, row: &ModelJob) -> Result<(), Violation> {
         let Some(history) = self.histories.get_mut(&job) else {
-            return Err(JobViolation(format!("job {job} is nobody's")));
+            return Err(Violation(format!("job {job} is nobody's")));
         };
         let same = row.lease == history.lease;
-        JobViolation::check(same, || {
+        Violation::check(same, || {
             format!("job {job} has lease {}, and was given {}", row.lease, history.lease)
         })?;
         let end = final_state_of(row);
-        JobViolation::check(history.end.is_none() || history.end == end, || {
+        Violation::check(history.end.is_none() || history.end == end, || {
             format!("job {job} ended as {:?}, and again as {end:?}", history.end)
         })?;
         history.end = end;
@@ -162,19 +162,19 @@ impl JobInvariants {
     ///
     /// # Errors
     /// When it was not there.
-    pub fn record_removed(&mut self, job: u32) -> Result<(), JobViolation> {
+    pub fn record_removed(&mut self, job: u32) -> Result<(), Violation> {
         self.coverage.removed += 1;
         let before = self.histories.remove(&job);
-        JobViolation::check(before.is_some(), || format!("job {job} is forgotten, and was never there"))
+        Violation::check(before.is_some(), || format!("job {job} is forgotten, and was never there"))
     }
 
     /// An equal submission became a job of its own: no other one may be under way.
     ///
     /// # Errors
     /// When this one is.
-    pub fn ensure_ended(&self, current: u32) -> Result<(), JobViolation> {
+    pub fn ensure_ended(&self, current: u32) -> Result<(), Violation> {
         let ended = self.histories.get(&current).is_none_or(|history| history.end.is_some());
-        JobViolation::check(ended, || {
+        Violation::check(ended, || {
             format!("an equal submission runs beside job {current}, which is under way")
         })
     }
@@ -187,20 +187,18 @@ impl JobInvariants {
 }
 
 impl JobHistory {
-    fn grant_lease(&mut self, job: u32, row: &ModelJob) -> Result<(), JobViolation> {
-        JobViolation::check(!self.is_leased, || {
+    fn grant_lease(&mut self, job: u32, row: &ModelJob) -> Result<(), Violation> {
+        Violation::check(!self.is_leased, || {
             format!("job {job} is given while lease {} is held", self.lease)
         })?;
         let grows = row.lease > self.lease;
-        JobViolation::check(grows, || format!("job {job}: lease {} after {}", row.lease, self.lease))?;
+        Violation::check(grows, || format!("job {job}: lease {} after {}", row.lease, self.lease))?;
         (self.lease, self.is_leased) = (row.lease, true);
         Ok(())
     }
 
-    fn ensure_leased(&self, job: u32) -> Result<(), JobViolation> {
-        JobViolation::check(self.is_leased, || {
-            format!("job {job}: a word counts though nobody holds a lease")
-        })
+    fn ensure_leased(&self, job: u32) -> Result<(), Violation> {
+        Violation::check(self.is_leased, || format!("job {job}: a word counts though nobody holds a lease"))
     }
 }
 

@@ -101,7 +101,7 @@ pub struct Report {
 
 /// All jobs.
 #[derive(Debug)]
-pub struct JobModel {
+pub struct Model {
     settings: Settings,
     jobs: BTreeMap<u32, (ModelJob, JobDetails)>,
 }
@@ -158,7 +158,7 @@ impl ModelJob {
     }
 }
 
-impl JobModel {
+impl Model {
     /// No jobs.
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
@@ -194,15 +194,15 @@ impl JobModel {
     /// When the next delayed job's time comes.
     #[must_use]
     pub fn next_at(&self, now: u64) -> Option<u64> {
-        let pending = self.jobs().filter(|(_, row)| row.state == ModelState::Pending && row.ready > now);
-        pending.map(|(_, row)| row.ready).min()
+        let waiting = self.jobs().filter(|(_, row)| row.state == ModelState::Pending && row.ready > now);
+        waiting.map(|(_, row)| row.ready).min()
     }
 
     /// What waits.
     #[must_use]
     pub fn queue_usage(&self) -> QueueUsage {
-        let pending = self.jobs.values().filter(|(row, _)| row.state == ModelState::Pending);
-        let bytes: Vec<u64> = pending.map(|(row, details)| bytes_of(row, details)).collect();
+        let waiting = self.jobs.values().filter(|(row, _)| row.state == ModelState::Pending);
+        let bytes: Vec<u64> = waiting.map(|(row, details)| bytes_of(row, details)).collect();
         QueueUsage { jobs: bytes.len() as u64, bytes: bytes.iter().sum() }
     }
 
@@ -230,8 +230,8 @@ impl JobModel {
     }
 
     fn find_by_idempotency(&self, idempotency: Option<u8>) -> Option<(u32, u8)> {
-        let wanted_key = idempotency?;
-        let known = self.jobs.iter().find(|(_, (_, details))| details.idempotency.contains(&wanted_key));
+        let wanted = idempotency?;
+        let known = self.jobs.iter().find(|(_, (_, details))| details.idempotency.contains(&wanted));
         known.map(|(number, (row, _))| (*number, row.key))
     }
 

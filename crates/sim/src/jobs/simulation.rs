@@ -6,28 +6,28 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
 
-use super::event::{JobEventTable, Settings, TimedJobEvent};
-use super::generator::JobEventGenerator;
-use super::invariants::JobCoverage;
-use super::world::{JobViolation, JobWorld};
+use super::event::{EventTable, Settings, TimedEvent};
+use super::generator::EventGenerator;
+use super::invariants::Coverage;
+use super::world::{Violation, World};
 use crate::panics::without_output;
 use crate::shrink::shrink;
 
 /// Something that does not hold, with the last events, or the shortest table found that shows it.
 #[derive(Debug)]
-pub struct SimulationFailure {
+pub struct Failure {
     seed: u64,
     step: u64,
-    violation: JobViolation,
+    violation: Violation,
     settings: Settings,
-    table: Vec<TimedJobEvent>,
+    table: Vec<TimedEvent>,
 }
 
-impl fmt::Display for SimulationFailure {
+impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let JobViolation(what) = &self.violation;
+        let Violation(what) = &self.violation;
         writeln!(out, "seed {}, step {}: {what}", self.seed, self.step)?;
-        write!(out, "{}", JobEventTable(&self.settings, &self.table))
+        write!(out, "{}", EventTable(&self.settings, &self.table))
     }
 }
 
@@ -36,9 +36,9 @@ impl fmt::Display for SimulationFailure {
 ///
 /// # Errors
 /// The first thing that does not hold.
-pub fn simulate(seed: u64, steps: u64) -> Result<JobCoverage, Box<SimulationFailure>> {
+pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
     let mut rng = Rng::with_seed(seed);
-    let mut coverage = JobCoverage::default();
+    let mut coverage = Coverage::default();
     let mut steps_done = 0;
     while steps_done < steps {
         let mut simulation = Simulation::new(rng.fork());
@@ -55,14 +55,14 @@ pub fn simulate(seed: u64, steps: u64) -> Result<JobCoverage, Box<SimulationFail
 ///
 /// # Errors
 /// What does not hold; a panic is told as such.
-pub fn replay(settings: Settings, events: &[TimedJobEvent]) -> Result<(), JobViolation> {
-    let mut world = JobWorld::new(settings);
+pub fn replay(settings: Settings, events: &[TimedEvent]) -> Result<(), Violation> {
+    let mut world = World::new(settings);
     events.iter().try_for_each(|event| play(&mut world, *event))
 }
 
-fn play(world: &mut JobWorld, event: TimedJobEvent) -> Result<(), JobViolation> {
+fn play(world: &mut World, event: TimedEvent) -> Result<(), Violation> {
     catch_unwind(AssertUnwindSafe(|| world.step(event)))
-        .unwrap_or_else(|_| Err(JobViolation(format!("a panic at {event:?}"))))
+        .unwrap_or_else(|_| Err(Violation(format!("a panic at {event:?}"))))
 }
 
 /// Longer histories are not made shorter: a store is not quick enough to be asked so often.
@@ -70,31 +70,31 @@ const MAX_SHRUNK_EVENTS: usize = 3000;
 
 /// One history under way.
 struct Simulation {
-    generator: JobEventGenerator,
-    world: JobWorld,
-    events: Vec<TimedJobEvent>,
+    generator: EventGenerator,
+    world: World,
+    events: Vec<TimedEvent>,
 }
 
 impl Simulation {
     fn new(rng: Rng) -> Self {
-        let generator = JobEventGenerator::new(rng);
-        let world = JobWorld::new(generator.settings());
+        let generator = EventGenerator::new(rng);
+        let world = World::new(generator.settings());
         Self { generator, world, events: Vec::new() }
     }
 
-    fn step(&mut self) -> Result<(), JobViolation> {
+    fn step(&mut self) -> Result<(), Violation> {
         let event = self.generator.generate(&self.world);
         self.events.push(event);
         play(&mut self.world, event)
     }
 
-    fn failure(&self, seed: u64, step: u64, violation: JobViolation) -> Box<SimulationFailure> {
+    fn failure(&self, seed: u64, step: u64, violation: Violation) -> Box<Failure> {
         let settings = self.generator.settings();
         let table = if self.events.len() <= MAX_SHRUNK_EVENTS {
             without_output(|| shrink(&self.events, |events| replay(settings, events).is_err()))
         } else {
             self.events.clone()
         };
-        Box::new(SimulationFailure { seed, step, violation, settings, table })
+        Box::new(Failure { seed, step, violation, settings, table })
     }
 }

@@ -14,10 +14,10 @@ use pilotlight_store::{
 };
 use tokio::runtime::Runtime;
 
-use super::event::{ConsoleOutput, JobEvent, ReportKind, Settings, Submission, TimedJobEvent};
+use super::event::{ConsoleOutput, Event, ReportKind, Settings, Submission, TimedEvent};
 use super::fixtures;
-use super::invariants::{JobCoverage, JobInvariants};
-use super::model::{EventResult, JobModel, Report, SubmitResult};
+use super::invariants::{Coverage, Invariants};
+use super::model::{EventResult, Model, Report, SubmitResult};
 
 mod compare;
 mod test_store;
@@ -27,9 +27,9 @@ use test_store::TestStore;
 
 /// What does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobViolation(pub String);
+pub struct Violation(pub String);
 
-impl JobViolation {
+impl Violation {
     /// # Errors
     /// When it does not hold.
     pub fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
@@ -43,7 +43,7 @@ impl JobViolation {
     }
 }
 
-impl From<pilotlight_store::Error> for JobViolation {
+impl From<pilotlight_store::Error> for Violation {
     fn from(error: pilotlight_store::Error) -> Self {
         Self(format!("the store failed: {error:?}"))
     }
@@ -51,14 +51,14 @@ impl From<pilotlight_store::Error> for JobViolation {
 
 /// Everything at one moment of a history.
 #[derive(Debug)]
-pub struct JobWorld {
+pub struct World {
     settings: Settings,
     now: u64,
     steps: u64,
     runtime: Runtime,
     store: TestStore,
-    model: JobModel,
-    invariants: JobInvariants,
+    model: Model,
+    invariants: Invariants,
     granted_leases: Vec<GrantedLease>,
 }
 
@@ -77,7 +77,7 @@ const MAX_REMEMBERED_LEASES: usize = 200;
 /// Told in one transaction.
 const BATCH_SIZE: usize = 50;
 
-impl JobWorld {
+impl World {
     /// The beginning.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
@@ -88,15 +88,15 @@ impl JobWorld {
             steps: 0,
             runtime,
             store: TestStore::new(settings),
-            model: JobModel::new(settings),
-            invariants: JobInvariants::default(),
+            model: Model::new(settings),
+            invariants: Invariants::default(),
             granted_leases: Vec::new(),
         }
     }
 
     /// What the model knows.
     #[must_use]
-    pub const fn model(&self) -> &JobModel {
+    pub const fn model(&self) -> &Model {
         &self.model
     }
 
@@ -108,7 +108,7 @@ impl JobWorld {
 
     /// How much came about so far.
     #[must_use]
-    pub const fn coverage(&self) -> JobCoverage {
+    pub const fn coverage(&self) -> Coverage {
         self.invariants.coverage()
     }
 
@@ -116,13 +116,13 @@ impl JobWorld {
     ///
     /// # Errors
     /// What does not hold after it.
-    pub fn step(&mut self, (at, event): TimedJobEvent) -> Result<(), JobViolation> {
+    pub fn step(&mut self, (at, event): TimedEvent) -> Result<(), Violation> {
         self.now = self.now.max(at);
         self.steps += 1;
         match event {
-            JobEvent::Submit(submission) => self.submit(submission),
-            JobEvent::Dispatch { runner, types } => self.dispatch(runner, types),
-            JobEvent::Claim { job, runner } => {
+            Event::Submit(submission) => self.submit(submission),
+            Event::Dispatch { runner, types } => self.dispatch(runner, types),
+            Event::Claim { job, runner } => {
                 let expected = self.model.claim(job, runner, self.now);
                 self.apply_event(
                     job,
@@ -131,10 +131,10 @@ impl JobWorld {
                     expected,
                 )
             }
-            JobEvent::Report { job, runner, lease, kind, console } => {
+            Event::Report { job, runner, lease, kind, console } => {
                 self.report(job, Report { runner, lease, kind, console })
             }
-            JobEvent::DispatchFailed { job, lease } => {
+            Event::DispatchFailed { job, lease } => {
                 let expected = self.model.dispatch_failed(job, lease, self.now);
                 self.apply_event(
                     job,
@@ -143,18 +143,18 @@ impl JobWorld {
                     expected,
                 )
             }
-            JobEvent::Cancel { job, scope } => {
+            Event::Cancel { job, scope } => {
                 let expected = self.model.cancel(job, scope, self.now);
                 self.apply_event(job, CoreEvent::Cancel(scope), RunnerOutput::default(), expected)
             }
-            JobEvent::ResultInvalid { job } => {
+            Event::ResultInvalid { job } => {
                 let expected = self.model.invalidate(job, self.now);
                 self.apply_event(job, CoreEvent::ResultInvalid, RunnerOutput::default(), expected)
             }
-            JobEvent::Sweep => self.sweep(),
-            JobEvent::Prune => self.prune(),
-            JobEvent::Delete { job, other } => self.delete(job, other),
-            JobEvent::Restart => self.restart(),
+            Event::Sweep => self.sweep(),
+            Event::Prune => self.prune(),
+            Event::Delete { job, other } => self.delete(job, other),
+            Event::Restart => self.restart(),
         }?;
         self.compare_periodically()
     }
@@ -167,7 +167,7 @@ impl JobWorld {
         test_store::timestamp(self.now)
     }
 
-    fn submit(&mut self, submission: Submission) -> Result<(), JobViolation> {
+    fn submit(&mut self, submission: Submission) -> Result<(), Violation> {
         let current_job = self.model.current(submission.key);
         let expected = self.model.submit(&submission, self.now);
         let (new, now) = (new_job(&submission, self.timestamp()), self.timestamp());
@@ -180,7 +180,7 @@ impl JobWorld {
             SubmitOutcome::Conflict => (SubmitResult::Conflict, None),
             SubmitOutcome::QueueFull(full) => (SubmitResult::QueueFull(*full), None),
         };
-        JobViolation::check_same("a submission", &got, &expected)?;
+        Violation::check_same("a submission", &got, &expected)?;
         match (got, current_job) {
             (SubmitResult::New, Some(current_job)) if submission.cache_mode == CacheMode::Reuse => {
                 self.invariants.ensure_ended(current_job)?;
@@ -199,18 +199,18 @@ impl JobWorld {
     }
 
     /// The backlog is asked first: from then on delayed jobs whose time has come are ready.
-    fn dispatch(&mut self, runner: u8, types: u8) -> Result<(), JobViolation> {
+    fn dispatch(&mut self, runner: u8, types: u8) -> Result<(), Violation> {
         self.compare_backlog()?;
         self.compare_available(types)?;
         let expected = self.model.dispatch(runner, types, self.now);
         let (wanted, name) = (fixtures::types(types), fixtures::runner(runner));
         let leased = self.runtime.block_on(self.store().dispatch(&wanted, &name, self.timestamp()))?;
         let got = leased.as_ref().map(|leased| fixtures::submission_of(leased.job.id));
-        JobViolation::check_same("the next job", &got, &expected)?;
+        Violation::check_same("the next job", &got, &expected)?;
         let Some(LeasedJob { job, input }) = leased else { return Ok(()) };
         let number = fixtures::submission_of(job.id);
         let row = row_of(&job);
-        JobViolation::check_same("its parameters", &input, &fixtures::text(row.key))?;
+        Violation::check_same("its parameters", &input, &fixtures::text(row.key))?;
         self.invariants.record_transition(number, Transition::Dispatched, &row)?;
         self.remember_lease(number, runner, row.lease);
         self.check(&job)
@@ -223,7 +223,7 @@ impl JobWorld {
         self.granted_leases.push(GrantedLease { job, runner, lease });
     }
 
-    fn report(&mut self, job: u32, report: Report) -> Result<(), JobViolation> {
+    fn report(&mut self, job: u32, report: Report) -> Result<(), Violation> {
         let expected = self.model.report(job, &report, self.now);
         let output = output_of(&report);
         self.apply_event(job, core_event_of(&report), output, expected)
@@ -235,9 +235,9 @@ impl JobWorld {
         event: CoreEvent,
         output: RunnerOutput,
         expected: EventResult,
-    ) -> Result<(), JobViolation> {
+    ) -> Result<(), Violation> {
         let Some(id) = self.store.id_of(job) else {
-            return JobViolation::check_same("a word about nobody", &EventResult::UnknownJob, &expected);
+            return Violation::check_same("a word about nobody", &EventResult::UnknownJob, &expected);
         };
         let runner = if let CoreEvent::Claim { runner } = &event {
             Some(fixtures::runner_number(runner))
@@ -251,7 +251,7 @@ impl JobWorld {
             EventOutcome::ConsoleFull => (EventResult::ConsoleFull, None),
             EventOutcome::UnknownJob => (EventResult::UnknownJob, None),
         };
-        JobViolation::check_same("a word", &got, &expected)?;
+        Violation::check_same("a word", &got, &expected)?;
         match (got, &job_after) {
             (EventResult::Applied(transition), Some(now)) => {
                 let row = row_of(now);
@@ -266,7 +266,7 @@ impl JobWorld {
         self.compare_job(job)
     }
 
-    fn sweep(&mut self) -> Result<(), JobViolation> {
+    fn sweep(&mut self) -> Result<(), Violation> {
         let expected = self.model.sweep(self.now);
         let mut changed = Vec::new();
         loop {
@@ -287,10 +287,10 @@ impl JobWorld {
             }
         }
         changed.sort_unstable_by_key(|(number, _)| *number);
-        JobViolation::check_same("the jobs that were due", &changed, &expected)
+        Violation::check_same("the jobs that were due", &changed, &expected)
     }
 
-    fn prune(&mut self) -> Result<(), JobViolation> {
+    fn prune(&mut self) -> Result<(), Violation> {
         let before: Vec<u32> = self.model.jobs().map(|(number, _)| number).collect();
         let expected = self.model.prune(self.now);
         let keep_for = std::time::Duration::from_millis(self.settings.keep_for);
@@ -303,35 +303,35 @@ impl JobWorld {
                 break;
             }
         }
-        JobViolation::check_same("how many were pruned", &pruned, &expected)?;
+        Violation::check_same("how many were pruned", &pruned, &expected)?;
         let gone = before.into_iter().filter(|number| self.model.job(*number).is_none());
         gone.collect::<Vec<_>>().into_iter().try_for_each(|number| self.invariants.record_removed(number))
     }
 
-    fn delete(&mut self, job: u32, other: u32) -> Result<(), JobViolation> {
+    fn delete(&mut self, job: u32, other: u32) -> Result<(), Violation> {
         let ids: Vec<_> = [job, other].into_iter().filter_map(|number| self.store.id_of(number)).collect();
         let expected: Vec<u32> =
             [job, other].into_iter().filter(|number| self.model.delete(*number)).collect();
         let deleted = self.runtime.block_on(self.store().delete(&ids))?;
         let deleted: Vec<u32> = deleted.into_iter().map(fixtures::submission_of).collect();
-        JobViolation::check_same("the deleted", &deleted, &expected)?;
+        Violation::check_same("the deleted", &deleted, &expected)?;
         deleted.into_iter().try_for_each(|number| self.invariants.record_removed(number))
     }
 
     /// Nothing that was answered is lost.
-    fn restart(&mut self) -> Result<(), JobViolation> {
+    fn restart(&mut self) -> Result<(), Violation> {
         self.store.restart()?;
         self.invariants.coverage_mut().restarts += 1;
         self.compare_all()
     }
 
     /// A job as it was answered, beside the model's and the ledger's.
-    fn check(&mut self, job: &Job) -> Result<(), JobViolation> {
+    fn check(&mut self, job: &Job) -> Result<(), Violation> {
         let number = fixtures::submission_of(job.id);
         self.store.remember_id(number, job.id);
         let row = row_of(job);
         let expected = self.model.job(number).map(|(row, _)| row.clone());
-        JobViolation::check_same(&format!("job {number}"), &Some(&row), &expected.as_ref())?;
+        Violation::check_same(&format!("job {number}"), &Some(&row), &expected.as_ref())?;
         self.invariants.observe(number, &row)
     }
 }

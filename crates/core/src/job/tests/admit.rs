@@ -11,13 +11,13 @@ fn admission_depends_on_the_current_job() {
     let failed = apply(claimed(), &[(10, fail(lease_claim("r", 1), 1), Ok(Transition::Failed))]);
     let invalid = apply(valid.clone(), &[(11, Event::ResultInvalid, Ok(Transition::Expired))]);
     let cancelled = apply(job(), &[(10, ALL, Ok(Transition::Failed))]);
-    let (current, not_current) = (Admission::New { is_current: true }, Admission::New { is_current: false });
+    let (current, beside) = (Admission::New { is_current: true }, Admission::New { is_current: false });
     for (name, current, now, any, again) in [
         ("none", None, 1, &current, &current),
-        ("valid", Some(&valid), 39, &Admission::Cached, &not_current),
+        ("valid", Some(&valid), 39, &Admission::Cached, &beside),
         ("over", Some(&valid), 40, &current, &current),
         ("invalid", Some(&invalid), 12, &current, &current),
-        ("failed", Some(&failed), 609, &Admission::Cached, &not_current),
+        ("failed", Some(&failed), 609, &Admission::Cached, &beside),
         ("failed long ago", Some(&failed), 610, &current, &current),
         ("cancelled", Some(&cancelled), 11, &current, &current),
     ] {
@@ -26,7 +26,7 @@ fn admission_depends_on_the_current_job() {
     }
     for under_way in [job(), claimed(), apply(job(), &[(1, dispatch("r"), Ok(Transition::Dispatched))])] {
         assert!(matches!(admit(Some(&under_way), CacheMode::Reuse, &options(), at(2)), Admission::Joined(_)));
-        assert_eq!(admit(Some(&under_way), CacheMode::Recompute, &options(), at(2)), not_current);
+        assert_eq!(admit(Some(&under_way), CacheMode::Recompute, &options(), at(2)), beside);
     }
 }
 

@@ -13,7 +13,7 @@ use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, Store};
 
-use super::JobViolation;
+use super::Violation;
 use crate::jobs::event::Settings;
 
 /// When every history begins; `u64` so that nothing of the product sees moments before 1970.
@@ -60,7 +60,7 @@ impl TestStore {
     }
 
     /// Lets go of the store, and opens what it left.
-    pub(super) fn restart(&mut self) -> Result<(), JobViolation> {
+    pub(super) fn restart(&mut self) -> Result<(), Violation> {
         self.store = None;
         self.store = Some(open(&self.folder, self.settings)?);
         Ok(())
@@ -88,8 +88,8 @@ fn new_folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let memory = Path::new(MEMORY_FOLDER);
-    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let folder = parent.join(format!("pilotlight-sim-{}-{count}", std::process::id()));
+    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let folder = place.join(format!("pilotlight-sim-{}-{count}", std::process::id()));
     fs::remove_dir_all(&folder).ok();
     folder
 }
