@@ -8,7 +8,7 @@ use pilotlight_core::ids::JobType;
 use pilotlight_sim::corpus::Corpus;
 use pilotlight_sim::soak::iterations;
 use pilotlight_sim::targets::cache_key;
-use pilotlight_sim::targets::json_value::{ExactNumber, JsonValue};
+use pilotlight_sim::targets::meaning::{Exact, Meaning};
 use proptest::prelude::*;
 
 #[test]
@@ -52,7 +52,7 @@ fn key(input: &str) -> CacheKey {
 }
 
 /// Numbers of few digits around the places where doubles end to be exact, so that many are close to each other.
-fn numbers() -> impl Strategy<Value = ExactNumber> {
+fn numbers() -> impl Strategy<Value = Exact> {
     let around = |center: u128| (0..5_u128).prop_map(move |more| (center + more).to_string());
     let digits = prop_oneof![
         (0..30_u128).prop_map(|number| number.to_string()),
@@ -63,30 +63,30 @@ fn numbers() -> impl Strategy<Value = ExactNumber> {
     ];
     let powers = prop_oneof![Just(0), -3..4_i32, -350..-300_i32, 290..320_i32, any::<i32>()];
     (any::<bool>(), digits, powers).prop_map(|(is_negative, digits, power)| {
-        ExactNumber::of(&format!("{}{digits}e{power}", if is_negative { "-" } else { "" }))
+        Exact::of(&format!("{}{digits}e{power}", if is_negative { "-" } else { "" }))
     })
 }
 
-fn values() -> impl Strategy<Value = JsonValue> {
+fn values() -> impl Strategy<Value = Meaning> {
     let names = || prop_oneof!["[ab]{0,2}", "\\PC{0,3}", Just("\u{fb33}".to_owned()), Just("😀".to_owned())];
     let leaves = prop_oneof![
-        4 => numbers().prop_map(JsonValue::Number),
-        1 => names().prop_map(JsonValue::String),
-        1 => any::<String>().prop_map(JsonValue::String),
-        1 => any::<bool>().prop_map(JsonValue::Boolean),
-        1 => Just(JsonValue::Null),
+        4 => numbers().prop_map(Meaning::Number),
+        1 => names().prop_map(Meaning::Text),
+        1 => any::<String>().prop_map(Meaning::Text),
+        1 => any::<bool>().prop_map(Meaning::Truth),
+        1 => Just(Meaning::Null),
     ];
     leaves.prop_recursive(3, 12, 3, move |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..3).prop_map(JsonValue::Array),
-            prop::collection::btree_map(names(), inner, 0..4).prop_map(JsonValue::Object),
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Meaning::List),
+            prop::collection::btree_map(names(), inner, 0..4).prop_map(Meaning::Object),
         ]
     })
 }
 
 /// As parameters are: an object.
-fn params(value: &JsonValue) -> JsonValue {
-    JsonValue::Object(BTreeMap::from([("value".to_owned(), value.clone())]))
+fn params(value: &Meaning) -> Meaning {
+    Meaning::Object(BTreeMap::from([("value".to_owned(), value.clone())]))
 }
 
 proptest! {
@@ -96,7 +96,7 @@ proptest! {
     fn values_share_a_key_only_when_they_are_equal(a in values(), b in values(), seed: u64) {
         let mut rng = Rng::with_seed(seed);
         let (a, b) = (params(&a), params(&b));
-        let key_of = |value: &JsonValue, rng: &mut Rng| key(&value.write_variant(rng));
+        let key_of = |value: &Meaning, rng: &mut Rng| key(&value.spell(rng));
         prop_assert_eq!(key_of(&a, &mut rng), key_of(&a, &mut rng));
         prop_assert_eq!(key_of(&a, &mut rng) == key_of(&b, &mut rng), a == b);
     }
@@ -104,12 +104,12 @@ proptest! {
     #[test]
     fn numbers_share_a_key_only_when_they_are_equal(a in numbers(), b in numbers(), seed: u64) {
         let mut rng = Rng::with_seed(seed);
-        let mut key_of = |number: &ExactNumber| key(&format!("[{}]", number.write_variant(&mut rng)));
+        let mut key_of = |number: &Exact| key(&format!("[{}]", number.spell(&mut rng)));
         prop_assert_eq!(key_of(&a) == key_of(&b), a == b);
     }
 
     #[test]
     fn every_value_has_the_form_that_the_contract_says(value in values(), seed: u64) {
-        cache_key(value.write_variant(&mut Rng::with_seed(seed)).as_bytes());
+        cache_key(value.spell(&mut Rng::with_seed(seed)).as_bytes());
     }
 }

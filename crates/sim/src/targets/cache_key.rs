@@ -7,11 +7,11 @@ use pilotlight_core::canonical::canonical;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::limits::JSON_DEPTH;
 
-use super::json::{self, Kind, Node, ReadError};
-use super::json_value::JsonValue;
+use super::json::{self, Kind, Node, Not};
+use super::meaning::Meaning;
 
 /// Other spellings that are tried of each text.
-const VARIANTS: usize = 3;
+const SPELLINGS: usize = 3;
 
 /// Reads the bytes as parameters.
 ///
@@ -20,31 +20,31 @@ const VARIANTS: usize = 3;
 /// RFC 8785's although that would lose nothing.
 pub fn cache_key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let value = match json::read(data) {
-        Ok(node) => value(&node),
-        Err(ReadError::Invalid) => None,
-        Err(ReadError::TooDeep) => return assert!(canonical(text).is_err(), "accepted what is too deep"),
+    let meaning = match json::read(data) {
+        Ok(node) => meaning(&node),
+        Err(Not::Json) => None,
+        Err(Not::Tried) => return assert!(canonical(text).is_err(), "accepted what is too deep"),
     };
     let form = canonical(text).ok();
-    assert_eq!(form.is_some(), value.is_some(), "a form for what has no meaning, or none for what has");
-    let (Some(form), Some(value)) = (form, value) else { return };
-    let plain = without_markers(&form);
+    assert_eq!(form.is_some(), meaning.is_some(), "a form for what has no meaning, or none for what has");
+    let (Some(form), Some(meaning)) = (form, meaning) else { return };
+    let plain = unmarked(&form);
     let read = json::read(plain.as_bytes()).expect("without its marks a form is JSON");
-    assert_eq!(JsonValue::of(&read).as_ref(), Some(&value), "the form means something else: {form}");
+    assert_eq!(Meaning::of(&read).as_ref(), Some(&meaning), "the form means something else: {form}");
     if plain == form {
-        check_against_rfc8785(text, &form);
+        check_by_another_hand(text, &form);
     }
     if !form.contains('~') {
-        check_variants(text, &form, &value);
+        check_spellings(text, &form, &meaning);
     }
 }
 
-fn value(node: &Node<'_>) -> Option<JsonValue> {
-    JsonValue::of(node).filter(|value| value.depth() <= JSON_DEPTH)
+fn meaning(node: &Node<'_>) -> Option<Meaning> {
+    Meaning::of(node).filter(|meaning| meaning.depth() <= JSON_DEPTH)
 }
 
 /// The form without the marks before numbers.
-fn without_markers(form: &str) -> String {
+fn unmarked(form: &str) -> String {
     let mut plain = String::new();
     let (mut is_text, mut is_escaped) = (false, false);
     for letter in form.chars() {
@@ -58,21 +58,21 @@ fn without_markers(form: &str) -> String {
 }
 
 /// Without marks nothing would be lost by RFC 8785. It can say nothing of what serde refuses.
-fn check_against_rfc8785(text: &str, form: &str) {
+fn check_by_another_hand(text: &str, form: &str) {
     let Ok(tree) = serde_json::from_str::<serde_json::Value>(text) else { return };
     let other = serde_json_canonicalizer::to_string(&tree).expect("a tree of JSON has a form");
     assert_eq!(form, other, "not as RFC 8785 says");
 }
 
-fn check_variants(text: &str, form: &str, value: &JsonValue) {
+fn check_spellings(text: &str, form: &str, meaning: &Meaning) {
     let mut rng = Rng::with_seed(text.len() as u64);
-    for _ in 0..VARIANTS {
-        let variant = value.write_variant(&mut rng);
-        assert_eq!(canonical(&variant).as_deref(), Ok(form), "another form of {variant}");
-        assert_eq!(key(&variant), key(text), "another key of {variant}");
+    for _ in 0..SPELLINGS {
+        let spelled = meaning.spell(&mut rng);
+        assert_eq!(canonical(&spelled).as_deref(), Ok(form), "another form of {spelled}");
+        assert_eq!(key(&spelled), key(text), "another key of {spelled}");
     }
     let is_params =
-        matches!(json::read(text.as_bytes()), Ok(Node { kind: Kind::Array(_) | Kind::Object(_), .. }));
+        matches!(json::read(text.as_bytes()), Ok(Node { kind: Kind::List(_) | Kind::Object(_), .. }));
     assert_eq!(key(text).is_some(), is_params, "parameters are objects and lists");
 }
 

@@ -4,7 +4,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use pilotlight::http::convert;
 use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES};
 
-use super::error_text;
+use super::refusal;
 
 /// Reads the bytes as a poll's headers.
 ///
@@ -27,9 +27,9 @@ pub fn headers(data: &[u8]) {
             };
             assert_eq!(Some(got), expected, "the edge reads one thing, the contract another");
         }
-        Err(error) => {
-            assert_eq!(expected, None, "refused what the contract allows: {error:?}");
-            error_text::check_error_text(error);
+        Err(refusal) => {
+            assert_eq!(expected, None, "refused what the contract allows: {refusal:?}");
+            refusal::check(refusal);
         }
     }
 }

@@ -16,46 +16,46 @@ pub enum Kind<'a> {
     /// `null`
     Null,
     /// `true` or `false`
-    Boolean,
+    Truth,
     /// A number; its text says which.
     Number,
     /// A string; its text is still escaped.
-    String,
+    Text,
     /// `[...]`
-    Array(Vec<Node<'a>>),
+    List(Vec<Node<'a>>),
     /// `{...}`, with names twice when they are there twice.
     Object(Vec<(Node<'a>, Node<'a>)>),
 }
 
 /// Why there is no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadError {
+pub enum Not {
     /// The text is no JSON.
-    Invalid,
+    Json,
     /// It is nested deeper than this reader goes.
-    TooDeep,
+    Tried,
 }
 
 /// Levels of nesting that are read.
-const MAX_DEPTH: usize = 256;
+const DEPTH: usize = 256;
 
 /// Reads a whole text.
 ///
 /// # Errors
 /// When it is no JSON, or this reader cannot tell.
-pub fn read(text: &[u8]) -> Result<Node<'_>, ReadError> {
+pub fn read(text: &[u8]) -> Result<Node<'_>, Not> {
     let mut reader = Reader { text, at: 0, depth: 0 };
     reader.skip_space();
     let node = reader.value()?;
     reader.skip_space();
-    if reader.at == text.len() { Ok(node) } else { Err(ReadError::Invalid) }
+    if reader.at == text.len() { Ok(node) } else { Err(Not::Json) }
 }
 
 impl<'a> Node<'a> {
     /// The string that this is, unescaped; `None` when it is no string, or names half of a character.
     #[must_use]
     pub fn string(&self) -> Option<String> {
-        if self.kind != Kind::String {
+        if self.kind != Kind::Text {
             return None;
         }
         unescape(&self.text[1..self.text.len() - 1])
@@ -78,24 +78,21 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value(&mut self) -> Result<Node<'a>, ReadError> {
+    fn value(&mut self) -> Result<Node<'a>, Not> {
         let start = self.at;
         let kind = match self.peek() {
             Some(b'{') => self.nested(Self::object)?,
             Some(b'[') => self.nested(Self::list)?,
             Some(b'"') => self.string()?,
             Some(b'-' | b'0'..=b'9') => self.number()?,
-            _ => self.literal()?,
+            _ => self.word()?,
         };
         Ok(Node { text: &self.text[start..self.at], kind })
     }
 
-    fn nested(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<Kind<'a>, ReadError>,
-    ) -> Result<Kind<'a>, ReadError> {
-        if self.depth == MAX_DEPTH {
-            return Err(ReadError::TooDeep);
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Kind<'a>, Not>) -> Result<Kind<'a>, Not> {
+        if self.depth == DEPTH {
+            return Err(Not::Tried);
         }
         self.depth += 1;
         self.at += 1;
@@ -105,98 +102,97 @@ impl<'a> Reader<'a> {
         Ok(kind)
     }
 
-    fn object(&mut self) -> Result<Kind<'a>, ReadError> {
+    fn object(&mut self) -> Result<Kind<'a>, Not> {
         let mut fields = Vec::new();
-        while !(fields.is_empty() && self.consume(b'}')) {
+        while !(fields.is_empty() && self.take(b'}')) {
             let start = self.at;
             let kind = self.string()?;
             let name = Node { text: &self.text[start..self.at], kind };
             self.skip_space();
-            self.expect(b':')?;
+            self.must(b':')?;
             self.skip_space();
             fields.push((name, self.value()?));
-            if self.at_end(b'}')? {
+            if self.ends(b'}')? {
                 break;
             }
         }
         Ok(Kind::Object(fields))
     }
 
-    fn list(&mut self) -> Result<Kind<'a>, ReadError> {
+    fn list(&mut self) -> Result<Kind<'a>, Not> {
         let mut items = Vec::new();
-        while !(items.is_empty() && self.consume(b']')) {
+        while !(items.is_empty() && self.take(b']')) {
             items.push(self.value()?);
-            if self.at_end(b']')? {
+            if self.ends(b']')? {
                 break;
             }
         }
-        Ok(Kind::Array(items))
+        Ok(Kind::List(items))
     }
 
     /// After an item: whether the list ends here, or goes on after a comma.
-    fn at_end(&mut self, end: u8) -> Result<bool, ReadError> {
+    fn ends(&mut self, end: u8) -> Result<bool, Not> {
         self.skip_space();
-        if self.consume(end) {
+        if self.take(end) {
             return Ok(true);
         }
-        self.expect(b',')?;
+        self.must(b',')?;
         self.skip_space();
         Ok(false)
     }
 
-    fn string(&mut self) -> Result<Kind<'a>, ReadError> {
-        self.expect(b'"')?;
+    fn string(&mut self) -> Result<Kind<'a>, Not> {
+        self.must(b'"')?;
         loop {
             match self.next()? {
-                b'"' => return Ok(Kind::String),
+                b'"' => return Ok(Kind::Text),
                 b'\\' => self.escape()?,
-                0..0x20 => return Err(ReadError::Invalid),
+                0..0x20 => return Err(Not::Json),
                 _ => {}
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), ReadError> {
+    fn escape(&mut self) -> Result<(), Not> {
         match self.next()? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
-            b'u' => (0..4).try_for_each(|_| {
-                if self.next()?.is_ascii_hexdigit() { Ok(()) } else { Err(ReadError::Invalid) }
-            }),
-            _ => Err(ReadError::Invalid),
+            b'u' => (0..4)
+                .try_for_each(|_| if self.next()?.is_ascii_hexdigit() { Ok(()) } else { Err(Not::Json) }),
+            _ => Err(Not::Json),
         }
     }
 
-    fn number(&mut self) -> Result<Kind<'a>, ReadError> {
-        self.consume(b'-');
-        if !self.consume(b'0') {
+    fn number(&mut self) -> Result<Kind<'a>, Not> {
+        self.take(b'-');
+        if !self.take(b'0') {
             self.digits()?;
         }
-        if self.consume(b'.') {
+        if self.take(b'.') {
             self.digits()?;
         }
-        if self.consume(b'e') || self.consume(b'E') {
-            let _sign = self.consume(b'+') || self.consume(b'-');
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
             self.digits()?;
         }
         Ok(Kind::Number)
     }
 
-    fn digits(&mut self) -> Result<(), ReadError> {
+    fn digits(&mut self) -> Result<(), Not> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at > start { Ok(()) } else { Err(ReadError::Invalid) }
+        if self.at > start { Ok(()) } else { Err(Not::Json) }
     }
 
-    fn literal(&mut self) -> Result<Kind<'a>, ReadError> {
-        for (literal, kind) in [("null", Kind::Null), ("true", Kind::Boolean), ("false", Kind::Boolean)] {
-            if self.text[self.at..].starts_with(literal.as_bytes()) {
-                self.at += literal.len();
+    fn word(&mut self) -> Result<Kind<'a>, Not> {
+        for (word, kind) in [("null", Kind::Null), ("true", Kind::Truth), ("false", Kind::Truth)] {
+            if self.text[self.at..].starts_with(word.as_bytes()) {
+                self.at += word.len();
                 return Ok(kind);
             }
         }
-        Err(ReadError::Invalid)
+        Err(Not::Json)
     }
 
     fn skip_space(&mut self) {
@@ -209,20 +205,20 @@ impl<'a> Reader<'a> {
         self.text.get(self.at).copied()
     }
 
-    fn next(&mut self) -> Result<u8, ReadError> {
-        let byte = self.peek().ok_or(ReadError::Invalid)?;
+    fn next(&mut self) -> Result<u8, Not> {
+        let byte = self.peek().ok_or(Not::Json)?;
         self.at += 1;
         Ok(byte)
     }
 
-    fn consume(&mut self, byte: u8) -> bool {
+    fn take(&mut self, byte: u8) -> bool {
         let there = self.peek() == Some(byte);
         self.at += usize::from(there);
         there
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), ReadError> {
-        if self.consume(byte) { Ok(()) } else { Err(ReadError::Invalid) }
+    fn must(&mut self, byte: u8) -> Result<(), Not> {
+        if self.take(byte) { Ok(()) } else { Err(Not::Json) }
     }
 }
 
@@ -267,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_valid_json_is_read() {
+    fn it_reads_json_and_nothing_else() {
         for text in ["{}", " [1, -0.5e+3 ,\"\\u00e9\\\\\",{\"a\":[ ]}] ", "null", "0", "\"\u{7f}\""] {
             assert!(read(text.as_bytes()).is_ok(), "{text}");
         }
@@ -275,13 +271,13 @@ mod tests {
             "", "{", "[1,]", "{\"a\"}", "01", "1.", ".5", "+1", "nul", "\"\n\"", "\"\\x\"", "1 2", "{,}",
             "[,]",
         ] {
-            assert_eq!(read(text.as_bytes()), Err(ReadError::Invalid), "{text}");
+            assert_eq!(read(text.as_bytes()), Err(Not::Json), "{text}");
         }
-        assert_eq!(read("[".repeat(MAX_DEPTH + 1).as_bytes()), Err(ReadError::TooDeep));
+        assert_eq!(read("[".repeat(DEPTH + 1).as_bytes()), Err(Not::Tried));
     }
 
     #[test]
-    fn escapes_are_decoded() {
+    fn it_knows_what_escapes_mean() {
         let string = |text: &str| read(text.as_bytes()).unwrap().string();
         assert_eq!(string(r#""a\"\\\/\n\u00e9\ud83d\ude00""#).as_deref(), Some("a\"\\/\né😀"));
         for half in [r#""\ud83d""#, r#""\ude00""#, r#""\ud83dx""#, r#""\ud83d\u0041""#] {

@@ -5,8 +5,8 @@ use pilotlight::dispatch::offer::Run;
 use pilotlight::http::convert::{self, OfferBody};
 use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES, RUN_BYTES};
 
-use super::error_text;
-use super::json::{self, Kind, Node, ReadError};
+use super::json::{self, Kind, Node, Not};
+use super::refusal;
 
 /// Reads the bytes as an offer.
 ///
@@ -20,14 +20,12 @@ pub fn message(data: &[u8]) {
         check_by_serde(data, run);
     }
     match json::read(data) {
-        Ok(tree) if std::str::from_utf8(data).is_ok() => check_outcome(&offer_body, &Expected::of(&tree)),
-        Ok(_) | Err(ReadError::Invalid) => {
-            assert!(offer_body.is_err(), "accepted what is no JSON: {offer_body:?}")
-        }
-        Err(ReadError::TooDeep) => {}
+        Ok(offer) if std::str::from_utf8(data).is_ok() => check_outcome(&offer_body, &Expected::of(&offer)),
+        Ok(_) | Err(Not::Json) => assert!(offer_body.is_err(), "accepted what is no JSON: {offer_body:?}"),
+        Err(Not::Tried) => {}
     }
-    if let Err(error) = offer_body {
-        error_text::check_error_text(error);
+    if let Err(refusal) = offer_body {
+        refusal::check(refusal);
     }
 }
 
@@ -36,7 +34,7 @@ fn check_slice(body: &Bytes, run: &Run) {
     let (body, message) = (body.as_ptr_range(), run.message.as_ptr_range());
     assert!(body.start <= message.start && message.end <= body.end, "the message was copied");
     assert!(std::str::from_utf8(&run.message).is_ok(), "the message is no text");
-    assert!(json::read(&run.message) != Err(ReadError::Invalid), "the message is no JSON");
+    assert!(json::read(&run.message) != Err(Not::Json), "the message is no JSON");
 }
 
 /// What serde's own tree says, where it can hold the body: it refuses deep nesting, huge numbers and half characters.
@@ -57,7 +55,7 @@ fn check_by_serde(data: &[u8], run: &Run) {
 enum Expected<'a> {
     Run { id: String, deployment: String, version: String, cpu: f64, memory: f64, message: &'a [u8] },
     Undeployed,
-    Rejected,
+    Refused,
 }
 
 fn check_outcome(offer_body: &Result<OfferBody, pilotlight::http::error::ApiError>, expected: &Expected<'_>) {
@@ -71,41 +69,33 @@ fn check_outcome(offer_body: &Result<OfferBody, pilotlight::http::error::ApiErro
             message: &run.message,
         },
         Ok(OfferBody::Undeployed) => Expected::Undeployed,
-        Err(_) => Expected::Rejected,
+        Err(_) => Expected::Refused,
     };
     assert_eq!(&got, expected, "the edge reads one thing, the contract another");
 }
 
 impl<'a> Expected<'a> {
-    fn of(tree: &Node<'a>) -> Self {
-        Self::parse(tree).unwrap_or(Self::Rejected)
+    fn of(offer: &Node<'a>) -> Self {
+        Self::unless_refused(offer).unwrap_or(Self::Refused)
     }
 
     /// `None` is a refusal: something has another type, is there twice, or is no id or amount.
-    fn parse(tree: &Node<'a>) -> Option<Self> {
-        let message = field(tree, "dequeuedMessage")??;
+    fn unless_refused(offer: &Node<'a>) -> Option<Self> {
+        let message = field(offer, "dequeuedMessage")??;
         let deployment = text_in(field(message, "deployment")?, "friendlyId")?;
         let version = text_in(field(message, "backgroundWorker")?, "version")?.unwrap_or_default();
         let run = field(message, "run")?;
         let id = text_in(run, "friendlyId")?.unwrap_or_else(|| "unknown".into());
         let machine = run.map_or(Some(None), |run| field(run, "machine"))?;
         let (cpu, memory) = (amount(machine, "cpu")?, amount(machine, "memory")?);
-        check_names_are_strings(tree)?;
+        names_are_text(offer)?;
         if message.text.len() > RUN_BYTES {
             return None;
         }
         let Some(deployment) = deployment else { return Some(Self::Undeployed) };
-        let is_valid =
-            is_id(&deployment, DEPLOYMENT_BYTES) && is_id(&version, ID_BYTES) && is_id(&id, ID_BYTES);
+        let fine = is_id(&deployment, DEPLOYMENT_BYTES) && is_id(&version, ID_BYTES) && is_id(&id, ID_BYTES);
         let finite = cpu >= 0.0 && memory >= 0.0;
-        (is_valid && finite).then_some(Self::Run {
-            id,
-            deployment,
-            version,
-            cpu,
-            memory,
-            message: message.text,
-        })
+        (fine && finite).then_some(Self::Run { id, deployment, version, cpu, memory, message: message.text })
     }
 }
 
@@ -116,13 +106,13 @@ fn is_id(text: &str, limit: usize) -> bool {
 /// `None` when the object is no object or has the field twice; `Some(None)` when the field is missing or null.
 fn field<'n, 'a>(object: &'n Node<'a>, name: &str) -> Option<Option<&'n Node<'a>>> {
     let Kind::Object(fields) = &object.kind else { return None };
-    check_names_are_strings(object)?;
+    names_are_text(object)?;
     let mut found = fields.iter().filter(|(known, _)| known.string().as_deref() == Some(name));
     let first = found.next().map(|(_, value)| value);
     found.next().is_none().then(|| first.filter(|value| value.kind != Kind::Null))
 }
 
-fn check_names_are_strings(object: &Node<'_>) -> Option<()> {
+fn names_are_text(object: &Node<'_>) -> Option<()> {
     let Kind::Object(fields) = &object.kind else { return None };
     fields.iter().all(|(name, _)| name.string().is_some()).then_some(())
 }

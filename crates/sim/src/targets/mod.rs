@@ -3,22 +3,22 @@
 //!
 //! In reading order:
 
-pub mod error_text;
+pub mod refusal;
 
 pub mod json;
 pub mod message;
 
 pub mod cache_key;
-pub mod json_value;
+pub mod meaning;
 
 pub mod headers;
 
 pub mod edge;
-pub mod parked_runner;
+pub mod witness;
 
-pub mod client;
-pub mod responses;
+pub mod answers;
 pub mod server;
+pub mod visit;
 
 pub use cache_key::cache_key;
 pub use edge::edge;

@@ -34,15 +34,15 @@ struct Health {
 
 /// Attacks the one of this process. One attack at a time, or nobody could say whose poll is still parked; after an
 /// attack that found something, the next one meets a new one.
-pub fn with_server<T>(use_server: impl FnOnce(&Server) -> T) -> T {
+pub fn attack<T>(attack: impl FnOnce(&Server) -> T) -> T {
     static SERVER: Mutex<Option<Server>> = Mutex::new(None);
-    let mut server = SERVER.lock().unwrap_or_else(|poisoned| {
+    let mut server = SERVER.lock().unwrap_or_else(|harmed| {
         SERVER.clear_poison();
-        let mut poisoned = poisoned.into_inner();
-        *poisoned = None;
-        poisoned
+        let mut harmed = harmed.into_inner();
+        *harmed = None;
+        harmed
     });
-    use_server(server.get_or_insert_with(Server::start))
+    attack(server.get_or_insert_with(Server::start))
 }
 
 impl Server {
@@ -86,7 +86,7 @@ impl Server {
     ///
     /// # Panics
     /// When something is left, or nobody answers.
-    pub fn assert_idle(&self) {
+    pub fn must_be_idle(&self) {
         let until = Instant::now() + DEADLINE;
         loop {
             let health = self.health().expect("/health is answered");

@@ -34,7 +34,7 @@ const REASONS: [&str; 9] = [
     "is no object",
 ];
 
-const INVALID_BODY: [&str; 2] = ["is no offer", "is no run"];
+const NO_OFFER: [&str; 2] = ["is no offer", "is no run"];
 
 const PLACES: [&str; 4] = [
     "it is not JSON",
@@ -47,20 +47,20 @@ const PLACES: [&str; 4] = [
 ///
 /// # Panics
 /// When it says anything else.
-pub fn check_error_text(error: ApiError) {
-    assert!(STATUSES.contains(&error.status()), "refused with {}", error.status());
-    let text = error.into_text();
-    assert!(is_allowed(&without_numbers(&text)), "a refusal says more than its vocabulary: {text:?}");
+pub fn check(refusal: ApiError) {
+    assert!(STATUSES.contains(&refusal.status()), "refused with {}", refusal.status());
+    let text = refusal.into_text();
+    assert!(is_ours(&without_numbers(&text)), "a refusal says more than its vocabulary: {text:?}");
 }
 
-fn is_allowed(text: &str) -> bool {
+fn is_ours(text: &str) -> bool {
     SUBJECTS.iter().filter_map(|subject| text.strip_prefix(subject)?.strip_prefix(' ')).any(is_reason)
 }
 
 fn is_reason(text: &str) -> bool {
     let is_place = |text: &str| PLACES.iter().any(|place| text == format!("({place}, line 0 column 0)"));
     REASONS.iter().any(|reason| without_numbers(reason) == text)
-        || INVALID_BODY.iter().filter_map(|what| text.strip_prefix(what)?.strip_prefix(' ')).any(is_place)
+        || NO_OFFER.iter().filter_map(|what| text.strip_prefix(what)?.strip_prefix(' ')).any(is_place)
 }
 
 /// Every run of digits as one `0`.
@@ -80,13 +80,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_fixed_texts_are_allowed() {
+    fn only_the_vocabulary_passes() {
         for text in [
             "the body is no offer (it is not JSON, line 3 column 17)",
             "dequeuedMessage is missing",
             "deployment.friendlyId is longer than 4096 bytes",
         ] {
-            assert!(is_allowed(&without_numbers(text)), "{text}");
+            assert!(is_ours(&without_numbers(text)), "{text}");
         }
         for text in [
             "the body is no offer (invalid type: string \"secret\", line 3 column 17)",
@@ -94,7 +94,7 @@ mod tests {
             "dequeuedMessage secret is missing",
             "",
         ] {
-            assert!(!is_allowed(&without_numbers(text)), "{text}");
+            assert!(!is_ours(&without_numbers(text)), "{text}");
         }
     }
 }

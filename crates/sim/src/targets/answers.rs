@@ -3,7 +3,7 @@
 
 /// How the connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectionEnd {
+pub enum End {
     /// In good order, so nothing is missing.
     Close,
     /// By a reset, which may swallow what was on its way; or it was left before it ended.
@@ -12,7 +12,7 @@ pub enum ConnectionEnd {
 
 /// One answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Response<'a> {
+pub struct Answer<'a> {
     /// Its status.
     pub status: u16,
     /// Its body.
@@ -24,47 +24,40 @@ pub struct Response<'a> {
 /// # Panics
 /// When they are no answers, or one is a 5xx.
 #[must_use]
-pub fn read(bytes: &[u8], end: ConnectionEnd) -> Vec<Response<'_>> {
-    let read = responses(bytes, end);
-    let mut responses =
+pub fn read(bytes: &[u8], end: End) -> Vec<Answer<'_>> {
+    let read = answers(bytes, end);
+    let mut answers =
         read.unwrap_or_else(|| panic!("no answers, ended by {end:?}: b\"{}\"", bytes.escape_ascii()));
-    responses.reverse();
-    let server_error = responses.iter().find(|response| response.status >= 500);
-    assert!(server_error.is_none(), "our own fault: b\"{}\"", bytes.escape_ascii());
-    responses
+    answers.reverse();
+    let fault = answers.iter().find(|answer| answer.status >= 500);
+    assert!(fault.is_none(), "our own fault: b\"{}\"", bytes.escape_ascii());
+    answers
 }
 
 /// The last one first; `None` when these are no answers.
-fn responses(bytes: &[u8], end: ConnectionEnd) -> Option<Vec<Response<'_>>> {
+fn answers(bytes: &[u8], end: End) -> Option<Vec<Answer<'_>>> {
     if bytes.is_empty() {
         return Some(Vec::new());
     }
-    let Some((head, rest)) = split_head(bytes) else { return (end == ConnectionEnd::Early).then(Vec::new) };
+    let Some((head, rest)) = split_head(bytes) else { return (end == End::Early).then(Vec::new) };
     let Head { status, length } = Head::read(head)?;
     let has_body = !(status < 200 || status == 204 || status == 304);
     match length {
         Some(length) if has_body => {
             // To a HEAD, a length is told and no body sent; whose answer this is cannot be seen from here.
-            let parsed_with_body =
-                rest.split_at_checked(length).and_then(|parts| with_following(status, parts, end));
-            let cut_off = end == ConnectionEnd::Early && rest.len() < length;
-            parsed_with_body
-                .or_else(|| with_following(status, (&[], rest), end))
-                .or_else(|| cut_off.then(Vec::new))
+            let with_body = rest.split_at_checked(length).and_then(|parts| followed(status, parts, end));
+            let cut_off = end == End::Early && rest.len() < length;
+            with_body.or_else(|| followed(status, (&[], rest), end)).or_else(|| cut_off.then(Vec::new))
         }
         None if has_body => None,
-        Some(_) | None => with_following(status, (&[], rest), end),
+        Some(_) | None => followed(status, (&[], rest), end),
     }
 }
 
-fn with_following<'a>(
-    status: u16,
-    (body, rest): (&'a [u8], &'a [u8]),
-    end: ConnectionEnd,
-) -> Option<Vec<Response<'a>>> {
-    let mut responses = responses(rest, end)?;
-    responses.push(Response { status, body });
-    Some(responses)
+fn followed<'a>(status: u16, (body, rest): (&'a [u8], &'a [u8]), end: End) -> Option<Vec<Answer<'a>>> {
+    let mut answers = answers(rest, end)?;
+    answers.push(Answer { status, body });
+    Some(answers)
 }
 
 fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -92,15 +85,15 @@ impl Head {
 fn status(line: &str) -> Option<u16> {
     let rest = line.strip_prefix("HTTP/1.1 ").or_else(|| line.strip_prefix("HTTP/1.0 "))?;
     let (code, reason) = rest.split_once(' ')?;
-    let is_valid = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()) && is_visible(reason);
-    is_valid.then(|| code.parse().ok())?
+    let fine = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()) && is_visible(reason);
+    fine.then(|| code.parse().ok())?
 }
 
 fn field(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let is_valid = !name.is_empty() && name.bytes().all(is_token) && is_visible(value);
-    is_valid.then_some((name, value.trim()))
+    let fine = !name.is_empty() && name.bytes().all(is_token) && is_visible(value);
+    fine.then_some((name, value.trim()))
 }
 
 fn is_visible(text: &str) -> bool {
@@ -113,34 +106,31 @@ mod tests {
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 
-    fn response_count(text: &str, end: ConnectionEnd) -> Option<usize> {
-        responses(text.as_bytes(), end).map(|responses| responses.len())
+    fn count(text: &str, end: End) -> Option<usize> {
+        answers(text.as_bytes(), end).map(|answers| answers.len())
     }
 
     #[test]
-    fn invalid_responses_are_detected() {
+    fn answers_are_told_from_rubbish() {
         let pair = format!("{OK}{OK}");
         let after_head = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{OK}");
         let after_continue = format!("HTTP/1.1 100 Continue\r\n\r\n{OK}");
-        for (text, responses) in [("", 0), (OK, 1), (&pair, 2), (&after_head, 2), (&after_continue, 2)] {
-            assert_eq!(response_count(text, ConnectionEnd::Close), Some(responses), "{text}");
+        for (text, answers) in [("", 0), (OK, 1), (&pair, 2), (&after_head, 2), (&after_continue, 2)] {
+            assert_eq!(count(text, End::Close), Some(answers), "{text}");
         }
         let bad_name = OK.replace("content-length", "content length");
         let no_length = OK.replace("content-length: 2\r\n", "");
         for text in ["H", "HTTP/1.1 200\r\n\r\n", &OK[..OK.len() - 1], &OK[1..], &bad_name, &no_length] {
-            assert_eq!(response_count(text, ConnectionEnd::Close), None, "{text}");
+            assert_eq!(count(text, End::Close), None, "{text}");
         }
     }
 
     #[test]
-    fn the_last_response_may_be_incomplete_after_an_early_end() {
+    fn a_connection_that_ended_early_may_miss_its_last_part() {
         for cut in 1..OK.len() {
             let text = format!("{OK}{}", &OK[..cut]);
-            assert!(
-                response_count(&text, ConnectionEnd::Early).is_some_and(|responses| responses >= 1),
-                "{text}"
-            );
+            assert!(count(&text, End::Early).is_some_and(|answers| answers >= 1), "{text}");
         }
-        assert_eq!(read(OK.as_bytes(), ConnectionEnd::Close), [Response { status: 200, body: b"{}" }]);
+        assert_eq!(read(OK.as_bytes(), End::Close), [Answer { status: 200, body: b"{}" }]);
     }
 }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use super::responses::{self, ConnectionEnd, Response};
+use super::answers::{self, Answer, End};
 use super::server::{DEADLINE, Server};
 
 /// How a client leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disconnect {
+pub enum Leave {
     /// It says that nothing more comes, and reads to the end.
     HalfClose,
     /// It listens for a while, and closes.
@@ -21,24 +21,24 @@ pub enum Disconnect {
 }
 
 /// How long a client that will close listens: long enough for an answer, mostly.
-const READ_TIME: Duration = Duration::from_millis(2);
+const LISTENS: Duration = Duration::from_millis(2);
 
 /// What a client heard.
 #[derive(Debug)]
-pub struct Received {
+pub struct Heard {
     bytes: Vec<u8>,
     /// How the connection ended.
-    pub end: ConnectionEnd,
+    pub end: End,
 }
 
-impl Received {
+impl Heard {
     /// The answers that it heard whole.
     ///
     /// # Panics
     /// When it heard anything else, or a 5xx.
     #[must_use]
-    pub fn responses(&self) -> Vec<Response<'_>> {
-        responses::read(&self.bytes, self.end)
+    pub fn answers(&self) -> Vec<Answer<'_>> {
+        answers::read(&self.bytes, self.end)
     }
 }
 
@@ -47,19 +47,19 @@ impl Received {
 /// # Panics
 /// When the connection of a client that sends no more is not ended within the deadline.
 #[must_use]
-pub fn send_and_read(server: &Server, data: &[u8], disconnect: Disconnect) -> Received {
+pub fn visit(server: &Server, data: &[u8], leave: Leave) -> Heard {
     let mut stream = server.connect().expect("the product accepts connections");
     // A product that has seen enough closes while we still write.
     let _closed_early = stream.write_all(data);
-    match disconnect {
-        Disconnect::HalfClose => read_to_end(stream),
-        Disconnect::Close => {
-            let (bytes, end) = read_for(&mut stream, READ_TIME);
-            Received { bytes, end: end.unwrap_or(ConnectionEnd::Early) }
+    match leave {
+        Leave::HalfClose => hear_to_the_end(stream),
+        Leave::Close => {
+            let (bytes, end) = listen(&mut stream, LISTENS);
+            Heard { bytes, end: end.unwrap_or(End::Early) }
         }
-        Disconnect::Reset => {
+        Leave::Reset => {
             let _gone_already = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-            Received { bytes: Vec::new(), end: ConnectionEnd::Early }
+            Heard { bytes: Vec::new(), end: End::Early }
         }
     }
 }
@@ -69,28 +69,28 @@ pub fn send_and_read(server: &Server, data: &[u8], disconnect: Disconnect) -> Re
 /// # Panics
 /// When the end does not come within the deadline.
 #[must_use]
-pub fn read_to_end(mut stream: TcpStream) -> Received {
+pub fn hear_to_the_end(mut stream: TcpStream) -> Heard {
     let _gone_already = stream.shutdown(Shutdown::Write);
-    let (bytes, end) = read_for(&mut stream, DEADLINE);
+    let (bytes, end) = listen(&mut stream, DEADLINE);
     let end = end.expect("a connection whose client sends no more is ended within the deadline");
-    Received { bytes, end }
+    Heard { bytes, end }
 }
 
 /// All that comes until the connection ends, and how it ended; `None` when it did not within that time.
-fn read_for(stream: &mut TcpStream, timeout: Duration) -> (Vec<u8>, Option<ConnectionEnd>) {
-    let until = Instant::now() + timeout;
-    let mut received = Vec::new();
-    let mut buffer = [0; 4096];
+fn listen(stream: &mut TcpStream, at_most: Duration) -> (Vec<u8>, Option<End>) {
+    let until = Instant::now() + at_most;
+    let mut heard = Vec::new();
+    let mut random_range = [0; 4096];
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
-            return (received, None);
+            return (heard, None);
         }
-        match stream.read(&mut buffer) {
-            Ok(0) => return (received, Some(ConnectionEnd::Close)),
-            Ok(read) => received.extend_from_slice(&buffer[..read]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return (received, None),
-            Err(_) => return (received, Some(ConnectionEnd::Early)),
+        match stream.read(&mut random_range) {
+            Ok(0) => return (heard, Some(End::Close)),
+            Ok(read) => heard.extend_from_slice(&random_range[..read]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return (heard, None),
+            Err(_) => return (heard, Some(End::Early)),
         }
     }
 }

@@ -5,10 +5,10 @@ use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use super::client::read_to_end;
+use super::answers::{Answer, End};
 use super::json;
-use super::responses::{ConnectionEnd, Response};
 use super::server::{DEADLINE, Server};
+use super::visit::hear_to_the_end;
 
 /// It waits for the runs that the corpus offers.
 const POLL: &[u8] = b"GET /warm-start HTTP/1.1\r\nhost: localhost\r\nx-trigger-deployment-id: dep\r\n\
@@ -19,11 +19,11 @@ const WARM: &[u8] = br#"{"didWarmStart":true}"#;
 
 /// A runner that waits.
 #[derive(Debug)]
-pub struct ParkedRunner {
+pub struct Witness {
     stream: TcpStream,
 }
 
-impl ParkedRunner {
+impl Witness {
     /// Lets it wait; it may be turned away at once, when the bytes of before retired it.
     ///
     /// # Panics
@@ -43,20 +43,17 @@ impl ParkedRunner {
     ///
     /// # Panics
     /// When it got something else, or not what the sender was told.
-    pub fn finish(self, sent: &[u8], sender_responses: &[Response<'_>]) {
-        let received = read_to_end(self.stream);
-        let responses = received.responses();
-        assert!(
-            received.end == ConnectionEnd::Close && responses.len() <= 1,
-            "a runner was ill-treated: {received:?}"
-        );
-        let run = responses.iter().find(|response| response.status == 200).map(|response| response.body);
+    pub fn leave(self, sent: &[u8], told: &[Answer<'_>]) {
+        let heard = hear_to_the_end(self.stream);
+        let answers = heard.answers();
+        assert!(heard.end == End::Close && answers.len() <= 1, "a runner was ill-treated: {heard:?}");
+        let run = answers.iter().find(|answer| answer.status == 200).map(|answer| answer.body);
         if let Some(run) = run {
-            let in_one_piece = !contains(&sent.to_ascii_lowercase(), b"chunked");
-            assert!(json::read(run) != Err(json::ReadError::Invalid), "a runner got what is no JSON");
-            assert!(contains(sent, run) || !in_one_piece, "a runner got other bytes than were sent");
+            let in_one_piece = !holds(&sent.to_ascii_lowercase(), b"chunked");
+            assert!(json::read(run) != Err(json::Not::Json), "a runner got what is no JSON");
+            assert!(holds(sent, run) || !in_one_piece, "a runner got other bytes than were sent");
         }
-        let warm = sender_responses.iter().filter(|response| response.body == WARM).count();
+        let warm = told.iter().filter(|answer| answer.body == WARM).count();
         assert!(warm <= usize::from(run.is_some()), "{warm} times warm, but the runner got {run:?}");
     }
 }
@@ -68,6 +65,6 @@ fn is_answered(stream: &TcpStream) -> bool {
     !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
     part.is_empty() || bytes.windows(part.len()).any(|window| window == part)
 }
