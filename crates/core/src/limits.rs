@@ -182,7 +182,8 @@ pub const SWEEP_BATCH: usize = 500;
 /// and a clock that someone sets is followed within this time.
 pub const CLOCK_SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A clock sample with a longer round trip is ignored. Its error may be half the round trip, and a dispatch has 2 s.
+/// A clock sample with a longer round trip is ignored, unless it is the first one. Its error may be half the round
+/// trip, and a dispatch has 2 s.
 pub const MAX_CLOCK_SAMPLE_ROUND_TRIP: Duration = Duration::from_millis(250);
 
 /// A difference of two clocks is logged from this many milliseconds on. Clocks set by NTP differ by less.

@@ -15,7 +15,7 @@ pub struct SignInRequest {
 pub struct Session {
     /// Whether the dashboard needs a key.
     pub key: KeyRequirement,
-    /// Whether this browser is signed in, or needs no sign-in.
+    /// Whether this browser has an open session.
     pub signed_in: bool,
     /// The CSRF token that every changing request must send in `x-csrf-token`.
     pub csrf: Option<String>,

@@ -30,7 +30,7 @@ pub struct Job {
     pub updated_at: Timestamp,
     /// The job is not given to a runner before this time.
     pub ready_at: Timestamp,
-    /// Number of attempts, including the current one, without the lost ones.
+    /// Number of used attempts, including the current one. A lost attempt that is queued again is not counted.
     pub attempts: u32,
     /// Number of lost attempts, which do not count as attempts.
     pub lost_attempts: u32,

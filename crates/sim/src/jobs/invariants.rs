@@ -34,7 +34,7 @@ enum FinalState {
 
 /// Number of events that the simulation covered. A history in which nothing happens proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "each counts what it says")]
+#[expect(missing_docs, reason = "the names say what they count")]
 pub struct Coverage {
     pub new: u64,
     pub joined: u64,

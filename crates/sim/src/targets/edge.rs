@@ -55,9 +55,9 @@ fn is_answered_alike_by_both_paths(server: &Server, data: &[u8]) {
 fn with_an_upgrade(data: &[u8]) -> Option<Vec<u8>> {
     let line = data.windows(2).position(|window| window == b"\r\n")?;
     let is_request = data[..line].ends_with(b" HTTP/1.1");
-    let has_room =
+    let has_space =
         data.iter().filter(|byte| **byte == b'\n').count() < HEADERS && data.len() < HEAD_BYTES / 2;
-    (is_request && has_room).then(|| [&data[..line], b"\r\nupgrade: none", &data[line..]].concat())
+    (is_request && has_space).then(|| [&data[..line], b"\r\nupgrade: none", &data[line..]].concat())
 }
 
 /// The comparable part of a response. Responses about the current state are compared by status only. For which reason

@@ -54,9 +54,9 @@ impl World {
     /// One runner per event, in turn.
     fn compare_runners(&self) -> Result<(), Violation> {
         let runner = u16::try_from(self.steps % 200).unwrap_or_default();
-        let holds = self.core.pools().has_runner(&fixtures::runner_id(runner));
+        let has_poll = self.core.pools().has_runner(&fixtures::runner_id(runner));
         let expected = self.model.parked().iter().any(|parked| parked.runner == runner);
-        Violation::check_same("whether a runner has a parked poll", &(runner, holds), &(runner, expected))
+        Violation::check_same("whether a runner has a parked poll", &(runner, has_poll), &(runner, expected))
     }
 
     fn compare_active_runs(&self) -> Result<(), Violation> {
