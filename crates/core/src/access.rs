@@ -1,45 +1,45 @@
-//! Decides who may ask for what: DESIGN's table, as one function of facts. It never learns a key, an address or a
-//! header: whoever serves a request finds the facts out, once.
+//! Decides which caller has which permission: the table "Who may do what" of docs/operations.md as one function. It
+//! gets facts only, never a key, an address or a header; the HTTP layer determines the facts once per request.
 
-/// What is asked for.
+/// What a request needs permission for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// `/warm-start`, `/connect`, `/health`: a protocol without credentials.
     Protocol,
-    /// The page, its parts, and signing in: nothing of them tells of runs or runners.
+    /// The dashboard page, its assets, and the sign-in. They contain no data about runs or runners.
     DashboardPage,
-    /// What is going on: the dashboard's data, its events, metrics.
+    /// The dashboard's data, its event stream, and the metrics.
     DashboardRead,
-    /// What operators change of runs: clearing the history, retiring.
+    /// Changes by operators: clearing the history, retiring runners.
     DashboardWrite,
-    /// `/api/jobs`: submitting jobs, cancelling them.
+    /// `/api/jobs`: submitting and cancelling jobs.
     JobsWrite,
-    /// `/api/jobs`: asking about a job, watching it. Changes nothing.
+    /// `/api/jobs`: reading and watching jobs, without changing them.
     JobsRead,
     /// `/api/runner`: executing jobs.
     RunnerApi,
-    /// `/api/admin`: asking about all jobs and runners.
+    /// `/api/admin`: reading all jobs and runners.
     AdminRead,
     /// `/api/admin`: deleting jobs.
     AdminWrite,
 }
 
-/// What a key is for.
+/// The kind of caller that a key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Operators.
     Admin,
-    /// Runners of jobs.
+    /// Runners that execute jobs.
     Runner,
     /// Callers that submit jobs.
     Submit,
 }
 
 impl Scope {
-    /// All of them.
+    /// All scopes.
     pub const ALL: [Self; 3] = [Self::Admin, Self::Runner, Self::Submit];
 
-    /// Where its keys are configured.
+    /// The setting that configures the keys of this scope.
     #[must_use]
     pub const fn setting(self) -> &'static str {
         match self {
@@ -50,145 +50,146 @@ impl Scope {
     }
 }
 
-/// Several scopes: those that keys are configured for, or those that one key is for.
+/// A set of scopes: those with configured keys, or those of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// None.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// This scope alone.
+    /// The set of this scope only.
     #[must_use]
     pub const fn only(scope: Scope) -> Self {
         Self(1 << scope as u8)
     }
 
-    /// These, and those.
+    /// The scopes that are in at least one of the two sets.
     #[must_use]
     pub const fn union(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// Whether this scope is one of them.
+    /// Whether the set contains this scope.
     #[must_use]
     pub const fn contains(self, scope: Scope) -> bool {
         self.intersects(Self::only(scope))
     }
 
-    /// Whether they have one in common.
+    /// Whether the two sets have a scope in common.
     #[must_use]
     pub const fn intersects(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
 }
 
-/// What is known of who asks.
+/// The facts about the caller of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
-    /// Whether its address is in a network that may use the protocol.
+    /// Whether the caller's address is in a network that may use the protocol.
     pub network_is_allowed: bool,
-    /// From where, as far as that counts without keys.
+    /// Where the caller is. It decides when no keys are configured.
     pub peer_origin: PeerOrigin,
     /// Which web page sent the request.
     pub web_origin: WebOrigin,
-    /// Which key it shows.
+    /// Which key the request has.
     pub key: PresentedKey,
-    /// Which session it shows.
+    /// Which session the request has.
     pub session: SessionState,
 }
 
-/// Where a caller is.
+/// Where a caller is, as far as it can be determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PeerOrigin {
-    /// On this machine, directly, and by a loopback name.
+    /// On this machine, without a proxy, with a loopback host name in the request.
     Loopback,
     /// On another machine.
     OtherMachine,
-    /// Behind a proxy: the request says for whom it is forwarded.
+    /// Behind a proxy: the request has a forwarding header.
     BehindProxy,
-    /// On this machine, but by a name that is not loopback's: a web page can make a browser do that.
+    /// On this machine, but the request's host name is not a loopback name. A web page can make a browser send such a
+    /// request (DNS rebinding).
     NonLoopbackHost,
 }
 
-/// The web page behind a request: browsers name it in `Origin`, programs have none.
+/// The web page that sent a request. Browsers name it in `Origin`; other programs send no `Origin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WebOrigin {
-    /// None.
+    /// No page: the request has no `Origin`.
     None,
-    /// The service's own.
+    /// The service's own page.
     SameOrigin,
-    /// Any other.
+    /// Another page.
     CrossOrigin,
 }
 
-/// The key that a caller shows.
+/// The key in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PresentedKey {
-    /// None.
+    /// No key.
     None,
-    /// One that is none of ours.
+    /// A key that is not configured.
     Unknown,
-    /// One of ours. The same text may be configured for several scopes.
+    /// A configured key. The same key may be configured for several scopes.
     Known(Scopes),
 }
 
-/// The session that a caller shows.
+/// The session in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionState {
-    /// None, or one that has ended.
+    /// No session, or an ended one.
     None,
-    /// One that is open.
+    /// An open session.
     Open,
-    /// One that is open, together with the token that only its page can read.
+    /// An open session together with its CSRF token, which only the service's own page can read.
     WithCsrfToken,
 }
 
-/// Why somebody may not.
+/// Why access is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum AccessDenied {
-    /// The address is in no network that is allowed.
-    #[error("this address is in no network of server.allow")]
+    /// The caller's address is in no allowed network.
+    #[error("this address is in no network that server.allow lists")]
     Network,
-    /// A web page sent it.
-    #[error("this path answers programs, which send no Origin header; web pages do")]
+    /// A web page sent the request.
+    #[error("this path is for programs: requests of web pages (with an Origin header) are refused")]
     FromWebPage,
-    /// Without keys: it comes from another machine.
+    /// No keys are configured, and the caller is on another machine.
     #[error("without keys configured this path is for callers on this machine (127.0.0.1) only")]
     OtherMachine,
-    /// Without keys: a proxy sent it.
+    /// No keys are configured, and the request came through a proxy.
     #[error("without keys configured this path refuses proxies (the request has a forwarding header)")]
     BehindProxy,
-    /// Without keys: it does not ask by a loopback name.
-    #[error("without keys configured this path is called by a loopback name, such as localhost")]
+    /// No keys are configured, and the request's host name is not a loopback name.
+    #[error("without keys configured this path must be requested by a loopback name, such as localhost")]
     NonLoopbackHost,
-    /// No key, and no session.
+    /// The request has no key and no session.
     #[error("this path needs a key: send `Authorization: Bearer <key>`, or sign in on the page at /")]
     NoKey,
-    /// The key is none of ours.
+    /// The request's key is not configured.
     #[error("this key is not known")]
     UnknownKey,
-    /// The key is for something else.
-    #[error("this key is for something else: this path needs an admin key")]
+    /// The key has another scope than `admin`.
+    #[error("this key has another scope: this path needs an admin key")]
     WrongScope,
-    /// For a client of jobs another's key is as good as none.
-    #[error("this key is for something else: this path needs one of {}", .0.setting())]
+    /// The key has another scope than this one, which a client of the jobs API needs here.
+    #[error("this key has another scope: this path needs one of {}", .0.setting())]
     WrongKey(Scope),
-    /// Keys are configured, but none for this.
-    #[error("no key opens this path yet: keys are configured for other paths, so set {} too", .0.setting())]
+    /// Keys are configured, but none with the scope that this path needs.
+    #[error("no configured key gives access to this path; set {} too", .0.setting())]
     NoneConfigured(Scope),
-    /// A session alone could be another page's doing.
-    #[error("changes from the page carry its token in x-csrf-token; reload the page")]
+    /// The request has a session but not its CSRF token, so another page may have sent it.
+    #[error("changes need the page's token in the header x-csrf-token; reload the page")]
     NoCsrfToken,
 }
 
-/// Whether this caller may. `keys` are the scopes that keys are configured for.
+/// Decides whether this caller has the permission. `keys` are the scopes that have configured keys.
 ///
-/// Operators need a key when there are admin keys; those of others shut nobody out of the dashboard. Clients of jobs need
-/// a key when there are any keys.
+/// The dashboard needs a key only when admin keys are configured. The jobs API needs a key when any keys are
+/// configured.
 ///
 /// # Errors
-/// Why not.
+/// The reason for the denial.
 pub fn authorize(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
     match permission {
         Permission::Protocol => authorize_protocol(caller),
@@ -230,7 +231,8 @@ fn authorize_operator(permission: Permission, keys: Scopes, caller: Caller) -> R
     }
 }
 
-/// Browsers name the own page only on what changes something, and only it knows the session's token.
+/// Only the service's own page knows the session's token. Browsers send `Origin` for that page only with requests that
+/// change something.
 fn require_same_origin(permission: Permission, caller: Caller) -> Result<(), AccessDenied> {
     match (caller.web_origin, permission) {
         (WebOrigin::None, _) | (WebOrigin::SameOrigin, Permission::DashboardPage) => Ok(()),
@@ -249,7 +251,7 @@ const fn require_loopback_peer(caller: Caller) -> Result<(), AccessDenied> {
     }
 }
 
-/// A key is shown on purpose, so the page that shows it does not matter.
+/// A program sends a key on purpose, so the page that the request comes from does not matter.
 fn authorize_client(permission: Permission, keys: Scopes, caller: Caller) -> Result<(), AccessDenied> {
     if keys == Scopes::NONE {
         require_same_origin(permission, caller)?;
@@ -270,7 +272,7 @@ fn authorize_client(permission: Permission, keys: Scopes, caller: Caller) -> Res
     }
 }
 
-/// Whose keys open it; the first is the one to ask for.
+/// The scopes whose keys give this permission. The first one is named in the error.
 const fn accepted_scopes(permission: Permission) -> (Scope, Scopes) {
     let scope = match permission {
         Permission::JobsWrite | Permission::JobsRead => Scope::Submit,
@@ -287,14 +289,14 @@ const fn accepted_scopes(permission: Permission) -> (Scope, Scopes) {
     (scope, Scopes::only(scope))
 }
 
-/// Whether a session is an operator's: somebody has shown an admin key for it. Without one a session is anybody's who asks,
-/// and opens nothing that has keys.
+/// Whether the session is an operator's. With admin keys configured, a session exists only after someone presented an
+/// admin key. Without admin keys everyone who asks gets a session, so it gives no access to paths that need a key.
 fn is_operator_session(keys: Scopes, caller: Caller) -> bool {
     caller.web_origin != WebOrigin::CrossOrigin && keys.contains(Scope::Admin)
 }
 
-/// Operators may do on the page what callers and admins may; executing jobs is for runners. A question needs no token:
-/// browsers name no page with it, and another page could not read the answer.
+/// An operator session may do what callers and admins may do, but may not execute jobs. Reading needs no token:
+/// browsers send no `Origin` with it, and another page cannot read the response.
 fn authorize_session(permission: Permission, caller: Caller) -> Result<(), AccessDenied> {
     let is_read = matches!(permission, Permission::JobsRead | Permission::AdminRead);
     let is_safe_read = is_read && caller.web_origin == WebOrigin::None;

@@ -1,5 +1,5 @@
-//! Remembers which runner executes which run: from its match until it polls again, bounded in age and number,
-//! because a runner may never come back. For people; nothing is decided by it.
+//! Tracks which runner executes which run, from the match until the runner polls again. The list is for the dashboard;
+//! no decision uses it. It is bounded in age and size, because a runner may never poll again.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,25 +8,25 @@ use crate::limits::{MAX_ACTIVE_RUN_AGE, MAX_ACTIVE_RUNS};
 use crate::pool::{PollId, PoolKey};
 use crate::time::Moment;
 
-/// A runner at work.
+/// A run and the runner that executes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveRun {
-    /// Who executes.
+    /// The runner.
     pub runner: Runner,
-    /// What fits it.
+    /// The pool that the runner was selected from.
     pub key: PoolKey,
-    /// The run it has.
+    /// The run.
     pub run: RunId,
-    /// Since when.
+    /// When the execution began.
     pub since: Moment,
 }
 
-/// All runners that were chosen and have not polled since. Those whose offer ended warm execute; the others are
-/// kept because their offer may still end so.
+/// The runners that were selected and have not polled since. Runners whose offer ended warm are active. The others are
+/// tracked too, because their offer may still end warm.
 #[derive(Debug, Default)]
 pub struct ActiveRuns {
     by_runner: HashMap<RunnerId, Selection>,
-    // In order of time; entries of runners that polled again or were chosen again are stale.
+    // Ordered by time. Entries of runners that polled again, or were selected again, are stale.
     timeline: VecDeque<TimelineEntry>,
     active: usize,
 }
@@ -34,7 +34,7 @@ pub struct ActiveRuns {
 #[derive(Debug)]
 struct Selection {
     poll: PollId,
-    // Once the offer has ended warm.
+    // Set once the offer has ended warm.
     active_run: Option<ActiveRun>,
 }
 
@@ -46,19 +46,19 @@ struct TimelineEntry {
 }
 
 impl ActiveRuns {
-    /// Runners at work.
+    /// The number of active runs.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.active
     }
 
-    /// Whether nobody works.
+    /// Whether no run is active.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.active == 0
     }
 
-    /// This poll of this runner is chosen.
+    /// The runner's poll was selected for an offer.
     pub fn poll_selected(&mut self, runner: &RunnerId, poll: PollId, now: Moment) {
         let before = self.by_runner.insert(runner.clone(), Selection { poll, active_run: None });
         self.subtract_active(before);
@@ -71,7 +71,7 @@ impl ActiveRuns {
         }
     }
 
-    /// The offer for which the poll was chosen ended warm. Nothing changes when the runner has polled since.
+    /// The offer that the poll was selected for ended warm. Has no effect when the runner has polled since.
     pub fn start(&mut self, poll: PollId, active_run: ActiveRun) {
         if let Some(selection) = self.by_runner.get_mut(&active_run.runner.id)
             && selection.poll == poll
@@ -81,32 +81,32 @@ impl ActiveRuns {
         }
     }
 
-    /// The runner polls again.
+    /// The runner polls again, so its run has ended.
     pub fn finish(&mut self, runner: &RunnerId) {
         let before = self.by_runner.remove(runner);
         self.subtract_active(before);
     }
 
-    /// The runner does not have the run that this poll was chosen for after all.
+    /// The runner did not get the run that this poll was selected for.
     pub fn cancel(&mut self, runner: &RunnerId, poll: PollId) {
         if self.is_current(runner, poll) {
             self.finish(runner);
         }
     }
 
-    /// Forgets those that began too long ago.
+    /// Removes the entries that have reached [`MAX_ACTIVE_RUN_AGE`].
     pub fn remove_expired(&mut self, now: Moment) {
         while self.timeline.front().is_some_and(|entry| now.since(entry.at) >= MAX_ACTIVE_RUN_AGE) {
             self.remove_oldest();
         }
     }
 
-    /// All of them, in no order.
+    /// All active runs, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &ActiveRun> {
         self.by_runner.values().filter_map(|selection| selection.active_run.as_ref())
     }
 
-    /// All of them with the polls they were chosen by, in no order.
+    /// All active runs with the polls that were selected for them, in no particular order.
     pub fn with_poll_ids(&self) -> impl Iterator<Item = (PollId, &ActiveRun)> {
         self.by_runner.values().filter_map(|selection| Some((selection.poll, selection.active_run.as_ref()?)))
     }

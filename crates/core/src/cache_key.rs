@@ -1,5 +1,5 @@
-//! Decides which submissions are the same job: those of one type and one version of its code whose parameters are equal as
-//! JSON values. How the parameters are spelled does not matter; see [`crate::canonical`].
+//! Decides which submissions are equal: those of the same job type and the same code version whose parameters are equal
+//! as JSON values. How the parameters are spelled does not matter; see [`crate::canonical`].
 
 use std::fmt;
 
@@ -8,29 +8,29 @@ use sha2::{Digest, Sha256};
 use crate::canonical::{BadJson, canonical};
 use crate::ids::JobType;
 
-/// Sets these hashes apart from all others; a change of what is hashed needs another one.
+/// Prefix that separates these hashes from all other hashes. It must change whenever the hashed content changes.
 const DOMAIN: &[u8] = b"pilotlight job key 1\0";
 
-/// A SHA-256 over what makes a job the same as another.
+/// A SHA-256 of everything that makes two submissions equal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CacheKey([u8; 32]);
 
-/// Why parameters make no job.
+/// Why parameters have no cache key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadParams {
-    /// They have not one meaning.
+    /// They are not valid, unambiguous JSON.
     #[error(transparent)]
     Json(#[from] BadJson),
-    /// A text, a number, or nothing.
+    /// They are a string, a number, a boolean or null.
     #[error("is neither an object nor a list")]
     NotObjectOrList,
 }
 
 impl CacheKey {
-    /// The key of a job of this type, computed by this version of its code, from these parameters (JSON).
+    /// The key of a job with this type, this code version and these parameters (JSON).
     ///
     /// # Errors
-    /// What is wrong with the parameters, as a fragment that fits after their name.
+    /// What is wrong with the parameters, as a fragment that fits after the field's name.
     pub fn of(job_type: &JobType, code_version: Option<&str>, input_json: &str) -> Result<Self, BadParams> {
         let input = canonical(input_json)?;
         if !input.starts_with(['{', '[']) {
@@ -44,20 +44,20 @@ impl CacheKey {
         Ok(Self(hash.finalize().into()))
     }
 
-    /// A key as it was stored.
+    /// A key from its stored bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// As it is stored.
+    /// The key's bytes, as they are stored.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// With its length before it, so that no text runs into the next.
+/// Writes the length before the text, so that no text can run into the next one.
 fn add(hash: &mut Sha256, text: &str) {
     hash.update((text.len() as u64).to_be_bytes());
     hash.update(text);
@@ -105,7 +105,7 @@ mod tests {
         }
     }
 
-    /// A store outlives the program: what is hashed may only change together with [`DOMAIN`].
+    /// Stored keys outlive the program, so what is hashed may only change together with [`DOMAIN`].
     #[test]
     fn a_key_never_changes() {
         let key = key("hello_world", Some("v1"), r#"{"name":"é","n":1e400}"#).unwrap();

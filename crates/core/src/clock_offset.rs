@@ -1,41 +1,43 @@
-//! How far another clock is ahead of ours, by looks at it, so that instances on several machines go by one time: that of
-//! their database. A look takes a while, and nobody knows when in between the other clock was read; so half of the while
-//! is how wrong it may be, and a look that took long, or tells nothing that is not known better, changes nothing.
+//! Estimates how far another clock is ahead of the local clock, so that instances on several machines use one time:
+//! that of their shared database. The remote clock is read at an unknown moment within the round trip, so the
+//! uncertainty is half the round-trip time. A sample with a long round trip, or one that agrees with the known offset
+//! within its uncertainty, changes nothing.
 
 use std::time::Duration;
 
 use crate::limits::MAX_CLOCK_SAMPLE_ROUND_TRIP;
 use crate::time::{Timestamp, millis};
 
-/// How many milliseconds the other clock is ahead of ours; below zero when it is behind.
+/// How many milliseconds the other clock is ahead of the local clock; negative when it is behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClockOffset(i64);
 
-/// A look at the other clock.
+/// One reading of the other clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockSample {
-    /// When it was asked, by our clock.
+    /// When the reading was requested, by the local clock.
     pub requested_at: Timestamp,
-    /// How long the answer took.
+    /// Time between the request and the response.
     pub round_trip: Duration,
-    /// The answer.
+    /// The other clock's time in the response.
     pub remote_time: Timestamp,
 }
 
 impl ClockOffset {
-    /// So many milliseconds ahead.
+    /// An offset of this many milliseconds.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// In milliseconds.
+    /// The offset in milliseconds.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// What is known after a look. The first one is believed however long it took: nothing is known better.
+    /// The offset after a new sample. The first sample is used even when its round trip is long, because no better
+    /// value is known.
     #[must_use]
     pub fn updated(known: Option<Self>, sample: &ClockSample) -> Self {
         let measured = sample.offset();
@@ -50,7 +52,7 @@ impl ClockOffset {
         }
     }
 
-    /// The other clock's time when ours says this.
+    /// The other clock's time at this local time.
     #[must_use]
     pub fn apply(self, local: Timestamp) -> Timestamp {
         Timestamp::from_millis(local.as_millis().saturating_add_signed(self.0))
@@ -64,7 +66,8 @@ impl ClockSample {
         ClockOffset(self.remote_time.as_millis().cast_signed() - local.cast_signed())
     }
 
-    /// Whether this look may be of a clock that is ahead as it is known. Milliseconds are cut off on both sides.
+    /// Whether the sample agrees with the known offset within its uncertainty. The 2 ms are for the fractions of a
+    /// millisecond that both clocks cut off.
     fn is_consistent_with(&self, known: ClockOffset, measured: ClockOffset) -> bool {
         known.0.abs_diff(measured.0) <= millis(self.round_trip / 2) + 2
     }
@@ -74,7 +77,7 @@ impl ClockSample {
 mod tests {
     use super::*;
 
-    /// A look at a clock that is ahead by so much and was read so long after it was asked.
+    /// A sample of a clock that is ahead by `ahead_ms` and is read `read_after` ms after the request.
     fn sample(ahead_ms: i64, took: u64, read_after: u64) -> ClockSample {
         let asked_at = Timestamp::from_millis(1_700_000_000_000);
         let remote = ClockOffset(ahead_ms).apply(asked_at.after(Duration::from_millis(read_after)));

@@ -1,25 +1,25 @@
-//! Decides what becomes of one offer: which dispatch is still believed in, when it is given up, when the next
-//! poll is asked, and what the supervisor is told. It must never say warm twice, nor warm without the proof
-//! that the platform can give. Its truth is the events it is told; it reads no socket and no clock.
+//! Decides the course of one offer: how long a dispatch may take, when the next poll is selected, and how the
+//! supervisor is answered. It must never answer warm twice, and never without the proof that the platform can give. It
+//! knows only the events that it is given, and reads no socket and no clock.
 
 use std::time::Duration;
 
 use crate::limits::{DISPATCHES_PER_OFFER, SLOWEST_LINK_BYTES_PER_S};
 use crate::time::Moment;
 
-/// What became of a dispatch.
+/// The outcome of a dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// The runner's kernel has every byte.
+    /// The kernel of the runner's machine has acknowledged every byte.
     Acknowledged,
-    /// Acknowledged, then the connection was reset: the program never read it.
+    /// Acknowledged, but then the connection was reset: the runner's program did not read the run.
     Unread,
-    /// Written; this platform cannot tell more.
+    /// Written to the socket; the platform cannot tell more.
     Unconfirmed,
 }
 
 impl Delivery {
-    /// As people and programs are told.
+    /// The name in the API, the logs and the metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,26 +30,26 @@ impl Delivery {
     }
 }
 
-/// What the supervisor is told.
+/// The answer to the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OfferOutcome {
-    /// The run is with a runner.
+    /// A runner has the run.
     Warm(Delivery),
-    /// No poll took the run: start it cold.
+    /// No poll took the run: the supervisor must start it cold.
     Cold,
 }
 
-/// How much proof a dispatch needs.
+/// Which proof a dispatch needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AckMode {
-    /// The runner's kernel must acknowledge every byte.
+    /// The kernel of the runner's machine must acknowledge every byte.
     Kernel,
-    /// Written is enough, because the platform cannot tell more or the operator does not want to wait.
+    /// Writing to the socket is enough, because the platform cannot tell more or the operator does not want to wait.
     Written,
 }
 
 impl AckMode {
-    /// As people and programs are told.
+    /// The name in the API, the logs and the metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -59,50 +59,50 @@ impl AckMode {
     }
 }
 
-/// What the acting code saw.
+/// What the driver reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryEvent {
-    /// A poll was chosen and the run handed to its connection, of which so many bytes are acknowledged.
+    /// A poll was selected and the run was given to its connection.
     Dispatched {
-        /// Bytes of the connection acknowledged so far.
+        /// Acknowledged bytes of the connection so far.
         acknowledged: u64,
     },
-    /// No fitting poll waits.
+    /// No poll fits the run.
     NoPoll,
-    /// Every byte was written to the runner's socket.
+    /// Every byte is written to the runner's socket.
     Written,
-    /// The runner's kernel acknowledged every byte.
+    /// The kernel of the runner's machine has acknowledged every byte.
     Acknowledged,
-    /// The connection ended without that.
+    /// The connection ended before every byte was acknowledged.
     ConnectionEnded,
-    /// The time asked for in [`Next::Wait`] has come; so many bytes are acknowledged so far.
+    /// The time of [`Next::Wait`] has come.
     ProgressChecked {
-        /// Bytes of the connection acknowledged so far.
+        /// Acknowledged bytes of the connection so far.
         acknowledged: u64,
     },
 }
 
-/// What the acting code does next.
+/// What the driver does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Step {
-    /// Reset the current poll's connection first: whoever is behind it must not act on half a run. Resetting a
-    /// connection that is gone changes nothing.
+    /// First reset the connection of the current poll, so that the client cannot act on an incomplete run. A reset of a
+    /// closed connection has no effect.
     pub reset: bool,
-    /// Then this.
+    /// Then do this.
     pub next: Next,
 }
 
-/// The rest of a [`Step`].
+/// The second part of a [`Step`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Next {
-    /// Choose a poll and hand the run over. A poll leaves its pool when it is chosen, so it is chosen once.
+    /// Select a poll and dispatch the run to it. A poll leaves its pool when it is selected, so it is selected once.
     SelectPoll,
-    /// Wait for an event, at most until then; then look how far the acknowledgement is.
+    /// Wait for an event until this time at most, then report the acknowledged bytes.
     Wait {
-        /// When to look.
+        /// When to report the acknowledged bytes.
         until: Moment,
     },
-    /// Tell the supervisor. The offer has ended; nothing follows.
+    /// Answer the supervisor. The offer has ended; no step follows.
     Finish(OfferOutcome),
 }
 
@@ -112,17 +112,17 @@ impl Next {
     }
 }
 
-/// How long a dispatch is believed in.
+/// How long a dispatch may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryTimeouts {
-    /// Without progress of the acknowledged bytes.
+    /// Maximum time without newly acknowledged bytes.
     pub without_progress: Duration,
-    /// In all.
+    /// Maximum time in total.
     pub total: Duration,
 }
 
 impl DeliveryTimeouts {
-    /// The patience for a run of `bytes`, when `without_progress` is how long a healthy link may stay silent.
+    /// The timeouts for a run of `bytes`. `without_progress` is how long a healthy link may be silent.
     #[must_use]
     pub fn for_run(bytes: usize, without_progress: Duration) -> Self {
         let micros = (bytes as u64).saturating_mul(1_000_000) / SLOWEST_LINK_BYTES_PER_S;
@@ -131,11 +131,11 @@ impl DeliveryTimeouts {
     }
 }
 
-/// Looks at the acknowledged bytes within one silence. More would only cost; fewer would mistake when the
-/// last progress was.
+/// How often the acknowledged bytes are read within one `without_progress` time. Reading more often costs time; reading
+/// less often makes the time of the last progress less exact.
 const PROGRESS_CHECKS: u32 = 5;
 
-/// One run looking for its runner.
+/// The state of one offer: a run for which a runner is searched.
 #[derive(Debug, Clone)]
 pub struct Offer {
     ack_mode: AckMode,
@@ -159,13 +159,13 @@ impl Offer {
         (offer, Next::SelectPoll.step())
     }
 
-    /// Polls that the run was dispatched to so far.
+    /// Number of polls that the run was dispatched to so far.
     #[must_use]
     pub const fn dispatches(&self) -> u8 {
         self.dispatches
     }
 
-    /// Takes what was seen and says what to do.
+    /// Handles an event and returns the next step.
     pub fn handle(&mut self, now: Moment, event: DeliveryEvent) -> Step {
         match event {
             DeliveryEvent::Dispatched { acknowledged } => self.dispatched(now, acknowledged),
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn progress_extends_the_timeout_up_to_the_total() {
-        // 100,000 bytes may take 200 ms more than the silence allowed.
+        // 100,000 bytes may take 200 ms longer than the time without progress.
         play(
             offer(AckMode::Kernel, 100_000),
             &[

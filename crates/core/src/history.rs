@@ -1,4 +1,4 @@
-//! Remembers the latest offers and what became of them, in a ring. For people; nothing is decided by it.
+//! The latest offers and their outcomes, for the dashboard. No decision uses them. The number of records is bounded.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,50 +14,50 @@ use crate::time::Moment;
 pub struct OfferRecord {
     /// The run.
     pub run: RunId,
-    /// What fits it.
+    /// The pool key of the run.
     pub key: PoolKey,
     /// When the supervisor was answered.
     pub at: Moment,
-    /// From the offer to the answer.
+    /// Time from the offer to its answer.
     pub took: Duration,
-    /// Polls it was dispatched to.
+    /// Number of polls that the run was dispatched to.
     pub dispatches: u8,
-    /// What the supervisor was told; a delivery may turn out unread later.
+    /// The answer to the supervisor. A delivery may become `Unread` later.
     pub outcome: OfferOutcome,
-    /// Who got it; `None` when cold.
+    /// The runner that got the run; `None` when the outcome is cold.
     pub runner: Option<AssignedRunner>,
 }
 
 /// The runner that got a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignedRunner {
-    /// Who.
+    /// The runner.
     pub runner: Runner,
-    /// By which poll.
+    /// The poll that was selected.
     pub poll: PollId,
-    /// When that was chosen.
+    /// When the poll was selected.
     pub selected_at: Moment,
-    /// How long it had waited.
+    /// How long the poll had waited.
     pub waited: Duration,
 }
 
-/// Names one entry, for ever, and who took the run.
+/// Identifies one record, and the runner that got its run. It is never reused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordId {
     number: u64,
     pub(crate) assigned: Option<(RunnerId, PollId)>,
 }
 
-/// Counts since the start or the last clearing.
+/// Counts since the start, or since the history was last cleared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Runs that went to a waiting runner.
+    /// Runs that a waiting runner got.
     pub warm: u64,
-    /// Runs that did not.
+    /// Runs that had to be cold-started.
     pub cold: u64,
 }
 
-/// The latest offers.
+/// The latest offers, at most [`HISTORY_RECORDS`].
 #[derive(Debug, Default)]
 pub struct History {
     records: VecDeque<OfferRecord>,
@@ -67,7 +67,7 @@ pub struct History {
 }
 
 impl History {
-    /// Remembers an offer; beyond the cap the oldest is forgotten.
+    /// Adds a record. Beyond the cap the oldest record is removed.
     pub fn push(&mut self, record: OfferRecord) -> RecordId {
         match record.outcome {
             OfferOutcome::Warm(_) => self.totals.warm += 1,
@@ -77,7 +77,8 @@ impl History {
             self.records.pop_front();
         }
         if self.records.capacity() == 0 {
-            // Room for all of them at once: growing would copy, and the system gives memory only where it is used.
+            // Reserves space for all records: growing would copy them, and the system provides memory only when it is
+            // written.
             self.records.reserve_exact(HISTORY_RECORDS);
         }
         let assigned = record.runner.as_ref().map(|assigned| (assigned.runner.id.clone(), assigned.poll));
@@ -86,7 +87,7 @@ impl History {
         RecordId { number: self.next - 1, assigned }
     }
 
-    /// The program never read this run after all. `None` when the entry is gone.
+    /// Records that the runner's program did not read the run. `None` when the record was removed.
     pub fn mark_unread(&mut self, record_id: &RecordId) -> Option<&OfferRecord> {
         let from_newest = self.next.checked_sub(record_id.number + 1)?;
         let index = self.records.len().checked_sub(usize::try_from(from_newest).ok()? + 1)?;
@@ -95,43 +96,44 @@ impl History {
         Some(record)
     }
 
-    /// Forgets all offers and counts.
+    /// Removes all records and resets the counts.
     pub fn clear(&mut self) {
         self.records = VecDeque::new();
         self.totals = Totals::default();
         self.clear_count += 1;
     }
 
-    /// How often it was cleared: whoever compares two looks knows whether something was forgotten on purpose.
+    /// How often the history was cleared. By comparing two values a reader notices that records were removed on
+    /// purpose.
     #[must_use]
     pub const fn clear_count(&self) -> u64 {
         self.clear_count
     }
 
-    /// Offers remembered.
+    /// Number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether none is.
+    /// Whether there is no record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Counts since the start or the last clearing.
+    /// Counts since the start, or since the history was last cleared.
     #[must_use]
     pub const fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// The offers from the newest to the oldest.
+    /// The records from the newest to the oldest.
     pub fn newest_first(&self) -> impl Iterator<Item = &OfferRecord> {
         self.records.iter().rev()
     }
 
-    /// The same with their numbers, which are never given again.
+    /// The records from the newest to the oldest, each with its number. Numbers are never reused.
     pub fn newest_first_with_numbers(&self) -> impl Iterator<Item = (u64, &OfferRecord)> {
         (0..self.next).rev().zip(self.newest_first())
     }

@@ -1,25 +1,25 @@
-//! The names things go by, checked once at the edge: not empty, not longer than their cap, and those that stores keep
-//! without what databases do not. Whoever holds one need not check again. Cloning is cheap.
+//! Ids and names, validated once at the edge: not empty, not longer than their cap, and without U+0000 where a database
+//! stores them. Code that has such a value need not validate it again. Cloning is cheap.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::limits::{DEPLOYMENT_BYTES, ID_BYTES};
 
-/// Why a text is no id.
+/// Why a text is not a valid id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadId {
-    /// Nothing, or only white space.
+    /// It is empty or only white space.
     #[error("is empty")]
     Empty,
-    /// More bytes than we keep.
+    /// It has more bytes than the service stores.
     #[error("is longer than {limit} bytes")]
     TooLong {
         /// The cap in bytes.
         limit: usize,
     },
-    /// It has a character that databases do not keep.
-    #[error("has the character U+0000, which cannot be kept")]
+    /// It contains a character that databases cannot store.
+    #[error("has the character U+0000, which cannot be stored")]
     Null,
 }
 
@@ -30,15 +30,15 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes `text` when it is not empty, within its cap, and can be kept where it is to be.
+            /// Validates `text`: it must not be empty, must be within the cap, and must be storable where it is stored.
             ///
             /// # Errors
-            /// [`BadId`] says which of these it is not.
+            /// [`BadId`] names the rule that `text` breaks.
             pub fn parse(text: &str) -> Result<Self, BadId> {
                 validated(text, $limit)$(.and_then($also))?.map(|text| Self(text.into()))
             }
 
-            /// The id as it was given.
+            /// The text of the id.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -74,7 +74,7 @@ fn without_null(text: &str) -> Result<&str, BadId> {
 }
 
 text_id! {
-    /// A deployment, by its friendly id.
+    /// The friendly id of a deployment.
     DeploymentId, DEPLOYMENT_BYTES
 }
 text_id! {
@@ -82,39 +82,39 @@ text_id! {
     Version, ID_BYTES
 }
 text_id! {
-    /// A runner, by the identity it gives itself.
+    /// The id that a runner gives itself.
     RunnerId, ID_BYTES, without_null
 }
 text_id! {
-    /// A run, by the id people know it by.
+    /// The friendly id of a run.
     RunId, ID_BYTES
 }
 text_id! {
-    /// What kind of work a job is.
+    /// The type of a job.
     JobType, ID_BYTES, without_null
 }
 text_id! {
-    /// The node a runner lives on; for people, never for matching.
+    /// The node that a runner runs on. It is shown to users, never used for matching.
     WorkerName, ID_BYTES
 }
 
-/// An amount of a machine's resource: a finite number of at least 0. Two spellings of one number are equal.
+/// An amount of a machine's resource: a finite number of at least 0. Two spellings of the same number are equal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Amount(u64);
 
-/// A number that is no amount.
+/// The number is not a valid amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a finite number of at least 0")]
 pub struct BadAmount;
 
 impl Amount {
-    /// None of it.
+    /// The amount 0.
     pub const ZERO: Self = Self(0);
 
-    /// Takes a finite number of at least 0; `-0` is 0.
+    /// Accepts a finite number of at least 0; `-0` becomes 0.
     ///
     /// # Errors
-    /// [`BadAmount`] for all others.
+    /// [`BadAmount`] for every other number.
     pub fn new(value: f64) -> Result<Self, BadAmount> {
         if !value.is_finite() || value < 0.0 {
             return Err(BadAmount);
@@ -122,16 +122,16 @@ impl Amount {
         Ok(Self((value + 0.0).to_bits()))
     }
 
-    /// Reads a number as JavaScript's `String(number)` writes it: `0.5`, `1e-7`, `1e+21`.
+    /// Parses a number as JavaScript's `String(number)` writes it: `0.5`, `1e-7`, `1e+21`.
     ///
     /// # Errors
-    /// [`BadAmount`] when it is no such number.
+    /// [`BadAmount`] when the text is not such a number.
     pub fn parse(text: &str) -> Result<Self, BadAmount> {
         let value = text.trim().parse::<f64>().map_err(|_| BadAmount)?;
         Self::new(value)
     }
 
-    /// The number itself.
+    /// The amount as a number.
     #[must_use]
     pub fn value(self) -> f64 {
         f64::from_bits(self.0)
@@ -150,12 +150,12 @@ impl fmt::Debug for Amount {
     }
 }
 
-/// A runner as it presents itself.
+/// The identity of a runner, as the runner sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runner {
-    /// Who it is.
+    /// The runner's id.
     pub id: RunnerId,
-    /// Where it lives.
+    /// The node that the runner runs on.
     pub worker: WorkerName,
 }
 
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_not_empty_and_not_too_long_and_can_be_kept() {
+    fn an_id_is_not_empty_not_too_long_and_storable() {
         assert_eq!(RunnerId::parse(" "), Err(BadId::Empty));
         assert_eq!(RunnerId::parse(&"x".repeat(257)), Err(BadId::TooLong { limit: 256 }));
         assert_eq!(RunnerId::parse("a\0b"), Err(BadId::Null));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_is_refused() {
+    fn invalid_amounts_are_refused() {
         for text in ["", "NaN", "inf", "Infinity", "-1", "1e999", "0x10", "1,5", "undefined"] {
             assert_eq!(Amount::parse(text), Err(BadAmount), "{text}");
         }

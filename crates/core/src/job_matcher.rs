@@ -1,6 +1,7 @@
-//! Decides which waiting runner is asked to take a job next. It knows which job types each poll asked for, and how
-//! many jobs of each type may be ready: a hint, for the truth is the store's, which several instances may share. A
-//! poll is sent for a job at most once at a time; when the store has none for it, it waits on, and the hint is
+//! Decides which parked poll is asked to take a job next. It knows the job types of each poll, and about how many jobs
+//! of each type are ready. The counts are hints only: the store has the real ones, and several instances may share it.
+//! A poll is matched to at most one job at a time. When the store has no job for it, the poll is parked again and the
+//! counts are corrected.
 //! corrected.
 
 use std::collections::HashMap;
@@ -11,12 +12,12 @@ use crate::limits::MAX_BACKLOG_COUNT;
 use crate::pool::{Order, Poll, PollId, PollTiming, Pools, SelectedPoll};
 use crate::time::Moment;
 
-/// The job types that a poll asks for: sorted, each once.
+/// The job types of a poll: sorted, without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TypeSet(Arc<[JobType]>);
 
 impl TypeSet {
-    /// These types, in any order.
+    /// A set of these types, which may be in any order.
     #[must_use]
     pub fn new(mut types: Vec<JobType>) -> Self {
         types.sort();
@@ -24,56 +25,57 @@ impl TypeSet {
         Self(types.into())
     }
 
-    /// The types.
+    /// The types in the set.
     #[must_use]
     pub fn types(&self) -> &[JobType] {
         &self.0
     }
 }
 
-/// A poll that is to have a job.
+/// A poll that should get a job.
 #[derive(Debug)]
 pub struct Match<H> {
-    /// The poll, which waits no more.
+    /// The poll. It is no longer parked.
     pub selected: SelectedPoll<H, TypeSet>,
-    /// What made it be chosen; to be given back with what the store had.
+    /// Why the poll was selected. Pass it to [`JobMatcher::leased`], [`JobMatcher::missed`] or
+    /// [`JobMatcher::not_attempted`].
     pub hint: MatchHint,
 }
 
-/// Why a poll was chosen.
+/// The ready job that a poll was selected for, and how current its count was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchHint {
     job_type: JobType,
     revision: u64,
 }
 
-/// That the store was asked, and when, counted in words heard.
+/// Marks when a query of the store's ready counts began, as a revision number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BacklogToken {
     revision: u64,
 }
 
-/// Who waits for jobs, and of which types there may be some.
+/// The parked polls and the ready counts of all job types.
 #[derive(Debug)]
 pub struct JobMatcher<H> {
     polls: Pools<H, TypeSet>,
-    /// The sets of types with polls that wait, by each of their types.
+    /// The sets of types that have parked polls, by each of their types.
     sets_by_type: HashMap<JobType, Vec<TypeSet>>,
     ready: HashMap<JobType, ReadyCount>,
     revision: u64,
     is_draining: bool,
 }
 
-/// Jobs of one type that nobody was sent for yet.
+/// Number of ready jobs of one type that no poll was selected for yet.
 #[derive(Debug, Clone, Copy)]
 struct ReadyCount {
     jobs: u64,
-    /// When that was last heard, counted in words heard.
+    /// The revision in which this count last changed.
     revision: u64,
 }
 
 impl<H> JobMatcher<H> {
-    /// Nobody waits, and nothing is known of jobs.
+    /// No polls are parked, and no jobs are known.
     #[must_use]
     pub fn new(order: Order) -> Self {
         Self {
@@ -85,22 +87,22 @@ impl<H> JobMatcher<H> {
         }
     }
 
-    /// Polls that wait.
+    /// Number of parked polls.
     #[must_use]
     pub fn len(&self) -> usize {
         self.polls.len()
     }
 
-    /// Whether nobody waits.
+    /// Whether no poll is parked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.polls.is_empty()
     }
 
-    /// A poll waits from now on; ask [`JobMatcher::next_match`] then. Gives its handle back when the service is stopping.
+    /// Parks a poll; call [`JobMatcher::next_match`] afterwards.
     ///
     /// # Errors
-    /// The poll, which does not wait.
+    /// Returns the poll when the service is stopping.
     pub fn park(&mut self, poll: Poll<H, TypeSet>) -> Result<PollId, Poll<H, TypeSet>> {
         if self.is_draining {
             return Err(poll);
@@ -114,7 +116,7 @@ impl<H> JobMatcher<H> {
         Ok(self.polls.park_additional(poll))
     }
 
-    /// A poll's connection is gone, or its time is over. Says whether it waited still.
+    /// Removes a poll whose connection is closed or whose wait is over. Returns whether it was parked.
     pub fn leave(&mut self, id: PollId) -> bool {
         let left = self.polls.leave(id);
         if let Some(poll) = &left {
@@ -123,24 +125,24 @@ impl<H> JobMatcher<H> {
         left.is_some()
     }
 
-    /// So many more jobs of a type are ready; ask [`JobMatcher::next_match`] then.
+    /// Adds ready jobs of a type; call [`JobMatcher::next_match`] afterwards.
     pub fn add_ready(&mut self, job_type: &JobType, jobs: u64) {
         self.revision += 1;
         let ready = self.ready.entry(job_type.clone()).or_insert(ReadyCount { jobs: 0, revision: 0 });
         *ready = ReadyCount { jobs: ready.jobs.saturating_add(jobs), revision: self.revision };
     }
 
-    /// The store is about to be asked how many jobs are ready. To be given back with its answer.
+    /// Call it before querying the store's ready counts, and pass it to [`JobMatcher::set_backlog`] with the result.
     #[must_use]
     pub const fn backlog_token(&self) -> BacklogToken {
         BacklogToken { revision: self.revision }
     }
 
-    /// How many jobs are ready, counted up to [`MAX_BACKLOG_COUNT`]. That replaces what was believed, but for what was
-    /// heard of since the store was asked.
+    /// Replaces the ready counts by the store's, which are counted up to [`MAX_BACKLOG_COUNT`]. Counts that changed
+    /// after the token was created are kept.
     pub fn set_backlog(&mut self, token: BacklogToken, ready: Vec<(JobType, u64)>) {
         self.ready.retain(|_, ready| ready.revision > token.revision);
-        // A poll that was sent before may have found nothing of what is told now.
+        // A poll that was selected earlier may have missed jobs that are counted now.
         self.revision += 1;
         for (job_type, jobs) in ready {
             let jobs = if jobs < MAX_BACKLOG_COUNT { jobs } else { u64::MAX };
@@ -149,7 +151,7 @@ impl<H> JobMatcher<H> {
         }
     }
 
-    /// The next poll to send for a job of one of these types; ask until there is none.
+    /// Selects the next poll for a job of one of these types. Call it until it returns `None`.
     pub fn next_match<'a>(
         &mut self,
         types: impl IntoIterator<Item = &'a JobType>,
@@ -158,7 +160,7 @@ impl<H> JobMatcher<H> {
         types.into_iter().find_map(|job_type| self.match_type(job_type, now))
     }
 
-    /// The types of which jobs may be ready.
+    /// The types that may have ready jobs.
     #[must_use]
     pub fn ready_types(&self) -> Vec<JobType> {
         self.ready.keys().cloned().collect()
@@ -174,7 +176,7 @@ impl<H> JobMatcher<H> {
         Some(Match { selected, hint })
     }
 
-    /// The store had a job for the poll, of this type.
+    /// The store leased a job of this type to the poll.
     pub fn leased(&mut self, hint: &MatchHint, job_type: &JobType) {
         if hint.job_type != *job_type {
             self.decrement_ready(job_type);
@@ -182,22 +184,22 @@ impl<H> JobMatcher<H> {
         }
     }
 
-    /// The store had nothing for the poll.
+    /// The store had no job for the poll.
     pub fn missed(&mut self, hint: &MatchHint, types: &TypeSet) {
         for job_type in types.types() {
-            // What was heard of after the poll was sent may not have been there to be found.
+            // Jobs that became ready after the poll was selected may not have been visible to it.
             if self.ready.get(job_type).is_some_and(|ready| ready.revision <= hint.revision) {
                 self.ready.remove(job_type);
             }
         }
     }
 
-    /// The poll could not go: nobody was asked.
+    /// The poll could not be used, so the store was not queried.
     pub fn not_attempted(&mut self, hint: &MatchHint) {
         self.add_ready(&hint.job_type, 1);
     }
 
-    /// The service stops: nobody waits any more, and all who wait are returned.
+    /// Begins the shutdown: no further poll is parked, and all parked polls are returned.
     pub fn drain(&mut self) -> Vec<Poll<H, TypeSet>> {
         self.is_draining = true;
         self.sets_by_type.clear();

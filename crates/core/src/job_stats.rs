@@ -1,5 +1,5 @@
-//! Counts what became of submissions and jobs: since the start, and in the last hour by time. For people; nothing is
-//! decided by it.
+//! Counts the outcomes of submissions and jobs, since the start and per time bucket of the last hour. The counts are
+//! for the dashboard and metrics; no decision uses them.
 
 use std::time::Duration;
 
@@ -7,36 +7,37 @@ use crate::job::Job;
 use crate::rolling_window::{BucketIndex, RollingWindow};
 use crate::time::Moment;
 
-/// What happened to a submission or a job.
+/// An outcome of a submission or of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobOutcome {
-    /// A submission became a job.
+    /// A submission became a new job.
     New,
-    /// A submission joined a twin under way.
+    /// A submission joined an equal job that had not ended.
     Joined,
-    /// A known end answered a submission. So much execution was saved.
+    /// An ended job answered a submission. The value is the saved execution time.
     Cached(Duration),
-    /// A job has its result. Those who joined it saved so much, taken together.
+    /// A job completed. The value is the execution time that the joined callers saved together.
     Completed(Duration),
     /// A job failed for good.
     Failed,
 }
 
 impl JobOutcome {
-    /// A submission was answered by the end of this job. Only a result saves its time.
+    /// The outcome of a submission that this ended job answered. Only a result saves execution time; a failure does
+    /// not.
     #[must_use]
     pub fn cached(job: &Job) -> Self {
         Self::Cached(job.execution_time().unwrap_or_default())
     }
 
-    /// This job has its result. Each caller but the first saved its execution.
+    /// The outcome of this completed job. Each caller except the first saved its execution time.
     #[must_use]
     pub fn completed(job: &Job) -> Self {
         let joined_callers = job.callers.saturating_sub(1);
         Self::Completed(job.execution_time().unwrap_or_default().saturating_mul(joined_callers))
     }
 
-    /// The execution time that this saved.
+    /// The saved execution time.
     #[must_use]
     pub const fn saved(self) -> Duration {
         match self {
@@ -46,20 +47,20 @@ impl JobOutcome {
     }
 }
 
-/// How often it happened.
+/// Number of outcomes of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JobCounters {
-    /// Submissions that became a job.
+    /// Submissions that became a new job.
     pub new: u64,
-    /// Submissions that joined a twin under way.
+    /// Submissions that joined an equal job that had not ended.
     pub joined: u64,
-    /// Submissions that a known end answered.
+    /// Submissions that an ended job answered.
     pub cached: u64,
-    /// Jobs that got their result.
+    /// Jobs that completed with a result.
     pub completed: u64,
     /// Jobs that failed for good.
     pub failed: u64,
-    /// Execution time that did not have to be spent.
+    /// Execution time that was saved by caching and joining.
     pub saved: Duration,
 }
 
@@ -76,7 +77,7 @@ impl JobCounters {
     }
 }
 
-/// Since the start, and the last hour.
+/// Job counters since the start, and per time bucket of the last hour.
 #[derive(Debug, Default)]
 pub struct JobStats {
     totals: JobCounters,
@@ -84,7 +85,7 @@ pub struct JobStats {
 }
 
 impl JobStats {
-    /// Something happened at that moment.
+    /// Counts an outcome at this moment.
     pub fn add(&mut self, at: Moment, outcome: JobOutcome) {
         self.totals.add(outcome);
         if let Some(counters) = self.window.value_at(at) {
@@ -92,13 +93,13 @@ impl JobStats {
         }
     }
 
-    /// Since the start.
+    /// The counters since the start.
     #[must_use]
     pub const fn totals(&self) -> JobCounters {
         self.totals
     }
 
-    /// The stretches of the last hour in which something happened, the oldest first.
+    /// The time buckets of the last hour that have outcomes, the oldest first.
     pub fn last_hour(&self, now: Moment) -> impl Iterator<Item = (BucketIndex, JobCounters)> {
         self.window.last_hour(now).map(|(number, counters)| (number, *counters))
     }
@@ -157,7 +158,7 @@ mod tests {
     fn an_incomplete_job_saves_nothing() {
         let pending = Job { state: State::Pending, ..completed(3) };
         assert_eq!(JobOutcome::cached(&pending).saved(), Duration::ZERO);
-        // When it ended is not known any more.
+        // When the job ended is no longer known.
         let mut stale = completed(3);
         if let State::Completed { is_stale, .. } = &mut stale.state {
             *is_stale = true;

@@ -1,5 +1,6 @@
-//! Decides. Nothing here does I/O, reads a clock, takes a lock or spawns: `now` comes in as an argument and
-//! what shall be done goes out as a value. The acting crates ask, do as told, and report back.
+//! The decisions of the product, as pure functions and state machines. Nothing in this crate does I/O, reads a clock,
+//! takes a lock or spawns a task or thread: the caller passes in `now`, and the crate returns what to do as a value.
+//! The other crates carry it out and report the outcome as the next event.
 //!
 //! In reading order:
 

@@ -1,5 +1,5 @@
-//! Decides the whole of matching: pools, retirements, who executes, and the history, kept consistent with one
-//! another. The driver holds one of these behind one short lock and never looks inside by another way.
+//! The complete state of matching: pools, retirements, active runs and history, kept consistent with each other. The
+//! driver holds one instance behind a short lock, and uses only these methods.
 
 use std::time::Duration;
 
@@ -12,23 +12,25 @@ use crate::pool::{Order, Poll, PollId, PollTiming, PoolKey, Pools, SelectedPoll}
 use crate::retire::{Retirements, RunnerFilter};
 use crate::time::Moment;
 
-/// What became of the wish to park.
+/// The outcome of parking a poll.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ParkResult<H> {
-    /// It waits. The same runner's older poll was replaced: close it without a byte.
+    /// The poll is parked. It may have replaced an older poll of the same runner; close that one's connection without a
+    /// response.
     Parked {
-        /// Names the poll.
+        /// The id of the poll.
         id: PollId,
-        /// The older poll.
+        /// The replaced poll.
         replaced: Option<Poll<H>>,
     },
-    /// Its runner was retired on purpose: tell it, so that it exits.
+    /// The runner was retired: answer the poll so that the runner exits.
     Retired,
-    /// The service is stopping, or holds as many polls as it may: close it without a byte, it will ask again.
+    /// The service is stopping, or has the maximum number of polls: close the connection without a response; the client
+    /// polls again.
     Closed,
 }
 
-/// Everything matching knows.
+/// The matching state.
 #[derive(Debug)]
 pub struct Matching<H> {
     pools: Pools<H>,
@@ -41,7 +43,7 @@ pub struct Matching<H> {
 }
 
 impl<H> Matching<H> {
-    /// Nobody waits yet. `max_polls` follows from the connections the process may hold.
+    /// An empty state. `max_polls` is derived from the maximum number of connections of the process.
     #[must_use]
     pub fn new(order: Order, timing: PollTiming, max_polls: usize) -> Self {
         Self {
@@ -55,7 +57,7 @@ impl<H> Matching<H> {
         }
     }
 
-    /// A runner polls: it executes no more, and waits unless it may not.
+    /// Parks the poll of a runner. The runner's active run ends. The poll may be refused.
     pub fn park(&mut self, poll: Poll<H>) -> ParkResult<H> {
         self.active_runs.finish(&poll.runner.id);
         if self.retirements.covers(&poll, poll.parked_at) {
@@ -68,19 +70,19 @@ impl<H> Matching<H> {
         ParkResult::Parked { id, replaced }
     }
 
-    /// The poll's connection is gone. Says whether it was parked; if not, nothing changes.
+    /// Removes a poll whose connection is closed. Returns whether it was parked; if not, nothing changes.
     pub fn leave(&mut self, id: PollId) -> bool {
         self.pools.leave(id).is_some()
     }
 
-    /// Takes the next poll that fits; it is chosen this once.
+    /// Selects and removes the next poll of the pool. A poll is selected at most once.
     pub fn select(&mut self, key: &PoolKey, now: Moment) -> Option<SelectedPoll<H>> {
         let selected = self.pools.select(key, now)?;
         self.active_runs.poll_selected(&selected.poll.runner.id, selected.id, now);
         Some(selected)
     }
 
-    /// An offer has ended.
+    /// Records an offer that has ended.
     pub fn finish_offer(&mut self, record: OfferRecord) -> RecordId {
         if let (OfferOutcome::Warm(_), Some(assigned)) = (record.outcome, &record.runner) {
             let (key, run) = (record.key.clone(), record.run.clone());
@@ -91,7 +93,7 @@ impl<H> Matching<H> {
         self.history.push(record)
     }
 
-    /// A run that was acknowledged was never read. Returns what is remembered of it.
+    /// Records that the runner did not read an acknowledged run. Returns the offer's record.
     pub fn mark_unread(&mut self, record_id: &RecordId) -> Option<&OfferRecord> {
         if let Some((runner, poll)) = &record_id.assigned {
             self.active_runs.cancel(runner, *poll);
@@ -99,46 +101,46 @@ impl<H> Matching<H> {
         self.history.mark_unread(record_id)
     }
 
-    /// Retires runners: those who wait leave and are returned, those who come within `within` are turned away.
+    /// Retires runners. Their parked polls are removed and returned; polls that arrive within `within` are refused.
     pub fn retire(&mut self, filter: RunnerFilter, now: Moment, within: Duration) -> Vec<Poll<H>> {
         let parked = self.pools.remove_where(|poll| filter.matches(poll));
         self.retirements.add(filter, now, within.min(MAX_RETIREMENT));
         parked
     }
 
-    /// Housekeeping: returns the polls to let go, forgets runners that never came back.
+    /// Periodic cleanup: removes and returns the expired polls, and removes expired active runs.
     pub fn expire(&mut self, now: Moment) -> Vec<Poll<H>> {
         self.active_runs.remove_expired(now);
         std::iter::from_fn(|| self.pools.pop_expired(now)).collect()
     }
 
-    /// The service stops: nobody parks any more, all who wait leave and are returned.
+    /// Begins the shutdown: no further poll is parked, and all parked polls are removed and returned.
     pub fn drain(&mut self) -> Vec<Poll<H>> {
         self.draining = true;
         self.pools.remove_where(|_| true)
     }
 
-    /// Who waits.
+    /// The parked polls.
     pub const fn pools(&self) -> &Pools<H> {
         &self.pools
     }
 
-    /// Who executes.
+    /// The active runs.
     pub const fn active_runs(&self) -> &ActiveRuns {
         &self.active_runs
     }
 
-    /// What was offered lately.
+    /// The latest offers.
     pub const fn history(&self) -> &History {
         &self.history
     }
 
-    /// The last hour.
+    /// The offer counts of the last hour.
     pub const fn offer_stats(&self) -> &OfferStats {
         &self.offer_stats
     }
 
-    /// Forgets what was offered lately.
+    /// Removes the latest offers and their counts.
     pub fn clear_history(&mut self) {
         self.history.clear();
         self.offer_stats.clear();

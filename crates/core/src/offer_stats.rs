@@ -1,5 +1,6 @@
-//! Counts the offers of the last hour by time: how many were warm and cold, and how long their answers took. For
-//! people; nothing is decided by it. Its size is fixed: an hour of buckets, each with a small histogram.
+//! Counts the offers of the last hour per time bucket: how many were warm and cold, and how long their answers took.
+//! The counts are for the dashboard; no decision uses them. The size is fixed: one hour of buckets, each with a small
+//! histogram.
 
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use crate::rolling_window::RollingWindow;
 pub use crate::rolling_window::{BucketIndex, bucket_index};
 use crate::time::Moment;
 
-/// The last hour.
+/// The offer counts of the last hour.
 #[derive(Debug, Default)]
 pub struct OfferStats {
     window: RollingWindow<OfferBucket>,
 }
 
-/// What became of the offers that ended within one stretch of time.
+/// The outcomes of the offers that ended within one time bucket.
 #[derive(Debug, Clone, Default)]
 pub struct OfferBucket {
     warm: u32,
@@ -23,19 +24,19 @@ pub struct OfferBucket {
 }
 
 impl OfferStats {
-    /// An offer has ended at that moment, so long after it came.
+    /// Counts an offer that ended at this moment, `took` after it arrived.
     pub fn add(&mut self, at: Moment, took: Duration, outcome: OfferOutcome) {
         if let Some(bucket) = self.window.value_at(at) {
             bucket.add(took, outcome);
         }
     }
 
-    /// The buckets of the last hour in which an offer ended, the oldest first.
+    /// The buckets of the last hour that have offers, the oldest first.
     pub fn last_hour(&self, now: Moment) -> impl Iterator<Item = (BucketIndex, &OfferBucket)> {
         self.window.last_hour(now)
     }
 
-    /// Forgets all.
+    /// Removes all counts.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
@@ -52,27 +53,27 @@ impl OfferBucket {
         }
     }
 
-    /// Runs that went to a waiting runner.
+    /// Number of runs that a waiting runner got.
     #[must_use]
     pub const fn warm(&self) -> u32 {
         self.warm
     }
 
-    /// Runs that did not.
+    /// Number of runs that had to be cold-started.
     #[must_use]
     pub const fn cold(&self) -> u32 {
         self.cold
     }
 
-    /// The time from the offer to its answer that this share of the warm ones stayed within, to about an eighth;
-    /// `None` when none was warm.
+    /// Percentile of the time from a warm offer to its answer, accurate to about an eighth. `None` when no offer was
+    /// warm.
     #[must_use]
     pub fn latency_percentile(&self, per_mille: u16) -> Option<Duration> {
         self.latencies.latency_percentile(per_mille)
     }
 }
 
-/// Four steps for each doubling, from 4 us to beyond 4 s.
+/// Number of histogram steps: four for each doubling, from 4 us to more than 4 s.
 const STEPS: usize = 80;
 const FIRST_DOUBLING: u32 = 2;
 
@@ -157,12 +158,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reused_slot_holds_only_its_new_bucket() {
+    fn a_reused_slot_has_only_its_new_bucket() {
         let hour = STATS_BUCKETS as u64;
         let mut stats = OfferStats::default();
         stats.add(at(5), Duration::ZERO, OfferOutcome::Cold);
         stats.add(at(hour + 5), Duration::ZERO, WARM);
-        // An offer that ended an hour ago and is told of now changes nothing.
+        // An offer that ended an hour ago and is reported only now is not counted.
         stats.add(at(5), Duration::ZERO, OfferOutcome::Cold);
         assert_eq!(counts(&stats, at(hour + 5)), [(hour + 5, 1, 0)]);
     }

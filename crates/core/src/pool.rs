@@ -1,9 +1,10 @@
-//! Decides who waits and who is next. A poll is in at most one pool, is chosen at most once, and rests in the
-//! last part of its client's own time-out. It never looks at a poll's handle, which belongs to the acting code.
+//! Decides which polls are parked and which one is selected next. A poll is in at most one pool, is selected at most
+//! once, and is not selectable in the last part of its client's own timeout. This module never reads a poll's handle,
+//! which belongs to the driver.
 //!
-//! Every operation is O(1), whatever the number of polls: polls are linked by pool (who is next) and by the
-//! time they parked (who rests, who is let go). One time-out holds for all polls, so the order of parking is
-//! the order of every deadline.
+//! Every operation is O(1), whatever the number of polls. Polls are linked per pool, to find the next one, and by the
+//! time they were parked, to find those that become unselectable or expire. One timeout applies to all polls, so the
+//! order of parking is the order of every deadline.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -19,29 +20,29 @@ mod list;
 
 use list::{Linked, Links, List};
 
-/// What a run and a poll must have in common.
+/// What a run and a poll must have in common to match.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PoolKey {
     /// The deployment.
     pub deployment: DeploymentId,
-    /// Its version.
+    /// The deployment's version.
     pub version: Version,
-    /// The machine's processors.
+    /// The machine's number of processors.
     pub cpu: Amount,
     /// The machine's memory in GB.
     pub memory: Amount,
 }
 
-/// Which poll of a pool is next.
+/// Which poll of a pool is selected next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Order {
-    /// The newest: the oldest is the likeliest to be dead, and surplus runners can retire.
+    /// The newest poll: the oldest is the most likely to be dead, and surplus runners can exit.
     Newest,
-    /// The oldest.
+    /// The oldest poll.
     Oldest,
 }
 
-/// When a poll is chosen no more, and when it is let go.
+/// When a poll becomes unselectable, and when it expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollTiming {
     selectable_for: Duration,
@@ -49,10 +50,10 @@ pub struct PollTiming {
 }
 
 impl PollTiming {
-    /// The timing for clients that wait until they are answered: their polls are choosable for ever.
+    /// For clients that wait until they are answered: their polls are always selectable.
     pub const NO_TIMEOUT: Self = Self { selectable_for: Duration::MAX, expires_after: Duration::MAX };
 
-    /// The timing for clients that give up by themselves after `connection_timeout`.
+    /// For clients that close their poll themselves after `connection_timeout`.
     #[must_use]
     pub fn for_clients(connection_timeout: Duration) -> Self {
         let guard = MAX_POLL_GUARD.min(connection_timeout / POLL_GUARD_DIVISOR);
@@ -63,7 +64,7 @@ impl PollTiming {
     }
 }
 
-/// Names one poll, for ever: a later poll in the same place has another.
+/// Identifies one poll and is never reused: a later poll in the same slot has another id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PollId {
     slot: usize,
@@ -71,7 +72,7 @@ pub struct PollId {
 }
 
 impl PollId {
-    /// A number that no other poll has or will have; later polls have higher ones.
+    /// The number of the poll. No other poll has it; later polls have higher numbers.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.sequence
@@ -85,29 +86,29 @@ impl PollId {
     }
 }
 
-/// A parked poll, and what the acting code needs to reach it.
+/// A parked poll, and what the driver needs to answer it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poll<H, K = PoolKey> {
-    /// Which runs fit it.
+    /// Which runs match the poll.
     pub key: K,
-    /// Who polls.
+    /// The runner that polls.
     pub runner: Runner,
-    /// Since when.
+    /// When the poll was parked.
     pub parked_at: Moment,
-    /// The acting code's own.
+    /// The driver's own data.
     pub handle: H,
 }
 
-/// A poll that was taken out of its pool to have a run.
+/// A poll that was selected for a run and removed from its pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectedPoll<H, K = PoolKey> {
-    /// Names the poll, and so this choice: a poll is chosen once.
+    /// The id of the poll, and so of this selection: a poll is selected once.
     pub id: PollId,
     /// The poll.
     pub poll: Poll<H, K>,
 }
 
-/// All parked polls. `K` is what a poll and its runs have in common: a [`PoolKey`], or the job types it asked for.
+/// All parked polls. `K` is what a poll and its runs have in common: a [`PoolKey`], or a set of job types.
 #[derive(Debug)]
 pub struct Pools<H, K = PoolKey> {
     order: Order,
@@ -121,7 +122,7 @@ pub struct Pools<H, K = PoolKey> {
     next_sequence: u64,
 }
 
-/// The choosable polls of one key; gone with the last of them.
+/// The selectable polls of one key. The pool is removed with its last poll.
 #[derive(Debug)]
 struct Pool<K> {
     key: K,
@@ -131,7 +132,7 @@ struct Pool<K> {
 #[derive(Debug)]
 struct Parked<H, K> {
     poll: Poll<H, K>,
-    // Means nothing once it rests.
+    // Not valid once the poll is unselectable.
     pool: usize,
     sequence: u64,
     is_unselectable: bool,
@@ -150,7 +151,7 @@ impl<H, K> Linked for Slab<Parked<H, K>> {
 }
 
 impl<H, K: Clone + Eq + Hash> Pools<H, K> {
-    /// No polls yet.
+    /// Creates the state without polls.
     #[must_use]
     pub fn new(order: Order, timing: PollTiming) -> Self {
         Self {
@@ -166,19 +167,19 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         }
     }
 
-    /// Polls parked, resting ones included.
+    /// Number of parked polls, including unselectable ones.
     #[must_use]
     pub fn len(&self) -> usize {
         self.polls.len()
     }
 
-    /// Whether nobody waits.
+    /// Whether no poll is parked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.polls.is_empty()
     }
 
-    /// Parks a poll. The same runner's older poll leaves and is returned: its client has given it up.
+    /// Parks a poll. An older poll of the same runner is removed and returned, because its client has abandoned it.
     pub fn park(&mut self, poll: Poll<H, K>) -> (PollId, Option<Poll<H, K>>) {
         let replaced = self.by_runner.get(&poll.runner.id).copied().map(|slot| self.remove(slot));
         let runner = poll.runner.id.clone();
@@ -187,33 +188,34 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         (id, replaced)
     }
 
-    /// Parks a poll beside the same runner's others: one that executes several runs at a time polls for each.
+    /// Parks a poll in addition to other polls of the same runner, which polls once for each run that it can execute in
+    /// parallel.
     pub fn park_additional(&mut self, poll: Poll<H, K>) -> PollId {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         PollId { slot: self.insert(poll, sequence), sequence }
     }
 
-    /// Whether this runner has a poll here.
+    /// Whether this runner has a parked poll.
     #[must_use]
     pub fn has_runner(&self, runner: &RunnerId) -> bool {
         self.by_runner.contains_key(runner)
     }
 
-    /// Takes a poll out, whatever its state; `None` when it is not parked any more.
+    /// Removes a poll, selectable or not; `None` when it is not parked.
     pub fn leave(&mut self, id: PollId) -> Option<Poll<H, K>> {
         let parked = self.polls.get(id.slot)?;
         (parked.sequence == id.sequence).then(|| self.remove(id.slot))
     }
 
-    /// Takes the next poll of a pool out; `None` when none may be chosen.
+    /// Selects and removes the next poll of a pool; `None` when none is selectable.
     pub fn select(&mut self, key: &K, now: Moment) -> Option<SelectedPoll<H, K>> {
         self.make_unselectable(now);
         let slot = self.next_in_pool(key)?;
         Some(self.remove_selected(slot))
     }
 
-    /// Takes the next poll of several pools out; `None` when none may be chosen.
+    /// Selects and removes the next poll of several pools; `None` when none is selectable.
     pub fn select_among<'a>(
         &mut self,
         keys: impl IntoIterator<Item = &'a K>,
@@ -231,7 +233,7 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         Some(self.remove_selected(slot))
     }
 
-    /// Whether a pool holds a choosable poll.
+    /// Whether the pool has a selectable poll.
     #[must_use]
     pub fn has_selectable(&self, key: &K) -> bool {
         self.by_key.contains_key(key)
@@ -250,7 +252,8 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         SelectedPoll { id, poll: self.remove(slot) }
     }
 
-    /// Takes out a poll whose client should have given up long ago; ask until there is none.
+    /// Removes and returns an expired poll, whose client should have closed it long ago. Call it until it returns
+    /// `None`.
     pub fn pop_expired(&mut self, now: Moment) -> Option<Poll<H, K>> {
         self.make_unselectable(now);
         let slot = self.unselectable.first()?;
@@ -258,31 +261,31 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         (age >= self.timing.expires_after).then(|| self.remove(slot))
     }
 
-    /// Takes out every poll that `predicate` says so of.
+    /// Removes and returns every poll that matches `predicate`.
     pub fn remove_where(&mut self, mut predicate: impl FnMut(&Poll<H, K>) -> bool) -> Vec<Poll<H, K>> {
         let slots: Vec<usize> =
             self.polls.iter().filter(|(_, parked)| predicate(&parked.poll)).map(|(slot, _)| slot).collect();
         slots.into_iter().map(|slot| self.remove(slot)).collect()
     }
 
-    /// The polls from the longest waiting to the newest.
+    /// All polls from the oldest to the newest.
     pub fn oldest_first(&self) -> impl Iterator<Item = &Poll<H, K>> {
         self.iter_from(self.unselectable.first()).chain(self.iter_from(self.selectable.first()))
     }
 
-    /// Who waits, in no order: what can be told of many polls in a short time.
+    /// The ids of all polls, in no particular order. It is cheap: many ids are read in a short time.
     pub fn ids(&self) -> impl Iterator<Item = PollId> {
         self.polls.iter().map(|(slot, parked)| PollId { slot, sequence: parked.sequence })
     }
 
-    /// A poll, while it waits.
+    /// A poll, while it is parked.
     #[must_use]
     pub fn get(&self, id: PollId) -> Option<&Poll<H, K>> {
         let parked = self.polls.get(id.slot)?;
         (parked.sequence == id.sequence).then_some(&parked.poll)
     }
 
-    /// The keys of all pools that hold a choosable poll.
+    /// The keys of all pools, which have at least one selectable poll.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.by_key.keys()
     }
@@ -294,7 +297,7 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
 
     fn insert(&mut self, mut poll: Poll<H, K>, sequence: u64) -> usize {
         let pool = self.pool_for(&poll.key);
-        // Equal, and shared: what remembers it later holds no copy of its own.
+        // The clone of the pool's key shares its memory, so later records of the poll need no copy.
         poll.key = self.pools[pool].key.clone();
         let (by_pool, by_time) = (Links::default(), Links::default());
         let slot =
@@ -336,7 +339,7 @@ impl<H, K: Clone + Eq + Hash> Pools<H, K> {
         }
     }
 
-    /// Polls whose guard began leave their pool and wait on, unchoosable.
+    /// Removes the polls whose guard time has begun from their pools; they stay parked, but unselectable.
     fn make_unselectable(&mut self, now: Moment) {
         while let Some(slot) = self.selectable.first()
             && now.since(self.polls[slot].poll.parked_at) >= self.timing.selectable_for

@@ -1,5 +1,6 @@
-//! Decides who asks too often. Each who is counted may ask so many times at once, and earns the next time evenly over the
-//! minute (GCRA: the one number kept is the moment at which everything is earned back).
+//! Decides which requests are refused because they come too often. Each key may send a burst of requests, and regains
+//! single requests evenly over the minute. The algorithm is GCRA: the only number per key is the moment at which its
+//! whole burst is available again.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,69 +9,69 @@ use std::time::Duration;
 use crate::limits::MAX_RATE_LIMIT_ENTRIES;
 use crate::time::Moment;
 
-/// What is asked for; each kind is counted by itself.
+/// The kind of a request; each kind has its own counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateClass {
-    /// Whether a job is known.
+    /// Asking whether a submission is known.
     Check,
     /// Submitting a job.
     Submit,
-    /// How a job is.
+    /// Reading a job's status.
     Status,
     /// Watching a job.
     Watch,
     /// Cancelling a job.
     Cancel,
-    /// A runner registers.
+    /// Registering a runner.
     Register,
-    /// Whether a runner is registered.
+    /// Asking whether a runner is registered.
     Verify,
-    /// Which jobs are available.
+    /// Listing the available jobs.
     Available,
-    /// Taking a job.
+    /// Claiming a job.
     Claim,
-    /// Beginning a job that was dispatched.
+    /// Starting a job that was dispatched.
     Start,
-    /// A sign of life.
+    /// Sending a heartbeat.
     Heartbeat,
-    /// A result, or that there is none.
+    /// Reporting a result or a failure.
     Finish,
-    /// An admin's question.
+    /// Reading as an admin.
     AdminRead,
-    /// An admin's deletion.
+    /// Deleting as an admin.
     AdminWrite,
 }
 
-/// Who is counted together.
+/// What requests are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateKey {
-    /// All who show the same key.
+    /// By the API key.
     Key,
-    /// All who come from the same address.
+    /// By the client's address.
     Address,
-    /// A runner.
+    /// By the runner.
     Runner,
 }
 
-/// Requests in a minute; 0 is without limit.
+/// Maximum requests per minute; 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// Of one kind by one key.
+    /// Requests of one kind with one key.
     pub requests: u32,
     /// Submissions from one address.
     pub submit: u32,
     /// Checks from one address.
     pub check: u32,
-    /// Questions after a job from one address.
+    /// Status requests from one address.
     pub status: u32,
-    /// Questions after available jobs by one runner.
+    /// Requests for available jobs by one runner.
     pub available: u32,
-    /// Heartbeats of one runner.
+    /// Heartbeats by one runner.
     pub heartbeat: u32,
 }
 
 impl Rates {
-    /// What holds for a kind of request.
+    /// The limits for a kind of request.
     fn limits(&self, class: RateClass) -> impl Iterator<Item = (RateKey, Rate)> {
         let own = match class {
             RateClass::Check => (RateKey::Address, self.check),
@@ -94,26 +95,26 @@ impl Rates {
     }
 }
 
-/// So many times in a minute.
+/// A limit of a number of requests per minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Rate {
-    /// What earns one time.
+    /// Time in which one request is regained.
     interval: Duration,
-    /// What earns all times but one.
+    /// Time in which all requests of the burst except one are regained.
     burst: Duration,
 }
 
 impl Rate {
-    /// `None` is without limit.
+    /// `None` when there is no limit.
     fn per_minute(times: u32) -> Option<Self> {
         let interval = Duration::from_mins(1).checked_div(times)?;
         Some(Self { interval, burst: interval * (times - 1) })
     }
 
-    /// When all is earned back after one more time now.
+    /// Uses one request now. Returns when the whole burst is available again.
     ///
     /// # Errors
-    /// When the next time is earned.
+    /// When the next request is allowed.
     fn spend(self, full_at: Moment, now: Moment) -> Result<Moment, Moment> {
         let from = full_at.max(now);
         if from.since(now) > self.burst {
@@ -123,27 +124,28 @@ impl Rate {
     }
 }
 
-/// Who asked lately. At most [`MAX_RATE_LIMIT_ENTRIES`] are remembered: beyond it, those who have not asked for longest are forgotten.
+/// The recent requests of all keys. At most [`MAX_RATE_LIMIT_ENTRIES`] are stored; beyond it those without requests for
+/// the longest time are removed.
 #[derive(Debug)]
 pub struct RateLimiter<S> {
     rates: Rates,
-    /// When each has earned everything back.
+    /// When each key has its whole burst again.
     current: HashMap<(RateClass, RateKey, S), Moment>,
-    /// Those of before; whoever asks again becomes recent.
+    /// The older entries. An entry that is used again moves to `current`.
     previous: HashMap<(RateClass, RateKey, S), Moment>,
 }
 
 impl<S: Hash + Eq + Clone> RateLimiter<S> {
-    /// Nobody has asked yet.
+    /// Creates a limiter without recorded requests.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
         Self { rates, current: HashMap::new(), previous: HashMap::new() }
     }
 
-    /// Counts a request. `key_of` says whom to count it for; it is exempt from a limit where that is nobody.
+    /// Counts a request. `key_of` returns the key to count by; where it returns `None`, the limit does not apply.
     ///
     /// # Errors
-    /// The moment from which it may be asked again; this request is not counted then.
+    /// The request is refused and not counted. The value is the moment from which it is allowed.
     pub fn check(
         &mut self,
         class: RateClass,
@@ -184,7 +186,7 @@ mod tests {
         Moment::from_millis(1000 * seconds)
     }
 
-    /// Asks so often; how many times it may.
+    /// Sends requests until one is refused; returns how many were allowed.
     fn allowed(limiter: &mut RateLimiter<u32>, class: RateClass, key: u32, now: Moment) -> usize {
         (0..1000).take_while(|_| limiter.check(class, |_| Some(key), now).is_ok()).count()
     }
@@ -231,7 +233,7 @@ mod tests {
             )
         };
         assert_eq!((check(1), check(1)), (Ok(()), Ok(())));
-        // The address has used up its own; the key's times stay for the others.
+        // The address has used its own limit; the refused requests do not count for the key, which others use too.
         assert!((0..10).all(|_| check(1) == Err(at(30))));
         assert_eq!((check(2), check(2), check(3)), (Ok(()), Ok(()), Ok(())));
         assert_eq!(check(3), Err(at(12)));
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_bounded_and_recent_keys_are_kept() {
+    fn entries_are_bounded_and_recent_keys_stay() {
         let mut limiter = RateLimiter::new(Rates { submit: 1, ..NONE });
         for key in 0..2 * u32::try_from(MAX_RATE_LIMIT_ENTRIES).unwrap() {
             assert_eq!(limiter.check(RateClass::Submit, |_| Some(key + 1), at(0)), Ok(()));

@@ -1,22 +1,22 @@
-//! Decides whether a completed job's result is still valid, as its type's check says.
+//! Decides whether a completed job's result is still valid, by the validation method of its job type.
 
 use core::net::IpAddr;
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// What was found where the check looks in a result.
+/// The outcome of validating a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Validity {
-    /// It is valid.
+    /// The result is valid.
     Valid,
-    /// It is not; the next submission computes it anew.
+    /// The result is not valid; the next submission executes the job again.
     Invalid,
-    /// It could not be told; what was known before goes on.
+    /// The outcome is unknown, so the previous validity stays.
     Unknown,
 }
 
-/// A result that names the time until which it is valid.
+/// Validates a result that contains its own expiry time.
 #[must_use]
 pub fn by_expiry(until: Option<Timestamp>, now: Timestamp) -> Validity {
     match until {
@@ -25,16 +25,16 @@ pub fn by_expiry(until: Option<Timestamp>, now: Timestamp) -> Validity {
     }
 }
 
-/// When a verdict that is not the end is too old: when it is as old as it may become, or when the result's own time
-/// comes.
+/// When the result must be validated next: after `every`, or when the result's own expiry time comes, if that is
+/// earlier.
 #[must_use]
 pub fn next_check_at(now: Timestamp, every: Duration, until: Option<Timestamp>) -> Timestamp {
     let expires_at = now.after(every);
     until.filter(|until| now < *until).map_or(expires_at, |until| until.min(expires_at))
 }
 
-/// A result whose address must still answer, by the status of the answer; `None` when there was none. Whatever may
-/// pass (an overload, a server's own failure, a silence) tells nothing.
+/// Validates a result whose URL must still respond, by the response's status; `None` when there was no response.
+/// Conditions that may be temporary (an overload, a server error, no response) leave the validity unknown.
 #[must_use]
 pub const fn by_http_status(status: Option<u16>) -> Validity {
     match status {
@@ -44,8 +44,8 @@ pub const fn by_http_status(status: Option<u16>) -> Validity {
     }
 }
 
-/// Whether an address is one that anybody may be asked at: a result, which a runner wrote, must not make the service
-/// call what only the service can reach.
+/// Whether an address is on the public internet. A result comes from a runner, so its URL must not make the service
+/// send requests to addresses that only the service can reach.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
@@ -65,7 +65,8 @@ pub fn is_public(address: IpAddr) -> bool {
         }
         IpAddr::V6(ip) => {
             let [first, second, ..] = ip.segments();
-            // Global unicast, without documentation, Teredo and 6to4, which lead elsewhere.
+            // Global unicast, without documentation addresses, and without Teredo and 6to4, which embed other
+            // addresses.
             first & 0xe000 == 0x2000
                 && (first, second) != (0x2001, 0x0db8)
                 && (first, second) != (0x2001, 0)
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_must_lie_in_the_future() {
+    fn a_result_is_valid_until_its_expiry_time() {
         let now = Timestamp::from_millis(1000);
         for (until, validity) in [
             (Some(1001), Validity::Valid),

@@ -1,5 +1,5 @@
-//! Decides whose polls are turned away on purpose. A retirement stays in force for a while, so that runners
-//! which are executing when it is said are met when they come back.
+//! Decides which runners' polls are refused because the runners were retired. A retirement stays in force for a while,
+//! so that it also reaches runners that are executing when it is made and poll later.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::limits::MAX_RETIREMENTS;
 use crate::pool::Poll;
 use crate::time::Moment;
 
-/// Which runners: those that every given name fits.
+/// Selects runners: those that match every given name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunnerFilter {
     deployment: Option<DeploymentId>,
@@ -18,7 +18,7 @@ pub struct RunnerFilter {
 }
 
 impl RunnerFilter {
-    /// `None` when no name is given: nobody means to retire everybody by leaving things out.
+    /// `None` when no name is given, so that nobody retires all runners by omitting the names.
     #[must_use]
     pub fn new(
         deployment: Option<DeploymentId>,
@@ -29,7 +29,7 @@ impl RunnerFilter {
         any.then_some(Self { deployment, version, runner })
     }
 
-    /// Whether this poll is one of them.
+    /// Whether the poll's runner matches.
     #[must_use]
     pub fn matches<H>(&self, poll: &Poll<H>) -> bool {
         matches(self.deployment.as_ref(), &poll.key.deployment)
@@ -42,14 +42,15 @@ fn matches<T: PartialEq>(wanted: Option<&T>, actual: &T) -> bool {
     wanted.is_none_or(|wanted| wanted == actual)
 }
 
-/// The retirements in force.
+/// The retirements that are in force.
 #[derive(Debug, Default)]
 pub struct Retirements {
     rules: VecDeque<(RunnerFilter, Moment)>,
 }
 
 impl Retirements {
-    /// Puts one in force for so long. The same one again gets the new end; beyond the cap the oldest ends.
+    /// Puts a retirement in force for `within`. Repeating it replaces its end; beyond [`MAX_RETIREMENTS`] the oldest
+    /// one ends.
     pub fn add(&mut self, filter: RunnerFilter, now: Moment, within: Duration) {
         self.rules.retain(|(known, until)| *known != filter && now < *until);
         if self.rules.len() == MAX_RETIREMENTS {
@@ -58,7 +59,7 @@ impl Retirements {
         self.rules.push_back((filter, now.after(within)));
     }
 
-    /// Whether this poll is to be turned away.
+    /// Whether this poll must be refused.
     pub fn covers<H>(&mut self, poll: &Poll<H>, now: Moment) -> bool {
         self.rules.retain(|(_, until)| now < *until);
         self.rules.iter().any(|(filter, _)| filter.matches(poll))

@@ -1,11 +1,11 @@
-//! Decides how long to wait before something is tried again.
+//! Decides how long to wait before the next attempt.
 
 use std::time::Duration;
 
 use crate::limits::MAX_RETRY_BACKOFF;
 
-/// The pause after `failures` failed tries: `first` after one, twice as long after each further one, up to
-/// [`MAX_RETRY_BACKOFF`]. A longer first pause stays as it is.
+/// The backoff after `failures` failed attempts: `first` after one failure, and twice as long after each further one,
+/// up to [`MAX_RETRY_BACKOFF`]. A `first` that is longer than this cap stays as it is.
 #[must_use]
 pub fn backoff(first: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_further_failure_doubles_the_pause_up_to_a_cap() {
+    fn each_further_failure_doubles_the_backoff_up_to_a_cap() {
         let first = Duration::from_secs(10);
         for (failures, seconds) in
             [(0, 10), (1, 10), (2, 20), (3, 40), (9, 2560), (10, 3600), (u32::MAX, 3600)]

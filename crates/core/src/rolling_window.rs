@@ -1,15 +1,15 @@
-//! The last hour in stretches of time, each with a value of its own. Its size is fixed.
+//! One value per time bucket of the last hour. The size is fixed.
 
 use crate::limits::{STATS_BUCKET_WIDTH, STATS_BUCKETS};
 use crate::time::Moment;
 
-/// Which stretch of time, counted in [`STATS_BUCKET_WIDTH`] from the start.
+/// The index of a time bucket, in units of [`STATS_BUCKET_WIDTH`] since the start.
 pub type BucketIndex = u64;
 
-/// The last hour. A stretch of time without a value is left out.
+/// The values of the last hour. Buckets without a value are omitted.
 #[derive(Debug)]
 pub struct RollingWindow<T> {
-    // A number's value has one place; an older number there is out of date.
+    // Each bucket index has one slot; a smaller index in the slot is out of date.
     slots: Box<[Slot<T>]>,
 }
 
@@ -26,7 +26,7 @@ impl<T: Clone + Default> Default for RollingWindow<T> {
 }
 
 impl<T: Clone + Default> RollingWindow<T> {
-    /// The value of that moment's stretch of time, to be changed; `None` when that is over an hour ago.
+    /// The value of the bucket that contains this moment; `None` when it is more than an hour old.
     pub fn value_at(&mut self, at: Moment) -> Option<&mut T> {
         let index = bucket_index(at);
         let slot = &mut self.slots[slot_index(index)];
@@ -47,7 +47,7 @@ impl<T: Clone + Default> RollingWindow<T> {
     }
 }
 
-/// The stretch of time that this moment is in.
+/// The bucket that contains this moment.
 #[must_use]
 pub fn bucket_index(at: Moment) -> BucketIndex {
     at.as_micros() / STATS_BUCKET_WIDTH.as_micros() as u64

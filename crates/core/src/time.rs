@@ -1,4 +1,5 @@
-//! Two time lines: the service's own, which only goes forward, and the wall clock's, for what is remembered. Their truth is the caller's clock; nothing here reads one.
+//! Two kinds of time: the service's own time, which never goes back, and wall-clock time for stored data. The caller's
+//! clock provides the values; nothing here reads a clock.
 
 use std::time::Duration;
 
@@ -25,25 +26,25 @@ impl Moment {
         self.0
     }
 
-    /// This moment and `wait` more; the end of time when that is out of range.
+    /// This moment plus `wait`; the latest possible moment when the sum is out of range.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(micros(wait)))
     }
 
-    /// How long ago `earlier` was; zero when it was not earlier.
+    /// Time since `earlier`; zero when `earlier` is later than this moment.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// A point in time that outlives the service: milliseconds since 1970, by the wall clock.
+/// A point in time that is valid across restarts: milliseconds since 1970, by the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The last moment that every database and every JSON reader can hold exactly (2^53 - 1).
+    /// The latest timestamp that every database and every JSON parser represents exactly (2^53 - 1).
     pub const LAST: Self = Self((1 << 53) - 1);
 
     /// The moment `millis` milliseconds after 1970; [`Timestamp::LAST`] at most.
@@ -58,32 +59,32 @@ impl Timestamp {
         self.0
     }
 
-    /// This moment and `wait` more.
+    /// This timestamp plus `wait`; at most [`Timestamp::LAST`].
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self::from_millis(self.0.saturating_add(millis(wait)))
     }
 
-    /// This moment and `wait` less.
+    /// This timestamp minus `wait`; at least 1970.
     #[must_use]
     pub fn before(self, wait: Duration) -> Self {
         Self(self.0.saturating_sub(millis(wait)))
     }
 
-    /// How long ago `earlier` was; zero when it was not earlier.
+    /// Time since `earlier`; zero when `earlier` is later than this timestamp.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// A time in whole milliseconds; those that no number holds are as long as can be.
+/// A duration in whole milliseconds; `u64::MAX` when it is out of range.
 #[must_use]
 pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The same in whole microseconds.
+/// A duration in whole microseconds; `u64::MAX` when it is out of range.
 #[must_use]
 pub fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)

@@ -1,32 +1,32 @@
-//! Where a request stands in a trace: the header `traceparent` (W3C Trace Context, version 00), read strictly. What is
-//! not exactly that is no trace; a caller is never refused for it.
+//! The position of a request in a trace: the header `traceparent` (W3C Trace Context, version 00), parsed strictly. A
+//! header in another form counts as no trace; the request is never refused for it.
 
 use std::fmt;
 
-/// The header's name.
+/// The name of the header.
 pub const HEADER: &str = "traceparent";
 
-/// A trace, by its id; never all zero.
+/// The id of a trace; never all zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceId([u8; 16]);
 
-/// One step of a trace, by its id; never all zero.
+/// The id of a span, which is one step of a trace; never all zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpanId([u8; 8]);
 
-/// What a caller says of its trace.
+/// The trace position that the caller sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceParent {
     /// The trace.
     pub trace: TraceId,
-    /// The caller's own step in it.
+    /// The caller's own span.
     pub span: SpanId,
-    /// Whether the caller records it: then we do too.
+    /// Whether the caller records the trace. If so, the service records its spans too.
     pub is_sampled: bool,
 }
 
 impl TraceParent {
-    /// Reads `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`, all of them lower case, and no id zero.
+    /// Parses `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`, in lower case, with no id zero.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text: &[u8; 55] = text.try_into().ok()?;
@@ -44,7 +44,7 @@ impl TraceParent {
 }
 
 impl TraceId {
-    /// `None` when it is zero.
+    /// `None` when all bytes are zero.
     #[must_use]
     pub fn new(bytes: [u8; 16]) -> Option<Self> {
         (bytes != [0; 16]).then_some(Self(bytes))
@@ -52,7 +52,7 @@ impl TraceId {
 }
 
 impl SpanId {
-    /// `None` when it is zero.
+    /// `None` when all bytes are zero.
     #[must_use]
     pub fn new(bytes: [u8; 8]) -> Option<Self> {
         (bytes != [0; 8]).then_some(Self(bytes))

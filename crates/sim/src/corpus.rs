@@ -1,5 +1,5 @@
-//! The known inputs of each target, one file each in `corpus/<target>/`, named by what they show. They are replayed as
-//! they are, and changed in many ways.
+//! The known inputs of each target: one file each in `corpus/<target>/`, named by what the input shows. They are
+//! replayed unchanged, and mutated in many ways.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,10 +12,10 @@ use crate::mutate::mutate;
 use crate::panics::without_output;
 use crate::shrink::shrink;
 
-/// What is done with an input; it panics when something does not hold.
+/// Tests one input; it panics when a rule does not hold.
 pub type Target = fn(&[u8]);
 
-/// A target's known inputs.
+/// The known inputs of a target.
 #[derive(Debug)]
 pub struct Corpus {
     target: Target,
@@ -29,14 +29,14 @@ struct Input {
     bytes: Vec<u8>,
 }
 
-/// An input that is not small by then is shown as it is.
+/// Shrinking stops after this time; the input is then printed as it is.
 const SHRINK_FOR: Duration = Duration::from_secs(60);
 
 impl Corpus {
     /// Reads the target's folder.
     ///
     /// # Panics
-    /// When there is none, or nothing in it.
+    /// When the folder is missing or empty.
     #[must_use]
     pub fn of(name: &str, target: Target) -> Self {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -44,20 +44,20 @@ impl Corpus {
         Self { target, inputs, dictionary: dictionary(&corpus.join("words.dict")) }
     }
 
-    /// Tries the known inputs.
+    /// Tests the known inputs.
     ///
     /// # Panics
-    /// When something does not hold; it says for which input.
+    /// When a rule does not hold; the message names the input.
     pub fn replay(&self) {
         for input in &self.inputs {
             self.check(&input.bytes, &input.name.display().to_string());
         }
     }
 
-    /// Tries so many changes of each known input.
+    /// Tests `times` mutations of each known input.
     ///
     /// # Panics
-    /// When something does not hold; it prints the input, shrunken.
+    /// When a rule does not hold; the message has the shrunk input.
     pub fn mutate(&self, seed: u64, times: u64) {
         let mut rng = Rng::with_seed(seed);
         for time in 0..times {
@@ -73,7 +73,7 @@ impl Corpus {
         if self.fails(bytes) {
             let until = Instant::now() + SHRINK_FOR;
             let small = without_output(|| shrink(bytes, |bytes| Instant::now() < until && self.fails(bytes)));
-            panic!("{what} fails; shrunken: b\"{}\"", small.escape_ascii());
+            panic!("{what} fails; shrunk: b\"{}\"", small.escape_ascii());
         }
     }
 
@@ -97,16 +97,16 @@ fn paths_in(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Words that mean something somewhere: grafting them in leads to places that single bytes hardly reach. One a line, in
-/// quotes, as libFuzzer wants them.
+/// Reads the tokens that have a meaning in some format. Inserting them reaches code that mutations of single bytes
+/// hardly reach. The file has one quoted token per line, in libFuzzer's format.
 fn dictionary(path: &Path) -> Vec<Vec<u8>> {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("failed to read {path:?}: {error}"));
     let quoted = text.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
-    quoted.map(|word| unescape(word).unwrap_or_else(|| panic!("{path:?}: {word}"))).collect()
+    quoted.map(|token| unescape(token).unwrap_or_else(|| panic!("{path:?}: {token}"))).collect()
 }
 
-fn unescape(word: &str) -> Option<Vec<u8>> {
-    let mut bytes = word.bytes();
+fn unescape(token: &str) -> Option<Vec<u8>> {
+    let mut bytes = token.bytes();
     let mut decoded = Vec::new();
     while let Some(byte) = bytes.next() {
         let escaped = if byte == b'\\' { bytes.next()? } else { 0 };
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dictionary_words_are_unescaped_as_libfuzzer_does() {
+    fn dictionary_tokens_are_unescaped_as_libfuzzer_does() {
         assert_eq!(unescape(r#"a\"\xFF\x0d\\"#).as_deref(), Some(b"a\"\xff\r\\".as_slice()));
         assert_eq!(unescape(r"a\xF").as_deref(), None);
     }

@@ -1,7 +1,9 @@
-//! Attacks: histories that nobody would think of, and bytes that nobody should send. Never shipped.
+//! Simulations, reference models and fuzz targets that test the product with unexpected events and bytes. Never
+//! shipped.
 //!
-//! Everything is drawn from a seed, so that what fails once fails again, and what fails is shrunk before it is shown. It
-//! never takes what the product does for right: what must hold is written down here again, naively, and held against it.
+//! Everything is generated from a seed, so that a failure can be reproduced, and a failing case is shrunk before it is
+//! printed. The expected behaviour is written down here a second time, independently and naively, and compared with the
+//! product; the product's own code is never trusted.
 //!
 //! In reading order:
 

@@ -1,15 +1,15 @@
-//! Makes new inputs of known ones: a byte flipped, a piece lost, doubled, grafted from another, a word put in. Small on
-//! purpose; the fuzzer in `fuzz/` looks where it has not been.
+//! Mutates known inputs: flips a byte, removes, repeats or copies a part, inserts a token. It is small on purpose; the
+//! fuzzer in `fuzz/` searches for inputs that reach new code.
 
 use std::ops::Range;
 
 use fastrand::Rng;
 
-/// Longer inputs cost time and show nothing more.
+/// Maximum size of a mutated input. Longer inputs cost time and find nothing more.
 const BYTES: usize = 64 * 1024;
 
-/// Changes `input` a few times; pieces may come from `other`, words from `words`.
-pub fn mutate(rng: &mut Rng, input: &[u8], other: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
+/// Mutates `input` a few times. Parts may be copied from `other`, tokens from `tokens`.
+pub fn mutate(rng: &mut Rng, input: &[u8], other: &[u8], tokens: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = input.to_vec();
     for _ in 0..=rng.u8(..6) {
         bytes = mutate_once(rng, bytes, other, words);
@@ -18,7 +18,7 @@ pub fn mutate(rng: &mut Rng, input: &[u8], other: &[u8], words: &[Vec<u8>]) -> V
     bytes
 }
 
-fn mutate_once(rng: &mut Rng, mut bytes: Vec<u8>, other: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
+fn mutate_once(rng: &mut Rng, mut bytes: Vec<u8>, other: &[u8], tokens: &[Vec<u8>]) -> Vec<u8> {
     match rng.u8(..8) {
         0 => flip(rng, &mut bytes),
         1 => {
@@ -38,8 +38,8 @@ fn mutate_once(rng: &mut Rng, mut bytes: Vec<u8>, other: &[u8], words: &[Vec<u8>
         5 => repeat(rng, &mut bytes),
         _ if words.is_empty() => flip(rng, &mut bytes),
         6 => {
-            let word = &words[rng.usize(..words.len())];
-            insert(rng, &mut bytes, word);
+            let token = &tokens[rng.usize(..tokens.len())];
+            insert(rng, &mut bytes, token);
         }
         _ => {
             let replaced = random_range(rng, bytes.len());
@@ -68,7 +68,7 @@ fn repeat(rng: &mut Rng, bytes: &mut Vec<u8>) {
     bytes.splice(at..at, repeated);
 }
 
-/// Mostly a short one.
+/// A random range, mostly a short one.
 fn random_range(rng: &mut Rng, length: usize) -> Range<usize> {
     let start = rng.usize(..=length);
     let most = if rng.bool() { 8 } else { length };

@@ -1,5 +1,5 @@
-//! Panics are what targets say "no" with, and what the product must never do. Those of the product's threads are
-//! counted; while something is shrunk, none is printed.
+//! Handles panics. A target reports a failure by a panic; the product itself must never panic. Panics on the product's
+//! threads are counted. No panic is printed while an input is shrunk.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,13 +12,13 @@ static PRODUCT_PANICS: AtomicUsize = AtomicUsize::new(0);
 static QUIET: AtomicBool = AtomicBool::new(false);
 static HOOK_INSTALLED: OnceLock<()> = OnceLock::new();
 
-/// Panics on the product's threads since somebody asked first.
+/// Number of panics on the product's threads since the first call.
 pub fn product_panics() -> usize {
     install_hook();
     PRODUCT_PANICS.load(Ordering::SeqCst)
 }
 
-/// Prints no panics meanwhile.
+/// Runs `work` without printing panics.
 pub fn without_output<T>(work: impl FnOnce() -> T) -> T {
     install_hook();
     QUIET.store(true, Ordering::SeqCst);

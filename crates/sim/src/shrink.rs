@@ -1,6 +1,6 @@
-//! Makes what fails small: the same failure, or another, with as few parts as can be found by leaving parts out.
+//! Shrinks a failing list: finds a short list that still fails, perhaps in another way, by leaving items out.
 
-/// The shortest end of `items` that fails, with whatever else can be left out left out. `items` itself fails.
+/// The shortest end of `items` that fails, without all items that can be left out. `items` itself must fail.
 #[must_use]
 pub fn shrink<T: Clone>(items: &[T], fails: impl Fn(&[T]) -> bool) -> Vec<T> {
     leave_out(shortest_end(items, &fails).to_vec(), &fails)
@@ -11,7 +11,7 @@ fn shortest_end<'a, T>(items: &'a [T], fails: &impl Fn(&[T]) -> bool) -> &'a [T]
     ends.map(|length| &items[items.len() - length..]).find(|end| fails(end)).unwrap_or(items)
 }
 
-/// Leaves out halves, quarters, ..., single items, as long as it still fails.
+/// Leaves out halves, quarters, ..., single items, while the rest still fails.
 fn leave_out<T: Clone>(mut items: Vec<T>, fails: &impl Fn(&[T]) -> bool) -> Vec<T> {
     let mut chunk = items.len().div_ceil(2);
     while chunk > 0 {
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_needed_to_fail_is_left_out() {
+    fn items_that_are_not_needed_to_fail_are_left_out() {
         let items: Vec<u32> = (0..5000).collect();
         let fails = |items: &[u32]| items.contains(&17) && items.contains(&4000) && items.contains(&4001);
         assert_eq!(shrink(&items, fails), [17, 4000, 4001]);

@@ -1,6 +1,6 @@
-//! How much is tried: little in every run of the tests, much when somebody has hours (`PILOTLIGHT_SOAK=1`).
+//! The number of test iterations: few in a normal test run, many in a soak test (`PILOTLIGHT_SOAK=1`).
 
-/// `usual`, or `soak` where somebody asked for it.
+/// Returns `soak` in a soak test, otherwise `usual`.
 #[must_use]
 pub fn iterations(usual: u64, soak: u64) -> u64 {
     match std::env::var("PILOTLIGHT_SOAK").as_deref() {

@@ -1,4 +1,4 @@
-//! The cache key: known parameters, many changes of each, and pairs of values that differ hardly or not at all.
+//! The cache key: known parameters, many mutations of each, and pairs of values that are equal or almost equal.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use pilotlight_sim::targets::meaning::{Exact, Meaning};
 use proptest::prelude::*;
 
 #[test]
-fn known_parameters_have_the_form_that_the_contract_says() {
+fn known_parameters_have_the_documented_form() {
     Corpus::of("cache_key", cache_key).replay();
 }
 
 #[test]
-fn every_change_of_known_parameters_has_the_form_that_the_contract_says() {
+fn every_mutation_of_known_parameters_has_the_documented_form() {
     Corpus::of("cache_key", cache_key).mutate(1, iterations(2000, 500_000));
 }
 
-/// Every number that a double holds is written as the other hand writes it, and its neighbours are others.
+/// Every double is written as the other implementation writes it, and its neighbours have other keys.
 #[test]
 fn neighbouring_numbers_have_different_keys() {
     let mut rng = Rng::with_seed(1);
@@ -47,11 +47,11 @@ fn random_number(rng: &mut Rng) -> f64 {
 }
 
 fn key(input: &str) -> CacheKey {
-    let job_type = JobType::parse("any").expect("a type");
+    let job_type = JobType::parse("any").expect("a valid job type");
     CacheKey::of(&job_type, None, input).unwrap_or_else(|bad| panic!("{input}: {bad}"))
 }
 
-/// Numbers of few digits around the places where doubles end to be exact, so that many are close to each other.
+/// Numbers of few digits around the limit of exact integers in doubles, so that many are close to each other.
 fn numbers() -> impl Strategy<Value = Exact> {
     let around = |center: u128| (0..5_u128).prop_map(move |more| (center + more).to_string());
     let digits = prop_oneof![
@@ -84,7 +84,7 @@ fn values() -> impl Strategy<Value = Meaning> {
     })
 }
 
-/// As parameters are: an object.
+/// Wraps the value in an object, because parameters are objects.
 fn params(value: &Meaning) -> Meaning {
     Meaning::Object(BTreeMap::from([("value".to_owned(), value.clone())]))
 }
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn every_value_has_the_form_that_the_contract_says(value in values(), seed: u64) {
+    fn every_value_has_the_documented_form(value in values(), seed: u64) {
         cache_key(value.spell(&mut Rng::with_seed(seed)).as_bytes());
     }
 }

@@ -1,4 +1,4 @@
-//! Any bytes on a connection: known ones, and many changes of each.
+//! Any bytes on a connection: known connections, and many mutations of each.
 
 use pilotlight_sim::corpus::Corpus;
 use pilotlight_sim::soak::iterations;
@@ -10,6 +10,6 @@ fn known_connections_leave_nothing_open() {
 }
 
 #[test]
-fn changed_connections_leave_nothing_open() {
+fn mutated_connections_leave_nothing_open() {
     Corpus::of("edge", edge).mutate(1, iterations(25, 3000));
 }

@@ -1,4 +1,4 @@
-//! Random histories of jobs, played to the embedded store and to the reference model.
+//! Random histories of jobs, applied to the embedded store and to the reference model.
 
 use std::thread;
 
@@ -8,7 +8,7 @@ use pilotlight_sim::soak::iterations;
 
 const THREADS: usize = 2;
 
-/// A step costs a transaction, so there are fewer of them in every run of the tests than in a soak.
+/// A step costs a transaction, so a normal test run has far fewer steps than a soak test.
 #[test]
 fn the_store_and_the_model_agree_on_every_step_of_every_seed() {
     let (seeds, steps) = (iterations(4, 1000), iterations(10_000, 100_000));
@@ -19,9 +19,12 @@ fn the_store_and_the_model_agree_on_every_step_of_every_seed() {
             .collect();
         simulations
             .into_iter()
-            .for_each(|simulation| coverage += simulation.join().expect("an attack that holds"));
+            .for_each(|simulation| coverage += simulation.join().expect("the simulation finds no violation"));
     });
-    assert!(covers_enough(&coverage, seeds * steps), "little happened in {seeds} seeds: {coverage:?}");
+    assert!(
+        covers_enough(&coverage, seeds * steps),
+        "too few events were covered in {seeds} seeds: {coverage:?}"
+    );
 }
 
 fn simulate_seeds(first: u64, seeds: u64, steps: u64) -> Coverage {
@@ -32,7 +35,7 @@ fn simulate_seeds(first: u64, seeds: u64, steps: u64) -> Coverage {
     coverage
 }
 
-/// On average; one seed may be a quiet one.
+/// Checks the average, because a single seed may cover little.
 const fn covers_enough(coverage: &Coverage, steps: u64) -> bool {
     coverage.new > steps / 50
         && coverage.joined > steps / 200

@@ -1,4 +1,4 @@
-//! Crowds: what is remembered of them stays within its caps, and memory stays flat.
+//! Many runners: the stored data stays within its limits, and memory use stays constant.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ use pilotlight_sim::soak::iterations;
 
 const POLLS: usize = 1000;
 
-/// A service that runners come to and never return to: each polls once, and every other one gets a run.
+/// Many runners that poll once and never return. Every other one gets a run.
 struct RunnerCrowd {
     matching: Matching<()>,
     polls: u64,
@@ -44,7 +44,7 @@ impl RunnerCrowd {
     fn match_run(&mut self, key: &PoolKey) {
         let Some(SelectedPoll { id, poll }) = self.matching.select(key, self.now()) else { return };
         self.matching.finish_offer(OfferRecord {
-            run: RunId::parse(&format!("run_{}", self.polls)).expect("a made-up name is an id"),
+            run: RunId::parse(&format!("run_{}", self.polls)).expect("a generated name is a valid id"),
             key: poll.key,
             at: self.now(),
             took: Duration::ZERO,
@@ -61,15 +61,16 @@ impl RunnerCrowd {
 
     fn poll(&self) -> Poll<()> {
         let polls = self.polls;
-        let id = RunnerId::parse(&format!("runner_{polls}")).expect("a made-up name is an id");
+        let id = RunnerId::parse(&format!("runner_{polls}")).expect("a generated name is a valid id");
         Poll {
             key: PoolKey {
-                deployment: DeploymentId::parse(&format!("dep_{polls}")).expect("a made-up name is an id"),
-                version: Version::parse("1").expect("a made-up name is an id"),
+                deployment: DeploymentId::parse(&format!("dep_{polls}"))
+                    .expect("a generated name is a valid id"),
+                version: Version::parse("1").expect("a generated name is a valid id"),
                 cpu: Amount::ZERO,
                 memory: Amount::ZERO,
             },
-            runner: Runner { id, worker: WorkerName::parse("node").expect("a made-up name is an id") },
+            runner: Runner { id, worker: WorkerName::parse("node").expect("a generated name is a valid id") },
             parked_at: self.now(),
             handle: (),
         }
@@ -96,14 +97,14 @@ fn history_and_active_runs_stay_within_their_limits() {
 }
 
 #[test]
-fn memory_stays_flat_however_many_come() {
+fn memory_stays_flat_however_many_runners_poll() {
     let mut crowd = RunnerCrowd::new();
     crowd.poll_times(4 * HISTORY_RECORDS as u64);
     let Some(before) = resident_bytes() else {
-        return skip("memory_stays_flat_however_many_come", "this system has no /proc/self/statm");
+        return skip("memory_stays_flat_however_many_runners_poll", "this system has no /proc/self/statm");
     };
     crowd.poll_times(iterations(1_000_000, 50_000_000));
-    let after = resident_bytes().expect("it was there before");
+    let after = resident_bytes().expect("the file was readable before");
     let grown = after.saturating_sub(before);
     assert!(grown < 16 << 20, "grew by {grown} bytes, from {before} to {after}");
 }
@@ -113,9 +114,9 @@ fn resident_bytes() -> Option<u64> {
     Some(pages * 4096)
 }
 
-/// What is not run is counted: `cargo xtask test` reads the log.
+/// Records a skipped test; `cargo xtask test` reads the log.
 fn skip(name: &str, why: &str) {
     let Some(log) = std::env::var_os("PILOTLIGHT_SKIP_LOG") else { return };
-    let mut log = fs::File::options().append(true).open(log).expect("the skip log is there");
+    let mut log = fs::File::options().append(true).open(log).expect("the skip log exists");
     writeln!(log, "{name}: {why}").expect("the skip log can be written");
 }

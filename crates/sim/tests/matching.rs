@@ -1,4 +1,4 @@
-//! Random histories against the reference model, and the tables that came of those that failed once.
+//! Random histories compared with the reference model, and the tables of those that failed once.
 
 use std::thread;
 
@@ -25,9 +25,9 @@ fn core_and_the_model_agree_on_every_step_of_every_seed() {
             (0..THREADS).map(|first| threads.spawn(move || simulate_seeds(first as u64, seeds))).collect();
         simulations
             .into_iter()
-            .for_each(|simulation| coverage += simulation.join().expect("an attack that holds"));
+            .for_each(|simulation| coverage += simulation.join().expect("the simulation finds no violation"));
     });
-    assert!(covers_enough(&coverage, seeds), "little happened in {seeds} seeds: {coverage:?}");
+    assert!(covers_enough(&coverage, seeds), "too few events were covered in {seeds} seeds: {coverage:?}");
 }
 
 fn simulate_seeds(first: u64, seeds: u64) -> Coverage {
@@ -38,7 +38,7 @@ fn simulate_seeds(first: u64, seeds: u64) -> Coverage {
     coverage
 }
 
-/// On average; one seed may be a quiet one.
+/// Checks the average, because a single seed may cover little.
 const fn covers_enough(coverage: &Coverage, seeds: u64) -> bool {
     coverage.selected > 1000 * seeds
         && coverage.left > 1000 * seeds
@@ -107,7 +107,7 @@ fn an_unread_run_is_not_active_after_the_history_was_cleared() {
     ]);
 }
 
-/// Offers 1 and 6 are of one run: it is offered again, and the runner takes it this time.
+/// Offers 1 and 6 have the same run: it is offered again, and this time the runner gets it.
 #[test]
 fn marking_a_run_unread_keeps_a_newer_active_run() {
     assert_holds(&[
@@ -125,7 +125,7 @@ fn marking_a_run_unread_keeps_a_newer_active_run() {
     ]);
 }
 
-/// The runner of offer 1 came back, and that of offer 2 has worked for two hours only.
+/// The runner of offer 1 has polled again, and the runner of offer 2 has executed for two hours only.
 #[test]
 fn an_active_run_does_not_expire_by_the_age_of_another() {
     assert_holds(&[

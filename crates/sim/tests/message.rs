@@ -1,4 +1,4 @@
-//! The body of an offer: known bodies, and many changes of each.
+//! The body of an offer: known bodies, and many mutations of each.
 
 use bytes::Bytes;
 use fastrand::Rng;
@@ -10,16 +10,16 @@ use pilotlight_sim::soak::iterations;
 use pilotlight_sim::targets::message;
 
 #[test]
-fn every_known_body_is_read_as_the_contract_says() {
+fn known_bodies_are_parsed_as_documented() {
     Corpus::of("message", message).replay();
 }
 
 #[test]
-fn every_change_of_a_known_body_is_read_as_the_contract_says() {
+fn every_mutation_of_a_known_body_is_parsed_as_documented() {
     Corpus::of("message", message).mutate(1, iterations(400, 100_000));
 }
 
-/// A runner writes its numbers into headers, a supervisor writes the same ones into JSON.
+/// A runner sends its numbers in headers, a supervisor sends the same numbers in JSON.
 #[test]
 fn every_number_means_the_same_in_a_header_and_in_a_message() {
     let mut rng = Rng::with_seed(1);

@@ -1,30 +1,30 @@
-//! Our own administrative calls.
+//! Pilotlight's own administrative requests.
 
 use serde::{Deserialize, Serialize};
 
-/// Body of `POST /api/admin/retire`: runners that every given name fits. At least one name is needed.
+/// Body of `POST /api/admin/retire`: selects the runners that match every given name. At least one name is required.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetireRequest {
-    /// A deployment's friendly id.
+    /// The friendly id of a deployment.
     #[serde(default)]
     pub deployment: Option<String>,
-    /// A deployment's version.
+    /// The version of a deployment.
     #[serde(default)]
     pub version: Option<String>,
-    /// A runner's identity.
+    /// The id of a runner.
     #[serde(default)]
     pub runner: Option<String>,
-    /// How long runners that come back are turned away, in milliseconds; an hour when missing.
+    /// How long polls of these runners are refused, in milliseconds; one hour when missing.
     #[serde(default)]
     pub for_ms: Option<u64>,
 }
 
-/// Its answer.
+/// Response of `POST /api/admin/retire`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetireResponse {
-    /// Waiting runners that were told to exit.
+    /// Number of waiting runners that were told to exit.
     pub retired: usize,
-    /// Until when others are told so when they come back, in epoch milliseconds.
+    /// Until when further polls of these runners are refused, in epoch milliseconds.
     pub until: u64,
 }

@@ -4,78 +4,78 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The query: which page of the history, and how long a page is.
+/// Query parameters: the page of the history, and its size.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub struct PageQuery {
-    /// From 1; the first when missing.
+    /// The page number, from 1; the first page when missing.
     pub page: Option<u64>,
-    /// At most 100, which is also the default.
+    /// The page size, at most 100; 100 when missing.
     pub limit: Option<u64>,
 }
 
-/// The whole answer.
+/// Response of `GET /api/dashboard`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
     /// Waiting runners, the longest wait first.
     pub runners: Vec<WaitingRunner>,
-    /// Runners that have a run.
+    /// Runners that execute a run.
     pub executing_runners: Vec<ExecutingRunner>,
     /// Offers, the newest first.
     pub recent_matches: Vec<OfferSummary>,
-    /// Where in the history this page is.
+    /// The position of this page in the history.
     pub pagination: Pagination,
-    /// Settings in force.
+    /// The settings in use.
     pub config: Config,
-    /// Counts.
+    /// Counters.
     pub stats: WarmStartStats,
-    /// When this was read.
+    /// When the data was read.
     pub timestamp: u64,
 }
 
-/// A runner and what fits it.
+/// A runner, and the deployment and machine of its pool.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunnerInfo {
-    /// Its deployment.
+    /// The runner's deployment.
     pub deployment_id: Arc<str>,
-    /// Its deployment's version.
+    /// The version of the deployment.
     pub deployment_version: Arc<str>,
-    /// Processors.
+    /// Number of processors.
     pub machine_cpu: f64,
     /// Memory in GB.
     pub machine_memory: f64,
-    /// Its identity.
+    /// The runner's id.
     pub controller_id: Arc<str>,
-    /// Its node.
+    /// The runner's node.
     pub worker_instance_name: Arc<str>,
 }
 
-/// A runner that waits.
+/// A runner with a parked poll.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitingRunner {
-    /// Who.
+    /// The runner.
     #[serde(flatten)]
     pub runner: RunnerInfo,
-    /// When it began to poll.
+    /// When its poll was parked.
     pub connected_at: u64,
-    /// How long ago that was.
+    /// How long the poll has been parked.
     pub waiting_duration_ms: u64,
 }
 
-/// A runner that has a run.
+/// A runner that executes a run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecutingRunner {
-    /// Who.
+    /// The runner.
     #[serde(flatten)]
     pub runner: RunnerInfo,
-    /// The run it has.
+    /// The run.
     pub run_id: Arc<str>,
-    /// When it got it.
+    /// When the runner got the run.
     pub matched_at: u64,
-    /// How long ago that was.
+    /// How long the runner has had the run.
     pub executing_duration_ms: u64,
 }
 
@@ -85,41 +85,41 @@ pub struct ExecutingRunner {
 pub struct OfferSummary {
     /// The run.
     pub run_id: Arc<str>,
-    /// Who got it; empty when nobody did.
+    /// The runner that got the run; empty when none did.
     pub controller_id: Arc<str>,
-    /// Its node; empty when nobody got it.
+    /// The node of the runner; empty when no runner got the run.
     pub worker_instance_name: Arc<str>,
-    /// `deployment:version`
+    /// The deployment and its version, as `deployment:version`.
     pub deployment_key: String,
-    /// Processors.
+    /// Number of processors.
     pub machine_cpu: f64,
     /// Memory in GB.
     pub machine_memory: f64,
     /// When the supervisor was answered.
     pub matched_at: u64,
-    /// How long the runner had waited; 0 when nobody got it.
+    /// How long the runner had waited; 0 when no runner got the run.
     pub wait_duration_ms: u64,
-    /// Whether a runner got it, as far as is known by now.
+    /// Whether a runner got the run, as far as is known by now.
     pub success: bool,
-    /// Ours: `acknowledged`, `unread`, `unconfirmed` or `cold`.
+    /// Ours: the outcome, `acknowledged`, `unread`, `unconfirmed` or `cold`.
     pub delivery: &'static str,
     /// Ours: microseconds from the offer to its answer.
     pub answered_in_us: u64,
-    /// Ours: polls that the run was dispatched to.
+    /// Ours: number of polls that the run was dispatched to.
     pub dispatches: u8,
 }
 
-/// Where in the history a page is.
+/// The position of a page in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pagination {
-    /// From 1.
+    /// The page number, from 1.
     pub page: u64,
-    /// Entries on a page.
+    /// Number of offers on a page.
     pub limit: u64,
-    /// Entries in all.
+    /// Number of all offers in the history.
     pub total_matches: u64,
-    /// Pages in all.
+    /// Number of all pages.
     pub total_pages: u64,
     /// Whether an older page exists.
     pub has_next_page: bool,
@@ -127,41 +127,41 @@ pub struct Pagination {
     pub has_prev_page: bool,
 }
 
-/// Settings in force.
+/// The settings in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
-    /// As told to runners.
+    /// The connection timeout that `GET /connect` returns.
     pub connection_timeout_ms: u64,
-    /// As told to runners.
+    /// The keep-alive time that `GET /connect` returns.
     pub keepalive_ms: u64,
-    /// Where the service listens.
+    /// The port that the service listens on.
     pub port: u16,
-    /// Where the service listens.
+    /// The address that the service listens on.
     pub host: String,
 }
 
-/// Counts; those of offers since the start or the last clearing.
+/// Counters. Those of offers count since the start, or since the history was last cleared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WarmStartStats {
-    /// Waiting.
+    /// Number of runners with a parked poll.
     pub total_runners: usize,
-    /// Executing.
+    /// Number of runners that execute a run.
     pub total_executing_runners: usize,
-    /// Deployments with a waiting runner.
+    /// Number of deployments with a waiting runner.
     pub total_deployments: usize,
-    /// Offers remembered.
+    /// Number of offers in the history.
     pub recent_matches_count: usize,
-    /// Runs that went to a waiting runner.
+    /// Runs that a waiting runner got.
     pub warm_starts: u64,
-    /// Runs that did not.
+    /// Runs that had to be cold-started.
     pub cold_starts: u64,
-    /// Both.
+    /// Warm and cold starts together.
     pub total_matches: u64,
 }
 
-/// Answer of `DELETE /api/dashboard`.
+/// Response of `DELETE /api/dashboard`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct ClearResponse {
     /// Always true.

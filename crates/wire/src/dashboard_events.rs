@@ -1,5 +1,5 @@
-//! What the dashboard's page is told as it happens: `GET /api/dashboard/events`, a stream of server-sent events. The
-//! first is a `snapshot`, which replaces all that was told before; then come `update`s. Times are epoch milliseconds.
+//! The live data of the dashboard page: `GET /api/dashboard/events`, a stream of server-sent events. The first event is
+//! a `snapshot`, which replaces all earlier data; `update` events follow. Times are epoch milliseconds.
 
 use std::sync::Arc;
 
@@ -8,192 +8,192 @@ use serde::Serialize;
 use crate::dashboard::{Config, WarmStartStats};
 use crate::jobs_admin;
 
-/// Event `snapshot`: all of it.
+/// Event `snapshot`: all of the dashboard's data.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
-    /// When this was read.
+    /// When the data was read.
     pub now: u64,
-    /// What does not change while the service runs.
+    /// Values that do not change while the service runs.
     #[serde(flatten)]
     pub info: ServiceInfo,
-    /// Counts.
+    /// Counters.
     pub stats: WarmStartStats,
-    /// Runners that wait, the longest wait first.
+    /// Runners with a parked poll, the longest wait first.
     pub waiting: Vec<Arc<WaitingRow>>,
-    /// Runners that have a run, the longest first.
+    /// Runners that execute a run, the longest execution first.
     pub executing: Vec<Arc<ExecutingRow>>,
     /// The latest offers, the newest first.
     pub offers: Vec<Arc<OfferRow>>,
-    /// The last hour, the oldest first; stretches of time without an offer are left out.
+    /// The time buckets of the last hour, the oldest first; buckets without offers are omitted.
     pub series: Vec<BucketRow>,
-    /// Jobs, where they are served.
+    /// The jobs data, when the process serves jobs.
     pub jobs: Option<JobsOverview>,
 }
 
-/// What does not change while the service runs.
+/// Values that do not change while the service runs.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceInfo {
-    /// The program's version.
+    /// The version of the program.
     pub version: &'static str,
-    /// Whether the runners' kernels are asked for their acknowledgement: `kernel`, or `unconfirmed`.
+    /// Whether a dispatch waits for the acknowledgement of the runner's kernel: `kernel`, or `unconfirmed`.
     pub ack: &'static str,
-    /// What the process serves.
+    /// The capabilities that the process serves.
     pub serves: ServedCapabilities,
-    /// Settings in force.
+    /// The settings in use.
     pub config: Config,
-    /// When the service started; buckets are counted from there.
+    /// When the service started; bucket numbers count from there.
     pub started_at: u64,
-    /// How long one bucket is.
+    /// The width of one bucket in milliseconds.
     pub bucket_ms: u64,
-    /// How many of them are remembered.
+    /// Number of buckets that are stored.
     pub buckets: usize,
-    /// How many offers are shown.
+    /// Maximum number of offers in the live list.
     pub offers_shown: usize,
 }
 
-/// Event `update`: what changed since the event before.
+/// Event `update`: everything that changed since the previous event.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Update {
-    /// When this was read.
+    /// When the data was read.
     pub now: u64,
-    /// Counts.
+    /// Counters.
     pub stats: WarmStartStats,
-    /// Runners that wait.
+    /// Changes of the runners with a parked poll.
     pub waiting: RowChanges<WaitingRow>,
-    /// Runners that have a run.
+    /// Changes of the runners that execute a run.
     pub executing: RowChanges<ExecutingRow>,
-    /// Offers that ended, and offers of which more is known now; the newest first.
+    /// Offers that ended, and offers whose outcome changed; the newest first.
     pub offers: Vec<Arc<OfferRow>>,
     /// Buckets that changed.
     pub series: Vec<BucketRow>,
-    /// Jobs, when something of them changed: of their series only the buckets that did.
+    /// The jobs data, when it changed. Its series has only the buckets that changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jobs: Option<JobsOverview>,
 }
 
-/// What a process serves besides the dashboard.
+/// The capabilities that a process serves, besides the dashboard.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServedCapabilities {
-    /// Runners and supervisors.
+    /// Warm starts.
     pub warm_starts: bool,
-    /// Callers and runners of jobs.
+    /// Jobs.
     pub jobs: bool,
 }
 
-/// Jobs.
+/// The jobs data.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobsOverview {
-    /// As they are now.
+    /// The current values.
     #[serde(flatten)]
     pub current: JobsSnapshot,
-    /// The last hour, the oldest first; stretches of time in which nothing happened are left out.
+    /// The time buckets of the last hour, the oldest first; buckets without outcomes are omitted.
     pub series: Vec<JobBucket>,
 }
 
-/// Jobs as they are now.
+/// The current values of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobsSnapshot {
-    /// How many there are in the store; missing until they were counted.
+    /// The number of jobs and runners in the store; missing until they were counted.
     pub counts: Option<jobs_admin::AdminStats>,
-    /// Polls of runners that wait for a job here.
+    /// Number of polls for jobs that are parked in this process.
     pub waiting: usize,
-    /// What happened here since the service started.
+    /// Outcomes in this process since the service started.
     pub totals: JobOutcomeCounts,
-    /// Grows whenever something of a job may have changed.
+    /// A number that grows whenever a job may have changed.
     pub revision: u64,
 }
 
-/// What happened to submissions and jobs.
+/// Number of outcomes of submissions and jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobOutcomeCounts {
-    /// Submissions that became a job.
+    /// Submissions that became a new job.
     pub new: u64,
-    /// Submissions that joined a twin under way.
+    /// Submissions that joined an equal job that had not ended.
     pub joined: u64,
-    /// Submissions that a known end answered.
+    /// Submissions that an ended job answered.
     pub cached: u64,
-    /// Jobs that got their result.
+    /// Jobs that completed with a result.
     pub completed: u64,
     /// Jobs that failed for good.
     pub failed: u64,
-    /// Execution time that did not have to be spent.
+    /// Execution time that was saved by caching and joining, in milliseconds.
     pub saved_ms: u64,
 }
 
-/// What happened to them within one stretch of time.
+/// The outcomes within one time bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct JobBucket {
-    /// Which stretch of time, counted from the start of the service.
+    /// The number of the bucket, counted from the start of the service.
     pub number: u64,
-    /// What happened.
+    /// The outcomes.
     #[serde(flatten)]
     pub counts: JobOutcomeCounts,
 }
 
-/// Rows that came and rows that left.
+/// Rows that were added and removed.
 #[derive(Debug, Serialize)]
 pub struct RowChanges<T> {
-    /// New ones.
+    /// The added rows.
     #[serde(rename = "came")]
     pub added: Vec<Arc<T>>,
-    /// The ids of those that are gone.
+    /// The ids of the removed rows.
     #[serde(rename = "left")]
     pub removed: Vec<u64>,
 }
 
-/// A runner that waits.
+/// A runner with a parked poll.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct WaitingRow {
-    /// Its poll's number; a later poll has a higher one.
+    /// The number of the poll; a later poll has a higher one.
     pub id: u64,
-    /// Who.
+    /// The runner.
     #[serde(flatten)]
     pub identity: RunnerIdentity,
-    /// When it began to poll.
+    /// When the poll was parked.
     pub since: u64,
 }
 
-/// A runner that has a run.
+/// A runner that executes a run.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct ExecutingRow {
-    /// The number of the poll that it was chosen by.
+    /// The number of the poll that was selected for the run.
     pub id: u64,
-    /// Who.
+    /// The runner.
     #[serde(flatten)]
     pub identity: RunnerIdentity,
-    /// The run it has.
+    /// The run.
     pub run: Arc<str>,
-    /// When it got it.
+    /// When the runner got the run.
     pub since: u64,
 }
 
-/// A runner and what fits it.
+/// A runner and its pool.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct RunnerIdentity {
-    /// Its identity.
+    /// The runner's id.
     pub runner: Arc<str>,
-    /// Its node.
+    /// The runner's node.
     pub worker: Arc<str>,
-    /// Its pool.
+    /// The runner's pool.
     #[serde(flatten)]
     pub pool: Pool,
 }
 
-/// What a run and a runner have in common.
+/// What a run and a runner must have in common to match.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Pool {
     /// The deployment.
     pub deployment: Arc<str>,
-    /// Its version.
+    /// The version of the deployment.
     pub version: Arc<str>,
-    /// Processors.
+    /// Number of processors.
     pub cpu: f64,
     /// Memory in GB.
     pub memory: f64,
@@ -203,39 +203,39 @@ pub struct Pool {
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OfferRow {
-    /// Its number; a later offer has a higher one.
+    /// The number of the offer; a later offer has a higher one.
     pub id: u64,
     /// The run.
     pub run: Arc<str>,
-    /// What fits it.
+    /// The pool of the run.
     #[serde(flatten)]
     pub pool: Pool,
-    /// Who got it; empty when nobody did.
+    /// The runner that got the run; empty when none did.
     pub runner: Arc<str>,
-    /// Its node; empty when nobody got it.
+    /// The node of the runner; empty when no runner got the run.
     pub worker: Arc<str>,
-    /// `acknowledged`, `unread`, `unconfirmed` or `cold`, as far as is known by now.
+    /// The outcome as far as is known by now: `acknowledged`, `unread`, `unconfirmed` or `cold`.
     pub outcome: &'static str,
     /// When the supervisor was answered.
     pub at: u64,
     /// Microseconds from the offer to its answer.
     pub answered_in_us: u64,
-    /// Polls that the run was dispatched to.
+    /// Number of polls that the run was dispatched to.
     pub dispatches: u8,
 }
 
-/// The offers that ended within one stretch of time.
+/// The offers that ended within one time bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BucketRow {
-    /// Which stretch of time, counted from the start of the service.
+    /// The number of the bucket, counted from the start of the service.
     pub number: u64,
-    /// Runs that went to a waiting runner.
+    /// Runs that a waiting runner got.
     pub warm: u32,
-    /// Runs that did not.
+    /// Runs that had to be cold-started.
     pub cold: u32,
-    /// Half of the warm ones were answered within so many microseconds; 0 when none was warm.
+    /// The median time to the answer of a warm offer, in microseconds; 0 when none was warm.
     pub p50_us: u64,
-    /// And 99 of 100 within these.
+    /// The 99th percentile of the same time.
     pub p99_us: u64,
 }

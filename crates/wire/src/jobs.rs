@@ -1,5 +1,5 @@
-//! What callers of jobs say and hear: `/api/jobs`. Times are epoch milliseconds. Fields of requests stay JSON here, so
-//! that whoever reads them can name the one that is wrong; unknown ones are left out.
+//! Requests and responses of the callers' API, `/api/jobs`. Times are epoch milliseconds. The fields of requests stay
+//! raw JSON here, so that the code that parses them can name an invalid field. Unknown fields are ignored.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "job_type": "hello_world", "input_params": { "name": "World", "processing_time": 1 } }))]
 pub struct Check<'a> {
-    /// What kind of work it is.
+    /// The type of the job.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
         pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
@@ -22,17 +22,17 @@ pub struct Check<'a> {
     #[serde(borrow)]
     #[schema(value_type = Structured, required = true, nullable = false)]
     pub input_params: Option<&'a RawValue>,
-    /// Ours: a part of what makes two jobs the same.
+    /// Ours: the version of the job's code. Jobs with different versions are never equal.
     #[serde(borrow)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub code_version: Option<&'a RawValue>,
 }
 
-/// Body of `POST /api/jobs/submit`. All but the first two fields are ours.
+/// Body of `POST /api/jobs/submit`. All fields except the first two are ours.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "job_type": "hello_world", "input_params": { "name": "World", "processing_time": 1 } }))]
 pub struct Submit<'a> {
-    /// What kind of work it is.
+    /// The type of the job.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
         pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
@@ -41,37 +41,37 @@ pub struct Submit<'a> {
     #[serde(borrow)]
     #[schema(value_type = Structured, required = true, nullable = false)]
     pub input_params: Option<&'a RawValue>,
-    /// A part of what makes two jobs the same.
+    /// The version of the job's code. Jobs with different versions are never equal.
     #[serde(borrow)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub code_version: Option<&'a RawValue>,
-    /// Compute it again, whatever is known; the new result replaces the known one.
+    /// Whether to execute the job again in any case; the new result replaces the existing one.
     #[serde(borrow)]
     #[schema(value_type = Option<bool>)]
     pub fresh: Option<&'a RawValue>,
-    /// Higher ones go first; 0 when missing.
+    /// Jobs with a higher priority are executed first; 0 when missing.
     #[serde(borrow)]
     #[schema(value_type = Option<i32>, minimum = -2_147_483_648_i64, maximum = 2_147_483_647_i64)]
     pub priority: Option<&'a RawValue>,
-    /// Not before this time.
+    /// The job is not executed before this time.
     #[serde(borrow)]
     #[schema(value_type = Option<u64>, maximum = 9_007_199_254_740_991_u64)]
     pub run_at: Option<&'a RawValue>,
-    /// Tries before a failure is final; 1 when missing.
+    /// Number of attempts until a failure is final; 1 when missing.
     #[serde(borrow)]
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 100)]
     pub max_attempts: Option<&'a RawValue>,
-    /// The pause after the first failed try; each further one doubles it. 0 when missing.
+    /// The backoff after the first failed attempt; it doubles after each further one. 0 when missing.
     #[serde(borrow)]
     #[schema(value_type = Option<u64>, maximum = 86_400_000_u64)]
     pub retry_backoff_ms: Option<&'a RawValue>,
-    /// How long the result stays valid; for ever when missing.
+    /// How long the result stays valid; without limit when missing.
     #[serde(borrow)]
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 315_360_000_000_u64)]
     pub ttl_ms: Option<&'a RawValue>,
 }
 
-/// JSON that is an object or an array, as somebody wrote it: parameters and results.
+/// JSON that is an object or an array, as it was sent: parameters and results.
 #[derive(Debug, Clone, Copy)]
 pub struct Structured;
 
@@ -80,12 +80,12 @@ impl ToSchema for Structured {}
 impl PartialSchema for Structured {
     fn schema() -> RefOr<Schema> {
         let either = SchemaType::from_iter([Type::Object, Type::Array]);
-        let tells = "An object or an array, passed on byte for byte.";
-        ObjectBuilder::new().schema_type(either).description(Some(tells)).into()
+        let description = "An object or an array, passed on byte for byte.";
+        ObjectBuilder::new().schema_type(either).description(Some(description)).into()
     }
 }
 
-/// A name in a list: at most 256 bytes.
+/// A name in a list, at most 256 bytes long.
 #[derive(Debug, Clone, Copy)]
 pub struct Name;
 
@@ -98,111 +98,111 @@ impl PartialSchema for Name {
     }
 }
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It waits for a runner.
+    /// The job waits for a runner.
     Pending,
-    /// A runner has it.
+    /// A runner has the job.
     Claimed,
-    /// A runner has it and was heard of.
+    /// A runner has the job and has sent a heartbeat.
     InProgress,
-    /// It has a result.
+    /// The job has a result.
     Completed,
-    /// It failed.
+    /// The job failed.
     Failed,
-    /// It had a result, which is not valid any more.
+    /// The job had a result, which is no longer valid.
     Expired,
 }
 
-/// What a job ended with.
+/// The result of a completed job.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct JobResult {
-    /// As its runner wrote it.
+    /// The result as the runner sent it.
     #[schema(value_type = Structured)]
     pub output_data: Box<RawValue>,
-    /// What its command wrote.
+    /// The console output of the job's command.
     pub console_output: String,
 }
 
-/// How far a runner is, in its own numbers.
+/// The progress of a job, in the runner's own numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
-    /// Steps done.
+    /// Number of completed steps.
     pub current: u64,
-    /// Steps in all.
+    /// Number of all steps.
     pub total: u64,
 }
 
-/// Answer of `POST /api/jobs/check`.
+/// Response of `POST /api/jobs/check`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Checked)]
 pub struct CheckResponse {
-    /// Whether such a job is known.
+    /// Whether an equal job exists.
     pub exists: bool,
-    /// Its name.
+    /// The job's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub job_id: Option<String>,
-    /// Where it stands.
+    /// The job's status.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub status: Option<Status>,
-    /// What that means, for people.
+    /// A description of the status for users.
     pub message: String,
-    /// Of a completed one.
+    /// The result, when the job completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub result: Option<JobResult>,
-    /// Of a failed one.
+    /// The error message, when the job failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error: Option<String>,
 }
 
-/// Answer of `POST /api/jobs/submit`.
+/// Response of `POST /api/jobs/submit`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Submitted)]
 pub struct SubmitResponse {
-    /// The job's name.
+    /// The job's id.
     pub job_id: String,
-    /// Where it stands.
+    /// The job's status.
     pub status: Status,
-    /// What that means, for people.
+    /// A description of the status for users.
     pub message: String,
-    /// Of a completed one.
+    /// The result, when the job completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub result: Option<JobResult>,
-    /// Of a failed one.
+    /// The error message, when the job failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error: Option<String>,
 }
 
-/// Answer of `GET /api/jobs/{id}`, and event `status` of `GET /api/jobs/{id}/events`.
+/// Response of `GET /api/jobs/{id}`, and event `status` of `GET /api/jobs/{id}/events`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Job {
-    /// Its name.
+    /// The job's id.
     pub job_id: String,
-    /// Where it stands.
+    /// The job's status.
     pub status: Status,
-    /// What kind of work it is.
+    /// The type of the job.
     pub job_type: String,
     /// When it was submitted.
     pub created_at: u64,
-    /// When something of it last changed.
+    /// When the job last changed.
     pub updated_at: u64,
-    /// Of one that is executed, when its runner said so.
+    /// The progress, while the job is executed and when its runner reported one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub progress: Option<Progress>,
-    /// Of a completed one.
+    /// The result, when the job completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub result: Option<JobResult>,
-    /// Of a failed one.
+    /// The error message, when the job failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error: Option<String>,
@@ -211,21 +211,21 @@ pub struct Job {
 /// Event `console` of `GET /api/jobs/{id}/events`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Console<'a> {
-    /// Whether this stands in place of all that was told before; otherwise it comes after it.
+    /// Whether `text` replaces all earlier console text; otherwise it is appended to it.
     pub is_whole: bool,
-    /// What the job's command wrote.
+    /// Console output of the job's command.
     pub text: Cow<'a, str>,
 }
 
-/// Answer of `POST /api/jobs/{id}/cancel`.
+/// Response of `POST /api/jobs/{id}/cancel`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Cancelled)]
 pub struct CancelResponse {
-    /// Whether it was taken: a job that has ended cannot be cancelled.
+    /// Whether the request was accepted; a job that has ended cannot be cancelled.
     pub success: bool,
-    /// Where the job stands now.
+    /// The job's status after the request.
     pub status: Status,
-    /// What that means, for people: others may still want it.
+    /// A description for users: other callers may still wait for the job.
     pub message: String,
 }
 
@@ -234,6 +234,6 @@ pub struct CancelResponse {
 pub struct Event {
     /// `status`, `progress` or `console`.
     pub event: String,
-    /// JSON: the job, its progress, or what its command wrote since.
+    /// JSON: the job, its progress, or new console text.
     pub data: String,
 }

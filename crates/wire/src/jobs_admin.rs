@@ -1,4 +1,4 @@
-//! What operators ask about jobs and their runners: `/api/admin`. Times are epoch milliseconds.
+//! Requests and responses about jobs and runners for operators, `/api/admin`. Times are epoch milliseconds.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -6,100 +6,100 @@ use utoipa::ToSchema;
 
 use crate::jobs::{Name, Progress, Status, Structured};
 
-/// Answer of `GET /api/admin/jobs`.
+/// Response of `GET /api/admin/jobs`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Jobs)]
 pub struct JobList {
-    /// The newest first.
+    /// The jobs, the newest first.
     pub jobs: Vec<JobRow>,
-    /// How many there are of that status.
+    /// Number of all jobs with the requested status.
     pub total: u64,
 }
 
 /// A job in a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct JobRow {
-    /// Its name.
+    /// The job's id.
     pub job_id: String,
-    /// What kind of work it is.
+    /// The type of the job.
     pub job_type: String,
-    /// Where it stands.
+    /// The job's status.
     pub status: Status,
     /// When it was submitted.
     pub created_at: u64,
-    /// When something of it last changed.
+    /// When the job last changed.
     pub updated_at: u64,
-    /// The runner that has or had it.
+    /// The runner that has the job, or had it last.
     #[schema(required = true)]
     pub claimed_by: Option<String>,
 }
 
-/// Answer of `GET /api/admin/jobs/{id}`.
+/// Response of `GET /api/admin/jobs/{id}`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct JobDetails {
-    /// What lists tell of it.
+    /// The fields that lists have too.
     #[serde(flatten)]
     pub row: JobRow,
-    /// As the caller wrote them.
+    /// The parameters as the caller sent them.
     #[schema(value_type = Structured)]
     pub input_params: Box<RawValue>,
-    /// Since when its runner has or had it.
+    /// When the runner got the job.
     #[schema(required = true)]
     pub claimed_at: Option<u64>,
-    /// When its runner was last heard of, while it is executed.
+    /// When the runner last sent a request for the job, while it executes the job.
     #[schema(required = true)]
     pub last_heartbeat: Option<u64>,
-    /// How far its runner is.
+    /// The latest progress.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub progress: Option<Progress>,
-    /// What its command wrote so far.
+    /// The console output of the job's command so far.
     pub console_output: String,
     /// The result.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Structured, required = false, nullable = false)]
     pub output_data: Option<Box<RawValue>>,
-    /// Why there is none.
+    /// The error message, when the job failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error_message: Option<String>,
-    /// Ours: when it ended, as far as that is known: not of results that turned out not to be valid any more.
+    /// Ours: when the job ended; missing when its result is no longer valid, because the time is then unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub ended_at: Option<u64>,
-    /// Ours: how long its runner had it until it completed.
+    /// Ours: how long the last runner took to execute the job, when it completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub took_ms: Option<u64>,
-    /// Ours: until when its result is valid.
+    /// Ours: until when the result is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub valid_until: Option<u64>,
-    /// Ours: while it waits, when it may be executed next.
+    /// Ours: the earliest time of the next execution, while the job waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub ready_at: Option<u64>,
-    /// Ours: higher ones go first.
+    /// Ours: jobs with a higher priority are executed first.
     pub priority: i32,
-    /// Ours: not to be executed before.
+    /// Ours: the job is not executed before this time.
     pub run_at: u64,
-    /// Ours: tries used, the one under way included.
+    /// Ours: number of attempts, including the current one.
     pub attempts: u32,
-    /// Ours: tries before a failure is final.
+    /// Ours: number of attempts until a failure is final.
     pub max_attempts: u32,
-    /// Ours: tries that were lost and do not count.
+    /// Ours: number of lost attempts, which do not count as attempts.
     pub losses: u32,
-    /// Ours: submissions that wait for it and were not cancelled.
+    /// Ours: number of submissions that wait for the job and were not cancelled.
     pub callers: u32,
 }
 
-/// Answer of `DELETE /api/admin/jobs/{id}`.
+/// Response of `DELETE /api/admin/jobs/{id}`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Deleted)]
 pub struct DeleteResponse {
     /// Always true.
     pub success: bool,
-    /// For people.
+    /// A description for users.
     pub message: String,
 }
 
@@ -107,33 +107,33 @@ pub struct DeleteResponse {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "job_ids": ["0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e"] }))]
 pub struct BatchDelete<'a> {
-    /// Names of jobs.
+    /// The ids of the jobs.
     #[serde(borrow)]
     #[schema(value_type = Vec<Name>, required = true, nullable = false, min_items = 1, max_items = 1000)]
     pub job_ids: Option<&'a RawValue>,
 }
 
-/// Its answer.
+/// Response of `POST /api/admin/jobs/batch-delete`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = BatchDeleted)]
 pub struct BatchDeleteResponse {
-    /// Whether all of them are gone.
+    /// Whether all of the jobs were deleted.
     pub success: bool,
-    /// How many are.
+    /// Number of deleted jobs.
     pub deleted: usize,
-    /// Names that no job had.
+    /// The ids that no job has.
     pub failed: Vec<String>,
-    /// For people.
+    /// A description for users.
     pub message: String,
 }
 
-/// Answer of `GET /api/admin/runners`.
+/// Response of `GET /api/admin/runners`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Runners)]
 pub struct RunnerList {
-    /// The last seen first, at most 1,000.
+    /// The runners that were seen last first, at most 1,000.
     pub runners: Vec<RunnerRow>,
-    /// Registered runners.
+    /// Number of registered runners.
     pub total: u64,
 }
 
@@ -141,64 +141,64 @@ pub struct RunnerList {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Runner)]
 pub struct RunnerRow {
-    /// Its identity.
+    /// The runner's id.
     pub runner_id: String,
-    /// What it calls itself.
+    /// The name that the runner gave itself.
     pub name: String,
-    /// The types of jobs that it can do.
+    /// The job types that the runner can execute.
     pub capabilities: Vec<String>,
-    /// When it last asked for anything.
+    /// When the runner last sent a request.
     pub last_seen: u64,
-    /// Whether that was within the last 5 minutes.
+    /// Whether the last request was within the last 5 minutes.
     pub is_active: bool,
 }
 
-/// Answer of `GET /api/admin/runners/{id}`.
+/// Response of `GET /api/admin/runners/{id}`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct RunnerDetails {
-    /// What lists tell of it.
+    /// The fields that lists have too.
     #[serde(flatten)]
     pub runner: RunnerRow,
-    /// When it registered.
+    /// When the runner registered.
     pub registered_at: u64,
-    /// The last 100 jobs that it has or had, the newest first.
+    /// The last 100 jobs that the runner has or had, the newest first.
     pub jobs: Vec<JobRow>,
 }
 
-/// Answer of `GET /api/admin/stats`.
+/// Response of `GET /api/admin/stats`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Stats)]
 pub struct AdminStats {
-    /// Jobs by status.
+    /// Number of jobs by status.
     pub jobs: JobCounts,
-    /// Runners.
+    /// Number of runners.
     pub runners: RunnerCounts,
 }
 
-/// Jobs by status.
+/// Number of jobs by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobCounts {
-    /// They wait for a runner.
+    /// Jobs that wait for a runner.
     pub pending: u64,
-    /// A runner has them.
+    /// Jobs that a runner has.
     pub claimed: u64,
-    /// A runner has them and was heard of.
+    /// Jobs whose runner has sent a heartbeat.
     pub in_progress: u64,
-    /// They have a result.
+    /// Jobs that have a result.
     pub completed: u64,
-    /// They failed.
+    /// Jobs that failed.
     pub failed: u64,
-    /// They had a result, which is not valid any more.
+    /// Jobs whose result is no longer valid.
     pub expired: u64,
-    /// All of them.
+    /// All jobs.
     pub total: u64,
 }
 
-/// Runners.
+/// Number of runners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunnerCounts {
     /// Registered runners.
     pub total: u64,
-    /// Those that were seen within the last 5 minutes.
+    /// Runners that were seen within the last 5 minutes.
     pub active: u64,
 }

@@ -1,5 +1,5 @@
-//! Speaks: the wire types of every protocol, one file per contract. They carry what is on the wire and check
-//! nothing; what a value means is `core`'s business, and turning one into the other is the edge's.
+//! The wire types of every protocol, one file per protocol. They describe messages and validate nothing: `core` decides
+//! what a value means, and the HTTP layer converts between the two.
 
 pub mod object;
 pub mod rate_limit;

@@ -1,5 +1,5 @@
-//! Reads a struct from a JSON object and from nothing else. serde's own derive takes an array for one as well, field
-//! by field in order, which no contract of ours means.
+//! Deserializes a struct from a JSON object only. The derived implementation of serde also accepts an array with the
+//! fields in order, which none of the protocols allows.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-/// A `T` that was an object.
+/// A `T` that was deserialized from an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Object<T>(pub T);
 
@@ -37,7 +37,7 @@ mod tests {
     use crate::admin::RetireRequest;
 
     #[test]
-    fn an_array_is_no_object() {
+    fn an_array_is_not_accepted_as_an_object() {
         assert!(serde_json::from_str::<Object<RetireRequest>>(r#"{"runner": "a"}"#).is_ok());
         assert!(serde_json::from_str::<Object<RetireRequest>>(r#"["a", null, null, null]"#).is_err());
     }

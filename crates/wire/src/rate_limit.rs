@@ -1,15 +1,15 @@
-//! What somebody hears who asks for jobs too often.
+//! The response to a request that exceeds a rate limit.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Body of a 429.
+/// Body of a response with status 429.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RateLimited)]
 pub struct RateLimitBody {
-    /// What is wrong.
+    /// The error message.
     pub error: String,
-    /// When to ask again: epoch milliseconds.
+    /// When the request is allowed again, in epoch milliseconds.
     #[serde(rename = "resetTime")]
     pub reset_time: u64,
 }

@@ -1,5 +1,6 @@
-//! Requests of `/api/jobs` and `/api/runner` as our own clients write them: typed, where the service's twins in
-//! [`crate::jobs`] and [`crate::runner`] keep JSON to name the field that is wrong. Times are epoch milliseconds.
+//! Requests of `/api/jobs` and `/api/runner` as our own clients send them. Their fields are typed; the service parses
+//! the same requests into [`crate::jobs`] and [`crate::runner`], where the fields stay raw JSON so that it can name an
+//! invalid field. Times are epoch milliseconds.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -7,37 +8,37 @@ use serde_json::value::RawValue;
 /// Body of `POST /api/jobs/submit`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct SubmitRequest<'a> {
-    /// What kind of work it is.
+    /// The type of the job.
     pub job_type: &'a str,
     /// An object or an array, passed on byte for byte.
     pub input_params: &'a RawValue,
-    /// What else the caller wishes.
+    /// Further options.
     #[serde(flatten)]
     pub options: SubmitOptions<'a>,
 }
 
-/// What a caller may wish for besides; the default wishes for nothing.
+/// Options of a submission. By default none is set.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct SubmitOptions<'a> {
-    /// A part of what makes two jobs the same.
+    /// The version of the job's code. Jobs with different versions are never equal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_version: Option<&'a str>,
-    /// Compute it again, whatever is known.
+    /// Whether to execute the job again in any case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fresh: Option<bool>,
-    /// Higher ones go first.
+    /// Jobs with a higher priority are executed first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
-    /// Not before this time.
+    /// The job is not executed before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<u64>,
-    /// Tries before a failure is final.
+    /// Number of attempts until a failure is final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
-    /// The pause after the first failed try.
+    /// The backoff after the first failed attempt, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_backoff_ms: Option<u64>,
-    /// How long the result stays valid.
+    /// How long the result stays valid, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
 }
@@ -45,11 +46,11 @@ pub struct SubmitOptions<'a> {
 /// Body of `POST /api/jobs/check`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct CheckRequest<'a> {
-    /// What kind of work it is.
+    /// The type of the job.
     pub job_type: &'a str,
     /// An object or an array.
     pub input_params: &'a RawValue,
-    /// A part of what makes two jobs the same.
+    /// The version of the job's code. Jobs with different versions are never equal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_version: Option<&'a str>,
 }
@@ -57,41 +58,41 @@ pub struct CheckRequest<'a> {
 /// Body of `POST /api/admin/jobs/batch-delete`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct BatchDeleteRequest<'a> {
-    /// Names of jobs.
+    /// The ids of the jobs.
     pub job_ids: &'a [&'a str],
 }
 
 /// Body of `POST /api/runner/register`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct RegisterRequest<'a> {
-    /// What the runner calls itself.
+    /// The name that the runner gives itself.
     pub name: &'a str,
-    /// The types of jobs that it can do.
+    /// The job types that the runner can execute.
     pub capabilities: &'a [String],
 }
 
-/// What a runner says of a job that it was given: body of `start`, `heartbeat`, `complete` and `error`. The default says
-/// nothing but the lease.
+/// A runner's report about a job that it has: body of `start`, `heartbeat`, `complete` and `error`. By default only the
+/// lease is set.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct JobReport<'a> {
-    /// The right to execute.
+    /// The number of the lease, which gives the right to execute the job.
     pub lease: u64,
-    /// Steps done; comes together with the total.
+    /// Number of completed steps; sent together with the total.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress_current: Option<u64>,
-    /// Steps in all.
+    /// Number of all steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress_total: Option<u64>,
-    /// All that the job's command wrote so far.
+    /// The whole console output of the job's command so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub console_output: Option<&'a str>,
-    /// What it wrote since the last heartbeat, in place of all of it.
+    /// The console output since the last heartbeat, instead of the whole output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub console_append: Option<&'a str>,
-    /// The result, with `complete`.
+    /// The result; sent with `complete`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_data: Option<&'a RawValue>,
-    /// Why there is no result, with `error`.
+    /// The error message; sent with `error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<&'a str>,
 }
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_that_are_not_set_are_not_written() {
+    fn options_that_are_not_set_are_not_sent() {
         let input = serde_json::from_str("{ \"a\": 1.0 }").unwrap();
         let mut submission =
             SubmitRequest { job_type: "t", input_params: input, options: SubmitOptions::default() };
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_has_its_lease_and_what_is_set() {
+    fn a_report_has_its_lease_and_the_fields_that_are_set() {
         let report = JobReport { lease: 7, console_append: Some("a\n"), ..JobReport::default() };
         assert_eq!(serde_json::to_string(&report).unwrap(), r#"{"lease":7,"console_append":"a\n"}"#);
     }

@@ -1,5 +1,5 @@
-//! What runners of jobs say and hear: `/api/runner`. Times are epoch milliseconds. Fields of requests stay JSON here,
-//! so that whoever reads them can name the one that is wrong; unknown ones are left out.
+//! Requests and responses of the runners' API, `/api/runner`. Times are epoch milliseconds. The fields of requests stay
+//! raw JSON here, so that the code that parses them can name an invalid field. Unknown fields are ignored.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -7,49 +7,49 @@ use utoipa::ToSchema;
 
 use crate::jobs::{Name, Structured};
 
-/// Names the runner. Required on all calls but the registration.
+/// The header with the runner's id. Every request except the registration must have it.
 pub const RUNNER_ID_HEADER: &str = "x-runner-id";
 
 /// Body of `POST /api/runner/register`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "name": "lab-1", "capabilities": ["hello_world"] }))]
 pub struct Register<'a> {
-    /// What the runner calls itself.
+    /// The name that the runner gives itself.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256,
         pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub name: Option<&'a RawValue>,
-    /// The types of jobs that it can do; at most 1,000, of at most 256 bytes each.
+    /// The job types that the runner can execute; at most 1,000, of at most 256 bytes each.
     #[serde(borrow)]
     #[schema(value_type = Vec<Name>, required = true, nullable = false, max_items = 1000)]
     pub capabilities: Option<&'a RawValue>,
 }
 
-/// Its answer.
+/// Response of `POST /api/runner/register`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Registered)]
 pub struct RegisterResponse {
-    /// What the runner sends as `X-Runner-ID` from now on.
+    /// The value of the header `X-Runner-ID` in all further requests of the runner.
     pub runner_id: String,
-    /// For people.
+    /// A description for users.
     pub message: String,
 }
 
-/// Answer of `GET /api/runner/verify`.
+/// Response of `GET /api/runner/verify`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Verified)]
 pub struct VerifyResponse {
-    /// Whether it is registered.
+    /// Whether the runner is registered.
     pub exists: bool,
-    /// What it called itself.
+    /// The name that the runner gave itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub runner_name: Option<String>,
-    /// For people.
+    /// A description for users.
     pub message: String,
 }
 
-/// Answer of `GET /api/runner/jobs/available`.
+/// Response of `GET /api/runner/jobs/available`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Available)]
 pub struct AvailableJobs {
@@ -60,26 +60,26 @@ pub struct AvailableJobs {
 /// A job that may be claimed.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct AvailableJob {
-    /// Its name.
+    /// The job's id.
     pub job_id: String,
-    /// What kind of work it is.
+    /// The type of the job.
     pub job_type: String,
-    /// As the caller wrote them.
+    /// The parameters as the caller sent them.
     #[schema(value_type = Structured)]
     pub input_params: Box<RawValue>,
     /// When it was submitted.
     pub created_at: u64,
 }
 
-/// Answer of `POST /api/runner/jobs/{id}/claim`.
+/// Response of `POST /api/runner/jobs/{id}/claim`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Claimed)]
 pub struct ClaimResponse {
-    /// Whether it is this runner's now.
+    /// Whether the runner has the job now.
     pub success: bool,
-    /// For people.
+    /// A description for users.
     pub message: String,
-    /// The job, when it is.
+    /// The job, when the runner has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub job: Option<ClaimedJob>,
@@ -88,38 +88,38 @@ pub struct ClaimResponse {
 /// A job to execute.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ClaimedJob {
-    /// Its name.
+    /// The job's id.
     pub job_id: String,
-    /// What kind of work it is.
+    /// The type of the job.
     pub job_type: String,
-    /// As the caller wrote them.
+    /// The parameters as the caller sent them.
     #[schema(value_type = Structured)]
     pub input_params: Box<RawValue>,
 }
 
-/// Answer of `GET /api/runner/jobs/next`.
+/// Response of `GET /api/runner/jobs/next`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Next)]
 pub struct NextResponse {
-    /// The job, already this runner's.
+    /// The job, which the runner has the lease for.
     pub job: NextJob,
 }
 
-/// A job to execute, with the right to do so.
+/// A job to execute, with its lease.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct NextJob {
-    /// Its name.
+    /// The job's id.
     pub job_id: String,
-    /// What kind of work it is.
+    /// The type of the job.
     pub job_type: String,
-    /// As the caller wrote them.
+    /// The parameters as the caller sent them.
     #[schema(value_type = Structured)]
     pub input_params: Box<RawValue>,
-    /// Which try this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// Sent along with every word about the job.
+    /// The number of the lease; it is sent with every report about the job.
     pub lease: u64,
-    /// After so many milliseconds without a heartbeat the job is given to another.
+    /// After this many milliseconds without a heartbeat another runner gets the job.
     pub lease_ms: u64,
 }
 
@@ -127,7 +127,7 @@ pub struct NextJob {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "lease": 1 }))]
 pub struct Start<'a> {
-    /// The right to execute.
+    /// The number of the lease.
     #[serde(borrow)]
     #[schema(value_type = u64, required = true, nullable = false, minimum = 1,
         maximum = 9_007_199_254_740_991_u64)]
@@ -138,23 +138,23 @@ pub struct Start<'a> {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "progress_current": 1, "progress_total": 2, "console_output": "half" }))]
 pub struct Heartbeat<'a> {
-    /// Steps done; comes together with the total.
+    /// Number of completed steps; sent together with the total.
     #[serde(borrow)]
     #[schema(value_type = Option<u64>, maximum = 9_007_199_254_740_991_u64)]
     pub progress_current: Option<&'a RawValue>,
-    /// Steps in all.
+    /// Number of all steps.
     #[serde(borrow)]
     #[schema(value_type = Option<u64>, maximum = 9_007_199_254_740_991_u64)]
     pub progress_total: Option<&'a RawValue>,
-    /// All that the job's command wrote so far; at most 1 MiB.
+    /// The whole console output of the job's command so far; at most 1 MiB.
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     pub console_output: Option<&'a RawValue>,
-    /// Ours: what it wrote since the last heartbeat, in place of all of it.
+    /// Ours: the console output since the last heartbeat, instead of the whole output.
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     pub console_append: Option<&'a RawValue>,
-    /// Ours: the right to execute; native runners always send it.
+    /// Ours: the number of the lease; native runners always send it.
     #[serde(borrow)]
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub lease: Option<&'a RawValue>,
@@ -168,15 +168,15 @@ pub struct Complete<'a> {
     #[serde(borrow)]
     #[schema(value_type = Structured, required = true, nullable = false)]
     pub output_data: Option<&'a RawValue>,
-    /// All that the job's command wrote; at most 1 MiB.
+    /// The whole console output of the job's command; at most 1 MiB.
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     pub console_output: Option<&'a RawValue>,
-    /// Ours: what it wrote since the last heartbeat, in place of all of it.
+    /// Ours: the console output since the last heartbeat, instead of the whole output.
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     pub console_append: Option<&'a RawValue>,
-    /// Ours: the right to execute; native runners always send it.
+    /// Ours: the number of the lease; native runners always send it.
     #[serde(borrow)]
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub lease: Option<&'a RawValue>,
@@ -186,32 +186,32 @@ pub struct Complete<'a> {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "error_message": "no memory", "console_output": "" }))]
 pub struct Fail<'a> {
-    /// Why there is no result; at most 10 KiB.
+    /// The error message; at most 10 KiB.
     #[serde(borrow)]
     #[schema(value_type = String, required = true, nullable = false)]
     pub error_message: Option<&'a RawValue>,
-    /// All that the job's command wrote; at most 1 MiB.
+    /// The whole console output of the job's command; at most 1 MiB.
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     pub console_output: Option<&'a RawValue>,
-    /// Ours: what it wrote since the last heartbeat, in place of all of it.
+    /// Ours: the console output since the last heartbeat, instead of the whole output.
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     pub console_append: Option<&'a RawValue>,
-    /// Ours: the right to execute; native runners always send it.
+    /// Ours: the number of the lease; native runners always send it.
     #[serde(borrow)]
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub lease: Option<&'a RawValue>,
 }
 
-/// Answer to a word about a job: start, heartbeat, complete, error.
+/// Response to a report about a job: `start`, `heartbeat`, `complete` or `error`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobReportResponse {
-    /// Whether it was taken.
+    /// Whether the report was accepted.
     pub success: bool,
-    /// For people.
+    /// A description for users.
     pub message: String,
-    /// Ours: true when nobody wants the job any more, and the runner need not go on.
+    /// Ours: true when the job was cancelled, so that the runner can stop the execution.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub cancelled: Option<bool>,

@@ -1,4 +1,4 @@
-//! Signing in on the page: `GET|POST|DELETE /api/session`.
+//! Signing in on the dashboard page: `GET|POST|DELETE /api/session`.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,24 +9,24 @@ pub struct SignInRequest {
     pub key: String,
 }
 
-/// Answer of all three.
+/// Response of all three requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// Whether a key is needed at all.
+    /// Whether the dashboard needs a key.
     pub key: KeyRequirement,
-    /// Whether this browser may go on.
+    /// Whether this browser has an open session.
     pub signed_in: bool,
-    /// What every change carries in `x-csrf-token`.
+    /// The CSRF token that every changing request must send in `x-csrf-token`.
     pub csrf: Option<String>,
 }
 
-/// Whether keys are configured.
+/// Whether the dashboard needs a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyRequirement {
-    /// They are.
+    /// Keys are configured.
     Needed,
-    /// They are not: the machine is the boundary.
+    /// No keys are configured: only callers on this machine have access.
     NotNeeded,
 }

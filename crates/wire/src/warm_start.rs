@@ -14,27 +14,27 @@ pub mod header {
     pub const DEPLOYMENT_ID: &str = "x-trigger-deployment-id";
     /// The deployment's version. Required.
     pub const DEPLOYMENT_VERSION: &str = "x-trigger-deployment-version";
-    /// The runner's identity. Required.
+    /// The runner's id. Required.
     pub const CONTROLLER_ID: &str = "x-trigger-workload-controller-id";
-    /// Processors, as JavaScript's `String(number)`; 0 when missing.
+    /// The number of processors, as JavaScript's `String(number)`; 0 when missing.
     pub const MACHINE_CPU: &str = "x-trigger-machine-cpu";
     /// Memory in GB, as JavaScript's `String(number)`; 0 when missing.
     pub const MACHINE_MEMORY: &str = "x-trigger-machine-memory";
-    /// The node's name, for people; `unknown` when missing.
+    /// The node's name, shown to users; `unknown` when missing.
     pub const WORKER_INSTANCE_NAME: &str = "x-trigger-worker-instance-name";
 }
 
-/// Answer of `GET /connect`. A runner that reads a 0 in either exits.
+/// Response of `GET /connect`. A runner exits when either value is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectResponse {
-    /// After so many milliseconds the runner aborts its poll and asks again.
+    /// The runner aborts its poll after this many milliseconds and polls again.
     pub connection_timeout_ms: u64,
-    /// After so many milliseconds without a run the runner exits.
+    /// The runner exits after this many milliseconds without a run.
     pub keepalive_ms: u64,
 }
 
-/// Body of `POST /warm-start`. The message stays the sender's bytes.
+/// Body of `POST /warm-start`. The message stays as the supervisor sent it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OfferRequest<'a> {
@@ -43,14 +43,14 @@ pub struct OfferRequest<'a> {
     pub dequeued_message: Option<&'a RawValue>,
 }
 
-/// What matching reads of the message; everything else passes through unread.
+/// The fields of the message that matching reads. All other fields are passed on unread.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DequeuedMessage<'a> {
-    /// Where the run was deployed.
+    /// The deployment of the run.
     #[serde(borrow, default)]
     pub deployment: Option<Object<Deployment<'a>>>,
-    /// Which version of it.
+    /// The version of the deployment.
     #[serde(borrow, default)]
     pub background_worker: Option<Object<BackgroundWorker<'a>>>,
     /// The run itself.
@@ -62,7 +62,7 @@ pub struct DequeuedMessage<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deployment<'a> {
-    /// The id that runners name; a run without one has no runners.
+    /// The friendly id, which polls have in their header. No poll matches a run without one.
     #[serde(borrow, default)]
     pub friendly_id: Option<Cow<'a, str>>,
 }
@@ -70,7 +70,7 @@ pub struct Deployment<'a> {
 /// `dequeuedMessage.backgroundWorker`
 #[derive(Debug, Deserialize)]
 pub struct BackgroundWorker<'a> {
-    /// The version that runners name.
+    /// The version, which polls have in their header.
     #[serde(borrow, default)]
     pub version: Option<Cow<'a, str>>,
 }
@@ -79,10 +79,10 @@ pub struct BackgroundWorker<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run<'a> {
-    /// The id that people know.
+    /// The friendly id of the run.
     #[serde(borrow, default)]
     pub friendly_id: Option<Cow<'a, str>>,
-    /// What it wants of a machine.
+    /// The machine that the run needs.
     #[serde(default)]
     pub machine: Option<Object<Machine>>,
 }
@@ -90,7 +90,7 @@ pub struct Run<'a> {
 /// `dequeuedMessage.run.machine`
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub struct Machine {
-    /// Processors.
+    /// Number of processors.
     #[serde(default)]
     pub cpu: f64,
     /// Memory in GB.
@@ -98,45 +98,45 @@ pub struct Machine {
     pub memory: f64,
 }
 
-/// Answer of `POST /warm-start`.
+/// Response of `POST /warm-start`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OfferResponse {
     /// Whether a runner has the run.
     pub did_warm_start: bool,
-    /// What was wrong with the offer.
+    /// What was wrong with the offer, when it was invalid.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
 }
 
-/// Answer of `GET /health`.
+/// Response of `GET /health`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
     /// `ok`, or `draining` while the service stops.
     pub status: Cow<'static, str>,
-    /// Polls parked.
+    /// Number of parked polls of warm starts.
     pub waiting_runners: usize,
-    /// Deployments with a poll that may be chosen.
+    /// Number of deployments that have a selectable poll.
     pub deployments: usize,
-    /// Runners that have a run.
+    /// Number of runners that execute a run.
     pub executing_runners: usize,
-    /// Polls for jobs that wait; 0 when the service has no jobs.
+    /// Number of parked polls for jobs; 0 when the service has no jobs capability.
     #[serde(default)]
     pub waiting_for_jobs: usize,
-    /// Connections open, this one included.
+    /// Number of open connections, including this one.
     pub connections: usize,
-    /// Whether the runners' kernels are asked for their acknowledgement: `kernel`, or `unconfirmed`.
+    /// Whether a dispatch waits for the acknowledgement of the runner's kernel: `kernel`, or `unconfirmed`.
     pub ack: Cow<'static, str>,
-    /// The program's version.
+    /// The version of the program.
     pub version: Cow<'static, str>,
-    /// Since the service started.
+    /// Milliseconds since the service started.
     pub uptime_ms: u64,
 }
 
-/// Body of any refusal on these paths.
+/// Body of every error response on these paths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
-    /// What is wrong and what is expected.
+    /// The error message: what is wrong and what is expected.
     pub error: String,
 }

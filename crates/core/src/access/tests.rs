@@ -1,4 +1,4 @@
-//! DESIGN's table of who may do what, row by row.
+//! The table "Who may do what" of docs/operations.md, row by row.
 
 use super::*;
 
@@ -24,7 +24,7 @@ const SUBMIT: Scopes = Scopes::only(Scope::Submit);
 const ALL: Scopes = ADMIN.union(RUNNER).union(SUBMIT);
 
 #[test]
-fn the_protocol_is_for_allowed_networks_and_never_for_pages() {
+fn the_protocol_is_for_allowed_networks_and_never_for_web_pages() {
     for keys in [Scopes::NONE, ALL] {
         assert_eq!(authorize(Permission::Protocol, keys, REMOTE), Ok(()));
         let stranger = Caller { network_is_allowed: false, ..REMOTE };
@@ -103,7 +103,7 @@ fn each_job_client_needs_a_key_of_its_scope() {
         (Permission::AdminWrite, SUBMIT, Err(WrongKey(Scope::Admin))),
     ] {
         for base in [REMOTE, LOCAL] {
-            // Whoever shows a key may be any page: it has no other right than the key's.
+            // The page that sends a key does not matter: the request has the key's rights only.
             for web_origin in [WebOrigin::None, WebOrigin::SameOrigin, WebOrigin::CrossOrigin] {
                 let caller = Caller { web_origin, key: PresentedKey::Known(shown), ..base };
                 assert_eq!(authorize(permission, ALL, caller), expected, "{permission:?} {shown:?}");
@@ -157,7 +157,7 @@ fn an_operator_session_may_submit_and_administer_but_not_execute() {
             assert_eq!(authorize(permission, ALL, caller), expected, "{permission:?}");
             let foreign = Caller { web_origin: WebOrigin::CrossOrigin, ..caller };
             assert_eq!(authorize(permission, ALL, foreign), Err(AccessDenied::NoKey), "{permission:?}");
-            // Without admin keys nobody has signed in: a session is whoever's who asked for one.
+            // Without admin keys everyone who asks for a session gets one, so a session gives no rights.
             let here = Caller { peer_origin: PeerOrigin::Loopback, ..caller };
             assert!(authorize(permission, SUBMIT, here).is_err(), "{permission:?}");
         }
@@ -172,7 +172,7 @@ fn an_operator_session_may_submit_and_administer_but_not_execute() {
 }
 
 #[test]
-fn a_cross_origin_page_needs_a_client_key_and_the_own_page_its_token() {
+fn a_cross_origin_page_needs_a_client_key_and_the_own_page_its_csrf_token() {
     let without_keys = CLIENTS.into_iter().chain(OPERATORS).map(|permission| (permission, Scopes::NONE));
     for (permission, keys) in OPERATORS.into_iter().map(|permission| (permission, ALL)).chain(without_keys) {
         let own = |session| {

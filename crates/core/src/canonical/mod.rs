@@ -1,5 +1,6 @@
-//! Decides how a JSON text is written when only its value counts: RFC 8785, except that no number is rounded. Two texts
-//! have the same canonical form only when they mean the same value; what has more than one meaning, or none, has no form.
+//! The canonical form of a JSON text, which depends only on its value: RFC 8785, except that no number is rounded. Two
+//! texts have the same canonical form only when they have the same value. A text that is ambiguous or invalid has no
+//! canonical form.
 //!
 //! In reading order:
 

@@ -1,38 +1,41 @@
-//! Writes numbers. A number whose digits are the shortest that its nearest double is written with stands there as RFC 8785
-//! says, which is how `JavaScript` writes it. Any other, such as 2^53 + 1 or 1e400, would become another number that way: it
-//! is written exactly, behind a mark that begins no JSON value. So each number has one form, and no other number has it.
+//! Writes numbers in canonical form. A number that equals the shortest decimal form of its nearest double is written as
+//! RFC 8785 requires, which is how `JavaScript` writes it. Any other number, such as 2^53 + 1 or 1e400, would become
+//! another number that way; it is written exactly, after a mark that begins no JSON value. So equal numbers have one
+//! form, and different numbers have different forms.
 //!
-//! Truth: RFC 8785, 3.2.2.3; ECMA-262, Number::toString.
+//! Source: RFC 8785, 3.2.2.3; ECMA-262, Number::toString.
 
 use std::fmt::Write;
 
-/// Marks a number that is written as its digits, without leading or trailing zeros, and their power of ten.
+/// Marks a number that is written as its digits, without leading or trailing zeros, and its power of ten.
 const EXACT: char = '#';
 
-/// Marks a number that is written as it was spelled, for its power of ten is beyond reckoning.
+/// Marks a number that is written as in the input, because its power of ten does not fit in an `i64`.
 const VERBATIM: char = '~';
 
-/// No two numbers of so many digits have the same nearest double, so each is the shortest form of its own.
+/// Two different numbers with at most this many digits have different nearest doubles, so each of them is the shortest
+/// form of its double.
 const SAFE_DIGITS: usize = 15;
 
-/// Digits of a double at most (its shortest form).
+/// Maximum number of digits in the shortest form of a double.
 const MAX_DOUBLE_DIGITS: usize = 17;
 
-/// A JSON number by its parts, each as it stands in the text.
+/// The parts of a JSON number, each as it is in the text.
 pub(super) struct NumberLiteral<'a> {
     pub(super) text: &'a str,
     pub(super) is_negative: bool,
-    /// Digits before the point.
+    /// The digits before the decimal point.
     pub(super) integer: &'a str,
-    /// Digits behind the point; none without one.
+    /// The digits after the decimal point; empty when there is no point.
     pub(super) fraction: &'a str,
-    /// The power of ten with its sign; empty without one.
+    /// The power of ten with its sign; empty when there is none.
     pub(super) exponent: &'a str,
 }
 
 impl NumberLiteral<'_> {
-    /// What most numbers look like, so that they need not be reckoned with: short, without a power of ten, without a zero
-    /// too many, and not so small that `JavaScript` writes a power.
+    /// Whether the number is in canonical form already, as most numbers are. It is short, has no power of ten and no
+    /// superfluous zeros, and is not so small that `JavaScript` writes a power of ten. Such a number needs no further
+    /// computation.
     fn is_canonical(&self) -> bool {
         let is_short = self.integer.len() + self.fraction.len() <= SAFE_DIGITS && self.exponent.is_empty();
         let is_bare =
@@ -56,11 +59,11 @@ pub(super) fn write(out: &mut String, number: &NumberLiteral<'_>) {
     }
 }
 
-/// `digits` times ten to the `exponent`.
+/// `digits` times ten to the power of `exponent`.
 #[derive(PartialEq, Eq)]
 struct Decimal {
     is_negative: bool,
-    /// Neither the first nor the last is 0; empty for 0.
+    /// Neither the first nor the last digit is 0. Empty for the number 0.
     digits: String,
     exponent: i64,
 }
@@ -89,10 +92,10 @@ impl Decimal {
             Some(shortest) => write!(out, "{sign}{shortest}"),
             None => write!(out, "{EXACT}{sign}{}e{}", self.digits, self.exponent),
         }
-        .expect("a String takes all");
+        .expect("writing to a string does not fail");
     }
 
-    /// How the nearest double is written, without its sign, when that is this very number.
+    /// The shortest form of the nearest double, without its sign; `None` when that form is another number.
     fn shortest<'b>(&self, buffer: &'b mut ryu_js::Buffer) -> Option<&'b str> {
         if self.digits.is_empty() {
             return Some("0");
@@ -110,7 +113,7 @@ impl Decimal {
     }
 }
 
-/// The parts of a number that is written as `JavaScript` writes it.
+/// The parts of a number that is in `JavaScript`'s form.
 fn parts(text: &str) -> NumberLiteral<'_> {
     let (digits, exponent) = text.split_once('e').unwrap_or((text, ""));
     let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));

@@ -1,4 +1,4 @@
-//! Forms as tables.
+//! Tables of JSON texts and their canonical forms.
 
 use super::{BadJson, canonical};
 
@@ -78,7 +78,7 @@ fn names_are_sorted_by_utf16_code_units() {
         "{\"\u{fb33}\":1,\"\u{1f600}\":2,\"\u{e000}\":3,\"\u{d7ff}\":4}",
         "{\"\u{d7ff}\":4,\"\u{1f600}\":2,\"\u{e000}\":3,\"\u{fb33}\":1}",
     );
-    // By what they mean, not by how they are escaped.
+    // Names are compared by their decoded text, not by their escapes.
     assert_canonical(r#"{"b":1,"\"":2,"\n":3,"\u0061":4}"#, r#"{"\n":3,"\"":2,"a":4,"b":1}"#);
     // The example of RFC 8785, 3.2.3.
     assert_canonical(

@@ -1,39 +1,39 @@
-//! Reads the tokens of a JSON text (RFC 8259) as they are spelled: no digit of a number is lost.
+//! Reads the tokens of a JSON text (RFC 8259) without changing them: no digit of a number is lost.
 
 use std::borrow::Cow;
 
 use super::number::NumberLiteral;
 use crate::limits::JSON_DEPTH;
 
-/// Why a text has no canonical form. Places are bytes from its start.
+/// Why a text has no canonical form. Positions are bytes from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadJson {
-    /// Something else stands where JSON goes on.
+    /// The text is not valid JSON here.
     #[error("is not JSON (at byte {at})")]
     NotJson {
-        /// Where.
+        /// Position of the first invalid byte.
         at: usize,
     },
-    /// Lists and objects within each other.
+    /// Lists and objects are nested too deeply.
     #[error("is nested deeper than {JSON_DEPTH} levels")]
     TooDeep,
-    /// Readers do not agree which of the two counts.
+    /// A name occurs twice in one object. JSON parsers do not agree which of the two counts.
     #[error("has a name twice in one object (the second time at byte {at})")]
     DuplicateName {
-        /// Where the second one begins.
+        /// Position of the second occurrence.
         at: usize,
     },
-    /// A surrogate alone is no character and cannot be kept.
+    /// A `\u` escape is half of a surrogate pair. It is not a character and cannot be stored.
     #[error(
-        "has half of a character (a `\\u` escape from d800 to dfff without its other half, at byte {at})"
+        "has half of a character (a `\\u` escape from d800 to dfff without the other half, at byte {at})"
     )]
     LoneSurrogate {
-        /// Where the escape ends.
+        /// Position of the escape's end.
         at: usize,
     },
 }
 
-/// A place in a text.
+/// A position in a text.
 pub(super) struct Tokenizer<'a> {
     text: &'a str,
     at: usize,
@@ -53,7 +53,7 @@ impl<'a> Tokenizer<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Whether this byte was next; if so it is behind us.
+    /// Skips this byte and returns true when it is the next one.
     pub(super) fn take_byte(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
@@ -70,7 +70,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// After an item: whether another follows; if not, the list has ended with `end`.
+    /// After an item: whether another item follows. If not, the closing byte `end` is required and skipped.
     pub(super) fn has_next_item(&mut self, end: u8) -> Result<bool, BadJson> {
         self.skip_space();
         if self.take_byte(b',') {
@@ -80,7 +80,7 @@ impl<'a> Tokenizer<'a> {
         Ok(false)
     }
 
-    /// Nothing but space may follow.
+    /// Requires that only white space follows.
     pub(super) fn end(&mut self) -> Result<(), BadJson> {
         self.skip_space();
         if self.at == self.text.len() { Ok(()) } else { Err(self.not_json()) }
@@ -96,7 +96,7 @@ impl<'a> Tokenizer<'a> {
         Ok(keyword)
     }
 
-    /// What the string means.
+    /// The decoded text of a string.
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, BadJson> {
         self.expect_byte(b'"')?;
         let plain_run = self.plain_run();
@@ -112,7 +112,7 @@ impl<'a> Tokenizer<'a> {
         Ok(Cow::Owned(decoded))
     }
 
-    /// Characters that mean themselves.
+    /// Skips the characters that need no decoding and returns them.
     fn plain_run(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
         let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
@@ -136,7 +136,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// The character whose code follows, in one escape or in two.
+    /// Decodes the character of a `\u` escape, or of two escapes that form a surrogate pair.
     fn unicode_escape(&mut self) -> Result<char, BadJson> {
         let unit = self.code_unit()?;
         if let Some(letter) = char::from_u32(unit) {
@@ -161,7 +161,7 @@ impl<'a> Tokenizer<'a> {
         Ok(unit)
     }
 
-    /// A number's parts.
+    /// The parts of a number.
     pub(super) fn number(&mut self) -> Result<NumberLiteral<'a>, BadJson> {
         let start = self.at;
         let is_negative = self.take_byte(b'-');

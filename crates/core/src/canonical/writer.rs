@@ -1,6 +1,7 @@
-//! Writes values: no white space, names in the order of their UTF-16 code units, strings with the fewest escapes.
+//! Writes values in canonical form: no white space, names in the order of their UTF-16 code units, strings with the
+//! fewest escapes.
 //!
-//! Truth: RFC 8785, 3.2.
+//! Source: RFC 8785, 3.2.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,10 +11,10 @@ use super::number;
 use super::tokenizer::{BadJson, Tokenizer};
 use crate::limits::JSON_DEPTH;
 
-/// The canonical form of a JSON text.
+/// Returns the canonical form of a JSON text.
 ///
 /// # Errors
-/// Why it has none.
+/// Why the text has no canonical form.
 pub fn canonical(text: &str) -> Result<String, BadJson> {
     let mut writer = Writer {
         tokens: Tokenizer::new(text),
@@ -31,18 +32,18 @@ struct Writer<'a> {
     tokens: Tokenizer<'a>,
     out: String,
     depth: usize,
-    /// Of the objects that are open, the outermost first.
+    /// The members of all open objects, the outermost object first.
     members: Vec<Member<'a>>,
-    /// Where members are put in order; empty between uses.
+    /// Buffer for sorting members; empty between uses.
     sorted: String,
 }
 
-/// A member of an object, as it was written.
+/// A member of an object that is written to `out`.
 struct Member<'a> {
     name: Cow<'a, str>,
-    /// Where the name stands in the text.
+    /// Position of the name in the text.
     at: usize,
-    /// Where the member stands in `out`, the comma behind it included.
+    /// Position of the member in `out`. `end` is after the comma that follows the member.
     start: usize,
     end: usize,
 }
@@ -128,7 +129,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Sorts the members from `first` on, the last object's.
+    /// Sorts the members from index `first` on: those of the innermost open object.
     fn sort_members(&mut self, first: usize) -> Result<(), BadJson> {
         let members = &mut self.members[first..];
         if members.is_sorted_by(|a, b| compare_utf16(&a.name, &b.name) == Ordering::Less) {
@@ -149,7 +150,8 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The order of UTF-16 code units. It is that of bytes, except that what takes two units sorts before U+E000 to U+FFFF.
+/// Compares by UTF-16 code units. The order equals that of the UTF-8 bytes, except that characters of two code units
+/// sort before U+E000 to U+FFFF.
 fn compare_utf16(a: &str, b: &str) -> Ordering {
     let rank = |byte: &u8| if *byte == 0xee || *byte == 0xef { byte + 0x10 } else { *byte };
     a.bytes().map(|byte| rank(&byte)).cmp(b.bytes().map(|byte| rank(&byte)))
@@ -180,6 +182,6 @@ fn write_escaped(out: &mut String, byte: u8) {
         b'\n' => out.push_str("\\n"),
         0x0c => out.push_str("\\f"),
         b'\r' => out.push_str("\\r"),
-        _ => write!(out, "\\u{byte:04x}").expect("a String takes all"),
+        _ => write!(out, "\\u{byte:04x}").expect("writing to a string does not fail"),
     }
 }

@@ -1,25 +1,26 @@
-//! What of a command's console is told, and how. It goes to the service in pieces as it is written. The service keeps so
-//! much of it and no more, so of a long one the beginning is told at once and the end when the command has ended, with a
-//! line between that says how much is missing. When an answer was lost nobody knows whether a piece was taken, so the
-//! next word tells all of it anew.
+//! Decides which parts of a command's console are sent to the service, and in which requests. The console is sent in
+//! chunks while the command writes it. The service stores [`CONSOLE_BYTES`] at most: of a longer console the beginning
+//! is sent at once, and the end after the command has ended, with a line between them that gives the number of missing
+//! bytes. After a lost response it is unknown whether the service stored the chunk, so the next request sends the whole
+//! console again.
 
 use std::fmt::Write;
 
 use crate::limits::{CONSOLE_BYTES, CONSOLE_CHUNK_BYTES, CONSOLE_TAIL_BYTES};
 
-/// The line that says how much is missing has room here.
+/// Space for the line that gives the number of missing bytes.
 const GAP_BYTES: usize = 128;
 
 const HEAD_BYTES: usize = CONSOLE_BYTES - CONSOLE_TAIL_BYTES - GAP_BYTES;
 
-/// What the next word carries.
+/// The console text in the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogChunk<'a> {
-    /// Nothing new.
+    /// No new text.
     None,
-    /// In place of all that was told before.
+    /// Replaces all text that was sent before.
     Replace(&'a str),
-    /// Behind it.
+    /// Is appended to the text that was sent before.
     Append(&'a str),
 }
 
@@ -27,28 +28,28 @@ pub enum LogChunk<'a> {
 #[derive(Debug, Default)]
 pub struct Console {
     head: String,
-    /// Of a console that is longer than `head` may be.
+    /// The end of a console that does not fit in `head`.
     tail: String,
     omitted_bytes: u64,
-    /// Bytes of `head` that the service has for certain.
+    /// Bytes of `head` that the service has certainly stored.
     acked_bytes: usize,
-    /// Bytes of `head` with the word on its way.
+    /// Bytes of `head` that the service has once the request in flight is acknowledged; 0 when none is in flight.
     sent_bytes: usize,
-    /// An answer was lost.
+    /// A response was lost, so the whole console is sent again.
     needs_resend: bool,
-    /// The service takes no more of it.
+    /// The service accepts no more of this console.
     is_closed: bool,
     is_finished: bool,
 }
 
 impl Console {
-    /// The command wrote this.
+    /// Adds text that the command wrote.
     pub fn write(&mut self, text: &str) {
         if self.is_finished {
             return;
         }
-        let room = if self.tail.is_empty() { HEAD_BYTES - self.head.len() } else { 0 };
-        let (head, tail) = text.split_at(text.floor_char_boundary(room));
+        let space = if self.tail.is_empty() { HEAD_BYTES - self.head.len() } else { 0 };
+        let (head, tail) = text.split_at(text.floor_char_boundary(space));
         self.head.push_str(head);
         self.tail.push_str(tail);
         if self.tail.len() > 2 * CONSOLE_TAIL_BYTES {
@@ -56,24 +57,24 @@ impl Console {
         }
     }
 
-    /// Whether there is something to tell.
+    /// Whether text waits to be sent.
     #[must_use]
     pub const fn has_unsent(&self) -> bool {
         !self.is_closed && (self.needs_resend || self.acked_bytes < self.head.len())
     }
 
-    /// Words that it takes to tell what is left.
+    /// Number of requests that the remaining text takes.
     #[must_use]
     pub const fn chunks_left(&self) -> usize {
         match (self.has_unsent(), self.needs_resend) {
             (false, _) => 0,
             (true, true) => 1,
-            // A character at the border may take a word more; then there is one more in the next round.
+            // A character at a chunk boundary may need one more request; then the next round counts it.
             (true, false) => (self.head.len() - self.acked_bytes).div_ceil(CONSOLE_CHUNK_BYTES),
         }
     }
 
-    /// The command wrote all it will.
+    /// The command has ended and writes no more.
     pub fn finish(&mut self) {
         self.trim_tail();
         if self.omitted_bytes > 0 {
@@ -84,9 +85,10 @@ impl Console {
         self.is_finished = true;
     }
 
-    /// What the next word carries. What became of it is to be said before the next.
+    /// The console text for the next request. Report its outcome with [`Console::acked`] or [`Console::nacked`] before
+    /// the next call.
     pub fn next_chunk(&mut self) -> LogChunk<'_> {
-        // Whoever sent the last word was interrupted.
+        // The previous request may have been dropped without an outcome.
         self.nacked();
         if !self.has_unsent() {
             return LogChunk::None;
@@ -100,20 +102,20 @@ impl Console {
         LogChunk::Append(&self.head[self.acked_bytes..end])
     }
 
-    /// The word was taken.
+    /// The service accepted the request.
     pub const fn acked(&mut self) {
         if self.sent_bytes > 0 {
             (self.acked_bytes, self.sent_bytes, self.needs_resend) = (self.sent_bytes, 0, false);
         }
     }
 
-    /// Nobody knows what became of the word.
+    /// The outcome of the request is unknown.
     pub const fn nacked(&mut self) {
         self.needs_resend |= self.sent_bytes > 0;
         self.sent_bytes = 0;
     }
 
-    /// The service takes no more of it.
+    /// The service accepts no more of this console.
     pub const fn close(&mut self) {
         self.is_closed = true;
         self.sent_bytes = 0;
@@ -131,7 +133,7 @@ impl Console {
 mod tests {
     use super::*;
 
-    /// A service that takes every word.
+    /// Sends all chunks to a service that accepts every request.
     fn send_all(console: &mut Console, service: &mut String) {
         loop {
             match console.next_chunk() {
@@ -172,7 +174,7 @@ mod tests {
         assert!(service.len() <= CONSOLE_BYTES, "{}", service.len());
         assert!(service.len() > CONSOLE_BYTES - 1000, "{}", service.len());
         assert!(service.starts_with("0\u{e9}") && service.ends_with("the end\n"));
-        let (_, gap) = service.split_once("\n[").expect("the gap is told");
+        let (_, gap) = service.split_once("\n[").expect("the console has a gap line");
         let omitted_bytes: usize =
             gap.split_once(' ').and_then(|(number, _)| number.parse().ok()).expect("a number");
         let written: usize = (0..100_000).map(|number: i32| number.to_string().len() + line.len()).sum();
@@ -197,7 +199,7 @@ mod tests {
         assert_eq!(
             console.next_chunk(),
             LogChunk::Append("c"),
-            "a lost answer to a word without a piece loses nothing"
+            "a lost response to a request without a chunk loses nothing"
         );
     }
 

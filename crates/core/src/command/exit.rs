@@ -1,4 +1,4 @@
-//! What the end of a command means for its job: a result, or the sentence that its caller reads.
+//! Decides what the end of a command means for its job: a result, or the error message that the job's caller reads.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,73 +8,73 @@ use crate::limits::MAX_STDERR_LINE_BYTES;
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessExit {
-    /// By itself, with this code.
+    /// The process exited with this code.
     Code(i32),
-    /// By this signal.
+    /// A signal with this number killed the process.
     Signal(i32),
-    /// Nobody could see it: whoever watched over it was killed too.
+    /// Unknown: the supervising process was killed too.
     Unknown,
 }
 
-/// Why we ended it.
+/// Why the runner killed the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KillReason {
-    /// It took longer than this.
+    /// It took longer than this time.
     TimedOut(Duration),
-    /// It wrote more than so many bytes to stdout.
+    /// It wrote more than this many bytes to stdout.
     OutputTooLarge(usize),
-    /// The runner was told to stop, and waited as long as it may.
+    /// The runner was asked to stop, and the time for its running jobs is over.
     Stopped,
 }
 
-/// What stands on stdout. Places are bytes from its start.
+/// What the process wrote to stdout. Positions are bytes from the start of stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StdoutContent {
     /// One JSON object or list.
     Result,
-    /// Nothing, or white space.
+    /// Nothing, or only white space.
     Empty,
-    /// One JSON value that is neither.
+    /// One JSON value that is neither an object nor a list.
     Scalar,
-    /// What is no text (UTF-8).
+    /// Bytes that are not UTF-8 text.
     Binary {
-        /// Where.
+        /// Position of the first invalid byte.
         at: usize,
     },
-    /// What is not JSON.
+    /// Text that is not JSON.
     NotJson {
-        /// Where.
+        /// Position of the first invalid byte.
         at: usize,
     },
-    /// JSON that breaks off.
+    /// The beginning of a JSON value, without its end.
     Truncated {
-        /// Bytes that are there.
+        /// Number of bytes of the incomplete value.
         bytes: usize,
     },
-    /// More behind the first value.
+    /// More than one value.
     MultipleValues {
-        /// Where.
+        /// Position of the second value.
         at: usize,
     },
 }
 
-/// A command's end, as it was seen.
+/// Everything known about a process that has ended.
 #[derive(Debug, Clone, Copy)]
 pub struct CommandExit<'a> {
-    /// How it ended.
+    /// How the process ended.
     pub exit: ProcessExit,
-    /// Why we ended it, if we did.
+    /// Why the runner killed it; `None` when the runner did not kill it.
     pub kill_reason: Option<KillReason>,
-    /// What stands on its stdout.
+    /// What the process wrote to stdout.
     pub stdout: StdoutContent,
-    /// The last line that it wrote to stderr; empty when there is none.
+    /// The last line that the process wrote to stderr; empty when it wrote none.
     pub last_stderr_line: &'a str,
 }
 
-/// Whether what stands on stdout is the job's result.
+/// Whether the content of stdout is the job's result.
 ///
 /// # Errors
-/// The sentence that says why it is not.
+/// The error message of the job.
 pub fn command_result(ending: &CommandExit<'_>) -> Result<(), String> {
     let CommandExit { exit, kill_reason, stdout, last_stderr_line } = *ending;
     if let Some(kill_reason) = kill_reason {
@@ -86,7 +86,7 @@ pub fn command_result(ending: &CommandExit<'_>) -> Result<(), String> {
     stdout.into_result()
 }
 
-/// Why a process that is kept gave no answer to a job.
+/// The error message of a job whose warm process ended without an answer.
 #[must_use]
 pub fn warm_process_ended(
     exit: ProcessExit,
@@ -95,44 +95,48 @@ pub fn warm_process_ended(
 ) -> String {
     match kill_reason {
         Some(kill_reason) => kill_reason.to_string(),
-        None => with_stderr_line(format!("the kept command {exit} before it answered"), last_stderr_line),
+        None => with_stderr_line(format!("the warm process {exit} before it answered"), last_stderr_line),
     }
 }
 
-/// Several processes in a row wrote to stdout before they had read the job.
+/// The error message of a job when several warm processes in a row wrote to stdout before they had read the job.
 #[must_use]
 pub fn unsolicited_output() -> String {
-    "the kept command writes to stdout before it has read its job, so that nobody knows which line is the answer; what is \
-     for people goes to stderr"
+    "the command writes to stdout before it has read its job, so that the runner cannot tell which line is the answer; \
+     write log output to stderr"
         .to_owned()
 }
 
-/// A command that cannot be started.
+/// The error message of a job whose command cannot be started.
 #[must_use]
 pub fn cannot_start(why: &str) -> String {
     format!("the command cannot be started: {why}")
 }
 
-/// A result that the service refused.
+/// The error message of a job whose result the service refused.
 #[must_use]
 pub fn result_rejected(why: &str) -> String {
     format!("the result was refused: {}", truncate(why))
 }
 
-/// What a kept process says in place of a result.
+/// The error message when a warm process answers with an error line; `None` when the line is not an error line.
 #[must_use]
 pub fn reported_error(line: &str) -> Option<String> {
     let why = line.strip_prefix("::error")?.trim();
-    Some(if why.is_empty() { "the command said that it failed".to_owned() } else { truncate(why).to_owned() })
+    Some(if why.is_empty() {
+        "the command reported an error without a message".to_owned()
+    } else {
+        truncate(why).to_owned()
+    })
 }
 
 impl StdoutContent {
-    /// Whether it is a result.
+    /// Whether the content is a result.
     ///
     /// # Errors
-    /// The sentence that says why it is none.
+    /// The error message of the job.
     pub fn into_result(self) -> Result<(), String> {
-        const WANTED: &str = "a result is one JSON object or list, and what is for people goes to stderr";
+        const WANTED: &str = "a result is one JSON object or list, and log output goes to stderr";
         match self {
             Self::Result => Ok(()),
             Self::Empty => Err(format!("the command wrote nothing to stdout; {WANTED}")),
@@ -140,13 +144,13 @@ impl StdoutContent {
                 Err(format!("the command wrote a JSON value that is neither object nor list; {WANTED}"))
             }
             Self::Binary { at } => {
-                Err(format!("the command wrote what is no text to stdout (at byte {at}); {WANTED}"))
+                Err(format!("the command wrote bytes that are not UTF-8 to stdout (at byte {at}); {WANTED}"))
             }
             Self::NotJson { at } => {
-                Err(format!("the command wrote what is not JSON to stdout (at byte {at}); {WANTED}"))
+                Err(format!("the command wrote text that is not JSON to stdout (at byte {at}); {WANTED}"))
             }
             Self::Truncated { bytes } => {
-                Err(format!("the JSON that the command wrote to stdout breaks off after {bytes} bytes"))
+                Err(format!("the command wrote incomplete JSON to stdout: it ends after {bytes} bytes"))
             }
             Self::MultipleValues { at } => {
                 Err(format!("the command wrote more than one value to stdout (at byte {at}); {WANTED}"))
@@ -163,7 +167,7 @@ impl fmt::Display for ProcessExit {
                 Some(name) => write!(out, "was killed by signal {number} ({name})"),
                 None => write!(out, "was killed by signal {number}"),
             },
-            Self::Unknown => out.write_str("was killed from outside, together with its guard"),
+            Self::Unknown => out.write_str("was killed together with its supervising process"),
         }
     }
 }
@@ -182,7 +186,7 @@ impl fmt::Display for KillReason {
     }
 }
 
-/// `1.5 s`
+/// Formats a duration such as `1.5 s`.
 struct InSeconds(Duration);
 
 impl fmt::Display for InSeconds {
@@ -191,7 +195,7 @@ impl fmt::Display for InSeconds {
     }
 }
 
-/// As `kill -l` names them; the numbers are the same wherever we run.
+/// The signal names of `kill -l`. The numbers are the same on all platforms that the runner supports.
 const fn signal_name(signal: i32) -> Option<&'static str> {
     Some(match signal {
         1 => "SIGHUP",
@@ -251,7 +255,7 @@ mod tests {
             (CommandExit { exit: ProcessExit::Code(3), ..SUCCESS }, "exited with code 3"),
             (CommandExit { exit: ProcessExit::Signal(11), ..SUCCESS }, "killed by signal 11 (SIGSEGV)"),
             (CommandExit { exit: ProcessExit::Signal(40), ..SUCCESS }, "killed by signal 40"),
-            (CommandExit { exit: ProcessExit::Unknown, ..SUCCESS }, "killed from outside"),
+            (CommandExit { exit: ProcessExit::Unknown, ..SUCCESS }, "killed together with"),
             (
                 killed_by(KillReason::TimedOut(Duration::from_millis(1500))),
                 "took longer than 1.5 s and was killed",
@@ -260,9 +264,9 @@ mod tests {
             (killed_by(KillReason::Stopped), "the runner was stopped"),
             (wrote(StdoutContent::Empty), "wrote nothing"),
             (wrote(StdoutContent::Scalar), "neither object nor list"),
-            (wrote(StdoutContent::Binary { at: 7 }), "no text to stdout (at byte 7)"),
+            (wrote(StdoutContent::Binary { at: 7 }), "not UTF-8 to stdout (at byte 7)"),
             (wrote(StdoutContent::NotJson { at: 0 }), "not JSON to stdout (at byte 0)"),
-            (wrote(StdoutContent::Truncated { bytes: 5 }), "breaks off after 5 bytes"),
+            (wrote(StdoutContent::Truncated { bytes: 5 }), "ends after 5 bytes"),
             (wrote(StdoutContent::MultipleValues { at: 3 }), "more than one value"),
         ] {
             let error = command_result(&ending).unwrap_err();
@@ -272,9 +276,9 @@ mod tests {
 
     #[test]
     fn last_stderr_line_is_cut_at_a_character_boundary() {
-        let words = "\u{e9}".repeat(MAX_STDERR_LINE_BYTES);
+        let line = "\u{e9}".repeat(MAX_STDERR_LINE_BYTES);
         let error =
-            command_result(&CommandExit { exit: ProcessExit::Code(1), last_stderr_line: &words, ..SUCCESS })
+            command_result(&CommandExit { exit: ProcessExit::Code(1), last_stderr_line: &line, ..SUCCESS })
                 .unwrap_err();
         assert!(error.len() < MAX_STDERR_LINE_BYTES + 100, "{}", error.len());
     }
@@ -285,6 +289,6 @@ mod tests {
         assert!(reported_error("::error").is_some());
         assert_eq!(reported_error("{\"error\": \"x\"}"), None);
         let ended = warm_process_ended(ProcessExit::Code(1), None, "Traceback");
-        assert_eq!(ended, "the kept command exited with code 1 before it answered: Traceback");
+        assert_eq!(ended, "the warm process exited with code 1 before it answered: Traceback");
     }
 }

@@ -1,5 +1,5 @@
-//! Decides what is made of a command that executes a job: what its end means, what its lines say, what of its console is
-//! told, and when a process that is kept has done enough. Whoever starts processes does as told.
+//! Decisions about a command that executes a job: what its exit means, what its stderr lines mean, which console text
+//! is sent, and when a warm process is replaced. The code that starts the processes carries these decisions out.
 //!
 //! In reading order:
 

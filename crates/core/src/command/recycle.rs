@@ -1,43 +1,44 @@
-//! When a process that is kept for the next job has done enough: after so many jobs, at an age, or when it grew.
+//! Decides when a warm process is replaced: after a number of jobs, at an age, or when its memory has grown.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How much a process may be used; `None` is without bound.
+/// How long a warm process may be used; `None` means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecycleLimits {
-    /// Jobs that it does.
+    /// Maximum number of jobs.
     pub max_jobs: Option<u64>,
-    /// How old it becomes.
+    /// Maximum age.
     pub max_age: Option<Duration>,
-    /// Bytes that it grows by after its first job: that one loads what stays.
+    /// Maximum memory growth since the first job, in bytes. The first job loads what stays in memory, so it does not
+    /// count.
     pub max_growth: Option<u64>,
 }
 
-/// A process that is kept.
+/// How much a warm process has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WorkerUsage {
-    /// Jobs that it did.
+    /// Number of executed jobs.
     pub jobs: u64,
-    /// Resident bytes after its first job; 0 when nobody knows.
+    /// Resident memory after the first job, in bytes; 0 when it is unknown.
     pub first_bytes: u64,
-    /// Resident bytes now; 0 when nobody knows.
+    /// Resident memory now, in bytes; 0 when it is unknown.
     pub bytes: u64,
 }
 
-/// Why it is replaced.
+/// Why a warm process is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecycleReason {
-    /// It did as many jobs as it may.
+    /// It has executed the maximum number of jobs.
     Jobs,
-    /// It is old.
+    /// It has reached the maximum age.
     Age,
-    /// It grew.
+    /// Its memory has grown by more than the maximum.
     Growth,
 }
 
 impl RecycleLimits {
-    /// Why the process is to be replaced before its next job, if it is.
+    /// Why the process must be replaced before its next job; `None` when it need not be.
     #[must_use]
     pub fn recycle_reason(&self, usage: &WorkerUsage, age: Duration) -> Option<RecycleReason> {
         let growth = usage.bytes.saturating_sub(usage.first_bytes);
@@ -53,7 +54,7 @@ impl RecycleLimits {
 }
 
 impl WorkerUsage {
-    /// It did one more job, and has so many bytes now.
+    /// Records an executed job and the resident memory after it.
     pub const fn record_job(&mut self, bytes: u64) {
         self.jobs += 1;
         self.bytes = bytes;
@@ -66,9 +67,9 @@ impl WorkerUsage {
 impl fmt::Display for RecycleReason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Self::Jobs => "did as many jobs as it may",
-            Self::Age => "is as old as it may be",
-            Self::Growth => "grew by more memory than it may",
+            Self::Jobs => "has executed the maximum number of jobs",
+            Self::Age => "has reached its maximum age",
+            Self::Growth => "has grown beyond its maximum memory growth",
         })
     }
 }

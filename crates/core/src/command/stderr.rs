@@ -1,32 +1,33 @@
-//! What a command writes to stderr: text for people, and lines that tell how far it is: `::progress 3/10`. Bytes come in
-//! pieces of any size; nothing but the beginning of such a line is held back.
+//! Parses a command's stderr into console text and progress lines such as `::progress 3/10`. The bytes arrive in chunks
+//! of any size. The parser delays only a possible beginning of a progress line and the bytes of an incomplete
+//! character.
 
 use crate::job::Progress;
 use crate::limits::{MAX_STDERR_LINE_BYTES, PROGRESS_LINE_BYTES};
 
 const PROGRESS_PREFIX: &[u8] = b"::progress ";
 
-/// The largest number that every reader of JSON keeps exactly.
+/// The largest integer that every JSON parser reads exactly.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// What came of some bytes.
+/// The parsed content of some bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ParsedOutput {
-    /// For people.
+    /// Console text.
     pub text: String,
-    /// The last that was told.
+    /// The latest progress.
     pub progress: Option<Progress>,
 }
 
-/// Reads stderr.
+/// Parser of one command's stderr.
 #[derive(Debug)]
 pub struct StderrParser {
-    /// The beginning of a line that may tell progress, or of a character.
+    /// The beginning of a possible progress line, or of a character.
     pending: Vec<u8>,
     is_line_start: bool,
-    /// The line under way, as far as it is kept.
+    /// The current line so far, cut at [`MAX_STDERR_LINE_BYTES`].
     line: String,
-    /// The last whole line with anything in it.
+    /// The last complete line that is not blank.
     last_line: String,
 }
 
@@ -37,7 +38,7 @@ impl Default for StderrParser {
 }
 
 impl StderrParser {
-    /// Takes the next bytes.
+    /// Parses the next bytes.
     pub fn push(&mut self, bytes: &[u8]) -> ParsedOutput {
         let mut output = ParsedOutput::default();
         let mut rest = bytes;
@@ -51,7 +52,7 @@ impl StderrParser {
         output
     }
 
-    /// Nothing more comes: what was held back is what it looks like.
+    /// Parses what is pending; no more bytes follow.
     pub fn finish(&mut self) -> ParsedOutput {
         let mut output = ParsedOutput::default();
         let pending = std::mem::take(&mut self.pending);
@@ -63,19 +64,19 @@ impl StderrParser {
         output
     }
 
-    /// The last line with anything in it.
+    /// The last line that is not blank.
     #[must_use]
     pub fn last_stderr_line(&self) -> &str {
         let line = self.line.trim();
         if line.is_empty() { &self.last_line } else { line }
     }
 
-    /// At the start of a line: holds it back as long as it may tell progress.
+    /// Parses the start of a line: waits for more bytes while the line may be a progress line.
     fn line_start<'a>(&mut self, bytes: &'a [u8], output: &mut ParsedOutput) -> &'a [u8] {
-        let room = PROGRESS_LINE_BYTES - self.pending.len();
-        let (line, is_whole) = match bytes.iter().take(room).position(|byte| *byte == b'\n') {
+        let space = PROGRESS_LINE_BYTES - self.pending.len();
+        let (line, is_whole) = match bytes.iter().take(space).position(|byte| *byte == b'\n') {
             Some(end) => (&bytes[..=end], true),
-            None => (&bytes[..bytes.len().min(room)], false),
+            None => (&bytes[..bytes.len().min(space)], false),
         };
         self.pending.extend_from_slice(line);
         let may_be_progress =
@@ -92,7 +93,7 @@ impl StderrParser {
         &bytes[line.len()..]
     }
 
-    /// Within a line for people: all up to its end.
+    /// Parses the rest of a line of console text.
     fn rest_of_line<'a>(&mut self, bytes: &'a [u8], output: &mut ParsedOutput) -> &'a [u8] {
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
@@ -107,7 +108,7 @@ impl StderrParser {
         rest
     }
 
-    /// Holds back the beginning of a character.
+    /// Decodes the bytes as UTF-8; an incomplete character at the end becomes pending.
     fn decode(&mut self, bytes: &[u8], output: &mut ParsedOutput) {
         let whole = bytes.len() - incomplete_char_len(bytes);
         self.emit(&String::from_utf8_lossy(&bytes[..whole]), output);
@@ -115,7 +116,7 @@ impl StderrParser {
     }
 
     fn emit(&mut self, text: &str, output: &mut ParsedOutput) {
-        // Neither databases nor terminals have a use for them, and as JSON each is six bytes.
+        // Neither databases nor terminals need these control characters, and each takes six bytes in JSON.
         let is_printable =
             |letter: char| !letter.is_ascii_control() || matches!(letter, '\t' | '\n' | '\r' | '\u{1b}');
         output.text.extend(text.chars().map(|letter| if is_printable(letter) { letter } else { '\u{fffd}' }));
@@ -125,8 +126,8 @@ impl StderrParser {
     }
 
     fn update_last_line(&mut self, piece: &str) {
-        let room = MAX_STDERR_LINE_BYTES.saturating_sub(self.line.len());
-        let cut = &piece[..piece.floor_char_boundary(room)];
+        let space = MAX_STDERR_LINE_BYTES.saturating_sub(self.line.len());
+        let cut = &piece[..piece.floor_char_boundary(space)];
         self.line.extend(cut.chars().filter(|letter| !letter.is_control()));
         if piece.ends_with('\n') {
             let line = std::mem::take(&mut self.line);
@@ -137,7 +138,7 @@ impl StderrParser {
     }
 }
 
-/// Bytes at the end that are the beginning of a character.
+/// Number of bytes at the end that are the beginning of a character.
 fn incomplete_char_len(bytes: &[u8]) -> usize {
     let from = bytes.len().saturating_sub(3);
     let lead_byte = (from..bytes.len()).rev().find(|at| bytes[*at] & 0xc0 != 0x80);
@@ -159,7 +160,7 @@ fn parse_progress(line: &[u8]) -> Option<Progress> {
 mod tests {
     use super::*;
 
-    /// Text, the last progress, and the last words, the same for pieces of every size.
+    /// The text, the latest progress and the last line. They must be the same for chunks of every size.
     fn read(bytes: &[u8]) -> (String, Option<(u64, u64)>, String) {
         let read = |size: usize| {
             let mut parser = StderrParser::default();

@@ -1,35 +1,35 @@
-//! Decides what a submission becomes when an equal one may be known already, and whose result is the known one when
-//! several jobs of a key were executed side by side.
+//! Decides what a submission becomes when an equal job exists, and which of several results of one cache key is reused
+//! when equal jobs were executed in parallel.
 
 use super::policy::JobOptions;
 use super::state::{Job, State, Status, has_passed};
 use crate::time::Timestamp;
 
-/// Whether a known result will do.
+/// Whether a submission may reuse an equal job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CacheMode {
-    /// A valid result, or a twin under way.
+    /// Reuse a valid result, or join an equal job that has not ended.
     Reuse,
-    /// It is computed again, whatever is known; the new result replaces the known one.
+    /// Execute again in any case; the new result replaces the existing one.
     Recompute,
 }
 
-/// What a submission becomes.
+/// The outcome of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// A new job.
     New {
-        /// Whether equal submissions find it from now on. If not, a twin keeps its place until this one completes: see
-        /// [`Job::update_current`].
+        /// Whether equal submissions find the new job from now on. If not, they find the existing equal job until the
+        /// new job completes: see [`Job::update_current`].
         is_current: bool,
     },
-    /// One more caller of a twin under way, which is now this.
+    /// The submission joins an equal job that has not ended, and is one more caller of it. This is the updated job.
     Joined(Box<Job>),
-    /// The twin's end is the answer.
+    /// The result or failure of the equal job answers the submission.
     Cached,
 }
 
-/// Holds a submission against the current job of its key.
+/// Decides the outcome of a submission. `current` is the current job of its cache key.
 #[must_use]
 pub fn admit(
     current: Option<&Job>,
@@ -47,7 +47,8 @@ pub fn admit(
 }
 
 impl Job {
-    /// Whether equal submissions are served by this job: it is under way, or its end is still told.
+    /// Whether this job serves equal submissions: it has not ended, its result is valid, or its failure is still
+    /// cached.
     #[must_use]
     pub fn is_reusable(&self, now: Timestamp) -> bool {
         match &self.state {
@@ -58,24 +59,26 @@ impl Job {
     }
 }
 
-/// When a job was submitted, beside another one. The store knows: the names of one millisecond have no order.
+/// Whether one job was submitted before or after another one. The store decides; the ids of jobs that were submitted in
+/// the same millisecond have no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SubmissionOrder {
-    /// Before the other.
+    /// Submitted before the other job.
     Earlier,
-    /// After it.
+    /// Submitted after the other job.
     Later,
 }
 
 impl Job {
-    /// Says of a job that has just completed whether equal submissions find it from now on, instead of the `current` job
-    /// of its key, which came before or after it.
+    /// Sets whether equal submissions find this job from now on. It has just completed. `current` is the current job of
+    /// its cache key, and whether that one was submitted before or after this job.
     ///
-    /// Of several results the one of the job that was submitted last is the known one, whichever came first: only a
-    /// valid result of a later submission keeps its place. Anything else gives way to a result that is there. An earlier
-    /// job that is still under way goes on for who joined it; a later one takes the place back when it completes, and
-    /// should it fail instead, the result stays known; a failure, and a result that is not valid any more, are no
-    /// answer as long as there is one.
+    /// Of several results the one of the last submission is current, in whatever order the results arrive. So only the
+    /// valid result of a later submission stays current; in every other case this result becomes current:
+    /// - An earlier job that has not ended continues for the callers that joined it.
+    /// - A later job that has not ended becomes current when it completes. When it fails instead, this result stays
+    ///   current.
+    /// - A failure or an expired result is not reused while a valid result exists.
     pub fn update_current(&mut self, current: Option<(&Self, SubmissionOrder)>, now: Timestamp) {
         self.is_current = current.is_none_or(|(current, order)| match order {
             SubmissionOrder::Earlier => true,
@@ -84,12 +87,13 @@ impl Job {
     }
 }
 
-/// The most urgent wish counts; the rest is as the first caller wished.
+/// Combines the options of two callers: the higher priority and the earlier `run_at` count. All other options stay
+/// those of the first caller.
 fn join(current: &Job, options: &JobOptions, now: Timestamp) -> Job {
     let mut job = current.clone();
     job.callers = job.callers.saturating_add(1);
     job.options.priority = job.options.priority.max(options.priority);
-    // A pause after a failed try stays: it is not a caller's wish.
+    // The backoff after a failed attempt stays, because no caller requested it.
     if job.attempts == 0 && job.lost_attempts == 0 {
         job.ready_at = job.ready_at.min(options.run_at);
     }

@@ -1,4 +1,4 @@
-//! Tells a repeated report from another one, without the report.
+//! Hashes of a runner's reports. They show whether two reports are equal without storing the reports.
 
 use std::fmt;
 
@@ -6,11 +6,12 @@ use sha2::{Digest, Sha256};
 
 use crate::canonical::canonical;
 
-/// A SHA-256 of what a runner reported.
+/// A SHA-256 of a report.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
-/// What was hashed, so that nothing of one kind passes for something of another. A change needs other words.
+/// The kind of content that was hashed. The hash includes it, so that content of one kind never equals content of
+/// another kind. A change of what is hashed needs a new text in [`Fingerprint::of`].
 #[derive(Clone, Copy)]
 enum Kind {
     Canonical,
@@ -19,7 +20,8 @@ enum Kind {
 }
 
 impl Fingerprint {
-    /// Of a result (JSON). However it is spelled, it is the same; one without a canonical form is taken byte for byte.
+    /// The fingerprint of a result (JSON). Equal values have equal fingerprints, however they are spelled. A text
+    /// without a canonical form is compared byte for byte.
     #[must_use]
     pub fn of_json(text: &str) -> Self {
         match canonical(text) {
@@ -28,7 +30,7 @@ impl Fingerprint {
         }
     }
 
-    /// Of a message, byte for byte.
+    /// The fingerprint of a message, compared byte for byte.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
         Self::of(Kind::Text, text)

@@ -1,17 +1,17 @@
-//! The names of jobs and of the rights to execute them.
+//! The ids of jobs and of leases.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::time::Timestamp;
 
-/// A job: 128 bits, written as a UUID of version 7 (RFC 9562), so that later jobs sort after earlier ones.
+/// The id of a job: 128 bits, formatted as a UUID of version 7 (RFC 9562), so that later jobs sort after earlier ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId([u8; 16]);
 
-/// A text that is no job's id.
+/// The text is not a job id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not a job's id, such as 0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e")]
+#[error("is not a job id such as 0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e")]
 pub struct InvalidJobId;
 
 impl JobId {
@@ -26,23 +26,23 @@ impl JobId {
         Self(bytes)
     }
 
-    /// An id as it was stored.
+    /// An id from its stored bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// As it is stored.
+    /// The id's bytes, as they are stored.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }
 
-/// Where the hyphens stand.
+/// Positions of the hyphens in the text.
 const HYPHEN_POSITIONS: [usize; 4] = [8, 13, 18, 23];
 
-/// Characters of an id's text.
+/// Length of the text in characters.
 const TEXT_LEN: usize = 36;
 
 impl FromStr for JobId {
@@ -85,18 +85,19 @@ impl fmt::Debug for JobId {
     }
 }
 
-/// The right to execute a job. Each one given for a job has a higher number than the ones before, which it fences off.
+/// The right to execute a job. Each new lease of a job has a higher number than the previous ones, and makes them
+/// invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct LeaseId(u64);
 
 impl LeaseId {
-    /// The lease of this number; 0 is before the first.
+    /// The lease with this number; 0 is before the first lease.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// Its number.
+    /// The number of the lease.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0

@@ -1,7 +1,7 @@
-//! Decides the life of a job: whether a submission is new, known or joins a twin; who holds it; what a late or
-//! repeated word of a runner is worth; what follows from a failure, a loss, a cancellation. It never sees parameters
-//! or results, only their fingerprints, and never the store: a [`Job`] is read, told one thing, and written back, in
-//! one transaction.
+//! The job state machine: whether a submission becomes a new job, joins an equal job or is answered from the cache;
+//! which runner has the lease; whether a late or repeated report of a runner counts; what a failure, a lost runner and
+//! a cancellation lead to. It sees no parameters and results, only their fingerprints, and no store: the caller reads a
+//! [`Job`], applies one event and writes it back in one transaction.
 //!
 //! In reading order:
 

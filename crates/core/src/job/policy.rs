@@ -1,25 +1,26 @@
-//! What the operator and the caller wish for.
+//! The options of the operator and of the caller.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// The operator's wishes, for all jobs.
+/// The operator's settings for all jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobPolicy {
-    /// A job whose runner is not heard of for this long is lost.
+    /// A job is lost when its runner sends no heartbeat for this time.
     pub heartbeat_timeout: Duration,
-    /// A dispatched job that is not started within this is given to somebody else.
+    /// A dispatched job whose runner does not start it within this time is queued again.
     pub start_timeout: Duration,
     /// How often a lost job is queued again.
     pub lost_retries: u32,
-    /// How long a failure is remembered.
+    /// How long a failure is cached for equal submissions.
     pub failed_ttl: Duration,
 }
 
 impl JobPolicy {
-    /// Runners that were not heard of since then are silent for too long, when nobody could be heard before
-    /// `listening_since`: the beginning of time when none is.
+    /// Runners that were last seen before this time have been silent for too long. The service receives heartbeats
+    /// since `listening_since`; until it has received them for a whole timeout, no runner counts as silent, and the
+    /// result is the beginning of time.
     #[must_use]
     pub fn heartbeat_cutoff(&self, listening_since: Timestamp, now: Timestamp) -> Timestamp {
         let since = now.before(self.heartbeat_timeout);
@@ -27,23 +28,23 @@ impl JobPolicy {
     }
 }
 
-/// The caller's wishes, for one job.
+/// The caller's options for one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobOptions {
-    /// Higher ones go first; within one, the job that was submitted first.
+    /// Jobs with a higher priority are executed first; with equal priority, the job that was submitted first.
     pub priority: i32,
-    /// Not before this; the submission's own time when the caller does not say.
+    /// The job is not executed before this time. When the caller gives none, it is the time of the submission.
     pub run_at: Timestamp,
-    /// Tries before a failure is final; at least 1.
+    /// Number of attempts until a failure is final; at least 1.
     pub max_attempts: u32,
-    /// The pause after the first failed try; each further one doubles it, see [`crate::retry`].
+    /// The backoff after the first failed attempt. It doubles after each further one, see [`crate::retry`].
     pub retry_backoff: Duration,
-    /// How long a result stays valid; for ever when `None`.
+    /// How long the result stays valid; without limit when `None`.
     pub ttl: Option<Duration>,
 }
 
 impl JobOptions {
-    /// Those of a caller who wishes for nothing else: tried once, as soon as it is that time.
+    /// The options of a caller that sets none: one attempt, from `run_at` on.
     #[must_use]
     pub const fn default_at(run_at: Timestamp) -> Self {
         Self { priority: 0, run_at, max_attempts: 1, retry_backoff: Duration::ZERO, ttl: None }

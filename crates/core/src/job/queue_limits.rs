@@ -1,51 +1,53 @@
-//! Decides whether one more job may wait. What waits is bounded, so that callers who submit faster than runners execute
-//! hear of it before the disk is full. Joining a twin and being told a known end need no room.
+//! Decides whether one more job may be queued. The queue is bounded, so that callers that submit faster than runners
+//! execute get an error before the disk is full. Submissions that join an equal job or are answered from the cache are
+//! never refused here.
 
-/// How much may wait for runners at once, of all types together; 0 is without bound.
+/// Limits of the jobs that wait for runners, of all types together; 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueLimits {
-    /// Jobs.
+    /// Maximum number of jobs.
     pub jobs: u64,
-    /// Bytes of what they have. The job that reaches the bound is taken whole.
+    /// Maximum size of the jobs in bytes. The job that exceeds the limit is still accepted.
     pub bytes: u64,
 }
 
-/// What waits for runners, now or at its time.
+/// The jobs that wait for runners, including those whose time has not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueUsage {
-    /// Jobs.
+    /// Number of jobs.
     pub jobs: u64,
-    /// Bytes of their parameters, and of what earlier tries left.
+    /// Size of their parameters, and of what earlier attempts stored, in bytes.
     pub bytes: u64,
 }
 
-/// Why no other job may wait. What waits already is not touched.
+/// Why no further job may be queued. Queued jobs are not affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum QueueFull {
-    /// There are as many as may be.
+    /// The maximum number of jobs waits.
     #[error(
-        "as many jobs wait for runners as may ({0}, jobs.max_waiting); start more runners, or submit again later"
+        "the queue is full: at most {0} jobs may wait for runners (jobs.max_waiting); start more runners or submit \
+         again later"
     )]
     Jobs(u64),
-    /// They are as large as they may be together.
+    /// The waiting jobs have the maximum size.
     #[error(
-        "the jobs that wait for runners have as many bytes as they may ({0}, jobs.max_waiting_bytes); start more \
-         runners, or submit again later"
+        "the queue is full: at most {0} bytes of jobs may wait for runners (jobs.max_waiting_bytes); start more \
+         runners or submit again later"
     )]
     Bytes(u64),
 }
 
 impl QueueLimits {
-    /// Whether anything is bounded.
+    /// Whether there is any limit.
     #[must_use]
     pub const fn is_bounded(&self) -> bool {
         self.jobs > 0 || self.bytes > 0
     }
 
-    /// Whether a new job may wait beside what waits.
+    /// Checks whether one more job may be queued.
     ///
     /// # Errors
-    /// What there is too much of.
+    /// The limit that is reached.
     pub const fn check(&self, usage: QueueUsage) -> Result<(), QueueFull> {
         if self.jobs > 0 && usage.jobs >= self.jobs {
             return Err(QueueFull::Jobs(self.jobs));

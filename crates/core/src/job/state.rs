@@ -1,4 +1,4 @@
-//! What is known of a job.
+//! The state of a job.
 
 use std::time::Duration;
 
@@ -9,140 +9,140 @@ use crate::cache_key::CacheKey;
 use crate::ids::{JobType, RunnerId};
 use crate::time::Timestamp;
 
-/// A job, without its parameters and its result.
+/// A job without its parameters and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Its name.
+    /// The job's id.
     pub id: JobId,
-    /// What kind of work it is.
+    /// The job's type.
     pub job_type: JobType,
-    /// What equal submissions have in common.
+    /// The cache key, which equal submissions have in common.
     pub key: CacheKey,
-    /// Whether it is the one that equal submissions find. At most one job of a key is.
+    /// Whether equal submissions find this job. At most one job of a cache key is current.
     pub is_current: bool,
-    /// What its callers asked for, taken together.
+    /// The combined options of the job's callers.
     pub options: JobOptions,
-    /// Submissions that wait for it and were not cancelled.
+    /// Number of submissions that wait for the job and were not cancelled.
     pub callers: u32,
-    /// When it was submitted.
+    /// When the job was submitted.
     pub created_at: Timestamp,
-    /// When something of it last changed.
+    /// When the job last changed.
     pub updated_at: Timestamp,
-    /// Not to be handed out before.
+    /// The job is not given to a runner before this time.
     pub ready_at: Timestamp,
-    /// Tries used, the one under way included.
+    /// Number of used attempts, including the current one. A lost attempt that is queued again is not counted.
     pub attempts: u32,
-    /// Tries that were lost and do not count.
+    /// Number of lost attempts, which do not count as attempts.
     pub lost_attempts: u32,
-    /// The last lease given.
+    /// The latest lease of the job; 0 when it had none.
     pub lease: LeaseId,
-    /// Where it stands.
+    /// The job's state.
     pub state: State,
 }
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It waits for a runner.
+    /// The job waits for a runner.
     Pending,
-    /// It is on its way to a runner that has to say that it starts.
+    /// The job was dispatched to a runner, which has not started it yet.
     Dispatching {
-        /// Who is to have it.
+        /// The runner that the job was dispatched to.
         assignment: Assignment,
-        /// Until when it must have said so.
+        /// The runner must have started the job before this time.
         until: Timestamp,
     },
-    /// A runner executes it.
+    /// A runner executes the job.
     Running(Running),
-    /// It has a result.
+    /// The job has a result.
     Completed {
-        /// Who computed it.
+        /// The runner that computed the result.
         assignment: Assignment,
-        /// What the result looks like.
+        /// The fingerprint of the result.
         result: Fingerprint,
-        /// When the result ends to be valid; never when `None`.
+        /// When the result expires; never when `None`.
         until: Option<Timestamp>,
-        /// Whether it was found to be invalid before that.
+        /// Whether the result was found to be invalid, or has expired.
         is_stale: bool,
     },
-    /// It has none, and will not have one.
+    /// The job failed for good.
     Failed {
-        /// Who held it last.
+        /// The last runner that had the job.
         assignment: Option<Assignment>,
-        /// What the runner's last word looks like.
+        /// The fingerprint of the runner's failure report.
         report: Option<Fingerprint>,
-        /// Why.
+        /// Why the job failed.
         reason: Failure,
-        /// Until when equal submissions are told this failure; not at all when `None`.
+        /// Until when the failure answers equal submissions; it answers none when `None`.
         until: Option<Timestamp>,
     },
 }
 
-/// A job under way.
+/// The execution of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
-    /// Who executes it.
+    /// The runner that executes the job.
     pub assignment: Assignment,
-    /// When its runner was last heard of.
+    /// When the runner last sent a request for the job.
     pub last_seen_at: Timestamp,
-    /// What the runner said last, if anything.
+    /// The latest progress that the runner reported.
     pub progress: Option<Progress>,
-    /// Whether a heartbeat came.
+    /// Whether the runner has sent a heartbeat.
     pub is_in_progress: bool,
 }
 
-/// Who has a job.
+/// The runner that has a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
     /// The runner.
     pub runner: RunnerId,
-    /// Since when.
+    /// When the runner got the job.
     pub since: Timestamp,
 }
 
-/// How far a runner is. The numbers are the runner's own.
+/// The progress of a job, in the runner's own numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Steps done.
+    /// Number of completed steps.
     pub current: u64,
-    /// Steps in all.
+    /// Number of all steps.
     pub total: u64,
 }
 
 /// Why a job failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Failure {
-    /// Its runner said so.
+    /// Its runner reported a failure.
     Error,
-    /// It was lost more often than is tried again.
+    /// Its runners were lost, more often than the job is queued again.
     Lost,
-    /// All who wanted it cancelled it.
+    /// All of its callers cancelled it, or an operator did.
     Cancelled,
 }
 
-/// What callers are told.
+/// The status of a job in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {
-    /// It waits.
+    /// The job waits for a runner.
     Pending,
-    /// A runner has it.
+    /// A runner has the job: it was dispatched or claimed, and no heartbeat was received.
     Claimed,
-    /// A runner has it and was heard of.
+    /// A runner has the job and has sent a heartbeat.
     InProgress,
-    /// It has a result.
+    /// The job has a result.
     Completed,
-    /// It failed.
+    /// The job failed.
     Failed,
-    /// It had a result, which is not valid any more.
+    /// The job had a result, which is no longer valid.
     Expired,
 }
 
 impl Status {
-    /// All of them, in the order of a job's life.
+    /// All statuses, in the order of a job's transitions.
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Claimed, Self::InProgress, Self::Completed, Self::Failed, Self::Expired];
 
-    /// As callers spell it.
+    /// The status as it is in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -155,7 +155,7 @@ impl Status {
         }
     }
 
-    /// Whether nothing more becomes of the job.
+    /// Whether the job has ended.
     #[must_use]
     pub const fn has_ended(self) -> bool {
         match self {
@@ -165,23 +165,23 @@ impl Status {
     }
 }
 
-/// What makes a submission a job of its own.
+/// Everything that a new job is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
-    /// Its name.
+    /// The job's id.
     pub id: JobId,
-    /// What kind of work it is.
+    /// The job's type.
     pub job_type: JobType,
-    /// What equal submissions have in common.
+    /// The cache key, which equal submissions have in common.
     pub key: CacheKey,
-    /// The caller's wishes.
+    /// The caller's options.
     pub options: JobOptions,
-    /// Whether equal submissions find it: see [`super::Admission::New`].
+    /// Whether equal submissions find the job: see [`super::Admission::New`].
     pub is_current: bool,
 }
 
 impl Job {
-    /// A job that was submitted just now.
+    /// A job that is submitted now.
     #[must_use]
     pub fn new(submission: Submission, now: Timestamp) -> Self {
         Self {
@@ -201,7 +201,7 @@ impl Job {
         }
     }
 
-    /// What callers are told of it.
+    /// The job's status in the API.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> Status {
         match &self.state {
@@ -220,7 +220,7 @@ impl Job {
         }
     }
 
-    /// Whether nothing more becomes of it.
+    /// Whether the job has ended.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         match self.state {
@@ -229,7 +229,7 @@ impl Job {
         }
     }
 
-    /// Who has it, or had it when it ended.
+    /// The runner that has the job, or had it when it ended.
     #[must_use]
     pub const fn assignment(&self) -> Option<&Assignment> {
         match &self.state {
@@ -241,8 +241,8 @@ impl Job {
         }
     }
 
-    /// When it ended; `None` while it has not, and when it is not known any more because its result was found to be
-    /// invalid since.
+    /// When the job ended. `None` while it has not ended, and after its result became stale, because that overwrote the
+    /// time.
     #[must_use]
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self.state {
@@ -254,7 +254,7 @@ impl Job {
         }
     }
 
-    /// How long its runner had it until it completed: its last try alone, as far as that is known.
+    /// How long the last attempt took, from the lease to the completion. `None` when it is unknown.
     #[must_use]
     pub fn execution_time(&self) -> Option<Duration> {
         match &self.state {
@@ -265,8 +265,8 @@ impl Job {
         }
     }
 
-    /// When it is to be looked at again should nobody say anything about it: see [`super::Event::Tick`]. A change of
-    /// the rules makes it another moment, so this is not remembered with the job.
+    /// When [`super::Event::Tick`] is due for the job if no other event comes first. It depends on the policy, so it is
+    /// not stored with the job.
     #[must_use]
     pub fn due_at(&self, policy: &JobPolicy) -> Option<Timestamp> {
         match &self.state {
@@ -282,7 +282,7 @@ pub(super) fn has_passed(until: Option<Timestamp>, now: Timestamp) -> bool {
     until.is_some_and(|until| until <= now)
 }
 
-/// When something that lasts so long from `now` on ends.
+/// When something that starts now and lasts for `ttl` ends.
 pub(super) fn expiry(now: Timestamp, ttl: Option<Duration>) -> Option<Timestamp> {
     ttl.map(|ttl| now.after(ttl))
 }

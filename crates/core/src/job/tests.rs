@@ -1,4 +1,5 @@
-//! Lives of jobs as tables: when, what is said, what it changes. After each table, where the job stands.
+//! Tables of a job's events: the time, the event, and the expected transition. After each table the test checks the
+//! job's state.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::time::Timestamp;
 mod admit;
 use admit::joined;
 
-/// A dispatch lasts 20 ms, a silence 90 ms, a failure is remembered for 600 ms; a lost job is queued again twice.
+/// Start timeout 20 ms, heartbeat timeout 90 ms; a failure is cached for 600 ms; a lost job is queued again twice.
 const POLICY: JobPolicy = JobPolicy {
     heartbeat_timeout: Duration::from_millis(90),
     start_timeout: Duration::from_millis(20),
@@ -38,7 +39,7 @@ fn options() -> JobOptions {
     }
 }
 
-/// A job that is submitted at 0.
+/// A job that was submitted at 0.
 fn job() -> Job {
     job_with(|_| {})
 }
@@ -65,7 +66,7 @@ fn claimed_with(adjust: impl FnOnce(&mut JobOptions)) -> Job {
     apply(job_with(adjust), &[(0, claim("r"), Ok(Transition::Claimed))])
 }
 
-/// Says each thing at its time. What is refused, and what changes nothing, must leave the job as it was.
+/// Applies each event at its time. A rejected event, and one that changes nothing, must leave the job unchanged.
 fn apply(mut job: Job, steps: &[(u64, Event, Outcome)]) -> Job {
     for (step, (now, event, expected)) in steps.iter().enumerate() {
         let before = job.clone();
@@ -84,7 +85,7 @@ fn lease_claim(name: &str, lease: u64) -> LeaseClaim {
     LeaseClaim { runner: runner(name), lease: Some(LeaseId::new(lease)) }
 }
 
-/// The word of a client that knows no leases.
+/// The claim of a client that does not know leases.
 fn claim_without_lease(name: &str) -> LeaseClaim {
     LeaseClaim { runner: runner(name), lease: None }
 }
@@ -254,7 +255,7 @@ fn events_from_another_runner_are_rejected() {
             (1, complete(claim_without_lease("s"), 1), Err(Rejected::NotLeaseHolder)),
             (1, fail(claim_without_lease("s"), 1), Err(Rejected::NotLeaseHolder)),
             (1, Event::Start(claim_without_lease("s")), Err(Rejected::NotLeaseHolder)),
-            // One who guessed the lease is still not the one who was given it.
+            // A runner that guesses the lease still does not hold it.
             (1, complete(lease_claim("s", 1), 1), Err(Rejected::StaleLease)),
         ],
     );
@@ -482,7 +483,7 @@ fn a_result_expires_after_its_ttl() {
             (40, Event::Tick, Ok(Transition::Expired)),
             (41, Event::Tick, Ok(Transition::Unchanged)),
             (41, Event::ResultInvalid, Ok(Transition::Unchanged)),
-            // Its answer may have been lost.
+            // The response to the first report may have been lost, so the runner repeats it.
             (42, complete(lease_claim("r", 1), 1), Ok(Transition::Unchanged)),
         ],
     );

@@ -1,5 +1,5 @@
-//! Decides what each word about a job changes. Whatever comes late, twice or from a stranger is refused and changes
-//! nothing.
+//! The job state machine: which event is valid in which state, and what it changes. Late, repeated and foreign events
+//! are rejected or ignored, and change nothing.
 
 use super::fingerprint::Fingerprint;
 use super::id::LeaseId;
@@ -9,127 +9,128 @@ use crate::ids::RunnerId;
 use crate::retry;
 use crate::time::Timestamp;
 
-/// Something that is said about a job.
+/// An event of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A runner takes it and executes it at once.
+    /// A runner takes the job and executes it at once.
     Claim {
-        /// Who.
+        /// The runner.
         runner: RunnerId,
     },
-    /// It is sent to a runner, which has to say that it starts.
+    /// The job is dispatched to a runner, which has to confirm that it starts.
     Dispatch {
-        /// To whom.
+        /// The runner.
         runner: RunnerId,
     },
-    /// It did not reach the runner.
+    /// The dispatch did not reach the runner.
     DispatchFailed {
-        /// The lease it was sent with.
+        /// The lease of the dispatch.
         lease: LeaseId,
     },
-    /// The runner that it was sent to begins to execute it.
+    /// The runner that the job was dispatched to starts to execute it.
     Start(LeaseClaim),
-    /// Its runner is alive.
+    /// The runner is alive.
     Heartbeat {
-        /// Whose word.
+        /// The runner that sends the heartbeat, and its lease.
         lease_claim: LeaseClaim,
-        /// How far it is, if it says so.
+        /// The progress, when the runner reports it.
         progress: Option<Progress>,
     },
-    /// Its runner has the result.
+    /// The runner reports the result.
     Complete {
-        /// Whose word.
+        /// The runner that sends the report, and its lease.
         lease_claim: LeaseClaim,
-        /// What the result looks like.
+        /// The fingerprint of the result.
         result: Fingerprint,
     },
-    /// Its runner could not do it.
+    /// The runner reports that the job failed.
     Fail {
-        /// Whose word.
+        /// The runner that sends the report, and its lease.
         lease_claim: LeaseClaim,
-        /// What its report looks like.
+        /// The fingerprint of the report.
         report: Fingerprint,
     },
-    /// A caller does not want it any more.
+    /// A caller or an operator cancels the job.
     Cancel(CancelScope),
-    /// Time has passed.
+    /// Time has passed: checks the start timeout, the heartbeat timeout and the expiry of the result.
     Tick,
-    /// Its result was found to be invalid.
+    /// The result was found to be invalid.
     ResultInvalid,
 }
 
-/// Who speaks for a job's execution.
+/// The runner and lease in a request about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseClaim {
     /// The runner.
     pub runner: RunnerId,
-    /// The lease that it was given; the first clients of this protocol know none.
+    /// The lease that the runner got with the job; `None` when the client does not know leases, as the first clients of
+    /// this protocol.
     pub lease: Option<LeaseId>,
 }
 
-/// On whose behalf a job is cancelled.
+/// For whom a job is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CancelScope {
-    /// One caller; the others still want it.
+    /// For one caller; the other callers still wait for the job.
     OneCaller,
-    /// All of them.
+    /// For all callers.
     AllCallers,
 }
 
-/// What an event made of a job.
+/// What an event changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transition {
-    /// Nothing: it was said before.
+    /// Nothing: the event was a repetition, or not due.
     Unchanged,
-    /// It is on its way to a runner.
+    /// The job is being sent to a runner.
     Dispatched,
-    /// A runner executes it.
+    /// A runner executes the job.
     Claimed,
-    /// A sign of life.
+    /// A heartbeat was recorded.
     Heartbeat,
-    /// It waits for a runner again.
+    /// The job waits for a runner again.
     Queued,
-    /// One caller fewer.
+    /// The job has one caller fewer.
     CallerLeft,
-    /// It has its result. A job that equal submissions do not find then takes its place among them: see
+    /// The job has its result. When the job is not current, the store then decides whether it becomes current: see
     /// [`Job::update_current`].
     Completed,
-    /// It failed for good.
+    /// The job failed for good.
     Failed,
-    /// Its result is not valid any more.
+    /// The result is no longer valid.
     Expired,
 }
 
-/// Why a word about a job is refused. Nothing has changed.
+/// Why an event is rejected. The job has not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Rejected {
-    /// Somebody else has it, or nobody may have it now.
-    #[error("the job is not to be had: another runner has it, or it has ended, or its time has not come")]
+    /// The job cannot be leased now.
+    #[error("the job is not available: another runner has it, it has ended, or its run_at is in the future")]
     NotAvailable,
     /// The runner does not have this job.
     #[error(
-        "the job is not this runner's: it was never, or it was given to another after a silence, or has ended"
+        "this runner does not have the job: it never had it, lost it after a heartbeat timeout, or the job has ended"
     )]
     NotLeaseHolder,
-    /// The lease is not the job's last one.
-    #[error("the lease is not in force any more: the job was given to another, or has ended")]
+    /// The lease is not the job's latest one.
+    #[error("the lease is no longer valid: the job was given to another runner, or has ended")]
     StaleLease,
-    /// It ended in another way, or with another result.
-    #[error("the job has ended already, in another way")]
+    /// The job ended in another way, or with another result.
+    #[error("the job has already ended in another way")]
     EndedDifferently,
-    /// All who wanted it cancelled it.
+    /// All callers, or an operator, cancelled the job.
     #[error("the job was cancelled")]
     Cancelled,
-    /// It cannot be cancelled any more.
-    #[error("the job has ended already")]
+    /// The job cannot be cancelled because it has ended.
+    #[error("the job has already ended")]
     AlreadyEnded,
 }
 
 impl Job {
-    /// Takes what is said and becomes what follows.
+    /// Applies an event to the job.
     ///
     /// # Errors
-    /// Why it is refused; the job is then as it was.
+    /// Why the event is rejected; the job is then unchanged.
     pub fn handle(
         &mut self,
         event: &Event,
@@ -154,7 +155,7 @@ impl Job {
         Ok(transition)
     }
 
-    /// Whether a runner may have it now.
+    /// Whether a runner may get the job now.
     #[must_use]
     pub fn is_ready(&self, now: Timestamp) -> bool {
         self.state == State::Pending && self.ready_at <= now
@@ -184,7 +185,7 @@ impl Job {
         Ok(Assignment { runner: runner.clone(), since: now })
     }
 
-    /// From here on it is a try.
+    /// From here on the execution counts as an attempt.
     fn start_attempt(&mut self, assignment: Assignment, now: Timestamp) -> Transition {
         self.attempts += 1;
         self.state =
@@ -268,7 +269,8 @@ impl Job {
         Ok(self.set_failed(Some(assignment), Some(report), Failure::Error, until))
     }
 
-    /// Who ends it, if that runner may. A runner that did not say that it starts says so by ending.
+    /// The assignment of the runner that ends the job, if that runner may end it. A runner that ends a dispatched job
+    /// without starting it starts it implicitly.
     fn running_assignment(
         &mut self,
         lease_claim: &LeaseClaim,
@@ -303,7 +305,7 @@ impl Job {
                 self.set_failed(assignment, None, Failure::Lost, None)
             }
             State::Dispatching { .. } => self.requeue(),
-            // Said once, so that a store finds the expired ones without looking at the others.
+            // Set once, so that the store finds expired results without reading the others.
             State::Completed { is_stale, .. } => {
                 *is_stale = true;
                 Transition::Expired
@@ -312,7 +314,7 @@ impl Job {
         }
     }
 
-    /// A loss is nobody's fault: it uses no try and is not remembered as a failure.
+    /// A lost execution is not the job's fault: it uses no attempt and is not cached as a failure.
     fn requeue_lost(&mut self, now: Timestamp) -> Transition {
         self.lost_attempts += 1;
         self.attempts -= 1;
@@ -349,14 +351,14 @@ impl Job {
         }
     }
 
-    /// Whether this runner, by this lease, is the one whose word counts.
+    /// Checks that the job is assigned to this runner, and that the lease is the latest one.
     fn verify_lease(&self, lease_claim: &LeaseClaim) -> Result<(), Rejected> {
         let is_holder = self.assignment().is_some_and(|assignment| assignment.runner == lease_claim.runner);
         if lease_claim.lease.is_some_and(|lease| lease != self.lease) {
             return Err(Rejected::StaleLease);
         }
         if !is_holder {
-            // The last lease is nobody's once it was voided.
+            // After the lease ended without a result, no runner holds it.
             return Err(if lease_claim.lease.is_some() {
                 Rejected::StaleLease
             } else {

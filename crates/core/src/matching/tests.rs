@@ -1,4 +1,4 @@
-//! The rules of matching, as tables.
+//! Tests of the matching rules.
 
 use super::*;
 use crate::delivery::Delivery;

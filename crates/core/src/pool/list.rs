@@ -1,5 +1,5 @@
-//! Doubly linked lists threaded through slots of somebody else's storage: O(1) to append, to take any element
-//! out, and to ask for the ends. A slot must be in the list it is unlinked from.
+//! Doubly linked lists through the slots of another storage. Appending, removing any element and reading both ends are
+//! O(1). A slot must be in the list that it is unlinked from.
 
 /// The neighbours of a slot in one list.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,12 +14,12 @@ impl Links {
     }
 }
 
-/// Storage whose slots carry links.
+/// Storage whose slots have links.
 pub(super) trait Linked {
     fn links(&mut self, slot: usize, which: usize) -> &mut Links;
 }
 
-/// The ends of one list; `which` of a slot's links belong to it.
+/// The two ends of one list. `which` selects the links of a slot that belong to this list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct List {
     which: usize,

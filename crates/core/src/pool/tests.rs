@@ -1,4 +1,4 @@
-//! The rules of pools, as tables.
+//! Tests of the pool rules.
 
 use super::*;
 use crate::ids::WorkerName;
@@ -127,7 +127,7 @@ fn get_returns_a_parked_poll_by_id() {
     assert_eq!(pools.get(first), Some(&poll("a", "dep", 0)));
     assert!(first.number() < second.number());
     pools.leave(first);
-    // Its place is used again, its id is not.
+    // The slot is reused, the id is not.
     let (third, _) = pools.park(poll("c", "dep", 2));
     assert_eq!((pools.get(first), pools.get(third)), (None, Some(&poll("c", "dep", 2))));
 }

@@ -1,34 +1,34 @@
-//! What can happen, as plain values that name everybody by number, so that a history is a table and any part of it is a
-//! history again: an event about a job that is not there changes nothing.
+//! The events as plain values that refer to everything by number. A history is therefore a table, and any part of it is
+//! a history too: an event about a job that does not exist changes nothing.
 
 use std::fmt;
 use std::time::Duration;
 
 use pilotlight_core::job::{CacheMode, CancelScope, JobPolicy, QueueLimits};
 
-/// What holds for a whole history, in milliseconds where it is a time.
+/// Settings of a whole history. Times are in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// A job whose runner is silent for so long is lost.
+    /// A job whose runner is silent for this time is lost.
     pub heartbeat_timeout: u64,
-    /// A dispatched job must be started within this.
+    /// A dispatched job must be started within this time.
     pub start_timeout: u64,
     /// How often a lost job is queued again.
     pub lost_retries: u32,
-    /// How long a failure is told.
+    /// How long a failure is cached.
     pub failed_ttl: u64,
-    /// How long ended jobs are kept.
+    /// How long ended jobs are stored.
     pub keep_for: u64,
-    /// Bytes of ended jobs that are kept; 0 is without bound.
+    /// Maximum size of the stored ended jobs in bytes; 0 means no limit.
     pub max_bytes: u64,
-    /// How much may wait.
+    /// Limits of the queue.
     pub queue_limits: QueueLimits,
-    /// Bytes of console that are kept of a job.
+    /// Maximum size of a job's stored console in bytes.
     pub console_bytes: usize,
 }
 
 impl Settings {
-    /// As the product takes them.
+    /// The settings as the product's policy.
     #[must_use]
     pub const fn policy(&self) -> JobPolicy {
         JobPolicy {
@@ -40,124 +40,124 @@ impl Settings {
     }
 }
 
-/// A submission.
+/// A submission of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Submission {
-    /// Names it, and the job that it may become; never used twice.
+    /// The number of the submission, and of the job that it may become; never used twice.
     pub number: u32,
-    /// What equal submissions have in common.
+    /// The cache key, which equal submissions have in common.
     pub key: u8,
-    /// Whether a known result will do.
+    /// Whether an equal job may be reused.
     pub cache_mode: CacheMode,
-    /// Higher ones go first.
+    /// Jobs with a higher priority are executed first.
     pub priority: i32,
-    /// Not before so many milliseconds from now.
+    /// The job is not executed until this many milliseconds from now.
     pub delay: u64,
-    /// How long its result is valid.
+    /// How long the result is valid.
     pub ttl: Option<u64>,
-    /// Tries before a failure is final.
+    /// Number of attempts until a failure is final.
     pub max_attempts: u32,
-    /// The pause after the first failed try.
+    /// The backoff after the first failed attempt.
     pub backoff: u64,
-    /// What makes it safe to submit twice.
+    /// The idempotency key, which makes it safe to submit twice.
     pub idempotency: Option<u8>,
 }
 
-/// One thing that happens.
+/// One event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A caller submits.
     Submit(Submission),
-    /// A runner that can do these types takes the next job.
+    /// A runner that can execute these types takes the next job.
     Dispatch {
-        /// Who.
+        /// The runner.
         runner: u8,
-        /// Which types: a bit for each.
+        /// The types, as one bit for each.
         types: u8,
     },
-    /// A runner takes this job.
+    /// A runner claims this job.
     Claim {
-        /// Which.
+        /// The job.
         job: u32,
-        /// Who.
+        /// The runner.
         runner: u8,
     },
-    /// Somebody says something about an execution.
+    /// A runner reports about an execution.
     Report {
-        /// Of which job.
+        /// The job.
         job: u32,
-        /// Who says so.
+        /// The runner.
         runner: u8,
-        /// By which lease.
+        /// The lease in the report.
         lease: Option<u64>,
-        /// What.
+        /// The kind of report.
         kind: ReportKind,
-        /// What the command wrote.
+        /// The console output in the report.
         console: Option<ConsoleOutput>,
     },
-    /// A dispatch did not arrive.
+    /// A dispatch did not reach its runner.
     DispatchFailed {
-        /// Of which job.
+        /// The job.
         job: u32,
-        /// Its lease.
+        /// The lease of the dispatch.
         lease: u64,
     },
-    /// A caller does not want it any more.
+    /// A caller cancels a job.
     Cancel {
-        /// Which.
+        /// The job.
         job: u32,
-        /// For whom.
+        /// For one caller or for all.
         scope: CancelScope,
     },
     /// A job's result was found to be invalid.
     ResultInvalid {
-        /// Which.
+        /// The job.
         job: u32,
     },
-    /// Time is told to jobs that are due.
+    /// Due jobs are advanced to the current time.
     Sweep,
-    /// Old jobs are forgotten.
+    /// Old jobs are deleted.
     Prune,
-    /// Somebody deletes jobs: this one, and this one.
+    /// An operator deletes two jobs.
     Delete {
-        /// One.
+        /// The first job.
         job: u32,
-        /// Another, or the same.
+        /// The second job, which may be the same.
         other: u32,
     },
-    /// The service ends and starts again.
+    /// The service stops and starts again.
     Restart,
 }
 
-/// What is said about an execution.
+/// The kind of a report about an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportKind {
-    /// It begins.
+    /// The execution starts.
     Start,
-    /// It goes on; so far of a hundred, if said.
+    /// The execution continues; the value is the progress out of 100, if there is one.
     Heartbeat(Option<u8>),
-    /// It has this result.
+    /// The execution has this result.
     Complete(u8),
-    /// It failed with this report.
+    /// The execution failed with this report.
     Fail(u8),
 }
 
-/// What a command wrote: so many bytes.
+/// Console output of a command, as a number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsoleOutput {
-    /// All of it.
+    /// The whole output.
     Replace(u8),
-    /// What came since.
+    /// The output since the last report.
     Append(u8),
 }
 
-/// An event and its moment in milliseconds. Moments never step back: the store has one clock.
+/// An event and its time in milliseconds. Times never go back, because the store has one clock.
 pub type TimedEvent = (u64, Event);
 
-/// A history, printed as it would stand in a table test.
+/// A history, printed as a table for a test.
 pub struct EventTable<'a>(pub &'a Settings, pub &'a [TimedEvent]);
 
-/// Of a longer history only so many last events are printed; the seed has the others.
+/// Maximum number of printed events, the last ones of a history. The seed reproduces the others.
 const MAX_PRINTED_EVENTS: usize = 60;
 
 impl fmt::Display for EventTable<'_> {

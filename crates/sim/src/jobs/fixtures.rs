@@ -1,11 +1,12 @@
-//! Who and what takes part, by number: runners, types, keys, results. What a number means is said here alone.
+//! The runners, types, keys and results of the simulation, by number. Only this module defines what a number stands
+//! for.
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{Fingerprint, JobId};
 use pilotlight_core::time::Timestamp;
 
-/// Types of jobs.
+/// Number of job types.
 pub const TYPES: u8 = 3;
 
 /// The type of every job of this key.
@@ -14,16 +15,16 @@ pub const fn type_of(key: u8) -> u8 {
     key % TYPES
 }
 
-/// What equal submissions have in common.
+/// The cache key with this number.
 #[must_use]
 pub const fn cache_key(key: u8) -> CacheKey {
     CacheKey::from_bytes([key; 32])
 }
 
-/// The type with this number.
+/// The job type with this number.
 #[must_use]
 pub fn job_type(number: u8) -> JobType {
-    JobType::parse(&format!("type_{number}")).expect("the cast's names are ids")
+    JobType::parse(&format!("type_{number}")).expect("fixture names are valid ids")
 }
 
 /// The types whose bits are set.
@@ -41,17 +42,17 @@ pub const fn has(bits: u8, number: u8) -> bool {
 /// The runner with this number.
 #[must_use]
 pub fn runner(number: u8) -> RunnerId {
-    RunnerId::parse(&format!("runner_{number}")).expect("the cast's names are ids")
+    RunnerId::parse(&format!("runner_{number}")).expect("fixture names are valid ids")
 }
 
-/// The number of a runner of the cast.
+/// The number of a runner of the simulation.
 #[must_use]
 pub fn runner_number(runner: &RunnerId) -> u8 {
     let digits = runner.as_str().rsplit('_').next().unwrap_or_default();
-    digits.parse().expect("only the cast's runners take part")
+    digits.parse().expect("every runner is a fixture")
 }
 
-/// The name of the job that this submission becomes. Later ones sort after earlier ones.
+/// The id of the job that this submission becomes. Later ids sort after earlier ones.
 #[must_use]
 pub fn job_id(submission: u32, at: Timestamp) -> JobId {
     let mut random = [0; 10];
@@ -59,20 +60,20 @@ pub fn job_id(submission: u32, at: Timestamp) -> JobId {
     JobId::new(at, random)
 }
 
-/// The submission that a job is named after.
+/// The number of the submission that a job id was made for.
 #[must_use]
 pub fn submission_of(id: JobId) -> u32 {
     let bytes = id.as_bytes();
     u32::from_be_bytes([bytes[12], bytes[13], bytes[14], bytes[15]])
 }
 
-/// What the result or report with this number looks like.
+/// The fingerprint of the result or report with this number.
 #[must_use]
 pub const fn fingerprint(number: u8) -> Fingerprint {
     Fingerprint([number; 32])
 }
 
-/// The same as JSON.
+/// The result with this number as JSON.
 #[must_use]
 pub fn text(number: u8) -> String {
     format!("{{\"number\":{number}}}")

@@ -1,5 +1,5 @@
-//! Draws what happens next from a seed and from what is there. The weather changes: crowds of callers, busy runners,
-//! silence, jumps of the clock. It prefers the moments at which something ends, and those right beside them.
+//! Generates the next event from a seed and the current state. The mix of events changes over time: many callers, busy
+//! runners, silence, jumps of the clock. It prefers deadlines, and the moments right before and after them.
 
 use fastrand::Rng;
 use pilotlight_core::job::{CacheMode, CancelScope, QueueLimits};
@@ -8,7 +8,7 @@ use super::event::{ConsoleOutput, Event, ReportKind, Settings, Submission, Timed
 use super::model::ModelState;
 use super::world::{GrantedLease, World};
 
-/// Draws one history.
+/// Generates one history.
 #[derive(Debug)]
 pub struct EventGenerator {
     rng: Rng,
@@ -43,7 +43,7 @@ enum EventKind {
     Restart,
 }
 
-/// Each kind and how likely it is at most.
+/// Each kind of event and its maximum weight.
 const KIND_WEIGHTS: [(EventKind, u32); 11] = [
     (EventKind::Submit, 300),
     (EventKind::Dispatch, 250),
@@ -58,11 +58,11 @@ const KIND_WEIGHTS: [(EventKind, u32); 11] = [
     (EventKind::Restart, 2),
 ];
 
-/// With so many jobs under way callers wait, so that the model stays quick.
+/// Maximum number of jobs that have not ended. Beyond it no job is submitted, so that the model stays fast.
 const MAX_OPEN_JOBS: usize = 150;
 
 impl EventGenerator {
-    /// A driver with settings of its own choice.
+    /// A generator with random settings.
     #[must_use]
     pub fn new(mut rng: Rng) -> Self {
         let settings = Settings {
@@ -83,13 +83,13 @@ impl EventGenerator {
         Self { rng, settings, now: 0, keys, runners, submissions: 0, mix }
     }
 
-    /// What holds for the whole history.
+    /// The settings of the history.
     #[must_use]
     pub const fn settings(&self) -> Settings {
         self.settings
     }
 
-    /// What happens next, and when.
+    /// The next event and its time.
     pub fn generate(&mut self, world: &World) -> TimedEvent {
         self.mix.events_left -= 1;
         if self.mix.events_left == 0 {
@@ -132,7 +132,7 @@ impl EventGenerator {
         }
     }
 
-    /// A moment at which something ends for some job.
+    /// The time of some job's deadline.
     fn pick_deadline(&mut self, world: &World) -> Option<u64> {
         let job = self.pick_job(world);
         let (row, _) = world.model().job(job)?;
@@ -160,7 +160,8 @@ impl EventGenerator {
         })
     }
 
-    /// Mostly whoever was given a lease says what follows; some are late, some are strangers, some say it twice.
+    /// A report, mostly by the runner that has the lease. Some reports are late, some are repeated, some are by other
+    /// runners.
     fn report(&mut self, world: &World) -> Event {
         let GrantedLease { job, runner, lease } = self.pick_lease(world);
         let runner = if self.rng.u8(..) < 16 { self.runner() } else { runner };
@@ -191,7 +192,7 @@ impl EventGenerator {
         self.rng.u8(..self.runners)
     }
 
-    /// Mostly the last ones.
+    /// A random lease, mostly one of the latest.
     fn pick_lease(&mut self, world: &World) -> GrantedLease {
         let granted_leases = world.granted_leases();
         let window = if self.rng.u8(..) < 200 { 12 } else { granted_leases.len().max(1) };
@@ -203,7 +204,7 @@ impl EventGenerator {
         })
     }
 
-    /// One that is there, or that was there.
+    /// A random job, which may have been deleted.
     fn pick_job(&mut self, world: &World) -> u32 {
         if self.rng.u8(..) < 16 {
             return self.rng.u32(..=self.submissions);
@@ -222,7 +223,7 @@ impl EventMix {
             244.. => 5000,
         };
         let weights = KIND_WEIGHTS.map(|(kind, max_weight)| {
-            // Now and then nobody looks after anything for a while.
+            // Sometimes neither a sweep nor a prune happens for a while.
             let is_upkeep = matches!(kind, EventKind::Sweep | EventKind::Prune);
             if is_upkeep && rng.u8(..) < 40 { 0 } else { rng.u32(..=max_weight) }
         });

@@ -1,5 +1,5 @@
-//! What must always hold, held against what the store answered, without a model. Its truth is DESIGN.md, "What must
-//! always hold".
+//! Rules that must always hold, checked against the store's outputs without a model. Source: ARCHITECTURE.md, "What
+//! must always hold".
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
@@ -9,32 +9,32 @@ use pilotlight_core::job::Transition;
 use super::model::{ModelJob, ModelState};
 use super::world::Violation;
 
-/// What was answered about every job so far.
+/// The store's outputs about every job so far.
 #[derive(Debug, Default)]
 pub struct Invariants {
     histories: HashMap<u32, JobHistory>,
     coverage: Coverage,
 }
 
-/// What was answered about one.
+/// The store's outputs about one job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct JobHistory {
     lease: u64,
-    /// Whether somebody holds that lease.
+    /// Whether a runner has that lease.
     is_leased: bool,
     end: Option<FinalState>,
 }
 
-/// An end, without what may still change of it: whether it is valid.
+/// The final state of a job, without the part that may still change: whether its result is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FinalState {
     Result(u8),
     Failure(pilotlight_core::job::Failure, Option<u8>),
 }
 
-/// How much came about: a history in which nothing happens proves nothing.
+/// Number of events that the simulation covered. A history in which nothing happens proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "each counts what it says")]
+#[expect(missing_docs, reason = "the names say what they count")]
 pub struct Coverage {
     pub new: u64,
     pub joined: u64,
@@ -72,31 +72,31 @@ impl AddAssign for Coverage {
 }
 
 impl Invariants {
-    /// What came about so far.
+    /// The coverage so far.
     #[must_use]
     pub const fn coverage(&self) -> Coverage {
         self.coverage
     }
 
-    /// The same, to be counted on.
+    /// The coverage so far, for counting.
     pub const fn coverage_mut(&mut self) -> &mut Coverage {
         &mut self.coverage
     }
 
-    /// A submission became a job of its own.
+    /// A submission became a new job.
     ///
     /// # Errors
-    /// When there was such a job.
+    /// When the job exists already.
     pub fn record_created(&mut self, job: u32) -> Result<(), Violation> {
         self.coverage.new += 1;
         let before = self.histories.insert(job, JobHistory::default());
-        Violation::check(before.is_none(), || format!("job {job} is accepted again"))
+        Violation::check(before.is_none(), || format!("job {job} is created again"))
     }
 
-    /// The store took a word that changed a job, which is now like this.
+    /// The store applied an event that changed a job; `row` is the changed job.
     ///
     /// # Errors
-    /// When that must not be: a lease that does not grow, two that are held at once, a change after the end.
+    /// When the change is not allowed: a lease that does not grow, two leases at the same time, a change after the end.
     pub fn record_transition(
         &mut self,
         job: u32,
@@ -138,17 +138,17 @@ impl Invariants {
         self.observe(job, row)
     }
 
-    /// A job was read.
+    /// The store returned a job.
     ///
     /// # Errors
-    /// When it is not as it was left.
+    /// When it differs from the recorded outputs.
     pub fn observe(&mut self, job: u32, row: &ModelJob) -> Result<(), Violation> {
         let Some(history) = self.histories.get_mut(&job) else {
-            return Err(Violation(format!("job {job} is nobody's")));
+            return Err(Violation(format!("job {job} was never created")));
         };
         let same = row.lease == history.lease;
         Violation::check(same, || {
-            format!("job {job} has lease {}, and was given {}", row.lease, history.lease)
+            format!("job {job} has lease {}, but {} was granted", row.lease, history.lease)
         })?;
         let end = final_state_of(row);
         Violation::check(history.end.is_none() || history.end == end, || {
@@ -158,28 +158,28 @@ impl Invariants {
         Ok(())
     }
 
-    /// Somebody deleted it, or it was pruned.
+    /// The job was deleted or pruned.
     ///
     /// # Errors
-    /// When it was not there.
+    /// When the job did not exist.
     pub fn record_removed(&mut self, job: u32) -> Result<(), Violation> {
         self.coverage.removed += 1;
         let before = self.histories.remove(&job);
-        Violation::check(before.is_some(), || format!("job {job} is forgotten, and was never there"))
+        Violation::check(before.is_some(), || format!("job {job} is removed, but was never created"))
     }
 
-    /// An equal submission became a job of its own: no other one may be under way.
+    /// An equal submission became a new job, so the current one must have ended.
     ///
     /// # Errors
-    /// When this one is.
+    /// When the current job has not ended.
     pub fn ensure_ended(&self, current: u32) -> Result<(), Violation> {
         let ended = self.histories.get(&current).is_none_or(|history| history.end.is_some());
         Violation::check(ended, || {
-            format!("an equal submission runs beside job {current}, which is under way")
+            format!("an equal submission became a job while job {current} has not ended")
         })
     }
 
-    /// Jobs that are there.
+    /// Number of jobs that exist.
     #[must_use]
     pub fn jobs(&self) -> usize {
         self.histories.len()
@@ -189,7 +189,7 @@ impl Invariants {
 impl JobHistory {
     fn grant_lease(&mut self, job: u32, row: &ModelJob) -> Result<(), Violation> {
         Violation::check(!self.is_leased, || {
-            format!("job {job} is given while lease {} is held", self.lease)
+            format!("job {job} is leased while lease {} is active", self.lease)
         })?;
         let grows = row.lease > self.lease;
         Violation::check(grows, || format!("job {job}: lease {} after {}", row.lease, self.lease))?;
@@ -198,7 +198,9 @@ impl JobHistory {
     }
 
     fn ensure_leased(&self, job: u32) -> Result<(), Violation> {
-        Violation::check(self.is_leased, || format!("job {job}: a word counts though nobody holds a lease"))
+        Violation::check(self.is_leased, || {
+            format!("job {job}: a report is accepted without an active lease")
+        })
     }
 }
 

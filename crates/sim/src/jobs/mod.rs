@@ -1,5 +1,5 @@
-//! Attacks jobs: random callers, runners, clocks and restarts, played to a real store and to a reference model at once.
-//! After every event both must say the same, and the ledger must have nothing against it.
+//! Simulation of jobs: random callers, runners, clocks and restarts are applied to a real store and to a reference
+//! model in parallel. After every event both must agree, and no invariant may be violated.
 //!
 //! In reading order:
 

@@ -1,5 +1,5 @@
-//! The reference: what becomes of jobs, written down once more and naively. Every job is a row in a list, every question
-//! is answered by looking at all of them. Of `core::job` it knows the names of outcomes and nothing else.
+//! The reference model of jobs, written naively a second time. Every job is a row in a list, and every question is
+//! answered by reading all rows. It shares only the names of outcomes with `core::job`.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub struct ModelJob {
     pub state: ModelState,
 }
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of `core::job::State`")]
 pub enum ModelState {
@@ -39,15 +39,15 @@ pub enum ModelState {
     Failed { assignment: Option<ModelAssignment>, report: Option<u8>, reason: Failure, until: Option<u64> },
 }
 
-/// Who has a job, and since when.
+/// The runner that has a job, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "two words")]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct ModelAssignment {
     pub runner: u8,
     pub since: u64,
 }
 
-/// What was asked for, said and kept of a job, beside its row.
+/// The options, reports and outputs of a job, in addition to its row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobDetails {
     max_attempts: u32,
@@ -55,43 +55,43 @@ pub struct JobDetails {
     ttl: Option<u64>,
     ended: u64,
     idempotency: Vec<u8>,
-    /// Bytes of console.
+    /// Size of the console in bytes.
     pub console: usize,
-    /// The number of its result.
+    /// The number of the job's result.
     pub output: Option<u8>,
-    /// The number of its report.
+    /// The number of the job's failure report.
     pub error: Option<u8>,
 }
 
-/// What a submission becomes.
+/// The outcome of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubmitResult {
-    /// A job of its own.
+    /// A new job.
     New,
-    /// This one is known.
+    /// An existing job.
     Existing(u32),
-    /// Its idempotency key means another.
+    /// The idempotency key belongs to another submission.
     Conflict,
-    /// There is no room for it.
+    /// The queue is full.
     QueueFull(QueueFull),
 }
 
-/// What becomes of a word.
+/// The outcome of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventResult {
-    /// It is taken.
+    /// The event was applied.
     Applied(Transition),
-    /// It is not.
+    /// The event was rejected.
     Rejected(Rejected),
-    /// Its console is too long.
+    /// The console is too long.
     ConsoleFull,
-    /// There is no such job.
+    /// The job does not exist.
     UnknownJob,
 }
 
-/// A word about an execution.
+/// A report about an execution.
 #[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "as in `Event::RunnerMessage`")]
+#[expect(missing_docs, reason = "as in `Event::Report`")]
 pub struct Report {
     pub runner: u8,
     pub lease: Option<u64>,
@@ -107,7 +107,7 @@ pub struct Model {
 }
 
 impl ModelState {
-    /// Whether nothing more becomes of it.
+    /// Whether the job has ended.
     #[must_use]
     pub const fn is_end(&self) -> bool {
         matches!(self, Self::Completed { .. } | Self::Failed { .. })
@@ -125,7 +125,7 @@ impl ModelState {
 }
 
 impl ModelJob {
-    /// What callers are told at this moment.
+    /// The job's status at this time.
     #[must_use]
     pub fn status(&self, now: u64) -> Status {
         match self.state {
@@ -143,7 +143,7 @@ impl ModelJob {
         self.state == ModelState::Pending && self.ready <= now
     }
 
-    /// Whether an equal submission is answered with this one's end.
+    /// Whether the result or failure of this job answers equal submissions.
     fn is_reusable(&self, now: u64) -> bool {
         match self.state {
             ModelState::Failed { until, .. } => until.is_some_and(|until| now < until),
@@ -159,30 +159,30 @@ impl ModelJob {
 }
 
 impl Model {
-    /// No jobs.
+    /// A model without jobs.
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
         Self { settings, jobs: BTreeMap::new() }
     }
 
-    /// A job.
+    /// The job with this number.
     #[must_use]
     pub fn job(&self, number: u32) -> Option<&(ModelJob, JobDetails)> {
         self.jobs.get(&number)
     }
 
-    /// All of them, the first submitted first.
+    /// All jobs, in the order of submission.
     pub fn jobs(&self) -> impl DoubleEndedIterator<Item = (u32, &ModelJob)> {
         self.jobs.iter().map(|(number, (row, _))| (*number, row))
     }
 
-    /// The one that equal submissions find.
+    /// The job that equal submissions find.
     #[must_use]
     pub fn current(&self, key: u8) -> Option<u32> {
         self.jobs().find(|(_, row)| row.key == key && row.current).map(|(number, _)| number)
     }
 
-    /// Ready jobs of these types, the first submitted first.
+    /// The ready jobs of these types, in the order of submission.
     #[must_use]
     pub fn ready(&self, types: u8, now: u64) -> Vec<u32> {
         let ready = self
@@ -191,14 +191,14 @@ impl Model {
         ready.map(|(number, _)| number).collect()
     }
 
-    /// When the next delayed job's time comes.
+    /// When the next delayed job becomes ready.
     #[must_use]
     pub fn next_at(&self, now: u64) -> Option<u64> {
         let waiting = self.jobs().filter(|(_, row)| row.state == ModelState::Pending && row.ready > now);
         waiting.map(|(_, row)| row.ready).min()
     }
 
-    /// What waits.
+    /// The usage of the queue.
     #[must_use]
     pub fn queue_usage(&self) -> QueueUsage {
         let waiting = self.jobs.values().filter(|(row, _)| row.state == ModelState::Pending);
@@ -289,7 +289,7 @@ impl Model {
         details.idempotency.extend(submission.idempotency);
     }
 
-    /// The next job for a runner, which has it from now on.
+    /// The runner takes the next job.
     pub fn dispatch(&mut self, runner: u8, types: u8, now: u64) -> Option<u32> {
         let ready = self.ready(types, now);
         let urgent = ready.iter().map(|number| self.jobs[number].0.priority).max()?;
@@ -299,7 +299,7 @@ impl Model {
         Some(next)
     }
 
-    /// A runner takes this job.
+    /// The runner claims this job.
     pub fn claim(&mut self, job: u32, runner: u8, now: u64) -> EventResult {
         let Some((row, _)) = self.jobs.get(&job) else { return EventResult::UnknownJob };
         if !row.is_ready(now) {
@@ -311,7 +311,7 @@ impl Model {
             progress: None,
             has_heartbeat: false,
         });
-        self.jobs.get_mut(&job).expect("it was there").0.attempts += 1;
+        self.jobs.get_mut(&job).expect("the job exists").0.attempts += 1;
         EventResult::Applied(Transition::Claimed)
     }
 
@@ -322,14 +322,14 @@ impl Model {
         now: u64,
         state: impl FnOnce(ModelAssignment) -> ModelState,
     ) {
-        let (row, details) = self.jobs.get_mut(&job).expect("only a job that is there is given");
+        let (row, details) = self.jobs.get_mut(&job).expect("only an existing job is leased");
         row.lease += 1;
         row.updated = now;
         row.state = state(ModelAssignment { runner, since: now });
         details.console = 0;
     }
 
-    /// Somebody says something about an execution.
+    /// A runner reports about an execution.
     pub fn report(&mut self, job: u32, report: &Report, now: u64) -> EventResult {
         let Some(before) = self.jobs.get(&job).cloned() else { return EventResult::UnknownJob };
         let (mut row, mut details) = before;
@@ -359,13 +359,13 @@ impl Model {
         EventResult::Applied(transition)
     }
 
-    /// Whether a later submission has a result already, which is known and valid.
+    /// Whether a later submission has a current and valid result.
     fn has_later_result(&self, job: u32, key: u8, now: u64) -> bool {
         let mut later = self.jobs().filter(|(number, row)| *number > job && row.key == key && row.current);
         later.any(|(_, row)| row.status(now) == Status::Completed)
     }
 
-    /// What a word does to a row.
+    /// Applies a report to a row.
     fn apply_report(
         &self,
         row: &mut ModelJob,
@@ -447,7 +447,7 @@ impl Model {
         }
     }
 
-    /// A dispatch did not arrive.
+    /// A dispatch did not reach its runner.
     pub fn dispatch_failed(&mut self, job: u32, lease: u64, now: u64) -> EventResult {
         let Some((row, _)) = self.jobs.get_mut(&job) else { return EventResult::UnknownJob };
         if row.lease != lease || !matches!(row.state, ModelState::Dispatching { .. }) {
@@ -458,7 +458,7 @@ impl Model {
         EventResult::Applied(Transition::Queued)
     }
 
-    /// A caller leaves.
+    /// A caller or an operator cancels the job.
     pub fn cancel(&mut self, job: u32, scope: CancelScope, now: u64) -> EventResult {
         let Some((row, details)) = self.jobs.get_mut(&job) else { return EventResult::UnknownJob };
         if row.state.is_end() {
@@ -478,7 +478,7 @@ impl Model {
         EventResult::Applied(Transition::Failed)
     }
 
-    /// A result is not valid any more.
+    /// The result is no longer valid.
     pub fn invalidate(&mut self, job: u32, now: u64) -> EventResult {
         let Some((row, _)) = self.jobs.get_mut(&job) else { return EventResult::UnknownJob };
         let ModelState::Completed { is_stale, .. } = &mut row.state else {
@@ -491,7 +491,7 @@ impl Model {
         EventResult::Applied(Transition::Expired)
     }
 
-    /// Time is told to whoever is due.
+    /// Advances all due jobs to this time.
     pub fn sweep(&mut self, now: u64) -> Vec<(u32, Transition)> {
         let Settings { heartbeat_timeout, lost_retries, .. } = self.settings;
         let mut changed = Vec::new();
@@ -535,7 +535,7 @@ impl Model {
         changed
     }
 
-    /// Old jobs are forgotten. Returns how many.
+    /// Deletes old jobs. Returns how many.
     pub fn prune(&mut self, now: u64) -> u64 {
         let Settings { keep_for, max_bytes, .. } = self.settings;
         let ended = self.jobs.iter().filter(|(_, (row, _))| row.state.is_end());
@@ -555,19 +555,19 @@ impl Model {
         pruned
     }
 
-    /// Somebody deletes a job. Says whether it was there.
+    /// Deletes a job. Returns whether it existed.
     pub fn delete(&mut self, job: u32) -> bool {
         self.jobs.remove(&job).is_some()
     }
 }
 
-/// What its parameters, its end and its console come to.
+/// The size of the job's parameters, output and console.
 fn bytes_of(row: &ModelJob, details: &JobDetails) -> u64 {
     let texts = [Some(row.key), details.output, details.error].into_iter().flatten();
     (texts.map(|number| fixtures::text(number).len()).sum::<usize>() + details.console) as u64
 }
 
-/// The same report again, or another one of the same kind, about a job that has ended.
+/// The outcome of a report about a job that has ended: the same report again, or a different one of the same kind.
 fn repeated_report(row: &ModelJob, kind: ReportKind) -> Option<Result<Transition, Rejected>> {
     match (row.state, kind) {
         (ModelState::Completed { result, .. }, ReportKind::Complete(repeated)) if result == repeated => {
@@ -582,7 +582,7 @@ fn repeated_report(row: &ModelJob, kind: ReportKind) -> Option<Result<Transition
     }
 }
 
-/// Twice as long after each further failure, an hour at most.
+/// The backoff: twice as long after each further failure, one hour at most.
 fn backoff_after(first: u64, failures: u32) -> u64 {
     let mut pause = first;
     for _ in 1..failures {

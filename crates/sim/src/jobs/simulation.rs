@@ -1,4 +1,4 @@
-//! Plays whole histories from a seed, and prints the end of the one that breaks something as a table.
+//! Runs whole histories from a seed, and prints the end of a failing one as a table.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -13,7 +13,7 @@ use super::world::{Violation, World};
 use crate::panics::without_output;
 use crate::shrink::shrink;
 
-/// Something that does not hold, with the last events, or the shortest table found that shows it.
+/// A violation, with the last events of the history or the shortest table found that shows it.
 #[derive(Debug)]
 pub struct Failure {
     seed: u64,
@@ -31,11 +31,11 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Plays so many steps drawn from the seed: one history after the other, each with settings and a store of its own.
-/// Says what came about in them.
+/// Runs `steps` steps that are generated from the seed: one history after the other, each with its own settings and
+/// store. Returns their coverage.
 ///
 /// # Errors
-/// The first thing that does not hold.
+/// The first violation.
 pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
     let mut rng = Rng::with_seed(seed);
     let mut coverage = Coverage::default();
@@ -51,10 +51,10 @@ pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
     Ok(coverage)
 }
 
-/// Plays a table.
+/// Runs a table.
 ///
 /// # Errors
-/// What does not hold; a panic is told as such.
+/// The violation; a panic counts as one.
 pub fn replay(settings: Settings, events: &[TimedEvent]) -> Result<(), Violation> {
     let mut world = World::new(settings);
     events.iter().try_for_each(|event| play(&mut world, *event))
@@ -65,10 +65,10 @@ fn play(world: &mut World, event: TimedEvent) -> Result<(), Violation> {
         .unwrap_or_else(|_| Err(Violation(format!("a panic at {event:?}"))))
 }
 
-/// Longer histories are not made shorter: a store is not quick enough to be asked so often.
+/// Longer histories are not shrunk, because the store is too slow for that many runs.
 const MAX_SHRUNK_EVENTS: usize = 3000;
 
-/// One history under way.
+/// A running history.
 struct Simulation {
     generator: EventGenerator,
     world: World,

@@ -1,5 +1,5 @@
-//! Plays a history to a store and to the model at once. After every event both must say the same of the job that it was
-//! about, now and then of all of them, and the ledger must have nothing against it.
+//! Applies a history to a store and to the model in parallel. After every event the affected job must be equal in both,
+//! and from time to time all jobs. No invariant may be violated.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,21 +25,21 @@ mod test_store;
 use compare::row_of;
 use test_store::TestStore;
 
-/// What does not hold.
+/// A rule that was violated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation(pub String);
 
 impl Violation {
     /// # Errors
-    /// When it does not hold.
+    /// When `holds` is false.
     pub fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
         if holds { Ok(()) } else { Err(Self(what())) }
     }
 
     /// # Errors
-    /// When the store says another thing than the model.
+    /// When the store and the model return different values.
     pub fn check_same<T: PartialEq + fmt::Debug>(what: &str, store: &T, model: &T) -> Result<(), Self> {
-        Self::check(store == model, || format!("{what}: the store says {store:?}, the model says {model:?}"))
+        Self::check(store == model, || format!("{what}: the store has {store:?}, the model has {model:?}"))
     }
 }
 
@@ -49,7 +49,7 @@ impl From<pilotlight_store::Error> for Violation {
     }
 }
 
-/// Everything at one moment of a history.
+/// The complete state at one moment of a history.
 #[derive(Debug)]
 pub struct World {
     settings: Settings,
@@ -62,23 +62,23 @@ pub struct World {
     granted_leases: Vec<GrantedLease>,
 }
 
-/// A lease that was given, perhaps long ago.
+/// A lease that was granted, perhaps long ago.
 #[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "three words")]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct GrantedLease {
     pub job: u32,
     pub runner: u8,
     pub lease: u64,
 }
 
-/// Older ones are forgotten: nobody wakes up that late.
+/// Maximum number of remembered leases. No runner returns after more than that many.
 const MAX_REMEMBERED_LEASES: usize = 200;
 
-/// Told in one transaction.
+/// Maximum number of jobs per transaction.
 const BATCH_SIZE: usize = 50;
 
 impl World {
-    /// The beginning.
+    /// The state at the beginning of a history.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime can be made");
@@ -94,28 +94,28 @@ impl World {
         }
     }
 
-    /// What the model knows.
+    /// The model.
     #[must_use]
     pub const fn model(&self) -> &Model {
         &self.model
     }
 
-    /// Leases that were given, the last one last.
+    /// The granted leases, the latest one last.
     #[must_use]
     pub fn granted_leases(&self) -> &[GrantedLease] {
         &self.granted_leases
     }
 
-    /// How much came about so far.
+    /// The coverage so far.
     #[must_use]
     pub const fn coverage(&self) -> Coverage {
         self.invariants.coverage()
     }
 
-    /// Lets it happen.
+    /// Applies an event.
     ///
     /// # Errors
-    /// What does not hold after it.
+    /// The violation that it causes.
     pub fn step(&mut self, (at, event): TimedEvent) -> Result<(), Violation> {
         self.now = self.now.max(at);
         self.steps += 1;
@@ -198,7 +198,7 @@ impl World {
         self.compare_current(submission.key)
     }
 
-    /// The backlog is asked first: from then on delayed jobs whose time has come are ready.
+    /// The backlog is queried first: that makes delayed jobs ready whose time has come.
     fn dispatch(&mut self, runner: u8, types: u8) -> Result<(), Violation> {
         self.compare_backlog()?;
         self.compare_available(types)?;
@@ -237,7 +237,11 @@ impl World {
         expected: EventResult,
     ) -> Result<(), Violation> {
         let Some(id) = self.store.id_of(job) else {
-            return Violation::check_same("a word about nobody", &EventResult::UnknownJob, &expected);
+            return Violation::check_same(
+                "a report about an unknown job",
+                &EventResult::UnknownJob,
+                &expected,
+            );
         };
         let runner = if let CoreEvent::Claim { runner } = &event {
             Some(fixtures::runner_number(runner))
@@ -251,7 +255,7 @@ impl World {
             EventOutcome::ConsoleFull => (EventResult::ConsoleFull, None),
             EventOutcome::UnknownJob => (EventResult::UnknownJob, None),
         };
-        Violation::check_same("a word", &got, &expected)?;
+        Violation::check_same("an event", &got, &expected)?;
         match (got, &job_after) {
             (EventResult::Applied(transition), Some(now)) => {
                 let row = row_of(now);
@@ -303,7 +307,7 @@ impl World {
                 break;
             }
         }
-        Violation::check_same("how many were pruned", &pruned, &expected)?;
+        Violation::check_same("the number of pruned jobs", &pruned, &expected)?;
         let gone = before.into_iter().filter(|number| self.model.job(*number).is_none());
         gone.collect::<Vec<_>>().into_iter().try_for_each(|number| self.invariants.record_removed(number))
     }
@@ -314,18 +318,18 @@ impl World {
             [job, other].into_iter().filter(|number| self.model.delete(*number)).collect();
         let deleted = self.runtime.block_on(self.store().delete(&ids))?;
         let deleted: Vec<u32> = deleted.into_iter().map(fixtures::submission_of).collect();
-        Violation::check_same("the deleted", &deleted, &expected)?;
+        Violation::check_same("the deleted jobs", &deleted, &expected)?;
         deleted.into_iter().try_for_each(|number| self.invariants.record_removed(number))
     }
 
-    /// Nothing that was answered is lost.
+    /// Stops and starts the service. No confirmed change may be lost.
     fn restart(&mut self) -> Result<(), Violation> {
         self.store.restart()?;
         self.invariants.coverage_mut().restarts += 1;
         self.compare_all()
     }
 
-    /// A job as it was answered, beside the model's and the ledger's.
+    /// Compares a job that the store returned with the model and the invariants.
     fn check(&mut self, job: &Job) -> Result<(), Violation> {
         let number = fixtures::submission_of(job.id);
         self.store.remember_id(number, job.id);

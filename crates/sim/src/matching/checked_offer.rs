@@ -1,5 +1,5 @@
-//! One offer under way, played to `core` and to its model at once, the way the driver of the product would: one step
-//! after the other, and only events that can follow.
+//! One offer that is applied to `core` and to its model in parallel, in the same way as the product's driver does it:
+//! one step after the other, and only events that can happen.
 
 use pilotlight_core::delivery::{AckMode, DeliveryEvent, DeliveryTimeouts, Next, Offer, OfferOutcome, Step};
 use pilotlight_core::history::{AssignedRunner, OfferRecord};
@@ -12,25 +12,25 @@ use super::model::ModelSelection;
 use super::offer_model::OfferModel;
 use super::world::Violation;
 
-/// What a supervisor offers.
+/// An offer of a supervisor.
 #[derive(Debug, Clone, Copy)]
 pub struct OfferSpec {
-    /// Names the offer.
+    /// The number of the offer.
     pub run: u32,
-    /// Which polls fit.
+    /// The pool of the run.
     pub pool: u8,
-    /// How the pool's numbers are written.
+    /// How the pool's numbers are spelled.
     pub number_format: u8,
-    /// How much proof a dispatch needs.
+    /// Which proof a dispatch needs.
     pub ack_mode: AckMode,
-    /// Bytes of the run.
+    /// Size of the run in bytes.
     pub bytes: u32,
 }
 
-/// An offer under way.
+/// An offer that is being delivered.
 #[derive(Debug)]
 pub struct CheckedOffer {
-    /// What is offered.
+    /// The offer.
     pub spec: OfferSpec,
     core: Offer,
     model: OfferModel,
@@ -40,7 +40,7 @@ pub struct CheckedOffer {
     dispatch: Option<Dispatch>,
 }
 
-/// The dispatch under way.
+/// The current dispatch.
 #[derive(Debug)]
 struct Dispatch {
     selection: ModelSelection,
@@ -51,10 +51,10 @@ struct Dispatch {
 }
 
 impl CheckedOffer {
-    /// A new offer, which is to choose first.
+    /// A new offer, whose first step is to select a poll.
     ///
     /// # Errors
-    /// When it is to do anything else.
+    /// When the first step is another one.
     pub fn new(spec: OfferSpec, settings: Settings, now: Moment) -> Result<Self, Violation> {
         let timeouts = DeliveryTimeouts::for_run(spec.bytes as usize, settings.silence());
         let (core, step) = Offer::new(spec.ack_mode, timeouts);
@@ -63,13 +63,13 @@ impl CheckedOffer {
         Ok(Self { spec, core, model, step, began: now, now, dispatch: None })
     }
 
-    /// What is to be done next.
+    /// The next step.
     #[must_use]
     pub const fn next(&self) -> Next {
         self.step.next
     }
 
-    /// The answer, once there is one.
+    /// The answer, when the offer has one.
     #[must_use]
     pub const fn outcome(&self) -> Option<OfferOutcome> {
         match self.step.next {
@@ -78,15 +78,15 @@ impl CheckedOffer {
         }
     }
 
-    /// The offer's own clock never steps back: one task holds it.
+    /// Sets the offer's clock, which never goes back because one task owns the offer.
     pub fn set_clock(&mut self, at: Moment) {
         self.now = self.now.max(at);
     }
 
-    /// The run goes to this poll, on whose connection so many bytes were acknowledged before.
+    /// Dispatches the run to this poll. `acknowledged` bytes of its connection were acknowledged before.
     ///
     /// # Errors
-    /// When `core` and the model disagree on what follows.
+    /// When `core` and the model disagree on the next step.
     pub fn dispatch(
         &mut self,
         (selection, poll): (ModelSelection, PollId),
@@ -104,15 +104,15 @@ impl CheckedOffer {
         self.handle(DeliveryEvent::Dispatched { acknowledged })
     }
 
-    /// Nobody fits.
+    /// No poll fits the run.
     ///
     /// # Errors
-    /// When `core` and the model disagree on what follows.
+    /// When `core` and the model disagree on the next step.
     pub fn no_poll(&mut self) -> Result<(), Violation> {
         self.handle(DeliveryEvent::NoPoll)
     }
 
-    /// What the driver would tell `core` when this is seen; `None` when it cannot be seen now.
+    /// The event that the driver would report to `core` after this observation; `None` when it is not possible now.
     pub fn event(&mut self, observation: Observation) -> Option<DeliveryEvent> {
         let Next::Wait { until } = self.step.next else { return None };
         let dispatch = self.dispatch.as_mut()?;
@@ -140,10 +140,10 @@ impl CheckedOffer {
         }
     }
 
-    /// Tells both, and compares what they want.
+    /// Applies the event to `core` and to the model, and compares their steps.
     ///
     /// # Errors
-    /// When they disagree, or want what must never be.
+    /// When the steps differ, or the step is never allowed.
     pub fn handle(&mut self, event: DeliveryEvent) -> Result<(), Violation> {
         self.step = self.core.handle(self.now, event);
         let expected = self.model.handle(self.now, event);
@@ -160,7 +160,7 @@ impl CheckedOffer {
         Ok(())
     }
 
-    /// The books' entry, and who has the run; to be asked once it is answered.
+    /// The record for the history, and the poll that has the run. Call it after the offer was answered.
     #[must_use]
     pub fn finish(self, outcome: OfferOutcome, at: Moment) -> (OfferRecord, Option<ModelSelection>) {
         let dispatch = self.dispatch.filter(|_| outcome != OfferOutcome::Cold);
@@ -177,7 +177,7 @@ impl CheckedOffer {
         (record, selection)
     }
 
-    /// The poll that the run is with now.
+    /// The poll that the run is dispatched to.
     #[must_use]
     pub fn poll(&self) -> Option<u32> {
         self.dispatch.as_ref().map(|dispatch| dispatch.selection.poll.poll)

@@ -1,5 +1,5 @@
-//! What can happen, as plain values that name everybody by number, so that a history is a table and any part of it
-//! is a history again: an event about somebody unknown changes nothing.
+//! The events as plain values that refer to everything by number. A history is therefore a table, and any part of it is
+//! a history too: an event about something unknown changes nothing.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,123 +7,123 @@ use std::time::Duration;
 use pilotlight_core::delivery::AckMode;
 use pilotlight_core::pool::Order;
 
-/// What holds for a whole history.
+/// Settings of a whole history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Which poll of a pool is next.
+    /// Which poll of a pool is selected next.
     pub order: Order,
-    /// After how long clients give a poll up by themselves.
+    /// The timeout after which clients close their polls.
     pub timeout_ms: u64,
-    /// Polls that may be parked at once.
+    /// Maximum number of parked polls.
     pub max_polls: usize,
-    /// How long the acknowledged bytes of a dispatch may stand still.
+    /// How long a dispatch may last without newly acknowledged bytes.
     pub silence_ms: u64,
 }
 
 impl Settings {
-    /// After how long clients give a poll up by themselves.
+    /// The timeout after which clients close their polls.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
     }
 
-    /// How long the acknowledged bytes of a dispatch may stand still.
+    /// How long a dispatch may last without newly acknowledged bytes.
     #[must_use]
     pub const fn silence(&self) -> Duration {
         Duration::from_millis(self.silence_ms)
     }
 }
 
-/// One thing that happens.
+/// One event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A runner polls.
     Park {
-        /// Names the poll; never used twice.
+        /// The number of the poll; never used twice.
         poll: u32,
-        /// Who polls.
+        /// The runner that polls.
         runner: u16,
-        /// For which runs.
+        /// The pool of the poll.
         pool: u8,
-        /// How the pool's numbers are written.
+        /// How the pool's numbers are spelled.
         number_format: u8,
     },
-    /// The poll's client is gone, and HTTP says so.
+    /// The poll's client is gone, and the HTTP layer reports it.
     Leave {
-        /// Which.
+        /// The poll.
         poll: u32,
     },
-    /// The poll's client is gone, and only a look at the socket would tell.
+    /// The poll's client is gone, and only a read of the socket would show it.
     Die {
-        /// Which.
+        /// The poll.
         poll: u32,
     },
     /// A supervisor offers a run.
     Offer {
-        /// Names the offer; never used twice.
+        /// The number of the offer; never used twice.
         run: u32,
-        /// Which polls fit.
+        /// The pool of the run.
         pool: u8,
-        /// How the pool's numbers are written.
+        /// How the pool's numbers are spelled.
         number_format: u8,
-        /// How much proof a dispatch needs.
+        /// Which proof a dispatch needs.
         ack_mode: AckMode,
-        /// Bytes of the run.
+        /// Size of the run in bytes.
         bytes: u32,
     },
-    /// The offer's turn to choose a poll, when that is its next step.
+    /// The offer selects a poll, when that is its next step.
     SelectPoll {
-        /// Which offer.
+        /// The offer.
         run: u32,
     },
-    /// Something is seen of the dispatch that the offer waits for.
+    /// The driver observes the dispatch that the offer waits for.
     Observe {
-        /// Which offer.
+        /// The offer.
         run: u32,
-        /// What.
+        /// The observation.
         observation: Observation,
     },
-    /// The offer that has its answer is entered in the books.
+    /// The answered offer is recorded in the history.
     FinishOffer {
-        /// Which offer.
+        /// The offer.
         run: u32,
     },
-    /// The connection of a run that was told warm was reset before the program read it.
+    /// The connection of a warm run was reset before the runner's program read the run.
     Unread {
-        /// Which offer.
+        /// The offer.
         run: u32,
     },
     /// An operator retires runners.
     Retire {
-        /// Whom.
+        /// The runners.
         target: RetireTarget,
-        /// For how long those who come back are turned away.
+        /// How long their further polls are refused, in milliseconds.
         within_ms: u64,
     },
-    /// Housekeeping.
+    /// Periodic cleanup.
     Expire,
     /// The history is cleared.
     Clear,
-    /// The service stops.
+    /// The service begins its shutdown.
     Drain,
 }
 
-/// What is seen of a dispatch.
+/// An observation of a dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Observation {
-    /// Every byte is with the kernel.
+    /// The kernel has every byte.
     Written,
-    /// So many more bytes were acknowledged. Nobody is told: it is found at the next look.
+    /// This many more bytes were acknowledged. It is not reported as an event; the next progress check finds it.
     Progress(u32),
-    /// The runner's kernel acknowledged every byte.
+    /// The kernel of the runner's machine acknowledged every byte.
     Acknowledged,
     /// The connection ended.
     ConnectionEnded,
-    /// The time to look has come.
+    /// The time for the next progress check has come.
     Check,
 }
 
-/// Whom a retirement names, by number.
+/// The names in a retirement, as numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetireTarget {
     /// Every runner of this pool's deployment.
@@ -134,14 +134,14 @@ pub struct RetireTarget {
     pub runner: Option<u16>,
 }
 
-/// An event and its moment in microseconds. Moments may step back a little: callers read the clock before they
-/// get their turn.
+/// An event and its time in microseconds. The time may go back a little, because callers read the clock before they get
+/// the lock.
 pub type TimedEvent = (u64, Event);
 
-/// A history, printed as it would stand in a table test.
+/// A history, printed as a table for a test.
 pub struct EventTable<'a>(pub &'a Settings, pub &'a [TimedEvent]);
 
-/// Longer tables are printed without their middle; the seed has it.
+/// Number of events that are printed at each end of a longer table. The seed reproduces the others.
 const PRINTED_AT_EITHER_END: usize = 40;
 
 impl fmt::Display for EventTable<'_> {

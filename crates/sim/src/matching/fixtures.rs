@@ -1,10 +1,10 @@
-//! Who takes part: a few runners, and pools that differ in one point each, so that a mistake in telling them apart
-//! shows. Numbers are written in many ways; what they mean is known here without asking `core`.
+//! The runners and pools of the simulation: a few runners, and pools that differ in one field each, so that a confusion
+//! of two pools shows. Numbers are spelled in many ways; their values are known here without `core`.
 
 use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
 use pilotlight_core::pool::PoolKey;
 
-/// A pool as the model knows it: texts are compared as texts, numbers as numbers.
+/// A pool as the model compares it: texts as texts, numbers as numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pool {
     /// The deployment.
@@ -19,7 +19,7 @@ const fn pool(deployment: &'static str, version: &'static str, cpu: f64, memory:
     Pool { deployment, version, cpu, memory }
 }
 
-/// All pools; an event names one by its place.
+/// All pools; an event refers to a pool by its index.
 pub const POOLS: [Pool; 9] = [
     pool("dep_a", "20240101.1", 0.5, 1.0),
     pool("dep_a", "20240101.2", 0.5, 1.0),
@@ -32,7 +32,7 @@ pub const POOLS: [Pool; 9] = [
     pool("dep_A", "20240101.1", 0.5, 1.0),
 ];
 
-/// Ways to write a number.
+/// Number of spellings of a number.
 pub const NUMBER_FORMATS: u8 = 8;
 
 /// The pool with this number.
@@ -41,7 +41,7 @@ pub fn pool_number(number: u8) -> Pool {
     POOLS[usize::from(number) % POOLS.len()]
 }
 
-/// The pool's key, with its numbers written in this way.
+/// The pool's key, with its numbers in this spelling.
 #[must_use]
 pub fn key(number: u8, number_format: u8) -> PoolKey {
     let pool = pool_number(number);
@@ -56,33 +56,33 @@ pub fn key(number: u8, number_format: u8) -> PoolKey {
 /// The pool's deployment.
 #[must_use]
 pub fn deployment(pool: Pool) -> DeploymentId {
-    DeploymentId::parse(pool.deployment).expect("the cast's names are ids")
+    DeploymentId::parse(pool.deployment).expect("fixture names are valid ids")
 }
 
 /// The pool's version.
 #[must_use]
 pub fn version(pool: Pool) -> Version {
-    Version::parse(pool.version).expect("the cast's names are ids")
+    Version::parse(pool.version).expect("fixture names are valid ids")
 }
 
 /// The runner with this number.
 #[must_use]
 pub fn runner(number: u16) -> Runner {
-    let worker = WorkerName::parse("node").expect("the cast's names are ids");
+    let worker = WorkerName::parse("node").expect("fixture names are valid ids");
     Runner { id: runner_id(number), worker }
 }
 
-/// Its identity.
+/// The id of the runner with this number.
 #[must_use]
 pub fn runner_id(number: u16) -> RunnerId {
-    RunnerId::parse(&format!("runner_{number}")).expect("the cast's names are ids")
+    RunnerId::parse(&format!("runner_{number}")).expect("fixture names are valid ids")
 }
 
-/// What people call an offer's run. Different offers may be of one run: it is offered again when it was not read,
-/// and runs without a name share one.
+/// The id of an offer's run. Different offers may be for one run: a run is offered again when it was not read, and runs
+/// without a name share an id.
 #[must_use]
 pub fn run_id(offer: u32) -> RunId {
-    RunId::parse(&format!("run_{}", offer % 5)).expect("the cast's names are ids")
+    RunId::parse(&format!("run_{}", offer % 5)).expect("fixture names are valid ids")
 }
 
 fn amount(value: f64, number_format: u8) -> Amount {
@@ -96,11 +96,11 @@ fn amount(value: f64, number_format: u8) -> Amount {
         6 => Amount::parse(&format!("000{value}")),
         _ => Amount::parse(&format!("+{value}")),
     }
-    .expect("the cast's numbers are amounts")
+    .expect("fixture numbers are valid amounts")
 }
 
 impl Pool {
-    /// Whether `core`'s key says the same.
+    /// Whether `core`'s key has the same values.
     #[must_use]
     #[expect(clippy::float_cmp, reason = "equal numbers are the same pool, near ones are not")]
     pub fn is(&self, key: &PoolKey) -> bool {
@@ -111,7 +111,7 @@ impl Pool {
     }
 }
 
-/// The number in a name that this module made.
+/// The number at the end of a name that this module made.
 #[must_use]
 pub fn trailing_number(name: &str) -> Option<u32> {
     name.rsplit_once('_')?.1.parse().ok()

@@ -1,5 +1,5 @@
-//! Draws what happens next from a seed and from what is there. The weather changes: crowds, silence, purges, hours
-//! that pass at once. It prefers the moments at which something ends, and those right beside them.
+//! Generates the next event from a seed and the current state. The mix of events changes over time: many polls,
+//! silence, retirements, jumps of several hours. It prefers deadlines, and the moments right before and after them.
 
 use fastrand::Rng;
 use pilotlight_core::delivery::{AckMode, Next};
@@ -10,7 +10,7 @@ use super::event::{Event, Observation, RetireTarget, Settings, TimedEvent};
 use super::fixtures::{NUMBER_FORMATS, POOLS};
 use super::world::World;
 
-/// Draws one history.
+/// Generates one history.
 #[derive(Debug)]
 pub struct EventGenerator {
     rng: Rng,
@@ -45,7 +45,7 @@ enum EventKind {
     Drain,
 }
 
-/// Each kind and how likely it is at most.
+/// Each kind of event and its maximum weight.
 const EVENT_KINDS: [(EventKind, u32); 10] = [
     (EventKind::Park, 400),
     (EventKind::Leave, 100),
@@ -59,7 +59,7 @@ const EVENT_KINDS: [(EventKind, u32); 10] = [
     (EventKind::Drain, 1),
 ];
 
-/// More offers under way than this wait for their turn.
+/// Maximum number of open offers; beyond it the generator only advances them.
 const MAX_OFFERS: usize = 24;
 
 const MS: u64 = 1000;
@@ -67,7 +67,7 @@ const SECOND: u64 = 1000 * MS;
 const HOUR: u64 = 3600 * SECOND;
 
 impl EventGenerator {
-    /// A driver with settings of its own choice.
+    /// A generator with random settings.
     #[must_use]
     pub fn new(mut rng: Rng) -> Self {
         let settings = Settings {
@@ -82,13 +82,13 @@ impl EventGenerator {
         Self { rng, settings, now_us: 0, runners, pools, polls: 0, runs: 0, mix }
     }
 
-    /// What holds for the whole history.
+    /// The settings of the history.
     #[must_use]
     pub const fn settings(&self) -> Settings {
         self.settings
     }
 
-    /// What happens next, and when.
+    /// The next event and its time.
     pub fn generate(&mut self, world: &World) -> TimedEvent {
         self.mix.steps_left -= 1;
         if self.mix.steps_left == 0 {
@@ -110,7 +110,7 @@ impl EventGenerator {
         (self.moment(), event)
     }
 
-    /// A caller may have read the clock a little before it got its turn.
+    /// The time of the next event. A caller may have read the clock a little before it got the lock.
     fn moment(&mut self) -> u64 {
         let late = if self.rng.u8(..) < 16 { self.rng.u64(..2 * MS) } else { 0 };
         self.now_us.saturating_sub(late)
@@ -126,7 +126,7 @@ impl EventGenerator {
         }
     }
 
-    /// A moment at which something ends, or the one before or after.
+    /// The time of a deadline, or the one before or after it.
     fn pick_deadline(&mut self, world: &World) -> Option<u64> {
         let end = match self.rng.u8(..5) {
             0 => match self.pick_offer(world).map(|(_, next)| next)? {
@@ -162,7 +162,7 @@ impl EventGenerator {
         }
     }
 
-    /// The next thing of some offer.
+    /// The next event of some offer.
     fn advance(&mut self, world: &World) -> Event {
         match self.pick_offer(world) {
             None => self.offer(world),
@@ -200,7 +200,7 @@ impl EventGenerator {
         Event::Retire { target, within_ms }
     }
 
-    /// Mostly one that somebody waits for.
+    /// A random pool, mostly one with a parked poll.
     fn pick_pool(&mut self, world: &World) -> u8 {
         let any = self.rng.u8(..self.pools);
         let choosable = world.model().selectable_pools();
@@ -233,7 +233,7 @@ impl EventGenerator {
         executing.get(place).map(|active| active.since.as_micros())
     }
 
-    /// One that waits, or one that a run is on its way to, or any.
+    /// A random poll: a parked one, one that a run is dispatched to, or any.
     fn pick_poll(&mut self, world: &World) -> u32 {
         let parked = world.model().parked();
         match self.rng.u8(..4) {
@@ -249,7 +249,7 @@ impl EventGenerator {
         }
     }
 
-    /// A late one mostly: a reset is told within seconds.
+    /// A random warm run, mostly a recent one, because a reset is detected within seconds.
     fn pick_warm_run(&mut self, world: &World) -> u32 {
         let back = if self.rng.bool() {
             self.rng.usize(..4)

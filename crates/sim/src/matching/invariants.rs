@@ -1,5 +1,5 @@
-//! What must always hold, held against what `core` did, without a model: who may get a run, how often, and when it
-//! may be said that somebody has it. Its truth is DESIGN.md, "What must always hold".
+//! Rules that must always hold, checked against `core`'s outputs without a model: which poll may get a run, how often,
+//! and when an offer may be answered warm. Source: ARCHITECTURE.md, "What must always hold".
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
@@ -9,7 +9,7 @@ use pilotlight_core::delivery::{AckMode, Delivery, DeliveryEvent, OfferOutcome};
 use super::checked_offer::OfferSpec;
 use super::world::Violation;
 
-/// What became of every poll and every offer.
+/// The outcomes of all polls and offers.
 #[derive(Debug, Default)]
 pub struct Invariants {
     polls: HashMap<u32, PollState>,
@@ -17,22 +17,22 @@ pub struct Invariants {
     offers: HashMap<u32, OfferHistory>,
 }
 
-/// What became of a poll.
+/// The state of a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PollState {
     Parked,
-    /// It was chosen by this offer.
+    /// It was selected for this offer.
     Selected(u32),
-    /// It left, was replaced, retired, let go or never parked.
+    /// It left, was replaced, retired or expired, or was never parked.
     Gone,
 }
 
-/// What is known of an offer.
+/// The events of an offer.
 #[derive(Debug, Default)]
 struct OfferHistory {
     ack_mode: Option<AckMode>,
     dispatched_to: Vec<u32>,
-    /// Of the dispatch under way.
+    /// Whether the current dispatch is written.
     written: bool,
     acknowledged: bool,
     outcomes: Vec<OfferOutcome>,
@@ -40,20 +40,20 @@ struct OfferHistory {
 
 const DISPATCHES: usize = 3;
 
-/// How much came about: a history in which nothing happens proves nothing.
+/// Number of events that the simulation covered. A history in which nothing happens proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Coverage {
     /// Polls that got a run.
     pub selected: u64,
     /// Polls that left without one.
     pub left: u64,
-    /// Offers told warm on the kernel's acknowledgement.
+    /// Offers answered warm after the kernel's acknowledgement.
     pub acknowledged: u64,
-    /// Offers told warm on the write alone.
+    /// Offers answered warm after the write only.
     pub unconfirmed: u64,
-    /// Offers told cold.
+    /// Offers answered cold.
     pub cold: u64,
-    /// Those of them that three polls had failed.
+    /// Offers answered cold after three failed dispatches.
     pub cold_after_three: u64,
 }
 
@@ -91,7 +91,7 @@ impl Coverage {
 }
 
 impl Invariants {
-    /// How much came about so far.
+    /// The coverage so far.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
         let mut coverage = Coverage::default();
@@ -100,10 +100,10 @@ impl Invariants {
         coverage
     }
 
-    /// The poll waits.
+    /// The poll was parked.
     ///
     /// # Errors
-    /// When there was such a poll before.
+    /// When the poll's number was used before.
     pub fn poll_parked(&mut self, poll: u32) -> Result<(), Violation> {
         self.parked_count += 1;
         let before = self.polls.insert(poll, PollState::Parked);
@@ -113,27 +113,27 @@ impl Invariants {
     /// The poll left.
     ///
     /// # Errors
-    /// When it did not wait.
+    /// When the poll was not parked.
     pub fn poll_left(&mut self, poll: u32) -> Result<(), Violation> {
         self.set_state(poll, PollState::Gone)
     }
 
-    /// Whether the poll waits, by all that was said of it.
+    /// Whether the poll is parked, according to the recorded events.
     #[must_use]
     pub fn is_parked(&self, poll: u32) -> bool {
         self.polls.get(&poll) == Some(&PollState::Parked)
     }
 
-    /// Polls that wait.
+    /// Number of parked polls.
     #[must_use]
     pub const fn parked_count(&self) -> usize {
         self.parked_count
     }
 
-    /// A parked poll gets at most one run, and a poll that left gets none.
+    /// The poll was selected. A parked poll gets at most one run, and a poll that left gets none.
     ///
     /// # Errors
-    /// When it had a run, or did not wait.
+    /// When the poll has a run already, or was not parked.
     pub fn poll_selected(&mut self, poll: u32, run: u32) -> Result<(), Violation> {
         self.set_state(poll, PollState::Selected(run))
     }
@@ -153,20 +153,24 @@ impl Invariants {
         self.offers.insert(spec.run, history);
     }
 
-    /// The run goes to this poll.
+    /// The run was dispatched to this poll.
     ///
     /// # Errors
-    /// When it went to enough polls already, or had its answer.
+    /// When the run was dispatched to the maximum number of polls before, or was answered.
     pub fn offer_dispatched(&mut self, run: u32, poll: u32) -> Result<(), Violation> {
         let history = self.offers.entry(run).or_default();
         history.dispatched_to.push(poll);
         (history.written, history.acknowledged) = (false, false);
         let polls = &history.dispatched_to;
-        Violation::check(polls.len() <= DISPATCHES, || format!("offer {run} went to polls {polls:?}"))?;
-        Violation::check(history.outcomes.is_empty(), || format!("offer {run} goes on after its answer"))
+        Violation::check(polls.len() <= DISPATCHES, || {
+            format!("offer {run} was dispatched to polls {polls:?}")
+        })?;
+        Violation::check(history.outcomes.is_empty(), || {
+            format!("offer {run} is dispatched after its answer")
+        })
     }
 
-    /// `core` was told this of the dispatch under way.
+    /// `core` got this event about the current dispatch.
     pub fn event_delivered(&mut self, run: u32, event: DeliveryEvent) {
         let history = self.offers.entry(run).or_default();
         match event {
@@ -179,10 +183,10 @@ impl Invariants {
         }
     }
 
-    /// An offer has one answer, and warm needs its proof.
+    /// The offer was answered. An offer has one answer, and warm needs its proof.
     ///
     /// # Errors
-    /// When either is not so.
+    /// When one of these rules is broken.
     pub fn offer_finished(&mut self, run: u32, outcome: OfferOutcome) -> Result<(), Violation> {
         let history = self.offers.entry(run).or_default();
         history.outcomes.push(outcome);

@@ -1,5 +1,5 @@
-//! The attack on matching and delivery: random histories are played to `core` and to a reference model at once,
-//! and after every step both must say the same. It reads no clock and opens no socket: a seed is a history.
+//! Simulation of matching and delivery: random histories are applied to `core` and to a reference model in parallel,
+//! and compared after every step. It reads no clock and opens no socket, so a seed determines the history.
 //!
 //! In reading order:
 

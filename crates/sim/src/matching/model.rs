@@ -1,5 +1,5 @@
-//! The reference model of matching: plain lists, searched from end to end, written to be obviously right and to
-//! share no idea with `core` but the words. Its truth is DESIGN.md and the contract.
+//! The reference model of matching: plain lists that are searched from end to end. It is written to be obviously
+//! correct, and shares no idea with `core` except the names. Source: ARCHITECTURE.md and docs/protocols/warm-start.md.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const MAX_RETIREMENTS: usize = 1000;
 const MAX_RETIREMENT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const MAX_ACTIVE_RUN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// All that is true of matching.
+/// The state of the model.
 #[derive(Debug)]
 pub struct Model {
     settings: Settings,
@@ -30,56 +30,56 @@ pub struct Model {
     totals: Totals,
 }
 
-/// A poll that waits; the list of them is in the order of parking.
+/// A parked poll. The list of polls is in the order of parking.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ParkedPoll {
-    /// Which poll.
+    /// The number of the poll.
     pub poll: u32,
-    /// Whose.
+    /// The runner that polls.
     pub runner: u16,
-    /// For what.
+    /// The pool of the poll.
     pub pool: Pool,
-    /// Since when.
+    /// When the poll was parked.
     pub since: Moment,
     is_unselectable: bool,
 }
 
-/// A runner that has a run.
+/// A run that a runner executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelRun {
-    /// Who.
+    /// The runner.
     pub runner: u16,
-    /// By which offer.
+    /// The offer that the runner was selected for.
     pub run: u32,
-    /// Since when.
+    /// When the execution began.
     pub since: Moment,
 }
 
-/// A poll that was chosen, and the model's turn at which that was.
+/// A selected poll, and the model's step in which it was selected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ModelSelection {
-    /// Which poll, as it waited.
+    /// The poll as it was parked.
     pub poll: ParkedPoll,
-    /// At which turn.
+    /// The number of the step.
     pub step: u64,
 }
 
-/// What became of the wish to park.
+/// The outcome of parking a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParkOutcome {
-    /// It waits; the runner's older poll was replaced.
+    /// The poll is parked; an older poll of the same runner was replaced.
     Parked {
         /// The older poll.
         replaced: Option<u32>,
     },
-    /// Turned away on purpose.
+    /// The runner is retired.
     Retired,
-    /// Closed.
+    /// The service is stopping or full.
     Closed,
 }
 
 impl Model {
-    /// Nobody waits yet.
+    /// An empty model.
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
         Self {
@@ -96,7 +96,7 @@ impl Model {
         }
     }
 
-    /// A runner polls.
+    /// Parks the poll of a runner.
     pub fn park(&mut self, poll: u32, runner: u16, pool: u8, now: Moment) -> ParkOutcome {
         self.step += 1;
         self.polled.retain(|(known, _)| *known != runner);
@@ -116,12 +116,12 @@ impl Model {
         ParkOutcome::Parked { replaced: older }
     }
 
-    /// The poll's client is gone.
+    /// Removes the poll of a client that is gone.
     pub fn leave(&mut self, poll: u32) {
         self.parked.retain(|parked| parked.poll != poll);
     }
 
-    /// Takes the next poll that fits.
+    /// Selects and removes the next poll of the pool.
     pub fn select(&mut self, pool: u8, now: Moment) -> Option<ModelSelection> {
         self.step += 1;
         self.make_unselectable(now);
@@ -135,8 +135,8 @@ impl Model {
         Some(ModelSelection { poll, step: self.step })
     }
 
-    /// An offer has ended; `selection` is who was told to have the run. A runner executes from its match until it
-    /// polls again, and that may have been before this.
+    /// An offer has ended; `selection` is the poll that got the run, according to the answer. A runner executes from
+    /// its match until it polls again, which may have been before this call.
     pub fn finish_offer(&mut self, run: u32, record: OfferRecord, selection: Option<ModelSelection>) {
         match record.outcome {
             OfferOutcome::Warm(_) => self.totals.warm += 1,
@@ -151,7 +151,7 @@ impl Model {
         self.history.push((run, record));
     }
 
-    /// The program never read this run. Says what is remembered of it.
+    /// The runner's program did not read the run. Returns the offer's record.
     pub fn mark_unread(&mut self, run: u32) -> Option<OfferRecord> {
         self.active_runs.retain(|active| active.run != run);
         let (_, record) = self.history.iter_mut().rfind(|(known, _)| *known == run)?;
@@ -159,7 +159,7 @@ impl Model {
         Some(record.clone())
     }
 
-    /// Retires runners; returns the polls of those who wait.
+    /// Retires runners; returns their parked polls.
     pub fn retire(&mut self, target: RetireTarget, now: Moment, within: Duration) -> Vec<u32> {
         let target = ResolvedTarget::by(target);
         self.retirements.retain(|(known, until)| *known != target && now < *until);
@@ -170,7 +170,7 @@ impl Model {
         self.take(|parked| target.fits(parked.pool, parked.runner))
     }
 
-    /// Housekeeping; returns the polls that are let go.
+    /// Periodic cleanup; returns the expired polls.
     pub fn expire(&mut self, now: Moment) -> Vec<u32> {
         self.make_unselectable(now);
         self.expired_at = now;
@@ -179,25 +179,25 @@ impl Model {
         self.take(|parked| now.since(parked.since) >= at_last)
     }
 
-    /// The service stops; returns all polls.
+    /// Begins the shutdown; returns all polls.
     pub fn drain(&mut self) -> Vec<u32> {
         self.draining = true;
         self.take(|_| true)
     }
 
-    /// Forgets what was offered lately.
+    /// Removes the latest offers.
     pub fn clear_history(&mut self) {
         self.history.clear();
         self.totals = Totals::default();
     }
 
-    /// Who waits, the longest first.
+    /// The parked polls, the oldest first.
     #[must_use]
     pub fn parked(&self) -> &[ParkedPoll] {
         &self.parked
     }
 
-    /// The pools of those who may be chosen as far as anybody has looked, each once.
+    /// The pools of the polls that are selectable as of the last operation, without duplicates.
     #[must_use]
     pub fn selectable_pools(&self) -> Vec<Pool> {
         let mut pools = Vec::new();
@@ -209,7 +209,7 @@ impl Model {
         pools
     }
 
-    /// Who executes.
+    /// The active runs.
     #[must_use]
     pub fn active_runs(&self) -> &[ModelRun] {
         &self.active_runs
@@ -220,32 +220,33 @@ impl Model {
         self.retirements.iter().map(|(_, until)| *until)
     }
 
-    /// Whether who began then is forgotten by now. `core` may take a little longer, as long as the slowest offer: it
-    /// forgets in the order in which offers ended.
+    /// Whether an active run that began then may be removed by now. `core` may take a little longer, up to the duration
+    /// of the slowest offer, because it removes runs in the order in which their offers ended.
     #[must_use]
     pub fn may_have_expired(&self, since: Moment) -> bool {
         self.expired_at.since(since) >= MAX_ACTIVE_RUN_AGE
     }
 
-    /// The offers since the last clearing, the oldest first.
+    /// The offers since the history was last cleared, the oldest first.
     pub fn history(&self) -> impl DoubleEndedIterator<Item = &OfferRecord> + ExactSizeIterator {
         self.history.iter().map(|(_, record)| record)
     }
 
-    /// Counts since the last clearing.
+    /// The counts since the history was last cleared.
     #[must_use]
     pub const fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// A poll is not chosen in the last quarter of its client's time-out, of which a second is enough.
+    /// A poll is selectable until the last quarter of its client's timeout begins, or its last second if that is
+    /// shorter.
     #[must_use]
     pub fn selectable_for(&self) -> Duration {
         let timeout = self.settings.timeout();
         timeout - (timeout / 4).min(Duration::from_secs(1))
     }
 
-    /// From its guard on a poll rests, for ever.
+    /// A poll whose guard time has begun stays unselectable.
     fn make_unselectable(&mut self, now: Moment) {
         let selectable_for = self.selectable_for();
         for parked in &mut self.parked {
@@ -260,7 +261,7 @@ impl Model {
     }
 }
 
-/// Whom names mean: two pools may be of one deployment.
+/// The names that a retirement resolves to: two pools may belong to one deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ResolvedTarget {
     deployment: Option<&'static str>,

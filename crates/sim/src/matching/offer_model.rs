@@ -1,5 +1,5 @@
-//! The reference model of delivery: it keeps all that was seen, and reads from the whole of it, every time anew,
-//! what is to be done. Its truth is DESIGN.md, "Warm is proven".
+//! The reference model of delivery: it stores all events and computes the next step from all of them every time.
+//! Source: ARCHITECTURE.md and docs/protocols/warm-start.md.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use pilotlight_core::time::Moment;
 const DISPATCHES: usize = 3;
 const CHECKS_PER_SILENCE: u32 = 5;
 
-/// All that was seen of one offer.
+/// All events of one offer.
 #[derive(Debug)]
 pub struct OfferModel {
     ack_mode: AckMode,
@@ -20,14 +20,14 @@ pub struct OfferModel {
 }
 
 impl OfferModel {
-    /// Nothing yet.
+    /// The model of an offer without events.
     #[must_use]
     pub fn new(ack_mode: AckMode, bytes: u32, silence: Duration) -> Self {
         let transfer = Duration::from_micros(u64::from(bytes) * 1_000_000 / SLOWEST_LINK_BYTES_PER_S);
         Self { ack_mode, silence, total: silence + transfer, events: Vec::new() }
     }
 
-    /// Remembers what was seen and says what to do.
+    /// Stores the event and returns the next step.
     pub fn handle(&mut self, now: Moment, event: DeliveryEvent) -> Step {
         self.events.push((now, event));
         let next = |next| Step { reset: false, next };
@@ -52,13 +52,13 @@ impl OfferModel {
         }
     }
 
-    /// Dispatches so far.
+    /// Number of dispatches so far.
     #[must_use]
     pub fn dispatches(&self) -> usize {
         self.events.iter().filter(|(_, event)| is_dispatch(event)).count()
     }
 
-    /// When the dispatch under way is not believed in any more.
+    /// When the current dispatch times out.
     #[must_use]
     pub fn deadline(&self) -> Moment {
         let dispatch = self.current_dispatch();

@@ -1,4 +1,4 @@
-//! Plays whole histories from a seed, and shrinks the one that breaks something to a table.
+//! Runs whole histories from a seed, and shrinks a failing one to a table.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -13,7 +13,7 @@ use super::world::{Violation, World};
 use crate::panics::without_output;
 use crate::shrink::shrink;
 
-/// Something that does not hold, with the shortest table found that shows it.
+/// A violation, with the shortest table found that shows it.
 #[derive(Debug)]
 pub struct Failure {
     seed: u64,
@@ -28,20 +28,20 @@ impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Violation(what) = &self.violation;
         writeln!(out, "seed {}, step {}: {what}", self.seed, self.step)?;
-        writeln!(out, "shrunken to {} events:", self.table.len())?;
+        writeln!(out, "shrunk to {} events:", self.table.len())?;
         write!(out, "{}", EventTable(&self.settings, &self.table))?;
         match &self.table_violation {
-            Some(Violation(what)) => writeln!(out, "which ends in: {what}"),
-            None => writeln!(out, "which holds by itself: it needs what came before"),
+            Some(Violation(what)) => writeln!(out, "the table ends in: {what}"),
+            None => writeln!(out, "the table alone does not fail: it needs the events before it"),
         }
     }
 }
 
-/// Plays so many steps drawn from the seed: one history after the other, each with settings of its own. Says what
-/// came about in them.
+/// Runs `steps` steps that are generated from the seed: one history after the other, each with its own settings.
+/// Returns their coverage.
 ///
 /// # Errors
-/// The first thing that does not hold.
+/// The first violation.
 pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
     let mut rng = Rng::with_seed(seed);
     let mut coverage = Coverage::default();
@@ -57,13 +57,13 @@ pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
     Ok(coverage)
 }
 
-/// A service that stops has little to do any more.
+/// Number of steps after the shutdown began. A stopping service has little to do.
 const STEPS_AFTER_DRAIN: u64 = 200;
 
-/// Plays a table.
+/// Runs a table.
 ///
 /// # Errors
-/// What does not hold; a panic is told as such.
+/// The violation; a panic counts as one.
 pub fn replay(settings: Settings, events: &[TimedEvent]) -> Result<(), Violation> {
     let mut world = World::new(settings);
     events.iter().try_for_each(|event| apply(&mut world, *event))
@@ -74,7 +74,7 @@ fn apply(world: &mut World, event: TimedEvent) -> Result<(), Violation> {
         .unwrap_or_else(|_| Err(Violation(format!("a panic at {event:?}"))))
 }
 
-/// One history under way, and how many of its steps are left.
+/// A running history, and the number of its remaining steps.
 struct Simulation {
     generator: EventGenerator,
     world: World,

@@ -1,5 +1,5 @@
-//! Plays a history to `core` and to the model at once. After every event both must say the same of everything, and
-//! the ledger must have nothing against it.
+//! Applies a history to `core` and to the model in parallel. After every event both states must be equal, and no
+//! invariant may be violated.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -20,25 +20,25 @@ use super::model::{Model, ParkOutcome};
 
 mod compare;
 
-/// What does not hold.
+/// A rule that was violated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation(pub String);
 
 impl Violation {
     /// # Errors
-    /// When it does not hold.
+    /// When `holds` is false.
     pub fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
         if holds { Ok(()) } else { Err(Self(what())) }
     }
 
     /// # Errors
-    /// When `core` says another thing than the model.
+    /// When `core` and the model return different values.
     pub fn check_same<T: PartialEq + fmt::Debug>(what: &str, core: &T, model: &T) -> Result<(), Self> {
-        Self::check(core == model, || format!("{what}: core says {core:?}, the model says {model:?}"))
+        Self::check(core == model, || format!("{what}: core has {core:?}, the model has {model:?}"))
     }
 }
 
-/// Everything at one moment of a history.
+/// The complete state at one moment of a history.
 #[derive(Debug)]
 pub struct World {
     settings: Settings,
@@ -54,7 +54,7 @@ pub struct World {
 }
 
 impl World {
-    /// The beginning.
+    /// The state at the beginning of a history.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let timing = PollTiming::for_clients(settings.timeout());
@@ -72,33 +72,33 @@ impl World {
         }
     }
 
-    /// What the model knows.
+    /// The model.
     #[must_use]
     pub const fn model(&self) -> &Model {
         &self.model
     }
 
-    /// The offers under way, by number.
+    /// The open offers, by number.
     #[must_use]
     pub const fn offers(&self) -> &BTreeMap<u32, CheckedOffer> {
         &self.offers
     }
 
-    /// The offers that were told warm and are in the books, the oldest first.
+    /// The offers that were answered warm and are in the history, the oldest first.
     pub fn warm_offers(&self) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator {
         self.warm_offers.iter().map(|(run, _)| *run)
     }
 
-    /// How much came about so far.
+    /// The coverage so far.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
         self.invariants.coverage()
     }
 
-    /// Lets it happen.
+    /// Applies an event.
     ///
     /// # Errors
-    /// What does not hold after it.
+    /// The violation that it causes.
     pub fn apply(&mut self, (at, event): TimedEvent) -> Result<(), Violation> {
         let at = Moment::from_micros(at);
         self.now = self.now.max(at);
@@ -136,15 +136,15 @@ impl World {
         let result =
             self.core.park(Poll { key, runner: fixtures::runner(runner), parked_at: self.now, handle: poll });
         let expected = self.model.park(poll, runner, pool, self.now);
-        let (id, core_says) = match result {
+        let (id, core_result) = match result {
             ParkResult::Parked { id, replaced } => {
                 (Some(id), ParkOutcome::Parked { replaced: replaced.map(|older| older.handle) })
             }
             ParkResult::Retired => (None, ParkOutcome::Retired),
             ParkResult::Closed => (None, ParkOutcome::Closed),
         };
-        Violation::check_same("parking", &core_says, &expected)?;
-        if let ParkOutcome::Parked { replaced: Some(older) } = core_says {
+        Violation::check_same("parking", &core_result, &expected)?;
+        if let ParkOutcome::Parked { replaced: Some(older) } = core_result {
             self.invariants.poll_left(older)?;
         }
         if let Some(id) = id {
@@ -167,7 +167,8 @@ impl World {
         Ok(())
     }
 
-    /// Chooses polls until one of them looks alive. Others may choose, park and leave before the next step.
+    /// Selects polls until one of them seems alive. Other offers may select, and polls may park and leave, before the
+    /// next step.
     fn select(&mut self, run: u32, at: Moment) -> Result<(), Violation> {
         let Some(mut offer) = self.offers.remove(&run) else { return Ok(()) };
         if offer.next() == Next::SelectPoll {
@@ -201,10 +202,10 @@ impl World {
     fn check_selected(&mut self, spec: OfferSpec, poll: &Poll<u32>, at: Moment) -> Result<(), Violation> {
         self.invariants.poll_selected(poll.handle, spec.run)?;
         let fits = fixtures::pool_number(spec.pool).is(&poll.key);
-        Violation::check(fits, || format!("offer {} got the unfit poll {poll:?}", spec.run))?;
+        Violation::check(fits, || format!("offer {} got poll {poll:?} of another pool", spec.run))?;
         let age = at.since(poll.parked_at);
         Violation::check(age < self.model.selectable_for(), || {
-            format!("chosen in its guard: {poll:?} {age:?}")
+            format!("selected in its guard time: {poll:?} {age:?}")
         })
     }
 
@@ -250,19 +251,19 @@ impl World {
         let Some(runner_filter) = runner_filter(target) else { return Ok(()) };
         let left = self.core.retire(runner_filter, self.now, within);
         let expected = self.model.retire(target, self.now, within);
-        self.check_removed("the retired", left, expected)
+        self.check_removed("the retired polls", left, expected)
     }
 
     fn expire(&mut self) -> Result<(), Violation> {
         let left = self.core.expire(self.now);
         let expected = self.model.expire(self.now);
-        self.check_removed("the polls let go", left, expected)
+        self.check_removed("the expired polls", left, expected)
     }
 
     fn drain(&mut self) -> Result<(), Violation> {
         let left = self.core.drain();
         let expected = self.model.drain();
-        self.check_removed("the drained", left, expected)
+        self.check_removed("the drained polls", left, expected)
     }
 
     fn check_removed(

@@ -1,40 +1,41 @@
-//! What comes back on a connection: well-formed answers (RFC 9112), one after the other, none of them the server's own
-//! fault, or nothing at all.
+//! Parses what a connection returns. It must be well-formed HTTP responses (RFC 9112), one after the other, none of
+//! them a 5xx, or nothing at all.
 
 /// How the connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// In good order, so nothing is missing.
+    /// In an orderly way, so nothing is missing.
     Close,
-    /// By a reset, which may swallow what was on its way; or it was left before it ended.
+    /// By a reset, which may drop bytes in flight; or the client stopped reading before the end.
     Early,
 }
 
-/// One answer.
+/// One response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer<'a> {
-    /// Its status.
+    /// The response's status.
     pub status: u16,
-    /// Its body.
+    /// The response's body.
     pub body: &'a [u8],
 }
 
-/// Reads the bytes of a connection as answers, those that came whole.
+/// Parses the bytes of a connection as responses, and returns the complete ones.
 ///
 /// # Panics
-/// When they are no answers, or one is a 5xx.
+/// When the bytes are not responses, or one is a 5xx.
 #[must_use]
 pub fn read(bytes: &[u8], end: End) -> Vec<Answer<'_>> {
     let read = answers(bytes, end);
-    let mut answers =
-        read.unwrap_or_else(|| panic!("no answers, ended by {end:?}: b\"{}\"", bytes.escape_ascii()));
+    let mut answers = read.unwrap_or_else(|| {
+        panic!("not well-formed responses, ended by {end:?}: b\"{}\"", bytes.escape_ascii())
+    });
     answers.reverse();
     let fault = answers.iter().find(|answer| answer.status >= 500);
-    assert!(fault.is_none(), "our own fault: b\"{}\"", bytes.escape_ascii());
+    assert!(fault.is_none(), "a server error: b\"{}\"", bytes.escape_ascii());
     answers
 }
 
-/// The last one first; `None` when these are no answers.
+/// Parses responses, in reverse order; `None` when the bytes are not responses.
 fn answers(bytes: &[u8], end: End) -> Option<Vec<Answer<'_>>> {
     if bytes.is_empty() {
         return Some(Vec::new());
@@ -44,7 +45,8 @@ fn answers(bytes: &[u8], end: End) -> Option<Vec<Answer<'_>>> {
     let has_body = !(status < 200 || status == 204 || status == 304);
     match length {
         Some(length) if has_body => {
-            // To a HEAD, a length is told and no body sent; whose answer this is cannot be seen from here.
+            // The response to a HEAD request has a length but no body. Whether the request was a HEAD cannot be seen
+            // here.
             let with_body = rest.split_at_checked(length).and_then(|parts| followed(status, parts, end));
             let cut_off = end == End::Early && rest.len() < length;
             with_body.or_else(|| followed(status, (&[], rest), end)).or_else(|| cut_off.then(Vec::new))
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_told_from_rubbish() {
+    fn well_formed_responses_are_recognized() {
         let pair = format!("{OK}{OK}");
         let after_head = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{OK}");
         let after_continue = format!("HTTP/1.1 100 Continue\r\n\r\n{OK}");
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_ended_early_may_miss_its_last_part() {
+    fn a_connection_that_ended_early_may_lack_its_last_part() {
         for cut in 1..OK.len() {
             let text = format!("{OK}{}", &OK[..cut]);
             assert!(count(&text, End::Early).is_some_and(|answers| answers >= 1), "{text}");

@@ -1,4 +1,5 @@
-//! Any bytes as the headers of a poll, one `name: value` a line. Its truth is the contract, `GET /warm-start`.
+//! Target: any bytes as the headers of a poll, one `name: value` per line. The expected result comes from
+//! docs/protocols/warm-start.md.
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use pilotlight::http::convert;
@@ -6,10 +7,10 @@ use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES};
 
 use super::refusal;
 
-/// Reads the bytes as a poll's headers.
+/// Parses the bytes as the headers of a poll.
 ///
 /// # Panics
-/// When the reading is not the one that the contract asks for, or a refusal says too much.
+/// When the result differs from the protocol's, or an error text contains anything of the request.
 pub fn headers(data: &[u8]) {
     let lines = lines(data);
     let map: HeaderMap = lines.iter().cloned().collect();
@@ -25,16 +26,16 @@ pub fn headers(data: &[u8]) {
                 cpu: key.cpu.value(),
                 memory: key.memory.value(),
             };
-            assert_eq!(Some(got), expected, "the edge reads one thing, the contract another");
+            assert_eq!(Some(got), expected, "the result differs from the protocol's");
         }
         Err(refusal) => {
-            assert_eq!(expected, None, "refused what the contract allows: {refusal:?}");
+            assert_eq!(expected, None, "headers that the protocol allows are refused: {refusal:?}");
             refusal::check(refusal);
         }
     }
 }
 
-/// What HTTP lets through.
+/// The headers that an HTTP parser accepts.
 fn lines(data: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
     data.split(|byte| *byte == b'\n').filter_map(line).collect()
 }
@@ -45,7 +46,7 @@ fn line(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value.trim_ascii()).ok()?))
 }
 
-/// Who polls and for what; nothing when it must be refused.
+/// The poll that the headers describe; nothing when it must be refused.
 #[derive(Debug, PartialEq)]
 struct Expected {
     deployment: String,
@@ -74,7 +75,7 @@ impl Expected {
     }
 }
 
-/// `None` when it is there twice or is no visible ASCII; `Some(None)` when it is not there.
+/// `None` when the header occurs twice or is not visible ASCII; `Some(None)` when it is missing.
 fn text(lines: &[(HeaderName, HeaderValue)], name: &str) -> Option<Option<String>> {
     let values: Vec<_> = lines.iter().filter(|(known, _)| known.as_str() == name).collect();
     match values.as_slice() {

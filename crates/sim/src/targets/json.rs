@@ -1,48 +1,48 @@
-//! A naive reader of JSON (RFC 8259) that knows where each value stands in the text. It shares nothing with the
-//! reader that the product uses, which is what makes it worth asking.
+//! A naive JSON parser (RFC 8259) that records where each value is in the text. It shares nothing with the product's
+//! parser, so that the two can be compared.
 
-/// A value and its place.
+/// A value and its position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node<'a> {
     /// The value's bytes, without the white space around it.
     pub text: &'a [u8],
-    /// What it is.
+    /// The kind of the value.
     pub kind: Kind<'a>,
 }
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind<'a> {
     /// `null`
     Null,
     /// `true` or `false`
     Truth,
-    /// A number; its text says which.
+    /// A number; the node's text has its digits.
     Number,
-    /// A string; its text is still escaped.
+    /// A string; the node's text is still escaped.
     Text,
     /// `[...]`
     List(Vec<Node<'a>>),
-    /// `{...}`, with names twice when they are there twice.
+    /// `{...}`; a name may occur twice.
     Object(Vec<(Node<'a>, Node<'a>)>),
 }
 
-/// Why there is no value.
+/// Why a text has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Not {
-    /// The text is no JSON.
+    /// The text is not JSON.
     Json,
-    /// It is nested deeper than this reader goes.
+    /// The text is nested deeper than this parser reads.
     Tried,
 }
 
-/// Levels of nesting that are read.
+/// Maximum nesting that is parsed.
 const DEPTH: usize = 256;
 
-/// Reads a whole text.
+/// Parses a whole text.
 ///
 /// # Errors
-/// When it is no JSON, or this reader cannot tell.
+/// When the text is not JSON, or is nested too deeply for this parser.
 pub fn read(text: &[u8]) -> Result<Node<'_>, Not> {
     let mut reader = Reader { text, at: 0, depth: 0 };
     reader.skip_space();
@@ -52,7 +52,7 @@ pub fn read(text: &[u8]) -> Result<Node<'_>, Not> {
 }
 
 impl<'a> Node<'a> {
-    /// The string that this is, unescaped; `None` when it is no string, or names half of a character.
+    /// The unescaped string; `None` when the value is not a string, or contains half of a surrogate pair.
     #[must_use]
     pub fn string(&self) -> Option<String> {
         if self.kind != Kind::Text {
@@ -61,7 +61,7 @@ impl<'a> Node<'a> {
         unescape(&self.text[1..self.text.len() - 1])
     }
 
-    /// The number that this is, correctly rounded.
+    /// The number, correctly rounded; `None` when the value is not a number.
     #[must_use]
     pub fn number(&self) -> Option<f64> {
         if self.kind != Kind::Number {
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
             Some(b'[') => self.nested(Self::list)?,
             Some(b'"') => self.string()?,
             Some(b'-' | b'0'..=b'9') => self.number()?,
-            _ => self.word()?,
+            _ => self.keyword()?,
         };
         Ok(Node { text: &self.text[start..self.at], kind })
     }
@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
         Ok(Kind::List(items))
     }
 
-    /// After an item: whether the list ends here, or goes on after a comma.
+    /// After an item: whether the list ends here, or continues after a comma.
     fn ends(&mut self, end: u8) -> Result<bool, Not> {
         self.skip_space();
         if self.take(end) {
@@ -185,10 +185,10 @@ impl<'a> Reader<'a> {
         if self.at > start { Ok(()) } else { Err(Not::Json) }
     }
 
-    fn word(&mut self) -> Result<Kind<'a>, Not> {
-        for (word, kind) in [("null", Kind::Null), ("true", Kind::Truth), ("false", Kind::Truth)] {
-            if self.text[self.at..].starts_with(word.as_bytes()) {
-                self.at += word.len();
+    fn keyword(&mut self) -> Result<Kind<'a>, Not> {
+        for (keyword, kind) in [("null", Kind::Null), ("true", Kind::Truth), ("false", Kind::Truth)] {
+            if self.text[self.at..].starts_with(keyword.as_bytes()) {
+                self.at += keyword.len();
                 return Ok(kind);
             }
         }
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The text that well-formed escapes mean; `None` when they name half of a character, or the bytes are no UTF-8.
+/// Unescapes a string; `None` when an escape is half of a surrogate pair, or the bytes are not UTF-8.
 fn unescape(escaped: &[u8]) -> Option<String> {
     let mut letters = std::str::from_utf8(escaped).ok()?.chars();
     let mut text = String::new();
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_json_and_nothing_else() {
+    fn only_json_is_parsed() {
         for text in ["{}", " [1, -0.5e+3 ,\"\\u00e9\\\\\",{\"a\":[ ]}] ", "null", "0", "\"\u{7f}\""] {
             assert!(read(text.as_bytes()).is_ok(), "{text}");
         }
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn it_knows_what_escapes_mean() {
+    fn escapes_are_decoded() {
         let string = |text: &str| read(text.as_bytes()).unwrap().string();
         assert_eq!(string(r#""a\"\\\/\n\u00e9\ud83d\ude00""#).as_deref(), Some("a\"\\/\né😀"));
         for half in [r#""\ud83d""#, r#""\ude00""#, r#""\ud83dx""#, r#""\ud83d\u0041""#] {

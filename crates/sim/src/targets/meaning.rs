@@ -1,5 +1,5 @@
-//! What a JSON text means, exactly: numbers of any size, names in no order. And other texts that mean the same. It shares
-//! nothing with what the product does about it.
+//! The exact value of a JSON text: numbers of any size, objects without an order of names. It also generates other
+//! texts with the same value. It shares nothing with the product's implementation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -25,24 +25,24 @@ pub enum Meaning {
     Object(BTreeMap<String, Self>),
 }
 
-/// A number, exactly.
+/// The exact value of a number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exact {
-    /// `digits` times ten to the `power`.
+    /// `digits` times ten to the power of `power`.
     Decimal {
-        /// Whether it is below 0.
+        /// Whether the number is negative.
         is_negative: bool,
-        /// Neither the first nor the last is 0; empty for 0, whose power is 0.
+        /// Neither the first nor the last digit is 0. For the number 0 the digits are empty and the power is 0.
         digits: String,
         /// The power of ten.
         power: i128,
     },
-    /// One whose power of ten is beyond reckoning, as it is spelled.
+    /// A number whose power of ten does not fit in an `i128`, as it is spelled.
     Beyond(String),
 }
 
 impl Meaning {
-    /// Of what was read; `None` when it has more than one, or none.
+    /// The value of a parsed text; `None` when it is ambiguous.
     #[must_use]
     pub fn of(node: &Node<'_>) -> Option<Self> {
         Some(match &node.kind {
@@ -55,7 +55,7 @@ impl Meaning {
         })
     }
 
-    /// Levels of lists and objects within each other.
+    /// Maximum nesting of lists and objects.
     #[must_use]
     pub fn depth(&self) -> usize {
         let deepest = match self {
@@ -66,7 +66,7 @@ impl Meaning {
         deepest.unwrap_or(0) + 1
     }
 
-    /// One of the many texts that mean this.
+    /// Generates one of the many texts with this value.
     pub fn spell(&self, rng: &mut Rng) -> String {
         let mut out = String::new();
         self.spell_into(&mut out, rng);
@@ -101,7 +101,7 @@ impl Meaning {
     }
 }
 
-/// `None` when a name is there twice.
+/// `None` when a name occurs twice.
 fn object(fields: &[(Node<'_>, Node<'_>)]) -> Option<BTreeMap<String, Meaning>> {
     let mut object = BTreeMap::new();
     for (name, value) in fields {
@@ -113,7 +113,7 @@ fn object(fields: &[(Node<'_>, Node<'_>)]) -> Option<BTreeMap<String, Meaning>> 
 }
 
 impl Exact {
-    /// Of a number's text.
+    /// The exact value of a number's text.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let (is_negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
@@ -132,7 +132,7 @@ impl Exact {
         }
     }
 
-    /// One of the many texts that mean this.
+    /// Generates one of the many texts with this value.
     pub fn spell(&self, rng: &mut Rng) -> String {
         let (is_negative, digits, power) = match self {
             Self::Beyond(text) => return text.clone(),
@@ -196,7 +196,7 @@ fn spell_text(out: &mut String, text: &str, rng: &mut Rng) {
 fn spell_units(out: &mut String, letter: char, rng: &mut Rng) {
     for unit in letter.encode_utf16(&mut [0; 2]) {
         let written = if rng.bool() { write!(out, "\\u{unit:04x}") } else { write!(out, "\\u{unit:04X}") };
-        written.expect("a String takes all");
+        written.expect("writing to a string does not fail");
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_means_what_was_spelled() {
+    fn every_spelling_has_the_same_value() {
         let text = r#"{"a":[1,-0.50,1e400,12300,0,null,true],"\u0000\ud83d\ude00/":{},"":[[]],"z":"\"\\x"}"#;
         let meant = Meaning::of(&json::read(text.as_bytes()).unwrap()).unwrap();
         let mut rng = Rng::with_seed(1);

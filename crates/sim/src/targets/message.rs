@@ -1,4 +1,5 @@
-//! Any bytes as the body of an offer. Its truth is the contract, `POST /warm-start`, and a reader of JSON of its own.
+//! Target: any bytes as the body of an offer. The expected result comes from docs/protocols/warm-start.md and an
+//! independent JSON parser.
 
 use bytes::Bytes;
 use pilotlight::dispatch::offer::Run;
@@ -8,10 +9,10 @@ use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES, RUN_BYTES};
 use super::json::{self, Kind, Node, Not};
 use super::refusal;
 
-/// Reads the bytes as an offer.
+/// Parses the bytes as an offer.
 ///
 /// # Panics
-/// When the reading is not the one that the contract and JSON ask for, or a refusal says too much.
+/// When the result differs from that of the protocol and JSON, or an error text contains anything of the body.
 pub fn message(data: &[u8]) {
     let body = Bytes::copy_from_slice(data);
     let offer_body = convert::offer_body(&body);
@@ -21,7 +22,9 @@ pub fn message(data: &[u8]) {
     }
     match json::read(data) {
         Ok(offer) if std::str::from_utf8(data).is_ok() => check_outcome(&offer_body, &Expected::of(&offer)),
-        Ok(_) | Err(Not::Json) => assert!(offer_body.is_err(), "accepted what is no JSON: {offer_body:?}"),
+        Ok(_) | Err(Not::Json) => {
+            assert!(offer_body.is_err(), "a body that is not JSON is accepted: {offer_body:?}");
+        }
         Err(Not::Tried) => {}
     }
     if let Err(refusal) = offer_body {
@@ -29,19 +32,24 @@ pub fn message(data: &[u8]) {
     }
 }
 
-/// The message is a part of the body's own memory, and JSON by itself.
+/// The message must be a part of the body's own memory, and a JSON text by itself.
 fn check_slice(body: &Bytes, run: &Run) {
     let (body, message) = (body.as_ptr_range(), run.message.as_ptr_range());
     assert!(body.start <= message.start && message.end <= body.end, "the message was copied");
-    assert!(std::str::from_utf8(&run.message).is_ok(), "the message is no text");
-    assert!(json::read(&run.message) != Err(Not::Json), "the message is no JSON");
+    assert!(std::str::from_utf8(&run.message).is_ok(), "the message is not UTF-8");
+    assert!(json::read(&run.message) != Err(Not::Json), "the message is not JSON");
 }
 
-/// What serde's own tree says, where it can hold the body: it refuses deep nesting, huge numbers and half characters.
+/// Compares with serde's own parser, unless it refuses the body: it refuses deep nesting, huge numbers and half
+/// surrogate pairs.
 fn check_by_serde(data: &[u8], run: &Run) {
     let Ok(tree) = serde_json::from_slice::<serde_json::Value>(data) else { return };
     let message = &tree["dequeuedMessage"];
-    assert_eq!(serde_json::from_slice(&run.message).ok().as_ref(), Some(message), "another message");
+    assert_eq!(
+        serde_json::from_slice(&run.message).ok().as_ref(),
+        Some(message),
+        "the message has another value"
+    );
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
     let key = &run.key;
     assert_eq!(text(&message["deployment"]["friendlyId"]).as_deref(), Some(key.deployment.as_str()));
@@ -50,7 +58,7 @@ fn check_by_serde(data: &[u8], run: &Run) {
     assert_eq!(id, run.id.as_str());
 }
 
-/// What must come of a body.
+/// The expected result for a body.
 #[derive(Debug, PartialEq)]
 enum Expected<'a> {
     Run { id: String, deployment: String, version: String, cpu: f64, memory: f64, message: &'a [u8] },
@@ -71,7 +79,7 @@ fn check_outcome(offer_body: &Result<OfferBody, pilotlight::http::error::ApiErro
         Ok(OfferBody::Undeployed) => Expected::Undeployed,
         Err(_) => Expected::Refused,
     };
-    assert_eq!(&got, expected, "the edge reads one thing, the contract another");
+    assert_eq!(&got, expected, "the result differs from the protocol's");
 }
 
 impl<'a> Expected<'a> {
@@ -79,7 +87,7 @@ impl<'a> Expected<'a> {
         Self::unless_refused(offer).unwrap_or(Self::Refused)
     }
 
-    /// `None` is a refusal: something has another type, is there twice, or is no id or amount.
+    /// `None` when the offer must be refused: a field has another type, occurs twice, or is not a valid id or amount.
     fn unless_refused(offer: &Node<'a>) -> Option<Self> {
         let message = field(offer, "dequeuedMessage")??;
         let deployment = text_in(field(message, "deployment")?, "friendlyId")?;
@@ -103,7 +111,7 @@ fn is_id(text: &str, limit: usize) -> bool {
     !text.trim().is_empty() && text.len() <= limit
 }
 
-/// `None` when the object is no object or has the field twice; `Some(None)` when the field is missing or null.
+/// `None` when the value is not an object or has the field twice; `Some(None)` when the field is missing or null.
 fn field<'n, 'a>(object: &'n Node<'a>, name: &str) -> Option<Option<&'n Node<'a>>> {
     let Kind::Object(fields) = &object.kind else { return None };
     names_are_text(object)?;
@@ -125,7 +133,7 @@ fn text_in(object: Option<&Node<'_>>, name: &str) -> Option<Option<String>> {
     }
 }
 
-/// A number beyond all doubles is none. `null` is no number either.
+/// A number beyond the range of doubles is refused, and so is `null`.
 fn amount(machine: Option<&Node<'_>>, name: &str) -> Option<f64> {
     let Some(machine) = machine else { return Some(0.0) };
     field(machine, name)?;

@@ -1,5 +1,5 @@
-//! The attack on the edge: bytes that nobody should send. Each target takes any bytes, and panics when something does
-//! not hold that must hold for all bytes; so it serves the tests, and a fuzzer, alike.
+//! Fuzz targets of the HTTP edge. Each target takes any bytes, and panics when a rule does not hold that must hold for
+//! all bytes. Tests and the fuzzer use the same targets.
 //!
 //! In reading order:
 
@@ -14,11 +14,11 @@ pub mod meaning;
 pub mod headers;
 
 pub mod edge;
-pub mod witness;
+pub mod waiting_runner;
 
 pub mod answers;
+pub mod client;
 pub mod server;
-pub mod visit;
 
 pub use cache_key::cache_key;
 pub use edge::edge;

@@ -1,5 +1,5 @@
-//! What a refusal may say: a fixed subject and a fixed reason, with no number but a limit or a place. Whatever else it
-//! said could be a payload, a prompt or a token.
+//! Checks error texts: they have a fixed subject and a fixed reason, and no number except a limit or a position.
+//! Anything else could be a payload, a prompt or a token.
 
 use hyper::StatusCode;
 use pilotlight::http::error::ApiError;
@@ -43,14 +43,14 @@ const PLACES: [&str; 4] = [
     "it could not be read",
 ];
 
-/// Holds a refusal against the vocabulary.
+/// Compares an error text with the vocabulary.
 ///
 /// # Panics
-/// When it says anything else.
+/// When the text has anything else.
 pub fn check(refusal: ApiError) {
     assert!(STATUSES.contains(&refusal.status()), "refused with {}", refusal.status());
     let text = refusal.into_text();
-    assert!(is_ours(&without_numbers(&text)), "a refusal says more than its vocabulary: {text:?}");
+    assert!(is_ours(&without_numbers(&text)), "an error text has more than its vocabulary: {text:?}");
 }
 
 fn is_ours(text: &str) -> bool {
@@ -63,7 +63,7 @@ fn is_reason(text: &str) -> bool {
         || NO_OFFER.iter().filter_map(|what| text.strip_prefix(what)?.strip_prefix(' ')).any(is_place)
 }
 
-/// Every run of digits as one `0`.
+/// Replaces every group of digits by one `0`.
 fn without_numbers(text: &str) -> String {
     let mut short = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_vocabulary_passes() {
+    fn only_texts_of_the_vocabulary_pass() {
         for text in [
             "the body is no offer (it is not JSON, line 3 column 17)",
             "dequeuedMessage is missing",

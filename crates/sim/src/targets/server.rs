@@ -1,4 +1,4 @@
-//! The product itself, started once in this process on a port of its own, and asked how it is.
+//! The product itself, started once in this process on its own port, with access to its health.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::panics::{self, PRODUCT_THREAD};
 
-/// Whatever was asked is done by then; it takes far under a millisecond.
+/// Every request is answered within this time; normally in far under a millisecond.
 pub const DEADLINE: Duration = Duration::from_secs(3);
 
 /// The running product.
@@ -25,24 +25,24 @@ pub struct Server {
     runtime: Option<Runtime>,
 }
 
-/// How the product is.
+/// The part of the health response that is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Health {
     polls: u64,
     connections: u64,
 }
 
-/// Attacks the one of this process. One attack at a time, or nobody could say whose poll is still parked; after an
-/// attack that found something, the next one meets a new one.
-pub fn attack<T>(attack: impl FnOnce(&Server) -> T) -> T {
+/// Runs `test` on the server of this process. Tests run one at a time, so that it is clear which one a parked poll
+/// belongs to. After a test that failed, the next test gets a new server.
+pub fn with_server<T>(test: impl FnOnce(&Server) -> T) -> T {
     static SERVER: Mutex<Option<Server>> = Mutex::new(None);
-    let mut server = SERVER.lock().unwrap_or_else(|harmed| {
+    let mut server = SERVER.lock().unwrap_or_else(|poisoned| {
         SERVER.clear_poison();
-        let mut harmed = harmed.into_inner();
-        *harmed = None;
-        harmed
+        let mut server = poisoned.into_inner();
+        *server = None;
+        server
     });
-    attack(server.get_or_insert_with(Server::start))
+    test(server.get_or_insert_with(Server::start))
 }
 
 impl Server {
@@ -54,7 +54,8 @@ impl Server {
             Builder::new_multi_thread().worker_threads(2).thread_name(PRODUCT_THREAD).enable_all().build();
         let runtime = runtime.expect("a machine that runs tests has threads and descriptors");
         let started = runtime.block_on(async {
-            // Rust's own start ignores this signal; a fuzzer starts otherwise, and would die of a client that left.
+            // Rust's own startup code ignores this signal. A fuzzer starts in another way, and would be killed when a
+            // client closes its connection.
             drop(signal(SignalKind::pipe())?);
             App::start(&config, Some(&[CapabilityName::WarmStart, CapabilityName::Dashboard])).await
         });
@@ -62,10 +63,10 @@ impl Server {
         Self { address: app.address(), panics_before, _app: app, runtime: Some(runtime) }
     }
 
-    /// A connection to it, on which nothing waits longer than the deadline.
+    /// Connects to the server. Reads and writes time out after the deadline.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The error of the operating system.
     pub fn connect(&self) -> io::Result<TcpStream> {
         let stream = TcpStream::connect_timeout(&self.address, DEADLINE)?;
         stream.set_read_timeout(Some(DEADLINE))?;
@@ -73,24 +74,24 @@ impl Server {
         Ok(stream)
     }
 
-    /// Polls parked.
+    /// Number of parked polls.
     ///
     /// # Panics
-    /// When nobody answers.
+    /// When the server does not respond.
     #[must_use]
     pub fn polls(&self) -> u64 {
         self.health().expect("/health is answered").polls
     }
 
-    /// Holds that it is well, and that nothing is left of the connections of before.
+    /// Checks that the server is healthy, and that nothing remains of earlier connections.
     ///
     /// # Panics
-    /// When something is left, or nobody answers.
+    /// When something remains, or the server does not respond.
     pub fn must_be_idle(&self) {
         let until = Instant::now() + DEADLINE;
         loop {
             let health = self.health().expect("/health is answered");
-            // The one that asks is a connection too.
+            // The health request uses a connection too.
             if health == (Health { polls: 0, connections: 1 }) {
                 break;
             }
@@ -111,7 +112,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // What hangs in it must not hang the next attack.
+        // A task that hangs must not block the next test.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -1,4 +1,4 @@
-//! What a submission becomes beside its twin, and whose result is the known one.
+//! What a submission becomes when an equal job exists, and which result is current.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn admission_depends_on_the_current_job() {
     for (name, current, now, any, again) in [
         ("none", None, 1, &current, &current),
         ("valid", Some(&valid), 39, &Admission::Cached, &beside),
-        ("over", Some(&valid), 40, &current, &current),
+        ("expired", Some(&valid), 40, &current, &current),
         ("invalid", Some(&invalid), 12, &current, &current),
         ("failed", Some(&failed), 609, &Admission::Cached, &beside),
         ("failed long ago", Some(&failed), 610, &current, &current),
@@ -33,7 +33,7 @@ fn admission_depends_on_the_current_job() {
 pub(super) fn joined(current: &Job, adjust: &JobOptions, now: u64) -> Job {
     match admit(Some(current), CacheMode::Reuse, adjust, at(now)) {
         Admission::Joined(job) => *job,
-        Admission::New { .. } | Admission::Cached => panic!("does not join"),
+        Admission::New { .. } | Admission::Cached => panic!("the submission does not join"),
     }
 }
 
@@ -67,7 +67,7 @@ fn a_joined_caller_can_cancel() {
     apply(twice, &[(2, ONE, Ok(Transition::CallerLeft)), (3, ONE, Ok(Transition::Failed))]);
 }
 
-/// A job that is not found by equal submissions, and has completed at 10.
+/// A job that is not current and has completed at 10.
 fn completed_not_current() -> Job {
     let mut job = apply(claimed(), &[(10, complete(lease_claim("r", 1), 1), Ok(Transition::Completed))]);
     job.is_current = false;
@@ -86,9 +86,9 @@ fn only_a_valid_result_of_a_later_submission_stays_current() {
     let dispatched = apply(job(), &[(1, dispatch("r"), Ok(Transition::Dispatched))]);
     for (name, current, now, after) in [
         ("valid", &valid, 34, false),
-        ("over", &valid, 35, true),
+        ("expired", &valid, 35, true),
         ("invalid", &invalid, 10, true),
-        ("failed, and told", &failed, 10, true),
+        ("failed, and cached", &failed, 10, true),
         ("failed long ago", &failed, 605, true),
         ("cancelled", &cancelled, 10, true),
         ("pending", &job(), 10, true),

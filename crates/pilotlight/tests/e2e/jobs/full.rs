@@ -43,7 +43,7 @@ fn beyond_as_many_as_may_wait_a_new_job_is_refused_and_the_rest_goes_on(store: &
     let later = json!({ "run_at": 4_000_000_000_000_u64 });
     assert_eq!(caller.submit_with(TYPE, &number(2), &later).0, 201);
 
-    let part = "as many jobs wait for runners as may (2, jobs.max_waiting)";
+    let part = "at most 2 jobs may wait for runners (jobs.max_waiting)";
     is_refused(&submit(&server, &number(3)), part);
     let (status, told) = caller.submit_with(TYPE, &number(0), &json!({ "fresh": true }));
     assert_eq!((status, told["error"].as_str().map(|error| error.contains(part))), (503, Some(true)));
@@ -67,8 +67,7 @@ fn beyond_as_many_bytes_as_may_wait_a_new_job_is_refused(store: &Store) {
     for number in 0..11 {
         assert_eq!(submit(&server, &large(number)).status, 201, "{number}");
     }
-    let part =
-        "the jobs that wait for runners have as many bytes as they may (1048576, jobs.max_waiting_bytes)";
+    let part = "at most 1048576 bytes of jobs may wait for runners (jobs.max_waiting_bytes)";
     is_refused(&submit(&server, &large(11)), part);
     is_refused(&submit(&server, &number(11)), part);
     assert_eq!(submit(&server, &large(0)).status, 200);

@@ -46,8 +46,8 @@ fn every_bad_end_is_a_sentence_for_the_caller() {
         ("signal", "kill -s SEGV $$", "killed by signal 11 (SIGSEGV)"),
         ("nothing", "cat > /dev/null", "wrote nothing to stdout"),
         ("text", "echo hello", "not JSON to stdout (at byte 0)"),
-        ("half", "printf '{\"a\": [1, 2'", "breaks off after 11 bytes"),
-        ("binary", "printf '{}\\377\\376'", "no text to stdout (at byte 2)"),
+        ("half", "printf '{\"a\": [1, 2'", "it ends after 11 bytes"),
+        ("binary", "printf '{}\\377\\376'", "not UTF-8 to stdout (at byte 2)"),
         ("several", "echo '{}'; echo '{}'", "more than one value to stdout (at byte 3)"),
         ("scalar", "echo 1", "neither object nor list"),
         (

@@ -109,7 +109,7 @@ fn a_kept_process_that_ends_fails_its_job_and_no_other() {
     let mut scene = Scene::with(&["--timeout", "2s", "--kill-after", "200ms"]);
     let first = scene.process("");
     let died = scene.job("die");
-    assert_eq!(died["error"], "the kept command exited with code 1 before it answered: no more", "{died}");
+    assert_eq!(died["error"], "the warm process exited with code 1 before it answered: no more", "{died}");
     let second = scene.process("leave");
     assert_ne!(second, first);
     assert_ne!(scene.process(""), second, "one that ended between two jobs is replaced");
@@ -153,7 +153,7 @@ fn a_greeting_is_nobodys_result() {
 fn a_command_that_ends_before_it_reads_is_told_with_its_code_and_last_words() {
     need!("clients");
     let told = Scene::of("import sys\nprint('no model', file=sys.stderr)\nsys.exit(3)", &[]).job("");
-    assert_eq!(told["error"], "the kept command exited with code 3 before it answered: no model", "{told}");
+    assert_eq!(told["error"], "the warm process exited with code 3 before it answered: no model", "{told}");
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn a_guard_that_is_killed_takes_its_command_with_it_and_the_job_fails() {
     let id = scene.begin(3);
     kill_the_guard(&scene.scripts);
     let told = scene.ended(&id);
-    assert_eq!(told["error"], "the command was killed from outside, together with its guard", "{told}");
+    assert_eq!(told["error"], "the command was killed together with its supervising process", "{told}");
     scene.scripts.are_gone();
 }
 

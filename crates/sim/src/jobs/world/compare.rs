@@ -1,4 +1,4 @@
-//! Compares what the store says with what the model says: of one job after each event, of all of them now and then.
+//! Compares the store with the model: one job after each event, all jobs from time to time.
 
 use pilotlight_core::job::{Assignment, Fingerprint, Job, Progress, Running, State, Status};
 use pilotlight_core::time::Timestamp;
@@ -9,10 +9,10 @@ use super::{Violation, World};
 use crate::jobs::fixtures;
 use crate::jobs::model::{self, ModelJob, ModelState};
 
-/// Every job is compared once in so many events.
+/// All jobs are compared once in this many events.
 const COMPARE_ALL_EVERY: u64 = 512;
 
-/// Counts are compared once in so many events.
+/// Counts are compared once in this many events.
 const COMPARE_COUNTS_EVERY: u64 = 16;
 
 impl World {
@@ -25,26 +25,26 @@ impl World {
 
     pub(super) fn compare_all(&mut self) -> Result<(), Violation> {
         let numbers: Vec<u32> = self.model.jobs().map(|(number, _)| number).collect();
-        Violation::check_same("how many jobs the ledger knows", &self.invariants.jobs(), &numbers.len())?;
+        Violation::check_same(
+            "the number of jobs in the invariants",
+            &self.invariants.jobs(),
+            &numbers.len(),
+        )?;
         self.compare_list(None)?;
         Status::ALL.into_iter().try_for_each(|status| self.compare_list(Some(status)))?;
         self.compare_counts()?;
         numbers.into_iter().try_for_each(|number| self.compare_job(number))?;
         (0..=u8::MAX).try_for_each(|key| self.compare_current(key))?;
         let wrong = self.runtime.block_on(self.store().verify_integrity())?;
-        Violation::check_same("what is wrong with the store", &wrong, &Vec::new())
+        Violation::check_same("the integrity errors of the store", &wrong, &Vec::new())
     }
 
-    /// A job with its end and its console.
+    /// Compares a job with its output and its console.
     pub(super) fn compare_job(&mut self, number: u32) -> Result<(), Violation> {
         let Some(id) = self.store.id_of(number) else { return Ok(()) };
         let found = self.runtime.block_on(self.store().job(id))?;
         let Some(JobRecord { job, output: end }) = found else {
-            return Violation::check_same(
-                "whether a job is there",
-                &false,
-                &self.model.job(number).is_some(),
-            );
+            return Violation::check_same("whether a job exists", &false, &self.model.job(number).is_some());
         };
         self.check(&job)?;
         let Some((_, details)) = self.model.job(number) else { return Ok(()) };
@@ -55,13 +55,13 @@ impl World {
         Violation::check_same("output, error and console", &got, &expected)
     }
 
-    /// The job that equal submissions find.
+    /// Compares the job that equal submissions find.
     pub(super) fn compare_current(&mut self, key: u8) -> Result<(), Violation> {
         let found = self.runtime.block_on(self.store().lookup(fixtures::cache_key(key)))?;
         let got = found.as_ref().map(|found| fixtures::submission_of(found.job.id));
         Violation::check_same("the current job of a key", &got, &self.model.current(key))?;
         let Some(JobRecord { job, output: end }) = found else { return Ok(()) };
-        Violation::check_same("whether its end is told", &end.is_some(), &job.has_ended())?;
+        Violation::check_same("whether its output is returned", &end.is_some(), &job.has_ended())?;
         self.check(&job)
     }
 
@@ -78,9 +78,9 @@ impl World {
         });
         let expected: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
         Violation::check_same("the backlog", &got, &expected)?;
-        Violation::check_same("what waits", &backlog.usage, &self.model.queue_usage())?;
+        Violation::check_same("the queue usage", &backlog.usage, &self.model.queue_usage())?;
         Violation::check_same(
-            "when the next job's time comes",
+            "when the next delayed job becomes ready",
             &backlog.next_at.map(history_ms),
             &self.model.next_at(self.now),
         )
@@ -93,7 +93,7 @@ impl World {
         let got: Vec<u32> = listed.iter().map(|leased| fixtures::submission_of(leased.job.id)).collect();
         let mut expected = self.model.ready(types, self.now);
         expected.truncate(LIMIT);
-        Violation::check_same("the jobs to be had", &got, &expected)
+        Violation::check_same("the available jobs", &got, &expected)
     }
 
     fn compare_counts(&self) -> Result<(), Violation> {
@@ -102,7 +102,7 @@ impl World {
         Violation::check_same("jobs by status", &counts.jobs, &expected)
     }
 
-    /// The newest of them, and how many there are.
+    /// Compares the newest jobs, and the number of all.
     fn compare_list(&self, status: Option<Status>) -> Result<(), Violation> {
         const LIMIT: usize = 20;
         let wanted = JobFilter { status, limit: LIMIT };
@@ -112,10 +112,10 @@ impl World {
             Some(status) => self.with_status(status).collect(),
             None => self.model.jobs().map(|(number, _)| number).collect(),
         };
-        Violation::check_same("how many jobs are listed", &total, &(expected.len() as u64))?;
+        Violation::check_same("the total of the list", &total, &(expected.len() as u64))?;
         expected.reverse();
         expected.truncate(LIMIT);
-        Violation::check_same("the jobs listed", &(status, got), &(status, expected))
+        Violation::check_same("the listed jobs", &(status, got), &(status, expected))
     }
 
     fn with_status(&self, status: Status) -> impl Iterator<Item = u32> {
@@ -123,7 +123,7 @@ impl World {
     }
 }
 
-/// A job as the model would write it down.
+/// Converts a job to the model's form.
 pub(super) fn row_of(job: &Job) -> ModelJob {
     ModelJob {
         key: job.key.as_bytes()[0],

@@ -1,5 +1,5 @@
-//! Where the store lives: a folder in memory where the machine has such a place, for what is on trial is what is kept, and
-//! not how a disk keeps it.
+//! The store under test. It is in a folder in memory where the machine has one, because the test checks what is stored,
+//! and not how a disk stores it.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -16,17 +16,17 @@ use pilotlight_store::{Limits, Store};
 use super::Violation;
 use crate::jobs::event::Settings;
 
-/// When every history begins; `u64` so that nothing of the product sees moments before 1970.
+/// Start of every history in epoch milliseconds. It is large enough that no time is before 1970.
 const START_MS: u64 = 1_700_000_000_000;
 
 const MEMORY_FOLDER: &str = "/dev/shm";
 
-/// That moment of a history, by the wall clock.
+/// Converts a time of the history to wall-clock time.
 pub(super) const fn timestamp(at: u64) -> Timestamp {
     Timestamp::from_millis(START_MS + at)
 }
 
-/// The moment in a history.
+/// Converts wall-clock time to a time of the history.
 pub(super) const fn history_ms(at: Timestamp) -> u64 {
     at.as_millis() - START_MS
 }
@@ -47,10 +47,10 @@ impl TestStore {
     }
 
     pub(super) fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(self.store.as_ref().expect("it is open between two events"))
+        Arc::clone(self.store.as_ref().expect("the store is open between two events"))
     }
 
-    /// The job's name, if it was ever answered.
+    /// The job's id, if the store returned it before.
     pub(super) fn id_of(&self, job: u32) -> Option<JobId> {
         self.ids.get(&job).copied()
     }
@@ -59,7 +59,7 @@ impl TestStore {
         self.ids.insert(job, id);
     }
 
-    /// Lets go of the store, and opens what it left.
+    /// Closes the store and opens its files again.
     pub(super) fn restart(&mut self) -> Result<(), Violation> {
         self.store = None;
         self.store = Some(open(&self.folder, self.settings)?);

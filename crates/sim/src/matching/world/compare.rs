@@ -1,11 +1,11 @@
-//! Compares everything `core` says with what the model says. What is long is compared in full now and then.
+//! Compares the state of `core` with that of the model. Long lists are compared in full only now and then.
 
 use pilotlight_core::time::Moment;
 
 use super::{Violation, World};
 use crate::matching::fixtures;
 
-/// The whole history is read once in so many events.
+/// The whole history is compared once in this many events.
 const FULL_COMPARE_INTERVAL: u64 = 1024;
 
 impl World {
@@ -20,9 +20,13 @@ impl World {
     fn compare_parked(&self) -> Result<(), Violation> {
         let pools = self.core.pools();
         let expected = self.model.parked();
-        Violation::check_same("how many wait", &pools.len(), &expected.len())?;
-        Violation::check_same("how many wait, by the ledger", &pools.len(), &self.invariants.parked_count())?;
-        Violation::check_same("whether nobody waits", &pools.is_empty(), &expected.is_empty())?;
+        Violation::check_same("the number of parked polls", &pools.len(), &expected.len())?;
+        Violation::check_same(
+            "the number of parked polls, by the invariants",
+            &pools.len(),
+            &self.invariants.parked_count(),
+        )?;
+        Violation::check_same("whether no poll is parked", &pools.is_empty(), &expected.is_empty())?;
         let mut listed = pools.oldest_first();
         let same = expected.iter().all(|parked| {
             listed.next().is_some_and(|poll| {
@@ -35,7 +39,7 @@ impl World {
         });
         Violation::check(same && listed.next().is_none(), || {
             let listed: Vec<_> = pools.oldest_first().collect();
-            format!("who waits: core says {listed:?}, the model says {expected:?}")
+            format!("parked polls: core has {listed:?}, the model has {expected:?}")
         })
     }
 
@@ -44,21 +48,21 @@ impl World {
         let keys: Vec<_> = self.core.pools().keys().collect();
         let same = keys.len() == expected.len()
             && expected.iter().all(|pool| keys.iter().filter(|key| pool.is(key)).count() == 1);
-        Violation::check(same, || format!("the pools: core says {keys:?}, the model says {expected:?}"))
+        Violation::check(same, || format!("pools: core has {keys:?}, the model has {expected:?}"))
     }
 
-    /// One runner after the other, one at a time.
+    /// One runner per event, in turn.
     fn compare_runners(&self) -> Result<(), Violation> {
         let runner = u16::try_from(self.steps % 200).unwrap_or_default();
-        let holds = self.core.pools().has_runner(&fixtures::runner_id(runner));
+        let has_poll = self.core.pools().has_runner(&fixtures::runner_id(runner));
         let expected = self.model.parked().iter().any(|parked| parked.runner == runner);
-        Violation::check_same("whether a runner waits", &(runner, holds), &(runner, expected))
+        Violation::check_same("whether a runner has a parked poll", &(runner, has_poll), &(runner, expected))
     }
 
     fn compare_active_runs(&self) -> Result<(), Violation> {
         type Row = (Option<u32>, Option<u32>, Moment);
         let active_runs = self.core.active_runs();
-        let mut core_says: Vec<Row> = active_runs
+        let mut core_result: Vec<Row> = active_runs
             .iter()
             .filter(|it| !self.model.may_have_expired(it.since))
             .map(|it| {
@@ -82,17 +86,17 @@ impl World {
                 )
             })
             .collect();
-        core_says.sort_unstable();
+        core_result.sort_unstable();
         expected.sort_unstable();
-        Violation::check_same("who executes which run since when", &core_says, &expected)?;
-        Violation::check_same("how many execute", &active_runs.len(), &active_runs.iter().count())
+        Violation::check_same("the active runs", &core_result, &expected)?;
+        Violation::check_same("the number of active runs", &active_runs.len(), &active_runs.iter().count())
     }
 
     fn compare_history(&self) -> Result<(), Violation> {
         let history = self.core.history();
         let expected = self.model.history();
-        Violation::check_same("how many offers are remembered", &history.len(), &expected.len())?;
-        Violation::check_same("the counts", &history.totals(), &self.model.totals())?;
+        Violation::check_same("the number of offers in the history", &history.len(), &expected.len())?;
+        Violation::check_same("the totals", &history.totals(), &self.model.totals())?;
         let compared = if self.steps.is_multiple_of(FULL_COMPARE_INTERVAL) { usize::MAX } else { 1 };
         let same = history.newest_first().take(compared).eq(expected.rev().take(compared));
         Violation::check(same, || {
