@@ -12,7 +12,7 @@ const BYTES: usize = 64 * 1024;
 pub fn mutate(rng: &mut Rng, input: &[u8], other: &[u8], tokens: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = input.to_vec();
     for _ in 0..=rng.u8(..6) {
-        bytes = mutate_once(rng, bytes, other, words);
+        bytes = mutate_once(rng, bytes, other, tokens);
         bytes.truncate(BYTES);
     }
     bytes
@@ -36,14 +36,14 @@ fn mutate_once(rng: &mut Rng, mut bytes: Vec<u8>, other: &[u8], tokens: &[Vec<u8
             bytes.extend_from_slice(&other[rng.usize(..=other.len())..]);
         }
         5 => repeat(rng, &mut bytes),
-        _ if words.is_empty() => flip(rng, &mut bytes),
+        _ if tokens.is_empty() => flip(rng, &mut bytes),
         6 => {
             let token = &tokens[rng.usize(..tokens.len())];
             insert(rng, &mut bytes, token);
         }
         _ => {
             let replaced = random_range(rng, bytes.len());
-            bytes.splice(replaced, words[rng.usize(..words.len())].iter().copied());
+            bytes.splice(replaced, tokens[rng.usize(..tokens.len())].iter().copied());
         }
     }
     bytes

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use pilotlight_sim::jobs::invariants::Coverage;
+use pilotlight_sim::jobs::invariants::JobCoverage;
 use pilotlight_sim::jobs::simulation::simulate;
 use pilotlight_sim::soak::iterations;
 
@@ -12,7 +12,7 @@ const THREADS: usize = 2;
 #[test]
 fn the_store_and_the_model_agree_on_every_step_of_every_seed() {
     let (seeds, steps) = (iterations(4, 1000), iterations(10_000, 100_000));
-    let mut coverage = Coverage::default();
+    let mut coverage = JobCoverage::default();
     thread::scope(|threads| {
         let simulations: Vec<_> = (0..THREADS as u64)
             .map(|first| threads.spawn(move || simulate_seeds(first, seeds, steps)))
@@ -27,8 +27,8 @@ fn the_store_and_the_model_agree_on_every_step_of_every_seed() {
     );
 }
 
-fn simulate_seeds(first: u64, seeds: u64, steps: u64) -> Coverage {
-    let mut coverage = Coverage::default();
+fn simulate_seeds(first: u64, seeds: u64, steps: u64) -> JobCoverage {
+    let mut coverage = JobCoverage::default();
     for seed in (first..seeds).step_by(THREADS) {
         coverage += simulate(seed, steps).unwrap_or_else(|failure| panic!("{failure}"));
     }
@@ -36,7 +36,7 @@ fn simulate_seeds(first: u64, seeds: u64, steps: u64) -> Coverage {
 }
 
 /// Checks the average, because a single seed may cover little.
-const fn covers_enough(coverage: &Coverage, steps: u64) -> bool {
+const fn covers_enough(coverage: &JobCoverage, steps: u64) -> bool {
     coverage.new > steps / 50
         && coverage.joined > steps / 200
         && coverage.known > steps / 1000

@@ -113,7 +113,7 @@ impl StoredStatus {
             State::Pending if job.ready_at <= now => Self::Ready,
             State::Pending => Self::Delayed,
             State::Dispatching { .. } => Self::Dispatching,
-            State::Running(running) if running.is_in_progress => Self::InProgress,
+            State::Running(running) if running.has_heartbeat => Self::InProgress,
             State::Running(_) => Self::Claimed,
             State::Completed { is_stale: false, .. } => Self::Completed,
             State::Completed { is_stale: true, .. } => Self::Expired,
@@ -266,7 +266,7 @@ impl JobColumns {
                 assignment: self.required_assignment()?,
                 last_seen_at: time_from_millis(required(self.heard_at, "heard_at")?, "heard_at")?,
                 progress: self.progress(),
-                is_in_progress: status == StoredStatus::InProgress,
+                has_heartbeat: status == StoredStatus::InProgress,
             }),
             StoredStatus::Completed | StoredStatus::Expired => State::Completed {
                 assignment: self.required_assignment()?,

@@ -88,7 +88,7 @@ pub struct Running {
     /// The latest progress that the runner reported.
     pub progress: Option<Progress>,
     /// Whether the runner has sent a heartbeat.
-    pub is_in_progress: bool,
+    pub has_heartbeat: bool,
 }
 
 /// The runner that has a job.
@@ -207,7 +207,7 @@ impl Job {
         match &self.state {
             State::Pending => Status::Pending,
             State::Dispatching { .. } => Status::Claimed,
-            State::Running(running) if running.is_in_progress => Status::InProgress,
+            State::Running(running) if running.has_heartbeat => Status::InProgress,
             State::Running(_) => Status::Claimed,
             State::Completed { until, is_stale, .. } => {
                 if *is_stale || has_passed(*until, now) {

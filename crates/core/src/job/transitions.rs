@@ -189,7 +189,7 @@ impl Job {
     fn start_attempt(&mut self, assignment: Assignment, now: Timestamp) -> Transition {
         self.attempts += 1;
         self.state =
-            State::Running(Running { assignment, last_seen_at: now, progress: None, is_in_progress: false });
+            State::Running(Running { assignment, last_seen_at: now, progress: None, has_heartbeat: false });
         Transition::Claimed
     }
 
@@ -225,7 +225,7 @@ impl Job {
         self.start(lease_claim, now)?;
         let State::Running(running) = &mut self.state else { return Err(Rejected::NotLeaseHolder) };
         running.last_seen_at = now;
-        running.is_in_progress = true;
+        running.has_heartbeat = true;
         running.progress = progress.or(running.progress);
         Ok(Transition::Heartbeat)
     }

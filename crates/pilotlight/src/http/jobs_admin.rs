@@ -109,7 +109,7 @@ fn row(job: &Job, now: Timestamp) -> JobRow {
 
 const fn last_heartbeat_at(job: &Job) -> Option<Timestamp> {
     match &job.state {
-        JobState::Running(running) if running.is_in_progress => Some(running.last_seen_at),
+        JobState::Running(running) if running.has_heartbeat => Some(running.last_seen_at),
         JobState::Running(_)
         | JobState::Pending
         | JobState::Dispatching { .. }

@@ -65,7 +65,7 @@ pub struct Submission {
 
 /// One event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum JobEvent {
     /// A caller submits.
     Submit(Submission),
     /// A runner that can execute these types takes the next job.
@@ -152,15 +152,15 @@ pub enum ConsoleOutput {
 }
 
 /// An event and its time in milliseconds. Times never go back, because the store has one clock.
-pub type TimedEvent = (u64, Event);
+pub type TimedJobEvent = (u64, JobEvent);
 
 /// A history, printed as a table for a test.
-pub struct EventTable<'a>(pub &'a Settings, pub &'a [TimedEvent]);
+pub struct JobEventTable<'a>(pub &'a Settings, pub &'a [TimedJobEvent]);
 
 /// Maximum number of printed events, the last ones of a history. The seed reproduces the others.
 const MAX_PRINTED_EVENTS: usize = 60;
 
-impl fmt::Display for EventTable<'_> {
+impl fmt::Display for JobEventTable<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(settings, events) = self;
         let first = events.len().saturating_sub(MAX_PRINTED_EVENTS);

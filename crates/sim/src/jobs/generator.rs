@@ -4,13 +4,13 @@
 use fastrand::Rng;
 use pilotlight_core::job::{CacheMode, CancelScope, QueueLimits};
 
-use super::event::{ConsoleOutput, Event, ReportKind, Settings, Submission, TimedEvent};
+use super::event::{ConsoleOutput, JobEvent, ReportKind, Settings, Submission, TimedJobEvent};
 use super::model::ModelState;
-use super::world::{GrantedLease, World};
+use super::world::{GrantedLease, JobWorld};
 
 /// Generates one history.
 #[derive(Debug)]
-pub struct EventGenerator {
+pub struct JobEventGenerator {
     rng: Rng,
     settings: Settings,
     now: u64,
@@ -61,7 +61,7 @@ const KIND_WEIGHTS: [(EventKind, u32); 11] = [
 /// Maximum number of jobs that have not ended. Beyond it no job is submitted, so that the model stays fast.
 const MAX_OPEN_JOBS: usize = 150;
 
-impl EventGenerator {
+impl JobEventGenerator {
     /// A generator with random settings.
     #[must_use]
     pub fn new(mut rng: Rng) -> Self {
@@ -90,7 +90,7 @@ impl EventGenerator {
     }
 
     /// The next event and its time.
-    pub fn generate(&mut self, world: &World) -> TimedEvent {
+    pub fn generate(&mut self, world: &JobWorld) -> TimedJobEvent {
         self.mix.events_left -= 1;
         if self.mix.events_left == 0 {
             self.mix = EventMix::generate(&mut self.rng);
@@ -98,31 +98,31 @@ impl EventGenerator {
         self.advance_clock(world);
         let event = match self.mix.pick_kind(&mut self.rng) {
             EventKind::Submit if world.model().jobs().count() < MAX_OPEN_JOBS => self.submit(),
-            EventKind::Submit => Event::Prune,
-            EventKind::Dispatch => Event::Dispatch { runner: self.runner(), types: self.rng.u8(1..8) },
-            EventKind::Claim => Event::Claim { job: self.pick_job(world), runner: self.runner() },
+            EventKind::Submit => JobEvent::Prune,
+            EventKind::Dispatch => JobEvent::Dispatch { runner: self.runner(), types: self.rng.u8(1..8) },
+            EventKind::Claim => JobEvent::Claim { job: self.pick_job(world), runner: self.runner() },
             EventKind::Report => self.report(world),
             EventKind::DispatchFailed => {
                 let GrantedLease { job, lease, .. } = self.pick_lease(world);
-                Event::DispatchFailed { job, lease }
+                JobEvent::DispatchFailed { job, lease }
             }
             EventKind::Cancel => {
                 let scope = pick(
                     &mut self.rng,
                     &[CancelScope::OneCaller, CancelScope::OneCaller, CancelScope::AllCallers],
                 );
-                Event::Cancel { job: self.pick_job(world), scope }
+                JobEvent::Cancel { job: self.pick_job(world), scope }
             }
-            EventKind::ResultInvalid => Event::ResultInvalid { job: self.pick_job(world) },
-            EventKind::Sweep => Event::Sweep,
-            EventKind::Prune => Event::Prune,
-            EventKind::Delete => Event::Delete { job: self.pick_job(world), other: self.pick_job(world) },
-            EventKind::Restart => Event::Restart,
+            EventKind::ResultInvalid => JobEvent::ResultInvalid { job: self.pick_job(world) },
+            EventKind::Sweep => JobEvent::Sweep,
+            EventKind::Prune => JobEvent::Prune,
+            EventKind::Delete => JobEvent::Delete { job: self.pick_job(world), other: self.pick_job(world) },
+            EventKind::Restart => JobEvent::Restart,
         };
         (self.now, event)
     }
 
-    fn advance_clock(&mut self, world: &World) {
+    fn advance_clock(&mut self, world: &JobWorld) {
         self.now += self.rng.u64(..=self.mix.max_step_ms);
         if self.rng.u8(..) < 20
             && let Some(deadline) = self.pick_deadline(world)
@@ -133,7 +133,7 @@ impl EventGenerator {
     }
 
     /// The time of some job's deadline.
-    fn pick_deadline(&mut self, world: &World) -> Option<u64> {
+    fn pick_deadline(&mut self, world: &JobWorld) -> Option<u64> {
         let job = self.pick_job(world);
         let (row, _) = world.model().job(job)?;
         match row.state {
@@ -144,10 +144,10 @@ impl EventGenerator {
         }
     }
 
-    fn submit(&mut self) -> Event {
+    fn submit(&mut self) -> JobEvent {
         self.submissions += 1;
         let rng = &mut self.rng;
-        Event::Submit(Submission {
+        JobEvent::Submit(Submission {
             number: self.submissions,
             key: rng.u8(..self.keys),
             cache_mode: if rng.u8(..) < 30 { CacheMode::Recompute } else { CacheMode::Reuse },
@@ -162,7 +162,7 @@ impl EventGenerator {
 
     /// A report, mostly by the runner that has the lease. Some reports are late, some are repeated, some are by other
     /// runners.
-    fn report(&mut self, world: &World) -> Event {
+    fn report(&mut self, world: &JobWorld) -> JobEvent {
         let GrantedLease { job, runner, lease } = self.pick_lease(world);
         let runner = if self.rng.u8(..) < 16 { self.runner() } else { runner };
         let lease = match self.rng.u8(..) {
@@ -176,7 +176,7 @@ impl EventGenerator {
             30..60 => Some(ConsoleOutput::Append(self.rng.u8(..60))),
             60.. => None,
         };
-        Event::Report { job, runner, lease, kind: self.report_kind(), console }
+        JobEvent::Report { job, runner, lease, kind: self.report_kind(), console }
     }
 
     fn report_kind(&mut self) -> ReportKind {
@@ -193,7 +193,7 @@ impl EventGenerator {
     }
 
     /// A random lease, mostly one of the latest.
-    fn pick_lease(&mut self, world: &World) -> GrantedLease {
+    fn pick_lease(&mut self, world: &JobWorld) -> GrantedLease {
         let granted_leases = world.granted_leases();
         let window = if self.rng.u8(..) < 200 { 12 } else { granted_leases.len().max(1) };
         let index = self.rng.usize(..window);
@@ -205,7 +205,7 @@ impl EventGenerator {
     }
 
     /// A random job, which may have been deleted.
-    fn pick_job(&mut self, world: &World) -> u32 {
+    fn pick_job(&mut self, world: &JobWorld) -> u32 {
         if self.rng.u8(..) < 16 {
             return self.rng.u32(..=self.submissions);
         }

@@ -7,13 +7,13 @@ use std::ops::AddAssign;
 use pilotlight_core::job::Transition;
 
 use super::model::{ModelJob, ModelState};
-use super::world::Violation;
+use super::world::JobViolation;
 
 /// The store's outputs about every job so far.
 #[derive(Debug, Default)]
-pub struct Invariants {
+pub struct JobInvariants {
     histories: HashMap<u32, JobHistory>,
-    coverage: Coverage,
+    coverage: JobCoverage,
 }
 
 /// The store's outputs about one job.
@@ -35,7 +35,7 @@ enum FinalState {
 /// Number of events that the simulation covered. A history in which nothing happens proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the names say what they count")]
-pub struct Coverage {
+pub struct JobCoverage {
     pub new: u64,
     pub joined: u64,
     pub known: u64,
@@ -52,7 +52,7 @@ pub struct Coverage {
     pub restarts: u64,
 }
 
-impl AddAssign for Coverage {
+impl AddAssign for JobCoverage {
     fn add_assign(&mut self, other: Self) {
         self.new += other.new;
         self.joined += other.joined;
@@ -71,15 +71,15 @@ impl AddAssign for Coverage {
     }
 }
 
-impl Invariants {
+impl JobInvariants {
     /// The coverage so far.
     #[must_use]
-    pub const fn coverage(&self) -> Coverage {
+    pub const fn coverage(&self) -> JobCoverage {
         self.coverage
     }
 
     /// The coverage so far, for counting.
-    pub const fn coverage_mut(&mut self) -> &mut Coverage {
+    pub const fn coverage_mut(&mut self) -> &mut JobCoverage {
         &mut self.coverage
     }
 
@@ -87,10 +87,10 @@ impl Invariants {
     ///
     /// # Errors
     /// When the job exists already.
-    pub fn record_created(&mut self, job: u32) -> Result<(), Violation> {
+    pub fn record_created(&mut self, job: u32) -> Result<(), JobViolation> {
         self.coverage.new += 1;
         let before = self.histories.insert(job, JobHistory::default());
-        Violation::check(before.is_none(), || format!("job {job} is created again"))
+        JobViolation::check(before.is_none(), || format!("job {job} is created again"))
     }
 
     /// The store applied an event that changed a job; `row` is the changed job.
@@ -102,11 +102,11 @@ impl Invariants {
         job: u32,
         transition: Transition,
         row: &ModelJob,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), JobViolation> {
         let history = self.histories.entry(job).or_default();
         let ended = history.end.is_some();
         let only_expired = transition == Transition::Expired || transition == Transition::Unchanged;
-        Violation::check(!ended || only_expired, || format!("job {job} ended, and then {transition:?}"))?;
+        JobViolation::check(!ended || only_expired, || format!("job {job} ended, and then {transition:?}"))?;
         match transition {
             Transition::Dispatched => history.grant_lease(job, row)?,
             // A dispatched job that starts keeps its lease.
@@ -142,16 +142,16 @@ impl Invariants {
     ///
     /// # Errors
     /// When it differs from the recorded outputs.
-    pub fn observe(&mut self, job: u32, row: &ModelJob) -> Result<(), Violation> {
+    pub fn observe(&mut self, job: u32, row: &ModelJob) -> Result<(), JobViolation> {
         let Some(history) = self.histories.get_mut(&job) else {
-            return Err(Violation(format!("job {job} was never created")));
+            return Err(JobViolation(format!("job {job} was never created")));
         };
         let same = row.lease == history.lease;
-        Violation::check(same, || {
+        JobViolation::check(same, || {
             format!("job {job} has lease {}, but {} was granted", row.lease, history.lease)
         })?;
         let end = final_state_of(row);
-        Violation::check(history.end.is_none() || history.end == end, || {
+        JobViolation::check(history.end.is_none() || history.end == end, || {
             format!("job {job} ended as {:?}, and again as {end:?}", history.end)
         })?;
         history.end = end;
@@ -162,19 +162,19 @@ impl Invariants {
     ///
     /// # Errors
     /// When the job did not exist.
-    pub fn record_removed(&mut self, job: u32) -> Result<(), Violation> {
+    pub fn record_removed(&mut self, job: u32) -> Result<(), JobViolation> {
         self.coverage.removed += 1;
         let before = self.histories.remove(&job);
-        Violation::check(before.is_some(), || format!("job {job} is removed, but was never created"))
+        JobViolation::check(before.is_some(), || format!("job {job} is removed, but was never created"))
     }
 
     /// An equal submission became a new job, so the current one must have ended.
     ///
     /// # Errors
     /// When the current job has not ended.
-    pub fn ensure_ended(&self, current: u32) -> Result<(), Violation> {
+    pub fn ensure_ended(&self, current: u32) -> Result<(), JobViolation> {
         let ended = self.histories.get(&current).is_none_or(|history| history.end.is_some());
-        Violation::check(ended, || {
+        JobViolation::check(ended, || {
             format!("an equal submission became a job while job {current} has not ended")
         })
     }
@@ -187,18 +187,18 @@ impl Invariants {
 }
 
 impl JobHistory {
-    fn grant_lease(&mut self, job: u32, row: &ModelJob) -> Result<(), Violation> {
-        Violation::check(!self.is_leased, || {
+    fn grant_lease(&mut self, job: u32, row: &ModelJob) -> Result<(), JobViolation> {
+        JobViolation::check(!self.is_leased, || {
             format!("job {job} is leased while lease {} is active", self.lease)
         })?;
         let grows = row.lease > self.lease;
-        Violation::check(grows, || format!("job {job}: lease {} after {}", row.lease, self.lease))?;
+        JobViolation::check(grows, || format!("job {job}: lease {} after {}", row.lease, self.lease))?;
         (self.lease, self.is_leased) = (row.lease, true);
         Ok(())
     }
 
-    fn ensure_leased(&self, job: u32) -> Result<(), Violation> {
-        Violation::check(self.is_leased, || {
+    fn ensure_leased(&self, job: u32) -> Result<(), JobViolation> {
+        JobViolation::check(self.is_leased, || {
             format!("job {job}: a report is accepted without an active lease")
         })
     }

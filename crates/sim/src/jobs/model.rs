@@ -101,7 +101,7 @@ pub struct Report {
 
 /// All jobs.
 #[derive(Debug)]
-pub struct Model {
+pub struct JobModel {
     settings: Settings,
     jobs: BTreeMap<u32, (ModelJob, JobDetails)>,
 }
@@ -158,7 +158,7 @@ impl ModelJob {
     }
 }
 
-impl Model {
+impl JobModel {
     /// A model without jobs.
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
@@ -386,7 +386,9 @@ impl Model {
             }
             ModelState::Running { .. } => false,
             ModelState::Dispatching { .. } => return Err(Rejected::StaleLease),
-            ModelState::Failed { reason: Failure::Cancelled, .. } => return Err(Rejected::Cancelled),
+            ModelState::Failed { reason: Failure::Cancelled, .. } => {
+                return Err(Rejected::Cancelled);
+            }
             ModelState::Completed { .. } | ModelState::Failed { .. } => {
                 return Err(Rejected::EndedDifferently);
             }

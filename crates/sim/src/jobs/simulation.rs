@@ -6,28 +6,28 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
 
-use super::event::{EventTable, Settings, TimedEvent};
-use super::generator::EventGenerator;
-use super::invariants::Coverage;
-use super::world::{Violation, World};
+use super::event::{JobEventTable, Settings, TimedJobEvent};
+use super::generator::JobEventGenerator;
+use super::invariants::JobCoverage;
+use super::world::{JobViolation, JobWorld};
 use crate::panics::without_output;
 use crate::shrink::shrink;
 
 /// A violation, with the last events of the history or the shortest table found that shows it.
 #[derive(Debug)]
-pub struct Failure {
+pub struct SimulationFailure {
     seed: u64,
     step: u64,
-    violation: Violation,
+    violation: JobViolation,
     settings: Settings,
-    table: Vec<TimedEvent>,
+    table: Vec<TimedJobEvent>,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for SimulationFailure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Violation(what) = &self.violation;
+        let JobViolation(what) = &self.violation;
         writeln!(out, "seed {}, step {}: {what}", self.seed, self.step)?;
-        write!(out, "{}", EventTable(&self.settings, &self.table))
+        write!(out, "{}", JobEventTable(&self.settings, &self.table))
     }
 }
 
@@ -36,9 +36,9 @@ impl fmt::Display for Failure {
 ///
 /// # Errors
 /// The first violation.
-pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
+pub fn simulate(seed: u64, steps: u64) -> Result<JobCoverage, Box<SimulationFailure>> {
     let mut rng = Rng::with_seed(seed);
-    let mut coverage = Coverage::default();
+    let mut coverage = JobCoverage::default();
     let mut steps_done = 0;
     while steps_done < steps {
         let mut simulation = Simulation::new(rng.fork());
@@ -55,14 +55,14 @@ pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
 ///
 /// # Errors
 /// The violation; a panic counts as one.
-pub fn replay(settings: Settings, events: &[TimedEvent]) -> Result<(), Violation> {
-    let mut world = World::new(settings);
+pub fn replay(settings: Settings, events: &[TimedJobEvent]) -> Result<(), JobViolation> {
+    let mut world = JobWorld::new(settings);
     events.iter().try_for_each(|event| play(&mut world, *event))
 }
 
-fn play(world: &mut World, event: TimedEvent) -> Result<(), Violation> {
+fn play(world: &mut JobWorld, event: TimedJobEvent) -> Result<(), JobViolation> {
     catch_unwind(AssertUnwindSafe(|| world.step(event)))
-        .unwrap_or_else(|_| Err(Violation(format!("a panic at {event:?}"))))
+        .unwrap_or_else(|_| Err(JobViolation(format!("a panic at {event:?}"))))
 }
 
 /// Longer histories are not shrunk, because the store is too slow for that many runs.
@@ -70,31 +70,31 @@ const MAX_SHRUNK_EVENTS: usize = 3000;
 
 /// A running history.
 struct Simulation {
-    generator: EventGenerator,
-    world: World,
-    events: Vec<TimedEvent>,
+    generator: JobEventGenerator,
+    world: JobWorld,
+    events: Vec<TimedJobEvent>,
 }
 
 impl Simulation {
     fn new(rng: Rng) -> Self {
-        let generator = EventGenerator::new(rng);
-        let world = World::new(generator.settings());
+        let generator = JobEventGenerator::new(rng);
+        let world = JobWorld::new(generator.settings());
         Self { generator, world, events: Vec::new() }
     }
 
-    fn step(&mut self) -> Result<(), Violation> {
+    fn step(&mut self) -> Result<(), JobViolation> {
         let event = self.generator.generate(&self.world);
         self.events.push(event);
         play(&mut self.world, event)
     }
 
-    fn failure(&self, seed: u64, step: u64, violation: Violation) -> Box<Failure> {
+    fn failure(&self, seed: u64, step: u64, violation: JobViolation) -> Box<SimulationFailure> {
         let settings = self.generator.settings();
         let table = if self.events.len() <= MAX_SHRUNK_EVENTS {
             without_output(|| shrink(&self.events, |events| replay(settings, events).is_err()))
         } else {
             self.events.clone()
         };
-        Box::new(Failure { seed, step, violation, settings, table })
+        Box::new(SimulationFailure { seed, step, violation, settings, table })
     }
 }

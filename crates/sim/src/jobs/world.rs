@@ -14,10 +14,10 @@ use pilotlight_store::{
 };
 use tokio::runtime::Runtime;
 
-use super::event::{ConsoleOutput, Event, ReportKind, Settings, Submission, TimedEvent};
+use super::event::{ConsoleOutput, JobEvent, ReportKind, Settings, Submission, TimedJobEvent};
 use super::fixtures;
-use super::invariants::{Coverage, Invariants};
-use super::model::{EventResult, Model, Report, SubmitResult};
+use super::invariants::{JobCoverage, JobInvariants};
+use super::model::{EventResult, JobModel, Report, SubmitResult};
 
 mod compare;
 mod test_store;
@@ -27,9 +27,9 @@ use test_store::TestStore;
 
 /// A rule that was violated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation(pub String);
+pub struct JobViolation(pub String);
 
-impl Violation {
+impl JobViolation {
     /// # Errors
     /// When `holds` is false.
     pub fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
@@ -43,7 +43,7 @@ impl Violation {
     }
 }
 
-impl From<pilotlight_store::Error> for Violation {
+impl From<pilotlight_store::Error> for JobViolation {
     fn from(error: pilotlight_store::Error) -> Self {
         Self(format!("the store failed: {error:?}"))
     }
@@ -51,14 +51,14 @@ impl From<pilotlight_store::Error> for Violation {
 
 /// The complete state at one moment of a history.
 #[derive(Debug)]
-pub struct World {
+pub struct JobWorld {
     settings: Settings,
     now: u64,
     steps: u64,
     runtime: Runtime,
     store: TestStore,
-    model: Model,
-    invariants: Invariants,
+    model: JobModel,
+    invariants: JobInvariants,
     granted_leases: Vec<GrantedLease>,
 }
 
@@ -77,7 +77,7 @@ const MAX_REMEMBERED_LEASES: usize = 200;
 /// Maximum number of jobs per transaction.
 const BATCH_SIZE: usize = 50;
 
-impl World {
+impl JobWorld {
     /// The state at the beginning of a history.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
@@ -88,15 +88,15 @@ impl World {
             steps: 0,
             runtime,
             store: TestStore::new(settings),
-            model: Model::new(settings),
-            invariants: Invariants::default(),
+            model: JobModel::new(settings),
+            invariants: JobInvariants::default(),
             granted_leases: Vec::new(),
         }
     }
 
     /// The model.
     #[must_use]
-    pub const fn model(&self) -> &Model {
+    pub const fn model(&self) -> &JobModel {
         &self.model
     }
 
@@ -108,7 +108,7 @@ impl World {
 
     /// The coverage so far.
     #[must_use]
-    pub const fn coverage(&self) -> Coverage {
+    pub const fn coverage(&self) -> JobCoverage {
         self.invariants.coverage()
     }
 
@@ -116,13 +116,13 @@ impl World {
     ///
     /// # Errors
     /// The violation that it causes.
-    pub fn step(&mut self, (at, event): TimedEvent) -> Result<(), Violation> {
+    pub fn step(&mut self, (at, event): TimedJobEvent) -> Result<(), JobViolation> {
         self.now = self.now.max(at);
         self.steps += 1;
         match event {
-            Event::Submit(submission) => self.submit(submission),
-            Event::Dispatch { runner, types } => self.dispatch(runner, types),
-            Event::Claim { job, runner } => {
+            JobEvent::Submit(submission) => self.submit(submission),
+            JobEvent::Dispatch { runner, types } => self.dispatch(runner, types),
+            JobEvent::Claim { job, runner } => {
                 let expected = self.model.claim(job, runner, self.now);
                 self.apply_event(
                     job,
@@ -131,10 +131,10 @@ impl World {
                     expected,
                 )
             }
-            Event::Report { job, runner, lease, kind, console } => {
+            JobEvent::Report { job, runner, lease, kind, console } => {
                 self.report(job, Report { runner, lease, kind, console })
             }
-            Event::DispatchFailed { job, lease } => {
+            JobEvent::DispatchFailed { job, lease } => {
                 let expected = self.model.dispatch_failed(job, lease, self.now);
                 self.apply_event(
                     job,
@@ -143,18 +143,18 @@ impl World {
                     expected,
                 )
             }
-            Event::Cancel { job, scope } => {
+            JobEvent::Cancel { job, scope } => {
                 let expected = self.model.cancel(job, scope, self.now);
                 self.apply_event(job, CoreEvent::Cancel(scope), RunnerOutput::default(), expected)
             }
-            Event::ResultInvalid { job } => {
+            JobEvent::ResultInvalid { job } => {
                 let expected = self.model.invalidate(job, self.now);
                 self.apply_event(job, CoreEvent::ResultInvalid, RunnerOutput::default(), expected)
             }
-            Event::Sweep => self.sweep(),
-            Event::Prune => self.prune(),
-            Event::Delete { job, other } => self.delete(job, other),
-            Event::Restart => self.restart(),
+            JobEvent::Sweep => self.sweep(),
+            JobEvent::Prune => self.prune(),
+            JobEvent::Delete { job, other } => self.delete(job, other),
+            JobEvent::Restart => self.restart(),
         }?;
         self.compare_periodically()
     }
@@ -167,7 +167,7 @@ impl World {
         test_store::timestamp(self.now)
     }
 
-    fn submit(&mut self, submission: Submission) -> Result<(), Violation> {
+    fn submit(&mut self, submission: Submission) -> Result<(), JobViolation> {
         let current_job = self.model.current(submission.key);
         let expected = self.model.submit(&submission, self.now);
         let (new, now) = (new_job(&submission, self.timestamp()), self.timestamp());
@@ -180,7 +180,7 @@ impl World {
             SubmitOutcome::Conflict => (SubmitResult::Conflict, None),
             SubmitOutcome::QueueFull(full) => (SubmitResult::QueueFull(*full), None),
         };
-        Violation::check_same("a submission", &got, &expected)?;
+        JobViolation::check_same("a submission", &got, &expected)?;
         match (got, current_job) {
             (SubmitResult::New, Some(current_job)) if submission.cache_mode == CacheMode::Reuse => {
                 self.invariants.ensure_ended(current_job)?;
@@ -199,18 +199,18 @@ impl World {
     }
 
     /// The backlog is queried first: that makes delayed jobs ready whose time has come.
-    fn dispatch(&mut self, runner: u8, types: u8) -> Result<(), Violation> {
+    fn dispatch(&mut self, runner: u8, types: u8) -> Result<(), JobViolation> {
         self.compare_backlog()?;
         self.compare_available(types)?;
         let expected = self.model.dispatch(runner, types, self.now);
         let (wanted, name) = (fixtures::types(types), fixtures::runner(runner));
         let leased = self.runtime.block_on(self.store().dispatch(&wanted, &name, self.timestamp()))?;
         let got = leased.as_ref().map(|leased| fixtures::submission_of(leased.job.id));
-        Violation::check_same("the next job", &got, &expected)?;
+        JobViolation::check_same("the next job", &got, &expected)?;
         let Some(LeasedJob { job, input }) = leased else { return Ok(()) };
         let number = fixtures::submission_of(job.id);
         let row = row_of(&job);
-        Violation::check_same("its parameters", &input, &fixtures::text(row.key))?;
+        JobViolation::check_same("its parameters", &input, &fixtures::text(row.key))?;
         self.invariants.record_transition(number, Transition::Dispatched, &row)?;
         self.remember_lease(number, runner, row.lease);
         self.check(&job)
@@ -223,7 +223,7 @@ impl World {
         self.granted_leases.push(GrantedLease { job, runner, lease });
     }
 
-    fn report(&mut self, job: u32, report: Report) -> Result<(), Violation> {
+    fn report(&mut self, job: u32, report: Report) -> Result<(), JobViolation> {
         let expected = self.model.report(job, &report, self.now);
         let output = output_of(&report);
         self.apply_event(job, core_event_of(&report), output, expected)
@@ -235,9 +235,9 @@ impl World {
         event: CoreEvent,
         output: RunnerOutput,
         expected: EventResult,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), JobViolation> {
         let Some(id) = self.store.id_of(job) else {
-            return Violation::check_same(
+            return JobViolation::check_same(
                 "a report about an unknown job",
                 &EventResult::UnknownJob,
                 &expected,
@@ -255,7 +255,7 @@ impl World {
             EventOutcome::ConsoleFull => (EventResult::ConsoleFull, None),
             EventOutcome::UnknownJob => (EventResult::UnknownJob, None),
         };
-        Violation::check_same("an event", &got, &expected)?;
+        JobViolation::check_same("an event", &got, &expected)?;
         match (got, &job_after) {
             (EventResult::Applied(transition), Some(now)) => {
                 let row = row_of(now);
@@ -270,7 +270,7 @@ impl World {
         self.compare_job(job)
     }
 
-    fn sweep(&mut self) -> Result<(), Violation> {
+    fn sweep(&mut self) -> Result<(), JobViolation> {
         let expected = self.model.sweep(self.now);
         let mut changed = Vec::new();
         loop {
@@ -291,10 +291,10 @@ impl World {
             }
         }
         changed.sort_unstable_by_key(|(number, _)| *number);
-        Violation::check_same("the jobs that were due", &changed, &expected)
+        JobViolation::check_same("the jobs that were due", &changed, &expected)
     }
 
-    fn prune(&mut self) -> Result<(), Violation> {
+    fn prune(&mut self) -> Result<(), JobViolation> {
         let before: Vec<u32> = self.model.jobs().map(|(number, _)| number).collect();
         let expected = self.model.prune(self.now);
         let keep_for = std::time::Duration::from_millis(self.settings.keep_for);
@@ -307,35 +307,35 @@ impl World {
                 break;
             }
         }
-        Violation::check_same("the number of pruned jobs", &pruned, &expected)?;
+        JobViolation::check_same("the number of pruned jobs", &pruned, &expected)?;
         let gone = before.into_iter().filter(|number| self.model.job(*number).is_none());
         gone.collect::<Vec<_>>().into_iter().try_for_each(|number| self.invariants.record_removed(number))
     }
 
-    fn delete(&mut self, job: u32, other: u32) -> Result<(), Violation> {
+    fn delete(&mut self, job: u32, other: u32) -> Result<(), JobViolation> {
         let ids: Vec<_> = [job, other].into_iter().filter_map(|number| self.store.id_of(number)).collect();
         let expected: Vec<u32> =
             [job, other].into_iter().filter(|number| self.model.delete(*number)).collect();
         let deleted = self.runtime.block_on(self.store().delete(&ids))?;
         let deleted: Vec<u32> = deleted.into_iter().map(fixtures::submission_of).collect();
-        Violation::check_same("the deleted jobs", &deleted, &expected)?;
+        JobViolation::check_same("the deleted jobs", &deleted, &expected)?;
         deleted.into_iter().try_for_each(|number| self.invariants.record_removed(number))
     }
 
     /// Stops and starts the service. No confirmed change may be lost.
-    fn restart(&mut self) -> Result<(), Violation> {
+    fn restart(&mut self) -> Result<(), JobViolation> {
         self.store.restart()?;
         self.invariants.coverage_mut().restarts += 1;
         self.compare_all()
     }
 
     /// Compares a job that the store returned with the model and the invariants.
-    fn check(&mut self, job: &Job) -> Result<(), Violation> {
+    fn check(&mut self, job: &Job) -> Result<(), JobViolation> {
         let number = fixtures::submission_of(job.id);
         self.store.remember_id(number, job.id);
         let row = row_of(job);
         let expected = self.model.job(number).map(|(row, _)| row.clone());
-        Violation::check_same(&format!("job {number}"), &Some(&row), &expected.as_ref())?;
+        JobViolation::check_same(&format!("job {number}"), &Some(&row), &expected.as_ref())?;
         self.invariants.observe(number, &row)
     }
 }

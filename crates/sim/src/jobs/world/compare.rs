@@ -5,7 +5,7 @@ use pilotlight_core::time::Timestamp;
 use pilotlight_store::{JobFilter, JobRecord};
 
 use super::test_store::{history_ms, timestamp};
-use super::{Violation, World};
+use super::{JobViolation, JobWorld};
 use crate::jobs::fixtures;
 use crate::jobs::model::{self, ModelJob, ModelState};
 
@@ -15,17 +15,17 @@ const COMPARE_ALL_EVERY: u64 = 512;
 /// Counts are compared once in this many events.
 const COMPARE_COUNTS_EVERY: u64 = 16;
 
-impl World {
-    pub(super) fn compare_periodically(&mut self) -> Result<(), Violation> {
+impl JobWorld {
+    pub(super) fn compare_periodically(&mut self) -> Result<(), JobViolation> {
         if self.steps.is_multiple_of(COMPARE_COUNTS_EVERY) {
             self.compare_counts()?;
         }
         if self.steps.is_multiple_of(COMPARE_ALL_EVERY) { self.compare_all() } else { Ok(()) }
     }
 
-    pub(super) fn compare_all(&mut self) -> Result<(), Violation> {
+    pub(super) fn compare_all(&mut self) -> Result<(), JobViolation> {
         let numbers: Vec<u32> = self.model.jobs().map(|(number, _)| number).collect();
-        Violation::check_same(
+        JobViolation::check_same(
             "the number of jobs in the invariants",
             &self.invariants.jobs(),
             &numbers.len(),
@@ -36,15 +36,19 @@ impl World {
         numbers.into_iter().try_for_each(|number| self.compare_job(number))?;
         (0..=u8::MAX).try_for_each(|key| self.compare_current(key))?;
         let wrong = self.runtime.block_on(self.store().verify_integrity())?;
-        Violation::check_same("the integrity errors of the store", &wrong, &Vec::new())
+        JobViolation::check_same("the integrity errors of the store", &wrong, &Vec::new())
     }
 
     /// Compares a job with its output and its console.
-    pub(super) fn compare_job(&mut self, number: u32) -> Result<(), Violation> {
+    pub(super) fn compare_job(&mut self, number: u32) -> Result<(), JobViolation> {
         let Some(id) = self.store.id_of(number) else { return Ok(()) };
         let found = self.runtime.block_on(self.store().job(id))?;
         let Some(JobRecord { job, output: end }) = found else {
-            return Violation::check_same("whether a job exists", &false, &self.model.job(number).is_some());
+            return JobViolation::check_same(
+                "whether a job exists",
+                &false,
+                &self.model.job(number).is_some(),
+            );
         };
         self.check(&job)?;
         let Some((_, details)) = self.model.job(number) else { return Ok(()) };
@@ -52,20 +56,20 @@ impl World {
         let got = (end.result, end.error, end.console.len());
         let expected =
             (details.output.map(fixtures::text), details.error.map(fixtures::text), details.console);
-        Violation::check_same("output, error and console", &got, &expected)
+        JobViolation::check_same("output, error and console", &got, &expected)
     }
 
     /// Compares the job that equal submissions find.
-    pub(super) fn compare_current(&mut self, key: u8) -> Result<(), Violation> {
+    pub(super) fn compare_current(&mut self, key: u8) -> Result<(), JobViolation> {
         let found = self.runtime.block_on(self.store().lookup(fixtures::cache_key(key)))?;
         let got = found.as_ref().map(|found| fixtures::submission_of(found.job.id));
-        Violation::check_same("the current job of a key", &got, &self.model.current(key))?;
+        JobViolation::check_same("the current job of a key", &got, &self.model.current(key))?;
         let Some(JobRecord { job, output: end }) = found else { return Ok(()) };
-        Violation::check_same("whether its output is returned", &end.is_some(), &job.has_ended())?;
+        JobViolation::check_same("whether its output is returned", &end.is_some(), &job.has_ended())?;
         self.check(&job)
     }
 
-    pub(super) fn compare_backlog(&self) -> Result<(), Violation> {
+    pub(super) fn compare_backlog(&self) -> Result<(), JobViolation> {
         let backlog = self.runtime.block_on(self.store().backlog(self.timestamp()))?;
         let mut got: Vec<_> =
             backlog.ready.iter().map(|(job_type, count)| (job_type.as_str().to_owned(), *count)).collect();
@@ -77,33 +81,33 @@ impl World {
             )
         });
         let expected: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
-        Violation::check_same("the backlog", &got, &expected)?;
-        Violation::check_same("the queue usage", &backlog.usage, &self.model.queue_usage())?;
-        Violation::check_same(
+        JobViolation::check_same("the backlog", &got, &expected)?;
+        JobViolation::check_same("the queue usage", &backlog.usage, &self.model.queue_usage())?;
+        JobViolation::check_same(
             "when the next delayed job becomes ready",
             &backlog.next_at.map(history_ms),
             &self.model.next_at(self.now),
         )
     }
 
-    pub(super) fn compare_available(&self, types: u8) -> Result<(), Violation> {
+    pub(super) fn compare_available(&self, types: u8) -> Result<(), JobViolation> {
         const LIMIT: usize = 50;
         let wanted = fixtures::types(types);
         let listed = self.runtime.block_on(self.store().available(&wanted, LIMIT, self.timestamp()))?;
         let got: Vec<u32> = listed.iter().map(|leased| fixtures::submission_of(leased.job.id)).collect();
         let mut expected = self.model.ready(types, self.now);
         expected.truncate(LIMIT);
-        Violation::check_same("the available jobs", &got, &expected)
+        JobViolation::check_same("the available jobs", &got, &expected)
     }
 
-    fn compare_counts(&self) -> Result<(), Violation> {
+    fn compare_counts(&self) -> Result<(), JobViolation> {
         let counts = self.runtime.block_on(self.store().counts(timestamp(0), self.timestamp()))?;
         let expected = Status::ALL.map(|status| self.with_status(status).count() as u64);
-        Violation::check_same("jobs by status", &counts.jobs, &expected)
+        JobViolation::check_same("jobs by status", &counts.jobs, &expected)
     }
 
     /// Compares the newest jobs, and the number of all.
-    fn compare_list(&self, status: Option<Status>) -> Result<(), Violation> {
+    fn compare_list(&self, status: Option<Status>) -> Result<(), JobViolation> {
         const LIMIT: usize = 20;
         let wanted = JobFilter { status, limit: LIMIT };
         let (jobs, total) = self.runtime.block_on(self.store().jobs(wanted, self.timestamp()))?;
@@ -112,10 +116,10 @@ impl World {
             Some(status) => self.with_status(status).collect(),
             None => self.model.jobs().map(|(number, _)| number).collect(),
         };
-        Violation::check_same("the total of the list", &total, &(expected.len() as u64))?;
+        JobViolation::check_same("the total of the list", &total, &(expected.len() as u64))?;
         expected.reverse();
         expected.truncate(LIMIT);
-        Violation::check_same("the listed jobs", &(status, got), &(status, expected))
+        JobViolation::check_same("the listed jobs", &(status, got), &(status, expected))
     }
 
     fn with_status(&self, status: Status) -> impl Iterator<Item = u32> {
@@ -147,12 +151,12 @@ fn state_of(state: &State) -> ModelState {
         State::Dispatching { assignment, until } => {
             ModelState::Dispatching { assignment: assignment_of(assignment), until: history_ms(*until) }
         }
-        State::Running(Running { assignment, last_seen_at, progress, is_in_progress }) => {
+        State::Running(Running { assignment, last_seen_at, progress, has_heartbeat }) => {
             ModelState::Running {
                 assignment: assignment_of(assignment),
                 last_seen: history_ms(*last_seen_at),
                 progress: progress.map(|Progress { current, .. }| current),
-                has_heartbeat: *is_in_progress,
+                has_heartbeat: *has_heartbeat,
             }
         }
         State::Completed { assignment, result, until, is_stale } => ModelState::Completed {

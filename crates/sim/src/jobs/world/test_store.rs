@@ -13,7 +13,7 @@ use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, Store};
 
-use super::Violation;
+use super::JobViolation;
 use crate::jobs::event::Settings;
 
 /// Start of every history in epoch milliseconds. It is large enough that no time is before 1970.
@@ -60,7 +60,7 @@ impl TestStore {
     }
 
     /// Closes the store and opens its files again.
-    pub(super) fn restart(&mut self) -> Result<(), Violation> {
+    pub(super) fn restart(&mut self) -> Result<(), JobViolation> {
         self.store = None;
         self.store = Some(open(&self.folder, self.settings)?);
         Ok(())
