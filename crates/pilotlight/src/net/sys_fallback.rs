@@ -65,7 +65,7 @@ pub fn discard_ack_event(_socket: &impl AsFd) -> io::Result<()> {
 /// There are no events on this system: waits for ever.
 ///
 /// # Errors
-/// Always.
+/// Never.
 pub async fn wait_ack_event(_stream: &TcpStream) -> io::Result<()> {
     std::future::pending().await
 }
