@@ -1,4 +1,4 @@
-//! Puts the service together, starts its tasks and ends them. The only composer, and the only place that spawns
+//! Composes the service from the configuration, starts its tasks and stops them. It is the only place that spawns
 //! long-lived tasks.
 
 mod jobs;
@@ -40,10 +40,12 @@ use crate::telemetry::offer_log;
 #[cfg(feature = "otlp")]
 use crate::telemetry::otlp;
 
-/// Of the connections, one in so many is kept for supervisors and people when runners would take them all.
+/// One connection in this many is reserved for supervisors and people, so that polls of runners cannot use all of
+/// them.
 const RESERVED_CONNECTIONS_DIVISOR: usize = 16;
 
-/// Disks and collectors near by take milliseconds; those that take longer must not hold the end up.
+/// How long writing the last offer events may take at the end. A local disk or a near collector takes milliseconds; a
+/// slower one must not delay the exit.
 const TELEMETRY_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The running service.
@@ -61,7 +63,7 @@ pub struct App {
     telemetry_tasks: TelemetryTasks,
 }
 
-/// The tasks that pass on what was seen of offers. They end last.
+/// The tasks that write and export offer events. They stop last.
 #[derive(Debug)]
 struct TelemetryTasks {
     tasks: JoinSet<()>,
@@ -69,10 +71,10 @@ struct TelemetryTasks {
 }
 
 impl App {
-    /// Starts it; once this returns, it answers.
+    /// Starts the service, all of it or `only` these capabilities. Once this returns, it accepts requests.
     ///
     /// # Errors
-    /// When the address cannot be listened on, or a setting asks for what this machine cannot do.
+    /// When an address cannot be listened on, or a setting needs what this machine does not have.
     pub async fn start(config: &Config, only: Option<&[CapabilityName]>) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let ack_mode = ack_mode(config.warm_start.ack).await?;
@@ -147,34 +149,34 @@ impl App {
         })
     }
 
-    /// Where operators are answered, when that is an address of its own.
+    /// The address of the operators' listener, if `server.control` sets one.
     #[must_use]
     pub const fn control(&self) -> Option<SocketAddr> {
         self.control
     }
 
-    /// `http` or `https`.
+    /// The URL scheme: `http` or `https`.
     #[must_use]
     pub const fn scheme(&self) -> &'static str {
         if self.tls { "https" } else { "http" }
     }
 
-    /// Where it listens.
+    /// The address of the main listener.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits until one of its tasks ends, which none should: the service would go on without it.
+    /// Waits until a task of the service ends, and returns why. No task should end while the service runs.
     pub async fn wait_for_failure(&mut self) -> anyhow::Error {
         match self.tasks.join_next().await {
-            Some(Err(error)) => anyhow::Error::new(error).context("a task of the service failed"),
-            Some(Ok(())) | None => anyhow::anyhow!("a task of the service ended by itself"),
+            Some(Err(error)) => anyhow::Error::new(error).context("a background task failed"),
+            Some(Ok(())) | None => anyhow::anyhow!("a background task ended unexpectedly"),
         }
     }
 
-    /// Ends in good order: parked polls are closed without a byte, requests under way are answered within the
-    /// grace.
+    /// Stops the service: parked polls are closed without a byte, and requests under way may finish within
+    /// `server.grace`.
     pub async fn stop(mut self) {
         self.connections.stop();
         self.dashboard_broadcaster.stop();
@@ -187,7 +189,10 @@ impl App {
             }
         };
         if tokio::time::timeout(self.grace, drained).await.is_err() {
-            tracing::warn!(open = self.connections.open(), "the grace is over, closing what is still open");
+            tracing::warn!(
+                open = self.connections.open(),
+                "the grace period is over; closing the open connections"
+            );
         }
         self.tasks.shutdown().await;
         self.telemetry_tasks.flush().await;
@@ -216,28 +221,29 @@ impl TelemetryTasks {
         Ok((event_sender, Self { tasks, stop }))
     }
 
-    /// What was seen is passed on to its last word, unless its readers do not take it.
+    /// Writes the offer events that are left, within [`TELEMETRY_FLUSH_TIMEOUT`].
     async fn flush(mut self) {
         self.stop.cancel();
         let finish = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(TELEMETRY_FLUSH_TIMEOUT, finish).await.is_err() {
-            tracing::warn!("gave up on telling the last of what was seen (log.offers, telemetry)");
+            tracing::warn!("gave up on writing the last offer events (log.offers, telemetry)");
         }
     }
 }
 
-/// What a process runs of the service.
+/// A capability of the service that a process can run alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum CapabilityName {
-    /// What runners and supervisors call.
+    /// Warm starts: the routes for Trigger.dev's runners and supervisors.
     WarmStart,
-    /// Jobs, and their store.
+    /// Jobs: the routes for callers and runners, and the store.
     Jobs,
-    /// What operators call.
+    /// The dashboard, the metrics and the routes for operators.
     Dashboard,
 }
 
-/// What clients are answered, and what operators are. The dashboard's page submits and watches jobs where it is served.
+/// The routes for clients and the routes for operators. With the dashboard, operators also get the job routes,
+/// because its page submits and watches jobs.
 fn route_groups(is_enabled: impl Fn(CapabilityName) -> bool) -> (RouteGroups, RouteGroups) {
     let (warm_start, jobs, control) = (
         is_enabled(CapabilityName::WarmStart),
@@ -266,7 +272,7 @@ fn load_tls(server: &ServerConfig) -> anyhow::Result<Option<Arc<Tls>>> {
     Ok(Some(Tls::read(certificate, key)?))
 }
 
-/// The main socket and the one for operators: handed over in this order, or opened.
+/// The main listener and the operators' listener. Inherited sockets are used in this order; missing ones are opened.
 fn open_listeners(server: &ServerConfig) -> anyhow::Result<(BoundListener, Option<BoundListener>)> {
     let reuse_port = match server.reuse_port {
         OnOff::On => ReusePort::On,
@@ -281,7 +287,7 @@ fn open_listeners(server: &ServerConfig) -> anyhow::Result<(BoundListener, Optio
         Ok(None) => {
             sockets::bind(address, reuse_port).with_context(|| format!("failed to listen on {address}"))
         }
-        Err(error) => Err(error).context("failed to use a socket that was handed over (LISTEN_FDS)"),
+        Err(error) => Err(error).context("failed to use an inherited socket (LISTEN_FDS)"),
     };
     let main = open(0, SocketAddr::new(server.host, server.port))?;
     let control = server.control.map(|address| open(1, address)).transpose()?;
@@ -295,7 +301,7 @@ async fn ack_mode(ack: AckSetting) -> anyhow::Result<AckMode> {
     if ack::kernel_reports_acks().await {
         return Ok(AckMode::Kernel);
     }
-    let reason = "this kernel does not tell of acknowledgements";
+    let reason = "this kernel does not report TCP acknowledgements";
     if ack == AckSetting::On {
         anyhow::bail!("{reason}, and warm_start.ack is on; set it to auto or off");
     }

@@ -1,23 +1,24 @@
-//! The one clock: it turns the machine's time into the moments that deciding code is given.
+//! The only clock of the service: converts the machine's time into the `Moment`s and `Timestamp`s that deciding code
+//! gets as arguments.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pilotlight_core::time::{Moment, Timestamp, micros, millis};
 
-/// The time line that began when the service started.
+/// Measures time since the service started.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Instant,
 }
 
 impl Clock {
-    /// Begins now.
+    /// Starts the clock: now is moment 0.
     #[must_use]
     pub fn start() -> Self {
         Self { started: Instant::now() }
     }
 
-    /// The present moment.
+    /// The current moment.
     #[must_use]
     pub fn now(self) -> Moment {
         Moment::from_micros(micros(self.started.elapsed()))
@@ -30,26 +31,26 @@ impl Clock {
         (since_1970() + moment.since(now)).saturating_sub(now.since(moment))
     }
 
-    /// The same in milliseconds.
+    /// Like [`Clock::epoch`], in milliseconds.
     #[must_use]
     pub fn epoch_ms(self, moment: Moment) -> u64 {
         millis(self.epoch(moment))
     }
 
-    /// The wall clock as it is set now.
+    /// The current time of the wall clock.
     #[must_use]
     pub fn wall_time(self) -> Timestamp {
         Timestamp::from_millis(millis(since_1970()))
     }
 
-    /// Waits until that moment.
+    /// Waits until a moment.
     pub async fn sleep_until(self, moment: Moment) {
         let at = self.started + Duration::from_micros(moment.as_micros());
         tokio::time::sleep_until(at.into()).await;
     }
 }
 
-/// By the wall clock as it is set now.
+/// The time since 1970 by the wall clock as it is set now.
 fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

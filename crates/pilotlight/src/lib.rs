@@ -1,6 +1,6 @@
-//! Acts: sockets, HTTP, time, signals. What it does is decided in `pilotlight-core`.
+//! The acting part of Pilotlight: sockets, HTTP, time, signals and processes. The decisions are in `pilotlight-core`.
 //!
-//! In reading order:
+//! The modules in reading order:
 
 pub mod cli;
 

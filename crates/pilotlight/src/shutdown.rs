@@ -1,10 +1,10 @@
-//! The signals that end the service: the first asks, the second insists.
+//! The signals that stop the service: the first one starts an orderly stop, the second one exits at once.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT, from now on.
+/// SIGTERM and SIGINT, as received by this process.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
@@ -12,17 +12,17 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Starts to listen for them; they do not kill the process any more.
+    /// Starts to listen for the signals. From then on they no longer kill the process.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The kernel's error.
     pub fn listen() -> io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self { terminate, interrupt })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

@@ -1,4 +1,4 @@
-//! Opens the store and puts the jobs' driver over it.
+//! Opens the store and composes the job service on it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::jobs::webhooks::{WebhookTarget, Webhooks};
 use crate::jobs::{JobService, Settings};
 use crate::telemetry::jobs::JobMetrics;
 
-/// How old the verdict on a result may become before it is looked at again.
+/// How long a result's validity is used before it is checked again.
 const VALIDATION_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
-/// Starts the jobs' driver and its tasks.
+/// Starts the job service and its background tasks.
 pub(super) async fn start(
     config: &Config,
     (ack_mode, clock): (AckMode, Clock),
@@ -35,7 +35,7 @@ pub(super) async fn start(
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<JobService>> {
     let jobs = JobService::new(settings(config, ack_mode), open_store(config).await?, clock, metrics);
-    let offset = jobs.sync_clock(None).await.context("failed to ask the store for its time")?;
+    let offset = jobs.sync_clock(None).await.context("failed to read the store's clock")?;
     if offset.is_some() {
         tasks.spawn(Arc::clone(&jobs).run_clock_sync(offset));
     }
@@ -67,10 +67,10 @@ fn settings(config: &Config, ack_mode: AckMode) -> Settings {
     }
 }
 
-/// Opens the store that is configured.
+/// Opens the configured store.
 ///
 /// # Errors
-/// When it cannot be opened.
+/// When the store cannot be opened.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let store_settings = store_settings(config);
     if let Some(url) = &config.store.url {
@@ -122,14 +122,14 @@ fn webhooks(config: &Config) -> anyhow::Result<Option<Webhooks>> {
 
 fn webhook_target(settings: &JobTypeSettings) -> anyhow::Result<WebhookTarget> {
     let (url, secret) = (settings.webhook_url.as_deref(), settings.webhook_secret.as_ref());
-    let (url, secret) = url.zip(secret).context("a webhook has a URL and a secret")?;
+    let (url, secret) = url.zip(secret).context("a webhook needs both a URL and a secret")?;
     let event = |event: &WebhookEvent| match event {
         WebhookEvent::Created => WebhookTrigger::Created,
         WebhookEvent::Completed => WebhookTrigger::Completed,
         WebhookEvent::Failed => WebhookTrigger::Failed,
     };
     Ok(WebhookTarget {
-        url: url.parse().context("failed to read a webhook's URL")?,
+        url: url.parse().context("failed to parse the URL of a webhook")?,
         key: hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes()),
         events: settings.webhook_events.iter().map(event).collect(),
     })
@@ -153,12 +153,14 @@ fn validator(config: &Config) -> anyhow::Result<Option<ResultValidator>> {
     Ok(Some(ResultValidator::new(https_client_builder()?, validator)?))
 }
 
-/// What leads to a client that believes in the certificates of the public web; small images bring none of their own.
+/// A builder for HTTP clients that trust the root certificates of the public web. They are compiled in, because small
+/// container images have none.
 ///
 /// # Errors
 /// When a certificate cannot be read.
 pub fn https_client_builder() -> anyhow::Result<ClientBuilder> {
-    // It was built without a choice of its own. Whoever chose before chose the same.
+    // reqwest is built without a default TLS provider. The error means that one is installed already; all code here
+    // installs the same one.
     _ = crypto::aws_lc_rs::default_provider().install_default();
     let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root));
     Ok(Client::builder().tls_certs_merge(roots.collect::<Result<Vec<_>, _>>()?))

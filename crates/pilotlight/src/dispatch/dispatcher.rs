@@ -1,4 +1,4 @@
-//! The one owner of matching's state, behind one short lock under which nothing waits.
+//! Owns the matching state (pools, retirements, history) behind one short lock. No code waits while it has the lock.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -16,18 +16,18 @@ use crate::net::conn::Conn;
 use crate::telemetry::event_queue::EventSender;
 use crate::telemetry::metrics::Metrics;
 
-/// Settings of the driver.
+/// Settings of the dispatcher.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Which poll of a pool is next.
+    /// Which poll of a pool is selected first.
     pub order: Order,
-    /// What runners are told: after how long they abort a poll by themselves.
+    /// The time-out that `/connect` gives to runners: they abort a poll after it.
     pub connection_timeout: Duration,
-    /// Polls that may be parked at once.
+    /// How many polls may be parked at once.
     pub max_polls: usize,
-    /// What a dispatch needs to be believed.
+    /// What proves a dispatch: the acknowledgement of the runner's kernel, or only the completed write.
     pub ack_mode: AckMode,
-    /// How long the acknowledged bytes may stand still before a poll counts as dead.
+    /// How long a dispatch may go on without newly acknowledged bytes before its poll counts as dead.
     pub ack_deadline: Duration,
 }
 
@@ -50,7 +50,7 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// With nobody parked.
+    /// Without parked polls.
     #[must_use]
     pub fn new(
         settings: Settings,
@@ -63,18 +63,19 @@ impl Dispatcher {
         Arc::new(Self { settings, clock, metrics, offer_events, matching: Mutex::new(matching) })
     }
 
-    /// What a dispatch needs to be believed.
+    /// What proves a dispatch: the acknowledgement of the runner's kernel, or only the completed write.
     #[must_use]
     pub const fn ack_mode(&self) -> AckMode {
         self.settings.ack_mode
     }
 
-    /// Reads matching's state. `read` must be short: everybody else waits.
+    /// Reads the matching state. `read` must be short, because it runs under the lock.
     pub fn read<T>(&self, read: impl FnOnce(MatchingView<'_>) -> T) -> T {
         read(MatchingView { matching: &self.matching() })
     }
 
-    /// Retires runners. Returns how many were waiting, and until when others are turned away.
+    /// Retires the runners that match `filter`: their parked polls are answered, and polls that come `within` this
+    /// time are refused. Returns how many were parked, and when the refusal ends.
     pub fn retire(&self, filter: RunnerFilter, within: Duration) -> (usize, Moment) {
         let now = self.clock.now();
         let polls = self.matching().retire(filter, now, within);
@@ -85,12 +86,12 @@ impl Dispatcher {
         (retired, now.after(within))
     }
 
-    /// Forgets the offers of the past.
+    /// Deletes the history of ended offers.
     pub fn clear_history(&self) {
         self.matching().clear_history();
     }
 
-    /// Parks nobody any more, and closes the connection of everybody who waits without a byte.
+    /// Stops parking, and closes the connection of every parked poll without a byte. Returns how many there were.
     pub fn drain(&self) -> usize {
         self.matching().drain().len()
     }
@@ -100,25 +101,25 @@ impl Dispatcher {
     }
 }
 
-/// A poll that left in the meantime is not there to be told.
+/// Sends an outcome. The error means that the poll has left; nothing more is needed then.
 fn send_outcome(poll: Poll<PollHandle>, outcome: PollOutcome) {
     _ = poll.handle.sender.send(outcome);
 }
 
-/// Matching's state, to be read.
+/// Read access to the matching state.
 #[derive(Debug)]
 pub struct MatchingView<'a> {
     matching: &'a Matching<PollHandle>,
 }
 
 impl MatchingView<'_> {
-    /// Runners that wait.
+    /// How many polls are parked.
     #[must_use]
     pub fn parked_count(&self) -> usize {
         self.matching.pools().len()
     }
 
-    /// Deployments with a runner that may be chosen.
+    /// How many deployments have a poll that can be selected.
     #[must_use]
     pub fn deployment_count(&self) -> usize {
         let ids: std::collections::HashSet<_> =
@@ -126,49 +127,49 @@ impl MatchingView<'_> {
         ids.len()
     }
 
-    /// The waiting polls, the longest wait first.
+    /// The parked polls, the longest wait first.
     pub fn polls(&self) -> impl Iterator<Item = ParkedPollView<'_>> {
         self.matching.pools().oldest_first().map(ParkedPollView::of)
     }
 
-    /// The waiting polls' ids, in no order.
+    /// The ids of the parked polls, in no particular order.
     pub fn poll_ids(&self) -> impl Iterator<Item = PollId> {
         self.matching.pools().ids()
     }
 
-    /// A poll, while it waits.
+    /// A parked poll; `None` when it is no longer parked.
     #[must_use]
     pub fn poll(&self, id: PollId) -> Option<ParkedPollView<'_>> {
         self.matching.pools().get(id).map(ParkedPollView::of)
     }
 
-    /// The last hour's offers by time.
+    /// The offers of the last hour, over time.
     #[must_use]
     pub const fn offer_stats(&self) -> &pilotlight_core::offer_stats::OfferStats {
         self.matching.offer_stats()
     }
 
-    /// Runners that have a run.
+    /// The runners that execute a run.
     #[must_use]
     pub const fn active_runs(&self) -> &pilotlight_core::active_runs::ActiveRuns {
         self.matching.active_runs()
     }
 
-    /// The offers of the past.
+    /// The history of ended offers.
     #[must_use]
     pub const fn history(&self) -> &pilotlight_core::history::History {
         self.matching.history()
     }
 }
 
-/// A waiting poll, to be read.
+/// Read access to one parked poll.
 #[derive(Debug)]
 pub struct ParkedPollView<'a> {
-    /// Which runs fit it.
+    /// Its pool: which runs fit it.
     pub key: &'a pilotlight_core::pool::PoolKey,
-    /// Who waits.
+    /// The runner that sent the poll.
     pub runner: &'a pilotlight_core::ids::Runner,
-    /// Since when.
+    /// When it was parked.
     pub parked_at: Moment,
 }
 

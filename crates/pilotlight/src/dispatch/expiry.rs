@@ -1,16 +1,16 @@
-//! The reconciler of matching: lets go of polls whose clients have no time-outs, and forgets runners that never
-//! came back. Safe to repeat at any time.
+//! The reconciler of matching: closes polls whose clients did not time out by themselves, and removes active runs
+//! whose runner did not come back within a day. Safe to repeat at any time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatcher::Dispatcher;
 
-/// Fine enough for time-outs of seconds.
+/// How often expired polls are closed: precise enough for time-outs of seconds.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 impl Dispatcher {
-    /// Keeps house until dropped.
+    /// Expires polls and active runs, until dropped.
     pub async fn expire_polls(self: Arc<Self>) {
         loop {
             tokio::time::sleep(INTERVAL).await;

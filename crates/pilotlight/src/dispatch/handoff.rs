@@ -1,10 +1,11 @@
-//! Where a parked poll's verdict arrives. Unlike a channel it can be filled without waking the poll's task: a poll
-//! that was answered on its connection has nothing to do until its next request wakes it anyway.
+//! A one-value channel for the outcome of a parked poll. Unlike other channels it can be filled without waking the
+//! poll's task: when the response was written directly to the poll's connection, the task has nothing to do until its
+//! next request wakes it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-/// The dispatcher's end. Dropped without a word, it means: close the connection without a byte.
+/// The dispatcher's end. If it is dropped without a value, the poll's connection is closed without a byte.
 #[derive(Debug)]
 pub(crate) struct HandoffSender<V>(Arc<Shared<V>>);
 
@@ -29,7 +30,7 @@ enum Slot<V> {
     Closed,
 }
 
-/// The two ends of a new slot.
+/// The two ends of a new channel.
 pub(crate) fn handoff<V>() -> (HandoffSender<V>, HandoffReceiver<V>) {
     let state = State { slot: None, waker: None, wake_on_send: false, receiver_dropped: false };
     let shared = Arc::new(Shared(Mutex::new(state)));
@@ -37,7 +38,7 @@ pub(crate) fn handoff<V>() -> (HandoffSender<V>, HandoffReceiver<V>) {
 }
 
 impl<V> HandoffSender<V> {
-    /// Says the verdict, or gives it back when the poll left.
+    /// Sends the outcome and wakes the poll's task; returns the outcome as an error when the poll has left.
     pub(crate) fn send(self, value: V) -> Result<(), V> {
         let mut state = self.0.lock();
         if state.receiver_dropped {
@@ -48,7 +49,8 @@ impl<V> HandoffSender<V> {
         Ok(())
     }
 
-    /// Says what the poll's task needs not know before its next request, and wakes it only when it has asked for that.
+    /// Sends an outcome that the poll's task need not know before its next request. Wakes the task only after
+    /// [`HandoffReceiver::wake_on_send`].
     pub(crate) fn send_without_wake(self, value: V) {
         let mut state = self.0.lock();
         state.slot = Some(Slot::Value(value));
@@ -69,7 +71,7 @@ impl<V> Drop for HandoffSender<V> {
 }
 
 impl<V> HandoffReceiver<V> {
-    /// The verdict, once; `None` means to close the connection without a byte.
+    /// The outcome, once; `None` means that the connection must be closed without a byte.
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Option<V>> {
         let mut state = self.0.lock();
         match state.slot.replace(Slot::Closed) {
@@ -86,7 +88,7 @@ impl<V> HandoffReceiver<V> {
         }
     }
 
-    /// From now on every word wakes the poll's task.
+    /// From now on every send wakes the poll's task.
     pub(crate) fn wake_on_send(&self) {
         self.0.lock().wake_on_send = true;
     }
@@ -96,7 +98,7 @@ impl<V> Drop for HandoffReceiver<V> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.receiver_dropped = true;
-        // What nobody took is given back, outside the lock.
+        // An outcome that was not received is dropped, which gives its run back. That happens outside the lock.
         let unclaimed = state.slot.take();
         drop(state);
         drop(unclaimed);

@@ -1,4 +1,5 @@
-//! A run on its way to one poll: moves it on, and says in `core::delivery`'s words what was seen of it.
+//! One dispatch under way: writes the run to the poll's connection, waits for the acknowledgement, and reports each
+//! step as a `DeliveryEvent` of `core::delivery`.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::net::ack::AckWait;
 use crate::net::conn::{Conn, Written};
 use crate::net::direct_response::DirectResponse;
 
-/// A run on its way.
+/// A dispatch that is under way.
 #[derive(Debug)]
 pub(crate) struct InFlightDelivery {
     conn: Arc<Conn>,
@@ -24,16 +25,16 @@ pub(crate) struct InFlightDelivery {
 
 #[derive(Debug)]
 enum Stage {
-    /// Written by us. The poll's server is told once all of it is.
+    /// This task writes the run to the connection. The sender informs the poll's task once all of it is written.
     Direct(DirectResponse, Option<HandoffSender<PollOutcome>>),
-    /// Written by HTTP, which tells.
+    /// hyper writes the run and reports when it is written.
     Http(oneshot::Receiver<Written>),
-    /// Written, and to be acknowledged.
+    /// Written, but not acknowledged yet.
     Written(Written),
 }
 
 impl InFlightDelivery {
-    /// It is written on the connection by us.
+    /// A dispatch that this task writes directly to the connection.
     pub(super) const fn direct(
         conn: Arc<Conn>,
         acknowledged_before: u64,
@@ -43,7 +44,7 @@ impl InFlightDelivery {
         Self { conn, acknowledged_before, stage: Stage::Direct(response, Some(sender)) }
     }
 
-    /// It was handed to HTTP, which tells when it is written.
+    /// A dispatch that hyper writes; `written_receiver` gets the report.
     pub(crate) const fn http(
         conn: Arc<Conn>,
         acknowledged_before: u64,
@@ -52,22 +53,22 @@ impl InFlightDelivery {
         Self { conn, acknowledged_before, stage: Stage::Http(written_receiver) }
     }
 
-    /// The connection it goes on.
+    /// The connection of the poll.
     pub(crate) const fn conn(&self) -> &Arc<Conn> {
         &self.conn
     }
 
-    /// Whoever is behind the connection must not act on half of it.
+    /// Resets the connection, so that the runner does not act on a part of the run.
     pub(crate) fn reset(&self) {
         self.conn.reset();
     }
 
-    /// What is seen at first.
+    /// The first event of the dispatch.
     pub(crate) const fn start_event(&self) -> DeliveryEvent {
         DeliveryEvent::Dispatched { acknowledged: self.acknowledged_before }
     }
 
-    /// What is seen next, at the latest then.
+    /// The next event; at `until`, a check of the acknowledged bytes.
     pub(crate) async fn next_event(&mut self, clock: Clock, until: Moment) -> DeliveryEvent {
         tokio::select! {
             biased;
@@ -81,7 +82,7 @@ impl InFlightDelivery {
             Stage::Direct(response, sender) => {
                 let written = response.write(&self.conn).await.ok();
                 if let (Some(_), Some(sender)) = (&written, sender.take()) {
-                    // Its server sleeps on; what it waits for from now on is the next request.
+                    // The poll's task is not woken. From now on the connection waits for its next request.
                     self.conn.set_request_deadline(HEAD_TIMEOUT);
                     sender.send_without_wake(PollOutcome::Answered);
                 }
@@ -112,7 +113,8 @@ impl InFlightDelivery {
         DeliveryEvent::Acknowledged
     }
 
-    /// The kernel drops an acknowledgement's event when it has no room for it, so the number is looked at as well.
+    /// Reads the counter of acknowledged bytes as well, because the kernel drops an event when its error queue is
+    /// full.
     fn check_acknowledged(&self) -> DeliveryEvent {
         let acknowledged = self.conn.acknowledged_bytes();
         match self.stage {
@@ -125,7 +127,8 @@ impl InFlightDelivery {
 }
 
 impl Drop for InFlightDelivery {
-    /// When the supervisor leaves in the middle of a message, nobody must act on half of it.
+    /// If the supervisor disconnects while a run is partially written, the connection is reset, so that the runner
+    /// does not act on a part of it.
     fn drop(&mut self) {
         if let Stage::Direct(response, _) = &self.stage
             && response.is_partially_sent()

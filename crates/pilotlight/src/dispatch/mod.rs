@@ -1,5 +1,6 @@
-//! The driver around `core`'s pools and delivery: it holds the parked polls, asks `core` who is next, moves the
-//! run to that poll's connection and reports what became of it. It decides nothing itself, and knows no HTTP.
+//! The driver of `core::matching` and `core::delivery`. It owns the parked polls, lets `core` select the next one,
+//! sends the run on that poll's connection and reports the delivery. It decides nothing itself, and must not know
+//! HTTP.
 
 pub mod dispatcher;
 

@@ -1,4 +1,5 @@
-//! An offer's course: does what `core::delivery` says, and tells it what was seen.
+//! Offers one run to the polls that fit it: carries out the steps that `core::delivery` decides, and reports the
+//! events of each dispatch back to it.
 
 use std::sync::Arc;
 
@@ -20,24 +21,25 @@ use crate::net::direct_response::DirectResponse;
 use crate::telemetry::metrics::AnsweredOffer;
 use crate::telemetry::offer_event::{self, OfferEnd, OfferEvent};
 
-/// A run that wants a runner.
+/// A run that is offered to runners.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// What people call it.
+    /// The id that its supervisor gave it.
     pub id: RunId,
-    /// Which polls fit it.
+    /// Its pool: which polls fit it.
     pub key: PoolKey,
-    /// What goes before the message where a poll is answered on its connection itself.
+    /// The head of the response, for polls whose response is written directly to their connection.
     pub head: Bytes,
-    /// The message, byte for byte.
+    /// The message, passed on unchanged.
     pub message: Bytes,
-    /// Where its supervisor stands in a trace.
+    /// The trace context of the supervisor's request.
     pub trace: Option<TraceParent>,
 }
 
 impl Dispatcher {
-    /// Offers a run to the polls that fit it. Ends within the patience for its size times the dispatches
-    /// allowed; dropped before that, a dispatch under way goes on and the run may be executed.
+    /// Offers a run to the polls that fit it. Takes at most the delivery time-out for its size, for each dispatch
+    /// allowed. If the future is dropped earlier, a dispatch under way may still reach its runner, which then
+    /// executes the run.
     pub async fn offer(self: &Arc<Self>, run: Run) -> OfferOutcome {
         let started_at = self.clock.now();
         let timeouts = DeliveryTimeouts::for_run(run.message.len(), self.settings.ack_deadline);
@@ -62,7 +64,7 @@ impl Dispatcher {
                         .map_or(DeliveryEvent::NoPoll, |dispatch| dispatch.delivery.start_event())
                 }
                 Next::Wait { until } => {
-                    let dispatch = dispatch.as_mut().expect("core waits only for a dispatch");
+                    let dispatch = dispatch.as_mut().expect("core waits only while a dispatch is under way");
                     let event = dispatch.delivery.next_event(self.clock, until).await;
                     now = self.clock.now();
                     event
@@ -86,7 +88,8 @@ impl Dispatcher {
         outcome
     }
 
-    /// Hands the run to the next poll whose connection is open; the others are as good as gone.
+    /// Dispatches the run to the next poll whose connection is open. Polls with closed connections are counted and
+    /// skipped.
     fn start_dispatch(&self, run: &Run) -> Option<Dispatch> {
         loop {
             let (selected, now) = {
@@ -137,23 +140,23 @@ impl Dispatcher {
             self.offer_events.send(OfferEvent::Unread(offer, self.clock.now()));
         }
         let run = self.matching().mark_unread(record_id).map(|offered| offered.run.clone());
-        let run = run.as_ref().map_or("of long ago", RunId::as_str);
+        let run = run.as_ref().map_or("unknown", RunId::as_str);
         tracing::warn!(run, "a runner's kernel acknowledged a run that the runner never read");
     }
 }
 
-/// What is known when an offer has ended.
+/// The result of an ended offer.
 struct FinishedOffer {
     started_at: Moment,
     at: Moment,
     dispatches: u8,
-    /// The one that took it; `None` when cold.
+    /// The dispatch that delivered the run; `None` when the run must start cold.
     dispatch: Option<Dispatch>,
-    /// What those who watch were told.
+    /// The report that was sent to the offer events' sinks; `None` without sinks.
     report: Option<Arc<offer_event::OfferReport>>,
 }
 
-/// A run on its way to one poll.
+/// A run that is being sent to one poll.
 struct Dispatch {
     assigned: AssignedRunner,
     key: PoolKey,
@@ -186,7 +189,7 @@ impl Dispatch {
     }
 }
 
-/// Whether a dispatch's connection is to tell of its acknowledgement.
+/// Whether a dispatch requests an acknowledgement event.
 #[must_use]
 pub const fn ack_request(ack_mode: AckMode) -> AckRequest {
     match ack_mode {

@@ -1,5 +1,5 @@
-//! What an offer's course looks like to those who watch: its dispatches, and how it ended. Without watchers it holds
-//! nothing. Dropped before the answer, the supervisor left.
+//! Records an offer for the offer events (the offer log and traces): its dispatches, and how it ended. Without sinks
+//! nothing is recorded. If it is dropped before the offer is answered, the supervisor has disconnected.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::dispatcher::Dispatcher;
 use super::offer::Run;
 use crate::telemetry::offer_event::{DispatchRecord, FailureReason, OfferEnd, OfferEvent, OfferReport};
 
-/// An offer under way.
+/// The record of an offer that is under way.
 #[derive(Debug)]
 pub(super) struct OfferTrace<'a> {
     dispatcher: &'a Dispatcher,
@@ -26,7 +26,7 @@ impl<'a> OfferTrace<'a> {
         Self { dispatcher, run, started_at, dispatches: Vec::new(), is_answered: false }
     }
 
-    /// A poll was chosen.
+    /// Records that a poll was selected.
     pub(super) fn record_dispatch(&mut self, assigned: &AssignedRunner) {
         if self.dispatcher.offer_events.is_enabled() {
             let (at, runner) = (assigned.selected_at, assigned.runner.id.clone());
@@ -34,7 +34,7 @@ impl<'a> OfferTrace<'a> {
         }
     }
 
-    /// Something was seen of the dispatch under way, and this followed from it.
+    /// Records an event of the current dispatch, and the step that `core` decided.
     pub(super) fn record_event(&mut self, now: Moment, event: DeliveryEvent, step: Step) {
         let metrics = &self.dispatcher.metrics;
         let (why, count) = if step.reset {
@@ -50,7 +50,7 @@ impl<'a> OfferTrace<'a> {
         }
     }
 
-    /// It has its answer. Returns the whole of it when somebody watches.
+    /// Records the answer to the supervisor. Returns the whole report when there are sinks.
     pub(super) fn finish(
         mut self,
         ended: Moment,

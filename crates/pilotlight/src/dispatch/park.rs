@@ -1,5 +1,5 @@
-//! A poll's stay: from parking to its verdict. Dropping the stay, as HTTP does when the client goes away, leaves
-//! the pool.
+//! A runner's parked poll, from parking to its outcome. Dropping [`ParkedPoll`], as hyper does when the client
+//! disconnects, removes the poll from its pool.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -15,32 +15,32 @@ use super::dispatcher::{Dispatcher, PollHandle};
 use super::handoff::{HandoffReceiver, handoff};
 use crate::net::conn::{Conn, Written};
 
-/// What becomes of a poll that is not simply closed.
+/// The outcome of a poll, unless its connection is simply closed.
 #[derive(Debug)]
 pub enum PollOutcome {
-    /// A run, to be answered through HTTP. Whoever drops it unsent gives the run back.
+    /// A run that must be sent through hyper. Dropping it unsent gives the run back.
     Run(OutgoingRun),
-    /// A run was answered on the connection itself. The poll is over, the connection goes on.
+    /// A run was written directly to the connection. The poll has ended; the connection stays open.
     Answered,
-    /// The runner is retired: tell it, so that it exits.
+    /// The runner is retired: the poll must be answered so that the runner exits.
     Retired,
 }
 
-/// A run on its way to a runner.
+/// A run that hyper sends to a runner.
 #[derive(Debug)]
 pub struct OutgoingRun {
     /// The message, byte for byte.
     pub message: Bytes,
-    /// To be told when every byte is written. Dropped, it says that this will never be.
+    /// Gets a report when every byte is written. Dropping it means that this will not happen.
     pub written: oneshot::Sender<Written>,
 }
 
-/// How a poll is answered.
+/// How the response to a poll is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResponsePath {
-    /// On its connection, by whoever has the run; its server waits meanwhile.
+    /// Directly to its connection, by the task that has the run; the connection's own task waits meanwhile.
     Direct,
-    /// Through the HTTP machinery, which owns the connection.
+    /// Through hyper, which owns the connection.
     Http,
 }
 
@@ -53,14 +53,14 @@ pub struct ParkedPoll {
     is_finished: bool,
 }
 
-/// How parking went.
+/// The result of parking a poll.
 #[derive(Debug)]
 pub enum ParkOutcome {
-    /// It waits.
+    /// The poll is parked.
     Parked(ParkedPoll),
-    /// The runner is retired: tell it, so that it exits.
+    /// The runner is retired: the poll must be answered so that the runner exits.
     Retired,
-    /// Close the connection without a byte: the client asks again.
+    /// The connection must be closed without a byte; the runner polls again.
     Closed,
 }
 
@@ -77,7 +77,7 @@ impl Dispatcher {
         let handle = PollHandle { conn, response_path, sender };
         let result = {
             let mut matching = self.matching();
-            // Read under the lock: polls are kept in the order of their moments.
+            // Read under the lock, because polls are ordered by `parked_at`.
             matching.park(pool::Poll { key, runner, parked_at: self.clock.now(), handle })
         };
         match result {
@@ -95,19 +95,20 @@ impl Dispatcher {
 }
 
 impl ParkedPoll {
-    /// Waits for the verdict; `None` means to close the connection without a byte. Dropped, it may be asked again.
+    /// Waits for the outcome; `None` means that the connection must be closed without a byte. The future can be
+    /// dropped and called again.
     pub async fn outcome(&mut self) -> Option<PollOutcome> {
         poll_fn(|cx| self.poll_outcome(cx)).await
     }
 
-    /// As [`ParkedPoll::outcome`], for whoever waits for something else as well.
+    /// Like [`ParkedPoll::outcome`], for callers that wait for something else as well.
     pub fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Option<PollOutcome>> {
         let outcome = self.receiver.poll(cx);
         self.is_finished |= outcome.is_ready();
         outcome
     }
 
-    /// Leaves the pool. Says whether it was still there; if not, a verdict is on its way.
+    /// Removes the poll from its pool. Returns whether it was still there; if not, an outcome is about to arrive.
     pub fn leave(&mut self) -> bool {
         self.receiver.wake_on_send();
         self.dispatcher.matching().leave(self.id)
@@ -116,7 +117,7 @@ impl ParkedPoll {
 
 impl Drop for ParkedPoll {
     fn drop(&mut self) {
-        // A poll that has its verdict was taken out of its pool before.
+        // A poll with an outcome has been removed from its pool already.
         if !self.is_finished {
             self.dispatcher.matching().leave(self.id);
         }

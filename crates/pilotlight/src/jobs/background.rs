@@ -1,5 +1,5 @@
-//! The reconcilers of jobs. Each does again and again what is safe to do twice: finds jobs whose time has come or whose
-//! runner fell silent, forgets what need not be kept, and hears what other instances did.
+//! The reconcilers of jobs: dispatch jobs that are due, end the leases of silent runners, delete old jobs and
+//! runners, and apply notifications from other instances. Each runs periodically and is safe to repeat.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use tokio::time::{sleep, timeout};
 use super::notifier::JobSignal;
 use super::service::JobService;
 
-/// What is kept for a short while only is looked after so often in that while.
+/// With a short retention, pruning runs this many times per retention period.
 const PRUNES_PER_RETENTION: u32 = 10;
 
-/// After a nudge, others that come soon after are waited for.
+/// The pause after a wake-up, so that wake-ups in quick succession share one sweep.
 const WAKE_DEBOUNCE: Duration = Duration::from_millis(5);
 
-/// A wall clock that runs ahead of the other by so much was set, or the machine slept.
+/// If the wall clock advances this much further than the monotonic clock, it was set, or the machine slept.
 const CLOCK_JUMP: Duration = Duration::from_secs(5);
 
-/// Since when runners can be heard without a break.
+/// Since when heartbeats could be received and stored without interruption.
 struct HeartbeatWindow {
     since: Timestamp,
     checked_at: (Moment, Timestamp),
@@ -35,7 +35,8 @@ impl HeartbeatWindow {
         Self { since: now, checked_at: (jobs.clock.now(), now) }
     }
 
-    /// Nobody is silent who was not listened to: while the store did not take what was heard, or the machine slept.
+    /// Restarts the window after the store failed or the machine slept: heartbeats could not be recorded then, so
+    /// missing ones do not prove that a runner is silent.
     fn update(&mut self, jobs: &JobService, was_ok: bool) {
         let (clock, wall) = self.checked_at;
         let now = (jobs.clock.now(), jobs.now());
@@ -47,7 +48,7 @@ impl HeartbeatWindow {
 }
 
 impl JobService {
-    /// Looks for jobs that are due, and for those whose time has come, until dropped.
+    /// Sweeps jobs until dropped: dispatches jobs that are due, and ends leases and delays that have run out.
     pub async fn run_sweeps(self: Arc<Self>) {
         let mut heartbeat_window = HeartbeatWindow::from_now(&self);
         let mut was_ok = true;
@@ -55,7 +56,7 @@ impl JobService {
             heartbeat_window.update(&self, was_ok);
             let result = self.sweep_and_dispatch(heartbeat_window.since).await;
             if let (Err(error), true) = (&result, was_ok) {
-                tracing::warn!(%error, "failed to look after jobs; trying on");
+                tracing::warn!(%error, "failed to sweep jobs; retrying");
             }
             was_ok = result.is_ok();
             let next = result.ok().flatten().map(|next| next.since(self.now()));
@@ -66,7 +67,7 @@ impl JobService {
         }
     }
 
-    /// Returns when the next delayed job's time comes.
+    /// One sweep. Returns when the next delayed job is due.
     async fn sweep_and_dispatch(
         self: &Arc<Self>,
         heartbeats_since: Timestamp,
@@ -84,7 +85,7 @@ impl JobService {
         Ok(backlog.next_at)
     }
 
-    /// Says whether there may be more.
+    /// One batch of a sweep. Returns whether there may be more.
     async fn sweep(self: &Arc<Self>, heartbeats_since: Timestamp) -> Result<bool, Error> {
         let changed = self.store.sweep(SWEEP_BATCH, heartbeats_since, self.now()).await?;
         for (job, transition) in &changed {
@@ -94,16 +95,16 @@ impl JobService {
         Ok(changed.len() == SWEEP_BATCH)
     }
 
-    /// Forgets what need not be kept, until dropped.
+    /// Deletes old jobs and runners, as the retention allows, until dropped.
     pub async fn run_pruning(self: Arc<Self>) {
         loop {
             sleep(PRUNE_INTERVAL.min(self.settings.retention.keep_for / PRUNES_PER_RETENTION)).await;
             self.last_seen.prune(self.now());
             if let Err(error) = self.prune_all().await {
-                tracing::warn!(%error, "failed to forget old jobs; trying on");
+                tracing::warn!(%error, "failed to delete old jobs; retrying");
             }
             if let Err(error) = self.prune_runners().await {
-                tracing::warn!(%error, "failed to forget old runners; trying on");
+                tracing::warn!(%error, "failed to delete old runners; retrying");
             }
         }
     }
@@ -118,7 +119,7 @@ impl JobService {
         }
     }
 
-    /// A runner that a job names is kept as long as the job.
+    /// Deletes runners that have not been seen for long. A runner is stored as long as a job names it.
     async fn prune_runners(&self) -> Result<(), Error> {
         let before = self.now().before(self.settings.retention.keep_for.max(MIN_RUNNER_RETENTION));
         loop {
@@ -130,13 +131,13 @@ impl JobService {
         }
     }
 
-    /// Hears what other instances on the same store did, until dropped.
+    /// Applies notifications from other instances on the same store, until dropped.
     pub async fn run_notifications(self: Arc<Self>) {
         loop {
             match self.store.next_notification().await {
                 StoreNotification::Ready(types) => {
                     types.iter().for_each(|job_type| self.on_ready(job_type));
-                    // There may be more than one of each.
+                    // There may be more than one job of each type.
                     self.sweep_wake.notify_one();
                 }
                 StoreNotification::Changed(ids) => {
@@ -150,7 +151,8 @@ impl JobService {
         }
     }
 
-    /// The service stops: whoever waits is closed without a byte, and what is under way is followed to its end.
+    /// Stops the service: closes the connections of parked polls without a byte, and lets dispatches under way
+    /// finish. Returns how many polls there were.
     pub fn drain(&self) -> usize {
         self.stopping.cancel();
         self.notifier.notify_all();
@@ -158,7 +160,7 @@ impl JobService {
         self.dispatcher.matcher().drain().len()
     }
 
-    /// Waits for what is under way.
+    /// Waits until the dispatches under way have ended.
     pub async fn wait_idle(&self) {
         self.dispatcher.tasks.wait().await;
     }

@@ -1,5 +1,5 @@
-//! Brings jobs to the polls that wait: sends a poll to the store, hands over what it finds, and follows it until the
-//! runner's kernel has it. What does not arrive is given back at once.
+//! Dispatches jobs to parked polls: leases a job from the store for a matched poll, sends it, and follows the
+//! delivery until the runner's kernel has acknowledged it. A job that does not arrive is given back at once.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -20,16 +20,16 @@ use crate::dispatch::in_flight::InFlightDelivery;
 use crate::net::conn::Conn;
 use crate::telemetry::log_throttle::LogThrottle;
 
-/// Who waits, and the dispatches under way.
+/// The parked polls, and the dispatches under way.
 #[derive(Debug)]
 pub(super) struct JobDispatcher {
     matcher: Mutex<JobMatcher<JobPollHandle>>,
     pub(super) tasks: TaskTracker,
-    /// Each poll goes to a store that does not answer.
+    /// Limits the log: each matched poll queries the store, also while the store fails.
     error_log: LogThrottle,
 }
 
-/// How to reach a poll that waits. Dropping it closes the poll's connection without a byte.
+/// How to reach a parked poll. Dropping it closes the poll's connection without a byte.
 #[derive(Debug)]
 pub(super) struct JobPollHandle {
     pub(super) conn: Arc<Conn>,
@@ -61,12 +61,12 @@ impl JobDispatcher {
 }
 
 impl JobService {
-    /// Goes to the store for a poll, and hands over what is there.
+    /// Leases a job from the store for a matched poll, and delivers it.
     pub(super) async fn dispatch_match(self: Arc<Self>, matched: Match<JobPollHandle>) {
         let Match { selected, hint } = matched;
         let Poll { key: types, runner, handle: JobPollHandle { conn, sender }, .. } = selected.poll;
         let Some(state) = conn.state().filter(|state| state.is_open) else {
-            // As good as gone; the next poll goes.
+            // The poll's connection is closed; the next poll is matched instead.
             self.dispatcher.matcher().not_attempted(&hint);
             return self.dispatch_ready(types.types());
         };
@@ -78,12 +78,12 @@ impl JobService {
             }
             Ok(None) => {
                 self.dispatcher.matcher().missed(&hint, &types);
-                // A poll that left in the meantime is not there to be told.
+                // The error means that the poll has left; nothing more is needed then.
                 _ = sender.send(JobPollOutcome::NoJob);
             }
             Err(error) => {
                 if let Some(suppressed) = self.dispatcher.error_log.allow() {
-                    tracing::warn!(%error, unsaid = suppressed, "failed to look for a job");
+                    tracing::warn!(%error, unsaid = suppressed, "failed to lease a job for a parked poll");
                 }
                 self.dispatcher.matcher().not_attempted(&hint);
                 _ = sender.send(JobPollOutcome::Unavailable);
@@ -114,7 +114,7 @@ impl JobService {
         }
     }
 
-    /// As `core::delivery` says, with one poll: another one gets another lease.
+    /// Runs the steps of `core::delivery` with this one poll. Another poll would need another lease.
     async fn track_delivery(&self, mut delivery: InFlightDelivery, bytes: usize) -> OfferOutcome {
         let timeouts = DeliveryTimeouts::for_run(bytes, self.settings.ack_deadline);
         let (mut offer, mut step) = Offer::new(self.settings.ack_mode, timeouts);
@@ -136,7 +136,7 @@ impl JobService {
         }
     }
 
-    /// The runner's kernel had it, and the program never read it.
+    /// The runner's kernel acknowledged the job, but the program never read it.
     fn on_unread(self: Arc<Self>, id: JobId, lease: LeaseId) {
         self.metrics.unread.inc();
         tracing::warn!(job = %id, "a runner's kernel acknowledged a job that the runner never read");
@@ -144,7 +144,7 @@ impl JobService {
         tasks.spawn(async move { self.return_job(id, lease).await });
     }
 
-    /// Gives a job back that did not reach its runner. Should that fail, its lease ends by itself.
+    /// Queues a job again that did not reach its runner. If that fails, the job is queued when its lease times out.
     async fn return_job(self: &Arc<Self>, id: JobId, lease: LeaseId) {
         if let Err(error) =
             self.apply_event(id, Event::DispatchFailed { lease }, RunnerOutput::default()).await

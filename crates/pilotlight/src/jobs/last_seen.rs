@@ -1,4 +1,5 @@
-//! When runners were last heard of. Written at most once in a while for each: nobody needs it finer.
+//! Limits how often `seen_at` of a runner is written to the store: at most once per interval, because no reader needs
+//! it more precise. The times themselves are in the store.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
@@ -8,17 +9,18 @@ use pilotlight_core::ids::RunnerId;
 use pilotlight_core::limits::MAX_TRACKED_RUNNERS;
 use pilotlight_core::time::Timestamp;
 
-/// How old what is written may become while a runner goes on being heard of.
+/// How far the stored time may lag behind while a runner keeps sending requests.
 const WRITE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The runners heard of lately, and when that was last written.
+/// When each recently seen runner was last written to the store.
 #[derive(Debug, Default)]
 pub(super) struct LastSeen {
     written_at: Mutex<HashMap<RunnerId, Timestamp>>,
 }
 
 impl LastSeen {
-    /// A runner was heard of. Says whether that is to be written.
+    /// Records a request of a runner. Returns whether the store must be updated; that is always so for runners above
+    /// [`MAX_TRACKED_RUNNERS`].
     pub(super) fn record(&self, runner: &RunnerId, now: Timestamp) -> bool {
         let mut written_at = self.written_at();
         if written_at.get(runner).is_some_and(|at| now.since(*at) < WRITE_INTERVAL) {
@@ -30,7 +32,7 @@ impl LastSeen {
         true
     }
 
-    /// Forgets what is not needed any more.
+    /// Removes runners that must be written at their next request anyway.
     pub(super) fn prune(&self, now: Timestamp) {
         self.written_at().retain(|_, at| now.since(*at) < WRITE_INTERVAL);
     }

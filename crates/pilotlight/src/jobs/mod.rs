@@ -1,6 +1,6 @@
-//! The driver around `core`'s jobs: submits, dispatches to runners that wait, hears what they say, and wakes whoever
-//! waits for an end. It is the only writer of jobs. What a job may become is `core::job`'s to decide, inside the
-//! store's transaction; what is held here is only who waits, and is gone with the process.
+//! The job service: submits jobs, dispatches them to parked polls, applies the events of runners, and wakes tasks
+//! that wait for a job to end. It is the only writer of jobs. `core::job` decides every state change, inside the
+//! store's transaction. Only the waiting polls and tasks are in memory here; they are lost with the process.
 
 mod service;
 pub use service::{JobService, Settings};

@@ -1,4 +1,5 @@
-//! Who waits for a job to change. Whoever watches is woken after the change is on disk, and reads what it is there.
+//! Wakes the tasks that wait for a job to change. A task is woken after the change is committed, and then reads the
+//! job from the store; no state of the job is passed on here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,10 +9,10 @@ use pilotlight_core::job::JobId;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// A change that was missed, as another instance's may be, is found at the latest after this.
+/// The longest wait without a re-read. It finds changes without a signal, as another instance's can be.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The jobs that are watched.
+/// The watched jobs.
 #[derive(Debug, Default)]
 pub(super) struct JobNotifier {
     jobs: Mutex<HashMap<JobId, WatchedJob>>,
@@ -24,24 +25,24 @@ struct WatchedJob {
     watchers: usize,
 }
 
-/// What happened to a watched job.
+/// What a waiting task is woken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobSignal {
-    /// Something; it goes on.
+    /// The job changed and has not ended.
     Changed,
     /// It may have ended.
     Ended,
 }
 
-/// What those who watch a job are told.
+/// The last signal of a watched job.
 #[derive(Debug, Clone, Copy)]
 struct SignalState {
     signal: JobSignal,
-    /// Counts the changes.
+    /// How many signals there were.
     revision: u64,
 }
 
-/// Somebody who watches a job.
+/// Watches one job, until dropped.
 #[derive(Debug)]
 pub(super) struct JobWatch {
     notifier: Arc<JobNotifier>,
@@ -50,7 +51,7 @@ pub(super) struct JobWatch {
 }
 
 impl JobNotifier {
-    /// Watches a job from now on. What changes after this is not missed.
+    /// Watches a job from now on. Later changes are not missed.
     pub(super) fn watch(self: &Arc<Self>, id: JobId) -> JobWatch {
         let initial = SignalState { signal: JobSignal::Changed, revision: 0 };
         let new_entry = || WatchedJob { signals: watch::Sender::new(initial), watchers: 0 };
@@ -61,14 +62,14 @@ impl JobNotifier {
         JobWatch { notifier: Arc::clone(self), id, signals }
     }
 
-    /// Wakes whoever watches this job.
+    /// Wakes all tasks that watch this job.
     pub(super) fn notify(&self, id: JobId, signal: JobSignal) {
         if let Some(watched) = self.jobs().get(&id) {
             notify(&watched.signals, signal);
         }
     }
 
-    /// Wakes everybody.
+    /// Wakes all tasks that watch any job.
     pub(super) fn notify_all(&self) {
         for watched in self.jobs().values() {
             notify(&watched.signals, JobSignal::Ended);
@@ -91,14 +92,14 @@ fn notify(sender: &watch::Sender<SignalState>, signal: JobSignal) {
 }
 
 impl JobWatch {
-    /// How many changes of the job there were.
+    /// How many signals the job has had.
     pub(super) fn revision(&self) -> u64 {
         self.signals.borrow().revision
     }
 
     /// Waits until something of the job may have changed.
     pub(super) async fn changed(&mut self) {
-        // Its sender lives as long as this does.
+        // `changed` cannot fail: the entry with the sender lives as long as this watch.
         _ = timeout(RECHECK_INTERVAL, self.signals.changed()).await;
     }
 

@@ -1,5 +1,5 @@
-//! A runner's wait for a job: from its poll to its verdict. Dropping the stay, as HTTP does when the client goes
-//! away, leaves the line.
+//! A runner's parked poll for a job, from parking to its outcome. Dropping [`ParkedJobPoll`], as hyper does when the
+//! client disconnects, removes the poll from the matcher.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -15,36 +15,36 @@ use super::service::JobService;
 use crate::dispatch::handoff::{HandoffReceiver, handoff};
 use crate::net::conn::{Conn, Written};
 
-/// What becomes of a poll.
+/// The outcome of a poll, unless its connection is closed.
 #[derive(Debug)]
 pub enum JobPollOutcome {
-    /// A job, leased to this runner. Whoever drops it unsent gives the job back.
+    /// A job, leased to this runner. Dropping it unsent gives the job back.
     Job(Box<OutgoingJob>),
-    /// There was none after all: wait again.
+    /// There was no job after all: the poll must wait again.
     NoJob,
-    /// The store does not answer.
+    /// The store failed.
     Unavailable,
 }
 
-/// A job on its way to a runner.
+/// A job that is being sent to a runner.
 #[derive(Debug)]
 pub struct OutgoingJob {
     /// The job.
     pub leased: LeasedJob,
-    /// To be told when every byte is written. Dropped, it says that this will never be.
+    /// Gets a report when every byte is written. Dropping it means that this will not happen.
     pub written: oneshot::Sender<Written>,
 }
 
-/// How parking went.
+/// The result of parking a poll.
 #[derive(Debug)]
 pub enum JobParkOutcome {
-    /// It waits.
+    /// The poll is parked.
     Parked(ParkedJobPoll),
-    /// The service is stopping: close the connection without a byte.
+    /// The service is stopping: the connection must be closed without a byte.
     Closed,
 }
 
-/// A poll that waits.
+/// A parked poll.
 #[derive(Debug)]
 pub struct ParkedJobPoll {
     jobs: Arc<JobService>,
@@ -60,7 +60,7 @@ impl JobService {
         let worker = WorkerName::parse(&conn.peer().ip().to_string()).expect("an address is a short text");
         let parked = {
             let mut matcher = self.dispatcher.matcher();
-            // Read under the lock: polls are kept in the order of their moments.
+            // Read under the lock, because polls are ordered by `parked_at`.
             matcher.park(Poll {
                 key: types.clone(),
                 runner: Runner { id: runner.clone(), worker },
@@ -74,7 +74,7 @@ impl JobService {
         JobParkOutcome::Parked(parked)
     }
 
-    /// Sends waiting polls for jobs of these types, as long as there may be some.
+    /// Matches parked polls with ready jobs of these types, and starts a dispatch for each match.
     pub(super) fn dispatch_ready<'a>(self: &Arc<Self>, types: impl IntoIterator<Item = &'a JobType> + Copy) {
         while let Some(matched) = self.dispatcher.next_match(types, self.clock) {
             self.dispatcher.tasks.spawn(Arc::clone(self).dispatch_match(matched));
@@ -83,14 +83,15 @@ impl JobService {
 }
 
 impl ParkedJobPoll {
-    /// Waits for the verdict; `None` means to close the connection without a byte. Dropped, it may be asked again.
+    /// Waits for the outcome; `None` means that the connection must be closed without a byte. The future can be
+    /// dropped and called again.
     pub async fn outcome(&mut self) -> Option<JobPollOutcome> {
         let outcome = poll_fn(|cx| self.receiver.poll(cx)).await;
         self.is_finished = true;
         outcome
     }
 
-    /// Leaves the line. Says whether it was still there; if not, a verdict is on its way.
+    /// Removes the poll from the matcher. Returns whether it was still there; if not, an outcome is about to arrive.
     pub fn leave(&mut self) -> bool {
         self.jobs.dispatcher.matcher().leave(self.id)
     }
@@ -98,7 +99,7 @@ impl ParkedJobPoll {
 
 impl Drop for ParkedJobPoll {
     fn drop(&mut self) {
-        // A poll that has its verdict was taken out of the line before.
+        // A poll with an outcome has been removed from the matcher already.
         if !self.is_finished {
             self.leave();
         }

@@ -1,4 +1,5 @@
-//! What can be asked of jobs.
+//! The operations on jobs, for the HTTP routes and the background tasks. Every change goes through the store first;
+//! waiting tasks are woken after it is committed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,30 +29,30 @@ use super::subscription::JobSubscriptions;
 use crate::clock::Clock;
 use crate::telemetry::jobs::JobMetrics;
 
-/// Settings of the driver.
+/// Settings of the job service.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Which of the polls that wait is next.
+    /// Which of the parked polls is selected first.
     pub order: Order,
-    /// What a dispatch needs to be believed.
+    /// What proves a dispatch: the acknowledgement of the runner's kernel, or only the completed write.
     pub ack_mode: AckMode,
-    /// How long the acknowledged bytes may stand still before a poll counts as dead.
+    /// How long a dispatch may go on without newly acknowledged bytes before its poll counts as dead.
     pub ack_deadline: Duration,
-    /// What is kept of ended jobs.
+    /// How long, and how much of, ended jobs are stored.
     pub retention: Retention,
-    /// How long a runner may be silent before its job is given to another.
+    /// The silence of a runner after which its job goes to another runner.
     pub lease_timeout: Duration,
-    /// Types of whose jobs others are told.
+    /// The job types that have a webhook.
     pub webhook_types: Arc<HashSet<JobType>>,
 }
 
-/// The jobs.
+/// The job service.
 #[derive(Debug)]
 pub struct JobService {
     pub(super) settings: Settings,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Clock,
-    /// Where the store has a clock of its own, jobs go by that.
+    /// Converts local time to the time of the store's clock, if the store has its own clock.
     pub(super) store_clock: StoreClock,
     pub(super) metrics: JobMetrics,
     pub(super) stats: StatsRecorder,
@@ -59,15 +60,15 @@ pub struct JobService {
     pub(super) notifier: Arc<JobNotifier>,
     pub(super) subscriptions: JobSubscriptions,
     pub(super) last_seen: LastSeen,
-    /// Wakes the keeper.
+    /// Wakes the sweep task.
     pub(super) sweep_wake: Notify,
-    /// Wakes the one who tells others.
+    /// Wakes the webhook task.
     pub(super) webhook_wake: Notify,
     pub(super) stopping: CancellationToken,
 }
 
 impl JobService {
-    /// Over this store, with nobody waiting yet.
+    /// A service on this store, without waiting polls or tasks.
     #[must_use]
     pub fn new(settings: Settings, store: Arc<dyn Store>, clock: Clock, metrics: JobMetrics) -> Arc<Self> {
         Arc::new(Self {
@@ -87,66 +88,66 @@ impl JobService {
         })
     }
 
-    /// The time of jobs: the wall clock of the store, or ours where it has none.
+    /// The current time for jobs: the wall clock of the store, or of this machine if the store has no clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.store_clock.to_store_time(self.clock.wall_time())
     }
 
-    /// The store, to be read.
+    /// The store, for reading. Changes must go through this service.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
 
-    /// What a dispatch needs to be believed.
+    /// What proves a dispatch: the acknowledgement of the runner's kernel, or only the completed write.
     #[must_use]
     pub const fn ack_mode(&self) -> AckMode {
         self.settings.ack_mode
     }
 
-    /// How long a runner may be silent before its job is given to another.
+    /// The silence of a runner after which its job goes to another runner.
     #[must_use]
     pub const fn lease_timeout(&self) -> Duration {
         self.settings.lease_timeout
     }
 
-    /// A name for a job that is about to be submitted.
+    /// A new id, for a job that is about to be submitted.
     #[must_use]
     pub fn new_id(&self) -> JobId {
         JobId::new(self.now(), random::bytes())
     }
 
-    /// Whether the service stops.
+    /// Whether the service is stopping.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
     }
 
-    /// Runners that wait for a job.
+    /// How many polls wait for a job.
     #[must_use]
     pub fn parked_poll_count(&self) -> usize {
         self.dispatcher.matcher().len()
     }
 
-    /// Reads what became of submissions and jobs; `read` must be short.
+    /// Reads the counts of job outcomes over time; `read` must be short, because it runs under a lock.
     pub fn series<T>(&self, read: impl FnOnce(&JobStats) -> T) -> T {
         self.stats.series(read)
     }
 
-    /// A number that grows with every change that this instance knows of.
+    /// A number that grows with every change this instance knows of.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.stats.revision()
     }
 
-    /// Takes a submission.
+    /// Submits a job: returns the cached result, joins an equal job under way, or queues a new one.
     ///
     /// # Errors
-    /// When the store does not; then nothing was taken, unless it says that it cannot tell.
+    /// When the store fails. Then nothing was submitted, unless the error says that the outcome is unknown.
     pub async fn submit(self: &Arc<Self>, new: NewJob) -> Result<SubmitOutcome, Error> {
         let now = self.now();
-        // Most submissions of a busy cache end here, without a write.
+        // With a busy cache, most submissions end here, without a write.
         if new.cache_mode == CacheMode::Reuse
             && new.idempotency_key.is_none()
             && let Some(record) = self.store.lookup(new.key).await?
@@ -167,7 +168,7 @@ impl JobService {
             }
             SubmitOutcome::Existing(record) => {
                 self.record_outcome(JobOutcome::Joined);
-                // Its time may have come sooner than it was to.
+                // Joining may have made the job due sooner.
                 if record.job.state == State::Pending {
                     self.sweep_wake.notify_one();
                 }
@@ -178,10 +179,10 @@ impl JobService {
         Ok(submitted)
     }
 
-    /// Says something about a job.
+    /// Applies an event to a job, with the output that the runner sent.
     ///
     /// # Errors
-    /// When the store does not take it; then nothing has changed, unless it says that it cannot tell.
+    /// When the store fails. Then nothing has changed, unless the error says that the outcome is unknown.
     pub async fn apply_event(
         self: &Arc<Self>,
         id: JobId,
@@ -195,10 +196,10 @@ impl JobService {
         Ok(outcome)
     }
 
-    /// Forgets jobs. Returns those that were there.
+    /// Deletes jobs. Returns the ids that existed.
     ///
     /// # Errors
-    /// When the store does not.
+    /// When the store fails.
     pub async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
         let deleted = self.store.delete(ids).await?;
         for id in &deleted {
@@ -208,10 +209,10 @@ impl JobService {
         Ok(deleted)
     }
 
-    /// Remembers a new runner, under a name that nobody else has.
+    /// Registers a new runner, with a new unique id.
     ///
     /// # Errors
-    /// When the store does not.
+    /// When the store fails.
     pub async fn register(&self, name: String, capabilities: Vec<String>) -> Result<Runner, Error> {
         let now = self.now();
         let id = RunnerId::parse(&self.new_id().to_string()).expect("36 characters are within the cap");
@@ -220,21 +221,21 @@ impl JobService {
         Ok(runner)
     }
 
-    /// A runner asked for something.
+    /// Records that a runner sent a request. The store is updated in the background, at most once in 10 s per runner.
     pub fn touch_runner(self: &Arc<Self>, runner: &RunnerId) {
         let now = self.now();
         if self.last_seen.record(runner, now) {
             let (jobs, runner) = (Arc::clone(self), runner.clone());
             self.dispatcher.tasks.spawn(async move {
                 if let Err(error) = jobs.store.touch_runner(&runner, now).await {
-                    tracing::debug!(%error, "failed to remember when a runner was heard of");
+                    tracing::debug!(%error, "failed to record when a runner was last seen");
                 }
             });
         }
     }
 
-    /// Waits until a job has ended, at most so long, and not while the service stops. Returns it as it is then; `None`
-    /// when there is none.
+    /// Waits until a job has ended, at most for `within`, and no longer once the service stops. Returns the job as it
+    /// is then; `None` when it does not exist.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -247,13 +248,13 @@ impl JobService {
             if !is_unfinished || self.is_stopping() || Instant::now() >= until {
                 return Ok(record);
             }
-            // Whoever waits holds nothing of the job meanwhile.
+            // The record may be large: it is freed during the wait.
             drop(record);
             _ = timeout_at(until, watch.wait_ended()).await;
         }
     }
 
-    /// What follows from a change that is on disk.
+    /// Counts a committed transition, and wakes the tasks that wait for it.
     pub(super) fn on_transition(self: &Arc<Self>, transition: Transition, job: &Job) {
         self.stats.bump_revision();
         match transition {
@@ -280,7 +281,7 @@ impl JobService {
         self.wake_webhooks(job);
     }
 
-    /// The store noted what is to be told of this job, where its type is one of which others are told.
+    /// Wakes the webhook task if the job's type has a webhook. The store has recorded the webhook in the transaction.
     fn wake_webhooks(&self, job: &Job) {
         if self.settings.webhook_types.contains(&job.job_type) {
             self.webhook_wake.notify_one();

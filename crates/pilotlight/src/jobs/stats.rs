@@ -1,5 +1,4 @@
-//! What became of submissions and jobs, by time, for the dashboard. It knows what this instance did, not what others on
-//! the same store did.
+//! Counts job outcomes over time, for the dashboard. It covers this instance only, not others on the same store.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pilotlight_core::job_stats::{JobOutcome, JobStats};
 use pilotlight_core::time::Moment;
 
-/// The counts.
+/// The counts, and a revision for change detection.
 #[derive(Debug, Default)]
 pub(super) struct StatsRecorder {
     series: Mutex<JobStats>,
@@ -15,13 +14,13 @@ pub(super) struct StatsRecorder {
 }
 
 impl StatsRecorder {
-    /// Something happened at that moment.
+    /// Counts an outcome.
     pub(super) fn record(&self, at: Moment, outcome: JobOutcome) {
         self.series.lock().expect("nothing panics under this lock").add(at, outcome);
         self.bump_revision();
     }
 
-    /// Something of a job changed.
+    /// Records a change that is not counted.
     pub(super) fn bump_revision(&self) {
         self.revision.fetch_add(1, Ordering::Relaxed);
     }
@@ -31,7 +30,7 @@ impl StatsRecorder {
         self.revision.load(Ordering::Relaxed)
     }
 
-    /// Reads what is counted; `read` must be short.
+    /// Reads the counts; `read` must be short, because it runs under the lock.
     pub(super) fn series<T>(&self, read: impl FnOnce(&JobStats) -> T) -> T {
         read(&self.series.lock().expect("nothing panics under this lock"))
     }

@@ -1,5 +1,5 @@
-//! The time by which jobs are judged: the database's, where several instances share one, however their own clocks are set.
-//! It is looked at again and again; in between our own clock goes on.
+//! The time of jobs: the database's clock, so that several instances agree on it, however their own clocks are set.
+//! The offset between both clocks is measured periodically; in between, the local clock plus the offset is used.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -12,27 +12,28 @@ use tokio::time::sleep;
 
 use super::service::JobService;
 
-/// How far the store's clock is ahead of ours, as far as it is known.
+/// How many milliseconds the store's clock is ahead of the local clock; 0 until it is measured.
 #[derive(Debug, Default)]
 pub(super) struct StoreClock(AtomicI64);
 
 impl StoreClock {
-    /// The store's time when our clock says this.
+    /// The store's time at a local time.
     pub(super) fn to_store_time(&self, local_time: Timestamp) -> Timestamp {
         ClockOffset::from_millis(self.0.load(Relaxed)).apply(local_time)
     }
 
-    /// This is known now.
+    /// Sets the measured offset.
     pub(super) fn set(&self, offset: ClockOffset) {
         self.0.store(offset.as_millis(), Relaxed);
     }
 }
 
 impl JobService {
-    /// Goes by the store's clock from now on. Returns how far that is ahead; `None` when it has none of its own.
+    /// Measures the store's clock and uses its time from now on. Returns the offset; `None` when the store has no
+    /// clock of its own.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// When the store's clock cannot be read.
     pub async fn sync_clock(&self, known: Option<ClockOffset>) -> Result<Option<ClockOffset>, Error> {
         let (requested_at, started_at) = (self.clock.wall_time(), self.clock.now());
         let Some(store_time) = self.store.clock().await? else { return Ok(None) };
@@ -42,19 +43,22 @@ impl JobService {
         self.store_clock.set(offset);
         if offset.as_millis().abs_diff(known.unwrap_or_default().as_millis()) >= REPORTED_CLOCK_OFFSET_MS {
             let ahead_ms = offset.as_millis();
-            tracing::info!(ahead_ms, "the database's clock is not ours; jobs go by the database's");
+            tracing::info!(
+                ahead_ms,
+                "the database's clock differs from this machine's; jobs use the database's time"
+            );
         }
         Ok(Some(offset))
     }
 
-    /// Goes on doing so, until dropped.
+    /// Measures the store's clock periodically, until dropped.
     pub async fn run_clock_sync(self: Arc<Self>, mut known: Option<ClockOffset>) {
         loop {
             sleep(CLOCK_SAMPLE_INTERVAL).await;
             match self.sync_clock(known).await {
                 Ok(offset) => known = offset,
-                // What is known holds on; who needs the store now says that it does not answer.
-                Err(error) => tracing::debug!(%error, "failed to look at the database's clock"),
+                // The known offset stays in use. A failing store is logged by the tasks that need it.
+                Err(error) => tracing::debug!(%error, "failed to read the database's clock"),
             }
         }
     }

@@ -1,5 +1,5 @@
-//! A job as those see it who watch it go: it is read once for all of them, however many they are. What was read is kept
-//! until each of them has taken it, or one of them reads again; and nothing is kept of jobs that nobody watches.
+//! One store read shared by all SSE subscribers of a job. A read's result stays in memory until every subscriber has
+//! taken it or one of them reads again. A job without subscribers has no entry.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,56 +13,58 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::notifier::JobWatch;
 use super::service::JobService;
 
-/// A job at a moment.
+/// A job as of one store read.
 #[derive(Debug)]
 pub struct JobView {
     /// The job.
     pub record: JobRecord,
-    /// Counts the consoles that did not begin with the one before: as long as it is the same, the console has grown.
+    /// Grows each time the console text does not start with the previous text. While the number is the same, text was
+    /// only appended.
     pub console_version: u64,
 }
 
-/// Somebody who watches a job go.
+/// One subscriber of a job.
 #[derive(Debug)]
 pub struct JobSubscription {
     jobs: Arc<JobService>,
     id: JobId,
     watch: JobWatch,
     shared: Arc<SharedReads>,
-    /// Only what was begun to be read after this is news.
+    /// Only reads with a higher number are new for this subscriber.
     last_read: u64,
 }
 
-/// The jobs that are watched as they go.
+/// The shared reads of all jobs with subscribers.
 #[derive(Debug, Default)]
 pub(super) struct JobSubscriptions {
     jobs: Mutex<HashMap<JobId, Arc<SharedReads>>>,
 }
 
-/// What those who watch one job have in common.
+/// The state that the subscribers of one job share.
 #[derive(Debug, Default)]
 struct SharedReads {
-    /// Readings so far.
+    /// How many reads have started; the number of the latest.
     reads_started: AtomicU64,
-    /// One of them reads at a time.
+    /// Locked during a read: one subscriber reads, the others wait for its result.
     last: AsyncMutex<LastRead>,
 }
 
-/// What was read last.
+/// The last read, and its result while subscribers have yet to take it.
 #[derive(Debug, Default)]
 struct LastRead {
     number: u64,
-    /// The last change before it was begun.
+    /// The job's revision when the read started.
     revision: u64,
     view: Option<Arc<JobView>>,
-    /// The store could not be read: who waited meanwhile is told so, and does not wait as long again.
+    /// The read failed. Subscribers that waited for it get the error at once, instead of waiting as long for a read
+    /// of their own.
     has_failed: bool,
-    /// Others who may still come for it.
+    /// How many other subscribers may still take the result.
     pending_readers: usize,
     console: ConsoleVersion,
 }
 
-/// The console that was read last, without the text.
+/// Length and hash of the console text that was read last, and its version.
 #[derive(Debug, Default)]
 struct ConsoleVersion {
     bytes: usize,
@@ -71,7 +73,7 @@ struct ConsoleVersion {
 }
 
 impl JobService {
-    /// Watches a job go from now on.
+    /// Subscribes to a job: later changes are not missed.
     #[must_use]
     pub fn subscribe(self: &Arc<Self>, id: JobId) -> JobSubscription {
         let watch = self.notifier.watch(id);
@@ -87,7 +89,7 @@ impl JobSubscription {
         self.watch.changed().await;
     }
 
-    /// The job as it is after that; `None` when there is none.
+    /// The job as it is now, from a shared read if one is recent enough; `None` when it does not exist.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -105,7 +107,7 @@ impl JobSubscription {
         let is_new = last.number > self.last_read && last.revision == revision;
         if is_new && last.has_failed {
             self.last_read = last.number;
-            return Err(Error::Unavailable("the job could not be read".to_owned()));
+            return Err(Error::Unavailable("another subscriber's read of the job failed".to_owned()));
         }
         if is_new && let Some(view) = last.take() {
             self.last_read = last.number;
@@ -121,7 +123,7 @@ impl JobSubscription {
         let console_version =
             last.console.advance(record.output.as_ref().map_or("", |output| &output.console));
         let view = Arc::new(JobView { record, console_version });
-        // The table and this one have it too.
+        // Without the table's reference and this subscriber's.
         let others = Arc::strong_count(&self.shared).saturating_sub(2);
         last.share(number, revision, &view, others);
         self.last_read = number;
@@ -142,7 +144,7 @@ impl LastRead {
 }
 
 impl ConsoleVersion {
-    /// The number of this console.
+    /// The version of this console text.
     fn advance(&mut self, console: &str) -> u64 {
         let is_same = |start: &str| start.is_empty() || hash_of(start) == self.hash;
         if !console.get(..self.bytes).is_some_and(is_same) {
@@ -168,7 +170,8 @@ impl JobSubscriptions {
 impl Drop for JobSubscription {
     fn drop(&mut self) {
         let mut jobs = self.jobs.subscriptions.jobs();
-        // Given up under the lock, where nobody begins to watch: of those who leave together, the last one sees it.
+        // The reference is dropped under the lock, so that no new subscriber can take it meanwhile. Of subscribers
+        // that drop at the same time, the last one finds the count at 1 and removes the entry.
         self.shared = Arc::default();
         if jobs.get(&self.id).is_some_and(|shared| Arc::strong_count(shared) == 1) {
             jobs.remove(&self.id);
@@ -190,7 +193,7 @@ mod tests {
 
     const SUBSCRIBERS: usize = 100;
 
-    /// A store that counts how often it is read, and takes its time.
+    /// A store that counts its reads, and takes 5 ms for each.
     #[derive(Clone, Default)]
     struct CountingStore(Arc<AtomicU64>);
 
@@ -206,7 +209,7 @@ mod tests {
         }
     }
 
-    /// All look at once.
+    /// All subscribers read at the same time.
     async fn read_all(
         subscriptions: Vec<JobSubscription>,
         read: &CountingStore,
@@ -217,7 +220,7 @@ mod tests {
         for mut subscription in subscriptions {
             let read = read.clone().read(job.clone(), console.to_owned());
             tasks.spawn(async move {
-                let view = subscription.read_with(read).await.unwrap().expect("it is there");
+                let view = subscription.read_with(read).await.unwrap().expect("the job exists");
                 (subscription, view.console_version)
             });
         }
@@ -237,10 +240,10 @@ mod tests {
             subscriptions = results.into_iter().map(|(subscription, _)| subscription).collect();
             assert!(
                 subscriptions[0].shared.last.lock().await.view.is_none(),
-                "nothing is kept that all have"
+                "a view that all subscribers have must not stay in memory"
             );
         }
-        // What is looked at again without a change, as after a while, is read once as well.
+        // A second read without a change, as after the recheck interval, is shared as well.
         read_all(subscriptions, &read, &job, "c").await;
         assert_eq!(read.count(), 1);
     }
@@ -254,7 +257,7 @@ mod tests {
             service.jobs.notifier.notify(job.id, JobSignal::Changed);
             read.clone().read(job.clone(), "old".into()).await
         };
-        one.read_with(changes).await.unwrap().expect("it is there");
+        one.read_with(changes).await.unwrap().expect("the job exists");
         let view = other.read_with(read.clone().read(job.clone(), "new".into())).await.unwrap();
         assert_eq!(
             view.and_then(|view| view.record.output.clone()).map(|output| output.console),

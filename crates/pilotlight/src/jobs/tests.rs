@@ -1,4 +1,4 @@
-//! The driver over a real store in a folder.
+//! Tests of the job service on a real SQLite store.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ use crate::telemetry::metrics::Metrics;
 
 const WITH_WEBHOOK: &str = "hooked";
 
-/// Jobs, in a folder that goes with them.
+/// A job service whose store is in a temporary folder; dropping it deletes the folder.
 pub(super) struct TestService {
     pub(super) jobs: Arc<JobService>,
     folder: PathBuf,
@@ -75,12 +75,12 @@ impl TestService {
         match self.jobs.submit(new).await.unwrap() {
             SubmitOutcome::New(job) => job,
             other @ (SubmitOutcome::Existing(_) | SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_)) => {
-                panic!("is not new: {other:?}")
+                panic!("not a new job: {other:?}")
             }
         }
     }
 
-    /// Whether the one who tells others was woken since this was asked last.
+    /// Whether the webhook task was woken since the last call.
     async fn webhooks_were_woken(&self) -> bool {
         timeout(Duration::ZERO, self.jobs.webhook_wake.notified()).await.is_ok()
     }
@@ -101,20 +101,20 @@ async fn webhooks_are_woken_only_by_jobs_of_types_that_have_one() {
     let service = TestService::new();
     for (type_name, has_webhook) in [("quiet", false), (WITH_WEBHOOK, true)] {
         let job = service.submit(type_name).await;
-        assert_eq!(service.webhooks_were_woken().await, has_webhook, "a new one of {type_name}");
+        assert_eq!(service.webhooks_were_woken().await, has_webhook, "a new job of type {type_name}");
         service
             .jobs
             .apply_event(job.id, Event::Cancel(CancelScope::AllCallers), RunnerOutput::default())
             .await
             .unwrap();
-        assert_eq!(service.webhooks_were_woken().await, has_webhook, "an end of {type_name}");
+        assert_eq!(service.webhooks_were_woken().await, has_webhook, "an ended job of type {type_name}");
     }
 }
 
 #[tokio::test]
 async fn job_times_follow_the_store_clock() {
     let service = TestService::new();
-    assert_eq!(service.jobs.sync_clock(None).await.unwrap(), None, "a file has no clock");
+    assert_eq!(service.jobs.sync_clock(None).await.unwrap(), None, "SQLite has no clock of its own");
     for (ahead_ms, type_name) in [(-3_600_000, "a"), (0, "bb"), (3_600_000, "ccc")] {
         let offset = ClockOffset::from_millis(ahead_ms);
         service.jobs.store_clock.set(offset);

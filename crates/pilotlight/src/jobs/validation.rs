@@ -1,5 +1,5 @@
-//! Looks in the background whether results are still valid, as their types are configured. Whoever submits meanwhile is
-//! served by the last verdict.
+//! Checks in the background whether results are still valid, by the rules of their job types. Submissions do not wait
+//! for a check: they use the validity that the last check stored.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -21,50 +21,50 @@ use tokio::time::sleep;
 
 use super::service::JobService;
 
-/// What of a type's results is looked at. Where it stands is a JSON pointer (RFC 6901).
+/// How the results of a type are checked. Pointers are JSON pointers (RFC 6901) into the result.
 #[derive(Debug, Clone)]
 pub struct ValidationRule {
-    /// An address that must still answer.
+    /// A URL in the result that must still answer.
     pub url_rule: Option<UrlRule>,
-    /// A time that must lie in the future: epoch milliseconds.
+    /// Points to a time that must be in the future, in epoch milliseconds.
     pub expiry_pointer: Option<String>,
-    /// How old a verdict may become.
+    /// How long a check's outcome is used before the next check.
     pub interval: Duration,
 }
 
-/// An address that must still answer.
+/// A URL in the result that must still answer.
 #[derive(Debug, Clone)]
 pub struct UrlRule {
-    /// Where it stands.
+    /// Points to the URL.
     pub pointer: String,
-    /// The only hosts that are asked, in lower case.
+    /// The only hosts that may be requested, in lower case.
     pub hosts: Vec<String>,
 }
 
-/// The checks of all types.
+/// The rules of all types, and the client that requests URLs.
 #[derive(Debug)]
 pub struct ResultValidator {
     client: Client,
     rules: HashMap<JobType, ValidationRule>,
 }
 
-/// How often is looked for results whose verdict is too old.
+/// How often the store is queried for results that are due for a check.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a look at a result found.
+/// The outcome of a check.
 struct ValidationResult {
     validity: Validity,
-    /// The result's own time.
+    /// The expiry time in the result.
     expires_at: Option<Timestamp>,
 }
 
 impl ResultValidator {
-    /// These checks, asked by a client that `base` leads to, which goes nowhere but to public addresses.
+    /// A validator with these rules. Its client is built from `base` and connects to public addresses only.
     ///
     /// # Errors
-    /// When the client cannot be made.
+    /// When the client cannot be built.
     pub fn new(base: ClientBuilder, rules: HashMap<JobType, ValidationRule>) -> reqwest::Result<Self> {
-        // A redirection could lead to a host that is not allowed; a proxy would resolve names by itself.
+        // A redirect could lead to a host that is not allowed; a proxy would resolve names itself.
         let base = base.redirect(reqwest::redirect::Policy::none()).no_proxy();
         let client = base.dns_resolver(Arc::new(PublicResolver)).timeout(VALIDATION_TIMEOUT).build()?;
         Ok(Self { client, rules })
@@ -97,9 +97,9 @@ impl ResultValidator {
         }
     }
 
-    /// The status of the answer; the body is not read.
+    /// The status of the response; the body is not read. `None` when there is no response.
     async fn request_status(&self, url: Url) -> Option<u16> {
-        // A number asks nobody for its address.
+        // A host that is an IP address never reaches the resolver below.
         if ip_literal(&url).is_some_and(|ip_literal| !is_public(ip_literal)) {
             return None;
         }
@@ -108,7 +108,7 @@ impl ResultValidator {
     }
 }
 
-/// The address, when it is one at a host that is allowed.
+/// The URL, if it is valid and its host is allowed.
 fn parse_allowed_url(text: &str, hosts: &[String]) -> Option<Url> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let ip_literal = ip_literal(&url);
@@ -123,7 +123,7 @@ fn ip_literal(url: &Url) -> Option<IpAddr> {
     url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
 
-/// Finds names' addresses, and only those that anybody may be asked at.
+/// Resolves names to their public addresses only.
 #[derive(Debug)]
 struct PublicResolver;
 
@@ -141,7 +141,7 @@ impl Resolve for PublicResolver {
 }
 
 impl JobService {
-    /// Looks after results until dropped. What is slow with one type keeps no other waiting.
+    /// Checks results until dropped. Each type has its own task, so a slow type does not delay the others.
     pub async fn run_validation(self: Arc<Self>, validator: ResultValidator) {
         let validator = Arc::new(validator);
         let mut types = JoinSet::new();
@@ -158,7 +158,7 @@ impl JobService {
         loop {
             let result = self.validate_batch(&validator, &job_type).await;
             if let (Err(error), true) = (&result, was_ok) {
-                tracing::warn!(%error, %job_type, "failed to look whether results are still valid; trying on");
+                tracing::warn!(%error, %job_type, "failed to check whether results are still valid; retrying");
             }
             was_ok = result.is_ok();
             if !result.is_ok_and(|result| result == MAX_VALIDATIONS_PER_TYPE) {
@@ -182,7 +182,7 @@ impl JobService {
             due.into_iter().map(|record| Arc::clone(self).validate_one(Arc::clone(validator), record));
         let mut validations: JoinSet<_> = validations.collect();
         while let Some(result) = validations.join_next().await {
-            result.expect("a look does not panic")?;
+            result.expect("a check does not panic")?;
         }
         Ok(count)
     }
@@ -198,7 +198,7 @@ impl JobService {
             Validity::Invalid => {
                 self.apply_event(id, Event::ResultInvalid, RunnerOutput::default()).await.map(drop)
             }
-            // The next look is due as if it had been told.
+            // An unknown outcome is treated like a valid one: the next check is due after the same interval.
             Validity::Valid | Validity::Unknown => {
                 let interval = validator.rules[&record.job.job_type].interval;
                 let next_at = next_check_at(self.now(), interval, expires_at);
@@ -247,6 +247,6 @@ mod tests {
             let private = format!("http://{private}:{port}/");
             assert_eq!(validator.request_status(url(&private).unwrap()).await, None, "{private}");
         }
-        assert!(listener.accept().is_err(), "somebody called");
+        assert!(listener.accept().is_err(), "a request was sent to a private address");
     }
 }

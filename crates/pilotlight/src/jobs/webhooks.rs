@@ -1,6 +1,7 @@
-//! Tells others of jobs, as their types are configured. What is to be told stands in the store beside the job; it is
-//! struck out once it was heard, and tried again with a growing pause until then. So it is told at least once. Each type
-//! has a share of its own of what is on its way: a target that hangs keeps no other waiting.
+//! Sends webhooks for the job types that have one. The store records a webhook in the transaction that changes the
+//! job, and deletes it after the receiver answered 2xx; until then it is retried with growing pauses. Delivery is at
+//! least once. Each type has its own limit of concurrent webhooks, so a receiver that hangs does not delay the
+//! others. The wire format is in docs/protocols/webhooks.md.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -26,54 +27,55 @@ use tokio::time::sleep;
 
 use super::service::JobService;
 
-/// Where a type's jobs are told of.
+/// The webhook of one job type.
 #[derive(Debug, Clone)]
 pub struct WebhookTarget {
-    /// Who is told.
+    /// The URL of the receiver.
     pub url: reqwest::Url,
-    /// What the telling is signed with.
+    /// The key that signs the requests.
     pub key: hmac::Key,
-    /// Of what.
+    /// The events that are sent.
     pub events: Vec<WebhookTrigger>,
 }
 
-/// Everybody who is told.
+/// The webhooks of all types, and the client that sends them.
 #[derive(Debug)]
 pub struct Webhooks {
     client: Client,
     targets: HashMap<JobType, WebhookTarget>,
-    /// Of each type, room for more on their way.
+    /// Per type, the permits for more concurrent webhooks.
     permits: HashMap<JobType, Arc<Semaphore>>,
 }
 
-/// Looked for without a nudge: tellings whose pause is over, and what other instances left.
+/// How often the store is queried without a wake-up: for webhooks whose pause is over, and those that other instances
+/// left.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What became of a try.
+/// The outcome of one attempt.
 #[derive(Debug)]
 enum AttemptOutcome {
-    /// It was heard.
+    /// The receiver answered 2xx.
     Delivered,
-    /// Nobody wants to know.
+    /// The type has no webhook for this event.
     NotConfigured,
-    /// It was not heard, for this reason.
+    /// The attempt failed, for this reason.
     Failed(String),
 }
 
 impl Webhooks {
-    /// Tells these, by a client that `base` leads to.
+    /// Webhooks to these targets, sent by a client that is built from `base`.
     ///
     /// # Errors
-    /// When the client cannot be made.
+    /// When the client cannot be built.
     pub fn new(base: ClientBuilder, targets: HashMap<JobType, WebhookTarget>) -> reqwest::Result<Self> {
-        // Whoever is led elsewhere mostly arrives without the body, and what is there says yes all the same.
+        // A redirected POST mostly arrives without its body, and the new address may answer 2xx all the same.
         let client = base.redirect(Policy::none()).timeout(WEBHOOK_TIMEOUT).build()?;
         let permits =
             |job_type: &JobType| (job_type.clone(), Arc::new(Semaphore::new(MAX_WEBHOOKS_PER_TYPE)));
         Ok(Self { client, permits: targets.keys().map(permits).collect(), targets })
     }
 
-    /// How much room each type has.
+    /// How many permits of each type are free.
     fn free_permits(&self) -> HashMap<JobType, usize> {
         self.permits
             .iter()
@@ -109,12 +111,12 @@ impl Webhooks {
         if response.status().is_success() {
             Ok(())
         } else {
-            Err(format!("it answered {}", response.status()))
+            Err(format!("the receiver answered {}", response.status()))
         }
     }
 }
 
-/// What was behind it: the error itself says only that there was one.
+/// The root cause: reqwest's own text only says that the request failed.
 fn reason(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .last()
@@ -145,7 +147,7 @@ fn signature(key: &hmac::Key, at: Timestamp, body: &str) -> String {
 }
 
 impl JobService {
-    /// Tells others what stands in the store to be told, until dropped.
+    /// Sends the webhooks that are due in the store, until dropped.
     pub async fn run_webhooks(self: Arc<Self>, webhooks: Webhooks) {
         let webhooks = Arc::new(webhooks);
         let mut attempts = JoinSet::new();
@@ -154,7 +156,7 @@ impl JobService {
             while attempts.try_join_next().is_some() {}
             let result = self.send_due(&webhooks, &mut attempts).await;
             if let (Err(error), true) = (&result, was_ok) {
-                tracing::warn!(%error, "failed to look for webhooks to send; trying on");
+                tracing::warn!(%error, "failed to claim webhooks; retrying");
             }
             was_ok = result.is_ok();
             let may_be_more = result.is_ok_and(|may_be_more| may_be_more);
@@ -166,7 +168,7 @@ impl JobService {
         }
     }
 
-    /// Returns whether there may be more than there was room for.
+    /// Claims and sends due webhooks. Returns whether a type may have more than it had permits for.
     async fn send_due(
         self: &Arc<Self>,
         webhooks: &Arc<Webhooks>,
@@ -188,7 +190,7 @@ impl JobService {
             let permit = webhooks.take_permit(&call.job_type);
             attempts.spawn(Arc::clone(self).attempt_webhook(Arc::clone(webhooks), call, permit));
         }
-        // As it was when the store was asked: room that was given back since says nothing.
+        // Counted as of the claim: a permit that was released since then does not mean that the store has no more.
         Ok(free.values().any(|remaining| *remaining == 0))
     }
 
@@ -200,12 +202,12 @@ impl JobService {
     ) {
         let outcome = webhooks.attempt(&call, self.now()).await;
         if let Err(error) = self.record_attempt(&call, outcome).await {
-            tracing::warn!(%error, job = %call.job, "failed to remember what became of a webhook; it is sent again");
+            tracing::warn!(%error, job = %call.job, "failed to record the outcome of a webhook; it is sent again");
         }
     }
 
-    /// Forgets what nobody is told of any more, as types lose their webhooks, until dropped. A process that has just begun
-    /// may be configured by mistake, or before the others are.
+    /// Deletes webhooks of types that no longer have one configured, until dropped. The first deletion is after a
+    /// while: a new process may be misconfigured, or may be configured before the other instances are.
     pub async fn run_webhook_cleanup(self: Arc<Self>) {
         loop {
             sleep(MAX_UNCONFIGURED_WEBHOOK_AGE).await;
@@ -213,10 +215,10 @@ impl JobService {
                 Ok(0) => {}
                 Ok(count) => {
                     self.metrics.dropped_webhooks.inc_by(count);
-                    tracing::warn!(count, "dropped webhooks of types that have none configured any more");
+                    tracing::warn!(count, "dropped webhooks of job types without a configured webhook");
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "failed to look for webhooks that nobody wants; trying on")
+                    tracing::warn!(%error, "failed to drop webhooks without a configured receiver; retrying")
                 }
             }
         }
@@ -249,7 +251,7 @@ impl JobService {
             }
             AttemptOutcome::Failed(why) => {
                 self.metrics.failed_webhook_attempts.inc();
-                tracing::debug!(job = %call.job, why, "failed to send a webhook; trying again later");
+                tracing::debug!(job = %call.job, why, "failed to send a webhook; retrying later");
                 let retry_at = self.now().after(retry::backoff(WEBHOOK_FIRST_BACKOFF, failures));
                 self.store.retry_webhook(call.id, retry_at).await
             }
@@ -263,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_signature_is_the_hmac_of_time_and_body() {
-        // As `printf '1700000000000.{}' | openssl dgst -sha256 -hmac secret` says.
+        // From `printf '1700000000000.{}' | openssl dgst -sha256 -hmac secret`.
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
         let signed = signature(&key, Timestamp::from_millis(1_700_000_000_000), "{}");
         assert_eq!(signed, "sha256=8399216d111287e3bb28e25c0f4f31dffdf831c68c9ee2b96c2f67c9b81d341b");

@@ -1,4 +1,4 @@
-//! The acknowledgement of the peer's kernel, as something to wait for; and whether this platform can tell it.
+//! Waits for the acknowledgement of the peer's kernel, and tests whether this platform reports acknowledgements.
 
 use std::io::{self, IoSlice};
 use std::net::Ipv4Addr;
@@ -15,16 +15,17 @@ use super::sys;
 pub enum AckWait {
     /// The peer's kernel has every byte.
     Acknowledged,
-    /// The connection ended before.
+    /// The connection ended before that.
     ConnectionEnded,
 }
 
 impl Conn {
-    /// Waits until the peer's kernel acknowledged the first `end` bytes of this connection, or never will; to be
-    /// called once the number has been looked at. It does not time out; dropping it changes nothing.
+    /// Waits until the peer's kernel has acknowledged the first `end` bytes of this connection, or the connection has
+    /// ended. The caller must first check that they are not acknowledged already. There is no time-out; dropping the
+    /// future changes nothing.
     ///
-    /// The event only says when to look again. What counts is the kernel's number: an empty send queue is no
-    /// proof, and an event may be an error's.
+    /// An event is only the signal to read the kernel's counter of acknowledged bytes. The counter decides: an empty
+    /// send queue is no proof, and the event may be that of an error.
     pub async fn wait_acknowledged(&self, end: u64) -> AckWait {
         while sys::wait_ack_event(self.stream()).await.is_ok() {
             match self.state() {
@@ -37,13 +38,13 @@ impl Conn {
     }
 }
 
-/// Tries on a connection to ourselves whether the kernel tells of acknowledgements. Takes a millisecond; half a
-/// second where it does not.
+/// Tests, on a loopback connection, whether the kernel reports acknowledgements. This takes a millisecond, or half a
+/// second where the kernel does not.
 pub async fn kernel_reports_acks() -> bool {
     match timeout(PROBE_TIMEOUT, probe_on_loopback()).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
-            tracing::debug!(%error, "failed to try acknowledgements");
+            tracing::debug!(%error, "failed to test whether the kernel reports acknowledgements");
             false
         }
         Err(_) => false,

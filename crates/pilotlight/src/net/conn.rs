@@ -1,6 +1,7 @@
-//! A connection that can be asked what became of its bytes. Whoever serves it holds one end ([`Io`](super::io::Io)),
-//! whoever wants to know holds the other ([`Conn`]), so the kernel can be asked after HTTP has let go. It never
-//! copies the descriptor: that would hold the close back.
+//! An accepted connection, in two halves: the server reads and writes through [`Io`](super::io::Io), and the
+//! dispatcher asks through [`Conn`] how many bytes the peer's kernel acknowledged, also after HTTP has dropped its
+//! half. The halves share one descriptor. It must never be duplicated, because a duplicate would delay the close of
+//! the connection.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -21,75 +22,77 @@ use super::io::Io;
 use super::reset_watch::ResetWatch;
 use super::sys;
 
-/// What is called when a run that was acknowledged turns out unread.
+/// Called when the peer's kernel acknowledged a run but its program never read it.
 type OnUnread = Box<dyn FnOnce() + Send>;
 
-/// An accepted connection.
+/// The half of an accepted connection that reads its TCP state and watches its responses.
 pub struct Conn {
     socket: OwnedWriteHalf,
     peer: SocketAddr,
     transport: Transport,
     written: AtomicU64,
-    // Whether `watch` has anything to see; spares the lock on all other reads and writes.
+    // Whether `watch` is in use. Reads and writes of all other connections then do not take the lock.
     watched: AtomicBool,
     watch: Mutex<ResponseWatch>,
-    // Sends of the last watched answer that asked for an event.
+    // How many sends of the last watched response asked the kernel for an acknowledgement event.
     ack_events_requested: AtomicU64,
-    // How many more answers go in two segments, because the peer's acknowledgements come late.
+    // How many more responses are sent in two segments because the peer's acknowledgements come late.
     split_heads_left: AtomicU8,
-    // Whether the last acknowledgement was told by an event: then the next is hardly there any sooner.
+    // Whether the last acknowledgement arrived as an event. If so, the next one is probably not there either when the
+    // write returns.
     acked_by_event: AtomicBool,
     deadline: Deadline,
     shared: Shared,
 }
 
-/// What lies between the socket and whoever serves it.
+/// What the bytes on the socket carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// Nothing.
+    /// Plain HTTP over TCP.
     Tcp,
-    /// TLS.
+    /// HTTP over TLS.
     Tls,
 }
 
-/// What all connections share.
+/// State that all connections share.
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
     pub(super) reset_watch: Arc<ResetWatch>,
     pub(super) deadlines: Arc<Deadlines>,
 }
 
-/// Every byte of a watched answer is written.
+/// The report that every byte of a watched response was written to the socket.
 #[derive(Debug, Clone, Copy)]
 pub struct Written {
-    /// When.
+    /// When the last byte was written.
     pub at: Instant,
-    /// Bytes written on this connection up to its end.
+    /// How many bytes were written on this connection, up to the end of the response.
     pub end: u64,
-    /// Whether the peer's kernel acknowledged them all while they were written.
+    /// Whether the peer's kernel had acknowledged all of them when the write returned.
     pub acknowledged: bool,
 }
 
-/// Whether the kernel is asked to tell of the acknowledgement.
+/// Whether the kernel is asked for an event when the peer acknowledges a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AckRequest {
-    /// Yes.
+    /// The event is requested.
     Requested,
-    /// No: written is all we want to know.
+    /// No event is requested: it is enough that the response is written.
     NotRequested,
 }
 
-/// Fine enough for a poll that is only counted until it is chosen, when it is asked for again.
+/// How often [`Conn::peer_closed`] reads the TCP state. It is precise enough for polls: until a poll is selected it
+/// is only counted, and its state is read again at selection.
 const PEER_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// An acknowledgement that takes longer is late: a kernel that does not hold it back sends it at once. So may a
-/// link be; a second segment does not harm there.
+/// An acknowledgement that takes longer than this is late: a kernel that does not delay it sends it at once. A slow
+/// link can also take this long; there, a second segment does no harm.
 const LATE_ACK_AFTER: Duration = Duration::from_millis(1);
 
-/// How many answers are hurried then, before it is tried again without.
+/// How many responses are sent in two segments after a late acknowledgement, before one segment is used again.
 const SPLIT_HEAD_RESPONSES: u8 = 64;
 
-/// How an answer is sent.
+/// How a response is sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SendPlan {
     ack: AckRequest,
@@ -97,14 +100,14 @@ pub(super) struct SendPlan {
     start_offset: u64,
 }
 
-/// Which portion of an answer is sent at a time.
+/// Which part of a response one send covers, and whether the kernel is asked for an acknowledgement event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// As much as goes; nothing is asked of the kernel.
+    /// As many bytes as fit, without an event.
     Unwatched,
-    /// The first piece alone.
+    /// The first slice (the response's head) alone.
     Head,
-    /// As much as goes, and the kernel is to tell of its acknowledgement.
+    /// As many bytes as fit, with an event for their acknowledgement.
     Rest,
 }
 
@@ -124,7 +127,7 @@ struct WatchedResponse {
 }
 
 impl Conn {
-    /// Splits a connection into its two ends.
+    /// Splits a connection into its two halves.
     pub(super) fn open(
         stream: TcpStream,
         peer: SocketAddr,
@@ -149,12 +152,12 @@ impl Conn {
         (conn, io)
     }
 
-    /// Who connected.
+    /// The address of the peer.
     pub const fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Whether what is sent on it is sealed by TLS.
+    /// Whether the connection uses TLS.
     pub fn is_tls(&self) -> bool {
         self.transport == Transport::Tls
     }
@@ -163,18 +166,18 @@ impl Conn {
         self.socket.as_ref()
     }
 
-    /// What the kernel knows; `None` when it cannot be asked, which is as good as closed.
+    /// The TCP state; `None` when the kernel does not return it. Callers treat that as closed.
     pub fn state(&self) -> Option<sys::TcpState> {
         sys::tcp_state(self.stream()).ok()
     }
 
-    /// Bytes that the peer's kernel acknowledged so far.
+    /// Bytes that the peer's kernel acknowledged so far; 0 when the kernel does not return the TCP state.
     pub fn acknowledged_bytes(&self) -> u64 {
         self.state().map_or(0, |state| state.acknowledged)
     }
 
-    /// Waits until the peer has closed its side, or all of it. HTTP's machinery does not notice that while bytes that
-    /// came after the request are unread, so this asks the kernel a few times a second.
+    /// Waits until the peer has closed its side or the whole connection. hyper does not notice that while bytes that
+    /// came after the request are unread, so this reads the TCP state a few times a second.
     pub async fn peer_closed(&self) {
         while self.state().is_some_and(|state| state.is_open) {
             sleep(PEER_CHECK_INTERVAL).await;
@@ -188,34 +191,34 @@ impl Conn {
         }
     }
 
-    /// The peer must have sent its next request's head within this time, or reading ends; sooner when the service
-    /// stops and nothing of it has come.
+    /// Sets the deadline for the head of the peer's next request. When it passes, the read side is shut down. While
+    /// no byte of that request has come, a stop of the service ends the connection sooner.
     pub fn set_request_deadline(&self, time: Duration) {
         self.deadline.set_idle(true);
         self.deadline.set(&self.shared.deadlines, time);
     }
 
-    /// A part of the request has come.
+    /// Records that a part of the request has come: a stop of the service no longer ends the connection early.
     pub fn mark_request_started(&self) {
         self.deadline.set_idle(false);
     }
 
-    /// The peer must have sent what is expected of it within this time, or reading ends.
+    /// Sets the deadline for the bytes that the peer still has to send. When it passes, the read side is shut down.
     pub fn set_read_deadline(&self, time: Duration) {
         self.deadline.set(&self.shared.deadlines, time);
     }
 
-    /// Nothing is expected of the peer.
+    /// Removes the deadline: the peer does not have to send anything.
     pub fn clear_read_deadline(&self) {
         self.deadline.clear();
     }
 
-    /// Whether reading ended because the peer took too long, or because the service stops.
+    /// Whether the read side was shut down because a deadline passed or the service stops.
     pub fn deadline_passed(&self) -> bool {
         self.deadline.is_passed()
     }
 
-    /// Whether the connection is to end once its request is answered.
+    /// Whether the connection must close after the response to its current request.
     pub fn should_close(&self) -> bool {
         self.shared.deadlines.is_stopping()
     }
@@ -224,22 +227,22 @@ impl Conn {
         &self.deadline
     }
 
-    /// Whoever reads finds the end.
+    /// Shuts down the read side: the server reads an end of stream.
     pub(super) fn shutdown_read(&self) {
-        // A connection that is gone already has ended.
+        // The error means that the connection is closed already.
         _ = SockRef::from(self.stream()).shutdown(Shutdown::Read);
     }
 
-    /// Watches the answer that HTTP writes next, with a body of so many bytes. `written` is told when every byte
-    /// is with the kernel, and dropped when that will never be.
+    /// Watches the response that hyper writes next, with a body of `body_bytes`. `written` gets a [`Written`] when
+    /// the kernel has every byte; it is dropped when the response can no longer be written completely.
     pub fn watch_response(&self, body_bytes: usize, ack: AckRequest, written: oneshot::Sender<Written>) {
         let plan = self.make_plan(ack);
         let response = WatchedResponse { plan, body_bytes: body_bytes as u64, written };
         self.start_watch(ack, Some(response), None);
     }
 
-    /// Watches the answer that is written past HTTP next. The peer may use the connection again before that
-    /// returns, so it counts as sent from now on.
+    /// Watches a response that is written next without hyper. It counts as sent from this call on, because the peer
+    /// may use the connection again before the write returns.
     pub(super) fn watch_direct_response(&self, ack: AckRequest) -> SendPlan {
         self.start_watch(ack, None, Some(Instant::now()));
         self.make_plan(ack)
@@ -254,8 +257,8 @@ impl Conn {
         self.watched.store(true, Ordering::Release);
     }
 
-    /// Calls `callback` when the peer resets the connection without having used it again since the last watched
-    /// answer. That may be now.
+    /// Calls `callback` when the peer resets the connection without having used it since the last watched response.
+    /// If the reset has already been seen, it is called at once.
     pub fn when_unread(&self, callback: impl FnOnce() + Send + 'static) {
         let mut watch = self.lock();
         if watch.was_reset {
@@ -266,14 +269,15 @@ impl Conn {
         }
     }
 
-    /// A large answer asks for many events, and they wake its waiter together. What it left would fill the queue.
+    /// A large response requests many events, and one wake-up can cover several of them. The rest would fill the
+    /// error queue.
     fn discard_old_events(&self) {
         if self.ack_events_requested.swap(0, Ordering::Relaxed) > 1 {
             while sys::discard_ack_event(self.stream()).is_ok() {}
         }
     }
 
-    /// The peer used the connection again, or closed it in good order.
+    /// Records that the peer used the connection again, or closed it without a reset.
     pub(super) fn mark_used(&self) {
         let mut watch = self.lock();
         watch.sent_at = None;
@@ -283,7 +287,7 @@ impl Conn {
         }
     }
 
-    /// The peer reset the connection.
+    /// Records that the peer reset the connection, and calls the callback when that proves the response unread.
     pub(super) fn mark_reset(&self) {
         let mut watch = self.lock();
         let Some(sent_at) = watch.sent_at.take() else { return };
@@ -295,7 +299,7 @@ impl Conn {
         }
     }
 
-    /// When the last watched answer was sent, unless the peer has shown since that it is alive.
+    /// When the last watched response was sent; `None` once the peer has used or reset the connection since.
     pub(super) fn unread_since(&self) -> Option<Instant> {
         self.lock().sent_at
     }
@@ -313,7 +317,7 @@ impl Conn {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Sends a portion of an answer, in one system call.
+    /// Sends a part of a response, in one system call.
     pub(super) fn send(&self, bytes: &[IoSlice<'_>], segment: Segment) -> io::Result<usize> {
         let sent = match segment {
             Segment::Unwatched if bytes.len() > 1 => self.stream().try_write_vectored(bytes)?,
@@ -328,7 +332,7 @@ impl Conn {
         Ok(sent)
     }
 
-    /// Which portion of HTTP's answer is sent next.
+    /// Which part of hyper's response is sent next.
     pub(super) fn next_segment(&self) -> Segment {
         if !self.is_watched() {
             return Segment::Unwatched;
@@ -339,9 +343,10 @@ impl Conn {
         }
     }
 
-    /// The peer's kernel took so long to acknowledge an answer. One that answers what it received soon after hopes
-    /// to send its acknowledgement along, and holds it back for up to 40 ms. Two segments in a row end that, so
-    /// the next answers' heads go alone (docs/decisions/0002).
+    /// Records how long the peer's kernel took to acknowledge a response. A kernel whose program usually answers soon
+    /// delays its acknowledgement by up to 40 ms, to send it together with the answer. Two segments in a row end that
+    /// delay, so after a late acknowledgement the heads of the next responses are sent as segments of their own
+    /// (docs/decisions/0002).
     pub fn record_ack_delay(&self, time: Duration) {
         self.acked_by_event.store(true, Ordering::Relaxed);
         if time > LATE_ACK_AFTER {
@@ -356,7 +361,8 @@ impl Conn {
         SendPlan { ack, split_head, start_offset: self.written_bytes() }
     }
 
-    /// HTTP has nothing more to write at this moment.
+    /// Called when hyper has nothing more to write now: reports a watched response as written once its head and body
+    /// are.
     pub(super) fn on_flush(&self) {
         let end = self.written_bytes();
         let mut watch = self.lock();
@@ -367,11 +373,12 @@ impl Conn {
         };
         watch.sent_at = Some(Instant::now());
         drop(watch);
-        // Nobody listens when the supervisor left; the runner has the run all the same.
+        // The receiver is gone when the supervisor disconnected; the runner has the run all the same.
         _ = response.written.send(self.record_written(response.plan));
     }
 
-    /// Every byte of a watched answer was written; often the peer's kernel has them by now.
+    /// Reports that every byte of a watched response was written. Often the peer's kernel has acknowledged them by
+    /// now.
     pub(super) fn record_written(&self, plan: SendPlan) -> Written {
         let (at, end) = (Instant::now(), self.written_bytes());
         let acknowledged = self.may_be_acknowledged(plan) && self.acknowledged_bytes() >= end;
@@ -386,7 +393,7 @@ impl Conn {
         plan.ack == AckRequest::Requested && (plan.split_head || !self.acked_by_event.load(Ordering::Relaxed))
     }
 
-    /// Whoever serves the connection has let go of it: an answer that HTTP has not written by now never will be.
+    /// Called when the server drops its half: a response that hyper has not written by now can no longer be written.
     pub(super) fn release(self: &Arc<Self>) {
         drop(self.lock().response.take());
         self.shared.reset_watch.watch(self);
@@ -394,7 +401,7 @@ impl Conn {
 }
 
 impl SendPlan {
-    /// Which portion is sent next, when so much is written on the connection.
+    /// Which part is sent next, when `written` bytes have been written on the connection.
     pub(super) const fn segment(self, written: u64) -> Segment {
         match self.ack {
             AckRequest::NotRequested => Segment::Unwatched,

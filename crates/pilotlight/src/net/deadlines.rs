@@ -1,6 +1,6 @@
-//! When each connection must have sent what is expected of it. Looked at a few times a second rather than timed
-//! one by one, and counted in these looks: a request then costs neither a timer nor a clock read, and being late
-//! by half a second changes nothing for anybody.
+//! The deadline by which each connection's peer must have sent the bytes that are due. One task checks all
+//! connections a few times a second, and deadlines are counted in these ticks. A request then needs neither a timer
+//! nor a clock read; an end that is half a second late is harmless.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -10,20 +10,20 @@ use slab::Slab;
 
 use super::conn::Conn;
 
-/// Fine enough for deadlines of seconds, and for a reset to be told soon.
+/// Precise enough for deadlines of seconds, and for detecting resets soon.
 pub(super) const TICK: Duration = Duration::from_millis(250);
 
-/// Looks after which idle connections end when the service stops.
+/// Ticks after which idle connections end when the service stops.
 pub(super) const IDLE_TICKS: u32 = 2;
 
 const NEVER: u64 = u64::MAX;
 
-/// All connections whose server left a deadline with them.
+/// All open connections, each with its deadline, and the tick counter.
 #[derive(Debug)]
 pub struct Deadlines {
     ticks: AtomicU64,
     conns: Mutex<Slab<Weak<Conn>>>,
-    // The look from which on idle connections end; never, until the service stops.
+    // The tick from which on idle connections end; `NEVER` until the service stops.
     idle_until: AtomicU64,
 }
 
@@ -31,7 +31,7 @@ pub struct Deadlines {
 #[derive(Debug, Default)]
 pub(super) struct Deadline {
     at: AtomicU64,
-    // Nothing is under way: the connection waits for a request of which nothing has come yet.
+    // The connection waits for its next request, and no byte of that request has come yet.
     idle: AtomicBool,
 }
 
@@ -45,14 +45,14 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    /// Watches a connection until what is returned is dropped.
+    /// Registers a connection until the returned registration is dropped.
     pub(super) fn register(self: &Arc<Self>, conn: &Arc<Conn>) -> Registration {
         let index = self.lock().insert(Arc::downgrade(conn));
         Registration { deadlines: Arc::clone(self), index }
     }
 
-    /// Ends every connection on which nothing is under way, soon: a request may be on its way to us, and is
-    /// answered with the word that it was the last.
+    /// Ends all idle connections after [`IDLE_TICKS`]. A request may already be on its way to us; it is still
+    /// answered, with `connection: close`.
     pub(super) fn stop(&self) {
         self.idle_until.store(self.ticks.load(Ordering::Acquire) + u64::from(IDLE_TICKS), Ordering::Release);
     }
@@ -61,7 +61,7 @@ impl Deadlines {
         self.idle_until.load(Ordering::Acquire) != NEVER
     }
 
-    /// Time has passed: ends the connections whose deadline was before; to be called every [`TICK`].
+    /// Advances the tick counter and ends the connections whose deadline has passed; must be called every [`TICK`].
     pub fn tick(&self) {
         self.ticks.fetch_add(1, Ordering::AcqRel);
         self.end_overdue();
@@ -86,24 +86,24 @@ impl Deadlines {
 }
 
 impl Deadline {
-    /// From now on it is `within` from now.
+    /// Sets the deadline to `within` from now.
     pub(super) fn set(&self, deadlines: &Deadlines, within: Duration) {
-        // The look under way may be nearly over: one more makes it never early.
+        // One tick more, because the current tick may be nearly over: a deadline never passes too early.
         let ticks = within.as_millis().div_ceil(TICK.as_millis()) as u64 + 1;
         self.at.store(deadlines.ticks.load(Ordering::Acquire) + ticks, Ordering::Release);
     }
 
-    /// Says whether anything is under way.
+    /// Records whether the connection waits for a request of which no byte has come.
     pub(super) fn set_idle(&self, idle: bool) {
         self.idle.store(idle, Ordering::Release);
     }
 
-    /// There is none.
+    /// Removes the deadline.
     pub(super) fn clear(&self) {
         self.at.store(NONE, Ordering::Release);
     }
 
-    /// Whether it was there and passed.
+    /// Whether a deadline was set and has passed.
     pub(super) fn is_passed(&self) -> bool {
         self.at.load(Ordering::Acquire) == PASSED
     }
@@ -114,7 +114,7 @@ impl Deadline {
     }
 }
 
-/// A connection that is watched.
+/// The registration of a connection, until dropped.
 pub(super) struct Registration {
     deadlines: Arc<Deadlines>,
     index: usize,

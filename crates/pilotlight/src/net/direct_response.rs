@@ -1,5 +1,6 @@
-//! An answer that is written past HTTP, by the task that has it, on a connection whose server waits for nothing
-//! else. It saves waking that server first, and nothing can be lost on the way to it.
+//! A response that the task with the run writes directly to the poll's connection, without hyper, while the
+//! connection's own task only waits. That saves waking the connection's task first, and the run cannot be lost on the
+//! way to it.
 
 use std::io::{self, IoSlice};
 
@@ -9,16 +10,16 @@ use tokio::time::sleep;
 use super::conn::{AckRequest, Conn, Segment, SendPlan, Written};
 use super::io::BLOCKED_WRITE_PAUSE;
 
-/// Up to here copying a body behind its head is cheaper than handing the kernel two pieces.
+/// Up to this size, copying a body behind its head is cheaper than passing the kernel two slices.
 const MAX_COPIED_BYTES: usize = 16 * 1024;
 
-/// The answer, and how far it is written.
+/// A response and how much of it has been written.
 #[derive(Debug)]
 pub struct DirectResponse {
-    /// The head, and a small body with it.
+    /// The head, followed by the body if that is small.
     first: Bytes,
     head_bytes: usize,
-    /// A large body.
+    /// The body if it is large, empty otherwise.
     rest: Bytes,
     plan: SendPlan,
     sent: usize,
@@ -26,7 +27,7 @@ pub struct DirectResponse {
 }
 
 impl DirectResponse {
-    /// Begins one. Nobody else may write on the connection until it ends.
+    /// Begins a response. No other code may write on the connection until it ends.
     #[must_use]
     pub fn begin(conn: &Conn, head: Bytes, body: Bytes, ack: AckRequest) -> Self {
         let plan = conn.watch_direct_response(ack);
@@ -39,16 +40,16 @@ impl DirectResponse {
         Self { first, head_bytes, rest, plan, sent: 0, was_blocked: false }
     }
 
-    /// Whether a part of it is written and a part is not: then the connection is of no use to anybody else.
+    /// Whether only a part of the response has been written: then the connection cannot be used for anything else.
     #[must_use]
     pub fn is_partially_sent(&self) -> bool {
         self.sent > 0 && self.sent < self.bytes()
     }
 
-    /// Writes the rest of it. Dropped, it goes on from there when called again.
+    /// Writes the rest of the response. It can be dropped and called again: it continues where it stopped.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The kernel's error.
     pub async fn write(&mut self, conn: &Conn) -> io::Result<Written> {
         while self.sent < self.bytes() {
             match self.send(conn) {
@@ -80,7 +81,8 @@ impl DirectResponse {
         }
     }
 
-    /// As for [`Io`](super::io::Io): after an event in the error queue tokio's word on writing is worth nothing.
+    /// Waits until the socket is writable. As in [`Io`](super::io::Io), tokio's write readiness cannot be trusted
+    /// after an event in the error queue, so the second wait in a row is a pause.
     async fn wait(&mut self, conn: &Conn) -> io::Result<()> {
         if std::mem::replace(&mut self.was_blocked, true) {
             sleep(BLOCKED_WRITE_PAUSE).await;

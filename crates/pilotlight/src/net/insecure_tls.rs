@@ -1,5 +1,5 @@
-//! A TLS client that takes any certificate: for a question whose answer is no secret, such as whether a service on this
-//! machine is well. It must never carry a key or a run.
+//! A TLS client that accepts any certificate, for requests whose response is not secret, such as the health check of
+//! a service on this machine. It must never carry a key or a run.
 
 use std::io;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tokio_rustls::rustls::crypto::{
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
-/// Seals a connection with whoever is there.
+/// Starts TLS on a connection without verifying the certificate of the server.
 ///
 /// # Errors
-/// When the name is none, or the other side does not speak TLS.
+/// When the name is not a valid server name, or the server does not speak TLS.
 pub async fn connect(stream: TcpStream, name: &str) -> io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))

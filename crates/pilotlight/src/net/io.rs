@@ -1,4 +1,4 @@
-//! The end of a connection that is read and written by whoever serves it: HTTP's machinery, or the front before it.
+//! The half of a connection that its server reads and writes: hyper, or the fast path before it.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -14,11 +14,11 @@ use tokio::time::{Sleep, sleep};
 
 use super::conn::Conn;
 
-/// How long a write waits for a readiness that tokio cannot tell any more. Only large answers on slow links to
-/// runners that were sent a run before come here.
+/// How long a blocked write pauses when tokio's write readiness can no longer be trusted. Only large responses on
+/// slow links, to runners that got a run before on the same connection, come here.
 pub(super) const BLOCKED_WRITE_PAUSE: Duration = Duration::from_millis(5);
 
-/// The serving end of a connection.
+/// The server's half of a connection.
 #[derive(Debug)]
 pub struct Io {
     conn: Arc<Conn>,
@@ -42,10 +42,10 @@ impl Io {
         self.conn.stream().poll_read_ready(cx).map(drop)
     }
 
-    /// Reads what is there.
+    /// Reads the bytes that have arrived.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is; the kernel's otherwise.
+    /// `WouldBlock` when there are none; otherwise the kernel's error.
     pub fn try_read(&self, into: &mut BytesMut) -> io::Result<usize> {
         let read = self.reader.try_read_buf(into);
         if read.as_ref().map_or_else(|error| error.kind() != io::ErrorKind::WouldBlock, |_| true) {
@@ -54,7 +54,7 @@ impl Io {
         read
     }
 
-    /// The peer was heard of: by bytes, by its end, or by an error.
+    /// Records a sign of the peer: bytes, an end of stream, or a reset.
     fn observe_read(&self, error: Option<&io::Error>) {
         match error {
             Some(error) if error.kind() == io::ErrorKind::ConnectionReset => self.conn.mark_reset(),
@@ -63,8 +63,9 @@ impl Io {
         }
     }
 
-    /// tokio takes an event in the error queue for a closed write side, for ever, and then calls a full socket
-    /// writable. Believing it would spin, so a write that is refused twice running waits by the clock.
+    /// tokio takes an event in the error queue for a closed write side, for ever, and from then on reports a full
+    /// socket as writable. Trusting that would spin, so a write that would block twice in a row pauses for
+    /// [`BLOCKED_WRITE_PAUSE`] (docs/decisions/0004).
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let mut was_blocked = false;
         loop {

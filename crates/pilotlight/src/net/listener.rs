@@ -1,5 +1,6 @@
-//! Accepts connections and runs HTTP on them: socket options, a cap on connections, limits on heads, and an end
-//! in good order. It survives a lack of descriptors; at the cap a connection is closed without a byte.
+//! Accepts connections and serves HTTP on them: sets socket options, limits the number of connections and the size of
+//! heads, and ends connections in order when the service stops. A lack of descriptors only pauses accepting; above
+//! the connection limit, a new connection is closed without a byte.
 
 use std::error::Error;
 use std::future::Future;
@@ -32,19 +33,20 @@ use super::sys;
 use super::tls::Tls;
 use crate::telemetry::metrics::{ConnectionCounts, Count};
 
-/// Descriptors left for files, pipes and connections of our own.
+/// Descriptors reserved for files, pipes and outgoing connections.
 const RESERVED_FILES: usize = 128;
 
-/// Connections that were in the queue when we stopped are taken by then; others may go on coming for ever.
+/// How long the backlog is drained after a stop. Connections that were in it at the stop are accepted by then; new
+/// ones might keep coming for ever.
 const DRAIN_QUEUE_FOR: Duration = Duration::from_millis(20);
 
-/// How long to leave the kernel alone after it had no descriptor for us.
+/// The pause after an accept that failed for lack of descriptors or memory.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// The connections that may be open at once: as asked for, or what the limit of open files leaves.
+/// How many connections may be open at once: the requested number, or what the limit of open files allows.
 ///
 /// # Errors
-/// When more are asked for than the limit leaves; the text says what to do.
+/// When more connections are requested than the limit of open files allows; the text says how to raise it.
 pub fn max_connections(requested: Option<usize>) -> io::Result<usize> {
     let possible = sys::raise_open_file_limit()?.saturating_sub(RESERVED_FILES).min(Semaphore::MAX_PERMITS);
     match requested {
@@ -58,38 +60,37 @@ pub fn max_connections(requested: Option<usize>) -> io::Result<usize> {
     }
 }
 
-/// Who answers on the connections.
+/// The service behind the connections: reads requests and answers them.
 pub trait Serve: Clone + Send + Sync + 'static {
-    /// What the answer of [`Serve::http`] may fail with: it closes the connection without a byte.
+    /// The error of [`Serve::http`]: it closes the connection without a byte.
     type HttpError: Into<Box<dyn Error + Send + Sync>> + Send + 'static;
-    /// The body of its answers.
+    /// The body of the responses.
     type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
-    /// Serves a new connection as far as it can by itself, until it ends or something comes that it leaves to
-    /// HTTP.
+    /// Serves a new connection without hyper, until it ends or a request comes that must go to hyper.
     fn fast_path(&self, conn: &Arc<Conn>, io: &mut Io) -> impl Future<Output = FastPathExit> + Send;
 
-    /// Whether a request that begins so is answered by [`Serve::http`] or not at all: HTTP's machinery would refuse a
-    /// head that is too long or broken by itself.
+    /// Whether only [`Serve::http`] may answer a request that begins with `start`. hyper itself answers a head that
+    /// is too long or malformed; for these requests the connection closes without a byte instead.
     fn must_respond(start: &[u8]) -> bool;
 
-    /// Answers one request, which carries its `Arc<Conn>` as an extension.
+    /// Answers one request. Its extensions contain the `Arc<Conn>`.
     fn http(
         &self,
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Self::Body>, Self::HttpError>> + Send + use<Self>;
 }
 
-/// How the front left a connection.
+/// How the fast path ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FastPathExit {
-    /// Close it.
+    /// The connection must be closed.
     Closed,
-    /// What comes next is for HTTP; what was read of it is put back.
+    /// hyper serves the connection from here on; the bytes already read were put back.
     ForHttp,
 }
 
-/// Open connections, and how to end them.
+/// The open connections: counts, limits and stops them.
 #[derive(Debug, Clone)]
 pub struct Connections {
     max_open: usize,
@@ -101,7 +102,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// None yet.
+    /// Without open connections.
     #[must_use]
     pub fn new(max_open: usize, counts: ConnectionCounts) -> Self {
         Self {
@@ -114,13 +115,13 @@ impl Connections {
         }
     }
 
-    /// Connections open now.
+    /// How many connections are open now.
     #[must_use]
     pub fn open(&self) -> usize {
         self.max_open - self.free.available_permits()
     }
 
-    /// Connections that may be open at once.
+    /// How many connections may be open at once.
     #[must_use]
     pub const fn max_open(&self) -> usize {
         self.max_open
@@ -132,8 +133,8 @@ impl Connections {
         self.stop.is_cancelled()
     }
 
-    /// The reconciler of connections, until dropped: ends those that are too slow, and looks at those whose last
-    /// answer is in question. Safe to repeat at any time.
+    /// The reconciler of connections, until dropped: ends connections whose deadline has passed, and checks closed
+    /// ones for resets of their last response. Safe to repeat at any time.
     pub async fn watch(self) {
         loop {
             tokio::time::sleep(TICK).await;
@@ -142,21 +143,21 @@ impl Connections {
         }
     }
 
-    /// Accepts nothing more, and closes each connection once its request under way is answered.
+    /// Stops accepting, and closes each connection once its current request is answered.
     pub fn stop(&self) {
         self.stop.cancel();
         self.shared.deadlines.stop();
         self.tasks.close();
     }
 
-    /// Waits until all are closed.
+    /// Waits until all connections are closed.
     pub async fn wait_closed(&self) {
         self.tasks.wait().await;
     }
 
-    /// Accepts connections until [`Connections::stop`]. With TLS every one of them is sealed.
+    /// Accepts connections until [`Connections::stop`]. With `tls`, every connection uses TLS.
     pub async fn accept(self, bound: BoundListener, tls: Option<Arc<Tls>>, serve: impl Serve) {
-        // Whoever waits for the end waits for those in the queue too.
+        // `wait_closed` must also wait for the connections that are still in the backlog.
         let _open = self.tasks.token();
         let listener = &bound.socket;
         loop {
@@ -169,7 +170,8 @@ impl Connections {
                 Err(error) => pause_after(&error).await,
             }
         }
-        // Whoever is in a queue that ends with us is still served; in one that does not, the next process serves it.
+        // A backlog that ends with this process is drained. A socket of another process keeps its backlog for the
+        // next process.
         let end = Instant::now() + DRAIN_QUEUE_FOR;
         while bound.owner == SocketOwner::ThisProcess
             && let Ok(Ok((stream, peer))) = timeout_at(end, listener.accept()).await
@@ -181,7 +183,7 @@ impl Connections {
     fn admit(&self, stream: TcpStream, peer: SocketAddr, tls: Option<&Tls>, serve: &impl Serve) {
         let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
             self.counts.refused.inc();
-            tracing::debug!(%peer, "closed a connection: as many as may be are open");
+            tracing::debug!(%peer, "closed a connection: the connection limit is reached");
             return;
         };
         if let Err(error) = set_options(&stream) {
@@ -195,7 +197,7 @@ impl Connections {
         let acceptor = tls.map(|tls| (tls.acceptor(), self.counts.failed_handshakes.clone()));
         self.tasks.spawn(async move {
             match acceptor {
-                // Boxed, so that the others do not carry its size.
+                // Boxed, so that the tasks of plain connections do not contain the size of the TLS future.
                 Some(acceptor) => Box::pin(run_tls(conn, io, acceptor, serve, stop)).await,
                 None => run(conn, io, serve, stop).await,
             }
@@ -207,7 +209,7 @@ impl Connections {
 async fn run(conn: Arc<Conn>, mut io: Io, serve: impl Serve, stop: CancellationToken) {
     if serve.fast_path(&conn, &mut io).await == FastPathExit::ForHttp {
         conn.clear_read_deadline();
-        // Boxed, so that the many that never come here do not carry its size.
+        // Boxed, so that the many connections that stay on the fast path do not contain the size of the hyper future.
         Box::pin(run_http(conn, io, serve, stop)).await;
     }
 }
@@ -256,7 +258,7 @@ async fn run_http<S: Serve>(
         .serve_connection(TokioIo::new(io), service);
     let mut http = std::pin::pin!(http);
     let ended = tokio::select! {
-        // First, so that a request that is there already is seen before the end is.
+        // `biased`: a request that has already arrived is served before the stop is handled.
         biased;
         ended = http.as_mut() => ended,
         () = idle_grace_over(stop) => {
@@ -265,11 +267,12 @@ async fn run_http<S: Serve>(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!(%error, "a connection ended with an error");
     }
 }
 
-/// As for connections before HTTP: a request may be on its way when the service is asked to stop.
+/// Waits until idle connections may end after a stop. The fast path has the same grace: a request may be on its way
+/// to us when the service stops.
 async fn idle_grace_over(stop: CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(IDLE_TICKS * TICK).await;
@@ -280,14 +283,15 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
     sys::enable_dead_peer_detection(stream)
 }
 
-/// A connection that was gone before it was accepted is nothing; a lack of descriptors or memory passes.
+/// Pauses after a failed accept. A connection that closed before it was accepted needs no pause; a lack of
+/// descriptors or memory does.
 async fn pause_after(error: &io::Error) {
     let is_transient = matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     );
     if !is_transient {
-        tracing::warn!(%error, "failed to accept a connection; raise the open-file limit if this stays");
+        tracing::warn!(%error, "failed to accept a connection; raise the open-file limit if this continues");
         tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
     }
 }

@@ -1,5 +1,5 @@
-//! Sockets: accepting them, moving bytes, and asking the kernel what became of the bytes. Knows nothing of runs,
-//! runners or routes.
+//! Sockets: accepts connections, moves bytes, and asks the kernel which bytes the peer acknowledged. Must not know
+//! runs, runners or routes.
 
 pub mod insecure_tls;
 pub mod listener;

@@ -1,5 +1,6 @@
-//! Connections that HTTP has let go of while it is open whether the peer read its last answer. They are looked
-//! at now and then, for a bounded time and in a bounded number; beyond it the question stays open.
+//! Connections whose server is done, but whose last response may still turn out unread. They are checked for a reset
+//! a few times a second, for `UNREAD_WINDOW` and up to `MAX_RESET_WATCHED_CONNS` connections. Above that the oldest
+//! is dropped, and a later reset of it goes unnoticed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -8,14 +9,14 @@ use pilotlight_core::limits::{MAX_RESET_WATCHED_CONNS, UNREAD_WINDOW};
 
 use super::conn::Conn;
 
-/// The connections in question.
+/// The connections that are checked for a reset.
 #[derive(Debug, Default)]
 pub struct ResetWatch {
     conns: Mutex<VecDeque<Arc<Conn>>>,
 }
 
 impl ResetWatch {
-    /// Keeps a connection when there is a question about it.
+    /// Adds a connection if the peer has not yet used or reset it since its last watched response.
     pub(super) fn watch(&self, conn: &Arc<Conn>) {
         if conn.unread_since().is_none() {
             return;
@@ -27,7 +28,7 @@ impl ResetWatch {
         conns.push_back(Arc::clone(conn));
     }
 
-    /// Looks at all of them; to be called a few times a second.
+    /// Checks all connections; must be called a few times a second.
     pub fn check_all(&self) {
         let conns = std::mem::take(&mut *self.lock());
         let undecided = conns.into_iter().filter(|conn| !is_decided(conn)).collect::<Vec<_>>();
@@ -39,7 +40,7 @@ impl ResetWatch {
     }
 }
 
-/// A reset leaves its error on the socket; a close in good order leaves none.
+/// Whether the check is over. A reset leaves its error on the socket; an ordinary close leaves none.
 fn is_decided(conn: &Conn) -> bool {
     let was_reset = conn
         .stream()

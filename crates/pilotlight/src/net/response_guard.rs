@@ -1,5 +1,6 @@
-//! Between HTTP's machinery and its stream: knows whether an answer is the service's or the machinery's own, as for a
-//! head that is too long. Of some requests the machinery must not answer anything: then the connection ends instead.
+//! Sits between hyper and the stream, and distinguishes responses of the service from responses that hyper writes by
+//! itself, for example to a head that is too long. For some requests hyper must not respond: then the connection ends
+//! without a byte.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,16 +10,17 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The machinery's own answers to what is no request begin so.
+/// The start of hyper's own responses to invalid requests.
 const REFUSAL: &[u8] = b"HTTP/1.1 4";
 
-/// The one that everybody may be answered.
+/// The one response of hyper that any client may get.
 const BAD_REQUEST: &[u8] = b"HTTP/1.1 400";
 
-/// As much of a request's beginning as tells what it asks for, in any form of its target.
+/// How many bytes of a request are recorded: enough to recognise its method and path, in any form of the request
+/// target.
 const START_BYTES: usize = 96;
 
-/// A stream whose answers are looked at.
+/// A stream that checks the start of each response.
 pub(super) struct ResponseGuard<S> {
     stream: S,
     start: Vec<u8>,
@@ -27,8 +29,8 @@ pub(super) struct ResponseGuard<S> {
 }
 
 impl<S> ResponseGuard<S> {
-    /// `from_service` is set by the service whenever it answers. Where `must_come_from_service` says so of a request's beginning,
-    /// nobody else answers it.
+    /// The service sets `from_service` before each of its responses. A request whose first bytes
+    /// `must_come_from_service` accepts is answered by the service or not at all.
     pub(super) const fn new(
         stream: S,
         from_service: Arc<AtomicBool>,
@@ -37,7 +39,7 @@ impl<S> ResponseGuard<S> {
         Self { stream, start: Vec::new(), from_service, must_come_from_service }
     }
 
-    /// Looks at what is to be written: the beginning of an answer, or more of one.
+    /// Checks bytes that are about to be written: the start of a response, or more of one.
     fn check(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.from_service.swap(false, Ordering::AcqRel) {
             self.start.clear();
@@ -47,7 +49,7 @@ impl<S> ResponseGuard<S> {
         Ok(())
     }
 
-    /// Of a request that came together with the one before, the beginning is not known: it may be any.
+    /// The first bytes of a pipelined request are unknown: it may be any request.
     fn must_suppress(&self, response: &[u8]) -> bool {
         let is_unknown = self.start.is_empty() && !response.starts_with(BAD_REQUEST);
         is_unknown || (self.must_come_from_service)(&self.start)

@@ -1,5 +1,5 @@
-//! Listening sockets: opened by us, or handed over by whoever started us (`LISTEN_FDS`), so that a restart leaves no
-//! moment in which nobody listens.
+//! Listening sockets: opened by this process, or inherited from the process that started it (`LISTEN_FDS`). With an
+//! inherited socket, connections are accepted without a gap during a restart.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,58 +8,59 @@ use listenfd::ListenFd;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-/// Connections the kernel keeps ready for us; a fleet that comes back at once is thousands.
+/// How many connections the kernel queues until they are accepted. A fleet of thousands of runners can reconnect at
+/// once.
 const BACKLOG: i32 = 4096;
 
-/// A socket that listens.
+/// A listening socket.
 #[derive(Debug)]
 pub struct BoundListener {
     /// The socket.
     pub socket: TcpListener,
-    /// Where.
+    /// The address it listens on.
     pub address: SocketAddr,
-    /// Whose it is.
+    /// Which process owns it.
     pub owner: SocketOwner,
 }
 
-/// Who will go on listening when we stop.
+/// Which process owns a listening socket, and so what happens to its backlog when this process stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SocketOwner {
-    /// Nobody on this socket: what waits in it is lost with it.
+    /// This process opened it: connections left in the backlog are lost when it stops.
     ThisProcess,
-    /// Whoever handed it over.
+    /// Another process passed it to this one and keeps it open.
     OtherProcess,
 }
 
 /// Whether another process may listen on the same address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReusePort {
-    /// Yes.
+    /// Other processes may bind it too (`SO_REUSEPORT`).
     On,
-    /// No.
+    /// Only this process may bind it.
     Off,
 }
 
-/// The sockets that were handed over, in the order in which they are asked for.
+/// The inherited listening sockets, in the order in which they were passed.
 pub struct InheritedSockets(ListenFd);
 
 impl std::fmt::Debug for InheritedSockets {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Inherited({})", self.0.len())
+        write!(out, "InheritedSockets({})", self.0.len())
     }
 }
 
 impl InheritedSockets {
-    /// What systemd, or the process before, handed over.
+    /// The sockets that systemd or the previous process passed.
     #[must_use]
     pub fn from_environment() -> Self {
         Self(ListenFd::from_env())
     }
 
-    /// The socket of this place, or none.
+    /// Takes the inherited socket at `index`; `None` when there is none.
     ///
     /// # Errors
-    /// When what stands there is no listening TCP socket.
+    /// When the descriptor at `index` is not a listening TCP socket.
     pub fn take(&mut self, index: usize) -> io::Result<Option<BoundListener>> {
         if index >= self.0.len() {
             return Ok(None);
@@ -74,7 +75,7 @@ impl InheritedSockets {
 /// Opens a listening socket.
 ///
 /// # Errors
-/// The kernel's: the address is in use, or is not ours.
+/// The kernel's error: the address is in use, or does not belong to this machine.
 pub fn bind(address: SocketAddr, reuse_port: ReusePort) -> io::Result<BoundListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;

@@ -1,6 +1,6 @@
-//! Linux's socket calls that have no safe wrapper; the one file with unsafe code. Each function is a single system
-//! call on a borrowed socket: it keeps no pointer, and reads only what the kernel said it wrote. Its twin for other
-//! systems is `sys_fallback.rs`.
+//! Linux socket calls that have no safe wrapper; the only file of `net` with unsafe code. Each function is one system
+//! call on a borrowed socket: it stores no pointer, and reads only bytes that the kernel reported as written.
+//! `sys_fallback.rs` is its equivalent for other systems.
 #![allow(unsafe_code, reason = "TCP_INFO, timestamping and the error queue have no safe wrapper")]
 
 use std::io::{self, IoSlice};
@@ -13,22 +13,22 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// What the kernel says of a connection.
+/// The state of a TCP connection in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TcpState {
     /// Both directions are open.
     pub is_open: bool,
-    /// Neither is: closed, reset or timed out.
+    /// Neither direction is open: closed, reset or timed out.
     pub is_closed: bool,
-    /// Bytes sent by us that the peer's kernel acknowledged.
+    /// Bytes we sent that the peer's kernel acknowledged.
     pub acknowledged: u64,
 }
 
-/// How often an idle peer is asked whether it is there, and how often it may leave that unanswered.
+/// Keepalive: the interval of the probes to an idle peer, and how many unanswered probes close the connection.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 const PROBES: u32 = 2;
 
-/// A peer not heard of for so long is forgotten.
+/// Sent data or probes that stay unacknowledged for this long close the connection (`TCP_USER_TIMEOUT`).
 const USER_TIMEOUT: Duration = Duration::from_secs(3);
 
 const ESTABLISHED: u8 = 1;
@@ -37,7 +37,8 @@ const CLOSED: u8 = 7;
 /// Reads the state of a TCP connection (`TCP_INFO`).
 ///
 /// # Errors
-/// The kernel's, when the socket is no TCP socket or the kernel is too old to count acknowledged bytes.
+/// The kernel's error when the socket is not a TCP socket; `Unsupported` when the kernel is too old to count
+/// acknowledged bytes.
 pub fn tcp_state(socket: &impl AsFd) -> io::Result<TcpState> {
     // SAFETY: an all-zero tcp_info is valid.
     let mut info: libc::tcp_info = unsafe { zeroed() };
@@ -63,20 +64,20 @@ pub fn tcp_state(socket: &impl AsFd) -> io::Result<TcpState> {
     })
 }
 
-/// Lets later sends ask for an event on their acknowledgement (`SO_TIMESTAMPING`).
+/// Enables acknowledgement events for later sends on the socket (`SO_TIMESTAMPING`).
 ///
 /// # Errors
-/// The kernel's, when it cannot.
+/// The kernel's error when it does not support them.
 pub fn enable_ack_events(socket: &impl AsFd) -> io::Result<()> {
     let flags =
         libc::SOF_TIMESTAMPING_SOFTWARE | libc::SOF_TIMESTAMPING_OPT_ID | libc::SOF_TIMESTAMPING_OPT_TSONLY;
     set_option(socket, libc::SO_TIMESTAMPING, &flags)
 }
 
-/// Sends and asks for an event in the error queue once the peer's kernel acknowledged the last byte sent.
+/// Sends, and requests an event in the error queue for when the peer's kernel has acknowledged the last byte sent.
 ///
 /// # Errors
-/// The kernel's; `WouldBlock` when the send buffer is full.
+/// The kernel's error; `WouldBlock` when the send buffer is full.
 pub fn send_with_ack_event(socket: &impl AsFd, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut control = Control::requesting_ack();
     // SAFETY: an all-zero msghdr is valid.
@@ -92,7 +93,7 @@ pub fn send_with_ack_event(socket: &impl AsFd, bytes: &[IoSlice<'_>]) -> io::Res
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// One control message as the kernel lays it out: its head, its data, padded to the head's alignment.
+/// One control message in the kernel's layout: header, data, and padding to the header's alignment.
 #[repr(C)]
 struct Control {
     head: libc::cmsghdr,
@@ -112,32 +113,35 @@ impl Control {
     }
 }
 
-/// Waits until there may be an event of an acknowledgement or an error, and takes it. It may also wake for nothing.
+/// Waits until the error queue may have an acknowledgement event or the socket an error, and takes one event. It can
+/// also return without one.
 ///
 /// # Errors
-/// When the runtime ends.
+/// An error when the tokio runtime shuts down.
 pub async fn wait_ack_event(stream: &TcpStream) -> io::Result<()> {
     stream.ready(Interest::ERROR).await?;
     _ = stream.try_io(Interest::ERROR, || {
         discard_ack_event(stream)?;
-        // Said so that the runtime forgets this readiness: the next wait shall be one. A later event brings its own.
+        // `WouldBlock` makes tokio clear this readiness, so that the next wait really waits. A later event sets it
+        // again.
         Err::<(), _>(io::ErrorKind::WouldBlock.into())
     });
     Ok(())
 }
 
-/// Sends like [`send_with_ack_event`], within the runtime's readiness.
+/// Like [`send_with_ack_event`], but updates tokio's write readiness.
 ///
 /// # Errors
-/// The kernel's; `WouldBlock` when the send buffer is full.
+/// The kernel's error; `WouldBlock` when the send buffer is full.
 pub fn try_send_with_ack_event(stream: &TcpStream, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
     stream.try_io(Interest::WRITABLE, || send_with_ack_event(stream, bytes))
 }
 
-/// Lets the kernel forget a peer that is not heard of: probes are what it listens for, the time-out decides.
+/// Makes the kernel close a connection whose peer is gone: keepalive probes make the peer answer, the user time-out
+/// decides.
 ///
 /// # Errors
-/// The kernel's.
+/// The kernel's error.
 pub fn enable_dead_peer_detection(stream: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(stream);
     let probes = TcpKeepalive::new().with_time(PROBE_EVERY).with_interval(PROBE_EVERY).with_retries(PROBES);
@@ -145,7 +149,7 @@ pub fn enable_dead_peer_detection(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }
 
-/// Takes one event out of the error queue and throws it away.
+/// Removes one event from the error queue.
 ///
 /// # Errors
 /// `WouldBlock` when the queue is empty.
@@ -162,10 +166,11 @@ pub fn discard_ack_event(socket: &impl AsFd) -> io::Result<()> {
     usize::try_from(received).map(drop).map_err(|_| io::Error::last_os_error())
 }
 
-/// Resets a connection at once, whoever else holds it: the peer sees a reset, every later call here fails.
+/// Resets a connection at once, even while other code uses it: the peer sees a reset, and every later call on the
+/// socket fails.
 ///
 /// # Errors
-/// The kernel's; a connection that is gone already is none.
+/// The kernel's error. Resetting a connection that is closed already is not an error.
 pub fn reset(socket: &impl AsFd) -> io::Result<()> {
     // SAFETY: an all-zero sockaddr is valid; AF_UNSPEC dissolves the association (connect(2)).
     let mut unspecified: libc::sockaddr = unsafe { zeroed() };
@@ -175,10 +180,10 @@ pub fn reset(socket: &impl AsFd) -> io::Result<()> {
     check(unsafe { libc::connect(socket.as_fd().as_raw_fd(), &raw const unspecified, len) })
 }
 
-/// Raises the soft limit of open files to the hard one and returns it.
+/// Raises the soft limit of open files to the hard limit and returns it.
 ///
 /// # Errors
-/// The kernel's.
+/// The kernel's error.
 pub fn raise_open_file_limit() -> io::Result<usize> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is to `limit`, which outlives both calls.

@@ -1,5 +1,5 @@
-//! TLS above our sockets: the bytes that the kernel acknowledges are counted below it. Certificate and key are read
-//! again when their files change; what cannot be read leaves the old ones in force.
+//! TLS on top of our sockets. Acknowledged bytes are counted below TLS. The certificate and the key are loaded again
+//! when their files change; if the new files cannot be used, the old ones stay in use.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Soon enough for whoever just renewed a certificate.
+/// How often the files are checked: soon enough after an operator renewed a certificate.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What connections are sealed with.
+/// The certificate and key of TLS connections.
 pub struct Tls {
     files: Files,
     current: Mutex<Current>,
@@ -29,32 +29,32 @@ struct Files {
 
 struct Current {
     config: Arc<ServerConfig>,
-    /// When what is in force was changed.
+    /// The modification times of the files that are in use.
     modified: ModifiedTimes,
-    /// Of which change it was told that it cannot be used.
+    /// The modification times of the last change that was logged as unusable.
     reported: Option<ModifiedTimes>,
 }
 
-/// When each file was changed last, as far as that is known.
+/// The modification time of the certificate and of the key; `None` where it cannot be read.
 type ModifiedTimes = [Option<SystemTime>; 2];
 
-/// Why there is nothing to seal with.
+/// Why the certificate and key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read, or holds something else.
+    /// A file cannot be read, or does not contain the expected PEM.
     #[error("failed to read {what} in {path}")]
     File {
-        /// What should be in it.
+        /// What the file should contain.
         what: &'static str,
-        /// Where.
+        /// The path of the file.
         path: String,
-        /// Why not.
+        /// The cause.
         source: tokio_rustls::rustls::pki_types::pem::Error,
     },
     /// There is no certificate in the file.
     #[error("failed to find a certificate (PEM) in {0}")]
     NoCertificate(String),
-    /// They do not belong together, or are of a kind that is not known.
+    /// The key does not belong to the certificate, or one of them is of an unsupported kind.
     #[error("failed to use the certificate with its key")]
     Unusable(#[from] tokio_rustls::rustls::Error),
 }
@@ -69,7 +69,7 @@ impl Tls {
     /// Reads a certificate chain and its key, both in PEM.
     ///
     /// # Errors
-    /// When they cannot be read or do not fit.
+    /// When a file cannot be read, or the key does not fit the certificate.
     pub fn read(certificate: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
         let files = Files { certificate: certificate.to_owned(), key: key.to_owned() };
         let modified = files.modified();
@@ -77,16 +77,16 @@ impl Tls {
         Ok(Arc::new(Self { files, current: Mutex::new(current) }))
     }
 
-    /// For the next connection.
+    /// The acceptor for the next connection, with the certificate that is in use now.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.lock().config))
     }
 
-    /// The reconciler of the files, until dropped. Safe to repeat at any time.
+    /// The reconciler of the certificate files, until dropped. Safe to repeat at any time.
     pub async fn reload_certificates(self: Arc<Self>) {
         loop {
             tokio::time::sleep(RELOAD_INTERVAL).await;
-            // A disk that hangs must hold up nobody else.
+            // On a blocking thread: a disk that hangs must not block other tasks.
             let tls = Arc::clone(&self);
             _ = tokio::task::spawn_blocking(move || tls.reload_if_changed()).await;
         }
@@ -100,12 +100,17 @@ impl Tls {
         match self.files.read() {
             Ok(config) => {
                 *self.lock() = Current { config, modified, reported: None };
-                tracing::info!("read the changed certificate");
+                tracing::info!("loaded the changed certificate");
             }
-            // One of the two may not be written yet, or not readable: it is tried again, and told once.
+            // One of the two files may not be written yet, or may not be readable. Loading is retried; each change is
+            // logged once.
             Err(error) => {
                 if self.lock().reported.replace(modified) != Some(modified) {
-                    tracing::warn!(%error, cause = cause(&error), "the old certificate stays in force");
+                    tracing::warn!(
+                        %error,
+                        cause = cause(&error),
+                        "failed to load the changed certificate; the old one stays in use"
+                    );
                 }
             }
         }

@@ -130,7 +130,7 @@ fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
     certificate.renew();
     wait::until("the new one is shown", || certificate.connect(&server).is_some());
     fs::write(certificate.key(), "no key").expect("the folder can be written");
-    wait::until("the broken one is noticed", || server.log().contains("the old certificate stays in force"));
+    wait::until("the broken one is noticed", || server.log().contains("the old one stays in use"));
     assert!(certificate.connect(&server).is_some(), "the old one is gone");
     let health = ask(&mut kept, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert_eq!(health["status"], "ok", "a connection from before goes on");
