@@ -48,7 +48,7 @@ impl RunnerProcess {
         self.0.wait().await
     }
 
-    /// Stops the runner and waits until it and its commands have exited; kills it after [`STOP_TIMEOUT`].
+    /// Stops the runner and waits until it and its commands have exited; kills it after 5 s.
     ///
     /// # Errors
     /// The kernel's error.
