@@ -1,8 +1,8 @@
-//! The floor under everything that is durable: a bare group-commit loop. One writer thread takes whatever is queued,
-//! writes a row for each, commits, and tells everybody.
+//! The floor for durable work: a bare group-commit loop. One writer thread takes all queued writes, inserts one row for
+//! each, commits, and notifies their callers.
 //!
-//! The same SQLite with the same promise (a write-ahead log, synced at every commit) as the store, without anything
-//! that the store does besides: one table, one kind of row, no reads, no savepoints.
+//! It uses SQLite with the durability of the store (a write-ahead log, synced at every commit), and nothing else that
+//! the store does: one table, one kind of row, no reads, no savepoints.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -16,15 +16,15 @@ use tokio::task::JoinSet;
 use crate::folder::Folder;
 use crate::series::quantile;
 
-/// What a job's row is about.
+/// About the size of a job's row.
 const ROW_BYTES: usize = 400;
-/// Rows in one commit at most, and rows that may wait for the next.
+/// Most rows in one commit, and most writes queued for the next commit.
 const MAX_BATCH: usize = 1_024;
 
-/// One caller is to be told when a row of its own is on disk.
+/// Notifies a caller that its row is on disk.
 type WriteDone = oneshot::Sender<()>;
 
-/// The loop, until it is dropped.
+/// The running loop; dropping it ends the writer thread.
 pub(crate) struct BareCommits {
     queue: SyncSender<WriteDone>,
     _folder: Folder,
@@ -35,12 +35,12 @@ impl BareCommits {
         let folder = Folder::create()?;
         let database = open(&folder).context("open the bare database")?;
         let (queue, writes) = sync_channel(MAX_BATCH);
-        // It ends when the queue does; whoever waits for a failed commit hears that nobody answers.
+        // The thread ends when the queue is dropped, or at a failed commit, whose callers see their channels close.
         thread::Builder::new().name("commits".into()).spawn(move || write_all(&database, &writes))?;
         Ok(Self { queue, _folder: folder })
     }
 
-    /// Commits a second with so many callers that each wait for their own.
+    /// Commits per second with this many callers, each of which waits for its own commit.
     pub(crate) async fn per_second(&self, callers: u64, window: Duration) -> Result<f64> {
         let start = Instant::now();
         let mut tasks = JoinSet::new();
@@ -54,20 +54,20 @@ impl BareCommits {
         Ok(f64::from(u32::try_from(waits)?) / start.elapsed().as_secs_f64())
     }
 
-    /// How long one commit takes when there is one caller: the median, in microseconds.
+    /// The median time of one commit with a single caller, in microseconds.
     pub(crate) async fn single_caller_us(&self, window: Duration) -> Result<f64> {
         let waits = commit_until(self.queue.clone(), Instant::now() + window).await?;
-        quantile(waits, 0.5).context("no commit in a whole block")
+        quantile(waits, 0.5).context("no commit was measured")
     }
 }
 
-/// The waits of one caller, in microseconds.
+/// Commits until `end`; returns the wait for each commit, in microseconds.
 async fn commit_until(queue: SyncSender<WriteDone>, end: Instant) -> Result<Vec<f64>> {
     let mut waits = Vec::new();
     let mut sent = Instant::now();
     while sent < end {
         let (done, committed) = oneshot::channel();
-        // There is room: fewer callers than places.
+        // This does not block: there are fewer callers than places in the queue.
         queue.send(done).map_err(|_| anyhow!("the bare writer ended"))?;
         committed.await.context("a bare commit failed")?;
         let answered = Instant::now();
@@ -85,7 +85,7 @@ fn open(folder: &Folder) -> rusqlite::Result<Connection> {
     Ok(database)
 }
 
-/// Ends at the first error, or when nobody can ask any more.
+/// Commits queued writes until the first error, or until all senders are dropped.
 fn write_all(database: &Connection, writes: &Receiver<WriteDone>) -> rusqlite::Result<()> {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while let Ok(first) = writes.recv() {

@@ -1,4 +1,4 @@
-//! Which `pilotlight` binaries a bench measures: the one of this tree, and with `--against` an older one beside it.
+//! The `pilotlight` binaries that a bench measures: the one of this tree and, with `--against`, an older one.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 #[derive(Debug, Args)]
 pub(crate) struct BinaryArgs {
-    /// The `pilotlight` binary to measure. Without it the floor is measured against itself.
+    /// The `pilotlight` binary to measure. Without it, the floor is measured against itself.
     #[arg(long, value_name = "PATH")]
     server: Option<PathBuf>,
     /// An older `pilotlight` binary. Both are measured in turn, round by round, and compared with each other instead of
@@ -18,7 +18,7 @@ pub(crate) struct BinaryArgs {
     against: Option<PathBuf>,
 }
 
-/// Absolute paths: every server is started in a folder of its own.
+/// The paths are absolute, because each server is started in its own folder.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Binaries {
     pub(crate) server: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub(crate) struct Binaries {
 
 impl BinaryArgs {
     /// # Errors
-    /// When a path names no file.
+    /// A path does not name a file.
     pub(crate) fn resolve(&self) -> Result<Binaries> {
         let absolute = |path: &PathBuf| path.canonicalize().with_context(|| path.display().to_string());
         let server = self.server.as_ref().map(absolute).transpose()?;
@@ -38,19 +38,19 @@ impl BinaryArgs {
 
 impl Binaries {
     /// # Errors
-    /// When no binary was named.
+    /// `--server` was not given.
     pub(crate) fn server(&self) -> Result<&Path> {
-        self.server.as_deref().context("--server names no binary")
+        self.server.as_deref().context("--server is required")
     }
 
     /// # Errors
-    /// When no older binary was named.
+    /// `--against` was not given.
     pub(crate) fn against(&self) -> Result<&Path> {
-        self.against.as_deref().context("--against names no binary")
+        self.against.as_deref().context("--against is required")
     }
 }
 
-/// What is compared with what.
+/// The comparison, for the report's headline.
 impl Display for Binaries {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match (&self.server, &self.against) {

@@ -1,4 +1,4 @@
-//! Folders of the bench's own, on the disk that is measured, or in memory; gone with their owner.
+//! Temporary folders of the bench, on disk or in memory; removed when dropped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ impl Folder {
         Self::create_in(&std::env::temp_dir())
     }
 
-    /// In memory, where there is such a place: for what is not about the disk.
+    /// Creates a folder in memory (`/dev/shm`) if possible, for measurements that must not depend on the disk.
     pub(crate) fn create_in_memory() -> Result<Self> {
         let memory = Path::new("/dev/shm");
         if memory.is_dir() { Self::create_in(memory) } else { Self::create() }
@@ -37,7 +37,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Left-overs in the temporary folder are no reason to fail a measurement.
+        // Files that cannot be removed must not fail a measurement.
         fs::remove_dir_all(&self.path).ok();
     }
 }

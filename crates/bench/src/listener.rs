@@ -1,4 +1,4 @@
-//! How the floors listen, and how whoever started them learns where.
+//! The listening socket of the floors, and the line that tells the parent process its address.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,17 +6,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::Result;
 use tokio::net::{TcpListener, TcpSocket};
 
-/// A fleet that connects at once must not wait for SYNs to be sent again.
+/// Large enough for a fleet that connects at once: no connection must wait for a repeated SYN.
 const BACKLOG: u32 = 4_096;
 
-/// On the loopback address; port 0 takes a free one.
+/// Listens on the loopback address; port 0 chooses a free port.
 pub(crate) fn listen(port: u16) -> Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     Ok(socket.listen(BACKLOG)?)
 }
 
-/// The first line on stdout tells the address.
+/// Prints the address as the first line on stdout.
 pub(crate) fn announce(address: SocketAddr) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "listening on {address}")?;

@@ -1,4 +1,4 @@
-//! The machine a figure belongs to: without it a number is hearsay.
+//! The machine on which figures were measured; a figure means nothing without it.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
@@ -10,7 +10,8 @@ use serde::Serialize;
 pub(crate) struct Machine {
     cores: usize,
     kernel: String,
-    /// Runnable tasks over the minute before the bench: much above 0 means that somebody else is at work.
+    /// Average number of runnable tasks in the minute before the bench; much above 0 means that other programs were
+    /// running.
     load_average: f64,
 }
 

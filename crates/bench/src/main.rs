@@ -1,10 +1,11 @@
 //! Measures Pilotlight.
 //!
-//! Every figure is a ratio to a floor (the least that could do the same work) taken in the same execution, so that
-//! it means the same on every machine. `floor` is that of matches, `null` and `bare_commits` are those of jobs; `load` drives
-//! them and the real server alike; `matching`, `jobs` and `runner` measure and judge. Nothing here is shipped.
+//! Every figure is a ratio to a floor (the minimal program that could do the same work), measured in the same
+//! execution, so that the ratio is comparable across machines. `floor` is the floor of matches; `null` and
+//! `bare_commits` are the floors of jobs. `load` generates the same load for the floors and for the real server.
+//! `matching`, `jobs` and `runner` measure and judge. Nothing in this crate is shipped.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to the person who started it")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its report")]
 
 mod bare_commits;
 mod binaries;
@@ -38,7 +39,7 @@ use crate::jobs::JobsArgs;
 use crate::matching::MatchArgs;
 use crate::runner::RunnerArgs;
 
-/// The load generator's threads: while matches are measured it has a core of its own, as the servers have.
+/// The load generator's threads: one, because the load generator has one core while matches are measured.
 const LOAD_THREADS: usize = 1;
 
 /// Measures Pilotlight against a floor, as a ratio in one execution.
@@ -51,29 +52,29 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the floor: raw sockets, one mutex, no checks. Prints its address first.
+    /// Serve the floor of matches: raw sockets, one mutex, no checks. Prints its address first.
     Floor {
-        /// The port to listen on; 0 takes a free one.
+        /// The port to listen on; 0 chooses a free one.
         #[arg(long, default_value_t = 0)]
         port: u16,
     },
     /// Measure the matchmaker: throughput, one offer at a time, memory per parked poll.
     ///
-    /// Exits with 1 when a goal is missed and with 2 when nothing could be measured.
+    /// Exits with 1 if a goal is missed, and with 2 if the measurement failed.
     Match(MatchArgs),
-    /// Serve the floor of jobs: whole requests in, words that were written before out. Prints its address first.
+    /// Serve the floor of jobs: reads whole requests and sends prepared responses. Prints its address first.
     Null {
-        /// The port to listen on; 0 takes a free one.
+        /// The port to listen on; 0 chooses a free one.
         #[arg(long, default_value_t = 0)]
         port: u16,
     },
     /// Measure jobs: life cycles, cached answers, one job at a time, each with an empty store and with a full one.
     ///
-    /// Exits with 1 when a goal is missed and with 2 when nothing could be measured.
+    /// Exits with 1 if a goal is missed, and with 2 if the measurement failed.
     Jobs(JobsArgs),
-    /// Measure `pilotlight runner`: a job by a command of its own, and by one that is kept.
+    /// Measure `pilotlight runner`: a job by a new process, and a job by a warm process.
     ///
-    /// Exits with 1 when a goal is missed and with 2 when nothing could be measured.
+    /// Exits with 1 if a goal is missed, and with 2 if the measurement failed.
     Runner(RunnerArgs),
 }
 
@@ -88,7 +89,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether what was measured is as good as it should be.
+/// Runs a command. Returns whether all goals were met.
 fn run(command: Command) -> Result<bool> {
     warn_unless_optimised();
     match command {
@@ -100,13 +101,13 @@ fn run(command: Command) -> Result<bool> {
     }
 }
 
-/// Runs a bench to its end, or drops it, and with it every server it started, when the process is told to stop.
+/// Runs a bench to its end. On SIGTERM or SIGINT it drops the bench, and with it every server that the bench started.
 fn measure(bench: impl Future<Output = Result<bool>> + Send + 'static) -> Result<bool> {
     let runtime = load_runtime()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        // On the load generator's own threads: the main thread only waits.
+        // The bench runs on the load generator's threads; the main thread only waits.
         let bench = runtime.spawn(bench);
         tokio::select! {
             ended = bench => ended?,
@@ -122,6 +123,8 @@ fn load_runtime() -> Result<Runtime> {
 
 fn warn_unless_optimised() {
     if cfg!(debug_assertions) {
-        eprintln!("pilotlight-bench: built without optimisation, its figures mean nothing (use --release)");
+        eprintln!(
+            "pilotlight-bench: built without optimisation, so the figures are meaningless (use --release)"
+        );
     }
 }

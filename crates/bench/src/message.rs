@@ -1,12 +1,12 @@
-//! The message a supervisor offers: one whole `dequeuedMessage` of about 1.4 KB, as Trigger.dev sends it.
+//! The message that a supervisor offers: a complete `dequeuedMessage` of about 1.4 KB, as Trigger.dev sends it.
 //!
-//! Every offer differs only in its run number, which has a fixed width and stands at fixed places, so that a
-//! supervisor patches bytes instead of building JSON and a runner proves with one comparison that the run
-//! arrived byte for byte. The fields are those of the warm-start contract.
+//! Offers differ only in their run number, which has a fixed width and fixed positions. So a supervisor patches bytes
+//! instead of building JSON, and a runner checks with one comparison that the run arrived byte for byte. The fields are
+//! those of the warm-start protocol: `docs/protocols/warm-start.md`.
 
 use std::ops::Range;
 
-/// The deployment version and machine every offer and every poll of the bench agree on.
+/// The deployment version and machine of every offer and every poll of the bench.
 pub(crate) const DEPLOYMENT_VERSION: &str = "20240101.1";
 pub(crate) const MACHINE_CPU: &str = "0.5";
 pub(crate) const MACHINE_MEMORY: &str = "0.5";
@@ -34,14 +34,14 @@ const MESSAGE: &str = concat!(
     r#""placementTags":[]}"#,
 );
 
-/// Names one offered run; never used twice in one execution of the bench.
+/// The number of an offered run; never used twice in one execution of the bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RunNumber(pub(crate) u64);
 
 impl RunNumber {
     const WIDTH: usize = NUMBER_MARK.len();
 
-    /// Decimal digits with leading zeros.
+    /// The number in decimal with leading zeros.
     fn digits(self) -> [u8; Self::WIDTH] {
         let mut rest = self.0;
         let mut digits = [b'0'; Self::WIDTH];
@@ -60,12 +60,12 @@ impl RunNumber {
     }
 }
 
-/// The friendly id of a pool's deployment; the pools of the bench differ in nothing else.
+/// The friendly id of a pool's deployment; the pools of the bench differ only in this id.
 pub(crate) fn deployment_of(pool: usize) -> String {
     format!("deployment_x1c8r5t3w6z9k4m2{pool:05}")
 }
 
-/// The message of one pool with the places where the run number stands.
+/// The message of one pool, and the positions of the run number in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     bytes: Vec<u8>,
@@ -77,7 +77,7 @@ impl Message {
         Self::from_text(&MESSAGE.replace(DEPLOYMENT_MARK, &deployment_of(pool)))
     }
 
-    /// The whole HTTP request that offers this message.
+    /// The complete HTTP request that offers this message.
     pub(crate) fn offer_request(&self, head: impl FnOnce(usize) -> String) -> Self {
         let message = String::from_utf8_lossy(&self.bytes);
         let body = format!("{BODY_START}{message}{BODY_END}");
@@ -90,7 +90,7 @@ impl Message {
         Self { bytes: text.as_bytes().to_vec(), numbers }
     }
 
-    /// The bytes with this run number in every place.
+    /// The bytes with this run number in every position.
     pub(crate) fn numbered(&mut self, number: RunNumber) -> &[u8] {
         let digits = number.digits();
         for place in &self.numbers {

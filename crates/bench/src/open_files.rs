@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Raises the soft limit to the hard one and returns it; the greatest number when there is none.
+/// Raises the soft limit to the hard limit and returns it; `u64::MAX` if there is no limit.
 pub(crate) fn raise_limit() -> io::Result<u64> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

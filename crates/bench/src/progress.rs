@@ -1,6 +1,6 @@
-//! One quiet line on stderr that says what is being measured; nothing when nobody looks.
+//! A progress line on stderr that shows the current measurement, if stderr is a terminal.
 //!
-//! It is drawn between measurements only, so that drawing is never measured.
+//! It is drawn only between measurements, so that drawing does not affect them.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -12,7 +12,7 @@ impl Progress {
     pub(crate) fn new(steps: usize) -> Self {
         let bar = ProgressBar::new(u64::try_from(steps).unwrap_or(u64::MAX));
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}");
-        bar.set_style(style.expect("the template is a constant that indicatif reads"));
+        bar.set_style(style.expect("the template is a valid constant"));
         Self { bar }
     }
 

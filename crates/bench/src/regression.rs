@@ -1,12 +1,12 @@
-//! What a change may cost (`--against`): the goals of a binary that is compared with the one before it.
+//! The goals of a comparison of two binaries (`--against`): how much slower the new binary may be.
 
 use crate::report::{Figure, Goal, Measurement};
 use crate::series::{Series, Unit};
 
-/// Rounds in which both binaries are measured, at least.
+/// The least number of rounds in which both binaries are measured.
 pub(crate) const MIN_PAIRS: usize = 5;
 
-/// One figure for each series that both contenders have samples of: the value of `after`, and its ratio to `before`.
+/// One figure per series that has samples of both contenders: the value of `after`, and its ratio to `before`.
 pub(crate) fn figures<'a, C: Copy + Ord>(
     series: impl IntoIterator<Item = &'a Series<C>>,
     before: C,
@@ -28,7 +28,7 @@ where
     series.into_iter().filter_map(compared).collect()
 }
 
-/// By the kind of figure: a rate, a median, a tail. Other figures (processor time, memory) are shown without a goal.
+/// The goal depends on the kind of figure: rate, median or tail. Other figures (CPU time, memory) have no goal.
 fn goal(name: &str, unit: Unit) -> Option<Goal> {
     if unit.is_rate() {
         Some(Goal::RatioAtLeast(0.95))

@@ -1,4 +1,4 @@
-//! Figures, what they should be, and how people and programs get to read them.
+//! Figures, their goals, and their output as a table and as JSON.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
-/// Who else is to read the figures, and what is made of them.
+/// Options for the report and for checking goals.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Write what was measured to this file.
+    /// Write the measurements to this file as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Exit with 0 even when a goal is missed.
+    /// Exit with 0 even if a goal is missed.
     #[arg(long)]
     no_check: bool,
 }
 
 impl ReportArgs {
-    /// Prints the table, writes the record. Returns whether every goal was met, or need not be.
+    /// Prints the table and writes the JSON record. Returns true if every goal was met, or with `--no-check`.
     pub(crate) fn print_and_check(
         &self,
         headline: impl Display,
@@ -34,13 +34,13 @@ impl ReportArgs {
     }
 }
 
-/// What a figure must satisfy.
+/// The goal of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "kind", content = "bound", rename_all = "snake_case")]
 pub(crate) enum Goal {
     RatioAtLeast(f64),
     RatioAtMost(f64),
-    /// Within this share of 1: two measurements of the same thing.
+    /// The ratio differs from 1 by at most this: for two measurements of the same program.
     RatioNearOne(f64),
     ValueAtMost(f64),
 }
@@ -50,7 +50,7 @@ pub(crate) enum Goal {
 pub(crate) enum Verdict {
     Ok,
     Missed,
-    /// Shown for information.
+    /// The figure has no goal; it is shown for information.
     NoGoal,
 }
 
@@ -83,7 +83,7 @@ impl Measurement {
 }
 
 impl Goal {
-    /// A goal for a ratio is missed where there is none: what was not measured is not met.
+    /// A goal for a ratio counts as missed if the ratio was not measured.
     fn judge(self, value: f64, ratio: Option<f64>) -> Verdict {
         let met = match self {
             Self::RatioAtLeast(bound) => ratio.is_some_and(|ratio| ratio >= bound),
@@ -120,7 +120,7 @@ pub(crate) fn all_met(figures: &[Figure]) -> bool {
     figures.iter().all(|figure| figure.verdict != Verdict::Missed)
 }
 
-/// One line per figure under a line of headings; no trailing blanks.
+/// One line per figure below a line of headings, without trailing spaces.
 fn table(figures: &[Figure]) -> String {
     const HEADINGS: [&str; 7] = ["", "measured", "floor", "", "ratio", "goal", ""];
     let headings = HEADINGS.map(str::to_owned);
@@ -142,14 +142,14 @@ fn cells(figure: &Figure) -> [String; 7] {
     ]
 }
 
-/// What programs read.
+/// Writes the record as JSON.
 fn write_json(path: &Path, record: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(record)?;
     text.push('\n');
     std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
 }
 
-/// Words to the left of their columns, numbers to the right.
+/// One line of the table: text is left-aligned, numbers are right-aligned.
 fn line([name, value, floor, unit, ratio, goal, verdict]: &[String; 7], widths: [usize; 7]) -> String {
     let [w_name, w_value, w_floor, w_unit, w_ratio, w_goal, _] = widths;
     let line = format!(
@@ -158,7 +158,7 @@ fn line([name, value, floor, unit, ratio, goal, verdict]: &[String; 7], widths: 
     format!("{}\n", line.trim_end())
 }
 
-/// Three or more significant digits, thousands set apart.
+/// Formats a value with one decimal below 100, and with thousands separators from 10,000.
 fn number(value: f64) -> String {
     let text = match value.abs() {
         0.0 => "0".to_owned(),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_lines_up() {
+    fn table_columns_are_aligned() {
         let figures = [
             measurement(123.4, Some(2.468)).judge(Some(Goal::RatioAtMost(2.5))),
             measurement(7.0, None).judge(None),

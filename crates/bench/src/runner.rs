@@ -1,5 +1,7 @@
-//! `pilotlight-bench runner`: what it costs to execute a job by a command of its own and by one that is kept. The command
-//! is Python that imports `json` and `decimal`; one service, one caller, one job at a time, both ways in turns.
+//! `pilotlight-bench runner`: the time of a job executed by a new process, and by a warm process (`--keep`).
+//!
+//! The command is a Python script that imports `json` and `decimal`. There is one service, one caller and one job at a
+//! time; both modes are measured in turn.
 
 use std::path::Path;
 use std::process::Command;
@@ -24,24 +26,24 @@ const ONE_SHOT_SCRIPT: &str = "import decimal, json, sys\nprint(json.dumps(json.
 
 const WARM_SCRIPT: &str = "import decimal, json, sys\nfor line in sys.stdin:\n    print(json.dumps(json.loads(line)), flush=True)\n";
 
-/// How much faster a kept process is to be, per job.
+/// How many times faster a warm process must be per job.
 const MIN_SPEEDUP: f64 = 20.0;
 
-/// A runner that does not answer must not hold up the bench for ever.
+/// The time limit of a step: a runner that does not answer must not block the bench for ever.
 const STEP_AT_MOST: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Args)]
 pub(crate) struct RunnerArgs {
     #[command(flatten)]
     binaries: BinaryArgs,
-    /// Fewer rounds: good enough to see a mistake, not to judge a change.
+    /// Fewer rounds: enough to find a mistake, not enough to judge a change.
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
     reporting: ReportArgs,
 }
 
-/// What a program reads.
+/// The JSON record.
 #[derive(Serialize)]
 struct Record {
     bench: &'static str,
@@ -54,7 +56,7 @@ struct Record {
     series: Vec<Series<Contender>>,
 }
 
-/// Whose service and runners are measured.
+/// The binary whose service and runners are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Contender {
@@ -66,7 +68,7 @@ enum Contender {
 /// How the command is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// A process for each job.
+    /// A new process for each job.
     OneShot,
     /// One process for all jobs.
     Warm,
@@ -76,12 +78,12 @@ enum Mode {
 struct Setup {
     contender: Contender,
     runners: [RunnerSetup; 2],
-    // Ends after its runners, and before its data.
+    // Dropped after the runners and before the data folder.
     _server: Server,
     _data: Folder,
 }
 
-/// A runner, and jobs for it.
+/// A runner, and the caller that submits jobs for it.
 struct RunnerSetup {
     mode: Mode,
     caller: Connection,
@@ -89,13 +91,13 @@ struct RunnerSetup {
     _runner: Server,
 }
 
-/// What was measured so far: median and tail of each mode, by round.
+/// The measurements so far: the median and the 99th percentile of each mode, by round.
 struct Measured {
     one_shot: [Series<Contender>; 2],
     warm: [Series<Contender>; 2],
 }
 
-/// Measures and prints the table. Returns whether the goal was met, or need not be.
+/// Measures and prints the table. Returns true if every goal was met, or with `--no-check`.
 pub(crate) async fn run(args: RunnerArgs) -> Result<bool> {
     let machine = Machine::detect()?;
     let binaries = args.binaries.resolve()?;
@@ -141,7 +143,7 @@ impl Mode {
         }
     }
 
-    /// How many jobs are one round.
+    /// The number of jobs in one round.
     const fn jobs(self) -> usize {
         match self {
             Self::OneShot => 10,
@@ -169,7 +171,7 @@ impl Measured {
         Ok(())
     }
 
-    /// How much a kept process saves; with an older binary, also how both compare with it.
+    /// The speed-up of a warm process; with an older binary also the comparison of both modes with it.
     fn figures(&self) -> Vec<Figure> {
         let p50 = |series: &[Series<Contender>; 2]| series[0].median(Contender::Measured);
         let speedup = p50(&self.one_shot).zip(p50(&self.warm));
@@ -194,7 +196,7 @@ fn speedup_figures(one_shot_us: f64, warm_us: f64) -> Vec<Figure> {
     ]
 }
 
-/// The commands of the bench, in a folder of their own.
+/// The scripts of the bench, in a temporary folder.
 struct Scripts {
     python: String,
     folder: Folder,
@@ -209,7 +211,7 @@ impl Scripts {
         Ok(scripts)
     }
 
-    /// `TYPE=COMMAND`, as `pilotlight runner --type` takes it.
+    /// `TYPE=COMMAND` for `pilotlight runner --type`.
     fn command(&self, mode: Mode) -> String {
         let job_type = mode.job_type();
         format!("{job_type}={} {}", self.python, self.folder.path().join(job_type).display())
@@ -218,7 +220,7 @@ impl Scripts {
 
 impl Setup {
     async fn start(contender: Contender, binary: &Path, scripts: &Scripts) -> Result<Self> {
-        // What a commit costs is the other bench's question.
+        // The data is in memory, because the cost of commits is measured by the `jobs` bench.
         let data = Folder::create_in_memory()?;
         let data_dir = data.path().to_str().context("a plain path")?;
         let settings = [("PILOTLIGHT_SERVER_PORT", "0"), ("PILOTLIGHT_SERVER_DATA_DIR", data_dir)];
@@ -236,7 +238,7 @@ impl RunnerSetup {
         if mode == Mode::Warm {
             arguments.push("--keep");
         }
-        // Its first line names the service's address.
+        // The runner's first line contains the service's address, which `Server::start` waits for.
         let runner = Server::start(binary, &arguments, &[])?;
         let caller = Connection::open(Route { source: None, server: server.address() }).await?;
         let mut setup = Self { mode, caller, submitted: 0, _runner: runner };
@@ -244,7 +246,7 @@ impl RunnerSetup {
         Ok(setup)
     }
 
-    /// How long each job of one round took from its submission to its result, in microseconds.
+    /// Runs one round of jobs; returns the time from submission to result of each, in microseconds.
     async fn round(&mut self) -> Result<Vec<f64>> {
         let mut waits_us = Vec::new();
         for _ in 0..self.mode.jobs() {
@@ -262,14 +264,16 @@ impl RunnerSetup {
         let head = "POST /api/jobs/submit?wait_ms=60000 HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
         let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         self.caller.send(request.as_bytes()).await?;
-        let Some(Response { body, .. }) = self.caller.receive().await? else { bail!("the service closed") };
+        let Some(Response { body, .. }) = self.caller.receive().await? else {
+            bail!("the service closed the connection")
+        };
         let answer = String::from_utf8_lossy(body);
         ensure!(answer.contains(&format!("\"output_data\":{input}")), "not the job's result: {answer}");
         Ok(())
     }
 }
 
-/// The interpreter itself: what stands in PATH may be a script that looks for it.
+/// The path of the Python interpreter itself: `python3` in PATH may be a wrapper script that searches for it.
 fn python() -> Result<String> {
     let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
     let output = output.context("find python3")?;
@@ -282,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kept_process_must_be_so_much_faster_than_a_fresh_one() {
+    fn a_warm_process_must_be_faster_than_a_new_one_by_the_goal() {
         assert!(report::all_met(&speedup_figures(20_000.0, 1_000.0)));
         assert!(!report::all_met(&speedup_figures(19_000.0, 1_000.0)));
     }

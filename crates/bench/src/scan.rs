@@ -1,20 +1,20 @@
-//! Substring searches in place of parsing, for bytes that were written by the bench itself or are checked elsewhere.
+//! Substring searches instead of parsing, for bytes that the bench wrote itself or that are checked elsewhere.
 
 use memchr::{memchr, memmem};
 
-/// The request's own word for the length of its body, spelled as the bench spells it.
+/// The value of the `content-length` header, which must be spelled in lower case as the bench does.
 pub(crate) fn content_length(head: &[u8]) -> Option<usize> {
     let digits = between(head, b"content-length: ", b'\r')?;
     Some(digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')))
 }
 
-/// What stands between a mark and the next such byte.
+/// The bytes between `start` and the next `end` byte.
 pub(crate) fn between<'a>(bytes: &'a [u8], start: &[u8], end: u8) -> Option<&'a [u8]> {
     let rest = after(bytes, start)?;
     Some(&rest[..memchr(end, rest)?])
 }
 
-/// What stands behind a mark.
+/// The bytes after `mark`.
 pub(crate) fn after<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
     Some(&bytes[memmem::find(bytes, mark)? + mark.len()..])
 }

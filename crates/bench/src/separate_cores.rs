@@ -1,10 +1,11 @@
-//! Keeps the servers and the load generator on a core each while matches are measured.
+//! Pins the servers and the load generator to one core each while matches are measured.
 //!
-//! With one offer at a time the cores mostly sleep, and waking one costs more than the match itself. Left alone,
-//! the scheduler puts server and load now on one core, now on two, and the same program shows 15 us or 60 us.
-//! Apart, it shows the same every time, and runners and servers are apart in life too.
+//! With one offer at a time the cores mostly sleep, and waking a core costs more than the match itself. Without
+//! pinning, the scheduler sometimes puts server and load on one core and sometimes on two, and the same program takes
+//! 15 us or
+//! 60 us. With separate cores the result is stable, and it is realistic: runners and servers are on different machines.
 //!
-//! A server is started on its core, so that it sees how many it has.
+//! A server is started on its core, so that it detects that it has only one.
 
 use std::fs;
 use std::io;
@@ -13,14 +14,14 @@ use anyhow::Result;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Ends, with all cores for this process again, when it is dropped.
+/// Pins this process while it exists; dropping it allows all cores again.
 pub(crate) struct SeparateCores {
     all: CoreSet,
 }
 
 impl SeparateCores {
-    /// Servers that `start` starts are on the first core, then every thread of this process on the second. Nothing
-    /// happens on a machine with one core.
+    /// Runs `start` on the first core, so that the servers that it starts stay there; then moves every thread of this
+    /// process to the second core. On a machine with one core nothing is pinned.
     pub(crate) async fn from<T>(start: impl Future<Output = Result<T>>) -> Result<(T, Self)> {
         let all = CoreSet::of_this_process()?;
         let apart = Self { all };
@@ -37,7 +38,8 @@ impl SeparateCores {
 
 impl Drop for SeparateCores {
     fn drop(&mut self) {
-        // These cores were allowed before; should they no longer be, the kernel has moved the threads itself.
+        // These cores were allowed before. An error means that they no longer are; then the kernel has moved the
+        // threads.
         self.all.pin_threads().ok();
     }
 }
@@ -61,7 +63,7 @@ impl CoreSet {
         (0..CpuSet::MAX_CPU).filter(|core| self.0.is_set(*core))
     }
 
-    /// Puts every thread of this process on these cores, and with them the threads and processes they start later.
+    /// Pins every thread of this process to these cores, and with them the threads and processes that they start later.
     fn pin_threads(self) -> io::Result<()> {
         for task in fs::read_dir("/proc/self/task")? {
             let thread = task?.file_name().to_string_lossy().parse().map_err(io::Error::other)?;

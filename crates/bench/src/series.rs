@@ -1,7 +1,7 @@
-//! What is measured: one number per contender and round, compared within the round.
+//! Series of samples: one sample per contender and round.
 //!
-//! The machine is never quiet for long, so a ratio is taken between neighbours in time, and the median of
-//! these ratios is reported: a disturbed round moves it little.
+//! Contenders are compared within a round, because the load of the machine changes over time; the median of these
+//! ratios is reported, so that a disturbed round has little effect.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,8 @@ impl Unit {
     }
 }
 
-/// Everybody in the order of this round: there and back, so that nobody always follows the same neighbour.
+/// The contenders in the order of this round. Every second round is reversed, so that no contender always follows the
+/// same one.
 pub(crate) fn round_order<C: Copy>(all: &[C], round: usize) -> Vec<C> {
     let mut contenders = all.to_vec();
     if round % 2 == 1 {
@@ -56,7 +57,7 @@ pub(crate) fn round_order<C: Copy>(all: &[C], round: usize) -> Vec<C> {
     contenders
 }
 
-/// `C` names who is compared.
+/// The samples of one measured quantity by contender; `C` is the type of contenders.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Series<C: Ord> {
     pub(crate) name: &'static str,
@@ -69,7 +70,7 @@ impl<C: Copy + Ord> Series<C> {
         Self { name, unit, samples: BTreeMap::new() }
     }
 
-    /// Adds the contender's sample of its next round.
+    /// Adds the contender's sample of the next round.
     pub(crate) fn add(&mut self, contender: C, sample: f64) {
         self.samples.entry(contender).or_default().push(sample);
     }
@@ -82,7 +83,7 @@ impl<C: Copy + Ord> Series<C> {
         median(self.samples.get(&contender)?.clone())
     }
 
-    /// The median of the ratios contender / floor, each within one round.
+    /// The median over all rounds of the ratio of the contender's sample to the floor's sample.
     pub(crate) fn ratio(&self, contender: C, floor: C) -> Option<f64> {
         let own = self.samples.get(&contender)?;
         let floor = self.samples.get(&floor)?;
@@ -98,7 +99,7 @@ pub(crate) fn median(samples: Vec<f64>) -> Option<f64> {
     Some(if odd { high } else { f64::midpoint(sorted[middle - 1], high) })
 }
 
-/// The smallest sample that `share` (0 to 1) of all samples do not exceed.
+/// The nearest-rank quantile: the smallest sample that `share` (0 to 1) of all samples do not exceed.
 pub(crate) fn quantile(samples: Vec<f64>, share: f64) -> Option<f64> {
     let last = samples.len().checked_sub(1)?;
     #[expect(
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_lies_in_the_middle() {
+    fn the_median_is_the_middle_sample_or_the_mean_of_both() {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));

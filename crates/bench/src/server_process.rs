@@ -1,7 +1,7 @@
-//! The servers under measurement: child processes with an owner, a deadline to be ready by, and no survivors.
+//! The servers under measurement, as child processes.
 //!
-//! Each gets a folder of its own, an environment of its own, and is killed when its owner lets go of it, also
-//! on an error or a signal.
+//! Each server has its own folder and environment, must be ready within a deadline, and is killed when its value is
+//! dropped, also after an error or a signal.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -16,24 +16,24 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::folder::Folder;
 
-/// A server that opens a store and reads its configuration is ready long before.
+/// The time in which a server must be ready; opening a store and reading the configuration takes much less.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const MAX_STDERR_LINE_BYTES: usize = 2_000;
 
 pub(crate) struct Server {
-    // Before its folder: killed first, cleared away after.
+    // Before the folder, so that the process is killed before its folder is removed.
     process: Process,
     address: SocketAddr,
     _folder: Folder,
 }
 
 impl Server {
-    /// Starts a program that prints its loopback address as soon as it listens, and waits for that.
+    /// Starts a program in an empty folder and waits until it prints its loopback address.
     pub(crate) fn start(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         Self::start_in(Folder::create()?, program, arguments, environment)
     }
 
-    /// The same, in a folder that is not empty.
+    /// The same as [`Self::start`], in this folder.
     pub(crate) fn start_in(
         folder: Folder,
         program: &Path,
@@ -70,27 +70,27 @@ impl Server {
         kib.with_context(|| format!("find VmRSS in {path}"))
     }
 
-    /// CPU time that all threads of the process have used, in the kernel and outside of it.
+    /// CPU time that all threads of the process have used, in user mode and in the kernel.
     pub(crate) fn cpu_time(&self) -> Result<Duration> {
         let path = format!("/proc/{}/task", self.process.0.id());
         let tasks = fs::read_dir(&path).with_context(|| format!("read {path}"))?;
-        // A thread that ends while it is looked at takes its time with it.
+        // A thread that ends during this loop is not counted.
         let nanos = tasks.filter_map(|task| run_nanos(&task.ok()?.path().join("schedstat"))).sum();
         Ok(Duration::from_nanos(nanos))
     }
 }
 
-/// The first of schedstat's three numbers.
+/// The CPU time in nanoseconds: the first of schedstat's three numbers.
 fn run_nanos(schedstat: &Path) -> Option<u64> {
     fs::read_to_string(schedstat).ok()?.split(' ').next()?.parse().ok()
 }
 
-/// A child that does not outlive its owner.
+/// A child process that is killed when dropped.
 struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Only fails for a process that is gone already.
+        // This fails only if the process has already exited.
         self.0.kill().ok();
         self.0.wait().ok();
     }
@@ -100,13 +100,13 @@ fn not_ready_error(program: &Path, log: &Path) -> anyhow::Error {
     let stderr = fs::read_to_string(log).unwrap_or_default();
     let start = stderr.floor_char_boundary(stderr.len().saturating_sub(MAX_STDERR_LINE_BYTES));
     anyhow!(
-        "{} ended, or printed no address within {READY_WITHIN:?}; its stderr ends:\n{}",
+        "{} exited, or printed no address within {READY_WITHIN:?}; the end of its stderr:\n{}",
         program.display(),
         &stderr[start..]
     )
 }
 
-/// Reads stdout to its end, so that the server never blocks on it, and passes on the first address in it.
+/// Reads stdout to its end, so that the server never blocks on it. The first address in it is sent to the receiver.
 fn read_address(stdout: ChildStdout) -> Receiver<SocketAddr> {
     let (found, address) = sync_channel(1);
     thread::spawn(move || {

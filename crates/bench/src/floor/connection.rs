@@ -1,7 +1,7 @@
 //! One connection of the floor: reads requests and answers them, one at a time.
 //!
-//! A run is written by the task of the offer, straight into the poll's socket: waking the poll's own task to
-//! write it was tried and is slower.
+//! The task of the offer writes the run directly to the poll's socket. Waking the poll's task to write it was measured
+//! and is slower.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use super::match_maker::{MatchMaker, Poll};
 use super::request::{self, Request};
 
-/// Holds a poll's request; an offer's connection grows it once.
+/// The initial size of the read buffer: enough for a poll's request. An offer makes it grow once.
 const INBOX_BYTES: usize = 1_024;
 
 const WARM: &[u8] =
@@ -21,7 +21,7 @@ const WARM: &[u8] =
 const COLD: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 22\r\n\r\n{\"didWarmStart\":false}";
 
-/// Serves until the client closes. A failing connection just ends: the floor has nobody to tell.
+/// Serves until the client closes. An error just ends the connection: the floor logs nothing.
 pub(super) async fn serve(stream: TcpStream, match_maker: Arc<MatchMaker>) {
     let (mut reader, writer) = stream.into_split();
     let writer = Arc::new(writer);

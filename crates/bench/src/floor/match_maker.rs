@@ -1,11 +1,11 @@
-//! Who waits: one mutex around one map. The newest poll is taken first, as the product does.
+//! The parked polls: one mutex around one map. The newest poll is taken first, as in the product.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::net::tcp::OwnedWriteHalf;
 
-/// A parked poll is nothing but the writing end of its connection.
+/// A parked poll is only the write half of its connection.
 pub(super) type Poll = Arc<OwnedWriteHalf>;
 
 type Pools = HashMap<Box<[u8]>, Vec<Poll>>;

@@ -1,9 +1,9 @@
-//! The floor: the least a matchmaker of this protocol can do, so that ours is measured as a ratio and not
-//! as a number that belongs to one machine.
+//! The floor of matches: the minimal matchmaker of this protocol, so that the product is measured as a ratio to it and
+//! not as a number of one machine.
 //!
-//! Raw sockets, one mutex, substring searches instead of parsing. It must never gain a check, a time-out, a
-//! limit or an acknowledgement: whatever it does not do is what the ratio shows. It believes every request
-//! to be well-formed and is not for use.
+//! It uses raw sockets, one mutex, and substring searches instead of parsing. It must never gain a check, a timeout, a
+//! limit or an acknowledgement: the ratio shows the cost of exactly these. It assumes that every request is well-formed
+//! and is not for production.
 
 mod connection;
 mod match_maker;

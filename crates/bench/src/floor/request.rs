@@ -1,4 +1,4 @@
-//! Finds in a request's bytes the few places the floor needs. Substring searches only.
+//! Finds the few fields that the floor needs in a request's bytes, by substring searches only.
 
 use memchr::memmem;
 
@@ -10,7 +10,7 @@ pub(super) enum Request<'a> {
     Offer { deployment: &'a [u8], run: &'a [u8] },
 }
 
-/// The request at the start of `bytes`, or nothing while bytes are missing.
+/// The request in `bytes`; `None` while it is incomplete.
 pub(super) fn find(bytes: &[u8]) -> Option<Request<'_>> {
     let head_end = memmem::find(bytes, b"\r\n\r\n")? + 4;
     let (head, body) = bytes.split_at(head_end);
@@ -33,19 +33,19 @@ mod tests {
         {\"dequeuedMessage\":{\"deployment\":{\"id\":\"c\",\"friendlyId\":\"d_1\"},\"x\":1}}";
 
     #[test]
-    fn a_poll_is_its_deployment() {
+    fn a_poll_has_its_deployment() {
         let bytes = b"GET /warm-start HTTP/1.1\r\nx-trigger-deployment-id: d_1\r\nhost: a\r\n\r\n";
         assert_eq!(find(bytes), Some(Request::Poll { deployment: b"d_1" }));
     }
 
     #[test]
-    fn an_offer_is_its_deployment_and_the_bytes_of_its_run() {
+    fn an_offer_has_its_deployment_and_the_bytes_of_its_run() {
         let run = b"{\"deployment\":{\"id\":\"c\",\"friendlyId\":\"d_1\"},\"x\":1}";
         assert_eq!(find(OFFER), Some(Request::Offer { deployment: b"d_1", run }));
     }
 
     #[test]
-    fn an_unfinished_request_is_none_yet() {
+    fn an_incomplete_request_is_none() {
         for length in 0..OFFER.len() {
             assert_eq!(find(&OFFER[..length]), None, "{length} bytes");
         }

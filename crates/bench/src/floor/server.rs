@@ -1,4 +1,4 @@
-//! Accepts the floor's connections; every one is its own task.
+//! Accepts the floor's connections; each has its own task.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use super::connection;
 use super::match_maker::MatchMaker;
 use crate::listener::{announce, listen};
 
-/// Two, because the machine the goals are stated for has two cores.
+/// Two threads, because the goals are stated for a machine with two cores.
 const WORKERS: usize = 2;
 
-/// Serves on the loopback address until the process is killed. The first line on stdout tells the address.
+/// Serves on the loopback address until the process is killed. The first line on stdout is the address.
 pub(crate) fn serve(port: u16) -> Result<()> {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_io().build()?;
-    // On a worker, not in `block_on`: that would be a third thread.
+    // Runs on a worker thread, because `block_on` would use a third thread.
     runtime.block_on(runtime.spawn(listen_and_accept(port)))?
 }
 

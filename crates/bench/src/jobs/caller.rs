@@ -1,5 +1,4 @@
-//! A caller that is a runner too, over one kept-alive connection: whoever holds only one of the two parts just does
-//! not use the other.
+//! A client that can be both a caller and a runner, over one keep-alive connection.
 
 use std::net::SocketAddr;
 
@@ -24,11 +23,12 @@ impl Caller {
         let mut caller = Self { connection, calls, runner, numbers };
         caller.connection.send(caller.calls.register()).await?;
         let answer = expect(caller.connection.receive().await?, 201, "a registration")?;
-        caller.runner = text(answer, b"\"runner_id\":\"").context("no runner_id in the answer")?;
+        caller.runner = text(answer, b"\"runner_id\":\"").context("no runner_id in the response")?;
         Ok(caller)
     }
 
-    /// One job from its submission to its end. Where many do this at once, each may end the job of another.
+    /// A life cycle: submits a job, polls, and starts and completes the job that it gets. With many clients at once,
+    /// this may be the job of another client.
     pub(crate) async fn life_cycle(&mut self) -> Result<()> {
         self.submit().await?;
         self.send_poll(TYPE).await?;
@@ -36,7 +36,7 @@ impl Caller {
         self.start_and_complete(&leased_job).await
     }
 
-    /// A job that nobody asked for before.
+    /// Submits a new job.
     pub(crate) async fn submit(&mut self) -> Result<()> {
         self.send_submission().await?;
         self.receive_submission().await
@@ -54,11 +54,11 @@ impl Caller {
         self.connection.send(self.calls.next(job_type, &self.runner)).await
     }
 
-    /// The answer to that.
+    /// Receives the response to [`Self::send_poll`].
     pub(crate) async fn receive_job(&mut self) -> Result<LeasedJob> {
-        let answer = expect(self.connection.receive().await?, 200, "a runner's wait for a job")?;
-        let job = text(answer, b"\"job_id\":\"").context("no job_id in the answer")?;
-        let lease = after(answer, b"\"lease\":").and_then(number).context("no lease in the answer")?;
+        let answer = expect(self.connection.receive().await?, 200, "a poll for a job")?;
+        let job = text(answer, b"\"job_id\":\"").context("no job_id in the response")?;
+        let lease = after(answer, b"\"lease\":").and_then(number).context("no lease in the response")?;
         Ok(LeasedJob { job, lease })
     }
 
@@ -69,7 +69,7 @@ impl Caller {
         expect(self.connection.receive().await?, 200, "a completion").map(drop)
     }
 
-    /// Computes one of the jobs that will be asked for again.
+    /// Computes one of the jobs whose cached results are requested later.
     pub(crate) async fn compute_cached(&mut self, number: u64) -> Result<()> {
         self.connection.send(self.calls.submit(CACHED_TYPE, number)).await?;
         let response = self.connection.receive().await?;
@@ -82,16 +82,17 @@ impl Caller {
         self.start_and_complete(&leased_job).await
     }
 
-    /// Asks for one of them; the answer must be there at once.
+    /// Submits one of these jobs again; the response must contain the cached result.
     pub(crate) async fn submit_cached(&mut self, number: u64) -> Result<()> {
         self.connection.send(self.calls.submit(CACHED_TYPE, number)).await?;
-        let answer = expect(self.connection.receive().await?, 200, "a known submission")?;
-        after(answer, b"\"segments\":").map(drop).context("no result in the answer to a known submission")
+        let answer = expect(self.connection.receive().await?, 200, "a cached submission")?;
+        after(answer, b"\"segments\":").map(drop).context("no result in the response to a cached submission")
     }
 }
 
 fn expect<'a>(response: Option<Response<'a>>, status: u16, what: &str) -> Result<&'a [u8]> {
-    let response = response.with_context(|| format!("closed instead of an answer to {what}"))?;
+    let response =
+        response.with_context(|| format!("the server closed the connection instead of answering {what}"))?;
     if response.status != status {
         let body = String::from_utf8_lossy(response.body);
         bail!("{what} was answered {}: {body:.300}", response.status);

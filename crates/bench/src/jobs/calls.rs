@@ -1,26 +1,26 @@
-//! The requests of a caller and of a native runner, header by header what the protocol's Python client sends.
+//! The requests of a caller and of a runner, with the same headers that the protocol's Python client sends.
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the jobs of the bench are.
+/// The type of the bench's jobs.
 pub(crate) const TYPE: &str = "bench";
-/// Jobs that are computed before, to be asked for again.
+/// The type of jobs that are computed before the measurement, to be answered from the cache.
 pub(crate) const CACHED_TYPE: &str = "bench_known";
 
-/// About what a small job has for parameters; its number makes it a job of its own.
+/// Typical parameters of a small job; its number makes each job distinct.
 pub(crate) const INPUT: &str = r#"{"number":100000000,"source":"s3://bucket-eu-1/recordings/2024/01/01/session-0017/part-003.wav","model":"small-v3","language":"en","sample_rate":16000,"channels":1,"beam":5,"temperature":0.2,"options":{"timestamps":true,"diarize":false,"chunk_seconds":30}}"#;
-/// About what it results in.
+/// A typical result of a small job.
 pub(crate) const OUTPUT: &str = r#"{"segments":12,"seconds":183.4,"text_url":"s3://bucket-eu-1/results/2024/01/01/session-0017/part-003.json","words":431,"confidence":0.93,"language":"en","checksum":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}"#;
-/// What its command wrote.
+/// A typical console output of a small job.
 pub(crate) const CONSOLE: &str = "loaded model small-v3 in 0.8 s; 12 segments; done";
 
-/// How long a runner waits for a job; in the bench there always is one.
+/// How long a poll waits for a job; in the bench there is always a job.
 const WAIT_MS: u32 = 10_000;
 
-/// Hands out the numbers that make jobs differ, each once. All have the same width.
+/// The source of unique numbers that make jobs distinct. All numbers have the same width.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Numbers(Arc<AtomicU64>);
 
@@ -30,14 +30,14 @@ impl Numbers {
     }
 }
 
-/// A job that a runner has.
+/// A job that is leased to a runner.
 #[derive(Debug, Clone)]
 pub(crate) struct LeasedJob {
     pub(crate) job: String,
     pub(crate) lease: u64,
 }
 
-/// Builds one request after the other in one buffer.
+/// Builds requests in one reused buffer.
 pub(crate) struct Calls {
     server: SocketAddr,
     request: Vec<u8>,

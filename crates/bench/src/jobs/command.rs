@@ -1,4 +1,4 @@
-//! `pilotlight-bench jobs`: its options, its plan, its result.
+//! `pilotlight-bench jobs`: options, plan and record.
 
 use std::time::Duration;
 
@@ -30,23 +30,23 @@ use crate::series::{Series, Unit, round_order};
 pub(crate) struct JobsArgs {
     #[command(flatten)]
     binaries: BinaryArgs,
-    /// Fewer and shorter rounds, and a smaller store: good enough to see a mistake, not to judge a change.
+    /// Fewer and shorter rounds, and a smaller store: enough to find a mistake, not enough to judge a change.
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
     reporting: ReportArgs,
-    /// How many jobs the full store holds [default: 1,000,000, or 20,000 with --quick].
+    /// Number of jobs in the full store [default: 1,000,000, or 20,000 with --quick].
     #[arg(long, value_name = "JOBS")]
     stored: Option<u64>,
 }
 
-/// How much of everything is measured.
+/// The amount of each measurement.
 struct Plan {
     rounds: usize,
     throughput: ThroughputPlan,
-    /// In one block of one at a time.
+    /// Jobs in one block of `one_at_a_time`.
     jobs: usize,
-    /// Of bare commits, with one caller and with all of them.
+    /// The time of each of the two measurements of bare commits: with one caller and with all callers.
     commits: Duration,
     stored: u64,
 }
@@ -74,16 +74,16 @@ impl Plan {
         stored: 20_000,
     };
 
-    /// How many measurements there are.
+    /// The number of measurements.
     const fn steps(&self, servers: usize) -> usize {
         self.rounds * (1 + 3 * servers) + 1
     }
 }
 
-/// A server that does not answer must not hold up the bench for ever.
+/// The time limit of a step: a server that does not answer must not block the bench for ever.
 const STEP_AT_MOST: Duration = Duration::from_secs(60);
 
-/// What a program reads.
+/// The JSON record.
 #[derive(Serialize)]
 struct Record {
     bench: &'static str,
@@ -97,7 +97,7 @@ struct Record {
     series: Vec<Series<Contender>>,
 }
 
-/// Measures, prints the table, writes the record. Returns whether every goal was met, or need not be.
+/// Measures, prints the table and writes the record. Returns true if every goal was met, or with `--no-check`.
 pub(crate) async fn run(args: JobsArgs) -> Result<bool> {
     let record = measure(&args).await?;
     args.reporting.print_and_check(headline(&record), &record.figures, &record)
@@ -116,7 +116,7 @@ async fn measure(args: &JobsArgs) -> Result<Record> {
     Ok(Record { bench: "jobs", binaries, quick, machine, stored, ok, figures, series })
 }
 
-/// The lanes, the bare loop, and what was measured of them so far.
+/// The servers, the bare commit loop, and the measurements so far.
 struct Bench<'a> {
     plan: &'a Plan,
     setups: Vec<JobsSetup>,
@@ -159,7 +159,8 @@ impl<'a> Bench<'a> {
         Ok(self.series.into())
     }
 
-    /// With all cores, which the loop and its callers share. Returns how long one commit takes.
+    /// Measures bare commits on all cores, which the loop and its callers share. Returns the time of one commit in
+    /// microseconds.
     async fn bare_commits(&mut self, round: usize) -> Result<f64> {
         self.announce(round, "bare commits", Contender::Commits);
         let one = self.commits.single_caller_us(self.plan.commits).await?;
@@ -213,7 +214,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Places of the lanes in the order of this round.
+    /// The indexes of the setups in the order of this round.
     fn round_order(&self, round: usize) -> Vec<usize> {
         let places: Vec<usize> = (0..self.setups.len()).collect();
         round_order(&places, round)
@@ -226,7 +227,7 @@ impl<'a> Bench<'a> {
 
     fn add(&mut self, name: &str, contender: Contender, sample: f64) {
         let series = self.series.iter_mut().find(|series| series.name == name);
-        series.expect("every measurement has its series").add(contender, sample);
+        series.expect("there is a series for every measurement").add(contender, sample);
     }
 }
 

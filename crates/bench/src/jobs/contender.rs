@@ -1,4 +1,4 @@
-//! Who is measured.
+//! The contenders of the jobs bench: the floors and the servers.
 
 use serde::Serialize;
 
@@ -9,21 +9,21 @@ use crate::binaries::Binaries;
 pub(crate) enum Contender {
     /// The null HTTP server.
     Null,
-    /// The bare group-commit loop, which nobody can ask by HTTP.
+    /// The bare group-commit loop, which has no HTTP.
     Commits,
     /// The older binary, over a store that was empty when it started.
     Before,
     /// The server, over a store that was empty when it started.
     Empty,
-    /// The server, over a store that holds many jobs.
+    /// The server, over a store that already has many jobs.
     Stored,
-    /// The null server against itself: what the ratio says when there is no difference.
+    /// A second null server: its ratio to the first shows the accuracy of the bench.
     NullAgain,
 }
 
 impl Contender {
-    /// Those with a server, the one that the others are compared with first. Without a server the floor is measured
-    /// against itself.
+    /// The contenders that have a server; the first is the one that the others are compared with. Without `--server`,
+    /// the floor is measured against itself.
     pub(crate) fn servers(binaries: &Binaries) -> &'static [Self] {
         match (&binaries.server, &binaries.against) {
             (Some(_), Some(_)) => &[Self::Before, Self::Empty],

@@ -1,4 +1,4 @@
-//! What jobs have promised, figure by figure.
+//! The goals of the jobs bench, figure by figure.
 
 use super::contender::Contender;
 use crate::regression;
@@ -14,10 +14,10 @@ pub(super) const SUBMIT_TO_RUNNER_P99: &str = "submit to runner p99";
 pub(super) const ONE_COMMIT: &str = "one commit p50";
 pub(super) const COMMITS: &str = "commits of 64 callers";
 
-/// What two measurements of the floor may differ by before the bench itself is to be doubted.
+/// How much two measurements of the floor may differ; a larger difference means that the bench is not reliable.
 const SAME: Goal = Goal::RatioNearOne(0.1);
 
-/// Commits of a life cycle: taken, leased, started, completed.
+/// Commits of a life cycle: submitted, leased, started, completed.
 const COMMITS_PER_CYCLE: f64 = 4.0;
 
 pub(super) fn figures(series: &[Series<Contender>]) -> Vec<Figure> {
@@ -27,7 +27,7 @@ pub(super) fn figures(series: &[Series<Contender>]) -> Vec<Figure> {
     against_floor.chain(against_empty).chain(against_before).chain(bare(series)).collect()
 }
 
-/// Everybody that this one is the measure of.
+/// The figures of all contenders that are compared with `floor`.
 fn against(floor: Contender, series: &Series<Contender>) -> impl Iterator<Item = Figure> {
     let measured = series.contenders().filter(move |contender| is_measure_of(floor, *contender));
     measured.filter_map(move |contender| {
@@ -75,7 +75,7 @@ fn goal(series: &str, contender: Contender, floor: Contender) -> Option<Goal> {
     }
 }
 
-/// The other floor, and how near to it the commits of life cycles come.
+/// The figures of the bare commit loop, and the ratio of the commits in life cycles to it.
 fn bare(series: &[Series<Contender>]) -> Vec<Figure> {
     let median = |name, contender| series.iter().find(|series| series.name == name)?.median(contender);
     let commits = median(COMMITS, Contender::Commits);

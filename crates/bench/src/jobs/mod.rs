@@ -1,9 +1,10 @@
-//! The `jobs` bench: durable jobs beside what nobody can do without, in one execution on one machine.
+//! The `jobs` bench: compares durable jobs with the minimal work that they need, in one execution on one machine.
 //!
-//! There are two floors. A null HTTP server answers the same calls at once, with words of the same size; a bare
-//! group-commit loop keeps the same promise to the disk. The product is measured twice: with a store that was empty,
-//! and with one that holds many jobs. `calls` and `caller` speak the protocol; `throughput` and `one_at_a_time`
-//! measure; `stored` fills a store beforehand; `goals` judges; `command` puts it together.
+//! There are two floors: a null HTTP server answers the same calls immediately with responses of the same size, and a
+//! bare group-commit loop has the same durability. The product is measured twice: with a store that was empty at its
+//! start, and with a store that has many jobs. `calls` and `caller` implement the protocol; `throughput` and
+//! `one_at_a_time` measure;
+//! `stored` fills a store beforehand; `goals` judges; `command` combines them.
 
 pub(crate) mod caller;
 pub(crate) mod calls;

@@ -1,9 +1,7 @@
-//! How long one job takes from its submission to "the runner has it", when nothing else is going on and the runner
-//! waits already.
+//! The time from the submission of a job until a waiting runner has received it, with no other load.
 //!
-//! Nobody can do it with less than two commits (the job is taken; the lease is given) and two round trips (the
-//! caller's, the runner's), so that is the floor: bare commits of one caller, and calls to the null server one at a
-//! time, measured in the same round.
+//! This needs at least two commits (submission and lease) and two round trips (the caller's and the runner's). So the
+//! floor is two bare commits of one caller plus two single calls to the null server, measured in the same round.
 
 use std::time::{Duration, Instant};
 
@@ -15,16 +13,16 @@ use super::calls::{Numbers, TYPE};
 use super::setup::JobsSetup;
 use crate::series::quantile;
 
-/// A runner's poll is parked long before.
+/// The pause after a poll was sent; the server parks the poll in much less time.
 const PARKED_AFTER: Duration = Duration::from_millis(2);
 
-/// How long jobs waited, in microseconds.
+/// The times from submission to runner, in microseconds.
 pub(super) struct Waits {
     pub(super) p50_us: f64,
     pub(super) p99_us: f64,
 }
 
-/// The waits of so many jobs.
+/// Measures this many jobs, one at a time.
 pub(super) async fn submit_to_runner(setup: &JobsSetup, jobs: usize, numbers: &Numbers) -> Result<Waits> {
     let (mut caller, mut runner) = (connect(setup, numbers).await?, connect(setup, numbers).await?);
     let mut waits = Vec::with_capacity(jobs);
@@ -48,21 +46,20 @@ async fn one_job(caller: &mut Caller, runner: &mut Caller) -> Result<Duration> {
     Ok(wait)
 }
 
-/// Of a server that answers at once: the median round trip of a submission and that of a `next`, together, in
-/// microseconds.
+/// Measures the null server: the sum of the median round trips of a submission and of a `next`, in microseconds.
 pub(super) async fn two_round_trips_us(setup: &JobsSetup, jobs: usize, numbers: &Numbers) -> Result<f64> {
     let mut caller = connect(setup, numbers).await?;
     let (mut submissions, mut nexts) = (Vec::with_capacity(jobs), Vec::with_capacity(jobs));
     for _ in 0..jobs {
         sleep(PARKED_AFTER).await;
-        let asked = Instant::now();
+        let sent = Instant::now();
         caller.submit().await?;
-        submissions.push(asked.elapsed());
+        submissions.push(sent.elapsed());
         sleep(PARKED_AFTER).await;
-        let asked = Instant::now();
+        let sent = Instant::now();
         caller.send_poll(TYPE).await?;
         caller.receive_job().await?;
-        nexts.push(asked.elapsed());
+        nexts.push(sent.elapsed());
     }
     Ok(quantile_us(&submissions, 0.5)? + quantile_us(&nexts, 0.5)?)
 }
@@ -73,5 +70,5 @@ async fn connect(setup: &JobsSetup, numbers: &Numbers) -> Result<Caller> {
 
 fn quantile_us(waits: &[Duration], share: f64) -> Result<f64> {
     let waits = waits.iter().map(|wait| wait.as_secs_f64() * 1e6).collect();
-    quantile(waits, share).context("no job in a whole block")
+    quantile(waits, share).context("no job was measured")
 }

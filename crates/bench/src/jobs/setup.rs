@@ -1,4 +1,4 @@
-//! One contender's server, from the beginning of the bench to its end: a store is not filled anew for every round.
+//! One contender's server. It runs during the whole bench, because filling a store for every round would take too long.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,9 +12,9 @@ use crate::binaries::Binaries;
 use crate::folder::Folder;
 use crate::server_process::Server;
 
-/// Jobs that are computed beforehand, to be asked for again.
+/// The number of jobs that are computed before the measurement, to be answered from the cache.
 pub(super) const CACHED_JOBS: u64 = 1_000;
-/// The first of their numbers; those of new jobs are higher than all of them.
+/// The number of the first cached job; the numbers of new jobs are higher than those of all cached jobs.
 pub(super) const FIRST_CACHED: u64 = 100_000;
 
 pub(super) struct JobsSetup {
@@ -23,7 +23,7 @@ pub(super) struct JobsSetup {
 }
 
 impl JobsSetup {
-    /// Starts the server in this folder, where its store may be already.
+    /// Starts the server in this folder, which may already contain its store.
     pub(super) fn start(contender: Contender, folder: Folder, binaries: &Binaries) -> Result<Self> {
         let server = match contender {
             Contender::Null | Contender::NullAgain | Contender::Commits => {
@@ -40,7 +40,7 @@ impl JobsSetup {
         self.server.address()
     }
 
-    /// Computes the jobs that are asked for again.
+    /// Computes the jobs that are answered from the cache later.
     pub(super) async fn compute_cached(&self, numbers: &Numbers) -> Result<()> {
         let mut caller = Caller::connect(self.address(), numbers.clone()).await?;
         for number in 0..CACHED_JOBS {

@@ -1,7 +1,8 @@
-//! Fills a store before its server starts, by the store's own verbs: through HTTP a million jobs would take an hour
-//! of measuring nothing.
+//! Fills a store before its server starts, by the operations of the store: through HTTP, a million jobs would take an
+//! hour.
 //!
-//! Nine of ten are completed; the tenth waits for runners that nobody has. They came over the last ten days.
+//! Nine of ten jobs are completed; each tenth job waits and has no runner. The jobs were submitted over the last ten
+//! days.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -24,17 +25,17 @@ use tokio::task::JoinSet;
 
 use super::calls::{CACHED_TYPE, CONSOLE, INPUT, OUTPUT};
 
-/// The product's own default, seen from where it is started.
+/// The default of `server.data_dir`, relative to the folder in which the server is started.
 const STORE: &str = "pilotlight-data";
-/// Enough for every commit to be shared by many.
+/// The number of concurrent callers: enough for many writes to share each commit.
 const CALLERS: u64 = 256;
-/// One in so many waits for runners of another type than the bench's.
+/// One of this many jobs has a type that no runner of the bench executes, and stays waiting.
 const ONE_IN_WAITING: u64 = 10;
 const UNSERVED_TYPE: &str = "bench_nobody";
 
 const HISTORY: Duration = Duration::from_secs(10 * 24 * 60 * 60);
 
-/// Makes a store with so many jobs in it.
+/// Creates a store with this many jobs.
 pub(super) async fn fill(folder: &Path, jobs: u64) -> Result<()> {
     let store = Sqlite::open(&folder.join(STORE), settings())?;
     let mut callers = JoinSet::new();
@@ -92,7 +93,7 @@ async fn submit(store: &dyn Store, rng: &mut Rng, job_type: &str, at: Timestamp)
     match store.submit(new, at).await? {
         SubmitOutcome::New(job) => Ok(job.id),
         other @ (SubmitOutcome::Existing(_) | SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_)) => {
-            bail!("a job that nobody knows is not new: {other:?}")
+            bail!("a new job was not accepted as new: {other:?}")
         }
     }
 }
@@ -116,7 +117,7 @@ fn ensure_accepted(outcome: EventOutcome) -> Result<()> {
     match outcome {
         EventOutcome::Applied(_) => Ok(()),
         EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob => {
-            bail!("a word was not taken: {outcome:?}")
+            bail!("an event was not accepted: {outcome:?}")
         }
     }
 }
@@ -140,7 +141,7 @@ mod tests {
     use crate::folder::Folder;
 
     #[tokio::test]
-    async fn a_full_store_holds_so_many_jobs_most_of_them_completed() -> Result<()> {
+    async fn a_full_store_has_the_requested_jobs_most_of_them_completed() -> Result<()> {
         let folder = Folder::create()?;
         fill(folder.path(), 200).await?;
         let store = Sqlite::open(&folder.path().join(STORE), settings())?;

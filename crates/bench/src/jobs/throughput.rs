@@ -1,10 +1,10 @@
-//! How much is done in a second by a server and its callers, on all cores of the machine.
+//! Measures the throughput of a server with 64 concurrent callers, on all cores of the machine.
 //!
-//! Each of 64 callers has one connection and does one thing after the other on it: a whole life cycle (submit a job
-//! that is new, ask for the next job, start it, complete it: four calls, all of them durable), or one submission of a
-//! job that is known. In a life cycle whoever asks for a job has submitted one, so there always is one; mostly it is
-//! another caller's. Other than in the bench of matches, nobody is kept to a core: a store writes on a thread of its
-//! own, and a server that may not use a second core would be measured as one that nobody runs.
+//! Each caller has one connection and makes one call after the other: either whole life cycles (submit a new job, poll
+//! for a job, start it, complete it: four durable calls), or submissions of a cached job. In a life cycle each caller
+//! submits a job before it polls, so there is always a job; mostly it is another caller's. Unlike in the `match` bench,
+//! servers and callers are not pinned to cores: the store writes on its own thread, and a server restricted to one core
+//! would not be a realistic setup.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::setup::{CACHED_JOBS, FIRST_CACHED, JobsSetup};
 
 pub(super) const CALLERS: u64 = 64;
 
-/// What every caller does again and again.
+/// The work that every caller repeats.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
     LifeCycles,
@@ -30,10 +30,10 @@ pub(super) struct ThroughputPlan {
     pub(super) window: Duration,
 }
 
-/// One round of one lane.
+/// The result of one round of one server.
 pub(super) struct Round {
     pub(super) per_second: f64,
-    /// Steadier than throughput on a machine that others use too.
+    /// CPU time of the server per piece of work; on a shared machine it is more stable than throughput.
     pub(super) cpu_us: f64,
 }
 
@@ -64,7 +64,7 @@ async fn connect(setup: &JobsSetup, numbers: &Numbers) -> Result<Vec<Caller>> {
     Ok(callers)
 }
 
-/// When each piece of work was done.
+/// Runs all callers until `end`; returns when each piece of work was done.
 async fn work_until(callers: Vec<Caller>, work: Work, end: Instant) -> Result<Vec<Instant>> {
     let mut all = JoinSet::new();
     for (first, caller) in (0..).zip(callers) {
@@ -72,7 +72,7 @@ async fn work_until(callers: Vec<Caller>, work: Work, end: Instant) -> Result<Ve
     }
     let mut done = Vec::new();
     while let Some(ended) = all.join_next().await {
-        done.extend(ended?.context("a caller gave up")?);
+        done.extend(ended?.context("a caller failed")?);
     }
     Ok(done)
 }

@@ -1,8 +1,8 @@
-//! Keeps the core of the load from going to sleep: on loopback whoever sends pays for waking whoever receives.
+//! Keeps the load generator's core awake: on loopback, the sender pays for waking the receiver's core.
 
 use tokio::task::{JoinSet, yield_now};
 
-/// Ends when it is dropped.
+/// A task that never sleeps, until it is dropped.
 pub(crate) struct BusyLoop {
     _task: JoinSet<()>,
 }

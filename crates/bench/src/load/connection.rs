@@ -1,4 +1,4 @@
-//! One kept-alive client connection with a reused buffer.
+//! A keep-alive client connection with a reused buffer.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,18 +9,19 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::response::{self, Head};
 
-/// More than a whole message with its head, so that a read never fills it and tells that nothing is left.
+/// Larger than a complete message with its head, so that a read that does not fill the buffer has read everything.
 const BUFFER_BYTES: usize = 4_096;
 
-/// From where to where a connection goes.
+/// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Route {
-    /// Left to the kernel unless given: a bound socket needs a port of its own, also while it is in `TIME_WAIT`.
+    /// The source address; `None` lets the kernel choose. A bound socket occupies a port of its own, also in
+    /// `TIME_WAIT`.
     pub(crate) source: Option<Ipv4Addr>,
     pub(crate) server: SocketAddr,
 }
 
-/// One whole answer; the body lies in the connection's buffer.
+/// A complete response; the body is borrowed from the connection's buffer.
 pub(crate) struct Response<'a> {
     pub(crate) status: u16,
     pub(crate) body: &'a [u8],
@@ -45,7 +46,7 @@ impl Connection {
         Ok(Self { stream, buffer: vec![0; BUFFER_BYTES].into() })
     }
 
-    /// Sends one request. A server that has just closed is noticed by `receive`.
+    /// Sends one request. If the server has closed the connection, `receive` reports it.
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<()> {
         match self.stream.write_all(request).await {
             Err(error) if !is_close(&error) => Err(error).context("send a request"),
@@ -53,7 +54,7 @@ impl Connection {
         }
     }
 
-    /// The answer to the request, or nothing when the server closed without a byte.
+    /// Receives the response; `None` if the server closed the connection without sending a byte.
     pub(crate) async fn receive(&mut self) -> Result<Option<Response<'_>>> {
         let mut filled = 0;
         loop {
@@ -71,7 +72,8 @@ impl Connection {
         }
     }
 
-    /// How many bytes were read to this place of the buffer; none when the server has closed.
+    /// Reads into the buffer from this position; returns the number of bytes, 0 if the server has closed the
+    /// connection.
     async fn read_at(&mut self, filled: usize) -> Result<usize> {
         match self.stream.read(&mut self.buffer[filled..]).await {
             Err(error) if is_close(&error) => Ok(0),

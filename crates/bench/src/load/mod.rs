@@ -1,8 +1,7 @@
-//! The load generator: runners that park and supervisors that offer, on raw sockets.
+//! The load generator: runners that park polls and supervisors that offer runs, on raw sockets.
 //!
-//! It shares the machine's cores with the server it measures, so it does as little per match as it can, and it
-//! does exactly the same for every server. It judges nothing: it notes every offer and every arrival, and
-//! `run_counts` counts them afterwards.
+//! It shares the machine with the measured server, so it does as little per match as possible, and exactly the same for
+//! every server. It must not judge: it records every offer and every arrival, and `run_counts` counts them afterwards.
 
 pub(crate) mod busy_loop;
 pub(crate) mod connection;

@@ -1,4 +1,4 @@
-//! The requests of the protocol's real clients: header by header what Node's `fetch` sends for them.
+//! The requests of the warm-start protocol, with the same headers that the real clients send through Node's `fetch`.
 
 use std::net::SocketAddr;
 
@@ -28,7 +28,7 @@ pub(crate) fn poll(server: SocketAddr, pool: usize, runner: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A supervisor's offer of a run of this pool; its run number is filled in for every offer.
+/// A supervisor's offer of a run of this pool; the run number is patched for each offer.
 pub(crate) fn offer(server: SocketAddr, pool: usize) -> Message {
     Message::new(pool).offer_request(|length| {
         format!(

@@ -1,23 +1,24 @@
 //! Finds the head and the body of an HTTP response with one cheap scan.
 //!
-//! Knows only what the protocol's servers send: a status, a `content-length`, a body.
+//! It knows only what servers of the protocol send: a status, a `content-length` and a body.
 
 use anyhow::{Context, Result, bail};
 use memchr::{memchr_iter, memmem};
 
 const NO_CONTENT: u16 = 204;
 
-/// What a head says; the body is everything from `body_at` on.
+/// The parsed head; the body is everything from `body_at` on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) body_at: usize,
 }
 
-/// The head of the response that fills `bytes` exactly, or nothing while bytes are missing.
+/// The head of the response in `bytes`; `None` while the response is incomplete.
 ///
 /// # Errors
-/// Not a response, no `content-length`, or more bytes than one response: nothing was asked for that they could answer.
+/// The bytes are not an HTTP/1.1 response, have no `content-length`, or are more than one response, although only one
+/// request was sent.
 pub(super) fn find(bytes: &[u8]) -> Result<Option<Head>> {
     let Some(head_end) = memmem::find(bytes, b"\r\n\r\n") else {
         return Ok(None);
@@ -63,14 +64,18 @@ mod tests {
     fn a_response_is_found_once_its_last_byte_is_there() {
         let bytes = b"HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 2\r\n\r\n{}";
         for length in 0..bytes.len() {
-            assert_eq!(find(&bytes[..length]).expect("nothing wrong so far"), None, "{length} bytes");
+            assert_eq!(
+                find(&bytes[..length]).expect("an incomplete response is not an error"),
+                None,
+                "{length} bytes"
+            );
         }
         let head = find(bytes).expect("a good response");
         assert_eq!(head, Some(Head { status: 200, body_at: bytes.len() - 2 }));
     }
 
     #[test]
-    fn what_cannot_be_a_single_sized_response_is_refused() {
+    fn bytes_that_are_not_exactly_one_sized_response_are_refused() {
         let refused: [&[u8]; 3] = [
             b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
             b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{}",

@@ -1,4 +1,5 @@
-//! Counts, after the fact, what became of every run: nothing is taken from the server's word alone.
+//! Counts the outcomes of all runs after a measurement, from both the server's answers and the runs that runners
+//! received.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use serde::Serialize;
 
 use crate::message::RunNumber;
 
-/// One offer as its supervisor saw it.
+/// One offer, recorded by its supervisor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Offer {
     pub(crate) number: RunNumber,
@@ -23,25 +24,26 @@ impl Offer {
     }
 }
 
-/// One run as its runner saw it: whole, checked, readable since `at`.
+/// One run, recorded by its runner: complete, checked, and readable since `at`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     pub(crate) number: RunNumber,
     pub(crate) at: Instant,
 }
 
-/// What became of the offers.
+/// The offers by outcome.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct RunCounts {
     /// Answered `true`.
     pub(crate) warm: usize,
     /// Answered `false`.
     pub(crate) cold: usize,
-    /// Answered `true`, but no runner has it. Must be 0.
+    /// Answered `true`, but no runner received the run. Must be 0.
     pub(crate) lost: usize,
-    /// Reached more than one runner (a poll reset for a late acknowledgement may still have it: the lease decides).
+    /// Received by more than one runner. This is possible: a poll that was reset because of a late acknowledgement may
+    /// still have received the run, and then the lease decides.
     pub(crate) repeated: usize,
-    /// Answered `false`, but a runner has it (for the same reason).
+    /// Answered `false`, but a runner received the run, for the same reason.
     pub(crate) unannounced: usize,
 }
 

@@ -1,4 +1,5 @@
-//! Runners: each parks a poll, takes its run, proves it whole, and polls again on the same connection.
+//! Simulated runners: each parks a poll, receives a run, checks it byte for byte, and polls again on the same
+//! connection.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,11 +24,11 @@ pub(crate) struct FleetPlan {
     pub(crate) runners: usize,
     pub(crate) pools: usize,
     pub(crate) origin: Origin,
-    /// What a runner does between its run and its next poll: nothing at all, or nothing for a while.
+    /// How long a runner waits between its run and its next poll; zero means not at all.
     pub(crate) pause: Duration,
 }
 
-/// Where a fleet connects from. One address has ports for some 28,000 connections to one server.
+/// The source addresses of a fleet. One address has ports for about 28,000 connections to one server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin {
     OneAddress,
@@ -46,14 +47,14 @@ impl FleetPlan {
     }
 }
 
-/// The runners of one server. They stop when this is dropped.
+/// The runners of one server. They stop when this value is dropped.
 pub(crate) struct Fleet {
     runners: JoinSet<Result<()>>,
     arrivals: Arc<Arrivals>,
 }
 
 impl Fleet {
-    /// Connects every runner and sends its first poll. Whether the server has read it is for the caller to wait for.
+    /// Connects every runner and sends its first poll. It does not wait until the server has read the polls.
     pub(crate) async fn park(plan: FleetPlan) -> Result<Self> {
         let mut fleet = Self { runners: JoinSet::new(), arrivals: Arc::default() };
         for index in 0..plan.runners {
@@ -67,7 +68,7 @@ impl Fleet {
         &self.arrivals
     }
 
-    /// The first thing that went wrong in a runner, if anything did.
+    /// Returns the first error of a runner, if there was one.
     pub(crate) fn check(&mut self) -> Result<()> {
         match self.runners.try_join_next() {
             None => Ok(()),
@@ -76,7 +77,7 @@ impl Fleet {
     }
 }
 
-/// What the runners of one fleet have received so far.
+/// The runs that the runners of one fleet have received so far.
 #[derive(Default)]
 pub(crate) struct Arrivals {
     list: Mutex<Vec<Arrival>>,
@@ -85,7 +86,7 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    /// Waits until `count` runs have arrived or the time is up: what is missing then is for the tally to say.
+    /// Waits until `count` runs have arrived, at most for `longest`. Missing runs are counted by `run_counts`.
     pub(crate) async fn wait_for(&self, count: usize, longest: Duration) {
         let all_there = async {
             while self.list().len() < count {
@@ -99,7 +100,7 @@ impl Arrivals {
         std::mem::take(&mut *self.list())
     }
 
-    /// How many polls the server has closed without a byte.
+    /// How many polls the server has closed without sending a byte.
     pub(crate) fn closed_polls(&self) -> usize {
         self.closed_polls.load(Ordering::Relaxed)
     }
@@ -155,7 +156,7 @@ impl Runner {
         }
     }
 
-    /// A poll closed without a byte is asked again after a while, as the real client does.
+    /// Connects and polls again after a pause, as the real client does when its poll was closed without a byte.
     async fn reconnect(&mut self) -> Result<()> {
         self.arrivals.closed_polls.fetch_add(1, Ordering::Relaxed);
         sleep(RECONNECT_AFTER).await;
@@ -168,7 +169,7 @@ fn run_number(response: &Response<'_>, expected: &mut Message) -> Result<RunNumb
     match (response.status, expected.recognise(response.body)) {
         (200, Some(number)) => Ok(number),
         (status, _) => bail!(
-            "answered {status} with {} bytes that are no run of this pool: {:.200}",
+            "answered {status} with {} bytes that are not a run of this pool: {:.200}",
             response.body.len(),
             String::from_utf8_lossy(response.body)
         ),

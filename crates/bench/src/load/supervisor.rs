@@ -1,4 +1,4 @@
-//! A supervisor: offers runs over one kept-alive connection, the next when the last is answered.
+//! A simulated supervisor: offers runs over one keep-alive connection, each after the previous offer was answered.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::request;
 use super::run_counts::Offer;
 use crate::message::{Message, RunNumber};
 
-/// Hands out run numbers, each once, to every supervisor of the process.
+/// The source of unique run numbers for all supervisors of the process.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct RunNumbers(Arc<AtomicU64>);
 
@@ -36,7 +36,7 @@ impl Supervisor {
         Ok(Self { connection, requests, numbers })
     }
 
-    /// Offers one run to this pool and waits for the answer.
+    /// Offers one run of this pool and waits for the answer.
     pub(crate) async fn offer(&mut self, pool: usize) -> Result<Offer> {
         let number = self.numbers.next();
         let request = self.requests[pool].numbered(number);
@@ -44,11 +44,13 @@ impl Supervisor {
         self.connection.send(request).await?;
         let response = self.connection.receive().await?;
         let answered = Instant::now();
-        let warm = did_warm_start(&response.context("closed instead of an answer to an offer")?)?;
+        let warm = did_warm_start(
+            &response.context("the server closed the connection instead of answering an offer")?,
+        )?;
         Ok(Offer { number, posted, answered, warm })
     }
 
-    /// Offers without a pause, pool after pool from `pool` on, until the time has come.
+    /// Offers without a pause, pool after pool beginning with `pool`, until `end`.
     pub(crate) async fn offer_until(mut self, end: Instant, mut pool: usize) -> Result<Vec<Offer>> {
         let mut offers = Vec::new();
         loop {

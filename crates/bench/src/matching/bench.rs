@@ -1,4 +1,4 @@
-//! What every measurement of this bench needs: who takes part, run numbers, the count of all runs, and progress.
+//! The state shared by all measurements of this bench: contenders, run numbers, counts of all runs, and progress.
 
 use std::collections::BTreeMap;
 
@@ -32,12 +32,12 @@ impl Bench {
         contender.start(&self.binaries)
     }
 
-    /// Tells people what is measured next.
+    /// Shows what is measured next.
     pub(crate) fn announce(&self, step: String) {
         self.progress.next(step);
     }
 
-    /// Adds to what became of the contender's runs.
+    /// Adds to the counts of the contender's runs.
     pub(crate) fn count(&mut self, contender: Contender, run_counts: RunCounts) {
         let sum = self.run_counts_by_contender.entry(contender).or_default();
         *sum = sum.plus(run_counts);

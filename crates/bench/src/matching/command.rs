@@ -1,4 +1,4 @@
-//! `pilotlight-bench match`: its options, its plan, its result.
+//! `pilotlight-bench match`: options, plan and record.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,12 +25,12 @@ use crate::series::Series;
 pub(crate) struct MatchArgs {
     #[command(flatten)]
     binaries: BinaryArgs,
-    /// Fewer and shorter rounds: good enough to see a mistake, not to judge a change.
+    /// Fewer and shorter rounds: enough to find a mistake, not enough to judge a change.
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
     reporting: ReportArgs,
-    /// Measure only this; can be given several times.
+    /// Measure only this part; may be repeated.
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
 }
@@ -42,7 +42,7 @@ enum Part {
     Memory,
 }
 
-/// How much of everything is measured.
+/// The amount of each measurement.
 struct Plan {
     throughput: ThroughputPlan,
     latency: LatencyPlan,
@@ -73,7 +73,7 @@ impl Plan {
         polls: 3_000,
     };
 
-    /// Enough rounds of everything to compare two binaries.
+    /// The same plan with at least as many rounds as a comparison of two binaries needs.
     fn in_pairs(self) -> Self {
         let pairs = |plan: LatencyPlan| LatencyPlan { blocks: plan.blocks.max(MIN_PAIRS), ..plan };
         let rounds = self.throughput.rounds.max(MIN_PAIRS);
@@ -85,7 +85,7 @@ impl Plan {
         }
     }
 
-    /// How many measurements these parts take.
+    /// The number of measurements of these parts.
     fn steps(&self, parts: &[Part], contenders: usize) -> usize {
         let steps = parts.iter().map(|part| match part {
             Part::Throughput => self.throughput.rounds * contenders,
@@ -96,7 +96,7 @@ impl Plan {
     }
 }
 
-/// What a program reads.
+/// The JSON record.
 #[derive(Serialize)]
 struct Record {
     bench: &'static str,
@@ -104,7 +104,7 @@ struct Record {
     binaries: Binaries,
     quick: bool,
     machine: Machine,
-    /// Fewer than planned where the limit of open files is low.
+    /// The number of parked polls; fewer than planned if the limit of open files is low.
     parked_polls: usize,
     ok: bool,
     figures: Vec<Figure>,
@@ -112,7 +112,7 @@ struct Record {
     series: Vec<Series<Contender>>,
 }
 
-/// Measures, prints the table, writes the record. Returns whether every goal was met, or need not be.
+/// Measures, prints the table and writes the record. Returns true if every goal was met, or with `--no-check`.
 pub(crate) async fn run(args: MatchArgs) -> Result<bool> {
     let record = measure(&args).await?;
     args.reporting.print_and_check(headline(&record), &record.figures, &record)

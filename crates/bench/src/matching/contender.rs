@@ -1,5 +1,5 @@
-//! Who is measured: the floor, the server with and without the kernel's acknowledgement, and with `--against` the
-//! binary before it.
+//! The contenders of the match bench: the floor, the server with and without the kernel's acknowledgement and, with
+//! `--against`, the older binary.
 
 use std::path::Path;
 
@@ -18,13 +18,13 @@ pub(crate) enum Contender {
     Before,
     AckOn,
     AckOff,
-    /// The floor against itself: what the ratio says when there is no difference.
+    /// A second floor: its ratio to the first shows the accuracy of the bench.
     FloorAgain,
 }
 
 impl Contender {
-    /// All contenders, the one that the others are compared with first. Without a server the floor is measured against
-    /// itself.
+    /// All contenders; the first is the one that the others are compared with. Without `--server`, the floor is
+    /// measured against itself.
     pub(crate) fn all(binaries: &Binaries) -> &'static [Self] {
         match (&binaries.server, &binaries.against) {
             (Some(_), Some(_)) => &[Self::Before, Self::AckOn],
@@ -33,7 +33,7 @@ impl Contender {
         }
     }
 
-    /// The same, in the order of this round.
+    /// The same contenders in the order of this round.
     pub(crate) fn round_order(binaries: &Binaries, round: usize) -> Vec<Self> {
         round_order(Self::all(binaries), round)
     }

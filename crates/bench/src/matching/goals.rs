@@ -1,4 +1,4 @@
-//! What the matchmaker has promised, figure by figure.
+//! The goals of the match bench, figure by figure.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::regression;
 use crate::report::{Figure, Goal, Measurement};
 use crate::series::Series;
 
-/// What two measurements of the floor may differ by before the bench itself is to be doubted.
+/// How much two measurements of the floor may differ; a larger difference means that the bench is not reliable.
 const SAME: Goal = Goal::RatioNearOne(0.05);
 
 pub(crate) fn figures(
@@ -55,8 +55,8 @@ fn counted(contender: Contender, run_counts: RunCounts) -> Vec<Figure> {
         ("runs at two runners", run_counts.repeated, None),
         ("runs answered false at a runner", run_counts.unannounced, None),
     ];
-    let worth_a_line = rows.into_iter().enumerate().filter(|(index, row)| *index < 2 || row.1 > 0);
-    worth_a_line.map(|(_, (name, count, goal))| count_reading(name, contender, count).judge(goal)).collect()
+    let shown = rows.into_iter().enumerate().filter(|(index, row)| *index < 2 || row.1 > 0);
+    shown.map(|(_, (name, count, goal))| count_reading(name, contender, count).judge(goal)).collect()
 }
 
 fn count_reading(name: &str, contender: Contender, count: usize) -> Measurement {

@@ -1,4 +1,4 @@
-//! What a parked poll costs: resident memory of the server before and after thousands have parked.
+//! The memory of a parked poll: resident memory of the server before and after thousands of polls are parked.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use crate::series::{Series, Unit};
 use crate::server_process::Server;
 
 const POOLS: usize = 10;
-/// Code pages and caches that a first use brings in are not the price of a poll.
+/// Runners and offers before the measurement: code pages and caches of the first use must not count as memory of polls.
 const WARM_UP_RUNNERS: usize = 100;
 const WARM_UP_OFFERS: usize = 1_000;
-/// Offered once everything is measured: polls that cost nothing because they are gone would not take them.
+/// Offers after the measurement, which must all be warm: this shows that the polls are still parked.
 const CLOSING_OFFERS: usize = 100;
 
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ const ARRIVALS_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) async fn measure(bench: &mut Bench, polls: usize) -> Result<Series<Contender>> {
     let mut series = Series::new("memory per parked poll", Unit::Kib);
     for contender in bench.round_order(0) {
-        // A poll costs the same with and without the acknowledgement.
+        // A poll needs the same memory with and without the acknowledgement.
         if contender != Contender::AckOff {
             bench.announce(format!("memory of {polls} parked polls: {}", contender.name()));
             let kib = kib_per_poll(bench, contender, polls).await?;
@@ -75,7 +75,7 @@ async fn offer(bench: &Bench, server: &Server, fleet: &Fleet, count: usize) -> R
     Ok(RunCounts::count(&offers, &fleet.arrivals().take()))
 }
 
-/// Resident memory once it has stopped changing, or after the longest wait.
+/// Resident memory when it has stopped changing, or after [`SETTLED_WITHIN`].
 async fn settled_kib(server: &Server) -> Result<u64> {
     let end = Instant::now() + SETTLED_WITHIN;
     let mut last = server.resident_kib()?;
@@ -90,5 +90,5 @@ async fn settled_kib(server: &Server) -> Result<u64> {
 }
 
 fn kib(count: u64) -> f64 {
-    f64::from(u32::try_from(count).expect("a server smaller than four terabytes"))
+    f64::from(u32::try_from(count).expect("the server uses less than four terabytes"))
 }

@@ -1,7 +1,8 @@
-//! The `match` bench: the matchmaker beside the floor, in one execution on one machine.
+//! The `match` bench: compares the matchmaker with the floor, in one execution on one machine.
 //!
-//! `bench` holds what all measurements share, `contender` who takes part; `throughput`, `one_at_a_time` and
-//! `memory` each measure one thing and return series of samples; `goals` judges them; `command` puts it together.
+//! `bench` has the state that all measurements share, `contender` the measured servers. `throughput`, `one_at_a_time`
+//! and
+//! `memory` each measure one thing and return series of samples; `goals` judges them; `command` combines them.
 
 mod bench;
 mod command;

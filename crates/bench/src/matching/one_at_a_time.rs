@@ -1,8 +1,8 @@
-//! How long one offer takes when nothing else is going on: until its answer, and until its run is at a runner.
+//! The latency of a single offer without other load: until its answer, and until its run has reached a runner.
 //!
-//! One supervisor; the next offer goes out when the last is answered, its run has arrived and the server is at
-//! rest again. The servers take turns in blocks, so that a disturbance meets them all, and have a core of their
-//! own, apart from the load.
+//! There is one supervisor. It sends the next offer when the previous one is answered, its run has arrived and the
+//! server is idle again. The servers are measured in alternating blocks, so that a disturbance affects all of them, and
+//! run on a core separate from the load.
 
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,13 @@ use crate::separate_cores::SeparateCores;
 use crate::series::{Series, Unit, quantile};
 use crate::server_process::Server;
 
-/// How runners come back, and so how many there must be.
+/// When runners poll again after a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Repoll {
-    /// On the same connection at once: the main figure.
+    /// Immediately, on the same connection: the main figure.
     AtOnce,
-    /// On the same connection after 60 ms: their kernels have nothing to send an acknowledgement with, and may delay it.
+    /// After 60 ms, on the same connection: the runner's kernel has no data to send with an acknowledgement, and may
+    /// delay it.
     AfterRest,
 }
 
@@ -37,25 +38,26 @@ pub(crate) struct LatencyPlan {
 
 const RUNNERS: usize = 16;
 const PAUSE_BETWEEN_POLLS: Duration = Duration::from_millis(60);
-/// A server whose answers are held back must not hold up the bench.
+/// The time limit of a block: a server with slow answers must not block the bench.
 const BLOCK_AT_MOST: Duration = Duration::from_secs(5);
 const ARRIVAL_AT_MOST: Duration = Duration::from_secs(1);
-/// A server that still reads the last runner's new poll is awake, and answers the next offer sooner. One that has
-/// waited for an acknowledgement has read it before; without this pause it would look 15 us slower than it is.
+/// The pause in which the server becomes idle. A server that is still reading the runner's new poll is awake and
+/// answers the next offer sooner. A server that waits for acknowledgements has already read that poll when it answers,
+/// so without this pause it would appear 15 us slower than it is.
 const SERVER_AT_REST_AFTER: Duration = Duration::from_micros(100);
-/// Between offers to a pool whose runner is not back yet.
+/// The pause between offers to a pool whose runner has not polled again yet.
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(crate) async fn measure(bench: &mut Bench, plan: LatencyPlan) -> Result<[Series<Contender>; 4]> {
     let (mut setups, _apart) = SeparateCores::from(start_setups(bench, plan.repoll)).await?;
     let mut series = plan.repoll.series_names().map(|name| Series::new(name, Unit::Micros));
-    // The first block of all warms up.
+    // Block 0 is a warm-up and is not counted.
     for block in 0..=plan.blocks {
         for contender in bench.round_order(block) {
             let setup = setups
                 .iter_mut()
                 .find(|setup| setup.contender == contender)
-                .expect("every contender has a lane");
+                .expect("every contender has a setup");
             bench.announce(format!(
                 "{}, block {block} of {}: {}",
                 plan.repoll.label(),
@@ -92,7 +94,8 @@ impl Repoll {
         }
     }
 
-    /// A pool of their own for rested runners: the next offer finds one that has just come back.
+    /// With `AfterRest`, each runner has its own pool, because an offer to a shared pool would get the runner that
+    /// polled last.
     fn pools(self) -> usize {
         match self {
             Self::AtOnce => 1,
@@ -114,7 +117,7 @@ struct MatchSetup {
     supervisor: Supervisor,
     fleet: Fleet,
     pools: usize,
-    // Ends with its lane.
+    // The server is stopped when the setup is dropped.
     _server: Server,
 }
 
@@ -186,7 +189,7 @@ impl Block {
         let values =
             waits.into_iter().flat_map(|waits| [quantile(waits.clone(), 0.5), quantile(waits, 0.99)]);
         for (series, value) in series.iter_mut().zip(values) {
-            series.add(contender, value.context("no run of a whole block arrived")?);
+            series.add(contender, value.context("no run of a block arrived")?);
         }
         Ok(())
     }
@@ -204,7 +207,7 @@ impl Block {
     }
 }
 
-/// A timer would be too coarse, and the load's core would sleep meanwhile.
+/// Waits without sleeping: a timer is too coarse, and the load generator's core must stay awake.
 async fn yield_for(pause: Duration) {
     let end = Instant::now() + pause;
     while Instant::now() < end {

@@ -1,9 +1,9 @@
-//! How many runs are matched in a second by a server that has one core to itself.
+//! Measures how many runs per second a server with its own core matches.
 //!
-//! Many parked polls, several supervisors that offer back to back, runners that come back at once. Every round
-//! has a fresh server, so that nobody's idle connections disturb somebody else's round. The load has the other
-//! core and never sleeps: on loopback whoever sends pays for waking whoever receives, and a server slower than its
-//! load would pay that for every message. In life runners and supervisors wake by themselves.
+//! There are many parked polls, several supervisors that offer without pauses, and runners that poll again immediately.
+//! Each round starts a new server, so that idle connections of other servers do not disturb it. The load generator has
+//! the other core and never sleeps: on loopback the sender pays for waking the receiver's core, and a server that is
+//! slower than its load would pay this for every message. In production, runners and supervisors are on other machines.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -24,7 +24,8 @@ use crate::server_process::Server;
 const RUNNERS: usize = 1_000;
 const POOLS: usize = 10;
 const SUPERVISORS: usize = 8;
-/// Runs already answered for are in the runner's kernel; what takes longer than this does not come.
+/// How long to wait for the last runs. Answered runs are already in the runner's kernel, so a run that is not there
+/// within this time is lost.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +70,7 @@ impl Load {
         number(in_window.count()) / window.as_secs_f64()
     }
 
-    /// Steadier than throughput on a machine that others use too.
+    /// CPU time of the server per offer, in microseconds; on a shared machine it is more stable than throughput.
     fn cpu_us_per_offer(&self) -> f64 {
         self.server_cpu.as_secs_f64() * 1e6 / number(self.offers.len())
     }

@@ -1,4 +1,4 @@
-//! What the null server says to which request. Each answer has the fields of the real one, and about its size.
+//! The prepared responses of the null server. Each has the fields of the real response, and about its size.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -8,7 +8,7 @@ use crate::jobs::calls::{CACHED_TYPE, CONSOLE, INPUT, OUTPUT};
 /// A status and a body.
 type Answer = (u16, Bytes);
 
-/// All answers, ready to be sent.
+/// All responses, ready to be sent.
 pub(super) struct Answers {
     registered: Answer,
     new: Answer,
@@ -35,7 +35,7 @@ impl Answers {
             new: (201, new.into()),
             cached: (200, cached.into()),
             next: (200, next.into()),
-            accepted: (200, r#"{"success":true,"message":"the runner's word was taken"}"#.into()),
+            accepted: (200, r#"{"success":true,"message":"the runner's report was accepted"}"#.into()),
             other: (404, r#"{"error":"there is nothing at this path"}"#.into()),
         }
     }

@@ -1,8 +1,8 @@
-//! The floor under everything that is HTTP: a server that reads whole requests of the jobs' calls and answers each at
-//! once with words that were written before, of the size that the product's answers have.
+//! The floor of HTTP: a server that reads complete requests of the job API and immediately sends a prepared response of
+//! the size of the product's response.
 //!
-//! HTTP is hyper's here as it is in the product: what is measured is what the product does behind it. It keeps
-//! nothing, checks nothing and times nothing out. `next` is always answered with a job.
+//! It uses hyper, as the product does, so that the ratio shows only what the product does behind HTTP. It stores
+//! nothing, checks nothing and has no timeouts. `next` always returns a job.
 
 mod answers;
 mod server;

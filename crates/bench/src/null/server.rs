@@ -1,4 +1,4 @@
-//! Accepts connections and lets hyper serve them; every connection is its own task.
+//! Accepts connections, which hyper serves; each has its own task.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 use super::answers::Answers;
 use crate::listener::{announce, listen};
 
-/// Serves on the loopback address until the process is killed, on as many threads as the real server takes: one for
-/// each core it may use. The first line on stdout tells the address.
+/// Serves on the loopback address until the process is killed, with as many threads as the real server: one for each
+/// core that it may use. The first line on stdout is the address.
 pub(crate) fn serve(port: u16) -> Result<()> {
     let runtime = runtime::Builder::new_multi_thread().enable_io().build()?;
     runtime.block_on(runtime.spawn(listen_and_accept(port)))?
@@ -43,7 +43,7 @@ async fn accept(listener: TcpListener) -> Result<()> {
     }
 }
 
-/// Until the client closes. A failing connection just ends: the floor has nobody to tell.
+/// Serves until the client closes. An error just ends the connection: the null server logs nothing.
 async fn answer_all(stream: TcpStream, answers: Arc<Answers>) {
     let service = service_fn(|request| answer(request, &answers));
     http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
@@ -52,8 +52,8 @@ async fn answer_all(stream: TcpStream, answers: Arc<Answers>) {
 async fn answer(request: Request<Incoming>, answers: &Answers) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let (status, words) = answers.to(head.uri.path(), &body);
-    let mut response = Response::new(Full::new(words));
+    let (status, body) = answers.to(head.uri.path(), &body);
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)

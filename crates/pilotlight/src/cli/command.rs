@@ -1,4 +1,4 @@
-//! Reads the command line and runs the command. What it ends with stands in `exit_code`.
+//! Parses the command line and runs the command. `exit_code` maps a command's outcome to the exit code of the process.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -26,11 +26,11 @@ enum Command {
     Serve {
         #[command(flatten)]
         config_args: ConfigArgs,
-        /// Run these parts of it only, separated by commas.
-        #[arg(long, value_name = "PART", value_delimiter = ',', value_enum)]
+        /// Run only these capabilities of the service, separated by commas.
+        #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_enum)]
         only: Vec<CapabilityName>,
     },
-    /// Print the settings in force and where each came from.
+    /// Print every setting with its value and its origin.
     Config {
         #[command(flatten)]
         config_args: ConfigArgs,
@@ -38,27 +38,27 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ask a running service whether it is well: exit code 0 when it says ok.
+    /// Check whether a running service is healthy: exit code 0 if it answers `ok`.
     Health {
         #[command(flatten)]
         config_args: ConfigArgs,
-        /// Where it listens, such as http://localhost:8080; otherwise the settings say it.
+        /// The service's address, such as http://localhost:8080; without it, the address in the configuration.
         #[arg(long)]
         url: Option<health::HealthUrl>,
-        /// Print what it said, which is JSON.
+        /// Print the service's answer, which is JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Execute jobs: one command for each type of them.
+    /// Execute jobs: one command per job type.
     #[command(long_about = runner::ABOUT, after_long_help = runner::EXAMPLES)]
     Runner(Box<runner::Args>),
-    /// Watch over one command of a runner; the runner starts it.
+    /// Supervise one command of a runner and kill what it leaves behind. Only the runner starts this.
     #[command(name = "guard", hide = true)]
     Reaper {
-        /// The descriptor of the runner's socket.
+        /// The file descriptor of the control socket to the runner.
         #[arg(long)]
         control: i32,
-        /// The command.
+        /// The command and its arguments.
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
@@ -70,41 +70,41 @@ enum Command {
         #[command(subcommand)]
         command: jobs::JobsCommand,
     },
-    /// Show what the service does now: on one screen, or again and again.
+    /// Show the service's health, its jobs and its runners: once, or repeatedly with --watch.
     Status(status::Args),
-    /// Look through the jobs that are remembered, copy them, put a copy back.
+    /// Check, back up and restore the store of jobs.
     Store {
         #[command(subcommand)]
         command: store::StoreCommand,
     },
-    /// Show what it does: jobs cold, warm and cached, and warm starts.
+    /// Demonstrate jobs (cold, warm and cached) and warm starts.
     #[command(long_about = demo::ABOUT)]
     Demo(demo::Args),
-    /// Explain an exit code: what it means, and what to do.
+    /// Explain an exit code: what it means and what to do.
     Explain(explain::Args),
-    /// Print what a shell reads to complete these commands.
+    /// Print a shell's completion script for these commands.
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::Args),
 }
 
-/// Where settings come from besides the environment.
+/// The options of every command that reads the configuration.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfigArgs {
-    /// A TOML file; the environment overrides it. PILOTLIGHT_CONFIG names one as well.
+    /// The configuration file (TOML), also given by PILOTLIGHT_CONFIG. Environment variables override it.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }
 
-/// How a command can end badly.
+/// How a command can fail.
 pub(super) enum Failure {
-    /// In this way; already told, or nobody listens.
+    /// With this exit code; the error is already printed, or there is no reader for it.
     Reported(Code),
-    /// Anything else.
+    /// With an error that is still to be printed; `exit_code` chooses the code.
     Other(anyhow::Error),
 }
 
 impl Failure {
-    /// In this way, and this is where it is told.
+    /// Prints `why` to stderr and returns the failure with this exit code.
     pub(super) fn report(code: Code, why: impl Display) -> Self {
         output::note(format_args!("pilotlight: {why}"));
         Self::Reported(code)
@@ -117,7 +117,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command given on the process's command line and returns its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
     exit_code::finish(match Cli::parse().command {
@@ -136,7 +136,7 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// All commands and their options.
+/// The definition of all commands and their options.
 pub(super) fn command_definition() -> clap::Command {
     Cli::command()
 }

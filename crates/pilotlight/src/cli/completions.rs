@@ -1,4 +1,4 @@
-//! `pilotlight completions`: what a shell reads to complete our command lines.
+//! `pilotlight completions`: prints a shell's completion script.
 
 use clap_complete::{Shell, generate};
 
@@ -11,10 +11,10 @@ Examples:
   pilotlight completions zsh > \"${fpath[1]}/_pilotlight\"
   pilotlight completions fish > ~/.config/fish/completions/pilotlight.fish";
 
-/// Which shell.
+/// Options of `pilotlight completions`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The shell that reads them.
+    /// The shell for which the script is printed.
     #[arg(value_enum)]
     shell: Shell,
 }

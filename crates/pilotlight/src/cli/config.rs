@@ -1,5 +1,5 @@
-//! `pilotlight config`: prints the settings in force; and loading them for the other commands.
-#![allow(clippy::print_stderr, reason = "mistakes go to stderr")]
+//! `pilotlight config`: prints every setting with its origin. Also loads the configuration for the other commands.
+#![allow(clippy::print_stderr, reason = "errors go to stderr")]
 
 use super::command::{ConfigArgs, Failure};
 use super::exit_code::Code;

@@ -1,5 +1,7 @@
-//! Which service a command speaks to, and with which key: options first, then the environment. A key is read from a
-//! file or a variable, never from the command line, where others could see it.
+//! The service's URL and API key for commands that call a service: options first, then the environment.
+//!
+//! The key is read from a file or a variable, never from the command line, where other users of the machine could see
+//! it.
 
 use std::env;
 use std::future::Future;
@@ -15,38 +17,38 @@ use crate::app;
 use crate::client::{ApiKey, Client};
 use crate::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, read_secret};
 
-/// Where a service listens when nobody says otherwise.
+/// The URL when neither an option nor a variable sets it.
 const DEFAULT_URL: &str = "http://localhost:8080";
 
-/// How long a command goes on asking a service that does not answer: as long as a restart takes, and some more.
+/// How long a command retries when the service does not answer: longer than a restart of the service takes.
 const RETRY_FOR: Duration = Duration::from_secs(10);
 
-/// The service, and the key for it.
+/// The service's URL and the API key.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ConnectOptions {
-    /// Where the service is; PILOTLIGHT_URL says it as well. http://localhost:8080 when neither does.
+    /// The service's URL, also given by PILOTLIGHT_URL; http://localhost:8080 if neither is set.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// A file with the key; PILOTLIGHT_KEY_FILE names one as well, and PILOTLIGHT_KEY is the key itself.
+    /// A file with the API key, also given by PILOTLIGHT_KEY_FILE; PILOTLIGHT_KEY is the key itself.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
 }
 
 impl ConnectOptions {
-    /// A client that goes on asking for a while where a call may be repeated.
+    /// A client that retries calls for [`RETRY_FOR`] where a call may safely be repeated.
     ///
     /// # Errors
-    /// The address or the key is wrong: exit code 2, and it is told.
+    /// The URL or the key is invalid: the error is printed, the exit code is 2.
     pub(super) fn client(&self) -> Result<Client, Failure> {
         let client = self.build_client();
         let client = client.map_err(|error| Failure::report(Code::Usage, format_args!("{error:#}")))?;
         Ok(client.with_retry_for(RETRY_FOR))
     }
 
-    /// A client that asks once: somebody looks, and can look again.
+    /// A client that never retries, for commands that only show something: the user can simply run them again.
     ///
     /// # Errors
-    /// As [`Self::client`].
+    /// The same as [`Self::client`].
     pub(super) fn client_without_retry(&self) -> Result<Client, Failure> {
         Ok(self.client()?.with_retry_for(Duration::ZERO))
     }
@@ -56,7 +58,7 @@ impl ConnectOptions {
         let url = reqwest::Url::parse(&text).ok().filter(|url| {
             matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none()
         });
-        let url = url.context("--url (or PILOTLIGHT_URL) is no address such as http://localhost:8080")?;
+        let url = url.context("--url (or PILOTLIGHT_URL) is not a URL such as http://localhost:8080")?;
         Ok(Client::new(app::https_client_builder()?, url, self.key()?)?)
     }
 
@@ -74,13 +76,13 @@ impl ConnectOptions {
         let key = ApiKey::parse(&text);
         ensure!(
             key.is_some(),
-            "the key (--key-file, PILOTLIGHT_KEY_FILE or PILOTLIGHT_KEY) is no line of text"
+            "the key (--key-file, PILOTLIGHT_KEY_FILE or PILOTLIGHT_KEY) is not a single line of text"
         );
         Ok(key)
     }
 }
 
-/// Runs a command's work to its end. A name that is still looked up then is not waited for.
+/// Runs `work` to its end on a new runtime, without waiting for background tasks such as a DNS lookup in progress.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(work);

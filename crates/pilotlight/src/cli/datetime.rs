@@ -1,4 +1,4 @@
-//! Times as people write and read them: RFC 3339 in, UTC out, and how long ago something was.
+//! Parses times (RFC 3339), and formats times (UTC) and ages.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(millis(since))
 }
 
-/// `2026-11-23T04:00:00Z`, with a fraction and an offset if need be, or milliseconds since 1970.
+/// Parses `2026-11-23T04:00:00Z`, optionally with a fraction and another offset, or milliseconds since 1970.
 pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
     let millis_since_1970 = text.parse().ok().or_else(|| rfc3339(text));
     let millis_since_1970 = millis_since_1970.filter(|millis| *millis <= Timestamp::LAST.as_millis());
@@ -54,7 +54,7 @@ fn parse_millis(fraction: &str) -> Option<i64> {
     format!("{fraction:0<3}")[..3].parse().ok()
 }
 
-/// In seconds.
+/// The offset from UTC in seconds.
 fn parse_offset(zone: &str) -> Option<i64> {
     let sign = match zone.as_bytes().first()? {
         b'Z' | b'z' => return (zone.len() == 1).then_some(0),
@@ -75,7 +75,7 @@ const fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Howard Hinnant's `days_from_civil`: years begin in March, so that a leap day is their last.
+/// Howard Hinnant's `days_from_civil`: it counts years from March, so that a leap day is a year's last day.
 const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -83,7 +83,7 @@ const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// `2026-11-23 04:00:00 UTC`
+/// Formats a time as `2026-11-23 04:00:00 UTC`.
 pub(super) fn format_utc(time: Timestamp) -> String {
     let seconds = i64::try_from(time.as_millis() / 1000).unwrap_or(i64::MAX);
     let (days, of_day) = (seconds / DAY_SECONDS, seconds % DAY_SECONDS);
@@ -103,7 +103,7 @@ const fn date_of_day(days: i64) -> (i64, i64, i64) {
     (year + era * 400 + if month <= 2 { 1 } else { 0 }, month, day)
 }
 
-/// In the one unit that says most: `3s`, `5m`, `2h`, `4d`.
+/// Formats a duration in its largest whole unit: `3s`, `5m`, `2h`, `4d`.
 pub(super) fn format_age(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {

@@ -1,4 +1,4 @@
-//! `pilotlight demo`: plays scenes and shows what came of them. It fails when what a scene shows is not as it should be.
+//! `pilotlight demo`: runs scenes and prints their reports. It fails if a report violates what the scene demonstrates.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -17,19 +17,19 @@ use crate::demo::{jobs, warm_start};
 use crate::shutdown::Signals;
 
 pub(super) const ABOUT: &str = "\
-Show what it does: the same job cold, warm and cached, a job that a hundred callers want at once, and warm starts.
+Demonstrate Pilotlight: the same job cold, warm and cached, a job that a hundred callers submit at once, and warm starts.
 
-Each scene starts the service on a free port of this machine, plays over real sockets, checks what it shows, and leaves \
-nothing behind. Jobs are executed by `pilotlight runner` in a process of its own, with Python where there is Python and with \
-a shell elsewhere. Runners and supervisors of warm starts are simulated.";
+Each scene starts the service on a free port of this machine, uses real sockets, checks the figures that it shows, and \
+removes everything that it created. Jobs are executed by `pilotlight runner` in a separate process, with Python if it is \
+installed, otherwise with a shell. The runners and supervisors of warm starts are simulated.";
 
-/// What is demo_report, and how it is told.
+/// Options of `pilotlight demo`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The scene; both when missing.
+    /// The scene; both scenes if none is given.
     #[arg(value_enum)]
     scene: Option<Scene>,
-    /// Runs to offer in the scene of warm starts.
+    /// How many runs the warm-start scene offers.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     runs: u32,
     /// Print JSON.
@@ -39,13 +39,13 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scene {
-    /// One job cold, warm and cached; a hundred callers.
+    /// One job cold, warm and cached, and submitted by a hundred callers at once.
     Jobs,
-    /// Runs and the runners that wait for them.
+    /// Runs that are offered to waiting runners.
     WarmStart,
 }
 
-/// What came of the scenes that were demo_report.
+/// The reports of the scenes that ran.
 #[derive(Debug, Default, Serialize)]
 struct DemoReport {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let is_selected = |scene| args.scene.is_none_or(|only| only == scene);
     let mut demo_report = DemoReport::default();
     if is_selected(Scene::Jobs) {
-        print_intro(args, "A runner and a hundred callers; the job is to find a prime.\n");
+        print_intro(args, "One runner and a hundred callers; the job computes a prime number.\n");
         let report = print_report(args, run_jobs_scene()?)?;
         demo_report.jobs = Some(report);
     }
@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let runs = args.runs;
         print_intro(
             args,
-            &format!("Runners of three deployments wait, four supervisors offer {runs} runs.\n"),
+            &format!("Runners of three deployments wait; four supervisors offer {runs} runs.\n"),
         );
         let report = print_report(args, run_warm_start_scene(runs)?)?;
         demo_report.warm_start = Some(report);
@@ -91,22 +91,22 @@ fn print_report<T: ToString>(args: &Args, report: T) -> Result<T, Failure> {
 }
 
 fn run_jobs_scene() -> Result<jobs::report::JobsReport, Failure> {
-    let folder =
-        jobs::TempFolder::new().context("failed to make a folder for temporary files (TMPDIR says where)")?;
+    let folder = jobs::TempFolder::new()
+        .context("failed to create a folder for temporary files (TMPDIR names its parent)")?;
     let server = ServerConfig { data_dir: folder.path().join("store"), ..server() };
     let config = Config { server, ..Config::default() };
     Runtime::new()?.block_on(with_service(&config, CapabilityName::Jobs, async |service| {
-        let url = format!("http://{service}").parse().context("failed to write an address")?;
+        let url = format!("http://{service}").parse().context("failed to build the service's URL")?;
         let client = Client::new(app::https_client_builder()?, url, None)?;
         let context = jobs::scene::SceneContext { client: &client, folder: folder.path() };
-        jobs::scene::run(&context).await.context("failed to play the scene of jobs")
+        jobs::scene::run(&context).await.context("failed to run the scene of jobs")
     }))
 }
 
 fn run_warm_start_scene(runs: u32) -> Result<warm_start::report::WarmStartReport, Failure> {
     let config = Config { server: server(), ..Config::default() };
     Runtime::new()?.block_on(with_service(&config, CapabilityName::WarmStart, async |service| {
-        warm_start::scene::run(service, runs).await.context("failed to play the scene of warm starts")
+        warm_start::scene::run(service, runs).await.context("failed to run the scene of warm starts")
     }))
 }
 
@@ -114,7 +114,7 @@ fn server() -> ServerConfig {
     ServerConfig { host: Ipv4Addr::LOCALHOST.into(), port: 0, ..ServerConfig::default() }
 }
 
-/// Ctrl-C ends a scene as its own end does.
+/// Runs a scene against a new service and stops the service afterwards, also after Ctrl-C.
 async fn with_service<T>(
     config: &Config,
     capability: CapabilityName,

@@ -1,5 +1,5 @@
-//! Every exit code, what it means and what to do about it: one table, which `pilotlight explain` prints, `docs/cli.md`
-//! holds, and every command ends by. A code never changes its meaning.
+//! The table of exit codes: number, name, meaning and advice. `pilotlight explain`, `docs/cli.md` and the exit of every
+//! command use this table. A code must never change its meaning, because scripts rely on it.
 
 use std::process::ExitCode;
 
@@ -10,25 +10,25 @@ use crate::client::{self, Reason};
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
-    /// It did what it was asked to.
+    /// The command succeeded.
     Done,
-    /// What it was asked about is not so, or it failed in a way that has no code of its own.
+    /// A negative outcome (a failed job, an unhealthy service, an unsound store), or a failure without another code.
     Failed,
-    /// The command line, the configuration or what was sent is wrong.
+    /// The command line, the configuration or the request is invalid.
     Usage,
-    /// There is no service, or no answer.
+    /// No service answered.
     Unreachable,
-    /// The service does not let this caller do it.
+    /// The service does not permit this request.
     Refused,
-    /// What was named does not exist.
+    /// The job does not exist.
     NotFound,
-    /// The time that was given is over.
+    /// The time of `--timeout` is over.
     TimedOut,
-    /// The service cannot do it at present.
+    /// The service cannot do it now; a later attempt may succeed.
     NotNow,
-    /// Somebody pressed Ctrl-C.
+    /// Ctrl-C or SIGTERM ended the command.
     Interrupted,
-    /// Nobody reads what it prints any more.
+    /// The reader of stdout closed it.
     Closed,
 }
 
@@ -36,14 +36,14 @@ pub(super) enum Code {
 #[derive(Debug)]
 pub(super) struct CodeInfo {
     pub(super) number: u8,
-    /// One word, which `explain` takes as well.
+    /// A short name, which `pilotlight explain` accepts as well.
     pub(super) name: &'static str,
     pub(super) meaning: &'static str,
     pub(super) advice: &'static str,
 }
 
 impl Code {
-    /// All of them, in the order of their numbers.
+    /// All codes, in the order of their numbers.
     pub(super) const ALL: [Self; 10] = [
         Self::Done,
         Self::Failed,
@@ -62,76 +62,77 @@ impl Code {
             Self::Done => (
                 0,
                 "done",
-                "It is done, and what was asked about is so: the job has its result, the service is well, the store is sound.",
+                "The command succeeded: the job has its result, the service is healthy, the store is sound.",
                 "Nothing.",
             ),
             Self::Failed => (
                 1,
                 "failed",
-                "What was asked about is not so: the job failed or cannot be cancelled any more, the service is not well, the \
-                 store is not sound. Also every failure without a code of its own.",
-                "The last line on stderr says which. Of a job, `pilotlight jobs show ID` tells all, and `pilotlight jobs retry \
-                 ID` runs it again.",
+                "The job failed or can no longer be cancelled, the service is not healthy, or the store is not sound. Also every \
+                 failure that has no other code.",
+                "Read the last line on stderr. For a job, `pilotlight jobs show ID` prints all details, and `pilotlight jobs \
+                 retry ID` runs it again.",
             ),
             Self::Usage => (
                 2,
                 "usage",
-                "The command line or the configuration is wrong, or the service calls the request wrong: parameters that are \
-                 no JSON or too large, a name that is too long. Nothing was done.",
-                "Correct it; repeating does not help. `--help` behind any command says what is allowed.",
+                "The command line or the configuration is wrong, or the service refused the request as invalid: parameters \
+                 that are not JSON or too large, a name that is too long. Nothing was done.",
+                "Correct it; repeating the command does not help. `--help` after any command prints what is allowed.",
             ),
             Self::Unreachable => (
                 3,
                 "unreachable",
-                "No Pilotlight answered: there is no connection, it broke off before the answer, or something else listens \
-                 there. When it broke off, whether the request was carried out is not known.",
-                "See whether the service runs (`pilotlight health --url ..`) and whether --url or PILOTLIGHT_URL names it. A \
-                 submission may be repeated: it finds itself.",
+                "No Pilotlight service answered: the connection failed, it was closed before the answer, or another program \
+                 listens there. If it was closed, the service may or may not have carried out the request.",
+                "Check that the service runs (`pilotlight health --url ..`) and that --url or PILOTLIGHT_URL is its address. \
+                 A submission may be repeated: it joins the equal job that is already there.",
             ),
             Self::Refused => (
                 4,
                 "refused",
-                "The service does not let this caller do it: there is no key, it is not one for this, or without keys the call \
-                 comes from another machine.",
-                "Give the key by PILOTLIGHT_KEY, PILOTLIGHT_KEY_FILE or --key-file. Submitting, tailing and cancelling take a \
-                 submit key; listing, showing and counting an admin or a runner key; retrying and deleting an admin key.",
+                "The service does not permit this: the request has no API key, the key has no permission for it, or the \
+                 service has no keys configured and the request comes from another machine.",
+                "Set the API key with PILOTLIGHT_KEY, PILOTLIGHT_KEY_FILE or --key-file. Submitting, tailing and cancelling \
+                 need a submit key; listing, showing and counting need an admin or a runner key; retrying and deleting \
+                 need an admin key.",
             ),
             Self::NotFound => (
                 5,
                 "not-found",
-                "There is no such job: it was never submitted, was deleted, or is not kept any more.",
-                "Look for it with `pilotlight jobs list`. How long ended jobs are kept is `jobs.keep_for` of the service.",
+                "There is no such job: it was never submitted, it was deleted, or its retention time is over.",
+                "Look for it with `pilotlight jobs list`. The service deletes a job `jobs.keep_for` after its end.",
             ),
             Self::TimedOut => (
                 6,
                 "timed-out",
-                "The time given with --timeout is over and the job has not ended. It goes on.",
-                "`pilotlight jobs tail ID` waits on; `pilotlight jobs cancel ID` ends it. See whether a runner does this type of \
-                 job: `pilotlight status`.",
+                "The time given with --timeout is over and the job has not ended. The job continues.",
+                "`pilotlight jobs tail ID` waits again; `pilotlight jobs cancel ID` cancels the job. `pilotlight status` shows \
+                 whether runners are active.",
             ),
             Self::NotNow => (
                 7,
                 "not-now",
-                "The service cannot do it at present: too many requests, no room, or its store does not answer.",
-                "Ask again later; a submission may be repeated, because it finds itself.",
+                "The service cannot do it now: there are too many requests, its queue is full, or its store does not answer.",
+                "Repeat the command later; a repeated submission joins the equal job that is already there.",
             ),
             Self::Interrupted => (
                 130,
                 "interrupted",
-                "Ctrl-C or SIGTERM ended the command. The job goes on, unless --cancel-on-interrupt was given.",
-                "`pilotlight jobs tail ID` waits on; `pilotlight jobs cancel ID` ends it.",
+                "Ctrl-C or SIGTERM ended the command. The job continues, unless --cancel-on-interrupt was given.",
+                "`pilotlight jobs tail ID` waits again; `pilotlight jobs cancel ID` cancels the job.",
             ),
             Self::Closed => (
                 141,
                 "closed",
-                "Whoever read the output closed it, as `head` does when it has enough. The rest was not written.",
+                "The program that reads the output closed it, as `head` does. The rest of the output was not written.",
                 "Nothing.",
             ),
         };
         CodeInfo { number, name, meaning, advice }
     }
 
-    /// By its number or its name.
+    /// Finds a code by its number or its name.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| {
             let info = code.info();
@@ -139,7 +140,7 @@ impl Code {
         })
     }
 
-    /// What a call of the service that came to nothing ends with.
+    /// The exit code for a failed call of the service.
     fn for_client_failure(failure: &client::ClientError) -> Self {
         match failure.reason {
             Reason::Unreachable(_) | Reason::NoResponse(_) | Reason::InvalidResponse(_) => Self::Unreachable,
@@ -153,7 +154,7 @@ impl Code {
     }
 }
 
-/// Tells people what is left to tell, and turns the end of a command into what the process ends with.
+/// Prints an error that is not printed yet, and returns the exit code of the process.
 pub(super) fn finish(ended: Result<(), Failure>) -> ExitCode {
     let code = match ended {
         Ok(()) => Code::Done,

@@ -1,4 +1,4 @@
-//! `pilotlight explain`: what an exit code means, and what to do.
+//! `pilotlight explain`: prints what an exit code means and what to do.
 
 use console::style;
 use serde_json::json;
@@ -7,10 +7,10 @@ use super::command::Failure;
 use super::exit_code::{Code, CodeInfo};
 use super::output;
 
-/// Which code, and how it is told.
+/// Options of `pilotlight explain`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A number or a name; all of them when missing.
+    /// The code's number or name; all codes if none is given.
     #[arg(value_name = "CODE", value_parser = parse_code)]
     code: Option<Code>,
     /// Print JSON.
@@ -41,6 +41,6 @@ fn paragraph(CodeInfo { number, name, meaning, advice }: &CodeInfo) -> String {
 fn parse_code(text: &str) -> Result<Code, String> {
     Code::parse(text).ok_or_else(|| {
         let known = Code::ALL.map(|code| format!("{} ({})", code.info().number, code.info().name));
-        format!("no command ends with it; the codes are {}", known.join(", "))
+        format!("there is no such exit code; the codes are {}", known.join(", "))
     })
 }

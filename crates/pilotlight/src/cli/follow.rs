@@ -1,5 +1,5 @@
-//! Follows a job to its end, whatever becomes of the connection: a service that restarts is asked again, and what was told
-//! already is not told twice. It shows nothing; `progress_view` does.
+//! Follows a job to its end over the event stream, reconnecting when the service restarts, and reports every piece of
+//! console output once. It prints nothing; `progress_view` does.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::{Client, ClientError, EventStream, JobEvent};
 
-/// How long a service may be away before the command gives up: a restart takes seconds, a slow one a minute.
+/// How long the service may be unreachable before the command gives up: a restart takes seconds, a slow one a minute.
 const MAX_OUTAGE: Duration = Duration::from_secs(120);
 
-/// The pause before the first look whether it is back; each further one doubles it.
+/// The pause before the first reconnection attempt; each further attempt doubles it, up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long to wait for the end where too many watch already.
+/// How long one status request waits for the job's end, when the service has too many subscribers to open a stream.
 const STATUS_WAIT: Duration = Duration::from_secs(5);
 
-/// Something new about a job.
+/// A change of a job.
 #[derive(Debug)]
 pub(super) enum JobUpdate {
-    /// Where it stands.
+    /// The job's current status.
     Status(Box<Job>),
-    /// How far its runner is.
+    /// The job's current progress.
     Progress(Progress),
-    /// What its command wrote since.
+    /// Console output that was not reported yet.
     Console(String),
-    /// The service is away: why. It is asked again.
+    /// The service is unreachable, for this reason; the follower keeps reconnecting.
     Unreachable(String),
 }
 
-/// A job that is followed.
+/// Follows one job.
 pub(super) struct JobFollower<'a> {
     client: &'a Client,
     id: &'a str,
@@ -47,7 +47,7 @@ struct Outage {
     attempts: u32,
 }
 
-/// What was told of the console.
+/// The console output that was reported so far.
 #[derive(Debug, Default)]
 struct ConsoleTracker(String);
 
@@ -56,10 +56,10 @@ impl<'a> JobFollower<'a> {
         Self { client, id, events: None, console: ConsoleTracker::default(), outage: None }
     }
 
-    /// What is new. After a status that is an end there is nothing more.
+    /// Waits for the next update. Do not call it again after a final status: see [`has_ended`].
     ///
     /// # Errors
-    /// There is no such job, or the service is away for too long.
+    /// There is no such job, or the service was unreachable for more than [`MAX_OUTAGE`].
     pub(super) async fn next(&mut self) -> Result<JobUpdate, ClientError> {
         loop {
             let Some(events) = &mut self.events else {
@@ -86,7 +86,7 @@ impl<'a> JobFollower<'a> {
                     self.events = None;
                     sleep(FIRST_PAUSE).await;
                 }
-                // Whoever asks again is told why.
+                // Reconnecting reports the reason if the service is still unreachable.
                 Err(failure) if failure.is_transient() => {
                     self.events = None;
                     sleep(FIRST_PAUSE).await;
@@ -96,7 +96,7 @@ impl<'a> JobFollower<'a> {
         }
     }
 
-    /// Opens the stream; where too many watch, the job's status will do.
+    /// Opens the event stream. If the service has too many subscribers, requests the job's status instead.
     async fn connect(&mut self) -> Result<Option<Job>, ClientError> {
         match self.client.events(self.id).await {
             Ok(events) => {
@@ -110,7 +110,7 @@ impl<'a> JobFollower<'a> {
         }
     }
 
-    /// Says why, the first time.
+    /// Pauses before the next attempt. Returns the reason at the first attempt of an outage.
     async fn wait_for_service(&mut self, failure: ClientError) -> Result<Option<String>, ClientError> {
         let is_first = self.outage.is_none();
         let outage = self.outage.get_or_insert_with(|| Outage { since: Instant::now(), attempts: 0 });
@@ -124,7 +124,7 @@ impl<'a> JobFollower<'a> {
 }
 
 impl ConsoleTracker {
-    /// What of it is new.
+    /// The update for an event; `None` if the event adds nothing new.
     fn update_of(&mut self, event: JobEvent) -> Option<JobUpdate> {
         match event {
             JobEvent::Status(job) => Some(JobUpdate::Status(job)),
@@ -133,8 +133,9 @@ impl ConsoleTracker {
         }
     }
 
-    /// After a restart the whole console comes again: only what was added is new. One that is another, of the next try,
-    /// is new as a whole.
+    /// The console text that was not reported yet. A new connection sends the whole console again, of which only the
+    /// added text is new. A whole console that does not begin with the known text belongs to the next attempt and is
+    /// all new.
     fn new_text(&mut self, Console { is_whole, text }: &Console<'_>) -> Option<String> {
         let added = match text.strip_prefix(self.0.as_str()) {
             Some(added) if *is_whole => added,
@@ -170,11 +171,15 @@ mod tests {
         assert_eq!(
             new_text_of(false, "one\n").as_deref(),
             Some("one\n"),
-            "a piece may be like what was there"
+            "a chunk may equal an earlier chunk"
         );
-        assert_eq!(new_text_of(true, "one\none\n"), None, "the same again, on another connection");
+        assert_eq!(new_text_of(true, "one\none\n"), None, "the whole console again, on another connection");
         assert_eq!(new_text_of(true, "one\none\ntwo\n").as_deref(), Some("two\n"));
-        assert_eq!(new_text_of(true, "again\n").as_deref(), Some("again\n"), "of the next try");
+        assert_eq!(
+            new_text_of(true, "again\n").as_deref(),
+            Some("again\n"),
+            "the console of the next attempt"
+        );
         assert_eq!(new_text_of(true, ""), None);
         assert_eq!(new_text_of(true, "again\n").as_deref(), Some("again\n"));
     }

@@ -1,11 +1,11 @@
-//! Words and colours for what is shown. Colours are for terminals alone; NO_COLOR is respected.
+//! Status names, colours and tables. Colours are used on terminals only; NO_COLOR is respected.
 
 use console::{StyledObject, style};
 use pilotlight_wire::jobs::Status;
 
 use super::output;
 
-/// As it is spelled on the wire.
+/// The status as spelled in the API.
 pub(super) const fn status(status: Status) -> &'static str {
     match status {
         Status::Pending => "pending",
@@ -17,7 +17,7 @@ pub(super) const fn status(status: Status) -> &'static str {
     }
 }
 
-/// All of them.
+/// All statuses.
 pub(super) const STATUSES: [Status; 6] = [
     Status::Pending,
     Status::Claimed,
@@ -27,7 +27,7 @@ pub(super) const STATUSES: [Status; 6] = [
     Status::Expired,
 ];
 
-/// The same word for that text, which may be padded, in its colour on stdout.
+/// `text` (the status's name, perhaps padded) in the status's colour, for stdout.
 pub(super) fn colored_status(of: Status, text: String) -> StyledObject<String> {
     let text = style(text);
     match of {
@@ -39,7 +39,8 @@ pub(super) fn colored_status(of: Status, text: String) -> StyledObject<String> {
     }
 }
 
-/// Rows under their heads, each column as wide as its widest text. Cells stay on their line.
+/// Formats rows under their heads. Each column is as wide as its widest cell; line breaks in cells are made visible.
+/// `paint` colours a padded cell, given its row number and column.
 pub(super) fn table<const N: usize>(
     heads: [&str; N],
     rows: &[[String; N]],
@@ -53,7 +54,7 @@ pub(super) fn table<const N: usize>(
     };
     let widths: [usize; N] = std::array::from_fn(width);
     let padded = |column: usize, text: &str| {
-        // Nothing stands behind the last one.
+        // The last column needs no padding.
         if column + 1 == N { text.to_owned() } else { format!("{text:width$}", width = widths[column]) }
     };
     let head: [String; N] =

@@ -1,6 +1,7 @@
-//! `pilotlight health`: asks a running service whether it is well, prints one line, and ends within three seconds.
-//! It is the container's health check, so it must need nothing but the configuration that the service itself has.
-#![allow(clippy::print_stderr, reason = "mistakes go to stderr")]
+//! `pilotlight health`: requests `/health` of a running service, prints one line, and ends within three seconds.
+//!
+//! It is the container's health check, so it must not need more than the configuration that the service itself has.
+#![allow(clippy::print_stderr, reason = "errors go to stderr")]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -19,20 +20,20 @@ use super::output;
 use crate::config::ServerConfig;
 use crate::net::insecure_tls;
 
-/// All of it: finding the name's address, connecting, and the answer.
+/// The time for the whole request: DNS lookup, connecting and the response.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Bytes of an answer, head and body; the service's own is under 1 KiB.
+/// Most bytes of a response, head and body; the service's own response is under 1 KiB.
 const MAX_RESPONSE_BYTES: u64 = 64 * 1024;
 
-/// Headers of an answer; the service sends three.
+/// Most headers of a response; the service sends three.
 const MAX_HEADERS: usize = 32;
 
-/// Where a service is asked: `http://host:port`, or `https`.
+/// The address of a service: `http://host:port` or `https://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HealthUrl {
     scheme: Scheme,
-    /// A name or an address; an IPv6 address without its brackets.
+    /// A host name or an IP address; an IPv6 address without brackets.
     host: String,
     port: u16,
 }
@@ -43,13 +44,13 @@ enum Scheme {
     Https,
 }
 
-/// What the service said.
+/// The service's response.
 struct HealthResponse {
     status: u16,
     body: String,
 }
 
-/// Asks and prints. Anything but a service that says `ok` is a failure.
+/// Requests `/health` and prints the result. Every status other than `ok` is a failure.
 pub(super) fn run(config_args: &ConfigArgs, url: Option<HealthUrl>, json: bool) -> Result<(), Failure> {
     let url = match url {
         Some(url) => url,
@@ -59,17 +60,20 @@ pub(super) fn run(config_args: &ConfigArgs, url: Option<HealthUrl>, json: bool) 
     if json && !response.body.is_empty() {
         output::line(response.body.trim_end())?;
     }
-    let health = response.health().with_context(|| format!("failed to understand {url}/health"))?;
+    let health =
+        response.health().with_context(|| format!("failed to parse the response of {url}/health"))?;
     if health.status != "ok" {
-        return Err(anyhow::anyhow!("{url}/health says {}", health.status).into());
+        return Err(anyhow::anyhow!("the status at {url}/health is {}", health.status).into());
     }
     if json { Ok(()) } else { output::line(line(&health)) }
 }
 
-/// Every interface includes loopback, and from there the service is always asked.
+/// The URL of the service's own listener. A service on all interfaces is requested on loopback, which is always
+/// allowed.
 fn listen_url(server: &ServerConfig) -> Result<HealthUrl, Failure> {
     if server.port == 0 {
-        let why = "failed to know the port: server.port is 0 (any free one); name it with --url";
+        let why =
+            "failed to find the service's port: server.port is 0 (a free port); give the address with --url";
         return Err(Failure::report(Code::Usage, why));
     }
     let host = match server.host {
@@ -84,10 +88,10 @@ fn listen_url(server: &ServerConfig) -> Result<HealthUrl, Failure> {
 fn fetch_with_timeout(url: &HealthUrl) -> anyhow::Result<HealthResponse> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let fetched = runtime.block_on(async { tokio::time::timeout(TIMEOUT, fetch(url)).await });
-    // A name that is still looked up is not waited for.
+    // Do not wait for a DNS lookup that is still in progress.
     runtime.shutdown_background();
     let response =
-        fetched.with_context(|| format!("{url}/health gave no answer within {} s", TIMEOUT.as_secs()))?;
+        fetched.with_context(|| format!("{url}/health did not answer within {} s", TIMEOUT.as_secs()))?;
     response.with_context(|| format!("failed to ask {url}/health"))
 }
 
@@ -95,7 +99,7 @@ async fn fetch(url: &HealthUrl) -> anyhow::Result<HealthResponse> {
     let stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
     match url.scheme {
         Scheme::Http => fetch_on(stream, url).await,
-        // Who answers is not the question, and nothing secret is sent.
+        // The certificate is not verified: the check does not depend on the peer's identity, and no secret is sent.
         Scheme::Https => fetch_on(insecure_tls::connect(stream, &url.host).await?, url).await,
     }
 }
@@ -111,7 +115,7 @@ async fn fetch_on(
     connection.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();
     let read = connection.take(MAX_RESPONSE_BYTES).read_to_end(&mut bytes).await;
-    // Some services close a sealed connection without the word that it ends.
+    // Some servers close a TLS connection without `close_notify`; that is an error only if there is no response.
     if bytes.is_empty() {
         read?;
     }
@@ -131,22 +135,22 @@ fn line(health: &Health) -> String {
 }
 
 impl HealthResponse {
-    /// The request asked for a close, so the body ends where the bytes end.
+    /// The request has `connection: close`, so the body ends where the connection ends.
     fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
-        ensure!(!bytes.is_empty(), "the connection was closed without an answer");
+        ensure!(!bytes.is_empty(), "the connection was closed without a response");
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut head = httparse::Response::new(&mut headers);
         let httparse::Status::Complete(length) = head.parse(bytes).context("this is not HTTP")? else {
-            bail!("the answer broke off");
+            bail!("the response is incomplete");
         };
-        let status = head.code.context("the answer has no status")?;
+        let status = head.code.context("the response has no status")?;
         let body = bytes.get(length..).unwrap_or_default();
         Ok(Self { status, body: String::from_utf8_lossy(body).into_owned() })
     }
 
     fn health(&self) -> anyhow::Result<Health> {
         ensure!(self.status == 200, "the status is {}", self.status);
-        serde_json::from_str(&self.body).context("the body is not a Pilotlight's health")
+        serde_json::from_str(&self.body).context("the body is not the health of a Pilotlight service")
     }
 }
 
@@ -170,7 +174,7 @@ impl std::fmt::Display for HealthUrl {
 impl FromStr for HealthUrl {
     type Err = String;
 
-    /// `http://host[:port]` or `https`, with or without `/health` behind it.
+    /// Parses `http://host[:port]` or `https://host[:port]`, optionally followed by `/health`.
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = || "expected http://host:port".to_owned();
         let uri: Uri = text.parse().map_err(|_| expected())?;
@@ -231,7 +235,10 @@ mod tests {
             let server = ServerConfig { host: host.parse().unwrap(), port: 8080, ..ServerConfig::default() };
             assert_eq!(listen_url(&server).ok().map(|url| url.to_string()).as_deref(), Some(fetched));
         }
-        assert!(listen_url(&ServerConfig { port: 0, ..ServerConfig::default() }).is_err(), "any free port");
+        assert!(
+            listen_url(&ServerConfig { port: 0, ..ServerConfig::default() }).is_err(),
+            "the port is not known"
+        );
     }
 
     #[test]
@@ -242,7 +249,7 @@ mod tests {
             HealthResponse::parse(response.as_bytes()).and_then(|response| response.health())
         };
         let good = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{body}");
-        let parsed = health(&good).expect("fields may be added");
+        let parsed = health(&good).expect("unknown fields are ignored");
         assert_eq!(
             line(&parsed),
             "ok: 1 runners wait, 0 execute, 2 connections, acknowledgement kernel, version 1.0.0, up 5 s"

@@ -1,4 +1,4 @@
-//! `pilotlight jobs`: what operators and callers do with jobs that were submitted.
+//! `pilotlight jobs`: commands on jobs that were submitted before.
 
 mod cancel;
 mod delete;
@@ -13,28 +13,28 @@ use clap::Subcommand;
 use super::command::Failure;
 use super::connect::ConnectOptions;
 
-/// What is done with jobs.
+/// The commands of `pilotlight jobs`.
 #[derive(Debug, Subcommand)]
 pub(super) enum JobsCommand {
     /// List jobs, the newest first.
     List(list::Args),
-    /// Show all that is known of a job.
+    /// Show all details of a job.
     Show(JobArgs),
-    /// Follow a job: what it writes goes to stdout until it ends. Exit code 1 when it fails.
+    /// Follow a job: print its console output to stdout until the job ends. Exit code 1 if the job fails.
     Tail(tail::Args),
-    /// Cancel a job: one caller wants it no more; when it was the last one, the job ends.
+    /// Cancel a job for one caller; the job ends if no other caller waits for it.
     Cancel(JobArgs),
-    /// Compute a job once more, as it was asked for.
+    /// Submit a job again with the same parameters and compute it afresh.
     #[command(long_about = retry::ABOUT)]
     Retry(Box<retry::Args>),
-    /// Delete jobs and what they computed.
+    /// Delete jobs and their results.
     Delete(delete::Args),
 }
 
-/// One job of one service, and how it is told.
+/// One job, the service that has it, and the output format.
 #[derive(Debug, clap::Args)]
 pub(super) struct JobArgs {
-    /// The job's id, or its beginning where no other job of the newest 1,000 begins like it.
+    /// The job's id, or the first characters of it if they are unique among the newest 1,000 jobs.
     #[arg(value_name = "ID")]
     id: String,
     /// Print JSON.

@@ -1,4 +1,4 @@
-//! The command line: one file per command, exit codes in one place.
+//! The command line: one file per command, and one table of all exit codes.
 
 mod command;
 mod connect;

@@ -1,5 +1,6 @@
-//! What commands write. The answer goes to stdout, everything for people's eyes to stderr. Whoever reads may close it at
-//! any time: that ends the command without a word, and never panics.
+//! Output of commands: the answer goes to stdout, messages for people go to stderr.
+//!
+//! The reader may close either at any time. A closed stdout ends the command without a message; it must never panic.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -11,12 +12,12 @@ use serde::Serialize;
 use super::command::Failure;
 use super::exit_code::Code;
 
-/// A line of the answer.
+/// Writes a line of the answer to stdout.
 pub(super) fn line(text: impl Display) -> Result<(), Failure> {
     write(&format!("{text}\n"))
 }
 
-/// A part of the answer, which is there at once.
+/// Writes a part of the answer to stdout and flushes it.
 pub(super) fn write(text: &str) -> Result<(), Failure> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -26,34 +27,36 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// The answer as one line of JSON.
+/// Writes the answer to stdout as one line of JSON.
 pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
     raw_json(&serde_json::to_string(answer)?)
 }
 
-/// The answer is this JSON: byte for byte, unless a terminal reads it, which then sees the same value and obeys nothing.
+/// Writes JSON to stdout byte for byte. On a terminal, characters that the terminal would interpret are escaped; the
+/// JSON value stays the same.
 pub(super) fn raw_json(text: &str) -> Result<(), Failure> {
     if stdout().is_terminal() { line(escape_hidden(text)) } else { line(text) }
 }
 
-/// A line for people. That nobody reads it is no failure.
+/// Writes a line for people to stderr. A closed stderr is not a failure.
 pub(super) fn note(text: impl Display) {
     write_stderr(&format!("{text}\n"));
 }
 
-/// A part of what people see.
+/// Writes a part of a message to stderr, without a line break.
 pub(super) fn write_stderr(text: &str) {
     _ = stderr().lock().write_all(text.as_bytes());
 }
 
-/// Text of somebody else on a terminal: it can move nothing and hide nothing.
+/// Makes the control characters of untrusted text visible, so that it cannot control the terminal. Line breaks and tabs
+/// stay.
 pub(super) fn sanitize(text: &str) -> String {
     text.chars()
         .map(|letter| if matches!(letter, '\n' | '\t') { letter } else { visible_char(letter) })
         .collect()
 }
 
-/// The same on one line.
+/// The same as [`sanitize`], with line breaks and tabs made visible too.
 pub(super) fn sanitize_line(text: &str) -> String {
     text.chars().map(visible_char).collect()
 }
@@ -66,7 +69,7 @@ fn visible_char(letter: char) -> char {
     }
 }
 
-/// JSON in which such letters are escaped. They stand in strings alone, as do escapes.
+/// Escapes hidden characters in JSON text. In valid JSON they occur only inside strings, where an escape is allowed.
 fn escape_hidden(json: &str) -> Cow<'_, str> {
     if !json.contains(is_hidden) {
         return json.into();
@@ -82,7 +85,7 @@ fn escape_hidden(json: &str) -> Cow<'_, str> {
     text.into()
 }
 
-/// Commands to a terminal that JSON may hold, and marks that turn the direction of what follows.
+/// Terminal control characters that JSON may contain unescaped, and Unicode marks that change the text direction.
 fn is_hidden(letter: char) -> bool {
     matches!(letter, '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -92,13 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_of_others_cannot_command_a_terminal() {
+    fn untrusted_text_cannot_control_a_terminal() {
         assert_eq!(sanitize("a\x1b[2J\tb\n\u{9b}c\r"), "a\u{241b}[2J\tb\n\u{fffd}c\u{240d}");
         assert_eq!(sanitize_line("a\nb\u{202e}"), "a\u{240a}b\u{fffd}");
     }
 
     #[test]
-    fn a_result_on_a_terminal_is_the_same_value_and_commands_nothing() {
+    fn a_result_on_a_terminal_is_the_same_value_without_control_characters() {
         let json = "{\"a\": \"\u{7f}\u{9b}2J\u{202e}é\\n\",\n \"b\u{2066}\": 1}";
         let shown = escape_hidden(json);
         assert_eq!(shown, "{\"a\": \"\\u007f\\u009b2J\\u202eé\\n\",\n \"b\\u2066\": 1}");

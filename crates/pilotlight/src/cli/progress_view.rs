@@ -1,5 +1,6 @@
-//! Shows a job as it goes: a bar on stderr where that is a terminal, and the console as it grows. Where it is none there
-//! are no bars, no colours, and no line that is not the job's own.
+//! Shows a running job: a progress bar on stderr if stderr is a terminal, and the console output as it grows.
+//!
+//! Without a terminal there are no bars and no colours, and only the job's own console output is written.
 
 use std::io::{IsTerminal, stderr, stdout};
 use std::time::Duration;
@@ -13,23 +14,23 @@ use super::follow::{JobUpdate, has_ended};
 use super::format;
 use super::output;
 
-/// How often the bar moves when nothing happens.
+/// How often the spinner is redrawn.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Where the console goes.
+/// Where the console output is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sink {
-    /// To stderr: stdout is the result's.
+    /// To stderr, because stdout is for the result.
     Stderr,
-    /// To stdout: it is what was asked for.
+    /// To stdout, because the console output is the command's answer.
     Stdout,
-    /// To stdout, with everything else, as a line of JSON for each event.
+    /// To stdout, as one line of JSON per event, with all other events.
     JsonEvents,
     /// Nowhere.
     Discard,
 }
 
-/// What is shown of one job.
+/// The view of one job.
 pub(super) struct ProgressView {
     bar: ProgressBar,
     sink: Sink,
@@ -37,31 +38,31 @@ pub(super) struct ProgressView {
 }
 
 impl ProgressView {
-    /// Nothing yet.
+    /// A view that shows only a spinner.
     pub(super) fn new(sink: Sink) -> Self {
-        // Hidden where stderr is no terminal.
+        // indicatif hides the spinner if stderr is not a terminal.
         let bar = ProgressBar::new_spinner();
         bar.set_style(spinner_style());
         bar.enable_steady_tick(TICK);
         Self { bar, sink, buffer: ConsoleBuffer::for_sink(sink) }
     }
 
-    /// Shows it.
+    /// Shows an update of the job.
     pub(super) fn show(&mut self, update: &JobUpdate) -> Result<(), Failure> {
         match update {
             JobUpdate::Status(job) => self.status(job),
             JobUpdate::Progress(progress) => self.progress(*progress),
             JobUpdate::Console(text) => self.console(text),
             JobUpdate::Unreachable(why) => {
-                self.bar.set_message("the service is away, asking again");
+                self.bar.set_message("the service is unreachable, trying again");
                 self.bar
-                    .suspend(|| output::note(format_args!("failed to {why}; asking again for two minutes")));
+                    .suspend(|| output::note(format_args!("failed to {why}; trying again for two minutes")));
                 Ok(())
             }
         }
     }
 
-    /// Takes the bar away, so that what follows stands by itself.
+    /// Removes the bar and writes buffered console output, so that later output is not mixed with them.
     pub(super) fn clear(&mut self) -> Result<(), Failure> {
         self.bar.finish_and_clear();
         let rest = self.buffer.flush();
@@ -142,12 +143,13 @@ fn bar_style() -> ProgressStyle {
     ProgressStyle::with_template(style).expect("the template is well formed")
 }
 
-/// What is written of a console, and when.
+/// Buffers console output if it is written to a terminal.
 #[derive(Debug)]
 enum ConsoleBuffer {
-    /// As it comes, byte for byte.
+    /// Output is written at once, byte for byte.
     Unbuffered,
-    /// By whole lines, because a bar stands below, and without what would command the terminal.
+    /// Output is written in whole lines, because the bar is drawn below it, and with control characters made visible.
+    /// Contains the incomplete last line.
     ByLine(String),
 }
 
@@ -172,7 +174,7 @@ impl ConsoleBuffer {
         }
     }
 
-    /// What was held back, as a line.
+    /// Takes the buffered incomplete line, with a line break.
     fn flush(&mut self) -> String {
         match self {
             Self::Unbuffered => String::new(),

@@ -1,5 +1,6 @@
-//! Writes `docs/cli.md` from what clap knows of the commands and from the table of exit codes. Compiled for tests alone:
-//! the document is a snapshot, and `--help` says the same.
+//! Generates the reference part of `docs/cli.md` from the clap definitions and the table of exit codes.
+//!
+//! Compiled for tests only: the document is a snapshot of the texts that `--help` prints.
 
 use std::fmt::Write;
 
@@ -83,7 +84,7 @@ fn choices(arg: &Arg) -> String {
     let values = arg.get_possible_values();
     let names: Vec<_> =
         values.iter().filter(|one| !one.is_hide_set()).map(|one| format!("`{}`", one.get_name())).collect();
-    // Flags have these two.
+    // clap gives flags the possible values `true` and `false`.
     if names.is_empty() || matches!(arg.get_action(), ArgAction::SetTrue) {
         return String::new();
     }
@@ -98,17 +99,19 @@ fn default(arg: &Arg) -> String {
     format!(" `{}` when missing.", values.join(","))
 }
 
-/// After a change of a command: `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --lib the_documentation`.
+/// After changing a command, run `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --lib the_documentation` to update the
+/// document.
 #[test]
-fn the_documentation_holds_every_command_and_every_exit_code() {
+fn the_documentation_has_every_command_and_every_exit_code() {
     const MARK: &str = "<!-- What follows is made from the commands and the table of exit codes. -->\n\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
-    let text = std::fs::read_to_string(path).expect("docs/cli.md is there");
-    let (written, made) = text.split_once(MARK).expect("the mark parts the written from the made");
+    let text = std::fs::read_to_string(path).expect("docs/cli.md exists");
+    let (written, generated) =
+        text.split_once(MARK).expect("the mark separates the written part from the generated part");
     if std::env::var_os("PILOTLIGHT_BLESS").is_some() {
         std::fs::write(path, format!("{written}{MARK}{}", reference())).expect("docs/cli.md can be written");
     } else {
-        assert_eq!(made, reference(), "PILOTLIGHT_BLESS=1 makes it anew");
+        assert_eq!(generated, reference(), "PILOTLIGHT_BLESS=1 regenerates it");
     }
 }
 

@@ -1,5 +1,6 @@
-//! `pilotlight runner`: executes jobs as commands until a signal. The first signal lets it finish what it has within its
-//! grace, the second ends it at once.
+//! `pilotlight runner`: executes jobs as commands until a signal.
+//!
+//! After the first signal, running jobs may finish within the grace time; the second signal ends the runner at once.
 
 use std::env;
 use std::ffi::OsString;
@@ -23,20 +24,19 @@ use crate::runner::{JobCommand, ProcessMode, Runner, Settings};
 use crate::shutdown::Signals;
 use crate::telemetry::logs;
 
-/// What is in the environment of a command without being asked for: what programs need to find each other and to write
-/// text.
+/// Variables that every command gets: programs need them to find other programs and to write text.
 const DEFAULT_VARIABLES: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];
 
 pub(super) const ABOUT: &str = "\
-Execute jobs: one command for each type of them.
+Execute jobs: one command per job type.
 
-A command reads the job's parameters from stdin (JSON) and writes its result to stdout: one JSON object or list. What it \
-writes to stderr is the job's console, as it is written; a line `::progress 3/10` tells how far it is. It succeeds with exit \
-code 0; any other end is the job's error, with the last line of stderr. No shell is involved: quotes group words, and \
-nothing else is special.
+A command reads the job's parameters (JSON) from stdin and writes its result, one JSON object or list, to stdout. Its stderr \
+becomes the job's console output as it is written; a line `::progress 3/10` there reports progress. Exit code 0 means \
+success; with any other exit the job fails, and the last line of stderr becomes its error. Commands are not run by a shell: \
+quotes group words, and no other character is special.
 
-Nothing of a command remains when it has ended, is cancelled, takes too long or loses its lease: all that it started is \
-killed with it, also when the runner itself is killed.";
+When a command has ended, is cancelled, takes too long or loses its lease, it is killed with all processes that it started. \
+This also happens when the runner itself is killed.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -44,53 +44,53 @@ Examples:
   pilotlight runner --type resize='python3 resize.py --fast' --type count=./count --slots 8 --timeout 10m
   pilotlight runner --type embed='python3 -u embed.py' --keep --env CUDA_VISIBLE_DEVICES --env MODE=fast
 
-With --keep a command is started once and reads one line of JSON for each job, which it answers with one line: the result, or \
-`::error` and why there is none:
+With --keep, a command is started once and reads one line of JSON per job. It answers each with one line: the result, or \
+`::error` followed by a reason:
 
   import json, sys, numpy          # loaded once
   for line in sys.stdin:
       print(json.dumps(work(json.loads(line))), flush=True)";
 
-/// What the runner does.
+/// Options of `pilotlight runner`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     connect: ConnectOptions,
-    /// A type of jobs and the command that does them; may be repeated.
+    /// A job type and the command that executes it; may be repeated.
     #[arg(long = "type", value_name = "NAME=COMMAND", required = true, value_parser = job_command)]
     commands: Vec<JobCommand>,
-    /// Jobs at the same time.
+    /// How many jobs are executed at the same time.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     slots: u16,
-    /// What operators see the runner as; the machine's name when missing.
+    /// The runner's name, shown to operators; the host name if not given.
     #[arg(long)]
     name: Option<String>,
-    /// A variable for commands: taken over from here, or set. They get PATH, HOME, LANG, LC_ALL, TZ and these; may be
-    /// repeated.
+    /// An environment variable for commands: copied from the runner, or set to VALUE. Commands get PATH, HOME, LANG,
+    /// LC_ALL, TZ and these variables; may be repeated.
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     environment: Vec<String>,
-    /// A command that takes longer is ended, and its job fails.
+    /// Time limit of a command; if it takes longer, it is stopped and its job fails.
     #[arg(long, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
-    /// How long a command that is to end may take after SIGTERM before it is killed.
+    /// How long a command may take to end after SIGTERM before it is killed.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
     kill_after: Duration,
-    /// How long the runner goes on with what it has after SIGTERM; what is not done by then is killed and fails.
+    /// How long running jobs may continue after the runner received SIGTERM; jobs that take longer are killed and fail.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     grace: Duration,
-    /// How much of a result is read; the service has a limit of its own.
+    /// Most bytes of a result that are read; the service has its own limit.
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = bytes)]
     max_output: u64,
-    /// Keep a process per type and slot, which takes one line of JSON for each job.
+    /// Keep one warm process per job type and slot; it reads one line of JSON per job.
     #[arg(long)]
     keep: bool,
-    /// Jobs that a kept process does before it is replaced; 0 is without bound.
+    /// How many jobs a warm process executes before it is replaced; 0 means no limit.
     #[arg(long, value_name = "COUNT", default_value_t = 1000, requires = "keep")]
     keep_jobs: u64,
-    /// How old a kept process becomes before it is replaced; 0 is without bound.
+    /// The age at which a warm process is replaced; 0 means no limit.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time, requires = "keep")]
     keep_for: Duration,
-    /// How much a kept process may grow after its first job before it is replaced; 0 is without bound.
+    /// How much a warm process's memory may grow after its first job before it is replaced; 0 means no limit.
     #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = bytes, requires = "keep")]
     keep_growth: u64,
 }
@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     logs::start(&LogConfig::default());
     let runtime = Runtime::new()?;
     let ended = runtime.block_on(work(settings, client, args.grace));
-    // What still runs is killed by its guard once we are gone.
+    // Commands that still run are killed by their reapers when this process has exited.
     runtime.shutdown_background();
     ended
 }
@@ -122,7 +122,7 @@ async fn work(settings: Settings, client: Client, grace: Duration) -> Result<(),
     };
     output::line(line)?;
     signals.next().await;
-    tracing::info!("finishing what is under way");
+    tracing::info!("finishing running jobs");
     tokio::select! {
         () = runner.stop(grace) => {}
         () = signals.next() => tracing::warn!("a second signal: exiting at once"),
@@ -135,11 +135,11 @@ impl Args {
         let count = self.commands.len();
         ensure!(
             count <= MAX_TYPES_PER_POLL,
-            "--type is there {count} times; a runner has at most {MAX_TYPES_PER_POLL}"
+            "--type is given {count} times; a runner has at most {MAX_TYPES_PER_POLL} job types"
         );
         for (number, job_command) in self.commands.iter().enumerate() {
             let is_duplicate = self.commands[..number].iter().any(|other| other.name == job_command.name);
-            ensure!(!is_duplicate, "--type {} is there twice", job_command.name);
+            ensure!(!is_duplicate, "--type {} is given twice", job_command.name);
         }
         let find_program = |job_command: &JobCommand| {
             Ok(JobCommand { program: find_program(&job_command.program)?, ..job_command.clone() })
@@ -178,7 +178,9 @@ impl Args {
                 Some((name, value)) => (name, OsString::from(value)),
                 None => (
                     variable.as_str(),
-                    env::var_os(variable).with_context(|| format!("--env {variable} is not set here"))?,
+                    env::var_os(variable).with_context(|| {
+                        format!("--env {variable} is not set in the runner's environment")
+                    })?,
                 ),
             };
             ensure!(!name.is_empty(), "--env has no name before its =");
@@ -188,7 +190,7 @@ impl Args {
     }
 }
 
-/// `name=command`
+/// Parses `name=command`.
 fn job_command(text: &str) -> Result<JobCommand, String> {
     let (name, command) = text.split_once('=').ok_or("expected NAME=COMMAND")?;
     JobType::parse(name).map_err(|why| format!("the name {why}"))?;
@@ -205,18 +207,18 @@ fn bytes(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| "expected a size such as 1MiB".to_owned())
 }
 
-/// Where the program lies: as a path, or in PATH.
+/// The program's absolute path: `program` is a path, or a name to find in PATH.
 fn find_program(program: &Path) -> anyhow::Result<PathBuf> {
     let shown = program.display();
     if program.components().count() > 1 {
-        ensure!(program.exists(), "there is no {shown}");
-        ensure!(is_program(program), "{shown} cannot be executed; `chmod +x` lets it");
+        ensure!(program.exists(), "there is no file {shown}");
+        ensure!(is_program(program), "{shown} is not executable; `chmod +x` makes it so");
         return Ok(std::path::absolute(program)?);
     }
     let folders = env::var_os("PATH").unwrap_or_default();
     match env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| is_program(path)) {
         Some(path) => Ok(path),
-        None => bail!("{shown} is not in PATH; a program of this folder is ./{shown}"),
+        None => bail!("{shown} is not in PATH; write ./{shown} for a program in this folder"),
     }
 }
 

@@ -1,5 +1,9 @@
-//! `pilotlight serve`: runs until a signal, then ends in good order.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "people and scripts read where it listens")]
+//! `pilotlight serve`: runs the service until a signal, then shuts it down gracefully.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "people and scripts read the listening address"
+)]
 
 use tokio::runtime::Builder;
 
@@ -20,7 +24,7 @@ pub(super) fn run(config_args: &ConfigArgs, only: &[CapabilityName]) -> Result<(
     let only = (!only.is_empty()).then_some(only);
     let runtime = Builder::new_multi_thread().enable_all().on_thread_park(memory::collect_if_due).build()?;
     let ended = runtime.block_on(serve(&loaded.config, only));
-    // A write that hangs, to a pipe that nobody reads or to a dead disk, must not hold the end up.
+    // Do not wait for a blocked write (to a pipe that is not read, or to a dead disk): the process must end.
     runtime.shutdown_background();
     Ok(ended?)
 }

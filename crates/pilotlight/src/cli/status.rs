@@ -1,4 +1,4 @@
-//! `pilotlight status`: what the service does now, on one screen; with `--watch` again and again.
+//! `pilotlight status`: the service's health, jobs and runners on one screen; `--watch` repeats it.
 
 use std::fmt::Write;
 use std::io::{IsTerminal, stdout};
@@ -18,27 +18,27 @@ use super::{datetime, format, output};
 use crate::client::{self, Client};
 use crate::shutdown::Signals;
 
-/// How often it is shown, and how.
+/// Options of `pilotlight status`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Show it again and again, every 2 s or so often as is said, until Ctrl-C.
+    /// Repeat until Ctrl-C, every 2 s or at the given interval.
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "2s",
         value_parser = interval)]
     watch: Option<Duration>,
-    /// Print JSON: one line each time.
+    /// Print JSON: one line per repetition.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     connect: ConnectOptions,
 }
 
-/// What the service said.
+/// The service's answers.
 struct ServiceStatus {
     address: String,
     health: Health,
-    /// Why they are not known, where they are not.
+    /// Counts of jobs and runners, or why they are not available.
     stats: Result<AdminStats, client::ClientError>,
-    /// How long its store took to count.
+    /// How long the request for the counts took.
     count_time: Duration,
 }
 
@@ -67,7 +67,7 @@ async fn watch(client: &Client, every: Duration, json: bool) -> Result<(), Failu
     }
 }
 
-/// The cursor at the top, and nothing below it.
+/// Moves the cursor to the top left and clears the screen.
 const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J";
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -95,7 +95,7 @@ impl ServiceStatus {
         json!({ "health": self.health, "jobs": jobs, "runners": runners, "store": self.store() })
     }
 
-    /// One word.
+    /// The state of the service's store, for the JSON output.
     fn store(&self) -> &'static str {
         match &self.stats {
             Ok(_) => "answers",

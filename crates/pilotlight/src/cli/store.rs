@@ -1,7 +1,9 @@
-//! `pilotlight store`: looks through what is remembered, copies it, puts a copy back. Exit codes: 0 done, and the store is
-//! sound; 1 it failed, or the store is not sound; 2 the command line or the configuration is wrong, or it is another
-//! program's task. Only putting a backup back needs the store for itself.
-#![allow(clippy::print_stderr, reason = "mistakes go to stderr")]
+//! `pilotlight store`: checks, backs up and restores the store of jobs.
+//!
+//! Exit codes: 0 success, and the store is sound; 1 the command failed, or the store is not sound; 2 the command line or
+//! the configuration is wrong, or the store is a PostgreSQL database, which has its own tools. Only `restore` needs
+//! exclusive access to the store.
+#![allow(clippy::print_stderr, reason = "errors go to stderr")]
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -22,26 +24,26 @@ use super::output;
 use crate::app;
 use crate::config::Config;
 
-/// What is done with a store.
+/// The commands of `pilotlight store`.
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
-    /// Look through all of it: exit code 0 when it is sound. The service may run.
+    /// Check the whole store: exit code 0 if it is sound. The service may be running.
     Check {
         #[command(flatten)]
         store_args: StoreArgs,
     },
-    /// Copy it to a file that is not there yet. The service may run.
+    /// Copy the store to a new file. The service may be running.
     Backup {
-        /// Where the copy is written.
+        /// The new file for the copy.
         file: PathBuf,
         #[command(flatten)]
         store_args: StoreArgs,
     },
-    /// Put a copy back. The service must not run.
+    /// Restore the store from a backup. The service must not be running.
     Restore {
-        /// What `backup` wrote.
+        /// A file that `backup` wrote.
         file: PathBuf,
-        /// Replace the store that is there: what it holds is lost.
+        /// Replace an existing store; its jobs are lost.
         #[arg(long)]
         replace: bool,
         #[command(flatten)]
@@ -49,7 +51,7 @@ pub(super) enum StoreCommand {
     },
 }
 
-/// How it is configured, and how it tells.
+/// The configuration file and the output format.
 #[derive(Debug, clap::Args)]
 pub(super) struct StoreArgs {
     #[command(flatten)]
@@ -76,19 +78,21 @@ pub(super) fn run(command: &StoreCommand) -> Result<(), Failure> {
     }
 }
 
-/// A server has tools of its own, which are of its version.
+/// Refuses to copy a PostgreSQL database: PostgreSQL's own tools do that, in the server's version.
 fn refuse_postgres(config: &Config, instead: &str) -> Result<(), Failure> {
     if config.store.url.is_none() {
         return Ok(());
     }
-    let why = format!("the store is a PostgreSQL database (store.url), which its own tools copy: {instead}");
+    let why = format!(
+        "the store is a PostgreSQL database (store.url); copy it with PostgreSQL's own tools: {instead}"
+    );
     Err(Failure::report(Code::Usage, why))
 }
 
 fn check(store_args: &StoreArgs) -> Result<(), Failure> {
     let config = config::load(&store_args.config_args)?.config;
     let problems = {
-        let _waiting = spinner(store_args, "looking through the store");
+        let _waiting = spinner(store_args, "checking the store");
         Runtime::new()?.block_on(check_store(&config))?
     };
     if store_args.json {
@@ -107,11 +111,15 @@ async fn check_store(config: &Config) -> anyhow::Result<Vec<String>> {
     let is_there = config.store.url.is_some() || sqlite::file_in(folder).is_file();
     ensure!(is_there, "there is no store in {} (server.data_dir)", folder.display());
     let store = app::open_store(config).await?;
-    store.verify_integrity().await.context("failed to look through the store")
+    store.verify_integrity().await.context("failed to check the store")
 }
 
 fn backup(folder: &Path, file: &Path, store_args: &StoreArgs) -> anyhow::Result<()> {
-    ensure!(!file.exists(), "{} is there already; a backup replaces nothing", file.display());
+    ensure!(
+        !file.exists(),
+        "{} already exists, and a backup does not replace files; choose another name",
+        file.display()
+    );
     let total_bytes = bytes(&sqlite::file_in(folder));
     let (from, to) = (folder.to_owned(), file.to_owned());
     let copy_result = spawn_copy(move || sqlite::backup(&from, &to));
@@ -125,7 +133,7 @@ fn backup(folder: &Path, file: &Path, store_args: &StoreArgs) -> anyhow::Result<
 
 fn restore(folder: &Path, file: &Path, existing: RestoreMode, store_args: &StoreArgs) -> anyhow::Result<()> {
     if existing == RestoreMode::KeepExisting && sqlite::file_in(folder).exists() {
-        bail!("there is a store in {} already; --replace puts the backup in its place", folder.display());
+        bail!("there is already a store in {}; --replace replaces it with the backup", folder.display());
     }
     let (from, to) = (file.to_owned(), folder.to_owned());
     let copy_result = spawn_copy(move || sqlite::restore(&from, &to, existing));
@@ -144,7 +152,7 @@ fn spawn_copy(copy: impl FnOnce() -> Result<(), pilotlight_store::Error> + Send 
     copy_result
 }
 
-/// Until it has ended; how far it is is seen by the file that grows.
+/// Waits until the copy has ended. The progress bar follows the size of the file that is written.
 fn wait_for_copy(
     store_args: &StoreArgs,
     total_bytes: u64,
@@ -161,7 +169,7 @@ fn wait_for_copy(
                 return Ok(copied?);
             }
             Err(RecvTimeoutError::Timeout) => bar.set_position(bytes(growing_file).min(total_bytes)),
-            Err(RecvTimeoutError::Disconnected) => bail!("the copying ended without a word"),
+            Err(RecvTimeoutError::Disconnected) => bail!("the copy thread ended without a result"),
         }
     }
 }
@@ -181,7 +189,7 @@ fn print_result(store_args: &StoreArgs, text: &str, json: &Json) {
     if store_args.json { print(json) } else { print(text) }
 }
 
-/// The work is done, and its exit code says so, whether anybody reads on or not.
+/// Prints the result. A closed stdout is ignored: the work is done, and the exit code must report its outcome.
 fn print(text: impl Display) {
     _ = output::line(text);
 }

@@ -1,5 +1,5 @@
-//! `pilotlight submit`: submits a job. Without `--wait` its id is the answer, with it its result. What the service knows
-//! already is there at once.
+//! `pilotlight submit`: submits a job and prints its id, or with `--wait` its result. A cached result is printed at
+//! once.
 
 use std::fs::File;
 use std::io::{Read, stdin};
@@ -17,18 +17,18 @@ use super::submit_and_wait::{self, OutputFormat, SubmitMode};
 use super::submit_options::{SubmitOptions, WaitOptions};
 use crate::client::{SubmitParams, idempotency_key};
 
-/// More than any service takes; it stops a wrong file from filling the memory.
+/// Most bytes of parameters: more than any service accepts. The limit keeps a wrong file from filling the memory.
 const PARAMETERS_BYTES: u64 = 64 * 1024 * 1024;
 
 pub(super) const ABOUT: &str = "\
-Submit a job. What was computed before is not computed again.
+Submit a job. If an equal job was computed before, its cached result is used.
 
-Without --wait the answer is the job's id on stdout; where the job stands is told on stderr. With --wait the answer is the \
-result (its output_data) as JSON, byte for byte as the runner wrote it; what the job writes meanwhile goes to stderr, with a \
-bar where that is a terminal. A job that failed is exit code 1.
+Without --wait, the job's id is printed to stdout, and its status to stderr. With --wait, the result (its output_data) is \
+printed to stdout as JSON, byte for byte as the runner wrote it; the job's console output goes to stderr, with a progress bar \
+if stderr is a terminal. If the job fails, the exit code is 1.
 
-Ctrl-C leaves: the job goes on without you, and what is told says how to come back to it. With --cancel-on-interrupt it is \
-cancelled instead. When the service restarts meanwhile, it is asked again.";
+Ctrl-C ends the command, but the job continues; a message says how to wait for it again. With --cancel-on-interrupt, Ctrl-C \
+cancels the job instead. If the service restarts meanwhile, the command reconnects.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -37,23 +37,23 @@ Examples:
   jq -n '{text: \"to be\"}' | pilotlight submit word_count - --wait --timeout 5m
   id=$(pilotlight submit render '{\"scene\": 7}' --priority 5 --delay 10m)";
 
-/// The job and what is wished for.
+/// Options of `pilotlight submit`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What kind of work it is.
+    /// The job's type.
     #[arg(value_name = "TYPE", value_parser = job_type)]
     job_type: String,
-    /// Its parameters: an object or a list, a file that holds it, or - for stdin.
+    /// The job's parameters: a JSON object or list, @ and the name of a file that contains it, or - for stdin.
     #[arg(value_name = "JSON|@FILE|-", default_value = "{}")]
     input: String,
-    /// Compute it again, whatever is known; the new result replaces the known one.
+    /// Compute the job even if a result is cached; the new result replaces the cached one.
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
     options: SubmitOptions,
     #[command(flatten)]
     wait_options: WaitOptions,
-    /// Print the whole answer as JSON: job_id, status, message, and result or error.
+    /// Print the service's whole answer as JSON: job_id, status, message, and result or error.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         input_params: &input,
         options: WireOptions { fresh, ..args.options.wire() },
     };
-    // Asked again after a restart, it is the same caller.
+    // With this key, a request that the client repeats after a restart of the service counts as the same caller.
     let key = args.options.idempotency_key.clone().map_or_else(idempotency_key, Ok)?;
     let request =
         client.submit(&job, SubmitParams { idempotency_key: Some(&key), ..SubmitParams::default() });
@@ -89,13 +89,13 @@ fn parameters(input_arg: &str) -> anyhow::Result<Box<RawValue>> {
         None if input_arg == "-" => (text_of(stdin().lock()).context("failed to read stdin")?, "stdin"),
         None => (input_arg.to_owned(), "the command line"),
     };
-    read(&text).with_context(|| format!("the parameters of {place} cannot be taken"))
+    read(&text).with_context(|| format!("the parameters from {place} are invalid"))
 }
 
 fn read(text: &str) -> anyhow::Result<Box<RawValue>> {
-    // serde's own words quote what it found.
+    // serde's own message could quote the parameters, which may be secret.
     let wrong = |error: serde_json::Error| {
-        anyhow::anyhow!("they are no JSON from line {} column {} on", error.line(), error.column())
+        anyhow::anyhow!("they are not JSON at line {} column {}", error.line(), error.column())
     };
     let value: Box<RawValue> = serde_json::from_str(text).map_err(wrong)?;
     ensure!(value.get().starts_with(['{', '[']), "they are neither an object nor a list");
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_an_object_or_a_list_and_stay_as_they_are_written() {
+    fn parameters_are_an_object_or_a_list_and_are_sent_unchanged() {
         for text in ["{}", "[]", "{ \"a\": 1.0 }", "[{\"a\": \"\\u00e9\"}]"] {
             assert_eq!(parameters(text).unwrap().get(), text);
         }

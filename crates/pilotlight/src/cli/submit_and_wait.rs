@@ -1,4 +1,4 @@
-//! Submits a job and, where that is wished, stays for its end: what `submit` and `jobs retry` have in common.
+//! Submits a job and, with `--wait`, waits for its end. Shared by `submit` and `jobs retry`.
 
 use std::future::Future;
 use std::pin::pin;
@@ -15,7 +15,7 @@ use super::submit_options::{OnInterrupt, WaitOptions};
 use crate::client::{self, Client};
 use crate::shutdown::Signals;
 
-/// How the answer is written.
+/// The format of the answer on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutputFormat {
     Plain,
@@ -28,7 +28,7 @@ impl OutputFormat {
     }
 }
 
-/// How its end is waited for and told.
+/// How to wait for the job's end, and in which format to print the answer.
 pub(super) struct SubmitMode<'a> {
     pub(super) wait_options: &'a WaitOptions,
     pub(super) format: OutputFormat,
@@ -41,10 +41,10 @@ pub(super) enum WatchOutcome {
     Interrupted,
 }
 
-/// Asks for a job and tells what comes of it.
+/// Submits a job and prints its id, or waits for its end and prints its result.
 ///
 /// # Errors
-/// It was not submitted, it failed, or whoever waited has left.
+/// The job was not submitted, the job failed, or waiting ended by a signal or by `--timeout`.
 pub(super) async fn submit(
     client: &Client,
     request: impl Future<Output = Result<SubmitResponse, client::ClientError>>,
@@ -82,13 +82,14 @@ pub(super) async fn submit(
     }
 }
 
-/// A submission's answer, and whether somebody interrupted meanwhile.
+/// The answer to a submission, and whether a signal arrived before it.
 enum Submission {
     Undisturbed(SubmitResponse),
     Interrupted(SubmitResponse),
 }
 
-/// Interrupted before its answer is there, a submission that is to be cancelled must first be known.
+/// Waits for the answer to a submission. After a signal it keeps waiting only if the job is to be cancelled, because
+/// that needs the job's id.
 async fn wait_for_submission(
     request: impl Future<Output = Result<SubmitResponse, client::ClientError>>,
     signals: &mut Signals,
@@ -102,7 +103,9 @@ async fn wait_for_submission(
     match on_interrupt {
         OnInterrupt::Leave => Err(interrupted_before_answer()),
         OnInterrupt::Cancel => {
-            output::note("cancelling it as soon as the service has answered; Ctrl-C again leaves at once");
+            output::note(
+                "the job will be cancelled as soon as the service has answered; Ctrl-C again exits at once",
+            );
             tokio::select! {
                 submitted = request => Ok(Submission::Interrupted(submitted?)),
                 () = signals.next() => Err(interrupted_before_answer()),
@@ -112,14 +115,14 @@ async fn wait_for_submission(
 }
 
 fn interrupted_before_answer() -> Failure {
-    output::note("left before the service had answered: whether the job was submitted is not known");
+    output::note("interrupted before the service answered: the job may or may not be submitted");
     Failure::Reported(Code::Interrupted)
 }
 
-/// Follows a job on the screen until it ends, the time is over, or somebody interrupts.
+/// Follows and shows a job until it ends, the deadline is reached, or a signal arrives.
 ///
 /// # Errors
-/// There is no such job, or the service is away.
+/// There is no such job, or the service was unreachable for too long.
 pub(super) async fn watch(
     client: &Client,
     id: &str,
@@ -176,11 +179,11 @@ fn print_submission(submitted: &SubmitResponse, format: OutputFormat) -> Result<
     result
 }
 
-/// A job that had ended when it was submitted was not executed for this submission.
+/// Explains a cached failure: a job that had already ended at its submission was not executed for this submission.
 fn print_cached_hint(status: Status) {
     match status {
         Status::Failed => output::note(
-            "it was not executed now: failures are remembered for a while; --fresh runs it again",
+            "the job was not executed now: this failure is cached for a while; --fresh runs the job again",
         ),
         Status::Pending | Status::Claimed | Status::InProgress | Status::Completed | Status::Expired => {}
     }
@@ -195,7 +198,7 @@ fn print_end(submitted: &SubmitResponse, format: OutputFormat) -> Result<(), Fai
     succeeded(submitted)
 }
 
-/// A failure of the job is one of the command.
+/// If the job failed, prints its error, and the command fails.
 fn succeeded(SubmitResponse { job_id, status, message, error, .. }: &SubmitResponse) -> Result<(), Failure> {
     match status {
         Status::Pending | Status::Claimed | Status::InProgress | Status::Completed => Ok(()),
@@ -210,7 +213,7 @@ fn succeeded(SubmitResponse { job_id, status, message, error, .. }: &SubmitRespo
 fn as_submitted(job: Job) -> SubmitResponse {
     let message = match job.status {
         Status::Completed => "the job has its result",
-        Status::Expired => "the job's result is not valid any more",
+        Status::Expired => "the job's result is no longer valid",
         Status::Pending | Status::Claimed | Status::InProgress | Status::Failed => "the job failed",
     };
     SubmitResponse {
@@ -222,16 +225,18 @@ fn as_submitted(job: Job) -> SubmitResponse {
     }
 }
 
-/// Says so, and what to do.
+/// Prints that the time is over and what to do.
 pub(super) fn timed_out(id: &str) -> Failure {
-    output::note(format_args!("the time is over; job {id} goes on: `pilotlight jobs tail {id}` waits on"));
+    output::note(format_args!(
+        "the time is over; job {id} continues: `pilotlight jobs tail {id}` waits again"
+    ));
     Failure::Reported(Code::TimedOut)
 }
 
-/// Says so, and what to do.
+/// Prints that the command was interrupted and what to do.
 pub(super) fn interrupted(id: &str) -> Failure {
     output::note(format_args!(
-        "left; job {id} goes on: `pilotlight jobs tail {id}` waits on, `pilotlight jobs cancel {id}` ends it"
+        "interrupted; job {id} continues: `pilotlight jobs tail {id}` waits again, `pilotlight jobs cancel {id}` cancels it"
     ));
     Failure::Reported(Code::Interrupted)
 }

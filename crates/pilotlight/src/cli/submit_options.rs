@@ -1,4 +1,4 @@
-//! What a caller may wish for besides the job itself, and how long to stay for its end.
+//! Options of a submission, and options for waiting for the job's end.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use pilotlight_wire::requests;
 use super::datetime;
 use crate::config;
 
-/// What is wished for.
+/// Options of a submission.
 #[derive(Debug, clap::Args)]
 pub(super) struct SubmitOptions {
-    /// How long the result stays valid; for ever when missing.
+    /// How long the result stays valid; without this option, for ever.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     ttl: Option<Duration>,
-    /// A part of what makes two jobs the same: a new version of your code computes anew.
+    /// A version of your code, part of the cache key: with a new version the job is computed again.
     #[arg(long, value_name = "TEXT")]
     code_version: Option<String>,
-    /// Higher ones go first.
+    /// The job's priority; jobs with a higher number are executed first.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     priority: Option<i32>,
-    /// Not before this time, such as 2026-11-23T04:00:00Z.
+    /// Do not start the job before this time, such as 2026-11-23T04:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = datetime::parse)]
     run_at: Option<Timestamp>,
-    /// Not before so long from now, by this machine's clock.
+    /// Do not start the job before this much time has passed, by this machine's clock.
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "run_at")]
     delay: Option<Duration>,
-    /// Tries before a failure is final.
+    /// How many attempts may fail before the job fails.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100))]
     max_attempts: Option<u32>,
-    /// The pause after the first failed try; each further one doubles it.
+    /// The pause after the first failed attempt; it doubles with each further failed attempt.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     retry_backoff: Option<Duration>,
-    /// Makes a fresh submission safe to repeat: by the same key it is the same job.
+    /// Makes a submission with --fresh safe to repeat: submissions with the same key are the same job.
     #[arg(long, value_name = "TEXT")]
     pub(super) idempotency_key: Option<String>,
 }
 
 impl SubmitOptions {
-    /// As they are sent; `fresh` is another option's.
+    /// The options as sent to the service. `fresh` is set by the caller: it belongs to `submit` only.
     pub(super) fn wire(&self) -> requests::SubmitOptions<'_> {
         let later = self.delay.map(|delay| datetime::now().after(delay));
         requests::SubmitOptions {
@@ -53,22 +53,22 @@ impl SubmitOptions {
     }
 }
 
-/// Whether and how long to stay.
+/// Whether and how long to wait for the job's end.
 #[derive(Debug, clap::Args)]
 pub(super) struct WaitOptions {
-    /// Wait for the job's end: its console is written to stderr as it grows, its result to stdout. Ctrl-C leaves, and the
-    /// job goes on.
+    /// Wait for the job's end: print its console output to stderr as it grows, and its result to stdout. Ctrl-C ends
+    /// the command, but not the job.
     #[arg(long)]
     pub(super) wait: bool,
-    /// Wait so long at most.
+    /// Wait this long at most.
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "wait")]
     pub(super) timeout: Option<Duration>,
-    /// Let Ctrl-C cancel the job instead of leaving it. With several callers it goes on for the others.
+    /// Ctrl-C cancels the job. If other callers wait for it, it continues for them.
     #[arg(long, requires = "wait")]
     cancel_on_interrupt: bool,
 }
 
-/// What becomes of the job when whoever waits for it is interrupted.
+/// What happens to the job when a signal interrupts the command that waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnInterrupt {
     Leave,
@@ -81,7 +81,7 @@ impl WaitOptions {
     }
 }
 
-/// Of all options that are times.
+/// The value parser of all options that are durations.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     config::parse_duration(text).ok_or_else(|| "expected a time such as 90s or 5m".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What operators ask about jobs and runners: list, show, compute again, delete, statistics.
+//! The calls of operators about jobs and runners: list, show, compute again, delete, statistics.
 
 use std::time::Duration;
 
@@ -15,10 +15,11 @@ use super::http_client::{Call, Client, Idempotency};
 use super::jobs_api::WithJsonBody;
 
 impl Client {
-    /// `GET /api/admin/jobs`: the newest first; at most `limit` (1 to 1,000), of this status only.
+    /// `GET /api/admin/jobs`: lists jobs, the newest first; at most `limit` (1 to 1,000), only those in `status` if
+    /// given.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn list_jobs(
         &self,
         status: Option<Status>,
@@ -34,7 +35,7 @@ impl Client {
         self.call_json(idempotent("list jobs".into(), request), &[]).await
     }
 
-    /// `GET /api/admin/jobs/{id}`: all that is known of it.
+    /// `GET /api/admin/jobs/{id}`: all details of a job.
     ///
     /// # Errors
     /// [`ClientError`]; status 404 when there is no such job.
@@ -43,8 +44,8 @@ impl Client {
         self.call_json(idempotent(format!("show job {id}"), request), &[]).await
     }
 
-    /// `POST /api/admin/jobs/{id}/again`: computes it once more, as it was asked for. Each counts, so it is repeated only
-    /// when nothing was done.
+    /// `POST /api/admin/jobs/{id}/again`: submits the job again and computes it afresh. Each call makes a new job, so
+    /// it is repeated only when it is certain that the service did nothing.
     ///
     /// # Errors
     /// [`ClientError`]; status 404 when there is no such job.
@@ -58,7 +59,8 @@ impl Client {
         .await
     }
 
-    /// `DELETE /api/admin/jobs/{id}`. A second one finds nothing, so it is repeated only when nothing was done.
+    /// `DELETE /api/admin/jobs/{id}`: deletes a job. A second call gets 404, so it is repeated only when it is certain
+    /// that the service did nothing.
     ///
     /// # Errors
     /// [`ClientError`]; status 404 when there is no such job.
@@ -72,10 +74,10 @@ impl Client {
         .await
     }
 
-    /// `POST /api/admin/jobs/batch-delete`, at most 1,000.
+    /// `POST /api/admin/jobs/batch-delete`: deletes at most 1,000 jobs.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn delete_batch(&self, job_ids: &[&str]) -> Result<BatchDeleteResponse, ClientError> {
         let request = self.request(Method::POST, &["admin", "jobs", "batch-delete"]);
         let (action, request) =
@@ -87,16 +89,16 @@ impl Client {
         .await
     }
 
-    /// `GET /api/admin/runner_api`: the last seen first.
+    /// `GET /api/admin/runners`: lists runners, the last seen first.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn list_runners(&self) -> Result<RunnerList, ClientError> {
         let request = self.request(Method::GET, &["admin", "runners"]);
         self.call_json(idempotent("list runners".into(), request), &[]).await
     }
 
-    /// `GET /api/admin/runner_api/{id}`: one of them, with its last jobs.
+    /// `GET /api/admin/runners/{id}`: one runner with its last jobs.
     ///
     /// # Errors
     /// [`ClientError`]; status 404 when there is no such runner.
@@ -105,22 +107,22 @@ impl Client {
         self.call_json(idempotent(format!("show runner {id}"), request), &[]).await
     }
 
-    /// `GET /api/admin/stats`: how many there are of what.
+    /// `GET /api/admin/stats`: counts of jobs by status, and of runners.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn stats(&self) -> Result<AdminStats, ClientError> {
         let request = self.request(Method::GET, &["admin", "stats"]);
         self.call_json(idempotent("count jobs".into(), request), &[]).await
     }
 
-    /// `GET /health`: whether the service is well, and since when it runs.
+    /// `GET /health`: whether the service is healthy, and its uptime.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn health(&self) -> Result<Health, ClientError> {
         let request = self.request_outside_api(Method::GET, &["health"]);
-        self.call_json(idempotent("ask how it is".into(), request), &[]).await
+        self.call_json(idempotent("check the service's health".into(), request), &[]).await
     }
 }
 

@@ -1,39 +1,39 @@
-//! Why a call came to nothing, as a sentence that says what was asked of whom, and what to do. It never repeats
-//! payloads or keys.
+//! The error of a failed call: its text names the call, the service's address, the reason, and what the user can do. It
+//! must never contain payloads or keys.
 
 use std::fmt;
 
 use pilotlight_core::limits::MAX_CLIENT_RESPONSE_BYTES;
 use reqwest::StatusCode;
 
-/// A call that came to nothing. Its text fits after "failed to".
+/// A failed call. Its text fits after "failed to".
 #[derive(Debug)]
 pub struct ClientError {
-    /// What was asked, such as `submit a job`.
+    /// The action of the call, such as `submit a job`.
     pub(super) action: String,
-    /// Of whom: the address of the service, without a password.
+    /// The address of the service, without a password.
     pub(super) address: String,
-    /// What went wrong.
+    /// Why the call failed.
     pub reason: Reason,
 }
 
-/// What went wrong.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// There is no connection; nothing was sent.
+    /// The connection failed; nothing was sent.
     Unreachable(String),
-    /// The answer did not come, or broke off: whether it was done is not known.
+    /// The response did not arrive or is incomplete; the service may or may not have executed the call.
     NoResponse(String),
-    /// The service said no: its status, and its own sentence.
+    /// The service refused the call: the HTTP status and the service's message.
     Refused(u16, String),
-    /// The answer is larger than any should be.
+    /// The response is larger than [`MAX_CLIENT_RESPONSE_BYTES`].
     TooLarge,
-    /// The answer is not what this service says.
+    /// The response is not a valid response of this API.
     InvalidResponse(String),
 }
 
 impl ClientError {
-    /// The status of a refusal.
+    /// The HTTP status, if the service refused the call.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         match self.reason {
@@ -45,7 +45,7 @@ impl ClientError {
         }
     }
 
-    /// The service's own sentence, when it refused.
+    /// The service's message, if it refused the call.
     #[must_use]
     pub fn refusal(&self) -> Option<&str> {
         match &self.reason {
@@ -57,7 +57,7 @@ impl ClientError {
         }
     }
 
-    /// Whether the same may go well later.
+    /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self.reason {
@@ -67,7 +67,7 @@ impl ClientError {
         }
     }
 
-    /// Whether it is certain that nothing was done, and the same may go well later.
+    /// Whether it is certain that the service did nothing, and the same call may succeed later.
     #[must_use]
     pub(super) const fn is_not_executed(&self) -> bool {
         match self.reason {
@@ -84,13 +84,16 @@ impl fmt::Display for ClientError {
         write!(out, "{action} at {address}: ")?;
         match reason {
             Reason::Unreachable(why) => {
-                write!(out, "{why}; is the service running there? --url or PILOTLIGHT_URL names another")
+                write!(
+                    out,
+                    "{why}; is the service running there? --url or PILOTLIGHT_URL sets another address"
+                )
             }
-            Reason::NoResponse(why) => write!(out, "the answer did not come ({why}); ask again"),
+            Reason::NoResponse(why) => write!(out, "no response arrived ({why}); try again"),
             Reason::Refused(status, message) => write!(out, "{message} ({status}){}", advice(*status)),
-            Reason::TooLarge => write!(out, "the answer is larger than {MAX_CLIENT_RESPONSE_BYTES} bytes"),
+            Reason::TooLarge => write!(out, "the response is larger than {MAX_CLIENT_RESPONSE_BYTES} bytes"),
             Reason::InvalidResponse(why) => {
-                write!(out, "the answer is not one of Pilotlight ({why}); does --url name its address?")
+                write!(out, "the response is not from a Pilotlight service ({why}); is --url its address?")
             }
         }
     }
@@ -100,8 +103,10 @@ impl std::error::Error for ClientError {}
 
 const fn advice(status: u16) -> &'static str {
     match StatusCode::from_u16(status) {
-        Ok(StatusCode::UNAUTHORIZED) => "; --key-file, PILOTLIGHT_KEY or PILOTLIGHT_KEY_FILE gives the key",
-        Ok(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => "; ask again later",
+        Ok(StatusCode::UNAUTHORIZED) => {
+            "; set the API key with --key-file, PILOTLIGHT_KEY or PILOTLIGHT_KEY_FILE"
+        }
+        Ok(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => "; try again later",
         Ok(_) | Err(_) => "",
     }
 }
@@ -120,12 +125,12 @@ mod tests {
             (
                 Reason::Unreachable("connection refused".into()),
                 "submit a job at http://localhost:8080: connection refused; is the service running there? --url or \
-                 PILOTLIGHT_URL names another",
+                 PILOTLIGHT_URL sets another address",
             ),
             (
                 Reason::Refused(401, "no key".into()),
-                "submit a job at http://localhost:8080: no key (401); --key-file, PILOTLIGHT_KEY or PILOTLIGHT_KEY_FILE \
-                 gives the key",
+                "submit a job at http://localhost:8080: no key (401); set the API key with --key-file, \
+                 PILOTLIGHT_KEY or PILOTLIGHT_KEY_FILE",
             ),
             (
                 Reason::Refused(404, "no such job".into()),
@@ -138,7 +143,7 @@ mod tests {
 
     #[test]
     fn transient_failures_are_classified() {
-        for (reason, passing, undone) in [
+        for (reason, transient, not_executed) in [
             (Reason::Unreachable(String::new()), true, true),
             (Reason::NoResponse(String::new()), true, false),
             (Reason::Refused(503, String::new()), true, false),
@@ -148,7 +153,11 @@ mod tests {
             (Reason::InvalidResponse(String::new()), false, false),
         ] {
             let failure = failure(reason);
-            assert_eq!((failure.is_transient(), failure.is_not_executed()), (passing, undone), "{failure}");
+            assert_eq!(
+                (failure.is_transient(), failure.is_not_executed()),
+                (transient, not_executed),
+                "{failure}"
+            );
         }
     }
 }

@@ -1,5 +1,7 @@
-//! A job as it goes: the server-sent events of `GET /api/jobs/{id}/events`, one after the other. The stream ends with the
-//! job, or after some minutes; whoever wants more asks again.
+//! The event stream of a job: the server-sent events of `GET /api/jobs/{id}/events`.
+//!
+//! The service closes the stream when the job ends, or after some minutes; then the caller must subscribe again. See
+//! `docs/protocols/event-streams.md`.
 
 use pilotlight_core::limits::{CLIENT_STREAM_TIMEOUT, MAX_CLIENT_RESPONSE_BYTES};
 use pilotlight_wire::jobs::{Console, Job, Progress};
@@ -9,14 +11,14 @@ use tokio::time::timeout;
 use super::error::{ClientError, Reason};
 use super::http_client::{Client, parse_json, root_cause};
 
-/// Something that happened to a job.
+/// An event of a job.
 #[derive(Debug)]
 pub enum JobEvent {
-    /// Where it stands: first, and whenever it is another status.
+    /// The job's status: the first event, and sent whenever the status changes.
     Status(Box<Job>),
-    /// How far its runner is.
+    /// The job's progress.
     Progress(Progress),
-    /// What its command wrote.
+    /// Console output of the job.
     Console(Console<'static>),
 }
 
@@ -29,19 +31,20 @@ pub struct EventStream {
     buffer: EventBuffer,
 }
 
-/// What was read and is not yet a whole event.
+/// Bytes that were read and are not a complete event yet.
 #[derive(Debug, Default)]
 struct EventBuffer {
     bytes: Vec<u8>,
-    /// Up to here there is no end of an event.
+    /// The first `searched` bytes contain no end of an event.
     searched: usize,
 }
 
 impl Client {
-    /// `GET /api/jobs/{id}/events`. Not repeated: whoever reads knows what was told already.
+    /// `GET /api/jobs/{id}/events`: subscribes to a job. Never repeated: only the caller knows which events it has
+    /// already.
     ///
     /// # Errors
-    /// [`ClientError`]; status 404 when there is no such job, 503 when too many watch.
+    /// [`ClientError`]; status 404 when there is no such job, 503 when there are too many subscribers.
     pub async fn events(&self, id: &str) -> Result<EventStream, ClientError> {
         let action = format!("watch job {id}");
         let request = self.request(Method::GET, &["jobs", id, "events"]);
@@ -51,10 +54,10 @@ impl Client {
 }
 
 impl EventStream {
-    /// The next one; none when the stream is over.
+    /// Waits for the next event; `None` when the service closed the stream.
     ///
     /// # Errors
-    /// [`ClientError`]: the connection broke off, or the service says what is not understood.
+    /// [`ClientError`]: the connection broke, or an event is invalid.
     pub async fn next(&mut self) -> Result<Option<JobEvent>, ClientError> {
         loop {
             while let Some(event) = self.buffer.next() {
@@ -66,7 +69,7 @@ impl EventStream {
                 return Err(self.failure(Reason::TooLarge));
             }
             let Ok(read) = timeout(CLIENT_STREAM_TIMEOUT, self.response.chunk()).await else {
-                return Err(self.failure(Reason::NoResponse("nothing was heard for long".into())));
+                return Err(self.failure(Reason::NoResponse("the stream was silent for too long".into())));
             };
             let piece =
                 read.map_err(|error| self.failure(Reason::NoResponse(root_cause(&error.without_url()))))?;
@@ -81,7 +84,7 @@ impl EventStream {
 }
 
 impl EventBuffer {
-    /// The next whole event, without the empty line behind it.
+    /// Takes the next complete event, without the empty line after it.
     fn next(&mut self) -> Option<Vec<u8>> {
         let from = self.searched.saturating_sub(1);
         let Some(at) = self.bytes[from..].windows(2).position(|two| two == b"\n\n") else {
@@ -94,7 +97,7 @@ impl EventBuffer {
     }
 }
 
-/// None of a sign of life, and of what later versions may tell.
+/// `None` for a keepalive comment, and for event types that this version does not know.
 fn parse_event(event: &[u8]) -> Result<Option<JobEvent>, Reason> {
     let (mut name, mut data) = (&b""[..], &b""[..]);
     for line in event.split(|byte| *byte == b'\n') {

@@ -1,5 +1,5 @@
-//! The way to the service: its address, the key, one call at a time with a deadline, repeated where that is safe.
-//! What it reads is bounded.
+//! Sends single calls to the service: address, API key, timeouts, retries where they are safe, and a limit on the size
+//! of responses.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,28 +18,28 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::error::{ClientError, Reason};
 
-/// The pause before the first repetition; each further one doubles it.
+/// The pause before the first retry; each further retry doubles it, up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest pause between repetitions: a service that restarts is back within a second or two.
+/// The longest pause between retries: a service that restarts is back within a second or two.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// A service, and who asks it. Cloning is cheap; clones share connections.
+/// A client of one service, with its API key. Cloning is cheap; clones share connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: Url,
     retry_for: Duration,
-    /// Beyond what the service may take on purpose.
+    /// The time for a response, in addition to the time that the call asks the service to wait.
     response_timeout: Duration,
 }
 
-/// A key of the service. It is never shown.
+/// An API key. `Debug` prints dots.
 #[derive(Clone)]
 pub struct ApiKey(HeaderValue);
 
 impl ApiKey {
-    /// Takes `text` without white space around it; none when it cannot be a key.
+    /// Parses a key, ignoring surrounding white space. `None` if the text is empty or cannot be an HTTP header value.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = Some(text.trim()).filter(|text| !text.is_empty())?;
@@ -55,26 +55,26 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// Whether doing a call twice is as good as doing it once.
+/// Whether a call may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Idempotency {
-    /// It is: whatever became of the first, it may be made again.
+    /// Sending the call twice has the effect of sending it once: it may be repeated after any transient failure.
     Idempotent,
-    /// It is not: it is made again only when it is certain that nothing was done.
+    /// The call is repeated only when it is certain that the service did not execute it.
     NotIdempotent,
 }
 
 /// One call.
 pub(super) struct Call {
-    /// Fits after "failed to".
+    /// What the call does, as a phrase that fits after "failed to".
     pub(super) action: String,
     pub(super) request: RequestBuilder,
-    /// How long the service may take on purpose.
+    /// How long the call asks the service to wait before it responds.
     pub(super) wait: Duration,
     pub(super) idempotency: Idempotency,
 }
 
-/// A refusal's sentence, wherever it stands.
+/// The error body of endpoints whose responses have `message` instead of `error`.
 #[derive(Deserialize)]
 struct ErrorMessage {
     #[serde(default)]
@@ -82,14 +82,14 @@ struct ErrorMessage {
 }
 
 impl Client {
-    /// Asks the service at `base` (`http://host:port`, perhaps with a path before `/api`), by a client that `http` leads
-    /// to.
+    /// A client of the service at `base` (`http://host:port`, optionally with a path before `/api`). `http` is the
+    /// configuration of the HTTP client.
     ///
     /// # Errors
-    /// When the client cannot be made.
+    /// The HTTP client cannot be built.
     pub fn new(http: ClientBuilder, base: Url, key: Option<ApiKey>) -> reqwest::Result<Self> {
         let headers = key.map(|key| HeaderMap::from_iter([(AUTHORIZATION, key.0)])).unwrap_or_default();
-        // A redirection would carry the key to somebody else.
+        // Following a redirect would send the key to another host.
         let http = http.redirect(Policy::none()).connect_timeout(CLIENT_CONNECT_TIMEOUT);
         let http = http.pool_idle_timeout(CLIENT_IDLE_TIMEOUT);
         let http = if is_local(&base) { http.no_proxy() } else { http };
@@ -97,36 +97,36 @@ impl Client {
         Ok(Self { http, base, retry_for: Duration::ZERO, response_timeout: CLIENT_RESPONSE_TIMEOUT })
     }
 
-    /// The same, which goes on asking for so long where a call may be repeated.
+    /// The same client, which retries calls for `retry_for` where a call may be repeated. The default is no retries.
     #[must_use]
     pub const fn with_retry_for(mut self, retry_for: Duration) -> Self {
         self.retry_for = retry_for;
         self
     }
 
-    /// The same, which waits for an answer so long at most.
+    /// The same client with this timeout for responses, at most [`CLIENT_RESPONSE_TIMEOUT`].
     #[must_use]
     pub fn with_response_timeout(mut self, time: Duration) -> Self {
         self.response_timeout = time.min(CLIENT_RESPONSE_TIMEOUT);
         self
     }
 
-    /// Where it asks, without a password.
+    /// The service's address without a password.
     #[must_use]
     pub fn address(&self) -> String {
         let mut without_credentials = self.base.clone();
-        // An address that cannot have them has none.
+        // These fail only for URLs that cannot have credentials.
         _ = without_credentials.set_username("");
         _ = without_credentials.set_password(None);
         without_credentials.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// A request for the path made of `/api` and these parts, each escaped.
+    /// A request for the path of `/api` and these segments, each percent-encoded.
     pub(super) fn request(&self, method: Method, parts: &[&str]) -> RequestBuilder {
         self.request_outside_api(method, &[&["api"], parts].concat())
     }
 
-    /// The same without `/api`.
+    /// The same as [`Self::request`], without `/api`.
     pub(super) fn request_outside_api(&self, method: Method, parts: &[&str]) -> RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -135,7 +135,7 @@ impl Client {
         self.http.request(method, url)
     }
 
-    /// The answer's JSON. Statuses of `accepted_statuses` are answers too.
+    /// Sends a call and parses the JSON of its response. Besides 2xx, `accepted_statuses` count as success.
     pub(super) async fn call_json<T: DeserializeOwned>(
         &self,
         call: Call,
@@ -148,7 +148,7 @@ impl Client {
         }
     }
 
-    /// The answer's body; none when there is none. Tries again where it may.
+    /// Sends a call, with retries where they are allowed. Returns the response's body; `None` for status 204.
     pub(super) async fn call(
         &self,
         call: Call,
@@ -158,7 +158,7 @@ impl Client {
         let mut failures = 0;
         loop {
             let Some(request) = call.request.try_clone() else {
-                unreachable!("every body is in memory");
+                unreachable!("every request body is in memory and can be cloned");
             };
             let (reason, pause) = match self
                 .attempt(request.timeout(call.wait + self.response_timeout), accepted_statuses)
@@ -193,13 +193,13 @@ impl Client {
             204 => Ok(None),
             number if status.is_success() || accepted_statuses.contains(&number) => Ok(Some(body)),
             number if status.is_redirection() => {
-                Err((Reason::InvalidResponse(format!("it leads elsewhere, with status {number}")), None))
+                Err((Reason::InvalidResponse(format!("it is a redirect, with status {number}")), None))
             }
             number => Err((Reason::Refused(number, error_message(&body)), pause)),
         }
     }
 
-    /// A stream of bytes without an end of its own.
+    /// Opens a response that is read as a stream, without a timeout for its body.
     pub(super) async fn stream(
         &self,
         action: &str,
@@ -207,8 +207,8 @@ impl Client {
     ) -> Result<Response, ClientError> {
         let failed = |reason| self.failure(action.to_owned(), reason);
         let response = timeout(CLIENT_RESPONSE_TIMEOUT, request.send()).await;
-        let silent = |_| failed(Reason::NoResponse("it took too long".into()));
-        let response = response.map_err(silent)?.map_err(|error| failed(send_error(error)))?;
+        let timed_out = |_| failed(Reason::NoResponse("it took too long".into()));
+        let response = response.map_err(timed_out)?.map_err(|error| failed(send_error(error)))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -222,7 +222,7 @@ impl Client {
     }
 }
 
-/// Proxies of the environment are for what is far.
+/// Whether the service is on this machine. Then the proxies set in the environment are not used.
 fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."))
 }
@@ -233,7 +233,7 @@ fn send_error(error: reqwest::Error) -> Reason {
     if error.is_connect() { Reason::Unreachable(why) } else { Reason::NoResponse(why) }
 }
 
-/// What was behind it: the error itself says only that there was one.
+/// The innermost cause of an error; the outer errors only say that the request failed.
 pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     let last = std::iter::successors(Some(error), |error| error.source()).last();
     last.map_or_else(String::new, ToString::to_string)
@@ -255,11 +255,11 @@ async fn body(mut response: Response) -> Result<Vec<u8>, Reason> {
     Ok(body)
 }
 
-/// serde's own words quote the values that it found.
+/// Parses JSON. The error gives only the position, because serde's message could quote the payload.
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> {
     serde_json::from_slice(body).map_err(|error| {
         let at = format!("line {} column {}", error.line(), error.column());
-        Reason::InvalidResponse(format!("it cannot be read at {at}"))
+        Reason::InvalidResponse(format!("it is not valid at {at}"))
     })
 }
 
@@ -304,12 +304,12 @@ mod tests {
 
     #[test]
     fn an_error_message_is_reduced_to_one_line() {
-        for (body, told) in [
+        for (body, message) in [
             (r#"{"error": "no such\njob"}"#, "no suchjob"),
             (r#"{"success": false, "message": "not yours"}"#, "not yours"),
             ("<html>", "the service gave no reason"),
         ] {
-            assert_eq!(error_message(body.as_bytes()), told);
+            assert_eq!(error_message(body.as_bytes()), message);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What callers of jobs ask: submit, check, status, cancel.
+//! The calls of job callers: submit, check, status, cancel.
 
 use std::time::Duration;
 
@@ -10,21 +10,22 @@ use reqwest::{Method, RequestBuilder};
 use super::error::{ClientError, Reason};
 use super::http_client::{Call, Client, Idempotency};
 
-/// How a job is submitted, besides what it is.
+/// Parameters of a submission that are not part of the job.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SubmitParams<'a> {
-    /// How long to wait for its end; ten minutes at most.
+    /// How long to wait for the job's end; ten minutes at most.
     pub wait: Duration,
-    /// Makes the submission safe to repeat: by the same key it counts once. One is chosen for a `fresh` submission without.
+    /// Makes the submission safe to repeat: submissions with the same key count once. A `fresh` submission without a
+    /// key gets a random one.
     pub idempotency_key: Option<&'a str>,
 }
 
 impl Client {
-    /// `POST /api/jobs/submit`. With a key it is repeated; without one each submission counts as a caller, and it is repeated
-    /// only when nothing was done.
+    /// `POST /api/jobs/submit`: submits a job. With an idempotency key the call is retried. Without a key each
+    /// submission counts as one more caller, so it is repeated only when it is certain that the service did nothing.
     ///
     /// # Errors
-    /// [`ClientError`] says why it was not submitted, or why that is not known.
+    /// [`ClientError`]: the job was not submitted, or (`Reason::NoResponse`) it may or may not be submitted.
     pub async fn submit(
         &self,
         job: &SubmitRequest<'_>,
@@ -46,12 +47,12 @@ impl Client {
         self.call_json(call, &[]).await
     }
 
-    /// `POST /api/jobs/check`: whether it is known, without submitting it.
+    /// `POST /api/jobs/check`: whether the job or its result exists, without submitting it.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn check(&self, check: &CheckRequest<'_>) -> Result<CheckResponse, ClientError> {
-        let action = format!("look for a job of type {}", check.job_type);
+        let action = format!("check for a job of type {}", check.job_type);
         let request = self.request(Method::POST, &["jobs", "check"]).json_body(check);
         self.call_json(
             Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::Idempotent },
@@ -60,21 +61,26 @@ impl Client {
         .await
     }
 
-    /// `GET /api/jobs/{id}`: where it stands, or its end when that comes within `wait` (ten minutes at most).
+    /// `GET /api/jobs/{id}`: the job's status. Waits up to `wait` (ten minutes at most) for the job's end.
     ///
     /// # Errors
     /// [`ClientError`]; status 404 when there is no such job.
     pub async fn status(&self, id: &str, wait: Duration) -> Result<Job, ClientError> {
         let request = with_wait(self.request(Method::GET, &["jobs", id]), wait);
-        let call =
-            Call { action: format!("ask for job {id}"), request, wait, idempotency: Idempotency::Idempotent };
+        let call = Call {
+            action: format!("get the status of job {id}"),
+            request,
+            wait,
+            idempotency: Idempotency::Idempotent,
+        };
         self.call_json(call, &[]).await
     }
 
-    /// `POST /api/jobs/{id}/cancel`: one caller fewer. Each counts, so it is repeated only when nothing was done.
+    /// `POST /api/jobs/{id}/cancel`: withdraws one caller. Each call withdraws another one, so it is repeated only when
+    /// it is certain that the service did nothing.
     ///
     /// # Errors
-    /// [`ClientError`]; a job that has ended is an answer, with `success: false`.
+    /// Any [`ClientError`]. A job that has already ended is not an error but a response with `success: false`.
     pub async fn cancel(&self, id: &str) -> Result<CancelResponse, ClientError> {
         let request = self.request(Method::POST, &["jobs", id, "cancel"]);
         let action = format!("cancel job {id}");
@@ -86,9 +92,9 @@ impl Client {
     }
 }
 
-/// How bodies are written: the types' own JSON, so that parameters pass byte for byte.
+/// Adds JSON bodies to requests, serialized with serde_json so that raw parameters are sent byte for byte.
 pub(super) trait WithJsonBody {
-    /// The same with this as its body.
+    /// The request with `body` as its JSON body.
     fn json_body(self, body: &impl serde::Serialize) -> Self;
 }
 
@@ -103,7 +109,7 @@ pub(super) fn with_wait(request: RequestBuilder, wait: Duration) -> RequestBuild
     if wait.is_zero() { request } else { request.query(&[("wait_ms", millis(wait))]) }
 }
 
-/// A key that nobody else has, for one submission.
+/// A random idempotency key for one submission.
 ///
 /// # Errors
 /// The system has no random numbers.

@@ -1,5 +1,7 @@
-//! Speaks to a service over HTTP as callers, operators and runners of jobs do. It knows the calls, which of them may be
-//! repeated, and how much of an answer is read; it never decides what to do with an answer, and never shows a key.
+//! HTTP client of the Pilotlight API, for callers, operators and job runners.
+//!
+//! It knows the endpoints, which calls may safely be repeated, and how much of a response is read. It must not decide
+//! what to do with a response, and must never print a key.
 //!
 //! In reading order:
 

@@ -1,4 +1,4 @@
-//! What runners of jobs say: register, next, and the words about a job, each with its lease.
+//! The calls of job runners: register, poll for the next job, and the reports about a job, each with its lease.
 
 use std::time::Duration;
 
@@ -10,31 +10,32 @@ use super::error::ClientError;
 use super::http_client::{Call, Client, Idempotency, parse_json};
 use super::jobs_api::{WithJsonBody, with_wait};
 
-/// A job that a runner was given, as far as words about it need it.
+/// Identifies a job and its runner in a report.
 #[derive(Debug, Clone, Copy)]
 pub struct JobRef<'a> {
-    /// What the runner sends as its name.
+    /// The runner's id, given by [`Client::register`].
     pub runner: &'a str,
-    /// The job's name.
+    /// The job's id.
     pub id: &'a str,
 }
 
-/// What became of a word.
+/// The service's response to a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportResponse {
-    /// It was taken.
+    /// The report was accepted.
     Accepted,
-    /// It was heard, but nobody wants the job any more.
+    /// The job was cancelled; the runner should stop executing it.
     Cancelled,
-    /// The lease is not in force; why.
+    /// The lease is no longer valid, for this reason; the report changed nothing.
     Stale(String),
 }
 
 impl Client {
-    /// `POST /api/runner/register`: a name for the runner. A second one would make a second runner.
+    /// `POST /api/runner/register`: registers a runner and returns its id. Not idempotent: each call makes another
+    /// runner.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn register(&self, name: &str, types: &[String]) -> Result<RegisterResponse, ClientError> {
         let request = self.request(Method::POST, &["runner", "register"]);
         let request = request.json_body(&RegisterRequest { name, capabilities: types });
@@ -46,11 +47,12 @@ impl Client {
         .await
     }
 
-    /// `GET /api/runner/jobs/next`: a job of one of these types (100 at most), if one comes within `wait`. Dropping it
-    /// gives up the poll, and a job on its way goes to the next runner. It is never repeated.
+    /// `GET /api/runner/jobs/next`: polls for a job of one of these types (100 at most); `None` if there is none within
+    /// `wait`. Dropping the future ends the poll; a job that was already dispatched to it goes to the next runner.
+    /// Never retried.
     ///
     /// # Errors
-    /// [`ClientError`]; a connection that closed without an answer means that the service restarts.
+    /// Any [`ClientError`]. A connection closed without a response usually means that the service restarts.
     pub async fn next_job(
         &self,
         runner: &str,
@@ -60,7 +62,7 @@ impl Client {
         let types: Vec<_> = types.iter().map(|name| ("types[]", name)).collect();
         let request = self.request(Method::GET, &["runner", "jobs", "next"]).header(RUNNER_ID_HEADER, runner);
         let request = with_wait(request.query(&types), wait);
-        let action = "ask for the next job".to_owned();
+        let action = "poll for the next job".to_owned();
         let call = Call { action: action.clone(), request, wait, idempotency: Idempotency::Idempotent };
         let Some(body) = self.clone().with_retry_for(Duration::ZERO).call(call, &[]).await? else {
             return Ok(None);
@@ -69,20 +71,21 @@ impl Client {
         Ok(Some(job))
     }
 
-    /// `POST .../start`: execute it only when this is taken. Safe to repeat.
+    /// `POST .../start`: reports the start of a job. The runner may execute the job only if this is accepted.
+    /// Idempotent.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn start(&self, job: JobRef<'_>, lease: u64) -> Result<ReportResponse, ClientError> {
         self.send_event(job, "start", &JobReport { lease, ..JobReport::default() }, Idempotency::Idempotent)
             .await
     }
 
-    /// `POST .../heartbeat`. With a piece of console it is repeated only when nothing was done: a piece that comes twice
-    /// stands there twice.
+    /// `POST .../heartbeat`. With appended console output it is repeated only when it is certain that the service did
+    /// nothing, because a repeated chunk would be appended twice.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn heartbeat(
         &self,
         job: JobRef<'_>,
@@ -96,10 +99,10 @@ impl Client {
         self.send_event(job, "heartbeat", report, idempotency).await
     }
 
-    /// `POST .../complete` with `output_data`. Safe to repeat: what was taken is not taken twice.
+    /// `POST .../complete` with `output_data`: reports a job's result. Idempotent: a repeated report changes nothing.
     ///
     /// # Errors
-    /// [`ClientError`]; status 400 when the service does not want such a result.
+    /// [`ClientError`]; status 400 when the service refuses the result, for example because it is too large.
     pub async fn complete(
         &self,
         job: JobRef<'_>,
@@ -108,10 +111,10 @@ impl Client {
         self.send_event(job, "complete", report, Idempotency::Idempotent).await
     }
 
-    /// `POST .../error` with `error_message`. Safe to repeat.
+    /// `POST .../error` with `error_message`: reports a job's failure. Idempotent.
     ///
     /// # Errors
-    /// [`ClientError`]
+    /// Any [`ClientError`].
     pub async fn fail(&self, job: JobRef<'_>, report: &JobReport<'_>) -> Result<ReportResponse, ClientError> {
         self.send_event(job, "error", report, Idempotency::Idempotent).await
     }
@@ -125,7 +128,7 @@ impl Client {
     ) -> Result<ReportResponse, ClientError> {
         let request = self.request(Method::POST, &["runner", "jobs", id, what]);
         let request = request.header(RUNNER_ID_HEADER, runner).json_body(report);
-        let action = format!("say {what} of job {id}");
+        let action = format!("report {what} of job {id}");
         let response: JobReportResponse =
             self.call_json(Call { action, request, wait: Duration::ZERO, idempotency }, &[409]).await?;
         Ok(match response {

@@ -1,4 +1,4 @@
-//! `auth.*`: the keys that callers show.
+//! `auth.*`: the API keys that the service accepts.
 
 use serde::Deserialize;
 
@@ -6,15 +6,16 @@ use super::key::{self, KeySpec};
 use super::secret::Secret;
 use super::value_type::ValueType;
 
-/// The keys that callers show; several of a kind make it possible to change them one after the other.
+/// The API keys that the service accepts. Each list may have several keys, so that keys can be replaced one at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthConfig {
-    /// For operators. Empty, and without the others, this machine is the boundary.
+    /// Keys for operators. If no list has a key, only requests from this machine are allowed instead.
     pub admin_keys: Vec<Secret>,
-    /// For runners of jobs.
+    /// Keys for job runners.
     pub runner_keys: Vec<Secret>,
-    /// For callers that submit jobs. With any key at all, `/api/jobs`, `/api/runner` and `/api/admin` need keys.
+    /// Keys for callers that submit jobs. If any list has a key, `/api/jobs`, `/api/runner` and `/api/admin` require
+    /// one.
     pub submit_keys: Vec<Secret>,
 }
 
@@ -29,7 +30,7 @@ pub(super) const KEYS: &[KeySpec] = &[
         "auth.admin_keys",
         "",
         ValueType::ListOfSecrets,
-        "keys of operators, for the dashboard, `/metrics` and `/api/admin`; without any key these answer this machine only",
+        "API keys for operators: the dashboard, `/metrics` and `/api/admin`; if no key of any kind is set, these answer requests from this machine only",
     )
     .legacy("ADMIN_API_KEY")
     .secret(),
@@ -37,7 +38,7 @@ pub(super) const KEYS: &[KeySpec] = &[
         "auth.runner_keys",
         "",
         ValueType::ListOfSecrets,
-        "keys of runners of jobs, for `/api/runner` and what `GET /api/admin` answers",
+        "API keys for job runners: `/api/runner` and the `GET` requests of `/api/admin`",
     )
     .legacy("RUNNER_API_KEY")
     .secret(),
@@ -45,8 +46,8 @@ pub(super) const KEYS: &[KeySpec] = &[
         "auth.submit_keys",
         "",
         ValueType::ListOfSecrets,
-        "keys of callers that submit jobs, for `/api/jobs`; with any key of any kind all of `/api/jobs`, `/api/runner` and \
-         `/api/admin` need keys",
+        "API keys for callers that submit jobs: `/api/jobs`; if a key of any kind is set, all of `/api/jobs`, \
+         `/api/runner` and `/api/admin` require keys",
     )
     .legacy("SUBMIT_API_KEY")
     .secret(),

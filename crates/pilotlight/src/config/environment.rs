@@ -1,7 +1,8 @@
-//! Finds what the environment says about known keys.
+//! Reads the values of known keys from environment variables.
 //!
-//! It decides that our names beat older ones, that a blank variable is not set, and that what Kubernetes injects for
-//! services is nobody's mistake. It never reads the process environment: it is given one. It never prints a value.
+//! It decides that our names win over legacy names, that a blank variable counts as not set, and that variables which
+//! Kubernetes injects for services are ignored with a warning. The environment is an argument; this module must never
+//! read the process environment itself, and never print a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -13,7 +14,7 @@ use super::load::{Entry, ParsedEntry, ParsedSources};
 use super::resolved::Origin;
 use super::{secret_file, suggest};
 
-/// The variables that are set and concern us.
+/// The variables that are set and whose names are known or start with [`ENV_PREFIX`].
 pub(super) struct Environment {
     variables: BTreeMap<String, OsString>,
     known: BTreeSet<String>,
@@ -29,7 +30,7 @@ impl Environment {
         Self { variables: variables.collect(), known }
     }
 
-    /// The file that `PILOTLIGHT_CONFIG` names.
+    /// The configuration file named by `PILOTLIGHT_CONFIG`.
     pub(super) fn config_file(&self) -> Option<&Path> {
         self.variables.get(ENV_CONFIG).map(Path::new)
     }
@@ -41,7 +42,8 @@ impl Environment {
         keys().for_each(|key| self.collect_key(key, sources));
     }
 
-    /// Forgets what Kubernetes injected; a sentence about it names what a person could miss.
+    /// Removes the variables that Kubernetes injected. Returns one warning about them, which names a variable of a
+    /// known key if there is one, because a user could have meant to set that.
     fn drop_service_links(&mut self) -> Option<String> {
         let is_known = |name: &String| self.known.contains(name);
         let is_link = |name: &String, value: &mut OsString| {
@@ -76,7 +78,7 @@ impl Environment {
         self.read_entry_from_variable(key, name.clone()).or_else(|| self.read_entry_from_file(key, &name))
     }
 
-    /// A sentence when a secret is said both directly and in a file.
+    /// A warning when a secret is set both directly and by a `_FILE` variable.
     fn duplicate_secret_warning(&self, key: &KeySpec) -> Option<String> {
         key.env_names().find_map(|name| {
             let file = key.secret_file_name(&name)?;
@@ -115,12 +117,12 @@ fn known_names() -> BTreeSet<String> {
     plain.chain(files).chain(ENV_NON_KEYS.map(str::to_owned)).collect()
 }
 
-/// Compose files pass a blank for a variable that the user did not set.
+/// Compose files pass a blank value for a variable that the user did not set.
 fn is_blank(value: &OsStr) -> bool {
     value.to_str().is_some_and(|value| value.trim().is_empty())
 }
 
-/// A service named `pilotlight-server` gives `PILOTLIGHT_SERVER_PORT=tcp://10.0.0.1:8080`.
+/// Kubernetes sets `PILOTLIGHT_SERVER_PORT=tcp://10.0.0.1:8080` for a service named `pilotlight-server`.
 fn is_service_url(name: &str, value: &OsStr) -> bool {
     let url = value.to_str().unwrap_or_default();
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
@@ -128,7 +130,8 @@ fn is_service_url(name: &str, value: &OsStr) -> bool {
     is_port && matches!(scheme, "tcp" | "udp" | "sctp")
 }
 
-/// The names that go with it: `X_SERVICE_HOST`, `X_SERVICE_PORT_HTTP`, `X_PORT_8080_TCP_ADDR`, ...
+/// Other variables that Kubernetes sets for a service: `X_SERVICE_HOST`, `X_SERVICE_PORT_HTTP`,
+/// `X_PORT_8080_TCP_ADDR`, ...
 fn is_service_name(name: &str) -> bool {
     let after_port = name.split_once("_PORT_").map_or("", |(_, rest)| rest);
     let is_numbered = after_port.starts_with(|first: char| first.is_ascii_digit());
@@ -143,7 +146,7 @@ fn unknown_name_warning(name: &str) -> String {
     format!("{name} is not known and has no effect{hint}")
 }
 
-/// A sentence when both names of a key are set and do not mean the same.
+/// A warning when our name and the legacy name of a key are both set, with different values.
 fn duplicate_name_warning(key: &KeySpec, our_entry: &ParsedEntry, legacy: &ParsedEntry) -> Option<String> {
     let value_of = |entry: &ParsedEntry| entry.as_ref().ok().and_then(Entry::value);
     let differ = value_of(our_entry) != value_of(legacy);
@@ -151,7 +154,7 @@ fn duplicate_name_warning(key: &KeySpec, our_entry: &ParsedEntry, legacy: &Parse
     differ.then(|| format!("{loses} has no effect: {wins} is set too and wins"))
 }
 
-/// What a switch says about its key: nothing when it is off.
+/// Turns a switch into the value of its key: `on` when the switch is on, `None` (not set) when it is off.
 fn apply_switch(mut entry: Entry, on: &str) -> Result<Option<Entry>, ConfigError> {
     match entry.text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" => entry.text = on.to_owned(),

@@ -1,4 +1,6 @@
-//! Says what is wrong with a configuration, and what would be right. It never shows a secret and never ends the process.
+//! Configuration errors: each names the origin, the key, the value and what is allowed.
+//!
+//! This module must never print a secret and never end the process.
 
 use std::fmt;
 
@@ -7,10 +9,10 @@ use thiserror::Error;
 use super::key::QualifiedKey;
 use super::resolved::Origin;
 
-/// Longer values are cut, so that one mistake stays one line.
+/// Longer values are truncated, so that each error fits on one line.
 const MAX_PRINTED_CHARS: usize = 60;
 
-/// Everything that is wrong, told at once, one line each. The process is expected to exit with code 2.
+/// All errors of a configuration, printed together, one line each. The caller is expected to exit with code 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors(pub(super) Vec<ConfigError>);
 
@@ -24,7 +26,7 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
-/// One thing that is wrong, and where it was said.
+/// One error and the place (flag, file line or variable) that caused it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{origin}: {problem}")]
 pub(super) struct ConfigError {
@@ -42,7 +44,7 @@ pub(super) enum Problem {
     Unknown { name: String, suggestion: Option<String> },
     #[error("`{name}` is a section; write its keys below `[{name}]`")]
     Section { name: String },
-    #[error("`{name}` is no type of jobs: it {why}")]
+    #[error("`{name}` is not a job type: it {why}")]
     BadType { name: String, why: String },
     #[error("{key} needs {other}; set both")]
     Needs { key: String, other: &'static str },
@@ -52,7 +54,7 @@ pub(super) enum Problem {
     NotBuilt { key: &'static str, feature: &'static str },
     #[error("not TOML: {0}")]
     Syntax(String),
-    /// The cause is in the text, because a list of mistakes has no one source.
+    /// The text includes the cause, because a list of errors has no single `source()`.
     #[error("cannot read {path}: {reason}")]
     File { path: String, reason: String },
 }
@@ -63,18 +65,18 @@ impl Problem {
         ConfigError { origin, problem }
     }
 
-    /// `key` was said to be `text` where only `allowed` is.
+    /// The error for `key` set to `text` where only `allowed` is accepted.
     pub(super) fn value(key: &QualifiedKey, text: &str, allowed: String) -> Self {
         Self::Value { key: key.to_string(), shown: key.spec.redact(one_line(text)), allowed }
     }
 }
 
-/// The end of a sentence about an unknown name.
+/// The suffix of an error about an unknown name; empty without a suggestion.
 pub(super) fn did_you_mean(suggestion: &Option<String>) -> String {
     suggestion.as_ref().map_or_else(String::new, |suggestion| format!("; did you mean {suggestion}?"))
 }
 
-/// `text` cut to a length that people read, without line breaks and terminal escapes.
+/// `text` truncated to [`MAX_PRINTED_CHARS`], with line breaks and other control characters replaced by spaces.
 pub(super) fn one_line(text: &str) -> String {
     let cut = if text.chars().nth(MAX_PRINTED_CHARS).is_some() { "…" } else { "" };
     let shown: String = text.chars().take(MAX_PRINTED_CHARS).collect();
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_redacted_and_a_long_value_is_cut_to_one_line() {
+    fn a_secret_is_redacted_and_a_long_value_is_truncated_to_one_line() {
         const KEY: KeySpec = KeySpec::new("server.key", "0", ValueType::Port, "");
         const SECRET: KeySpec = KEY.secret();
         let text =

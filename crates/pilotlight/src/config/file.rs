@@ -1,6 +1,7 @@
-//! Finds what a TOML file says about known keys, and everything in it that is not one.
+//! Reads the values of known keys from a TOML file, and reports every name in it that is not a known key.
 //!
-//! It goes on after a mistake, so that all are told together. It never decides whether a value is allowed.
+//! It continues after an error, so that all errors are reported together. It must never decide whether a value is
+//! allowed: `value_type` does.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,10 +18,11 @@ use super::load::{Entry, ParsedEntry, ParsedSources};
 use super::resolved::Origin;
 use super::{secret_file, suggest};
 
-/// A configuration is a page of text; what is larger was named by accident (a log, a device).
+/// A configuration is about a page of text; a larger file was named by accident (a log, a device).
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Reads the file at `path`; `named_by` says who asked for it, should it be unreadable.
+/// Reads the file at `path`. `named_by` is the flag or variable that named the file: the origin of the error if it
+/// cannot be read.
 pub(super) fn collect(path: &Path, named_by: Origin, sources: &mut ParsedSources) {
     match read(path) {
         Ok(text) => Document::new(path, &text).collect(sources),
@@ -52,7 +54,8 @@ fn line_at(text: &[u8], offset: usize) -> usize {
 struct Document<'a> {
     path: &'a Path,
     text: &'a str,
-    /// What the parser guessed on these lines is not worth a second mistake.
+    /// Lines with a syntax error. Keys that the parser recovered from them are skipped, so that a line is reported
+    /// once.
     broken_lines: Vec<usize>,
 }
 
@@ -72,7 +75,8 @@ impl<'a> Document<'a> {
         self.walk("", table.get_ref(), sources);
     }
 
-    /// The parser's message behind the name on its line; what follows the `=` could be a secret.
+    /// The parser's message, preceded by the key on that line. The text after the `=` is left out: it could be a
+    /// secret.
     fn not_toml(&self, line: usize, message: &str) -> Problem {
         let name = self.text.lines().nth(line - 1).and_then(|text| text.split_once('='));
         let is_name = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
@@ -104,7 +108,9 @@ impl<'a> Document<'a> {
         sources.add(Err(problem.at(self.origin(line))));
     }
 
-    /// What is said under this name for one of these rows, or for the file that holds its secret.
+    /// The value of the row of `rows` named `name`, or the secret in the file that `name` (a row's name with `_file`)
+    /// names.
+    /// `None` if no row has this name.
     fn read_entry(
         &self,
         name: &str,
@@ -120,7 +126,7 @@ impl<'a> Document<'a> {
         Some(secret_file::read_entry(qualify(key), Path::new(&self.plain(value)), self.origin(line)))
     }
 
-    /// A table for each type of jobs that something is special about.
+    /// Reads `[jobs.types.NAME]`: one table per job type.
     fn walk_types(&self, types: &DeTable<'_>, sources: &mut ParsedSources) {
         for (name, value) in types {
             let (line, name) = (self.line(name.span().start), name.get_ref());
@@ -151,7 +157,8 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The value as the environment would say it; what has no such form stays as it stands in the file.
+    /// The value as text, as an environment variable would spell it: strings without quotes, integers in decimal. Any
+    /// other value is its source text.
     fn plain(&self, value: &Spanned<DeValue<'_>>) -> String {
         if let Some(text) = value.get_ref().as_str() {
             return text.to_owned();
@@ -162,7 +169,7 @@ impl<'a> Document<'a> {
         decimal.map_or_else(source, |decimal| decimal.to_string())
     }
 
-    /// The texts of a list, as the environment would say them.
+    /// The elements of a list joined by commas, as an environment variable would spell them.
     fn joined(&self, value: &Spanned<DeValue<'_>>) -> String {
         let Some(parts) = value.get_ref().as_array() else { return self.plain(value) };
         parts.iter().map(|part| self.plain(part)).collect::<Vec<_>>().join(",")

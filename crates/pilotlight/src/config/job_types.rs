@@ -1,5 +1,6 @@
-//! `jobs.types.NAME.*`: what is special about jobs of one type. These are said in the file only: what a type is called can
-//! be no part of a variable's name.
+//! `jobs.types.NAME.*`: settings of one job type.
+//!
+//! These keys can be set only in the file: a job type may contain characters that a variable's name cannot.
 
 use std::collections::BTreeMap;
 
@@ -10,38 +11,38 @@ use super::key::KeySpec;
 use super::secret::Secret;
 use super::value_type::ValueType;
 
-/// What is special about jobs of one type.
+/// The settings of one job type.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobTypeSettings {
-    /// Who is told of its jobs.
+    /// The URL that receives webhooks about jobs of this type.
     pub webhook_url: Option<String>,
-    /// What signs the telling.
+    /// The secret that signs these webhooks (HMAC-SHA-256).
     pub webhook_secret: Option<Secret>,
-    /// Of what.
+    /// The events that are delivered as webhooks.
     pub webhook_events: Vec<WebhookEvent>,
-    /// Where in a result an URL stands that must still answer (a JSON pointer).
+    /// JSON pointer to a URL in the result; a cached result is valid only while that URL still answers.
     pub check_url: Option<String>,
-    /// Where in a result a time stands that must lie in the future (a JSON pointer).
+    /// JSON pointer to a time in the result; a cached result is valid only while that time is in the future.
     pub check_time: Option<String>,
-    /// The only hosts that are asked.
+    /// The only hosts to which a result's URL may point.
     pub check_hosts: Vec<String>,
 }
 
-/// What somebody is told of.
+/// An event that can be delivered as a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookEvent {
     /// A job was submitted.
     Created,
-    /// It has its result.
+    /// The job completed with a result.
     Completed,
-    /// It failed for good.
+    /// The job failed and will not be retried.
     Failed,
 }
 
 impl JobTypeSettings {
-    /// Keys that mean nothing without another, with that other.
+    /// Keys that are set without another key that they need: pairs of the key and the missing one.
     pub(super) fn missing_companions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let (url, secret) = (self.webhook_url.is_some(), self.webhook_secret.is_some());
         let (check, hosts) = (self.check_url.is_some(), !self.check_hosts.is_empty());
@@ -56,7 +57,7 @@ impl JobTypeSettings {
     }
 }
 
-/// The names were checked where they were read.
+/// Deserializes the tables by job type. The names were validated when the file was read.
 pub(super) fn by_type<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<BTreeMap<JobType, JobTypeSettings>, D::Error> {
@@ -67,36 +68,46 @@ pub(super) fn by_type<'de, D: Deserializer<'de>>(
     named.into_iter().map(typed).collect()
 }
 
-/// Where they stand in the file.
+/// The name of the section in the file.
 pub(super) const SECTION: &str = "jobs.types";
 
-/// The rows of each type. Their names are those of fields: the type stands before them.
+/// The keys of each job type, named like the struct's fields; the full key has `jobs.types.NAME.` before the name.
 pub(super) const KEYS: &[KeySpec] = &[
     KeySpec::new(
         "webhook_url",
         "none",
         ValueType::NoneOrUrl,
-        "who is told of its jobs, by a signed `POST`; needs `webhook_secret`",
+        "URL that receives a signed `POST` for each event of a job of this type; needs `webhook_secret`",
     ),
-    KeySpec::new("webhook_secret", "none", ValueType::NoneOrSecret, "what signs that (HMAC-SHA-256)")
-        .secret(),
+    KeySpec::new(
+        "webhook_secret",
+        "none",
+        ValueType::NoneOrSecret,
+        "secret that signs these requests (HMAC-SHA-256)",
+    )
+    .secret(),
     KeySpec::new(
         "webhook_events",
         "created,completed,failed",
         ValueType::SomeOf(&["created", "completed", "failed"]),
-        "of what",
+        "events that are delivered to `webhook_url`",
     ),
     KeySpec::new(
         "check_url",
         "none",
         ValueType::NoneOrPointer,
-        "where in a result an URL stands that must still answer for the result to be valid; needs `check_hosts`",
+        "JSON pointer to a URL in the result; a cached result is valid only while that URL still answers; needs `check_hosts`",
     ),
     KeySpec::new(
         "check_time",
         "none",
         ValueType::NoneOrPointer,
-        "where in a result a time stands that must lie in the future for the result to be valid",
+        "JSON pointer to a time in the result; a cached result is valid only while that time is in the future",
     ),
-    KeySpec::new("check_hosts", "", ValueType::ListOfHosts, "the only hosts that such URLs may name"),
+    KeySpec::new(
+        "check_hosts",
+        "",
+        ValueType::ListOfHosts,
+        "the only hosts to which the URL of `check_url` may point",
+    ),
 ];

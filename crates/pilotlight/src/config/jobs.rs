@@ -1,4 +1,4 @@
-//! `jobs.*`: how long jobs may be silent, what is kept of them, and how much one may bring along.
+//! `jobs.*`: timeouts, retries, retention, queue limits, and limits on sizes and rates of requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,46 +11,46 @@ use super::job_types::{self, JobTypeSettings};
 use super::key::{self, KeySpec};
 use super::value_type::ValueType;
 
-/// How long jobs may be silent, what is kept of them, and how much one may bring along.
+/// Timeouts, retries, retention, queue limits, and limits on sizes and rates of requests.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobsConfig {
-    /// What holds where nothing is said.
+    /// The set of defaults for keys that are `auto`.
     pub preset: Preset,
-    /// A job whose runner is not heard of for this long is lost.
+    /// An attempt whose runner sends nothing for this long is lost.
     pub heartbeat_timeout: Duration,
-    /// A dispatched job that is not started within this is given to somebody else.
+    /// A dispatched job that its runner does not start within this time is dispatched to another runner.
     pub dispatch_timeout: Duration,
-    /// How often a lost job is queued again; `None` as the preset says. See [`JobsConfig::lost_retries`].
+    /// How often a lost job is queued again; `None` means the preset's value. See [`JobsConfig::lost_retries`].
     pub lost_retries: Option<u32>,
-    /// How long a failure is remembered.
+    /// How long a failed job answers equal submissions; after that, a submission runs the job again.
     pub failed_ttl: Duration,
     /// How long ended jobs are kept.
     pub keep_for: Duration,
-    /// Bytes of ended jobs that are kept; 0 is without bound.
+    /// Bytes of ended jobs that are kept; 0 means no limit.
     pub max_bytes: u64,
-    /// Jobs that may wait for runners; 0 is without bound.
+    /// How many jobs may wait for runners; 0 means no limit.
     pub max_waiting: u64,
-    /// Bytes that they may have together; 0 is without bound.
+    /// Total bytes of the jobs that may wait for runners; 0 means no limit.
     pub max_waiting_bytes: u64,
-    /// How much one may bring along, and how often one may ask.
+    /// Size limits of requests, and rate limits.
     pub limits: JobLimits,
-    /// What is special about jobs of one type.
+    /// Settings of single job types.
     #[serde(default, deserialize_with = "job_types::by_type")]
     pub types: BTreeMap<JobType, JobTypeSettings>,
 }
 
-/// What holds where nothing is said.
+/// A set of defaults for keys that are `auto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// Our own defaults.
     None,
-    /// What clients of Runpack know: its limits of rates, and lost jobs fail at once.
+    /// Runpack's defaults, for its clients: its rate limits, and a lost job fails at once.
     Runpack,
 }
 
-/// How much a job may bring along, in bytes as serialized, and how often one may ask, in a minute; 0 is without limit.
+/// Size limits in bytes of serialized JSON, and rate limits in requests per minute, where 0 means no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobLimits {
@@ -58,26 +58,26 @@ pub struct JobLimits {
     pub input_bytes: usize,
     /// Bytes of a result.
     pub output_bytes: usize,
-    /// Bytes of console output, of all pieces together.
+    /// Bytes of console output, all chunks together.
     pub console_bytes: usize,
-    /// Bytes of a failure's message.
+    /// Bytes of the error message of a failed job.
     pub error_bytes: usize,
-    /// Requests of one kind by one key.
+    /// Requests of one kind with one API key.
     pub requests_per_minute: u32,
-    /// Submissions from one address; `None` as the preset says, like those below. See [`JobsConfig::rates`].
+    /// Submissions from one address. `None` means the preset's value, here and below. See [`JobsConfig::rates`].
     pub submit_per_minute: Option<u32>,
-    /// Checks from one address.
+    /// Cache checks from one address.
     pub check_per_minute: Option<u32>,
-    /// Questions after one job from one address.
+    /// Status requests from one address.
     pub status_per_minute: Option<u32>,
-    /// Questions after available jobs by one runner.
+    /// Requests for available jobs by one runner.
     pub available_per_minute: Option<u32>,
-    /// Heartbeats of one runner.
+    /// Heartbeats by one runner.
     pub heartbeat_per_minute: Option<u32>,
 }
 
 impl JobsConfig {
-    /// How often a lost job is queued again.
+    /// How often a lost job is queued again: the setting, or the preset's value.
     #[must_use]
     pub fn lost_retries(&self) -> u32 {
         self.lost_retries.unwrap_or(match self.preset {
@@ -86,7 +86,7 @@ impl JobsConfig {
         })
     }
 
-    /// How often one may ask.
+    /// The rate limits: the settings, or the preset's values.
     #[must_use]
     pub fn rates(&self) -> Rates {
         let limits = &self.limits;
@@ -115,10 +115,10 @@ impl Default for JobsConfig {
 const DAY: Duration = Duration::from_hours(24);
 const YEARS: Duration = Duration::from_hours(24 * 3650);
 
-/// What one job brings along is held in memory while it is looked at.
+/// At most 64 MiB, because a request's body is in memory while it is processed.
 const SIZE: ValueType = ValueType::Size(1..=64 << 20);
 
-/// A minute's requests; more cannot come.
+/// The highest rate limit, in requests per minute; real traffic stays below it.
 const RATE: u32 = 60_000_000;
 
 pub(super) const KEYS: &[KeySpec] = &[
@@ -126,31 +126,31 @@ pub(super) const KEYS: &[KeySpec] = &[
         "jobs.preset",
         "none",
         ValueType::OneOf(&["none", "runpack"]),
-        "what `auto` means below: our own defaults, or Runpack's, for clients that know those",
+        "what `auto` means for the keys below: our own defaults (`none`), or Runpack's, for clients that expect those",
     ),
     KeySpec::new(
         "jobs.heartbeat_timeout",
         "90s",
         ValueType::Duration(Duration::from_secs(1)..=DAY),
-        "a job whose runner is not heard of for this long is lost",
+        "a job whose runner sends nothing for this long is lost",
     ),
     KeySpec::new(
         "jobs.dispatch_timeout",
         "2s",
         ValueType::Duration(Duration::from_millis(100)..=Duration::from_mins(1)),
-        "a job that was sent to a polling runner and is not started within this is given to another",
+        "a job that was sent to a polling runner and is not started within this time is dispatched to another runner",
     ),
     KeySpec::new(
         "jobs.lost_retries",
         "auto",
         ValueType::AutoOrNumber(0..=1000),
-        "how often a lost job is queued again; `auto` is 3, with the preset `runpack` 0",
+        "how often a lost job is queued again; `auto` means 3, or 0 with the preset `runpack`",
     ),
     KeySpec::new(
         "jobs.failed_ttl",
         "10m",
         ValueType::Duration(Duration::ZERO..=YEARS),
-        "how long a failure is remembered; a submission after that runs the job again",
+        "how long a failed job answers equal submissions; after that, a submission runs the job again",
     ),
     KeySpec::new(
         "jobs.keep_for",
@@ -162,61 +162,61 @@ pub(super) const KEYS: &[KeySpec] = &[
         "jobs.max_bytes",
         "10GiB",
         ValueType::ZeroOrSize(1 << 20..=1 << 50),
-        "bytes of parameters, results and consoles that are kept of ended jobs; those that ended first go first; 0 is without bound",
+        "bytes of parameters, results and console output that are kept of ended jobs; the jobs that ended first are deleted first; 0 means no limit",
     ),
     KeySpec::new(
         "jobs.max_waiting",
         "1000000",
         ValueType::Number(0..=1_000_000_000),
-        "jobs that may wait for runners, of all types; at that, new ones are refused with 503; 0 is without bound",
+        "how many jobs of all types may wait for runners; at this limit, new jobs are refused with 503; 0 means no limit",
     ),
     KeySpec::new(
         "jobs.max_waiting_bytes",
         "4GiB",
         ValueType::ZeroOrSize(1 << 20..=1 << 50),
-        "bytes of jobs that may wait for runners; at that, new ones are refused with 503; 0 is without bound",
+        "total bytes of the jobs that may wait for runners; at this limit, new jobs are refused with 503; 0 means no limit",
     ),
 ];
 
 pub(super) const LIMITS: &[KeySpec] = &[
-    KeySpec::new("jobs.limits.input_bytes", "100KiB", SIZE, "bytes of a job's parameters, as JSON"),
-    KeySpec::new("jobs.limits.output_bytes", "500KiB", SIZE, "bytes of a job's result, as JSON"),
-    KeySpec::new("jobs.limits.console_bytes", "1MiB", SIZE, "bytes of a job's console output"),
-    KeySpec::new("jobs.limits.error_bytes", "10KiB", SIZE, "bytes of the message of a job that failed"),
+    KeySpec::new("jobs.limits.input_bytes", "100KiB", SIZE, "most bytes of a job's parameters, as JSON"),
+    KeySpec::new("jobs.limits.output_bytes", "500KiB", SIZE, "most bytes of a job's result, as JSON"),
+    KeySpec::new("jobs.limits.console_bytes", "1MiB", SIZE, "most bytes of a job's console output"),
+    KeySpec::new("jobs.limits.error_bytes", "10KiB", SIZE, "most bytes of a failed job's error message"),
     KeySpec::new(
         "jobs.limits.requests_per_minute",
         "6000",
         ValueType::Number(0..=RATE),
-        "requests of one kind by one key, or from one address where none is shown; this machine is exempt; 0 is without limit",
+        "requests of one kind with one API key, or from one address if the request has no key; requests from this machine are exempt; 0 means no limit",
     ),
     KeySpec::new(
         "jobs.limits.submit_per_minute",
         "auto",
         ValueType::AutoOrNumber(0..=RATE),
-        "submissions from one address; 0 is without limit; `auto` is 0, with the preset `runpack` 10",
+        "submissions from one address; 0 means no limit; `auto` means 0, or 10 with the preset `runpack`",
     ),
     KeySpec::new(
         "jobs.limits.check_per_minute",
         "auto",
         ValueType::AutoOrNumber(0..=RATE),
-        "checks from one address; 0 is without limit; `auto` is 0, with the preset `runpack` 10",
+        "cache checks from one address; 0 means no limit; `auto` means 0, or 10 with the preset `runpack`",
     ),
     KeySpec::new(
         "jobs.limits.status_per_minute",
         "auto",
         ValueType::AutoOrNumber(0..=RATE),
-        "questions after a job from one address; 0 is without limit; `auto` is 0, with the preset `runpack` 60",
+        "status requests from one address; 0 means no limit; `auto` means 0, or 60 with the preset `runpack`",
     ),
     KeySpec::new(
         "jobs.limits.available_per_minute",
         "auto",
         ValueType::AutoOrNumber(0..=RATE),
-        "questions after available jobs by one runner; 0 is without limit; `auto` is 0, with the preset `runpack` 120",
+        "requests for available jobs by one runner; 0 means no limit; `auto` means 0, or 120 with the preset `runpack`",
     ),
     KeySpec::new(
         "jobs.limits.heartbeat_per_minute",
         "auto",
         ValueType::AutoOrNumber(0..=RATE),
-        "heartbeats of one runner; 0 is without limit; `auto` is 0, with the preset `runpack` 120",
+        "heartbeats by one runner; 0 means no limit; `auto` means 0, or 120 with the preset `runpack`",
     ),
 ];

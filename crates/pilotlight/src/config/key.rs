@@ -1,6 +1,6 @@
-//! Knows every key: its names, what it takes, its default, its phrase of help.
+//! The table of all keys: names, value type, default and help text of each.
 //!
-//! It never knows where values come from. Truth: the `KEYS` of each section file.
+//! It never knows where values come from. Source of truth: the `KEYS` table of each section file.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use serde_json::{Value as Json, json};
 use super::value_type::{Value, ValueType};
 use super::{auth, job_types, jobs, log, server, store, telemetry, warm_start};
 
-/// Marks an environment name as ours.
+/// The prefix of all our environment variables.
 pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
 
-/// Names the configuration file.
+/// The variable with the path of the configuration file.
 pub(super) const ENV_CONFIG: &str = "PILOTLIGHT_CONFIG";
 
-/// Tells the commands that speak to a service where it is.
+/// The variable with the service's URL, read by the commands that call a service.
 pub const ENV_URL: &str = "PILOTLIGHT_URL";
 
-/// The key that they show.
+/// The variable with the API key that these commands send.
 pub const ENV_KEY: &str = "PILOTLIGHT_KEY";
 
-/// Names the file with that key.
+/// The variable with the path of a file that contains this API key.
 pub const ENV_KEY_FILE: &str = "PILOTLIGHT_KEY_FILE";
 
-/// The names with the prefix that are no keys of the table.
+/// Our environment variables that are not keys of the table.
 pub(super) const ENV_NON_KEYS: [&str; 4] = [ENV_CONFIG, ENV_URL, ENV_KEY, ENV_KEY_FILE];
 
-/// Every section with its rows, in the order in which people read them.
+/// Every section with its rows, in the order in which they are documented.
 pub(super) const SECTIONS: [(&str, &[KeySpec]); 8] = [
     ("server", server::KEYS),
     ("auth", auth::KEYS),
@@ -43,19 +43,19 @@ pub(super) const SECTIONS: [(&str, &[KeySpec]); 8] = [
 /// One row of the table of known keys.
 #[derive(Debug)]
 pub(super) struct KeySpec {
-    /// `section.key`; the field of the same path in `Config` takes the value.
+    /// `section.key`; the value is stored in the field of the same path in `Config`.
     pub(super) name: &'static str,
-    /// As a user would write it.
+    /// The default value as a user would write it.
     pub(super) default: &'static str,
     pub(super) value_type: ValueType,
-    /// A phrase in Markdown, without a full stop.
+    /// The help text: a phrase in Markdown, without a full stop.
     pub(super) help: &'static str,
     pub(super) legacy: Option<Legacy>,
-    /// Shown as dots everywhere.
+    /// Whether the value is a secret, printed as dots everywhere.
     pub(super) secret: bool,
 }
 
-/// A key by its full name: a row of the table, or a row of the job types' table with the type that it is about.
+/// A key by its full name: a row of the table, or a row of the table of job type keys together with the job type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct QualifiedKey {
     pub(super) spec: &'static KeySpec,
@@ -71,7 +71,7 @@ impl QualifiedKey {
         self.job_type.as_deref()
     }
 
-    /// Its field in `Config`.
+    /// The path of the key's field in `Config`.
     pub(super) fn path(&self) -> Vec<&str> {
         let before = self.job_type().map(|name| ["jobs", "types", name]);
         before.into_iter().flatten().chain(self.spec.name.split('.')).collect()
@@ -84,7 +84,7 @@ impl From<&'static KeySpec> for QualifiedKey {
     }
 }
 
-/// As one would write it in the file.
+/// The full key as a user would write it in the file.
 impl fmt::Display for QualifiedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(job_type) = self.job_type() else { return f.write_str(self.spec.name) };
@@ -94,7 +94,7 @@ impl fmt::Display for QualifiedKey {
     }
 }
 
-/// Two rows of one name are the same row.
+/// Rows are compared by name: names are unique within a table.
 impl PartialEq for KeySpec {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -103,11 +103,11 @@ impl PartialEq for KeySpec {
 
 impl Eq for KeySpec {}
 
-/// An environment name that users know from the source systems.
+/// An environment variable that users know from the systems that Pilotlight replaces.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Legacy {
     pub(super) name: &'static str,
-    /// What the key is when the switch of this name is on; `None` for a name that takes a value.
+    /// For a switch (an on/off variable), the key's value when it is on; `None` for a variable that takes a value.
     pub(super) switch: Option<&'static str>,
 }
 
@@ -121,19 +121,19 @@ impl KeySpec {
         Self { name, default, value_type, help, legacy: None, secret: false }
     }
 
-    /// The environment name `name` takes what the key takes.
+    /// Adds the legacy variable `name`, which accepts the same values as the key.
     pub(super) const fn legacy(mut self, name: &'static str) -> Self {
         self.legacy = Some(Legacy { name, switch: None });
         self
     }
 
-    /// The environment name `name` is a switch: `true` or `1` means `on`, `false` or `0` not set.
+    /// Adds the legacy switch `name`: `true` or `1` sets the key to `on`; `false` or `0` counts as not set.
     pub(super) const fn legacy_switch(mut self, name: &'static str, on: &'static str) -> Self {
         self.legacy = Some(Legacy { name, switch: Some(on) });
         self
     }
 
-    /// Nobody may see what it is. It can be in a file of its own.
+    /// Marks the value as secret: it is never printed, and it may be read from a separate file.
     pub(super) const fn secret(mut self) -> Self {
         self.secret = true;
         self
@@ -143,7 +143,8 @@ impl KeySpec {
         format!("{ENV_PREFIX}{}", self.name.replace('.', "_").to_uppercase())
     }
 
-    /// The name of the file that holds it, when it may be in one: of a key in the file, or of a variable.
+    /// For a secret, the name of the companion setting with the path of the secret's file: `name_file` for a key in the
+    /// TOML file, `NAME_FILE` for a variable. `None` if the key is not secret.
     pub(super) fn secret_file_name(&self, name: &str) -> Option<String> {
         let is_variable = name.bytes().any(|byte| byte.is_ascii_uppercase());
         let suffix = if is_variable { "_FILE" } else { "_file" };
@@ -154,33 +155,33 @@ impl KeySpec {
         self.legacy.map(|legacy| legacy.name)
     }
 
-    /// The variables that say it: ours, and an older one.
+    /// The variables that set the key: ours, then the legacy one.
     pub(super) fn env_names(&self) -> impl Iterator<Item = String> {
         [Some(self.env_name()), self.legacy_name().map(str::to_owned)].into_iter().flatten()
     }
 
     pub(super) fn default_value(&self) -> Value {
-        self.value_type.parse(self.default).expect("a test reads the default of every row")
+        self.value_type.parse(self.default).expect("a test parses the default of every row")
     }
 
-    /// `text`, or dots when it must not be seen.
+    /// `text`, or dots if the key is secret.
     pub(super) fn redact(&self, text: String) -> String {
         if self.secret && !text.is_empty() && text != "none" { "••••••".to_owned() } else { text }
     }
 }
 
-/// Every known key, in the order in which people read them.
+/// Every known key, in the order in which they are documented.
 pub(super) fn keys() -> impl Iterator<Item = &'static KeySpec> + Clone {
     SECTIONS.into_iter().flat_map(|(_, rows)| rows)
 }
 
-/// The defaults of a section.
+/// A section's struct with the default of every key.
 pub(super) fn defaults<S: DeserializeOwned>(section: &str) -> S {
     let mut tree = tree(keys().map(|key| (QualifiedKey::from(key), key.default_value())));
     into_fields(tree[section].take())
 }
 
-/// Nests values by the path of their keys, so that serde finds the field of each.
+/// Nests values by the path of their keys, so that serde can fill the field of each key.
 pub(super) fn tree(values: impl Iterator<Item = (QualifiedKey, Value)>) -> Json {
     let mut root = json!({});
     for (key, value) in values {
@@ -189,7 +190,7 @@ pub(super) fn tree(values: impl Iterator<Item = (QualifiedKey, Value)>) -> Json 
     root
 }
 
-/// Fills the fields of one section, or of all.
+/// Fills the struct of one section, or the whole `Config`, from a tree of values.
 pub(super) fn into_fields<S: DeserializeOwned>(tree: Json) -> S {
     serde_json::from_value(tree).expect("tests fill every field from the row of its name")
 }

@@ -1,6 +1,7 @@
-//! Puts the sources on top of each other: defaults, then the file, then the environment.
+//! Merges the sources: defaults, then the file, then the environment.
 //!
-//! It decides who wins, and that one mistake is enough to have no configuration. It never stops at the first mistake.
+//! It decides which source wins, and that a single error makes the whole configuration invalid. It never stops at the
+//! first error: all errors are collected.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -19,7 +20,7 @@ use super::telemetry::TelemetryConfig;
 use super::value_type::Value;
 use super::warm_start::{TokenMode, WarmStartConfig};
 
-/// Everything a user can set; the default is what holds when nothing is set.
+/// All settings; the `Default` is the configuration when nothing is set.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -40,7 +41,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// The protocol lets tokens be asked for without a secret: then none of them is verified.
+    /// The protocol allows token checks to be enabled without a secret; then no token is verified, which deserves a
+    /// warning.
     fn unverified_token_warning(&self) -> Option<String> {
         let checks_tokens = matches!(self.warm_start.tokens, TokenMode::Log | TokenMode::Enforce);
         (checks_tokens && self.warm_start.token_secret.is_none()).then(|| {
@@ -48,7 +50,7 @@ impl Config {
         })
     }
 
-    /// Keys that mean nothing without another, with that other.
+    /// Keys that are set without another key that they need: pairs of the key and the missing one.
     fn missing_companions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let server = &self.server;
         let unsigned = self.warm_start.tokens == TokenMode::Strict && self.warm_start.token_secret.is_none();
@@ -62,18 +64,18 @@ impl Config {
     }
 }
 
-/// A configuration without mistakes.
+/// A valid configuration.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// What the process runs with.
+    /// The settings that the process uses.
     pub config: Config,
-    /// The same for people, with the origin of each value.
+    /// The same values as text, with the origin of each, for `pilotlight config`.
     pub resolved: Resolved,
-    /// Sentences worth one line of the log each; the values they are about had no effect.
+    /// Warnings, one log line each, about values that have no effect.
     pub warnings: Vec<String>,
 }
 
-/// What the sources say, in the order in which later entries win.
+/// The entries of all sources, in the order in which they apply: later entries win.
 #[derive(Default)]
 pub(super) struct ParsedSources {
     entries: Vec<Entry>,
@@ -81,10 +83,10 @@ pub(super) struct ParsedSources {
     pub(super) warnings: Vec<String>,
 }
 
-/// What a source says about a key, or why that cannot be.
+/// One source's value for a key, or why it cannot be read.
 pub(super) type ParsedEntry = Result<Entry, ConfigError>;
 
-/// What one source says about one key, not yet understood.
+/// The text that one source gives for one key, not parsed yet.
 pub(super) struct Entry {
     pub(super) key: QualifiedKey,
     pub(super) text: String,
@@ -93,11 +95,11 @@ pub(super) struct Entry {
 
 /// Resolves every key.
 ///
-/// `file` is what `--config` named; without it, `PILOTLIGHT_CONFIG` in `env` may name one.
+/// `file` is the path given by `--config`; without it, `PILOTLIGHT_CONFIG` in `env` may name a file.
 /// `env` is the environment (`std::env::vars_os()`); blank variables count as not set.
 ///
 /// # Errors
-/// All mistakes together: an unreadable file, lines that are not TOML, unknown keys, values that are not allowed.
+/// All errors together: an unreadable file, lines that are not TOML, unknown keys, values that are not allowed.
 pub fn load(
     file: Option<&Path>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
@@ -156,12 +158,12 @@ impl ParsedSources {
 }
 
 impl Entry {
-    /// What the text means, or `None` when it is not allowed.
+    /// The parsed value, or `None` when the text is not allowed.
     pub(super) fn value(&self) -> Option<Value> {
         self.key.spec.value_type.parse(&self.text)
     }
 
-    /// The mistake of saying this where only `allowed` is.
+    /// The error for this text where only `allowed` is accepted.
     pub(super) fn not_allowed(&self, allowed: String) -> ConfigError {
         Problem::value(&self.key, &self.text, allowed).at(self.origin.clone())
     }

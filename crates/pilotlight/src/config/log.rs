@@ -1,4 +1,4 @@
-//! `log.*`: what is written to the log, and in which shape.
+//! `log.*`: what is written to the log, and in which format.
 
 use std::path::PathBuf;
 
@@ -7,19 +7,19 @@ use serde::Deserialize;
 use super::key::{self, KeySpec};
 use super::value_type::ValueType;
 
-/// What is written to the log, and in which shape.
+/// What is written to the log, and in which format.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogConfig {
-    /// The least important line that is still written.
+    /// The least important level that is still written.
     pub level: LogLevel,
-    /// The shape of a line.
+    /// The format of a log line.
     pub format: LogFormat,
-    /// Where a line is written for every offer.
+    /// Where the offer log (one JSON line per offer) is written.
     pub offers: OfferLogTarget,
 }
 
-/// Where a line is written for every offer.
+/// Where the offer log is written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "Option<String>")]
 pub enum OfferLogTarget {
@@ -27,7 +27,7 @@ pub enum OfferLogTarget {
     None,
     /// To stdout.
     Stdout,
-    /// To the end of this file.
+    /// Appended to this file.
     File(PathBuf),
 }
 
@@ -41,29 +41,29 @@ impl From<Option<String>> for OfferLogTarget {
     }
 }
 
-/// How important a line is.
+/// The level of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// A person must look.
+    /// An operator must act.
     Error,
-    /// The process is coping.
+    /// A problem that the process handles by itself.
     Warn,
     /// A change users care about.
     Info,
-    /// Steps, for people who look for a cause.
+    /// Single steps, for finding the cause of a problem.
     Debug,
     /// Everything.
     Trace,
 }
 
-/// The shape of a line.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for machines.
     Json,
 }
 
@@ -78,19 +78,19 @@ pub(super) const KEYS: &[KeySpec] = &[
         "log.level",
         "info",
         ValueType::OneOf(&["error", "warn", "info", "debug", "trace"]),
-        "the least important line that is still written",
+        "the least important level that is still written",
     )
     .legacy_switch("DEBUG_LOGGING", "debug"),
     KeySpec::new(
         "log.format",
         "text",
         ValueType::OneOf(&["text", "json"]),
-        "the shape of a line: `text` for people, `json` for machines",
+        "the format of a log line: `text` for people, `json` for machines",
     ),
     KeySpec::new(
         "log.offers",
         "none",
         ValueType::NoneOrStdoutOrPath,
-        "where a line of JSON is written for every offer; a file is opened again on SIGHUP or when it was moved",
+        "where one line of JSON is written for every offer; a file is reopened on SIGHUP and when it was moved",
     ),
 ];

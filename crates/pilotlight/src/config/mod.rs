@@ -1,12 +1,12 @@
-//! Turns defaults, a TOML file and the environment into one [`Config`] that cannot be wrong.
+//! Merges defaults, a TOML file and the environment into one validated [`Config`].
 //!
-//! It decides which source wins (environment over file over default, our names over older ones), what a value may
-//! be, and how mistakes are told: all of them at once. It never reads the process environment or a clock by itself,
-//! never ends the process, and never shows a secret.
+//! It decides which source wins (environment over file over default, our names over legacy names), which values are
+//! allowed, and how errors are reported: all of them together. It must never read the process environment or a clock
+//! itself, end the process, or print a secret.
 //!
-//! Truth: the `KEYS` of each section file. Parsing, defaults, suggestions, `pilotlight config` and
-//! `docs/configuration.md` all follow from them. To add a key, add a row to a section's `KEYS` and a field of the same
-//! name to its struct; to add a section, add its file, its field in [`Config`] and its line in `SECTIONS`.
+//! Source of truth: the `KEYS` table of each section file. Parsing, defaults, suggestions, `pilotlight config` and
+//! `docs/configuration.md` are derived from these tables. To add a key, add a row to the section's `KEYS` and a field
+//! of the same name to its struct. To add a section, add its file, its field in [`Config`] and its row in `SECTIONS`.
 
 mod load;
 

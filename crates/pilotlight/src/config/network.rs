@@ -1,21 +1,21 @@
-//! A network of addresses, or all of them.
+//! A network of IP addresses, or all addresses.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 
-/// A network.
+/// A set of IP addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// Every address of both families.
+    /// Every IPv4 and IPv6 address.
     Any,
-    /// Those of one network.
+    /// The addresses of one network.
     Subnet(IpNet),
 }
 
 impl Network {
-    /// Whether the address is in it. An IPv4 address that came over an IPv6 socket counts as itself.
+    /// Whether the network contains `address`. An IPv4-mapped IPv6 address counts as the IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match self {

@@ -1,11 +1,11 @@
-//! Writes the table of known keys as Markdown, for `docs/configuration.md` and for people without it.
+//! Prints the table of known keys as Markdown, for `docs/configuration.md`.
 //!
-//! It never says what the rows do not say.
+//! It must not add facts of its own: all text about a key comes from the key's row.
 
 use super::job_types;
 use super::key::{KeySpec, SECTIONS};
 
-/// Every key with its environment names, default, what is allowed and what it is: one Markdown table a section.
+/// Every key with its environment names, default, allowed values and help text: one Markdown table per section.
 pub fn reference() -> String {
     SECTIONS.map(|(name, rows)| section(name, rows)).join("\n") + &types()
 }
@@ -17,19 +17,22 @@ fn section(name: &str, rows: &[KeySpec]) -> String {
     )
 }
 
-/// What the file alone can say.
+/// The keys of job types, which can be set only in the file.
 fn types() -> String {
     let rows: String = job_types::KEYS.iter().map(type_row).collect();
     let section = job_types::SECTION;
     format!(
-        "\n## `[{section}.NAME]`\n\nFor jobs of the type `NAME`, in the file only; a name with other characters than letters, \
-         digits, `_` and `-` stands in quotes.\n\n| Key | Default | Allowed | What it is |\n|---|---|---|---|\n{rows}"
+        "\n## `[{section}.NAME]`\n\nSettings of the job type `NAME`, in the file only. Put the name in quotes if it has other \
+         characters than letters, digits, `_` and `-`.\n\n| Key | Default | Allowed | What it is |\n|---|---|---|---|\n{rows}"
     )
 }
 
 fn type_row(key: &KeySpec) -> String {
-    let file =
-        if key.secret { format!("; `{}_file` names a file that holds it", key.name) } else { String::new() };
+    let file = if key.secret {
+        format!("; `{}_file` names a file that contains it", key.name)
+    } else {
+        String::new()
+    };
     format!("| `{}`{file} | {} | {} | {} |\n", key.name, default(key), key.value_type, key.help)
 }
 
@@ -39,7 +42,7 @@ fn default(key: &KeySpec) -> String {
 
 fn row(key: &KeySpec) -> String {
     let legacy = key.legacy_name().map_or_else(String::new, |legacy| format!(", `{legacy}`"));
-    let file = if key.secret { "; either with `_FILE` names a file that holds it" } else { "" };
+    let file = if key.secret { "; either with `_FILE` names a file that contains it" } else { "" };
     let (name, env) = (key.name, key.env_name());
     let default = default(key);
     format!("| `{name}` | `{env}`{legacy}{file} | {default} | {} | {} |\n", key.value_type, key.help)

@@ -1,6 +1,6 @@
-//! Remembers what every key was resolved to and where that came from, for `pilotlight config`.
+//! The resolved value of every key and its origin, for `pilotlight config`.
 //!
-//! It never decides a value. Truth: what `load` put in.
+//! It never decides a value: `load` sets them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,14 +12,14 @@ use super::job_types;
 use super::key::{QualifiedKey, keys};
 use super::value_type::Value;
 
-/// Where a value was said. The order is the order in which mistakes are told.
+/// Where a value was set. Errors are reported in the order of this type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// Nowhere: it is the default.
+    /// Not set anywhere: the default applies.
     Default,
-    /// A flag of the command line, such as `--config`.
+    /// A command-line flag, such as `--config`.
     Flag(&'static str),
-    /// A line of the configuration file: its path as it was given, and the line counted from 1.
+    /// A line of the configuration file: the path as given, and the line number, counted from 1.
     File(PathBuf, usize),
     /// The environment variable of this name.
     Env(String),
@@ -60,43 +60,44 @@ impl Resolved {
             self.0.extend(job_types::KEYS.iter().map(qualify).map(Setting::default));
         }
         let setting = self.0.iter_mut().find(|setting| setting.key == key);
-        *setting.expect("every key has its default") = Setting { key, value, origin };
+        *setting.expect("every key was added with its default") = Setting { key, value, origin };
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = (QualifiedKey, Value)> {
         self.0.iter().map(|setting| (setting.key.clone(), setting.value.clone()))
     }
 
-    /// The mistake of setting `key` without `other`.
+    /// The error for `key` set without `other`.
     pub(super) fn missing_companion(&self, key: &'static str, other: &'static str) -> ConfigError {
         Problem::Needs { key: key.to_owned(), other }.at(self.origin(key))
     }
 
-    /// The mistake of setting `key` of a type of jobs without `other`.
+    /// The error for `key` of a job type set without `other`.
     pub(super) fn missing_companion_of_type(
         &self,
         job_type: &str,
         key: &str,
         other: &'static str,
     ) -> ConfigError {
-        let is_it =
+        let matches =
             |candidate: &QualifiedKey| candidate.job_type() == Some(job_type) && candidate.spec.name == key;
-        let setting = self.0.iter().find(|setting| is_it(&setting.key)).expect("it was set");
+        let setting =
+            self.0.iter().find(|setting| matches(&setting.key)).expect("only a key that is set is reported");
         Problem::Needs { key: setting.key.to_string(), other }.at(setting.origin.clone())
     }
 
-    /// The mistake of setting `key` where `feature` was not built in.
+    /// The error for `key` set in a binary that was built without `feature`.
     pub(super) fn not_built(&self, key: &'static str, feature: &'static str) -> ConfigError {
         Problem::NotBuilt { key, feature }.at(self.origin(key))
     }
 
     fn origin(&self, key: &str) -> Origin {
-        let is_it = |candidate: &QualifiedKey| candidate.job_type().is_none() && candidate.spec.name == key;
-        let setting = self.0.iter().find(|setting| is_it(&setting.key));
+        let matches = |candidate: &QualifiedKey| candidate.job_type().is_none() && candidate.spec.name == key;
+        let setting = self.0.iter().find(|setting| matches(&setting.key));
         setting.map_or(Origin::Default, |setting| setting.origin.clone())
     }
 
-    /// Each key with its printed value (dots for a secret) and its origin.
+    /// Each key with its printed value (dots for a secret) and its origin, in table order.
     pub fn iter(&self) -> impl Iterator<Item = (String, String, &Origin)> {
         self.0.iter().map(|setting| (setting.key.to_string(), setting.printed(), &setting.origin))
     }
@@ -125,7 +126,7 @@ impl Setting {
     }
 }
 
-/// An aligned table for people: key, value, origin; every line ends with a line break.
+/// An aligned table: key, value, origin. Every line ends with a line break.
 impl fmt::Display for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key_width = self.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);

@@ -1,16 +1,16 @@
-//! A text that nobody may see: it cannot be printed, and compares only with its own kind.
+//! A secret text: `Debug` prints dots, and it can be compared only with another secret.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// A secret.
+/// A secret text.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for whoever must use it.
+    /// The secret text itself. Never log or print it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

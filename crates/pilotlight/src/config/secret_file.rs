@@ -1,5 +1,7 @@
-//! Reads a secret from a file of its own, as orchestrators mount them: `PILOTLIGHT_AUTH_ADMIN_KEYS_FILE` names one, and
-//! `admin_keys_file` in the configuration file. It never says what is in it.
+//! Reads a secret from a separate file, as orchestrators mount them.
+//!
+//! `PILOTLIGHT_AUTH_ADMIN_KEYS_FILE`, or `admin_keys_file` in the configuration file, names such a file. This module
+//! must never print the file's content.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,10 +12,10 @@ use super::key::QualifiedKey;
 use super::load::{Entry, ParsedEntry};
 use super::resolved::Origin;
 
-/// A list of keys is a page of text; what is larger was named by accident.
+/// A list of keys is about a page of text; a larger file was named by accident.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// What the file at `path` says for the key.
+/// The content of the file at `path` as the text of `key`.
 pub(super) fn read_entry(key: QualifiedKey, path: &Path, origin: Origin) -> ParsedEntry {
     match read_secret(path) {
         Ok(text) => Ok(Entry { key, text, origin }),
@@ -21,10 +23,11 @@ pub(super) fn read_entry(key: QualifiedKey, path: &Path, origin: Origin) -> Pars
     }
 }
 
-/// The secret in the file at `path`.
+/// Reads the secret in the file at `path`, without surrounding whitespace.
 ///
 /// # Errors
-/// Why there is none, without a word of what is in the file.
+/// The reason as text: the file cannot be read, is not UTF-8, is empty or is too large. It has none of the file's
+/// content.
 pub fn read_secret(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! `store.*`: where jobs are remembered.
+//! `store.*`: where jobs are stored.
 
 use serde::Deserialize;
 
@@ -6,11 +6,11 @@ use super::key::{self, KeySpec};
 use super::secret::Secret;
 use super::value_type::ValueType;
 
-/// Where jobs are remembered.
+/// Where jobs are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
-    /// A PostgreSQL database. Without one it is a file in `server.data_dir`.
+    /// The URL of a PostgreSQL database; `None` means a SQLite file in `server.data_dir`.
     pub url: Option<Secret>,
 }
 
@@ -24,7 +24,7 @@ pub(super) const KEYS: &[KeySpec] = &[KeySpec::new(
     "store.url",
     "none",
     ValueType::NoneOrPostgres,
-    "PostgreSQL database that several instances may share; without one jobs are remembered in a file in `server.data_dir`",
+    "PostgreSQL database, which several instances may share; without it, jobs are stored in a SQLite file in `server.data_dir`",
 )
 .legacy("DATABASE_URL")
 .secret()];

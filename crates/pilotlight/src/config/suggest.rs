@@ -1,30 +1,30 @@
-//! Decides which known name a wrong one was probably meant to be. It only compares; it never corrects.
+//! Finds the known name that a misspelled name probably meant. It only suggests; it never corrects.
 
 use super::job_types;
 use super::key::{KeySpec, SECTIONS, keys};
 
-/// More wrong letters than this are another word.
+/// Names that differ by more letters than this are not suggested.
 const MAX_DISTANCE: usize = 2;
 
-/// The key that `wrong` was probably meant to be, written like a TOML path or like an environment name.
+/// The key that `wrong` probably meant. `wrong` may be written as a TOML path or as an environment name.
 pub(super) fn key(wrong: &str) -> Option<&'static KeySpec> {
     let wrong = wrong.to_lowercase().replace('.', "_");
     let names = keys().map(|key| (key, key.name.replace('.', "_")));
     nearest(&wrong, names).or_else(|| key_within(&wrong))
 }
 
-/// The section that `wrong` was probably meant to be.
+/// The section that `wrong` probably meant.
 pub(super) fn section(wrong: &str) -> Option<&'static str> {
     let names = SECTIONS.into_iter().map(|(name, _)| name).chain([job_types::SECTION]);
     nearest(wrong, names.map(|name| (name, name.to_owned())))
 }
 
-/// The row of a type of jobs that `wrong` was probably meant to be.
+/// The key of a job type that `wrong` probably meant.
 pub(super) fn job_type_key(wrong: &str) -> Option<&'static KeySpec> {
     nearest(wrong, job_types::KEYS.iter().map(|key| (key, key.name.to_owned())))
 }
 
-/// `pilotlight_port` and `port` mean `server.port`: its last part is there as a whole.
+/// The key whose last part occurs in `wrong` as whole words: `pilotlight_port` and `port` mean `server.port`.
 fn key_within(wrong: &str) -> Option<&'static KeySpec> {
     let framed = format!("_{wrong}_");
     let last = |key: &KeySpec| key.name.rsplit('.').next().map_or(0, str::len);
@@ -40,7 +40,7 @@ fn nearest<T>(wrong: &str, known: impl Iterator<Item = (T, String)>) -> Option<T
     near.min_by_key(|(distance, _)| *distance).map(|(_, item)| item)
 }
 
-/// Letters to insert, remove or replace (Levenshtein), one row of the matrix at a time.
+/// The Levenshtein distance (letters to insert, remove or replace), computed one row of the matrix at a time.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, from) in a.chars().enumerate() {

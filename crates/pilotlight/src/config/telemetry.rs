@@ -1,15 +1,15 @@
-//! `telemetry.*`: to whom it is told, besides logs and metrics, what happened.
+//! `telemetry.*`: where traces are exported.
 
 use serde::Deserialize;
 
 use super::key::{self, KeySpec};
 use super::value_type::ValueType;
 
-/// To whom it is told what happened.
+/// Where traces are exported.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetryConfig {
-    /// The collector that gets a span for each offer: an `http` URL, below which it takes `/v1/traces`.
+    /// The OTLP collector that receives a span for each offer: an `http` URL, to which `/v1/traces` is appended.
     pub otlp_endpoint: Option<String>,
 }
 
@@ -23,5 +23,5 @@ pub(super) const KEYS: &[KeySpec] = &[KeySpec::new(
     "telemetry.otlp_endpoint",
     "none",
     ValueType::NoneOrHttpUrl,
-    "collector that gets a span for each offer, by OTLP over HTTP; only in a binary built with the feature `otlp`",
+    "collector that receives a span for each offer, by OTLP over HTTP; needs a binary built with the feature `otlp`",
 )];

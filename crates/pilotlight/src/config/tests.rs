@@ -1,4 +1,4 @@
-//! Tables over [`load`]: what the sources say, and what a user gets for it.
+//! Table tests of [`load`]: sources, and the settings, warnings or errors that result.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,7 +9,7 @@ use pilotlight_core::rate_limit::Rates;
 
 use super::*;
 
-/// A file that lives as long as the test.
+/// A temporary file, removed when dropped.
 struct TempFile(PathBuf);
 
 impl TempFile {
@@ -28,7 +28,7 @@ impl Drop for TempFile {
     }
 }
 
-/// `A=1 B=2`
+/// Parses `A=1 B=2` into variables.
 fn vars(env: &str) -> impl Iterator<Item = (OsString, OsString)> {
     let pairs = env.split(' ').filter_map(|pair| pair.split_once('='));
     pairs.map(|(name, value)| (name.into(), value.into()))
@@ -38,7 +38,7 @@ fn from_env(env: &str) -> Loaded {
     load(None, vars(env)).expect("the environment has no mistakes")
 }
 
-/// `value origin` of a key, the file being `p.toml`.
+/// `value origin` of a key; the file is printed as `p.toml`.
 fn resolved(toml: &str, env: &str, key: &str) -> String {
     let file = TempFile::new(toml);
     let loaded = load(Some(&file.0), vars(env)).expect("neither source has mistakes");
@@ -47,7 +47,7 @@ fn resolved(toml: &str, env: &str, key: &str) -> String {
     format!("{value} {origin}").replace(&file.0.display().to_string(), "p.toml")
 }
 
-/// The mistakes, the file being `p.toml`.
+/// The text of all errors; the file is printed as `p.toml`.
 fn errors(toml: impl AsRef<[u8]>, env: &str) -> String {
     let file = TempFile::new(toml);
     let text = load(Some(&file.0), vars(env)).expect_err("there are mistakes").to_string();
@@ -63,7 +63,7 @@ fn unset_settings_give_the_defaults_without_warnings() {
 }
 
 #[test]
-fn environment_beats_file_beats_default_and_our_name_beats_an_older_one() {
+fn environment_beats_file_beats_default_and_our_name_beats_the_legacy_name() {
     let port = "\n[server]\nport = 0xFF";
     let level = "log.level = 'warn'";
     let port_url = "PILOTLIGHT_SERVER_PORT=tcp://10.0.0.1:8080";
@@ -148,7 +148,7 @@ allowed: a duration (ms, s, m, h, d) from 50ms to 5s";
 const JOBS: &str = "[jobs]\nkeep_for = '7d'\nmax_bytes = '500MB'\n[jobs.limits]\ninput_bytes = '1MiB'\n";
 
 #[test]
-fn jobs_have_a_section_with_a_section_in_it_and_sizes_with_units() {
+fn the_jobs_section_has_a_subsection_and_sizes_have_units() {
     for (env, key, expected) in [
         ("", "jobs.keep_for", "7d p.toml:2"),
         ("", "jobs.max_bytes", "500000000 p.toml:3"),
@@ -195,7 +195,7 @@ check_hosts = ['Files.example.org']
 ";
 
 #[test]
-fn a_type_of_jobs_has_settings_of_its_own() {
+fn a_job_type_has_its_own_settings() {
     let file = TempFile::new(TYPES);
     let loaded = load(Some(&file.0), vars("")).expect("there are no mistakes");
     let types = &loaded.config.jobs.types;
@@ -235,7 +235,7 @@ fn errors_about_a_job_type_name_the_type() {
     let expected = "\
 use the configuration: 7 mistakes
   p.toml:2: `jobs.types.fold` is a section; write its keys below `[jobs.types.fold]`
-  p.toml:3: ` ` is no type of jobs: it is empty
+  p.toml:3: ` ` is not a job type: it is empty
   p.toml:5: `jobs.types.x y.webhok_url` is not known; did you mean jobs.types.\"x y\".webhook_url?
   p.toml:6: jobs.types.\"x y\".check_time is `at`; allowed: none, or a JSON pointer such as /files/0/url
   p.toml:7: jobs.types.\"x y\".webhook_events is `ended`; allowed: some of created, completed, failed, separated by commas
@@ -260,7 +260,7 @@ fn a_key_of_a_missing_feature_is_an_error() {
 }
 
 #[test]
-fn every_line_that_is_not_toml_is_named_without_what_could_be_a_secret() {
+fn every_syntax_error_names_its_line_without_the_value() {
     let toml = "[server]\nhost = \"hunter2\nport = hunter2\nport = 1\n[server]\n";
     let expected = "\
 use the configuration: 4 mistakes
@@ -358,20 +358,21 @@ telemetry.otlp_endpoint           none               default
     assert_eq!(json["server.grace"], serde_json::json!({ "value": "8s", "from": "default" }));
 }
 
-/// After a change of the table: `PILOTLIGHT_BLESS=1 cargo test -p pilotlight config`.
+/// After changing a key table, run `PILOTLIGHT_BLESS=1 cargo test -p pilotlight config` to update the document.
 #[test]
-fn the_documentation_holds_the_table_of_known_keys_and_an_example_that_works() {
+fn the_documentation_has_the_table_of_known_keys_and_a_working_example() {
     const MARK: &str = "<!-- What follows is made from the table of known keys. -->\n\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
-    let text = fs::read_to_string(path).expect("docs/configuration.md is there");
-    let (written, made) = text.split_once(MARK).expect("the mark parts the written from the made");
+    let text = fs::read_to_string(path).expect("docs/configuration.md exists");
+    let (written, generated) =
+        text.split_once(MARK).expect("the mark separates the written part from the generated part");
     if std::env::var_os("PILOTLIGHT_BLESS").is_some() {
         let text = format!("{written}{MARK}{}", reference());
         fs::write(path, text).expect("docs/configuration.md can be written");
     } else {
-        assert_eq!(made, reference(), "PILOTLIGHT_BLESS=1 makes it anew");
+        assert_eq!(generated, reference(), "PILOTLIGHT_BLESS=1 regenerates it");
     }
     let example = written.split("```").find_map(|block| block.strip_prefix("toml\n"));
-    let example = example.expect("there is an example");
+    let example = example.expect("the document has a TOML example");
     assert_eq!(resolved(example, "", "warm_start.keepalive"), "10m p.toml:7");
 }

@@ -1,6 +1,7 @@
-//! Decides what a text may say for a key and what it then means.
+//! The value types of keys: which texts are allowed and which value each text means.
 //!
-//! It never knows which key it reads for, nor where the text came from. Truth: the `value_type` of each row.
+//! It never knows which key it parses for, nor where the text came from. Source of truth: the `value_type` of each row
+//! of the key tables.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -14,7 +15,7 @@ use serde_json::{Value as Json, json};
 
 use super::units;
 
-/// What a key takes.
+/// The type of a key's value.
 #[derive(Debug)]
 pub(super) enum ValueType {
     Address,
@@ -22,7 +23,7 @@ pub(super) enum ValueType {
     AutoOrCount(RangeFrom<usize>),
     Number(RangeInclusive<u32>),
     AutoOrNumber(RangeInclusive<u32>),
-    /// Bytes.
+    /// A number of bytes, with an optional unit.
     Size(RangeInclusive<u64>),
     ZeroOrSize(RangeInclusive<u64>),
     Duration(RangeInclusive<Duration>),
@@ -44,30 +45,30 @@ pub(super) enum ValueType {
     NoneOrPostgres,
     /// `none`, or a JSON pointer to something within a document.
     NoneOrPointer,
-    /// `none`, or a text that nobody may see.
+    /// `none`, or a secret text.
     NoneOrSecret,
-    /// Some of these, separated by commas.
+    /// One or more of these choices, separated by commas.
     SomeOf(&'static [&'static str]),
-    /// Names or addresses, separated by commas.
+    /// Host names or IP addresses, separated by commas.
     ListOfHosts,
-    /// Separated by commas.
+    /// Secret texts, separated by commas or line breaks.
     ListOfSecrets,
-    /// Separated by commas.
+    /// `any` or networks, separated by commas.
     ListOfNetworks,
     HeaderName,
 }
 
-/// A text that was understood.
+/// A text that was parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Value {
-    /// As a user would write it.
+    /// The value as a user would write it.
     pub(super) text: String,
-    /// The shape in which serde fills the field.
+    /// The JSON from which serde fills the field of the section's struct.
     pub(super) field: Json,
 }
 
 impl ValueType {
-    /// What `text` means, or `None` when it is not allowed here.
+    /// The value that `text` means, or `None` when the text is not allowed for this type.
     pub(super) fn parse(&self, text: &str) -> Option<Value> {
         let text = text.trim();
         match self {
@@ -150,7 +151,7 @@ impl ValueType {
         }
     }
 
-    /// Whether a list in a file means its parts.
+    /// Whether the file may spell the value as a TOML array instead of one comma-separated string.
     pub(super) const fn is_list(&self) -> bool {
         matches!(self, Self::ListOfSecrets | Self::ListOfNetworks | Self::SomeOf(_) | Self::ListOfHosts)
     }
@@ -163,7 +164,7 @@ impl Value {
     }
 }
 
-/// A file with secrets has one on each line.
+/// Splits at commas, and at line breaks: a file of secrets has one secret per line.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty())
 }
@@ -173,7 +174,7 @@ fn list(parts: impl IntoIterator<Item = String>) -> Value {
     Value::new(parts.join(","), parts)
 }
 
-/// `any` is every network of both families; an address alone is a network of one.
+/// `any` is every network of both IP families; a bare address is a network of one address.
 fn network(text: &str) -> Option<String> {
     match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
         Ok(network) => Some(network.trunc().to_string()),
@@ -187,7 +188,7 @@ fn is_url(text: &str, schemes: &[&str]) -> bool {
     url.scheme_str().is_some_and(|scheme| schemes.contains(&scheme)) && host && !text.contains('#')
 }
 
-/// Its other parts are the driver's to understand.
+/// Checks only the scheme and that there is no whitespace; the database driver parses the rest.
 fn is_postgres(text: &str) -> bool {
     let rest = text.strip_prefix("postgres://").or(text.strip_prefix("postgresql://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
@@ -212,7 +213,7 @@ fn duration_value(duration: Duration) -> Value {
     Value::new(units::format_duration(&duration), field)
 }
 
-/// A name or an address, without a port.
+/// A host name or an IP address, without a port.
 fn host(text: &str) -> Option<String> {
     let is_name = |name: &str| {
         name.split('.')
@@ -221,13 +222,13 @@ fn host(text: &str) -> Option<String> {
     (text.parse::<IpAddr>().is_ok() || is_name(text)).then(|| text.to_ascii_lowercase())
 }
 
-/// RFC 6901. The whole document, which has the empty pointer, is no place in it.
+/// A JSON pointer (RFC 6901). The empty pointer is refused: it names the whole document, not a value inside it.
 fn is_pointer(text: &str) -> bool {
     let escapes = text.split('~').skip(1);
     text.starts_with('/') && escapes.into_iter().all(|after| after.starts_with(['0', '1']))
 }
 
-/// What is allowed, for people.
+/// The allowed values, as shown to users in errors and in `docs/configuration.md`.
 impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -331,8 +332,8 @@ mod tests {
             (&ValueType::HeaderName, "X-Real-IP=X-Real-IP a:b= ="),
         ] {
             for (text, meaning) in table.split(' ').filter_map(|pair| pair.split_once('=')) {
-                let read = value_type.parse(&format!(" {text} ")).map(|value| value.text);
-                assert_eq!(read.unwrap_or_default(), meaning, "`{text}` for {value_type}");
+                let parsed = value_type.parse(&format!(" {text} ")).map(|value| value.text);
+                assert_eq!(parsed.unwrap_or_default(), meaning, "`{text}` for {value_type}");
             }
         }
     }

@@ -1,4 +1,5 @@
-//! `warm_start.*`: how runners wait, and what counts as a run handed over.
+//! `warm_start.*`: how long runners poll, which poll gets a run, when a dispatch counts as delivered, deployment
+//! tokens.
 
 use std::time::Duration;
 
@@ -8,59 +9,60 @@ use super::key::{self, KeySpec};
 use super::secret::Secret;
 use super::value_type::ValueType;
 
-/// How runners wait, and what counts as a run handed over.
+/// How long runners poll, which poll gets a run, when a dispatch counts as delivered, and deployment tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WarmStartConfig {
-    /// How long one poll waits, as told to runners; zero retires the fleet.
+    /// How long one poll waits. `/connect` sends this to runners; zero makes every runner exit.
     pub connection_timeout: Duration,
-    /// How long a runner goes on polling before it exits, as told to runners; zero retires the fleet.
+    /// How long a runner keeps polling before it exits. `/connect` sends this to runners; zero makes every runner exit.
     pub keepalive: Duration,
-    /// Which waiting poll takes the next run.
+    /// Which waiting poll gets the next run.
     pub order: PollOrder,
-    /// Whether a dispatch waits for the acknowledgement of the runner's kernel.
+    /// Whether a dispatch waits until the runner's kernel acknowledged all bytes.
     pub ack: AckSetting,
-    /// Time without progress of the acknowledged bytes before a poll counts as dead.
+    /// How long the number of acknowledged bytes may stay the same before the poll counts as dead.
     pub ack_deadline: Duration,
-    /// What is asked of deployment tokens.
+    /// How deployment tokens are checked.
     pub tokens: TokenMode,
-    /// What signs them.
+    /// The secret that signs deployment tokens (HS256).
     pub token_secret: Option<Secret>,
 }
 
-/// What is asked of deployment tokens.
+/// How deployment tokens are checked. See `docs/protocols/deployment-tokens.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenMode {
-    /// Nothing: what they claim is read without trusting it.
+    /// Tokens are not verified: their claims are read without trusting them.
     Disabled,
-    /// That they verify; one that does not is counted, and passes.
+    /// Tokens are verified; an invalid token is counted and accepted.
     Log,
-    /// That they verify; plain ids pass, because runners are being moved over.
+    /// Tokens must be valid; plain deployment ids are still accepted, for the time while runners change to tokens.
     Enforce,
-    /// That there is one, that it verifies, and that it is for the version that the runner names.
+    /// Each request needs a valid token for the version that the runner names.
     Strict,
 }
 
-/// Which waiting poll takes the next run.
+/// Which waiting poll gets the next run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PollOrder {
-    /// The one that came last: the likeliest to be alive, and surplus runners can retire.
+    /// The poll that came last: its runner is the most likely to be alive, and surplus runners reach their keepalive
+    /// and exit.
     Newest,
-    /// The one that has waited longest.
+    /// The poll that has waited longest.
     Oldest,
 }
 
-/// Whether a dispatch waits for the acknowledgement of the runner's kernel.
+/// Whether a dispatch waits until the runner's kernel acknowledged all bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AckSetting {
-    /// Where the platform can tell.
+    /// Wait, if the platform reports acknowledgements.
     Auto,
-    /// Always; a platform that cannot tell is an error at start.
+    /// Always wait; on a platform that does not report acknowledgements, the service fails to start.
     On,
-    /// Never; a dispatch stays unconfirmed.
+    /// Never wait; dispatches stay `unconfirmed`.
     Off,
 }
 
@@ -75,46 +77,46 @@ pub(super) const KEYS: &[KeySpec] = &[
         "warm_start.connection_timeout",
         "30s",
         ValueType::ZeroOrDuration(Duration::from_millis(10)..=Duration::from_mins(10)),
-        "how long one poll waits, as told to runners; 0 retires the fleet",
+        "how long one poll waits; sent to runners by `/connect`; 0 makes every runner exit",
     )
     .legacy("CONNECTION_TIMEOUT_MS"),
     KeySpec::new(
         "warm_start.keepalive",
         "5m",
         ValueType::Duration(Duration::ZERO..=Duration::from_hours(24)),
-        "how long a runner goes on polling, as told to runners; 0 retires the fleet",
+        "how long a runner keeps polling before it exits; sent to runners by `/connect`; 0 makes every runner exit",
     )
     .legacy("KEEPALIVE_MS"),
     KeySpec::new(
         "warm_start.order",
         "newest",
         ValueType::OneOf(&["newest", "oldest"]),
-        "which waiting poll takes the next run",
+        "which waiting poll gets the next run",
     ),
     KeySpec::new(
         "warm_start.ack",
         "auto",
         ValueType::OneOf(&["auto", "on", "off"]),
-        "whether a dispatch waits for the runner's kernel; `auto`: where it can be asked",
+        "whether a dispatch waits for the acknowledgement of the runner's kernel; `auto`: if the platform reports it",
     ),
     KeySpec::new(
         "warm_start.ack_deadline",
         "250ms",
         ValueType::Duration(Duration::from_millis(50)..=Duration::from_secs(5)),
-        "time without progress of the acknowledged bytes before a poll counts as dead",
+        "how long the number of acknowledged bytes may stay the same before the poll counts as dead",
     ),
     KeySpec::new(
         "warm_start.tokens",
         "disabled",
         ValueType::OneOf(&["disabled", "log", "enforce", "strict"]),
-        "what is asked of deployment tokens: nothing, to verify (`log` only counts; `enforce` lets plain ids pass), or to be there and fit (`strict`)",
+        "how deployment tokens are checked: not at all (`disabled`); invalid ones are counted but accepted (`log`); invalid ones are refused, plain ids accepted (`enforce`); a valid token for the runner's version is required (`strict`)",
     )
     .legacy("WORKLOAD_TOKEN_ENFORCEMENT"),
     KeySpec::new(
         "warm_start.token_secret",
         "none",
         ValueType::NoneOrSecret,
-        "what signs deployment tokens (HS256)",
+        "secret that signs deployment tokens (HS256)",
     )
     .legacy("WORKLOAD_TOKEN_SECRET")
     .secret(),

@@ -1,4 +1,5 @@
-//! Scenes for people to try: the real service on a free port, real sockets. Nothing here is used by the service.
+//! The scenes of `pilotlight demo`: they use the real service on a free port and real sockets. The service itself never
+//! uses this module.
 //!
 //! In reading order:
 

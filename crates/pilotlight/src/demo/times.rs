@@ -1,6 +1,6 @@
-//! Times in the unit that fits.
+//! Formats times in a fitting unit.
 
-/// So many microseconds.
+/// Formats `us` microseconds as µs, ms or s.
 pub(super) fn format_time(us: u64) -> String {
     match us {
         0..1000 => format!("{us} µs"),
@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_in_the_unit_that_fits() {
+    fn times_are_formatted_in_a_fitting_unit() {
         assert_eq!(
             [format_time(90), format_time(1500), format_time(2_500_000)],
             ["90 µs", "1.5 ms", "2.50 s"]

@@ -1,4 +1,4 @@
-//! A command under its guard: its three pipes, the order to end, and its end.
+//! A running command under its reaper: its three pipes, the control socket, and waiting for its exit. See `reaper`.
 
 use std::ffi::OsString;
 use std::io;
@@ -15,17 +15,17 @@ use super::reaper::{KILL, TERMINATE};
 use super::reapers::Reapers;
 use super::settings::JobCommand;
 
-/// A command that runs.
+/// A running command.
 #[derive(Debug)]
 pub(super) struct Child {
     pub(super) pipes: Pipes,
     pub(super) control: ControlSocket,
     pub(super) exit_watcher: ExitWatcher,
-    /// The command's own number.
+    /// The command's process id.
     pub(super) id: i32,
 }
 
-/// What it reads and writes.
+/// The command's stdin, stdout and stderr.
 #[derive(Debug)]
 pub(super) struct Pipes {
     pub(super) stdin: ChildStdin,
@@ -33,11 +33,11 @@ pub(super) struct Pipes {
     pub(super) stderr: ChildStderr,
 }
 
-/// Tells its guard what to do. Dropping it kills the command.
+/// Sends requests to the command's reaper. Dropping it kills the command.
 #[derive(Debug)]
 pub(super) struct ControlSocket(OwnedWriteHalf);
 
-/// Waits for its end.
+/// Waits for the command's exit.
 #[derive(Debug)]
 pub(super) struct ExitWatcher {
     reapers: Arc<Reapers>,
@@ -48,7 +48,7 @@ pub(super) struct ExitWatcher {
 }
 
 impl Child {
-    /// Starts it.
+    /// Starts a command under a new reaper.
     pub(super) async fn start(
         reapers: &Arc<Reapers>,
         job_command: &JobCommand,
@@ -56,7 +56,7 @@ impl Child {
     ) -> io::Result<Self> {
         let (mut reaper, socket) = reapers.start(job_command, environment)?;
         let pipes = reaper.stdin.take().zip(reaper.stdout.take()).zip(reaper.stderr.take());
-        let ((stdin, stdout), stderr) = pipes.expect("all three were asked for");
+        let ((stdin, stdout), stderr) = pipes.expect("all three pipes were requested");
         let (reports, control) = UnixStream::from_std(socket)?.into_split();
         let reports = BufReader::new(reports).lines();
         let mut exit_watcher =
@@ -67,18 +67,18 @@ impl Child {
 }
 
 impl ControlSocket {
-    /// Asks it to end.
+    /// Requests the command to end (SIGTERM).
     pub(super) async fn terminate(&mut self) {
         self.send(TERMINATE).await;
     }
 
-    /// Kills it, and all that it started.
+    /// Kills the command and all processes that it started.
     pub(super) async fn kill(&mut self) {
         self.send(KILL).await;
     }
 
     async fn send(&mut self, request: u8) {
-        // A guard that is gone has nothing left to do.
+        // A reaper that has exited has killed the command already.
         _ = self.0.write_all(&[request]).await;
     }
 }
@@ -90,11 +90,11 @@ impl ExitWatcher {
             return Ok(id);
         }
         self.wait().await;
-        let why = line.strip_prefix("failed ").unwrap_or("its guard ended at once");
+        let why = line.strip_prefix("failed ").unwrap_or("its reaper exited at once");
         Err(io::Error::other(why.to_owned()))
     }
 
-    /// Waits until its guard has told the end, or is gone. Survives being dropped.
+    /// Waits until the reaper has reported the command's exit, or has exited itself. Cancellation-safe.
     pub(super) async fn wait_for_report(&mut self) {
         while let Ok(Some(line)) = self.reports.next_line().await {
             self.exit = parse_exit(&line).or(self.exit);
@@ -102,12 +102,12 @@ impl ExitWatcher {
         self.has_exited = true;
     }
 
-    /// Whether that was seen.
+    /// Whether [`Self::wait_for_report`] has completed.
     pub(super) const fn has_exited(&self) -> bool {
         self.has_exited
     }
 
-    /// How it ended, once nothing of it is left. Survives being dropped.
+    /// Waits until the command and all processes that it started are gone; returns how it exited. Cancellation-safe.
     pub(super) async fn wait(&mut self) -> ProcessExit {
         self.wait_for_report().await;
         let id = self.reaper.id().and_then(|id| i32::try_from(id).ok());

@@ -1,6 +1,8 @@
-//! A process that is kept, and its turn at one job: a line of JSON in, a line out. The end of its line is held back until
-//! the process reads for this job, which it does when it is done with everything before. What it wrote until then cannot be
-//! the answer, and is never taken for it.
+//! A warm process, and the exchange of one job with it: one line of JSON in, one line out.
+//!
+//! The last bytes of the input line are written only after the process has read the bytes before them, which it does
+//! when it has finished the previous job. Output that was written until then cannot be the answer to this job, and must
+//! never be used as such. See `docs/protocols/commands.md`.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -22,50 +24,51 @@ use super::sys::unread_bytes;
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// A process that waits for a job reads within this, and is looked at all the time.
+/// How long to poll without pauses whether the process has read its input: an idle process reads within this time.
 const BUSY_POLL_FOR: Duration = Duration::from_micros(300);
 
-/// The longest pause between two looks whether it has read.
+/// The longest pause between two checks whether the process has read its input.
 const MAX_READ_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How old a process becomes at least while it waits, so that waiting does not start one after the other.
+/// The least age at which an idle process is replaced, so that a small `max_age` does not start processes continuously.
 const MIN_WAITING_AGE: Duration = Duration::from_secs(1);
 
-/// A process that is kept.
+/// A process that executes many jobs of one type, one after the other.
 #[derive(Debug)]
 pub(super) struct WarmProcess {
     pub(super) child: Child,
     pub(super) usage: WorkerUsage,
-    /// The same pipes, to look whether something is there without waiting for it.
+    /// Duplicates of the stdout and stderr pipes, for reading without waiting.
     stdout: File,
     stderr: File,
     started: Instant,
-    /// It wrote, or closed its stdout, while nobody asked.
+    /// Whether the process wrote to stdout or closed it while it had no job.
     has_unsolicited_output: bool,
 }
 
-/// How one job went.
+/// How the exchange of one job ended.
 pub(super) enum ExchangeOutcome {
-    /// It answered with this line, and waits for the next job.
+    /// The process answered with this line and can take the next job.
     Response(Vec<u8>),
-    /// It answered, and wrote more than one line.
+    /// The process answered with this line and wrote more output after it.
     ExtraOutput(Vec<u8>),
-    /// It closed its stdout.
+    /// The process closed its stdout before it answered.
     StdoutClosed,
-    /// It did so before it had read the job.
+    /// The process closed its stdout before it had read the job.
     ClosedBeforeRead,
-    /// It wrote before it had read the job.
+    /// The process wrote to stdout before it had read the job.
     UnsolicitedOutput,
 }
 
-/// A job's line. Its first part is no whole JSON value: whoever has read no more cannot know the job.
+/// A job's input line in two parts. The first part is not complete JSON: a process that has read only this part cannot
+/// know the job.
 pub(super) struct InputLine {
     line: Vec<u8>,
     tail_length: usize,
 }
 
 impl InputLine {
-    /// White space between tokens may hold line breaks; nothing else in JSON does.
+    /// Replaces line breaks by spaces: in valid JSON they occur only between tokens.
     pub(super) fn new(json: &str) -> Self {
         let line = format!("{}\n", json.trim().replace(['\n', '\r'], " ")).into_bytes();
         let tail_length = line.len().min(2);
@@ -91,13 +94,13 @@ impl WarmProcess {
         })
     }
 
-    /// Whether it waits for a job, and for nothing else, and may do one more.
+    /// Whether the process is idle, has written nothing unasked, and may execute one more job.
     pub(super) fn is_reusable(&mut self, limits: &RecycleLimits) -> bool {
         self.has_unsolicited_output |= self.early_output().is_some();
         !self.has_failed() && self.recycle_reason(limits).is_none()
     }
 
-    /// It ended, or spoke without being asked.
+    /// Whether the process exited, or wrote to stdout or closed it without a job.
     pub(super) const fn has_failed(&self) -> bool {
         self.has_unsolicited_output || self.child.exit_watcher.has_exited()
     }
@@ -106,7 +109,7 @@ impl WarmProcess {
         limits.recycle_reason(&self.usage, self.started.elapsed())
     }
 
-    /// Waits until it is not fit for a job any more. Survives being dropped.
+    /// Waits until the idle process can no longer be used for a job. Cancellation-safe.
     pub(super) async fn wait_until_unusable(&mut self, limits: RecycleLimits) {
         let expiry = limits.max_age.and_then(|age| self.started.checked_add(age.max(MIN_WAITING_AGE)));
         let expired = async {
@@ -123,7 +126,8 @@ impl WarmProcess {
         }
     }
 
-    /// Who hears what it says before it has read its job: nobody, unless that is its first one.
+    /// Who receives the stderr output that the process writes before it has read its job: the job's reporter if this is
+    /// the first job of the process, otherwise nobody.
     pub(super) fn early_stderr_reporter<'v, 'a>(
         &self,
         job_reporter: &'v JobReporter<'a>,
@@ -160,7 +164,8 @@ impl WarmProcess {
         }
     }
 
-    /// Waits until it has read the first part of its job and has written nothing meanwhile.
+    /// Sends the first part of the job and waits until the process has read it. Fails if the process writes to stdout
+    /// or closes it meanwhile.
     async fn send_first_part(
         &mut self,
         first: &[u8],
@@ -187,7 +192,7 @@ impl WarmProcess {
         self.early_output().map_or(Ok(()), Err)
     }
 
-    /// Hears what it says until it has answered.
+    /// Reads stdout and stderr until the process has answered.
     async fn read_response(
         &mut self,
         max_bytes: usize,
@@ -207,7 +212,7 @@ impl WarmProcess {
         }
     }
 
-    /// What its stdout tells before it may tell anything.
+    /// Checks without waiting whether the process wrote to stdout or closed it; called before it may answer.
     fn early_output(&self) -> Option<ExchangeOutcome> {
         match (&self.stdout).read(&mut [0]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
@@ -216,10 +221,10 @@ impl WarmProcess {
         }
     }
 
-    /// What it wrote to stderr so far is in the pipe by now; without an ear it is thrown away.
+    /// Reads what is in the stderr pipe now, without waiting. Without a reporter it is discarded.
     pub(super) fn drain_stderr(&self, reporter: Option<&JobReporter<'_>>) {
         let mut chunk = vec![0; CHUNK_BYTES];
-        // As much as a pipe holds; one that never stops must not hold its job up.
+        // At most one pipe buffer: a process that never stops writing must not delay its job.
         for _ in 0..16 {
             match (&self.stderr).read(&mut chunk) {
                 Ok(read @ 1..) => report_stderr(reporter, &chunk[..read]),
@@ -229,7 +234,8 @@ impl WarmProcess {
     }
 }
 
-/// Writes all of it, and waits until it was read. One that reads no more is waited for no more.
+/// Writes `input` and waits until the process has read it. Never returns if the process closed its stdin: then the exit
+/// or the closed stdout ends the exchange.
 async fn write_until_read(stdin: &mut ChildStdin, input: &[u8]) {
     if stdin.write_all(input).await.is_err() {
         return std::future::pending().await;
@@ -266,7 +272,7 @@ fn report_stderr(reporter: Option<&JobReporter<'_>>, bytes: &[u8]) {
     }
 }
 
-/// Reads up to the end of a line.
+/// Reads one line from stdout. If it is longer than `max_bytes`, notifies `output_too_long` and never returns.
 async fn read_response_line(
     stdout: &mut ChildStdout,
     max_bytes: usize,

@@ -1,5 +1,6 @@
-//! Speaks to the service about one job: that it lives, what its command writes, and how it ended, until that is taken.
-//! A word that was refused for its lease is the last one.
+//! Reports one job to the service: its start, heartbeats with console output and progress, and its end, which is
+//! repeated until the service has accepted it. After a report that was refused because of its lease, nothing more is
+//! sent.
 
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,35 +19,36 @@ use tokio::time::{Instant, sleep, timeout};
 use super::lifecycle::StopSignal;
 use crate::client::{Client, ClientError, JobRef, Reason, ReportResponse};
 
-/// The pause after the first report that did not arrive; each further one doubles it.
+/// The pause after the first failed report; each further failure doubles it, up to [`MAX_RUNNER_BACKOFF`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a job ended.
 #[derive(Debug)]
 pub(super) enum ExecutionOutcome {
-    /// With this result.
+    /// The command completed with this result.
     Result(Box<RawValue>),
-    /// Without one, for this reason.
+    /// The command failed, for this reason.
     Failed(String),
-    /// Nobody is to be told.
+    /// The job was cancelled or its lease was lost: no report is sent.
     Abandoned,
 }
 
-/// What is said of one job.
+/// Sends the reports of one job.
 #[derive(Debug)]
 pub(super) struct JobReporter<'a> {
     client: &'a Client,
-    /// The same, which waits for an answer as long as the lease allows.
+    /// The same client with a shorter timeout, a third of the lease, for reports that must be repeated within the
+    /// lease.
     short_timeout_client: Client,
     runner: &'a str,
     job: &'a NextJob,
     output: Mutex<OutputState>,
-    /// The service does not want it executed any more.
+    /// Notified when the job was cancelled or its lease was lost.
     abandoned: Notify,
     execution_ended: Notify,
 }
 
-/// What was heard of the command.
+/// The output of the command so far, and what of it was sent.
 #[derive(Debug, Default)]
 struct OutputState {
     parser: StderrParser,
@@ -55,7 +57,7 @@ struct OutputState {
     is_progress_sent: bool,
 }
 
-/// What of the console goes with a word.
+/// The console output that is sent with a report.
 #[derive(Debug)]
 enum ConsoleUpdate {
     Nothing,
@@ -79,14 +81,14 @@ impl<'a> JobReporter<'a> {
         }
     }
 
-    /// The command wrote this to stderr.
+    /// Takes bytes that the command wrote to stderr.
     pub(super) fn on_stderr(&self, bytes: &[u8]) {
         let mut output = self.output();
         let parsed = output.parser.push(bytes);
         output.apply(parsed);
     }
 
-    /// The command writes no more for this job.
+    /// Marks the end of the command's output for this job.
     pub(super) fn on_output_end(&self) {
         let mut output = self.output();
         let parsed = output.parser.finish();
@@ -99,13 +101,13 @@ impl<'a> JobReporter<'a> {
         self.output().parser.last_stderr_line().to_owned()
     }
 
-    /// Waits until the service does not want the job executed any more.
+    /// Waits until the job was cancelled or its lease was lost.
     pub(super) async fn wait_until_abandoned(&self) {
         self.abandoned.notified().await;
     }
 
-    /// Says that the runner is there to execute it, again for a third of the lease where the answer does not come: a
-    /// start that was taken is taken once more.
+    /// Reports the start of the job; returns whether the runner may execute it. Repeats the report for a third of the
+    /// lease if there is no answer: the service accepts a repeated start.
     pub(super) async fn start(&self, stop: &StopSignal) -> bool {
         let until = Instant::now() + self.lease_third();
         let mut failures = 0;
@@ -113,7 +115,7 @@ impl<'a> JobReporter<'a> {
             let failure = match self.short_timeout_client.start(self.job_ref(), self.job.lease).await {
                 Ok(ReportResponse::Accepted) => return true,
                 Ok(ReportResponse::Stale(why)) => {
-                    tracing::info!(job = self.job.job_id, why, "came too late for a job");
+                    tracing::info!(job = self.job.job_id, why, "the job's lease was lost before its start");
                     return false;
                 }
                 Ok(ReportResponse::Cancelled) => return false,
@@ -123,7 +125,7 @@ impl<'a> JobReporter<'a> {
             let pause = retry::backoff(FIRST_PAUSE, failures).min(MAX_RUNNER_BACKOFF);
             let is_in_time = failure.is_transient() && Instant::now() + pause < until;
             if !is_in_time || timeout(pause, stop.wait_for_drain()).await.is_ok() {
-                tracing::warn!(job = self.job.job_id, "failed to {failure}; the job goes to another runner");
+                tracing::warn!(job = self.job.job_id, "failed to {failure}; another runner gets the job");
                 return false;
             }
         }
@@ -133,7 +135,7 @@ impl<'a> JobReporter<'a> {
         Duration::from_millis(self.job.lease_ms / 3)
     }
 
-    /// Gives signs of life until the command has ended, or nobody wants it any more.
+    /// Sends heartbeats until the command has ended, or until the job was cancelled or its lease was lost.
     pub(super) async fn send_heartbeats(&self) {
         let lease_third = self.lease_third();
         let every = lease_third.min(RUNNER_HEARTBEAT_INTERVAL);
@@ -154,12 +156,12 @@ impl<'a> JobReporter<'a> {
                         ReportResponse::Stale(why) => why,
                         ReportResponse::Cancelled | ReportResponse::Accepted => "it was cancelled".to_owned(),
                     };
-                    tracing::info!(job = self.job.job_id, why, "a job is not wanted any more");
+                    tracing::info!(job = self.job.job_id, why, "a job was cancelled or its lease was lost");
                     self.abandoned.notify_one();
                     return;
                 }
                 Err(failure) if is_reachable => {
-                    tracing::warn!(job = self.job.job_id, "failed to {failure}; the command goes on");
+                    tracing::warn!(job = self.job.job_id, "failed to {failure}; the command continues");
                     is_reachable = false;
                 }
                 Err(_) => {}
@@ -181,7 +183,7 @@ impl<'a> JobReporter<'a> {
         response
     }
 
-    /// Tells how it ended, until that is taken or refused, or there is no more time.
+    /// Reports how the job ended. Repeats the report until the service accepts or refuses it, or the runner must end.
     pub(super) async fn report(&self, mut outcome: ExecutionOutcome, stop: &StopSignal) {
         let mut deadline = pin!(stop.wait_for_termination(RUNNER_FINAL_REPORT_TIMEOUT));
         let mut failures = 0;
@@ -193,7 +195,7 @@ impl<'a> JobReporter<'a> {
             let Err(failure) = reported else { return };
             failures += 1;
             if failures == 1 {
-                tracing::warn!(job = self.job.job_id, "failed to {failure}; trying on");
+                tracing::warn!(job = self.job.job_id, "failed to {failure}; trying again");
             }
             let pause = retry::backoff(FIRST_PAUSE, failures).min(MAX_RUNNER_BACKOFF);
             if !failure.is_transient() || timeout(pause, deadline.as_mut()).await.is_ok() {
@@ -203,7 +205,7 @@ impl<'a> JobReporter<'a> {
     }
 
     fn give_up(&self) {
-        tracing::warn!(job = self.job.job_id, "gave up on telling how a job ended; its lease ends");
+        tracing::warn!(job = self.job.job_id, "gave up reporting how a job ended; its lease expires");
     }
 
     async fn send_report(&self, outcome: &mut ExecutionOutcome) -> Result<(), ClientError> {
@@ -214,7 +216,7 @@ impl<'a> JobReporter<'a> {
             while self.output().console.chunks_left() > 1 {
                 match self.heartbeat().await {
                     Ok(response) if self.is_final(response.clone()) => return Ok(()),
-                    // It takes no more of the console; the rest is left out.
+                    // The service accepts no more console output; the rest is not sent.
                     Ok(_) | Err(ClientError { reason: Reason::Refused(400, _), .. }) => {}
                     Err(failure) => return Err(failure),
                 }
@@ -238,7 +240,8 @@ impl<'a> JobReporter<'a> {
                     self.is_final(response);
                     return Ok(());
                 }
-                // Which of the two it does not want is found out one after the other.
+                // The service refuses the console output or the result. The report is repeated first without the
+                // console output, then as a failure without the result.
                 Err(failure) if failure.status() == Some(400) => match (update, &*outcome) {
                     (ConsoleUpdate::Replace(_) | ConsoleUpdate::Append(_), _) => {}
                     (ConsoleUpdate::Nothing, ExecutionOutcome::Result(_)) => {
@@ -259,7 +262,11 @@ impl<'a> JobReporter<'a> {
             ReportResponse::Accepted => false,
             ReportResponse::Cancelled => true,
             ReportResponse::Stale(why) => {
-                tracing::info!(job = self.job.job_id, why, "a report counts no more and is dropped");
+                tracing::info!(
+                    job = self.job.job_id,
+                    why,
+                    "a report was refused because of its lease and is dropped"
+                );
                 true
             }
         }

@@ -1,5 +1,7 @@
-//! A runner: its slots, and how it stops. It registers anew whenever it starts; the service forgets nothing by that, for a
-//! job belongs to a lease.
+//! A runner: its registration, its workers (one per slot), and how it stops.
+//!
+//! It registers anew at each start. Running jobs are not affected by that, because a job belongs to a lease and not to
+//! a runner.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,58 +18,59 @@ use super::settings::Settings;
 use super::worker::Worker;
 use crate::client::{Client, ClientError};
 
-/// The pause after the first registration that failed; each further one doubles it.
+/// The pause after the first failed registration; each further failure doubles it, up to [`MAX_RUNNER_BACKOFF`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How far a runner is with stopping.
+/// The phase of a runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RunnerPhase {
-    /// It takes jobs.
+    /// The runner takes jobs.
     Running,
-    /// It finishes what it has.
+    /// The runner takes no new jobs and finishes running ones.
     Draining,
-    /// It ends what it has.
+    /// The runner stops running jobs.
     Terminating,
 }
 
-/// A runner that works.
+/// A running runner.
 #[derive(Debug)]
 pub struct Runner {
     phase: watch::Sender<RunnerPhase>,
     workers: JoinSet<()>,
 }
 
-/// What a slot knows of stopping.
+/// Lets a worker wait for the runner's phases.
 #[derive(Debug, Clone)]
 pub(super) struct StopSignal(watch::Receiver<RunnerPhase>);
 
 impl StopSignal {
-    /// Waits until no more jobs are to be taken.
+    /// Waits until the runner must take no more jobs.
     pub(super) async fn wait_for_drain(&self) {
         self.wait_for_phase(RunnerPhase::Draining).await;
     }
 
-    /// Waits until what is under way is to be ended, and so much longer.
+    /// Waits until running jobs must be stopped, and for `longer` after that.
     pub(super) async fn wait_for_termination(&self, longer: Duration) {
         self.wait_for_phase(RunnerPhase::Terminating).await;
         sleep(longer).await;
     }
 
     async fn wait_for_phase(&self, phase: RunnerPhase) {
-        // A runner that is dropped ends at once.
+        // An error means that the runner was dropped, which ends every phase at once.
         _ = self.0.clone().wait_for(|now| *now >= phase).await;
     }
 }
 
 impl Runner {
-    /// Registers, and starts to take jobs. It goes on trying as long as the service cannot be reached.
+    /// Registers and starts to take jobs. Repeats the registration as long as the service cannot be reached.
     ///
     /// # Errors
-    /// The service refuses the runner.
+    /// The service refuses the registration.
     pub async fn start(settings: Settings, client: Client) -> Result<Self, ClientError> {
         let settings = Arc::new(settings);
         let runner: Arc<str> = register(&settings, &client).await?.into();
-        let reapers = Reapers::new().map(Arc::new).expect("every kernel that runs this takes in orphans");
+        let reapers =
+            Reapers::new().map(Arc::new).expect("every supported kernel lets a process adopt orphans");
         let (phase, stop) = watch::channel(RunnerPhase::Running);
         let mut workers = JoinSet::new();
         for _ in 0..settings.workers {
@@ -86,7 +89,7 @@ impl Runner {
         Ok(Self { phase, workers })
     }
 
-    /// Takes no more jobs; ends what is not done after `grace`, and reports it.
+    /// Takes no more jobs. Jobs that still run after `grace` are stopped and reported as failed.
     pub async fn stop(mut self, grace: Duration) {
         _ = self.phase.send(RunnerPhase::Draining);
         if timeout(grace, self.wait_for_workers()).await.is_err() {
@@ -95,11 +98,11 @@ impl Runner {
         }
     }
 
-    /// Waits until every slot has ended, which they do when they are told to.
+    /// Waits until every worker has ended. Workers end only after the phase has changed.
     async fn wait_for_workers(&mut self) {
         while let Some(ended) = self.workers.join_next().await {
             if let Err(error) = ended {
-                tracing::error!(%error, "a slot of the runner ended unexpectedly; the others go on");
+                tracing::error!(%error, "a slot of the runner ended unexpectedly; the others continue");
             }
         }
     }
@@ -115,7 +118,7 @@ async fn register(settings: &Settings, client: &Client) -> Result<String, Client
             Err(failure) => {
                 failures += 1;
                 if failures == 1 {
-                    tracing::warn!("failed to {failure}; trying on");
+                    tracing::warn!("failed to {failure}; trying again");
                 }
                 sleep(retry::backoff(FIRST_PAUSE, failures).min(MAX_RUNNER_BACKOFF)).await;
             }

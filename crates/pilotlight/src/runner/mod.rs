@@ -1,6 +1,8 @@
-//! Executes jobs as commands: waits for jobs, starts a command or hands the job to one that is kept, tells how it goes,
-//! and reports its end until the service has taken it. What an end means is `core::command`'s to say; what is true about
-//! a job is the service's: a lease that it does not honour ends the command.
+//! `pilotlight runner`: executes jobs as commands.
+//!
+//! A worker polls for a job, starts a command for it or passes it to a warm process, sends heartbeats, and repeats the
+//! final report until the service has accepted it. `core::command` decides what a command's exit means. The service
+//! owns the state of a job: when it rejects the lease, the command is stopped.
 //!
 //! In reading order:
 

@@ -1,4 +1,4 @@
-//! A command for one job: parameters on stdin, the result on stdout, the console on stderr.
+//! Executes one job by a new command: parameters on stdin, the result on stdout, console output on stderr.
 
 use std::ffi::OsString;
 use std::pin::pin;
@@ -17,30 +17,30 @@ use super::result;
 use super::settings::JobCommand;
 use super::worker::Worker;
 
-/// What is killed is gone within this, unless the kernel cannot end it.
+/// A killed command is gone within this time, unless the kernel cannot end it.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Why a command is ended.
+/// Why a command is stopped.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum StopReason {
-    /// Its job is told so.
+    /// The job fails with this reason.
     Killed(KillReason),
-    /// Its job is not wanted any more.
+    /// The job was cancelled or its lease was lost; nothing is reported.
     Abandoned,
 }
 
-/// What a command wrote, and how it ended.
+/// A command's stdout and how it exited.
 struct CommandResult {
     exit: ProcessExit,
-    /// None when it is too long.
+    /// `None` if the output is too long.
     stdout: Option<Vec<u8>>,
 }
 
 impl Worker {
-    /// Executes the job by a command of its own.
+    /// Executes the job by a new command.
     pub(super) async fn run_one_shot(
         &self,
         job_command: &JobCommand,
@@ -69,7 +69,7 @@ impl Worker {
         let kill_reason = match why {
             Some(StopReason::Abandoned) => return ExecutionOutcome::Abandoned,
             Some(StopReason::Killed(kill_reason)) => Some(kill_reason),
-            // It ended before it could be killed.
+            // The command exited before it was killed for its output.
             None if stdout.is_none() => Some(KillReason::OutputTooLarge(self.settings.output_bytes)),
             None => None,
         };
@@ -99,7 +99,7 @@ impl Worker {
         CommandResult { exit, stdout }
     }
 
-    /// Waits for a reason to end the command.
+    /// Waits for a reason to stop the command.
     pub(super) async fn wait_for_stop_reason(
         &self,
         job_reporter: &JobReporter<'_>,
@@ -122,7 +122,8 @@ impl Worker {
         }
     }
 
-    /// Asks the command to end, and kills what does not.
+    /// Sends SIGTERM to the command, and kills it if it does not end within `kill_after`. `None` if it does not end at
+    /// all.
     pub(super) async fn terminate<T>(
         &self,
         control: &mut ControlSocket,
@@ -135,25 +136,25 @@ impl Worker {
         control.kill().await;
         let finished = timeout(KILL_TIMEOUT, running).await.ok();
         if finished.is_none() {
-            tracing::error!("a command was killed and does not end; the kernel holds it");
+            tracing::error!("a command was killed but does not end; the kernel blocks it");
         }
         finished
     }
 }
 
-/// What a command knows of its job besides the parameters.
+/// The environment variables that describe the job.
 fn job_environment(job: &NextJob) -> impl Iterator<Item = (OsString, OsString)> + use<> {
     let attempt = job.attempt.to_string();
     [("PILOTLIGHT_JOB_ID".into(), job.job_id.clone().into()), ("PILOTLIGHT_ATTEMPT".into(), attempt.into())]
         .into_iter()
 }
 
-/// A command need not read it, nor all of it.
+/// Writes the parameters. A command that does not read all of them is not an error.
 async fn write_stdin(mut stdin: ChildStdin, input: &str) {
     _ = stdin.write_all(input.as_bytes()).await;
 }
 
-/// All of it, up to so many bytes; none when there are more.
+/// Reads stdout to its end. If it has more than `max_bytes`, notifies `output_too_long` and returns `None`.
 async fn read_stdout(
     mut stdout: impl AsyncRead + Unpin,
     max_bytes: usize,

@@ -1,9 +1,9 @@
-//! What the kernel tells of processes, read from `/proc`. Where there is none, nothing is told.
+//! Information about processes from `/proc`. On platforms without `/proc` the functions return nothing.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// The children of this process.
+/// The process ids of this process's children.
 pub(super) fn children() -> Vec<i32> {
     let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
     let lists =
@@ -12,7 +12,7 @@ pub(super) fn children() -> Vec<i32> {
     lists.flat_map(numbers).collect()
 }
 
-/// Resident memory of a process in bytes; 0 when nobody knows.
+/// Resident memory of a process in bytes; 0 if it is not known.
 pub(super) fn resident_bytes(process: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -20,7 +20,7 @@ pub(super) fn resident_bytes(process: i32) -> u64 {
     kib.unwrap_or(0).saturating_mul(1024)
 }
 
-/// Where the program lies that runs here. It stays the same program when its file is replaced.
+/// The path of the running program. On Linux it stays the same program when the file is replaced.
 pub(super) fn this_program() -> io::Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
     if running.exists() { Ok(running.to_owned()) } else { std::env::current_exe() }

@@ -1,11 +1,12 @@
-//! The guard: a small process between the runner and each command, and the reason why nothing of a command remains. All
-//! that the command starts, however far it goes away, comes back to the guard when its own parent is gone; when the
-//! command has ended, or the runner says so, or the runner is gone, the guard kills all of it.
+//! The reaper (`pilotlight guard`): a small process between the runner and each command, which ensures that no process
+//! of a command remains. It is a subreaper: every process that the command starts becomes a child of the reaper when
+//! its own parent exits. The reaper kills all of them when the command exits, when the runner requests it, or when the
+//! runner dies.
 //!
-//! The runner holds the other end of a socket: `t` asks the command to end (SIGTERM to its group), `k` kills everything,
-//! and so does the end of the socket. The guard tells `started <pid>` or `failed <why>`, and at last `exited <code>` or
-//! `killed <signal>`, when nothing is left. A guard that is killed takes the command with it (`PR_SET_PDEATHSIG`); what
-//! that had started comes to the runner, which kills it.
+//! It is controlled by a socket to the runner. The runner sends `t` (SIGTERM to the command's process group) or `k`
+//! (kill everything); closing the socket also kills everything. The reaper sends `started <pid>` or `failed <why>`, and
+//! when no process is left, `exited <code>` or `killed <signal>`. If the reaper itself is killed, the kernel kills the
+//! command (`PR_SET_PDEATHSIG`), and processes started by the command become children of the runner, which kills them.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -21,19 +22,20 @@ use pilotlight_core::command::ProcessExit;
 use super::processes::children;
 use super::sys::{self, ReapOutcome, WaitMode};
 
-/// Ask the command to end.
+/// Request: send SIGTERM to the command's process group.
 pub(super) const TERMINATE: u8 = b't';
 
-/// Kill everything.
+/// Request: kill the command and all processes that it started.
 pub(super) const KILL: u8 = b'k';
 
-/// The command's group, as long as its number is its own.
+/// The id of the command's process group; `None` once the command is about to be reaped, after which the id may be
+/// reused.
 type Group = Arc<Mutex<Option<i32>>>;
 
-/// Starts the command and watches over it until nothing of it is left.
+/// Starts the command and supervises it until no process of it is left.
 ///
 /// # Errors
-/// The descriptor is no socket, or the kernel refuses what a guard needs; then there is no command.
+/// The descriptor is not a socket, or the kernel refuses to make this process a subreaper; then no command was started.
 pub fn run(control: RawFd, command: &[OsString]) -> io::Result<()> {
     let mut runner = sys::take_inherited(control)?;
     let requests = runner.try_clone()?;
@@ -47,15 +49,17 @@ pub fn run(control: RawFd, command: &[OsString]) -> io::Result<()> {
     }
 }
 
-/// From here on nothing is a reason to leave: a runner that is gone hears nothing, and is heard of by its silence.
+/// Waits for the command and kills what it leaves behind. Errors are ignored from here on: writing to a runner that is
+/// gone fails, and the closed socket reports its death.
 fn supervise(child: &Child, runner: &mut UnixStream, requests: UnixStream) {
-    // While we hold its ends of the pipes, nobody sees that it closed them.
+    // The reaper inherited the command's ends of the pipes. While they are open here, the runner cannot see that the
+    // command closed them.
     _ = sys::redirect_stdio_to_null();
     let leader = child.id().cast_signed();
     let group = Arc::new(Mutex::new(Some(leader)));
     let shared_group = Arc::clone(&group);
     if thread::Builder::new().spawn(move || handle_requests(requests, &shared_group)).is_err() {
-        // Nobody would hear the runner.
+        // Without this thread, requests of the runner could not be handled.
         kill(leader);
     }
     _ = writeln!(runner, "started {leader}");
@@ -85,7 +89,7 @@ fn handle_requests(mut requests: UnixStream, group: &Group) {
         match (read, request) {
             (Ok(1), [TERMINATE]) => sys::signal(-leader, libc::SIGTERM),
             (Ok(1), _) => kill(leader),
-            // The runner is gone, and nobody wants the result.
+            // The runner is gone, so no result is needed.
             (Ok(_) | Err(_), _) => return kill(leader),
         }
     }
@@ -98,7 +102,8 @@ fn kill(leader: i32) {
     }
 }
 
-/// The command has ended: so does all that it left behind. Its own number is not used anew before it is reaped.
+/// Kills all processes that the exited command left behind, and reaps them. The command's id cannot be reused before
+/// the command is reaped here.
 fn kill_remaining(leader: i32, group: &Group) {
     sys::signal(-leader, libc::SIGKILL);
     *group.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -108,7 +113,7 @@ fn kill_remaining(leader: i32, group: &Group) {
             ReapOutcome::NoChildren => return,
             ReapOutcome::Reaped(_) => wait_mode = WaitMode::Poll,
             ReapOutcome::StillRunning => {
-                // Orphans of the killed become our children, and are found in the next round.
+                // Children of a killed process become children of the reaper and are killed in the next round.
                 children().into_iter().for_each(|child| sys::signal(child, libc::SIGKILL));
                 wait_mode = WaitMode::Block;
             }

@@ -1,5 +1,7 @@
-//! The runner's guards: starts them one at a time, so that none inherits what belongs to another, and knows them, so that
-//! what is no guard is known to be left over.
+//! The runner's reapers: starts a reaper for each command, and kills orphans of reapers that died.
+//!
+//! Reapers are started one at a time, so that none inherits the socket of another. All of them are recorded, so that a
+//! child of the runner that is not a reaper is known to be an orphan.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -16,16 +18,16 @@ use super::processes::{children, this_program};
 use super::settings::JobCommand;
 use super::sys::{self, WaitMode};
 
-/// Rounds of looking for what is left over; each finds at least the children of what was killed in the one before.
+/// Most rounds of searching for orphans; each round finds the children of the processes killed in the round before.
 const MAX_ROUNDS: usize = 100;
 
-/// The pause after the first round; each further one doubles it.
+/// The pause after the first round; each further round doubles it, up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
 /// The longest pause between two rounds.
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 
-/// All of them.
+/// All reapers of this runner.
 #[derive(Debug)]
 pub(super) struct Reapers {
     binary: PathBuf,
@@ -33,13 +35,13 @@ pub(super) struct Reapers {
 }
 
 impl Reapers {
-    /// Takes in what dead guards leave from now on.
+    /// Makes this process adopt the orphans of reapers that die.
     pub(super) fn new() -> io::Result<Self> {
         sys::adopt_orphans()?;
         Ok(Self { binary: this_program()?, known: Mutex::default() })
     }
 
-    /// Starts one over this command.
+    /// Starts a reaper for this command. Returns the reaper's process and the runner's end of the control socket.
     pub(super) fn start(
         &self,
         job_command: &JobCommand,
@@ -59,13 +61,14 @@ impl Reapers {
         Ok((reaper, runner_end))
     }
 
-    /// This one has ended, and was seen to.
+    /// Forgets a reaper that has exited and was reaped.
     pub(super) fn forget(&self, reaper: i32) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&reaper);
     }
 
-    /// Kills what a dead guard left over: children of ours that are no guards. Blocks its thread for some seconds at most.
-    #[expect(clippy::disallowed_methods, reason = "it has a thread of its own, which serves nobody else")]
+    /// Kills the orphans of a dead reaper: all children of this process that are not reapers. Blocks the thread for
+    /// some seconds at most.
+    #[expect(clippy::disallowed_methods, reason = "it runs on its own blocking thread")]
     pub(super) fn kill_orphans(&self) {
         let mut pause = FIRST_PAUSE;
         for _ in 0..MAX_ROUNDS {
@@ -75,12 +78,12 @@ impl Reapers {
             std::thread::sleep(pause);
             pause = (pause * 2).min(MAX_PAUSE);
         }
-        tracing::warn!("what a dead guard left over was killed and does not end; the kernel holds it");
+        tracing::warn!("processes left by a dead reaper were killed but do not end; the kernel blocks them");
     }
 
-    /// How many there are still.
+    /// Kills all orphans once; returns how many there were.
     fn kill_remaining_orphans(&self) -> usize {
-        // While it is held no guard starts that would not be known.
+        // While this lock is held, no reaper can start that is not recorded yet.
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let orphans: Vec<_> = children().into_iter().filter(|child| !known.contains(child)).collect();
         for child in &orphans {

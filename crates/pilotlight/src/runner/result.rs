@@ -1,10 +1,10 @@
-//! What stands on a command's stdout, looked at as JSON. What it means is `core::command`'s to say.
+//! Classifies a command's stdout as JSON. `core::command` decides what each class means for the job.
 
 use pilotlight_core::command::StdoutContent;
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, error::Category};
 
-/// What it is, and the result if it is one.
+/// The class of the content, and the JSON value if the content is a valid result.
 pub(super) fn read(bytes: &[u8]) -> (StdoutContent, Option<Box<RawValue>>) {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -33,7 +33,7 @@ pub(super) fn read(bytes: &[u8]) -> (StdoutContent, Option<Box<RawValue>>) {
     (StdoutContent::Result, Some(value))
 }
 
-/// serde counts lines and columns from 1.
+/// The byte offset of a parse error; serde counts lines and columns from 1.
 fn byte_offset(text: &str, error: &serde_json::Error) -> usize {
     let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     before + error.column().saturating_sub(1)
@@ -63,6 +63,6 @@ mod tests {
             assert_eq!(read(bytes).0, stdout, "{:?}", String::from_utf8_lossy(bytes));
         }
         let (_, result) = read(b" {\"a\": 1.0}\n");
-        assert_eq!(result.unwrap().get(), "{\"a\": 1.0}", "byte for byte");
+        assert_eq!(result.unwrap().get(), "{\"a\": 1.0}", "the result is unchanged, byte for byte");
     }
 }

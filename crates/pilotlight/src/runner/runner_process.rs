@@ -1,5 +1,7 @@
-//! `pilotlight runner` in a process of its own, started by this program. It does not outlive whoever started it, and
-//! neither do its commands. What goes wrong is told on our stderr.
+//! Starts `pilotlight runner` as a child process, for the demo.
+//!
+//! The runner and its commands never outlive the process that started it. It writes errors to the stderr of that
+//! process.
 
 use std::env;
 use std::io;
@@ -12,21 +14,21 @@ use tokio::time::timeout;
 use super::processes::this_program;
 use super::sys;
 
-/// What it needs to find programs, and they each other.
+/// Variables passed to the runner: it and its commands need them to find programs and to write text.
 const PASSED_VARIABLES: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];
 
-/// A runner without a job ends within milliseconds.
+/// How long a runner may take to stop; without a job it needs milliseconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The process. It is killed when this is dropped.
+/// A runner's process. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct RunnerProcess(tokio::process::Child);
 
 impl RunnerProcess {
-    /// Starts it with these arguments. The thread that calls this must live as long as the runner shall.
+    /// Starts a runner with these arguments. The kernel kills the runner when the calling thread exits.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The kernel's error.
     pub fn start(arguments: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(this_program()?);
         command.arg0("pilotlight").arg("runner").args(arguments);
@@ -38,18 +40,18 @@ impl RunnerProcess {
         Ok(Self(command.kill_on_drop(true).spawn()?))
     }
 
-    /// Waits until it ends, which it does not by itself.
+    /// Waits until the runner exits, which it does only after a failure or a signal.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The kernel's error.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.0.wait().await
     }
 
-    /// Tells it to stop, and waits until it and its commands have ended.
+    /// Stops the runner and waits until it and its commands have exited; kills it after 5 s.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The kernel's error.
     pub async fn stop(mut self) -> io::Result<()> {
         if let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
             sys::signal(id, libc::SIGTERM);

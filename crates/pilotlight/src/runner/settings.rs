@@ -1,4 +1,4 @@
-//! What a runner does, as its command line says it.
+//! The settings of a runner, as given on its command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,43 +6,43 @@ use std::time::Duration;
 
 use pilotlight_core::command::RecycleLimits;
 
-/// What a runner does.
+/// The settings of a runner.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What it calls itself.
+    /// The runner's name, shown to operators.
     pub name: String,
-    /// What it can do.
+    /// The job types that the runner executes, each with its command.
     pub commands: Vec<JobCommand>,
-    /// Jobs that it does at the same time.
+    /// How many jobs the runner executes at the same time.
     pub workers: usize,
-    /// A command that takes longer is ended; without bound when missing.
+    /// A command that takes longer is stopped and its job fails; `None` means no limit.
     pub timeout: Option<Duration>,
-    /// How long a command that is to end may take to do so by itself.
+    /// How long a command may take to end after SIGTERM before it is killed.
     pub kill_after: Duration,
-    /// Bytes of stdout that are read; a command that writes more is ended.
+    /// Most bytes of a command's stdout; a command that writes more is stopped and its job fails.
     pub output_bytes: usize,
-    /// All that is in the environment of commands.
+    /// The complete environment of commands, without the variables that describe a job.
     pub environment: Vec<(OsString, OsString)>,
-    /// Whether processes stay for the next job.
+    /// Whether each job gets a new process.
     pub process_mode: ProcessMode,
 }
 
-/// A type of jobs, and the command that does them.
+/// A job type and the command that executes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobCommand {
-    /// The type.
+    /// The job type.
     pub name: String,
-    /// Where its program lies.
+    /// The path of the command's program.
     pub program: PathBuf,
-    /// What follows it.
+    /// The command's arguments.
     pub arguments: Vec<String>,
 }
 
-/// Whether processes stay for the next job.
+/// Whether each job gets a new process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessMode {
-    /// Each job has a process of its own.
+    /// Each job is executed by a new process.
     OneShot,
-    /// A process takes one job after the other until it is worn.
+    /// A process executes one job after the other until it reaches one of these limits.
     Warm(RecycleLimits),
 }

@@ -1,5 +1,5 @@
-//! Calls about processes that have no safe wrapper. Each function is one system call or two, and keeps nothing; who is to
-//! be killed is decided elsewhere.
+//! System calls about processes that have no safe wrapper. Each function makes one or two system calls and keeps no
+//! state. This module must not decide which process to kill: its callers do.
 #![allow(
     unsafe_code,
     reason = "waiting without reaping, process groups and inherited descriptors have no safe wrapper"
@@ -14,50 +14,53 @@ use std::process::Command;
 
 use pilotlight_core::command::ProcessExit;
 
-/// What became of waiting for children.
+/// The outcome of reaping a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReapOutcome {
-    /// This one is gone.
+    /// The child with this id was reaped.
     Reaped(i32),
-    /// There are some, and all of them run.
+    /// There are children, and all of them are running.
     StillRunning,
-    /// There are none.
+    /// There are no children.
     NoChildren,
 }
 
-/// Whether to wait until one ends.
+/// Whether to wait until a child exits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WaitMode {
     Block,
     Poll,
 }
 
-/// A process that is started from now on inherits it.
+/// Makes the socket inheritable by processes that are started from now on.
 pub(super) fn make_inheritable(stream: &UnixStream) -> io::Result<()> {
     // SAFETY: the descriptor is open as long as `stream` is borrowed; no pointer is passed.
     check(unsafe { libc::fcntl(stream.as_raw_fd(), libc::F_SETFD, 0) })
 }
 
-/// What was inherited, which no process that is started from now on inherits.
+/// Takes ownership of an inherited socket, and makes it not inheritable by processes that are started from now on.
 pub(super) fn take_inherited(descriptor: RawFd) -> io::Result<UnixStream> {
     if descriptor <= libc::STDERR_FILENO {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: no pointer is passed; a number that is no descriptor is an error.
+    // SAFETY: no pointer is passed; a number that is not a descriptor returns an error.
     check(unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) })?;
-    // SAFETY: it is open, and nothing else in this process knows of it: whoever started us opened it for this.
+    // SAFETY: the descriptor is open, and nothing else in this process uses it: the parent process opened it for this
+    // call.
     Ok(unsafe { UnixStream::from_raw_fd(descriptor) })
 }
 
-/// Bytes in a pipe that nobody has read; 0 when nobody knows.
+/// How many bytes in the pipe are not read yet; 0 if that is not known.
 pub(super) fn unread_bytes(pipe: &impl AsRawFd) -> usize {
     let mut bytes: libc::c_int = 0;
-    // SAFETY: the descriptor is open as long as `pipe` is borrowed, and the pointer is to `bytes`, which outlives the call.
+    // SAFETY: the descriptor is open as long as `pipe` is borrowed, and the pointer is to `bytes`, which outlives the
+    // call.
     let status = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
     if status == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
 }
 
-/// Descendants whose parents are gone become children of this process. Without effect where there is no such thing.
+/// Makes this process a subreaper: descendants whose parents exit become its children. Does nothing on other platforms
+/// than Linux.
 pub(super) fn adopt_orphans() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     // SAFETY: no pointer is passed.
@@ -65,10 +68,10 @@ pub(super) fn adopt_orphans() -> io::Result<()> {
     Ok(())
 }
 
-/// The process that `command` starts is killed when the thread that starts it ends.
+/// Makes the kernel kill the process that `command` starts when the thread that starts it exits. Linux only.
 pub(super) fn kill_with_parent(command: &mut Command) {
     #[cfg(target_os = "linux")]
-    // SAFETY: between fork and exec it makes one system call, which allocates nothing and takes no lock.
+    // SAFETY: between fork and exec the closure makes one system call, which allocates nothing and takes no lock.
     unsafe {
         command.pre_exec(|| check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0)));
     }
@@ -76,23 +79,23 @@ pub(super) fn kill_with_parent(command: &mut Command) {
     let _ = command;
 }
 
-/// Standard input, output and error are the null device from now on.
+/// Redirects standard input, output and error to the null device.
 pub(super) fn redirect_stdio_to_null() -> io::Result<()> {
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     for descriptor in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
-        // SAFETY: `null` is open; the other is replaced by the kernel at once, and nothing of ours owns it.
+        // SAFETY: `null` is open; the kernel replaces `descriptor` atomically, and no value of this process owns it.
         check(unsafe { libc::dup2(null.as_raw_fd(), descriptor) })?;
     }
     Ok(())
 }
 
-/// Sends a signal to a process, or with a negative number to a group. One that is gone is no error.
+/// Sends a signal to a process, or with a negative id to a process group. A process that is gone is not an error.
 pub(super) fn signal(pid: i32, signal: i32) {
     // SAFETY: no pointer is passed.
     _ = unsafe { libc::kill(pid, signal) };
 }
 
-/// Waits until this child has ended, and leaves it there: its number stays its own.
+/// Waits until this child has exited, without reaping it: its id cannot be reused yet.
 pub(super) fn wait_for(child: i32) -> io::Result<ProcessExit> {
     let id = libc::id_t::try_from(child).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: zeroes are a valid siginfo_t, a plain C struct.
@@ -106,19 +109,19 @@ pub(super) fn wait_for(child: i32) -> io::Result<ProcessExit> {
             Ok(()) => break,
         }
     }
-    // SAFETY: the call succeeded, so the fields about a child are filled.
+    // SAFETY: the call succeeded, so the fields about a child process are set.
     let status = unsafe { info.si_status() };
     Ok(if info.si_code == libc::CLD_EXITED { ProcessExit::Code(status) } else { ProcessExit::Signal(status) })
 }
 
-/// Reaps a child that has ended: this one, or any with -1.
+/// Reaps an exited child: the one with this id, or any child for -1.
 pub(super) fn reap(pid: i32, wait_mode: WaitMode) -> ReapOutcome {
     let options = match wait_mode {
         WaitMode::Block => 0,
         WaitMode::Poll => libc::WNOHANG,
     };
     loop {
-        // SAFETY: the kernel takes a null pointer for "not interested".
+        // SAFETY: a null pointer is allowed and means that the status is not needed.
         let reaped = unsafe { libc::waitpid(pid, std::ptr::null_mut(), options) };
         match reaped {
             0 => return ReapOutcome::StillRunning,

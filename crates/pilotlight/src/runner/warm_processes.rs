@@ -1,5 +1,7 @@
-//! The processes that a slot keeps: one for each type, ready for the next job. What does not keep to its turn, or is worn,
-//! is replaced, while it waits as well; how one job goes is the turn's to say.
+//! The warm processes of a worker: one per job type, ready for the next job.
+//!
+//! A process that violates the protocol or reaches a recycle limit is replaced, also while it is idle. `exchange`
+//! executes a single job.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -24,11 +26,12 @@ use super::result;
 use super::settings::{JobCommand, ProcessMode};
 use super::worker::Worker;
 
-/// Processes that get the same job, one after the other, as long as none can have seen it.
+/// How many processes may get the same job, one after the other, as long as none of them can have read it.
 const MAX_PROCESSES_PER_JOB: usize = 3;
 
 impl Worker {
-    /// Has a process of each type ready. A type whose process ended before it did a job has its next one with the next job.
+    /// Starts the missing warm processes, one per job type. If a type's last process ended before it executed a job,
+    /// the next one is started only with the next job.
     pub(super) async fn warm_up(&mut self) {
         let ProcessMode::Warm(limits) = self.settings.process_mode else { return };
         self.retire_unusable(&limits);
@@ -58,7 +61,7 @@ impl Worker {
         WarmProcess::new(Child::start(&self.reapers, job_command, self.environment()).await?)
     }
 
-    /// Executes the job by the process that is kept for its type, or by the next one when that cannot have seen it.
+    /// Executes the job by the warm process of its type, or by a new process if the first one cannot have read the job.
     pub(super) async fn run_warm(
         &mut self,
         job_command: &JobCommand,
@@ -81,7 +84,7 @@ impl Worker {
         }
     }
 
-    /// Or why the process did not come to see the job.
+    /// Executes the job by this process. `Err` is why the process cannot have read the job, so that another may get it.
     async fn exchange_with(
         &mut self,
         mut process: WarmProcess,
@@ -104,7 +107,7 @@ impl Worker {
             Ok(ExchangeOutcome::UnsolicitedOutput) => {
                 tracing::warn!(
                     job_type = job_command.name,
-                    "a kept command writes without being asked; it is replaced"
+                    "a warm process wrote output before it read its job; it is replaced"
                 );
                 self.discard(process, reporter).await;
                 return Err(unsolicited_output());
@@ -119,7 +122,7 @@ impl Worker {
                 process.drain_stderr(Some(job_reporter));
                 tracing::warn!(
                     job_type = job_command.name,
-                    "a kept command writes more than one line for a job; it is replaced"
+                    "a warm process wrote more than one line for a job; it is replaced"
                 );
                 self.discard(process, Some(job_reporter)).await;
                 outcome_of_line(&line)
@@ -158,7 +161,7 @@ impl Worker {
                 tracing::debug!(
                     job_type = job_command.name,
                     jobs = process.usage.jobs,
-                    "a kept command {reason} and is replaced"
+                    "a warm process {reason} and is replaced"
                 );
                 self.retiring.spawn(retire(process, self.settings.kill_after));
             }
@@ -168,7 +171,8 @@ impl Worker {
         }
     }
 
-    /// Ends it, and all that it started. What it still says is heard where it can be of this job.
+    /// Stops the process and all processes that it started. Its remaining stderr output goes to `reporter`, if there is
+    /// one.
     async fn discard(&self, process: WarmProcess, reporter: Option<&JobReporter<'_>>) -> ProcessExit {
         let WarmProcess { child: Child { pipes, mut control, mut exit_watcher, .. }, .. } = process;
         let Pipes { stdin, stdout, mut stderr } = pipes;
@@ -177,12 +181,12 @@ impl Worker {
             let ((), exit) = tokio::join!(read_stderr(&mut stderr, reporter), exit_watcher.wait());
             exit
         });
-        // One that closed its stdout mostly ends by itself.
+        // A process that closed its stdout usually exits by itself.
         self.terminate(&mut control, running).await.unwrap_or(ProcessExit::Unknown)
     }
 }
 
-/// Waits until one of them is not fit for a job any more; for ever when there are none. Survives being dropped.
+/// Waits until one of the idle processes can no longer be used; without processes, waits for ever. Cancellation-safe.
 pub(super) async fn wait_until_one_unusable(
     warm_processes: &mut HashMap<String, WarmProcess>,
     process_mode: ProcessMode,
@@ -197,7 +201,7 @@ pub(super) async fn wait_until_one_unusable(
     .await;
 }
 
-/// One that is replaced is told by the end of its stdin, and has some time.
+/// Ends a replaced process: closes its stdin, and kills it if it does not exit within `kill_after`.
 pub(super) async fn retire(process: WarmProcess, kill_after: Duration) {
     let WarmProcess {
         child: Child { pipes: Pipes { stdin, mut stdout, mut stderr }, mut control, mut exit_watcher, .. },

@@ -1,4 +1,4 @@
-//! One of a runner's slots: waits for a job, executes it, reports, and comes back for the next.
+//! A worker (one slot of a runner): polls for a job, executes it, reports its end, and polls again.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -19,28 +19,28 @@ use super::settings::{ProcessMode, Settings};
 use super::warm_processes::{retire, wait_until_one_unusable};
 use crate::client::Client;
 
-/// The pause after the first poll that failed; each further one doubles it.
+/// The pause after the first failed poll; each further failure doubles it, up to [`MAX_RUNNER_BACKOFF`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A slot. Its runner drops it when it is told to end at once.
+/// A worker. The runner drops it to end at once.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) settings: Arc<Settings>,
     pub(super) client: Client,
-    /// What the runner sends as its name.
+    /// The runner's id, given by the service at registration.
     pub(super) runner: Arc<str>,
     pub(super) reapers: Arc<Reapers>,
     pub(super) stop: StopSignal,
-    /// By the type of their jobs.
+    /// Idle warm processes by job type.
     pub(super) warm_processes: HashMap<String, WarmProcess>,
-    /// Types whose last process ended before it did a job: the next one comes with the next job.
+    /// Job types whose last process ended before it executed a job: the next process is started with the next job.
     pub(super) cold_types: HashSet<String>,
-    /// Kept processes that were replaced and have not ended yet.
+    /// Warm processes that were replaced and have not exited yet.
     pub(super) retiring: JoinSet<()>,
 }
 
 impl Worker {
-    /// Works until the runner stops.
+    /// Takes and executes jobs until the runner stops.
     pub(super) async fn work(mut self) {
         let types: Vec<_> =
             self.settings.commands.iter().map(|job_command| job_command.name.clone()).collect();
@@ -62,9 +62,9 @@ impl Worker {
                 }
                 Err(failure) => {
                     failures += 1;
-                    // A service that restarts closes the connection once.
+                    // The first failure is not logged: a service that restarts closes the connection once.
                     if failures == 2 {
-                        tracing::warn!("failed to {failure}; trying on");
+                        tracing::warn!("failed to {failure}; trying again");
                     }
                     let pause = retry::backoff(FIRST_PAUSE, failures).min(MAX_RUNNER_BACKOFF);
                     _ = timeout(pause, self.stop.wait_for_drain()).await;
@@ -97,7 +97,7 @@ impl Worker {
                 () = &mut heartbeats, if is_heartbeating => is_heartbeating = false,
             }
         };
-        // A piece of console on its way comes before the report, if it comes at all.
+        // Wait for a heartbeat under way, so that its console output reaches the service before the final report.
         if is_heartbeating {
             _ = timeout(RUNNER_FINAL_REPORT_TIMEOUT, heartbeats).await;
         }
@@ -108,7 +108,7 @@ impl Worker {
         let settings = Arc::clone(&self.settings);
         let Some(job_command) = settings.commands.iter().find(|job_command| job_command.name == job.job_type)
         else {
-            return ExecutionOutcome::Failed("this runner has no command for the type".to_owned());
+            return ExecutionOutcome::Failed("this runner has no command for the job's type".to_owned());
         };
         match settings.process_mode {
             ProcessMode::OneShot => self.run_one_shot(job_command, job, job_reporter).await,
@@ -116,7 +116,7 @@ impl Worker {
         }
     }
 
-    /// What every command finds in its environment.
+    /// The environment of every command.
     pub(super) fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> {
         self.settings.environment.iter().cloned()
     }

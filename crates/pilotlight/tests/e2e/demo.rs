@@ -105,8 +105,8 @@ fn what_is_not_as_it_should_be_fails_it() {
     fs::write(&python, text).expect("our own folder");
     fs::set_permissions(&python, PermissionsExt::from_mode(0o755)).expect("our own file");
     let failed = ran(&mut with_path(demo(&folder, &["jobs"]), &programs))
-        .telling(1, "what all submit at once is executed once");
-    assert!(failed.stderr.contains("every result is right"), "{failed:?}");
+        .telling(1, "a job that all callers submit at once is executed once");
+    assert!(failed.stderr.contains("every result is correct"), "{failed:?}");
     nothing_remains(&folder);
 }
 

@@ -50,7 +50,7 @@ fn a_copy_is_made_while_the_service_runs_and_put_back_when_it_does_not() {
     assert_eq!(code, Some(0), "{stderr}");
     let told: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!((told["file"].as_str(), told["bytes"].as_u64() > Some(0)), (Some(copy), true), "{told}");
-    fails(&store(&here, &["backup", copy]), "is there already");
+    fails(&store(&here, &["backup", copy]), "already exists");
     fails(&store(&here, &["restore", copy, "--replace"]), "in use by another process");
     drop(server);
     let (code, stdout, stderr) = store(&here, &["check", "--json"]);

@@ -1,4 +1,4 @@
-//! `pilotlight jobs cancel`: one caller wants the job no more.
+//! `pilotlight jobs cancel`: withdraws one caller of a job, and cancels the job if that was the last caller.
 
 use super::super::command::Failure;
 use super::super::connect::block_on;

@@ -1,4 +1,4 @@
-//! `pilotlight jobs delete`: forgets jobs and what they computed. Asks before, where somebody is there to answer.
+//! `pilotlight jobs delete`: deletes jobs and their results. Asks for confirmation if stdin is a terminal.
 
 use std::io::{IsTerminal, stdin};
 
@@ -10,13 +10,13 @@ use super::super::exit_code::Code;
 use super::super::output;
 use super::job_id;
 
-/// Which jobs.
+/// Options of `pilotlight jobs delete`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The jobs' ids, or their beginnings where no other job of the newest 1,000 begins alike.
+    /// The jobs' ids, or the first characters of each if they are unique among the newest 1,000 jobs.
     #[arg(value_name = "ID", required = true, num_args = 1..=MAX_LIST_LIMIT)]
     ids: Vec<String>,
-    /// Do not ask.
+    /// Delete without asking for confirmation.
     #[arg(long, short)]
     yes: bool,
     /// Print JSON.
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 fn confirm(ids: &[String]) -> Result<(), Failure> {
     if !stdin().is_terminal() {
-        let why = "nobody is there to be asked; --yes deletes without asking";
+        let why = "stdin is not a terminal, so there is no confirmation; --yes deletes without asking";
         return Err(Failure::report(Code::Usage, why));
     }
     let what = match ids {

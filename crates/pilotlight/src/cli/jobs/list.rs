@@ -11,16 +11,16 @@ use super::super::{datetime, format, output};
 use super::job_id::SEARCHED_JOBS;
 use crate::client::Client;
 
-/// Which jobs, and how they are told.
+/// Options of `pilotlight jobs list`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Only those in this status.
+    /// List only jobs in this status.
     #[arg(long, value_parser = PossibleValuesParser::new(format::STATUSES.map(format::status)).map(parse_status))]
     status: Option<Status>,
-    /// Only those of this type, among the newest 1,000.
+    /// List only jobs of this type, among the newest 1,000.
     #[arg(long = "type", value_name = "TYPE")]
     job_type: Option<String>,
-    /// At most so many.
+    /// List at most this many jobs.
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
     /// Print JSON.
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return output::json(&jobs);
     }
     if jobs.jobs.is_empty() {
-        output::note("no such jobs");
+        output::note("no matching jobs");
         return Ok(());
     }
     let now = datetime::now();
@@ -65,7 +65,7 @@ async fn list_jobs(client: &Client, args: &Args) -> Result<JobList, Failure> {
     };
     let JobList { mut jobs, total } = client.list_jobs(args.status, Some(SEARCHED_JOBS)).await?;
     if total > u64::from(SEARCHED_JOBS) {
-        output::note(format_args!("looked through the newest {SEARCHED_JOBS} of {total} jobs"));
+        output::note(format_args!("searched the newest {SEARCHED_JOBS} of {total} jobs"));
     }
     jobs.retain(|job| job.job_type == *job_type);
     let total = jobs.len() as u64;
@@ -87,5 +87,5 @@ fn cells(job: &JobRow, now: Timestamp) -> [String; 6] {
 
 fn parse_status(text: String) -> Status {
     let known = format::STATUSES.into_iter().find(|status| format::status(*status) == text);
-    known.expect("the parser lets only these through")
+    known.expect("clap accepts only these names")
 }

@@ -1,4 +1,4 @@
-//! `pilotlight jobs retry`: a job as it was asked for, computed afresh.
+//! `pilotlight jobs retry`: submits a job again with the same parameters and computes it afresh.
 
 use super::super::command::Failure;
 use super::super::connect::block_on;
@@ -7,12 +7,12 @@ use super::super::submit_options::WaitOptions;
 use super::{JobArgs, job_id};
 
 pub(super) const ABOUT: &str = "\
-Compute a job once more, as it was asked for: the same type, parameters and code version, the same priority, tries and \
-times. The new job has an id of its own, which is the answer as with `submit`, and its result replaces the known one.
+Submit a job again and compute it afresh, with the same type, parameters, code version, priority, attempts and times. \
+The new job has its own id, which is printed as by `submit`, and its result replaces the cached one.
 
-It takes an admin key; with --wait one that may submit as well.";
+This needs an admin key; with --wait, the key must also permit submitting.";
 
-/// Which job, and how to wait for its end.
+/// Options of `pilotlight jobs retry`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `pilotlight jobs show`: all that is known of a job.
+//! `pilotlight jobs show`: prints all details of a job.
 
 use console::style;
 use pilotlight_core::time::Timestamp;
@@ -36,7 +36,7 @@ fn text(job: &JobDetails, now: Timestamp) -> String {
         lines.push(labelled("runner", &format!("{}{since}", output::sanitize_line(runner))));
     }
     if let Some(at) = job.last_heartbeat {
-        lines.push(labelled("last heard", &when(at, now)));
+        lines.push(labelled("heartbeat", &when(at, now)));
     }
     if let Some(progress) = job.progress {
         lines.push(labelled("progress", &format!("{} of {}", progress.current, progress.total)));
@@ -54,7 +54,7 @@ fn text(job: &JobDetails, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-/// What may be long stands below its name.
+/// Fields whose text may be long: each is printed below its name.
 fn sections(job: &JobDetails) -> impl Iterator<Item = String> {
     let console = Some(job.console_output.trim_end()).filter(|text| !text.is_empty());
     let sections = [

@@ -1,4 +1,4 @@
-//! `pilotlight jobs tail`: what a job writes, as it writes it, until it ends.
+//! `pilotlight jobs tail`: prints a job's console output as it is written, until the job ends.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use super::super::submit_options::duration;
 use super::{JobArgs, job_id};
 use crate::shutdown::Signals;
 
-/// Which job, and how long.
+/// Options of `pilotlight jobs tail`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     job_args: JobArgs,
-    /// Follow it so long at most.
+    /// Follow the job for this long at most.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 fn print_end(job: &Job) -> Result<(), Failure> {
     match job.status {
         Status::Failed => {
-            let why = output::sanitize(job.error.as_deref().unwrap_or("it gave no reason"));
+            let why = output::sanitize(job.error.as_deref().unwrap_or("no reason was given"));
             output::note(format_args!("job {} failed: {why}", job.job_id));
             Err(Failure::Reported(Code::Failed))
         }

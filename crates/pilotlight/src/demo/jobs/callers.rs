@@ -1,4 +1,4 @@
-//! The scene's callers: they submit, wait, and note what they are told and when.
+//! The callers of the jobs scene: they submit jobs, wait for results, and measure how long each takes.
 
 use std::time::{Duration, Instant};
 
@@ -13,24 +13,24 @@ use super::program::{JOB_TYPE, PrimeJob};
 use super::scene::SceneError;
 use crate::client::{Client, SubmitParams};
 
-/// After this something is wrong with the machine.
+/// The time limit for one job; only an overloaded or broken machine exceeds it.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Whether a result that is known will do.
+/// Whether a cached result may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CachePolicy {
     AcceptCached,
     Recompute,
 }
 
-/// A result, and how long it took from the submission.
+/// A result and the time from the submission to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TimedResult {
     pub(super) took_us: u64,
     pub(super) prime: u32,
-    /// Which process computed it.
+    /// The id of the process that computed the result.
     pub(super) process: u32,
-    /// As the program wrote it.
+    /// The result as the program wrote it.
     pub(super) text: String,
 }
 
@@ -40,7 +40,7 @@ struct Output {
     process: u32,
 }
 
-/// Submits without waiting: the job's id.
+/// Submits a job without waiting; returns the job's id.
 pub(super) async fn submit(
     client: &Client,
     prime_job: &PrimeJob,
@@ -50,7 +50,7 @@ pub(super) async fn submit(
     Ok(client.submit(&submission(&input, cache_policy), SubmitParams::default()).await?.job_id)
 }
 
-/// Waits for the end of a job that was submitted then.
+/// Waits for the end of a job that was submitted at `submitted`.
 pub(super) async fn wait_for_result(
     client: &Client,
     id: &str,
@@ -60,7 +60,7 @@ pub(super) async fn wait_for_result(
     parse_result(job.status, job.result, job.error, submitted)
 }
 
-/// Submits and waits for the end.
+/// Submits a job and waits for its end.
 pub(super) async fn submit_and_wait(
     client: &Client,
     prime_job: &PrimeJob,
@@ -72,7 +72,7 @@ pub(super) async fn submit_and_wait(
     parse_result(response.status, response.result, response.error, submitted)
 }
 
-/// So many ask at once, each on a connection that is open.
+/// `callers` callers submit the same job at once, each on a connection that is already open.
 pub(super) async fn submit_concurrently(
     client: &Client,
     prime_job: &PrimeJob,
@@ -84,7 +84,7 @@ pub(super) async fn submit_concurrently(
         opening.spawn(async move { open_connection(&client).await });
     }
     while let Some(opened) = opening.join_next().await {
-        opened.expect("it does not panic and is not aborted")?;
+        opened.expect("the task does not panic and is not aborted")?;
     }
     let mut asking = JoinSet::new();
     for _ in 0..callers {
@@ -93,21 +93,21 @@ pub(super) async fn submit_concurrently(
     }
     let mut answers = Vec::new();
     while let Some(asked) = asking.join_next().await {
-        answers.push(asked.expect("it does not panic and is not aborted")?);
+        answers.push(asked.expect("the task does not panic and is not aborted")?);
     }
     Ok(answers)
 }
 
-/// Asks for something that nobody ever submitted.
+/// Opens a connection by checking for a job that was never submitted.
 async fn open_connection(client: &Client) -> Result<(), SceneError> {
-    let input = RawValue::from_string("{}".to_owned()).expect("an object");
+    let input = RawValue::from_string("{}".to_owned()).expect("a JSON object");
     let lookup = requests::CheckRequest { job_type: JOB_TYPE, input_params: &input, code_version: None };
     client.check(&lookup).await?;
     Ok(())
 }
 
 fn input(prime_job: &PrimeJob) -> Box<RawValue> {
-    RawValue::from_string(prime_job.parameters.clone()).expect("they are an object")
+    RawValue::from_string(prime_job.parameters.clone()).expect("the parameters are a JSON object")
 }
 
 fn submission(input: &RawValue, cache_policy: CachePolicy) -> SubmitRequest<'_> {

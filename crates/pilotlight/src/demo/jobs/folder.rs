@@ -1,4 +1,4 @@
-//! Where the scene keeps its files: a folder of its own, which is gone afterwards.
+//! The temporary folder of the jobs scene, which is removed afterwards.
 
 use std::fs::{DirBuilder, remove_dir_all};
 use std::io;
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 pub struct TempFolder(PathBuf);
 
 impl TempFolder {
-    /// An empty one that nobody else may read.
+    /// Creates an empty folder that only this user may read.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// The folder cannot be created.
     pub fn new() -> io::Result<Self> {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes)?;
@@ -23,7 +23,7 @@ impl TempFolder {
         Ok(Self(path))
     }
 
-    /// Where it lies.
+    /// The folder's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
@@ -32,7 +32,7 @@ impl TempFolder {
 
 impl Drop for TempFolder {
     fn drop(&mut self) {
-        // What cannot be removed lies where temporary files are expected.
+        // Files that cannot be removed stay in the system's folder for temporary files.
         _ = remove_dir_all(&self.0);
     }
 }

@@ -1,5 +1,7 @@
-//! The same job cold, warm and known already, and a new one for which a hundred callers ask at once: the service with a
-//! store on disk, `pilotlight runner` in a process of its own, and a program that counts by itself how often it is asked.
+//! The jobs scene: the same job cold, warm and cached, and a new job that a hundred callers submit at once.
+//!
+//! It uses the service with a store on disk, `pilotlight runner` in a separate process, and a program that counts its
+//! own executions.
 //!
 //! In reading order:
 

@@ -1,25 +1,27 @@
-//! The program that executes the scene's jobs: it loads what it needs, a table of primes, and then answers from it. It
-//! is Python where there is Python, else a shell, and says of itself which process it is and that it was asked.
+//! The program that executes the jobs of the scene: it computes a table of primes at its start, and answers from it.
+//!
+//! It is written in Python if Python is installed, otherwise in shell and awk. Its results contain its process id, and
+//! it logs each execution to a file, so that the scene can count them.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The type of the scene's jobs.
+/// The job type of the scene.
 pub(super) const JOB_TYPE: &str = "prime";
 
-/// Some of the primes, by their numbers.
+/// Pairs (n, nth prime).
 const PRIMES: [(u32, u32); 2] = [(10_000, 104_729), (12_345, 132_241)];
 
-/// A job, and what its answer must be.
+/// A job and its correct result.
 #[derive(Debug, Clone)]
 pub(super) struct PrimeJob {
     pub(super) parameters: String,
     pub(super) prime: u32,
 }
 
-/// The one that is asked cold, warm and again; the one that many ask at once.
+/// The job that is executed cold, warm and cached; and the job that many callers submit at once.
 pub(super) fn prime_jobs() -> [PrimeJob; 2] {
     PRIMES.map(|(nth, prime)| PrimeJob { parameters: format!(r#"{{"nth":{nth}}}"#), prime })
 }
@@ -60,14 +62,14 @@ done
 
 /// The program, written to a file.
 pub(super) struct Program {
-    /// What executes it.
+    /// The interpreter that executes the program.
     pub(super) interpreter: &'static str,
     file: PathBuf,
     execution_log: PathBuf,
 }
 
 impl Program {
-    /// Writes it into this folder, in a language that is here; none when there is none.
+    /// Writes the program into this folder, in a language that is installed. `None` if neither language is.
     pub(super) fn write(folder: &Path) -> io::Result<Option<Self>> {
         if is_available("python3", "import json") {
             Self::python(folder).map(Some)
@@ -93,7 +95,7 @@ impl Program {
         Ok(Self { interpreter, file, execution_log })
     }
 
-    /// `type=command`, as a runner takes it.
+    /// The program as `type=command` for `pilotlight runner --type`.
     pub(super) fn type_argument(&self) -> io::Result<String> {
         let arguments = [Path::new(self.interpreter), &self.file, &self.execution_log];
         let arguments = arguments.map(|word| word.to_str().ok_or(io::ErrorKind::InvalidFilename));
@@ -102,7 +104,7 @@ impl Program {
         Ok(format!("{JOB_TYPE}={command}"))
     }
 
-    /// How often it was asked so far.
+    /// How often the program executed a job so far.
     pub(super) fn executions(&self) -> io::Result<usize> {
         Ok(fs::read_to_string(&self.execution_log)?.lines().count())
     }

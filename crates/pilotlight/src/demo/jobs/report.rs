@@ -1,4 +1,4 @@
-//! What the scene showed: times side by side, and whether all of it is as it should be.
+//! The report of the jobs scene: the measured times side by side, and a check of what the scene demonstrates.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,40 +11,40 @@ use crate::demo::times::format_time;
 
 const BAR_WIDTH: u64 = 40;
 
-/// From an eighth of a letter to a whole one.
+/// Block characters from one eighth of a cell to a whole cell.
 const EIGHTHS: [&str; 8] = ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"];
 
-/// What was measured.
+/// The measurements of the scene.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobsReport {
-    /// What executed the jobs.
+    /// The interpreter that executed the jobs.
     pub program: &'static str,
-    /// Nobody waited: a runner and a process were started for each job.
+    /// No runner was waiting: a runner and a process were started for each job.
     pub cold: Measurements,
-    /// A runner waited, with a process that had loaded everything.
+    /// A runner was waiting, with a warm process that had loaded everything.
     pub warm: Measurements,
-    /// The same submission again.
+    /// The same job was submitted again; its result was cached.
     pub cached: Measurements,
     /// A new job, submitted by all callers at once.
     pub together: Measurements,
 }
 
-/// Some submissions of one job, from the submission to the result.
+/// Measurements of some submissions of one job, from the submission to the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Measurements {
-    /// How many there were.
+    /// The number of submissions.
     pub submissions: usize,
-    /// How often the program was asked meanwhile: it counts by itself.
+    /// How often the program executed a job meanwhile, counted by the program.
     pub executions: usize,
-    /// Different processes that the results come from.
+    /// The number of different processes that computed the results.
     pub processes: usize,
-    /// Different results, byte for byte.
+    /// The number of different results, compared byte for byte.
     pub results: usize,
-    /// Wrong ones.
+    /// The number of wrong results.
     pub wrong: usize,
-    /// Half took at most this, in microseconds.
+    /// The median time in microseconds.
     pub p50_us: u64,
-    /// None took longer, in microseconds.
+    /// The longest time in microseconds.
     pub longest_us: u64,
 }
 
@@ -65,30 +65,30 @@ impl Measurements {
 }
 
 impl JobsReport {
-    /// What is not as the report says, in sentences.
+    /// A sentence for each rule that the measurements violate.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         let Self { program: _, cold, warm, cached, together } = self;
         let rules = [
             (cold.executions == cold.submissions, "each cold job is executed once"),
-            (cold.processes == cold.submissions, "each cold job has a process of its own"),
+            (cold.processes == cold.submissions, "each cold job has its own process"),
             (warm.executions == warm.submissions, "each warm job is executed once"),
-            (warm.processes == 1, "one process does all warm jobs"),
-            (cached.executions == 0, "what is known is not executed again"),
-            (cached.results == 1, "what is known is the same each time"),
-            (together.executions == 1, "what all submit at once is executed once"),
-            (together.results == 1, "all who submit it get the same result"),
-            (self.measured().iter().all(|measured| measured.wrong == 0), "every result is right"),
+            (warm.processes == 1, "one process executes all warm jobs"),
+            (cached.executions == 0, "a cached job is not executed again"),
+            (cached.results == 1, "a cached result is the same each time"),
+            (together.executions == 1, "a job that all callers submit at once is executed once"),
+            (together.results == 1, "all callers of this job get the same result"),
+            (self.measured().iter().all(|measured| measured.wrong == 0), "every result is correct"),
         ];
         let violations = rules.into_iter().filter(|(holds, _)| !holds);
-        violations.map(|(_, rule)| format!("it does not hold that {rule}")).collect()
+        violations.map(|(_, rule)| format!("this does not hold: {rule}")).collect()
     }
 
     const fn measured(&self) -> [&Measurements; 4] {
         [&self.cold, &self.warm, &self.cached, &self.together]
     }
 
-    /// Names, and the times that stand for them.
+    /// The name of each row and the time that it shows.
     fn rows(&self) -> [(String, u64); 4] {
         [
             ("cold".to_owned(), self.cold.p50_us),
@@ -102,7 +102,7 @@ impl JobsReport {
         let Self { program, cold, warm, cached, together } = self;
         [
             format!(
-                "nobody waits: a runner is started, and {program} for the job ({} times, {} processes)",
+                "no runner waits: a runner is started, and {program} for the job ({} times, {} processes)",
                 cold.submissions, cold.processes
             ),
             format!(
@@ -110,11 +110,11 @@ impl JobsReport {
                 warm.submissions, warm.processes
             ),
             format!(
-                "the same submission again: no runner is asked ({} times, {} executions)",
+                "the same submission again: no runner is needed ({} times, {} executions)",
                 cached.submissions, cached.executions
             ),
             format!(
-                "a new job, submitted by all at once: {} execution, {} equal results, the last after {}",
+                "a new job, submitted by all callers at once: {} execution, {} equal results, the last after {}",
                 together.executions,
                 together.submissions,
                 format_time(together.longest_us)
@@ -141,7 +141,7 @@ impl fmt::Display for JobsReport {
     }
 }
 
-/// As long as its part of the longest; never nothing.
+/// A bar whose length is proportional to `us`; `longest` gives the full width. It is never empty.
 fn bar(us: u64, longest: u64) -> String {
     let eighths = (us * BAR_WIDTH * 8).div_ceil(longest.max(1)).max(1);
     let whole = "█".repeat(usize::try_from((eighths - 1) / 8).unwrap_or(0));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_is_counted() {
+    fn measurements_are_counted() {
         let two = Measurements::new(&[answer(5, 1), answer(3, 2), answer(4, 2)], 7, 3);
         let counts = (two.submissions, two.executions, two.processes, two.results, two.wrong);
         assert_eq!((counts, two.p50_us, two.longest_us), ((3, 3, 2, 2, 0), 4, 5));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_as_long_as_its_part_of_the_longest() {
+    fn a_bar_is_proportional_to_the_longest_time() {
         assert_eq!([bar(80, 80), bar(40, 80)], ["█".repeat(40), "█".repeat(20)]);
         assert_eq!([bar(0, 80), bar(1, 80), bar(1, 1000)], ["▏", "▌", "▏"]);
         assert_eq!(bar(0, 0), "▏");

@@ -1,4 +1,4 @@
-//! The scene: one job cold, warm, and known already; then a new one for which many ask at once.
+//! The jobs scene: one job cold, warm and cached; then a new job that many callers submit at once.
 
 use std::io;
 use std::path::Path;
@@ -19,47 +19,47 @@ const WARM: usize = 50;
 const CACHED: usize = 200;
 const CALLERS: usize = 100;
 
-/// A runner that has reported a job asks for the next within this, nearly always.
+/// A pause before each warm submission: nearly always, a runner that has reported a job polls again within this time.
 const NEXT_POLL_WITHIN: Duration = Duration::from_millis(3);
 
-/// Where it is played: a service that nobody else uses, and a folder for files.
+/// What the scene needs: a service without other clients, and a folder for files.
 #[derive(Debug)]
 pub struct SceneContext<'a> {
-    /// Speaks to the service.
+    /// A client of the service.
     pub client: &'a Client,
     /// An empty folder.
     pub folder: &'a Path,
 }
 
-/// Why it came to nothing.
+/// Why the scene failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SceneError {
-    /// A file or a process.
+    /// A file or a process failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The service did not do what it was asked.
+    /// A call of the service failed.
     #[error("failed to {0}")]
     Call(#[from] client::ClientError),
-    /// A job did not come to its result.
+    /// A job failed or has an unexpected result.
     #[error("a job failed: {0}")]
     Job(String),
-    /// A job did not come to an end.
-    #[error("a job is {0:?} after {seconds} s", seconds = callers::DEADLINE.as_secs())]
+    /// A job did not end in time.
+    #[error("a job is still {0:?} after {seconds} s", seconds = callers::DEADLINE.as_secs())]
     NoEnd(Status),
-    /// Nothing here can execute the job's program.
+    /// No interpreter for the job's program is installed.
     #[error(
-        "there is neither python3 nor sh with awk to execute jobs; `pilotlight demo warm-start` needs none"
+        "there is neither python3 nor sh with awk to execute jobs; install one, or run `pilotlight demo warm-start`"
     )]
     NoInterpreter,
-    /// The runner is gone.
-    #[error("the runner ended by itself: {0}")]
+    /// The runner exited unexpectedly.
+    #[error("the runner exited unexpectedly: {0}")]
     RunnerEnded(ExitStatus),
 }
 
-/// Plays it.
+/// Runs the scene.
 ///
 /// # Errors
-/// [`SceneError`]; what was measured and is not as it should be is the report's to say.
+/// [`SceneError`]. Unexpected measurements are not an error here: see [`JobsReport::violations`].
 pub async fn run(context: &SceneContext<'_>) -> Result<JobsReport, SceneError> {
     let [repeated, new] = prime_jobs();
     let program = Program::write(context.folder)?.ok_or(SceneError::NoInterpreter)?;
@@ -81,7 +81,7 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Each time nobody waits: a runner is started for the job, and a process by it.
+    /// Measures jobs for which no runner waits: for each job a runner is started, which starts a process.
     async fn measure_cold(&self, prime_job: &PrimeJob) -> Result<Measurements, SceneError> {
         let before = self.program.executions()?;
         let mut answers = Vec::new();
@@ -103,7 +103,7 @@ impl Scene<'_> {
         repeated: &PrimeJob,
         new: &PrimeJob,
     ) -> Result<[Measurements; 3], SceneError> {
-        // Whatever the process loads, it has loaded then.
+        // After this job, the process has loaded everything that it loads.
         callers::submit_and_wait(self.client, repeated, CachePolicy::Recompute).await?;
         let warm = self.measure_sequentially(repeated, CachePolicy::Recompute, WARM).await?;
         let cached = self.measure_sequentially(repeated, CachePolicy::AcceptCached, CACHED).await?;

@@ -1,4 +1,4 @@
-//! The smallest HTTP/1.1 client that the scene needs: one request at a time on a kept connection.
+//! A minimal HTTP/1.1 client for the scene: one request at a time on a keep-alive connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,7 +19,8 @@ impl HttpConnection {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// A connection whose kernel takes next to nothing that the program does not read.
+    /// Connects with the smallest receive buffer, so that the kernel accepts almost no bytes that the program does not
+    /// read.
     pub(super) async fn connect_with_small_buffer(service: SocketAddr) -> io::Result<Self> {
         let socket = if service.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_recv_buffer_size(1)?;
@@ -27,7 +28,7 @@ impl HttpConnection {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// Sends without waiting for the answer.
+    /// Sends a request without waiting for the response.
     pub(super) async fn send(&mut self, head: &str, body: &[u8]) -> io::Result<()> {
         let mut request = Vec::with_capacity(head.len() + body.len() + 64);
         request.extend_from_slice(head.as_bytes());
@@ -38,7 +39,7 @@ impl HttpConnection {
         self.stream.write_all(&request).await
     }
 
-    /// Reads one answer and returns its body.
+    /// Reads one response and returns its body.
     pub(super) async fn answer(&mut self) -> io::Result<Vec<u8>> {
         loop {
             if let Some((head, body)) = response_lengths(&self.buffer) {
@@ -53,7 +54,7 @@ impl HttpConnection {
     }
 }
 
-/// The lengths of head and body, once both are there.
+/// The lengths of the head and the body of a complete response; `None` while it is incomplete.
 fn response_lengths(bytes: &[u8]) -> Option<(usize, usize)> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&bytes[..head]).ok()?;

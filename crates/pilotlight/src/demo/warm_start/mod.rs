@@ -1,5 +1,5 @@
-//! Runners of three deployments wait, supervisors offer runs, one runner dies without a word. Runners and supervisors
-//! are simulated.
+//! The warm-start scene: runners of three deployments wait, supervisors offer runs, and one runner dies silently.
+//! Runners and supervisors are simulated.
 
 pub mod scene;
 

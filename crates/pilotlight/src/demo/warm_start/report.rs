@@ -1,4 +1,4 @@
-//! What the scene showed: a picture for people, JSON for machines.
+//! The report of the warm-start scene: text for people, JSON for programs.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::supervisor::OfferResult;
 use crate::demo::times::format_time;
 
-/// Longer than any answer that needed no second poll.
+/// Offers that take at least this long needed a second poll; others are always answered faster.
 const CASCADED_FROM: Duration = Duration::from_millis(200);
 
 const BAR_WIDTH: usize = 40;
@@ -18,34 +18,34 @@ const BAR_WIDTH: usize = 40;
 /// The counts and times of a scene.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WarmStartReport {
-    /// Runs offered.
+    /// The number of runs offered.
     pub offered: usize,
-    /// Of them, told warm.
+    /// How many offers were answered warm (`didWarmStart: true`).
     pub warm: usize,
-    /// Told to start cold.
+    /// How many offers were answered cold (`didWarmStart: false`).
     pub cold: usize,
-    /// Told warm by the second or third poll asked.
+    /// How many runs were started warm by the second or third selected poll.
     pub cascaded: usize,
-    /// Told warm and received by no runner.
+    /// How many runs were answered warm but received by no runner.
     pub lost: usize,
-    /// Received by more than one runner.
+    /// How many runs were received by more than one runner.
     pub twice: usize,
-    /// From the offer to the run at its runner, in microseconds.
+    /// Time from the offer until the runner received the run, in microseconds.
     pub arrival_us: Percentiles,
-    /// From the offer to the supervisor's answer, in microseconds.
+    /// Time from the offer until the supervisor received the answer, in microseconds.
     pub answer_us: Percentiles,
-    /// The longest answer of all: the run whose first runner had died, in microseconds.
+    /// The longest time until an answer, in microseconds: that of the run whose first runner had died.
     pub longest_answer_us: u64,
     #[serde(skip)]
     arrivals: Vec<u64>,
 }
 
-/// The middle, and what ninety-nine in a hundred stay under.
+/// Percentiles of times in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Percentiles {
-    /// Half are at most this.
+    /// The median.
     pub p50: u64,
-    /// 99 in 100 are at most this.
+    /// The 99th percentile.
     pub p99: u64,
 }
 
@@ -75,7 +75,8 @@ impl WarmStartReport {
         }
     }
 
-    /// How many runs arrived within each power of two of microseconds, from the first to the last that any did.
+    /// Pairs (upper bound in microseconds, number of runs that arrived within it), by powers of two, from the first to
+    /// the last bucket that is not empty.
     fn histogram(&self) -> Vec<(u64, usize)> {
         let bucket = |us: &u64| us.max(&1).next_power_of_two();
         let Some(first) = self.arrivals.first().map(bucket) else { return Vec::new() };
@@ -103,10 +104,10 @@ impl fmt::Display for WarmStartReport {
             writeln!(out, "  up to {:>9}  {:<BAR_WIDTH$}  {count}", format_time(up_to), "█".repeat(width))?;
         }
         writeln!(out, "\n  {:<10} {:>7}  of {} runs offered", "warm", self.warm, self.offered)?;
-        writeln!(out, "  {:<10} {:>7}  no runner waited for them", "cold", self.cold)?;
+        writeln!(out, "  {:<10} {:>7}  no runner was waiting for them", "cold", self.cold)?;
         writeln!(
             out,
-            "  {:<10} {:>7}  a runner died without a word; another had its run after {}",
+            "  {:<10} {:>7}  a runner died silently; another runner had its run after {}",
             "cascaded",
             self.cascaded,
             format_time(self.longest_answer_us)

@@ -1,4 +1,4 @@
-//! Simulated runners: one that works, and one that dies without a word.
+//! Simulated runners: one that executes runs, and one that dies silently.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use super::client::HttpConnection;
 /// How long a simulated run takes.
 const WORKS_FOR: Duration = Duration::from_millis(2);
 
-/// When which run reached a runner.
+/// The runs that runners received, each with the time of its arrival.
 #[derive(Debug, Default)]
 pub(super) struct ReceivedRuns(Mutex<Vec<(u32, Instant)>>);
 
@@ -24,7 +24,7 @@ impl ReceivedRuns {
     }
 }
 
-/// Waits, works, and comes back for the next run until the service closes the connection.
+/// Polls, executes a run, and polls again, until the service closes the connection.
 pub(super) async fn work(service: SocketAddr, deployment: &str, name: String, received: Arc<ReceivedRuns>) {
     let poll = poll(deployment, &name);
     let worked: io::Result<()> = async {
@@ -40,7 +40,8 @@ pub(super) async fn work(service: SocketAddr, deployment: &str, name: String, re
     tracing::debug!(name, ?worked, "a simulated runner stopped");
 }
 
-/// Polls, then never reads: to the service this is a machine that lost its power. Lives as long as it is held.
+/// Polls and then never reads: to the service this looks like a machine that lost its power. The connection is open
+/// until the returned value is dropped.
 pub(super) async fn die_silently(service: SocketAddr, deployment: &str) -> io::Result<HttpConnection> {
     let mut client = HttpConnection::connect_with_small_buffer(service).await?;
     client.send(&poll(deployment, "runner-that-dies"), b"").await?;
@@ -55,7 +56,7 @@ fn poll(deployment: &str, name: &str) -> String {
     )
 }
 
-/// The run's number stands at the message's end, as the supervisor wrote it.
+/// The run's number: the last number in the message, where the supervisor wrote it.
 fn number(message: &[u8]) -> u32 {
     let digits = message.iter().rev().skip_while(|byte| !byte.is_ascii_digit());
     let digits: Vec<u8> = digits.take_while(|byte| byte.is_ascii_digit()).copied().collect();

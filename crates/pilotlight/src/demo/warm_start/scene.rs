@@ -1,5 +1,5 @@
-//! The scene: runners of three deployments wait, supervisors offer runs, one runner dies without a word in the
-//! middle of it, and some runs have no runner at all.
+//! The warm-start scene: runners of three deployments wait, supervisors offer runs, one runner dies silently in the
+//! middle, and some runs have no runner at all.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,18 +19,19 @@ const WITHOUT_RUNNERS: &str = "deployment_new-version";
 const RUNNERS_EACH: usize = 8;
 const SUPERVISORS: usize = 4;
 
-/// One run in so many is of a deployment that has no runner yet.
+/// One of this many runs belongs to a deployment that has no runner yet.
 const COLD_ONE_IN: u32 = 50;
 
-/// More than a dead runner's kernel takes, so that its silence is seen.
+/// The size of the run offered to the dead runner: larger than its kernel accepts, so that the acknowledgement is
+/// missing.
 const LARGE_RUN: usize = 512 * 1024;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Plays it with so many runs against a service that nobody else uses.
+/// Runs the scene with `runs` runs against a service without other clients.
 ///
 /// # Errors
-/// When a connection to it fails, or its runners do not come to wait.
+/// A connection to the service fails, or the runners do not start to poll in time.
 pub async fn run(service: SocketAddr, runs: u32) -> io::Result<WarmStartReport> {
     let scene = Scene { service, runs, received: Arc::default(), bar: bar(runs) };
     let offer_results = scene.run().await?;
@@ -68,7 +69,7 @@ impl Scene {
         runners
     }
 
-    /// The newest poll is next, so the runner that polls last and dies is the one that is asked.
+    /// The service selects the newest poll, so it selects the runner that polled last and died.
     async fn offer_to_a_dead_runner(&self) -> io::Result<OfferResult> {
         self.wait_for(RUNNERS_EACH * DEPLOYMENTS.len()).await?;
         let _dead = runner::die_silently(self.service, DEPLOYMENTS[0]).await?;
@@ -128,7 +129,7 @@ async fn supervise(
         };
         offer_results.push(supervisor.offer(run, deployment, 0).await?);
         bar.inc(1);
-        // Supervisors dequeue a little slower than runners come back, or the scene would show a shortage.
+        // Supervisors offer runs a little slower than runners poll again, so that the scene has no shortage of runners.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Simulated supervisors: they offer runs and note what they are told.
+//! Simulated supervisors: they offer runs and record the answers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ impl Supervisor {
         Ok(Self { client: HttpConnection::connect(service).await? })
     }
 
-    /// Offers one run. `padding` makes its message larger by so many bytes.
+    /// Offers one run. `padding` is a number of bytes added to its message.
     pub(super) async fn offer(
         &mut self,
         run: u32,

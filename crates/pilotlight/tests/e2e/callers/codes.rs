@@ -33,11 +33,11 @@ fn every_answer_has_its_code() {
         (body("403 No", r#"{"error": "from elsewhere"}"#), 4, "from elsewhere"),
         (body("404 No", r#"{"error": "not here"}"#), 5, "not here"),
         (body("409 No", r#"{"error": "another"}"#), 1, "another"),
-        (body("429 No", r#"{"error": "too many"}"#), 7, "ask again later"),
+        (body("429 No", r#"{"error": "too many"}"#), 7, "try again later"),
         (body("503 No", r#"{"error": "no store"}"#), 7, "no store"),
-        (body("200 OK", "hello"), 3, "not one of Pilotlight"),
-        (body("302 Away", ""), 3, "leads elsewhere"),
-        (String::new(), 3, "the answer did not come"),
+        (body("200 OK", "hello"), 3, "not from a Pilotlight service"),
+        (body("302 Away", ""), 3, "it is a redirect"),
+        (String::new(), 3, "no response arrived"),
     ] {
         ran(&mut at(&answering(&answer), &["jobs", "list"])).telling(code, told);
     }

@@ -61,6 +61,6 @@ fn who_tails_a_job_leaves_it_alone() {
     let tailing = Running::start(&mut about(&server, &["jobs", "tail", &id, "--json"]));
     wait::until("it follows", || !tailing.said().is_empty());
     tailing.signal("INT");
-    tailing.ended().telling(130, "goes on");
+    tailing.ended().telling(130, "continues");
     assert_eq!(Party::at(server.address()).job(&id)["status"], "pending");
 }

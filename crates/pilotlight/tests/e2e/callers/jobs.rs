@@ -20,7 +20,7 @@ fn submitted(server: &Server, job_type: &str, input: &Value) -> String {
 #[test]
 fn a_list_is_a_table_of_the_newest_first() {
     let server = Server::start();
-    assert_eq!(jobs(&server, &["list"]).telling(0, "no such jobs").stdout, "");
+    assert_eq!(jobs(&server, &["list"]).telling(0, "no matching jobs").stdout, "");
     let old = submitted(&server, "t", &json!({}));
     executes(&server, &json!({}));
     let young = submitted(&server, "evil\u{1b}[2J\ntype", &json!({}));
@@ -68,8 +68,8 @@ fn the_beginning_of_an_id_means_the_one_job_that_begins_so() {
     jobs(&server, &["show", &id[..same]]).telling(2, &other);
     jobs(&server, &["show", &id[..=same]]).is(0);
     jobs(&server, &["show", "ffffffff"]).telling(5, "none of the newest 1000 jobs");
-    jobs(&server, &["show", "ff"]).telling(2, "no job's id");
-    jobs(&server, &["show", "not an id"]).telling(2, "no job's id");
+    jobs(&server, &["show", "ff"]).telling(2, "not a job id");
+    jobs(&server, &["show", "not an id"]).telling(2, "not a job id");
     jobs(&server, &["show", "01a20681-acd5-762c-9b72-7f07513da332"]).telling(5, "no such job");
 }
 

@@ -48,7 +48,7 @@ fn ctrl_c_leaves_and_says_how_to_come_back() {
     terminal.presses("C-c");
     let shown = terminal.until("the end", |shown| shown.contains("ended with 130"));
     // A terminal writes `^C` where the cursor is, so that the bar stays above.
-    assert!(shown.contains("\nleft; job") && shown.contains("jobs tail"), "{shown:?}");
+    assert!(shown.contains("\ninterrupted; job") && shown.contains("jobs tail"), "{shown:?}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn parameters_come_from_stdin_too_and_wrong_ones_are_exit_code_2() {
     let shown = ran(&mut about(&server, &["jobs", "show", id.trim(), "--json"])).is(0);
     assert_eq!(shown.json()["input_params"], json!([1, 2]));
     for (wrong, told) in [
-        ("{", "they are no JSON from line 1"),
+        ("{", "they are not JSON at line 1"),
         ("1", "neither an object nor a list"),
         ("@/no/such/file", "failed to read /no/such/file"),
     ] {
@@ -179,7 +179,7 @@ fn whoever_waits_goes_on_waiting_when_the_service_restarts() {
     let waiting = Running::start(&mut at(&place.url(), &["submit", "t", "--wait"]));
     wait::until("it waits", || waiting.told().contains("the job waits"));
     drop(server);
-    wait::until("it says that the service is away", || waiting.told().contains("asking again"));
+    wait::until("it reports that the service is unreachable", || waiting.told().contains("trying again"));
     let server = place.serve(&[]);
     executes(&server, &json!({ "words": 3 }));
     let outcome = waiting.ended().is(0);

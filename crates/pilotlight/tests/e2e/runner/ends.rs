@@ -155,12 +155,12 @@ fn a_command_has_the_environment_that_is_listed_and_no_other() {
 fn a_runner_that_cannot_work_says_why_at_once() {
     use crate::support::server::pilotlight;
     for (arguments, says) in [
-        (&["--type", "t=./no-such-program"][..], "there is no ./no-such-program"),
+        (&["--type", "t=./no-such-program"][..], "there is no file ./no-such-program"),
         (&["--type", "t=no-such-program"], "not in PATH"),
         (&["--type", "t=sh 'a"], "a quote is not closed"),
-        (&["--type", "t=sh", "--type", "t=cat"], "there twice"),
+        (&["--type", "t=sh", "--type", "t=cat"], "given twice"),
         (&["--type", "t=sh", "--env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE is not set"),
-        (&["--type", "t=sh", "--url", "localhost"], "no address"),
+        (&["--type", "t=sh", "--url", "localhost"], "not a URL"),
         (&["--type", "t=sh", "--key-file", "/no/such/file"], "/no/such/file"),
         (&["--slots", "2"], "--type"),
     ] {

@@ -96,7 +96,7 @@ fn a_heartbeat_that_is_told_of_a_cancellation_ends_the_command() {
         };
         scripts.are_gone();
     }
-    wait::until("the runner says so", || runner.log().contains("a job is not wanted any more"));
+    wait::until("the runner logs it", || runner.log().contains("a job was cancelled or its lease was lost"));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn a_sign_of_life_that_hangs_is_given_up_before_the_lease_is_over() {
         let job = Party::at(server.address()).get(&format!("/api/admin/jobs/{id}")).json();
         job["console_output"] == "here\n"
     });
-    assert!(way.has_lost() && runner.log().contains("the command goes on"), "{}", runner.log());
+    assert!(way.has_lost() && runner.log().contains("the command continues"), "{}", runner.log());
     std::fs::write(scripts.path("go"), "").unwrap();
     assert_eq!(ended(&server, &id)["result"]["output_data"], json!([1]));
 }
@@ -124,7 +124,7 @@ fn a_report_that_hangs_does_not_hold_a_runner_up_that_is_to_end() {
     let stopped = Instant::now();
     runner.signal("TERM");
     assert!(runner.ended().success());
-    assert!(runner.log().contains("gave up on telling how a job ended"), "{}", runner.log());
+    assert!(runner.log().contains("gave up reporting how a job ended"), "{}", runner.log());
     // Its report alone would be waited for 30 s.
     assert!(stopped.elapsed() < Duration::from_secs(20), "{:?}", stopped.elapsed());
 }
