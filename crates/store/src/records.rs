@@ -51,7 +51,7 @@ pub struct NewJob {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// A SHA-256 of the caller's `IdempotencyKey-Key`. It stands for the job that its submission became or joined, as long
+/// A SHA-256 of the caller's `Idempotency-Key`. It stands for the job that its submission became or joined, as long
 /// as that job is there; a submission that found an end has done nothing that must not be done twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdempotencyKey(pub [u8; 32]);
@@ -63,7 +63,7 @@ pub enum SubmitOutcome {
     New(Job),
     /// An equal one was known: under way, now with one more caller, or ended.
     Existing(JobRecord),
-    /// The same `IdempotencyKey-Key` came with another submission before. Nothing has changed.
+    /// The same `Idempotency-Key` came with another submission before. Nothing has changed.
     Conflict,
     /// It would be a job of its own, and there is no room for one. Nothing has changed.
     QueueFull(QueueFull),

@@ -18,7 +18,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The time by the store's own clock; `None` when it goes by that of this machine.
     async fn clock(&self) -> Result<Option<Timestamp>, Error>;
 
-    /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `IdempotencyKey-Key` that
+    /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
     /// was seen before decides first: the job that it stands for is known, with no further caller. A new job needs room:
     /// `core::job::QueueLimits` says whether there is.
     async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error>;

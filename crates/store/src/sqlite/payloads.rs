@@ -11,7 +11,7 @@ use crate::records::{ConsoleUpdate, JobOutput, JobRecord, RunnerOutput};
 
 /// Adding to a console rewrites its last piece up to this size, in bytes, and begins a new one beyond it.
 const PIECE: i64 = 16 * 1024;
-const _: () = assert!(PIECE == 16_384, "`select_found` has it as well");
+const _: () = assert!(PIECE == 16_384, "`select_record` has it as well");
 
 /// What follows a [`JobRow`] to make it a [`JobRecord`]. A console of at most [`PIECE`] bytes is in one piece, and is read
 /// without the table that sorts several.

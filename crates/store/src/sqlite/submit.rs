@@ -53,7 +53,7 @@ fn join(
     idempotency: Option<IdempotencyKey>,
     now: Timestamp,
 ) -> Result<SubmitOutcome, Error> {
-    let current = current.expect("only a twin is joined");
+    let current = current.expect("only a current job is joined");
     jobs::update(tx, &current, &job, current.bytes, now)?;
     remember(tx, idempotency, current.seq)?;
     Ok(SubmitOutcome::Existing(JobRecord { job, output: None }))

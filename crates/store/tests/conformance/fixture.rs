@@ -263,7 +263,7 @@ pub(crate) fn recomputed(mut new: NewJob) -> NewJob {
     new
 }
 
-/// The same submission with an `IdempotencyKey-Key`.
+/// The same submission with an `Idempotency-Key`.
 pub(crate) fn with_idempotency_key(mut new: NewJob, name: &str) -> NewJob {
     new.idempotency_key = Some(IdempotencyKey(*key(name).as_bytes()));
     new
