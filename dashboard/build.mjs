@@ -1,5 +1,5 @@
-// Builds the page into crates/pilotlight/assets, where the service embeds it. `--check` writes nothing and fails when
-// what lies there is not what would be built. Cargo never calls this.
+// Builds the page into crates/pilotlight/assets, from where the service embeds it. With `--check` it writes nothing and
+// fails when the committed files differ from a new build. Cargo never runs it.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,11 +10,11 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const assets = join(here, "../crates/pilotlight/assets");
 
-/** What ends up in the bundle; its licences are shipped with it. */
-const SHIPPED = ["preact", "@preact/signals", "@preact/signals-core", "uplot"];
+/** The packages inside the bundle. The service serves their licences as licences.txt. */
+const BUNDLED_PACKAGES = ["preact", "@preact/signals", "@preact/signals-core", "uplot"];
 
 async function bundle(entry, name) {
-  const built = await build({
+  const result = await build({
     absWorkingDir: here,
     entryPoints: [entry],
     bundle: true,
@@ -29,11 +29,11 @@ async function bundle(entry, name) {
     jsxImportSource: "preact",
     logLevel: "warning",
   });
-  return Buffer.from(built.outputFiles[0].contents);
+  return Buffer.from(result.outputFiles[0].contents);
 }
 
 function licences() {
-  const parts = SHIPPED.map((name) => {
+  const parts = BUNDLED_PACKAGES.map((name) => {
     const folder = join(here, "node_modules", name);
     const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     const file = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
@@ -42,7 +42,7 @@ function licences() {
   return Buffer.from(`The dashboard's page contains:\n\n${parts.join("\n---\n\n")}`);
 }
 
-async function all() {
+async function buildFiles() {
   return {
     "index.html": readFileSync(join(here, "src/index.html")),
     "app.js": await bundle("src/main.jsx", "app.js"),
@@ -51,10 +51,10 @@ async function all() {
   };
 }
 
-// The compressed bytes differ between versions of the compressor, so it is what they hold that counts.
+// Compressed bytes differ between versions of the compressor, so `--check` compares the decompressed files.
 const ENCODINGS = {
-  br: { to: (data) => brotliCompressSync(data, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }), from: brotliDecompressSync },
-  gz: { to: (data) => gzipSync(data, { level: 9 }), from: gunzipSync },
+  br: { compress: (data) => brotliCompressSync(data, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }), decompress: brotliDecompressSync },
+  gz: { compress: (data) => gzipSync(data, { level: 9 }), decompress: gunzipSync },
 };
 
 function write(files) {
@@ -62,34 +62,35 @@ function write(files) {
   mkdirSync(assets, { recursive: true });
   for (const [name, data] of Object.entries(files)) {
     writeFileSync(join(assets, name), data);
-    for (const [ending, { to }] of Object.entries(ENCODINGS)) writeFileSync(join(assets, `${name}.${ending}`), to(data));
-    console.log(`${name}: ${data.length} bytes, ${ENCODINGS.br.to(data).length} compressed`);
+    for (const [extension, { compress }] of Object.entries(ENCODINGS)) writeFileSync(join(assets, `${name}.${extension}`), compress(data));
+    console.log(`${name}: ${data.length} bytes, ${ENCODINGS.br.compress(data).length} compressed`);
   }
 }
 
-function stale(files) {
-  const read = (name, from = (data) => data) => {
+/** The names of the committed files that differ from `files`. */
+function staleFiles(files) {
+  const read = (name, decompress = (data) => data) => {
     try {
-      return from(readFileSync(join(assets, name)));
+      return decompress(readFileSync(join(assets, name)));
     } catch {
       return Buffer.alloc(0);
     }
   };
-  const wrong = [];
+  const stale = [];
   for (const [name, data] of Object.entries(files)) {
-    if (!read(name).equals(data)) wrong.push(name);
-    for (const [ending, { from }] of Object.entries(ENCODINGS)) {
-      if (!read(`${name}.${ending}`, from).equals(data)) wrong.push(`${name}.${ending}`);
+    if (!read(name).equals(data)) stale.push(name);
+    for (const [extension, { decompress }] of Object.entries(ENCODINGS)) {
+      if (!read(`${name}.${extension}`, decompress).equals(data)) stale.push(`${name}.${extension}`);
     }
   }
-  return wrong;
+  return stale;
 }
 
-const files = await all();
+const files = await buildFiles();
 if (process.argv.includes("--check")) {
-  const wrong = stale(files);
-  if (wrong.length > 0) {
-    console.error(`not what is built from dashboard/: ${wrong.join(", ")}; run \`npm run build\` there`);
+  const stale = staleFiles(files);
+  if (stale.length > 0) {
+    console.error(`crates/pilotlight/assets differs from a build of dashboard/: ${stale.join(", ")}; run \`npm run build\` in dashboard/ and commit the result`);
     process.exit(1);
   }
 } else {

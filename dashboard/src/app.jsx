@@ -1,33 +1,29 @@
 import { useEffect } from "preact/hooks";
 import { session } from "./api.js";
+import { closeDialog, dialog } from "./components/dialog.jsx";
+import { Header } from "./components/header.jsx";
+import { Notice } from "./components/notice.jsx";
+import { SignIn } from "./components/sign_in.jsx";
 import { JobDialogs } from "./jobs/dialogs.jsx";
-import { Job } from "./jobs/job.jsx";
-import { Jobs } from "./jobs/overview.jsx";
-import { JobRunner } from "./jobs/runner.jsx";
-import { Submit } from "./jobs/submit.jsx";
+import { JobPage } from "./jobs/job_page.jsx";
+import { JobsPage } from "./jobs/jobs_page.jsx";
+import { RunnerPage } from "./jobs/runner_page.jsx";
+import { SubmitPage } from "./jobs/submit_page.jsx";
 import { route } from "./route.js";
-import { about, connection } from "./state.js";
-import { Charts } from "./parts/charts.jsx";
-import { ClearDialog } from "./parts/clear.jsx";
-import { dialog, hide } from "./parts/dialog.jsx";
-import { Header } from "./parts/header.jsx";
-import { Numbers } from "./parts/numbers.jsx";
-import { Offers } from "./parts/offers.jsx";
-import { RetireDialog } from "./parts/retire.jsx";
-import { Runners } from "./parts/runners.jsx";
-import { Settings } from "./parts/settings.jsx";
-import { SignIn } from "./parts/sign_in.jsx";
-import { Notice } from "./parts/notice.jsx";
+import { connection, serviceInfo } from "./state.js";
+import { ClearDialog } from "./warm_starts/clear.jsx";
+import { RetireDialog } from "./warm_starts/retire.jsx";
+import { WarmStartsPage } from "./warm_starts/warm_starts_page.jsx";
 
 export function App() {
   const mustSignIn = session.value?.key === "needed" && !session.value.signedIn;
-  const { view, id } = shown();
-  useEffect(hide, [view, id]);
+  const { view, id } = servedRoute();
+  useEffect(closeDialog, [view, id]);
   return (
     <>
-      <a class="skip" href="#main" onClick={skip}>Skip to content</a>
+      <a class="skip" href="#main" onClick={focusMain}>Skip to content</a>
       <Header view={view} />
-      <main id="main" tabIndex={-1}>{mustSignIn ? <SignIn /> : <View view={view} id={id} />}</main>
+      <main id="main" tabIndex={-1}>{mustSignIn ? <SignIn /> : <Page view={view} id={id} />}</main>
       <Notice />
       {dialog.value?.kind === "retire" && <RetireDialog {...dialog.value} />}
       {dialog.value?.kind === "clear" && <ClearDialog />}
@@ -36,15 +32,15 @@ export function App() {
   );
 }
 
-/** The address stays: it says what is shown. */
-function skip(event) {
+/** Moves the focus without following the link: the part of the address after `#` is the route. */
+function focusMain(event) {
   event.preventDefault();
   document.getElementById("main").focus();
 }
 
-/** What the address says, as far as the service serves it. */
-function shown() {
-  const { warmStarts, jobs } = about.value?.serves ?? { warmStarts: true, jobs: true };
+/** The route in the address, or the first page that the service serves. */
+function servedRoute() {
+  const { warmStarts, jobs } = serviceInfo.value?.serves ?? { warmStarts: true, jobs: true };
   const { view, id } = route.value;
   if (view === "warm-starts" || view === "home" || !jobs) {
     return { view: warmStarts || !jobs ? "warm-starts" : "jobs" };
@@ -52,34 +48,28 @@ function shown() {
   return { view, id };
 }
 
-function View({ view, id }) {
-  if (!about.value) return <Waiting />;
+function Page({ view, id }) {
+  if (!serviceInfo.value) return <Loading />;
   switch (view) {
     case "jobs":
-      return <Jobs />;
+      return <JobsPage />;
     case "submit":
-      return <Submit />;
+      return <SubmitPage />;
     case "job":
-      return <Job key={id} id={id} />;
+      return <JobPage key={id} id={id} />;
     case "runner":
-      return <JobRunner key={id} id={id} />;
+      return <RunnerPage key={id} id={id} />;
     default:
-      return <WarmStarts />;
+      return <WarmStartsPage />;
   }
 }
 
-const WarmStarts = () => (
-  <>
-    <Numbers />
-    <Charts />
-    <Runners />
-    <Offers />
-    <Settings />
-  </>
-);
+const LOADING_TEXTS = {
+  connecting: "",
+  live: "",
+  refused: "The service refused the connection. Retrying.",
+  reconnecting: "The service does not answer. Retrying.",
+};
 
-/** Until the first snapshot: nothing jumps when it comes. */
-function Waiting() {
-  const text = { connecting: "", live: "", refused: "The service let nobody in. Trying again.", reconnecting: "The service does not answer. Trying again." }[connection.value.state];
-  return <p class="waiting">{text}</p>;
-}
+/** Shown until the first snapshot. It takes the height of a page, so that nothing moves when the snapshot arrives. */
+const Loading = () => <p class="loading">{LOADING_TEXTS[connection.value.state]}</p>;

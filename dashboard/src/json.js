@@ -1,52 +1,53 @@
-// JSON as it was written: numbers keep the digits that a JavaScript number would lose.
+// Works on JSON text instead of parsed values, so that numbers keep digits which a JavaScript number would lose.
 
-/** Each token of a JSON text: texts, the rest of what stands between marks, and the marks. */
+/** Each token of a JSON text: a string, a number or literal, or a punctuation mark. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|[^\s"{}[\],:]+|[{}[\],:]/g;
 
-const OPENS = { "{": "}", "[": "]" };
+/** The closing bracket of each opening bracket. */
+const CLOSING = { "{": "}", "[": "]" };
 
-/** The text of one field of a JSON object; undefined when it has none. */
-export function field(text, name) {
+/** The JSON text of one field of a JSON object; undefined when the object has no such field. */
+export function fieldText(text, name) {
   const wanted = JSON.stringify(name);
   let depth = 0;
-  let begins = -1;
+  let valueStart = -1;
   for (const { 0: token, index } of text.matchAll(TOKENS)) {
-    if (begins >= 0 && depth === 1 && (token === "," || token === "}")) return text.slice(begins, index).trim();
-    if (token in OPENS) depth += 1;
+    if (valueStart >= 0 && depth === 1 && (token === "," || token === "}")) return text.slice(valueStart, index).trim();
+    if (token in CLOSING) depth += 1;
     if (token === "}" || token === "]") depth -= 1;
-    if (begins < 0 && depth === 1 && token === wanted && /^\s*:/.test(text.slice(index + token.length, index + token.length + 64))) {
-      begins = text.indexOf(":", index + token.length) + 1;
+    if (valueStart < 0 && depth === 1 && token === wanted && /^\s*:/.test(text.slice(index + token.length, index + token.length + 64))) {
+      valueStart = text.indexOf(":", index + token.length) + 1;
     }
   }
   return undefined;
 }
 
-/** With a line for each value. */
-export function pretty(text) {
+/** Indents a JSON text, one line for each value. */
+export function indent(text) {
   const lines = [""];
   let depth = 0;
-  let before = null;
-  const add = (more) => (lines[lines.length - 1] += more);
-  const line = () => lines.push("  ".repeat(depth));
+  let previous = null;
+  const append = (token) => (lines[lines.length - 1] += token);
+  const newLine = () => lines.push("  ".repeat(depth));
   for (const [token] of text.matchAll(TOKENS)) {
     const closes = token === "}" || token === "]";
     if (closes) depth -= 1;
-    if (before in OPENS ? token !== OPENS[before] : closes) line();
-    add(token === ":" ? ": " : token);
-    if (token in OPENS) depth += 1;
-    if (token === ",") line();
-    before = token;
+    if (previous in CLOSING ? token !== CLOSING[previous] : closes) newLine();
+    append(token === ":" ? ": " : token);
+    if (token in CLOSING) depth += 1;
+    if (token === ",") newLine();
+    previous = token;
   }
   return lines.join("\n");
 }
 
-/** Why a text cannot be a job's parameters; null when it can. */
-export function wrongParameters(text) {
+/** Why a text is not valid as a job's parameters; null when it is valid. */
+export function parametersError(text) {
   let value;
   try {
     value = JSON.parse(text);
   } catch (error) {
     return `This is not JSON: ${error.message}.`;
   }
-  return typeof value === "object" && value !== null ? null : "Parameters are an object, such as {\"name\": \"World\"}.";
+  return typeof value === "object" && value !== null ? null : "Parameters must be an object or a list, such as {\"name\": \"World\"}.";
 }

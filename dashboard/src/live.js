@@ -1,31 +1,31 @@
-// The stream of events. A browser's EventSource comes back by itself when a stream breaks off; when it was refused it
-// does not, so we ask again, ever more rarely.
+// The connection to the service's event stream. A browser's EventSource reconnects by itself when a stream breaks, but
+// not after a refusal; this module then reconnects with a growing delay.
 
 import { effect } from "@preact/signals";
-import { askSession, session } from "./api.js";
-import { connection, takeSnapshot, takeUpdate } from "./state.js";
+import { fetchSession, session } from "./api.js";
+import { applySnapshot, applyUpdate, connection } from "./state.js";
 
 const PATH = "/api/dashboard/events";
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 15000;
+const MIN_BACKOFF_MS = 1000;
+const MAX_BACKOFF_MS = 15000;
 
 let source = null;
 let timer = null;
-let pause = FIRST_PAUSE_MS;
+let backoffMs = MIN_BACKOFF_MS;
 
 export function start() {
   effect(() => (session.value?.signedIn ? open() : close()));
-  begin();
+  connect();
 }
 
-/** The session may be over, the service may be full or gone: what it says about itself tells. */
-async function begin() {
+/** Fetches the session first: its answer shows whether the user must sign in, or the service refuses or is gone. */
+async function connect() {
   close();
   try {
-    await askSession();
+    await fetchSession();
   } catch (error) {
-    connection.value = { state: error.status ? "refused" : "reconnecting", why: error.message };
-    return again();
+    connection.value = { state: error.status ? "refused" : "reconnecting", reason: error.message };
+    return scheduleReconnect();
   }
   if (session.value.signedIn) open();
 }
@@ -34,25 +34,25 @@ function open() {
   if (source) return;
   source = new EventSource(PATH);
   source.addEventListener("snapshot", (event) => {
-    takeSnapshot(JSON.parse(event.data));
-    pause = FIRST_PAUSE_MS;
+    applySnapshot(JSON.parse(event.data));
+    backoffMs = MIN_BACKOFF_MS;
     connection.value = { state: "live" };
   });
-  source.addEventListener("update", (event) => takeUpdate(JSON.parse(event.data)));
+  source.addEventListener("update", (event) => applyUpdate(JSON.parse(event.data)));
   source.addEventListener("error", () => {
     connection.value = { state: "reconnecting" };
-    if (source?.readyState === EventSource.CLOSED) refused();
+    if (source?.readyState === EventSource.CLOSED) handleRefusal();
   });
 }
 
-/** An EventSource does not tell what it was answered, so it is asked for once more. */
-async function refused() {
-  const question = new AbortController();
-  const answer = await fetch(PATH, { signal: question.signal }).catch(() => null);
-  const said = answer && !answer.ok ? await answer.json().catch(() => null) : null;
-  question.abort();
-  if (said?.error) connection.value = { state: "refused", why: said.error };
-  again();
+/** Reads the error text of a refusal. EventSource does not expose it, so this sends the same request once more. */
+async function handleRefusal() {
+  const controller = new AbortController();
+  const response = await fetch(PATH, { signal: controller.signal }).catch(() => null);
+  const body = response && !response.ok ? await response.json().catch(() => null) : null;
+  controller.abort();
+  if (body?.error) connection.value = { state: "refused", reason: body.error };
+  scheduleReconnect();
 }
 
 function close() {
@@ -60,8 +60,8 @@ function close() {
   source = null;
 }
 
-function again() {
+function scheduleReconnect() {
   clearTimeout(timer);
-  timer = setTimeout(begin, pause);
-  pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+  timer = setTimeout(connect, backoffMs);
+  backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
 }

@@ -1,8 +1,8 @@
-// Which part of the page is shown. Its address says it behind the `#`, so that a job can be linked to.
+// The shown page. It is in the address, behind the `#`, so that users can link to a job.
 
 import { signal } from "@preact/signals";
 
-const PLACES = [
+const ROUTES = [
   [/^#\/warm-starts$/, () => ({ view: "warm-starts" })],
   [/^#\/jobs$/, () => ({ view: "jobs" })],
   [/^#\/jobs\/new$/, () => ({ view: "submit" })],
@@ -10,27 +10,27 @@ const PLACES = [
   [/^#\/runners\/([^/]+)$/, (id) => ({ view: "runner", id })],
 ];
 
-/** { view, id }; the view is "home" where the address says nothing. */
-export const route = signal(read());
+/** { view, id }. The view is "home" when the address names no page. */
+export const route = signal(parseHash());
 
-export const toJob = (id) => `#/jobs/${encodeURIComponent(id)}`;
-export const toRunner = (id) => `#/runners/${encodeURIComponent(id)}`;
+export const jobHref = (id) => `#/jobs/${encodeURIComponent(id)}`;
+export const runnerHref = (id) => `#/runners/${encodeURIComponent(id)}`;
 
-/** Goes there; whoever reads the page aloud begins anew. */
-export function go(hash) {
-  location.hash = hash;
+export function navigate(href) {
+  location.hash = href;
 }
 
+/** Scrolls to the top and focuses the content, so that a screen reader starts with the new page. */
 addEventListener("hashchange", () => {
-  route.value = read();
+  route.value = parseHash();
   scrollTo(0, 0);
   document.getElementById("main")?.focus({ preventScroll: true });
 });
 
-function read() {
-  for (const [pattern, place] of PLACES) {
+function parseHash() {
+  for (const [pattern, toRoute] of ROUTES) {
     const found = pattern.exec(location.hash);
-    if (found) return place(decoded(found[1]));
+    if (found) return toRoute(decoded(found[1]));
   }
   return { view: "home" };
 }
@@ -39,6 +39,6 @@ function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // Nothing is called so, which is then said.
+    return text; // No job or runner has such an id; the page says so.
   }
 }

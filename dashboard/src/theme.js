@@ -1,22 +1,22 @@
-// Light or dark: as the system says, until somebody says otherwise here.
+// The light or dark theme: the system's, until the user chooses one on the page.
 
 import { signal } from "@preact/signals";
 
 const KEY = "pilotlight-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
-function remembered() {
+function storedTheme() {
   try {
-    const said = localStorage.getItem(KEY);
-    return said === "light" || said === "dark" ? said : null;
+    const stored = localStorage.getItem(KEY);
+    return stored === "light" || stored === "dark" ? stored : null;
   } catch {
-    return null; // Storage may be forbidden; the system's wish is good enough.
+    return null; // The browser may forbid storage; the system's theme applies then.
   }
 }
 
-const wish = () => remembered() ?? (system.matches ? "dark" : "light");
+const preferredTheme = () => storedTheme() ?? (system.matches ? "dark" : "light");
 
-export const theme = signal(wish());
+export const theme = signal(preferredTheme());
 
 export function applyTheme() {
   document.documentElement.dataset.theme = theme.value;
@@ -27,19 +27,19 @@ export function toggleTheme() {
   try {
     localStorage.setItem(KEY, next);
   } catch {
-    // Then it lasts until the page is closed.
+    // Without storage the choice lasts until the page is closed.
   }
-  set(next);
+  setTheme(next);
 }
 
-function set(next) {
+function setTheme(next) {
   document.documentElement.dataset.theme = next;
   theme.value = next;
 }
 
-system.addEventListener("change", () => set(wish()));
+system.addEventListener("change", () => setTheme(preferredTheme()));
 
-/** A colour of the stylesheet as a canvas wants it. */
+/** A colour of the stylesheet (`--name`) as a canvas accepts it. */
 export function colour(name) {
   const probe = document.createElement("i");
   probe.style.color = `var(--${name})`;

@@ -1,9 +1,9 @@
-import { useState } from "preact/hooks";
 import { cancelJob, deleteJob } from "../api.js";
+import { closeDialog, dialog, Dialog, DialogButtons } from "../components/dialog.jsx";
+import { notifySuccess } from "../components/notice.jsx";
+import { useAction } from "../components/use_action.js";
 import { plural } from "../format.js";
-import { Buttons, Dialog, dialog, hide } from "../parts/dialog.jsx";
-import { done } from "../parts/notice.jsx";
-import { go } from "../route.js";
+import { navigate } from "../route.js";
 
 export function JobDialogs() {
   switch (dialog.value?.kind) {
@@ -16,57 +16,41 @@ export function JobDialogs() {
   }
 }
 
-/** Does it, and says why when it failed. */
-function useDeed(deed) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(null);
-  const go = async () => {
-    setBusy(true);
-    try {
-      await deed();
-    } catch (failure) {
-      setError(failure.message);
-      setBusy(false);
-    }
-  };
-  return { go, busy, error };
-}
-
-function CancelDialog({ id, callers, after }) {
-  const { go: cancel, busy, error } = useDeed(async () => {
+function CancelDialog({ id, callers, onCancelled }) {
+  const { run, busy, error } = useAction(async () => {
     const { message } = await cancelJob(id);
-    hide();
-    done(`${message[0].toUpperCase()}${message.slice(1)}.`);
-    after();
+    closeDialog();
+    notifySuccess(`${message[0].toUpperCase()}${message.slice(1)}.`);
+    onCancelled();
   });
   return (
-    <Dialog title="Cancel this job?" onSubmit={cancel}>
+    <Dialog title="Cancel this job?" onSubmit={run}>
       <p>
         {callers > 1
-          ? `${plural(callers, "submission")} wait for it: one of them is taken back, and the job goes on for the others.`
-          : "It ends as failed, which is not remembered: the next submission computes it. A runner that has it is told with its next heartbeat."}
+          ? `${plural(callers, "caller")} wait for this job. One of them is removed; the job continues for the others.`
+          : "The job ends as failed. This failure is not cached: the next equal submission computes the job again. A runner that executes it learns this from its next heartbeat."}
       </p>
-      {error && <p class="error" role="alert">That failed: {error}.</p>}
-      <Buttons does="Cancel the job" keeps="Keep it" busy={busy} />
+      {error && <p class="error" role="alert">Failed to cancel the job: {error}.</p>}
+      <DialogButtons confirm="Cancel the job" dismiss="Keep the job" busy={busy} />
     </Dialog>
   );
 }
 
 function DeleteDialog({ id, isUnderWay }) {
-  const { go: remove, busy, error } = useDeed(async () => {
+  const { run, busy, error } = useAction(async () => {
     await deleteJob(id);
-    hide();
-    done("The job is deleted.");
-    go("#/jobs");
+    closeDialog();
+    notifySuccess("The job is deleted.");
+    navigate("#/jobs");
   });
   return (
-    <Dialog title="Delete this job?" onSubmit={remove}>
+    <Dialog title="Delete this job?" onSubmit={run}>
       <p>
-        Its parameters, console and result are forgotten, for everybody; an equal submission computes it again.
-        {isUnderWay && " It is under way: whoever waits for it is told that there is no such job."}
+        Deletes its parameters, console and result, for all callers. The next equal submission computes the job again.
+        {isUnderWay && " The job is under way: callers that wait for it get the error that it does not exist."}
       </p>
-      {error && <p class="error" role="alert">That failed: {error}.</p>}
-      <Buttons does="Delete the job" keeps="Keep it" busy={busy} />
+      {error && <p class="error" role="alert">Failed to delete the job: {error}.</p>}
+      <DialogButtons confirm="Delete the job" dismiss="Keep the job" busy={busy} />
     </Dialog>
   );
 }

@@ -1,47 +1,48 @@
-// What others wrote: parameters, results, console output. It is shown as text, whatever it looks like.
+// Text written by callers and runners: parameters, results, console output. It is always rendered as text, never as
+// HTML.
 
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { size } from "../format.js";
-import { pretty } from "../json.js";
+import { byteSize } from "../format.js";
+import { indent } from "../json.js";
 
-/** More is shown on request: a browser is slow with a megabyte. */
-const SHOWN = 20_000;
+/** Longer text is cut until the user asks for all of it: browsers render a megabyte slowly. In characters. */
+const JSON_SHOWN = 20_000;
 const CONSOLE_SHOWN = 100_000;
 
 export function Json({ title, text }) {
-  const [whole, setWhole] = useState(false);
+  const [showAll, setShowAll] = useState(false);
   const id = `${title.toLowerCase()}-title`;
-  const lines = useMemo(() => pretty(text), [text]);
-  const isCut = !whole && lines.length > SHOWN;
+  const indented = useMemo(() => indent(text), [text]);
+  const isCut = !showAll && indented.length > JSON_SHOWN;
   return (
     <section class="card text-card" aria-labelledby={id}>
       <h3 id={id}>{title}</h3>
-      <pre class="mono" tabIndex={0} role="region" aria-label={title} data-test={title.toLowerCase()}>{isCut ? `${lines.slice(0, SHOWN)} …` : lines}</pre>
-      {isCut && <p class="more"><button type="button" class="button small" onClick={() => setWhole(true)}>Show all {size(lines.length)}</button></p>}
+      <pre class="mono" tabIndex={0} role="region" aria-label={title} data-test={title.toLowerCase()}>{isCut ? `${indented.slice(0, JSON_SHOWN)} …` : indented}</pre>
+      {isCut && <p class="more"><button type="button" class="button small" onClick={() => setShowAll(true)}>Show all {byteSize(indented.length)}</button></p>}
     </section>
   );
 }
 
-/** Its end stays in sight as it grows, unless somebody reads further up. */
+/** Scrolls to the end as the text grows, unless the user has scrolled up. */
 export function Console({ text, isUnderWay }) {
-  const [whole, setWhole] = useState(false);
+  const [showAll, setShowAll] = useState(false);
   const box = useRef(null);
-  const follows = useRef(true);
-  const isCut = !whole && text.length > CONSOLE_SHOWN;
+  const isAtEnd = useRef(true);
+  const isCut = !showAll && text.length > CONSOLE_SHOWN;
   useLayoutEffect(() => {
-    if (follows.current) box.current.scrollTop = box.current.scrollHeight;
+    if (isAtEnd.current) box.current.scrollTop = box.current.scrollHeight;
   }, [text]);
-  const scrolled = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
-    follows.current = scrollTop + clientHeight > scrollHeight - 24;
+  const onScroll = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
+    isAtEnd.current = scrollTop + clientHeight > scrollHeight - 24;
   };
   return (
     <section class="card text-card" aria-labelledby="console-title">
       <h3 id="console-title">Console</h3>
-      {isCut && <p class="more"><button type="button" class="button small" onClick={() => setWhole(true)}>Show all {size(text.length)}</button> the beginning is not shown</p>}
-      <pre class="mono console" tabIndex={0} role="region" aria-label="Console" ref={box} onScroll={scrolled} data-test="console">
+      {isCut && <p class="more"><button type="button" class="button small" onClick={() => setShowAll(true)}>Show all {byteSize(text.length)}</button> Only the end is shown.</p>}
+      <pre class="mono console" tabIndex={0} role="region" aria-label="Console" ref={box} onScroll={onScroll} data-test="console">
         {isCut ? text.slice(-CONSOLE_SHOWN) : text}
       </pre>
-      {text === "" && <p class="more">{isUnderWay ? "Nothing was written yet." : "Nothing was written."}</p>}
+      {text === "" && <p class="more">{isUnderWay ? "No output yet." : "No output."}</p>}
     </section>
   );
 }

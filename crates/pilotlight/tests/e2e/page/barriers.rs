@@ -30,7 +30,7 @@ fn empty_and_busy(scheme: Scheme) {
     has_no_barriers(&mut browser, "busy");
 
     browser.fill("Filter runners", "nobody at all");
-    browser.until_it_says("No runner fits this filter.");
+    browser.until_it_says("No runner matches this filter.");
     has_no_barriers(&mut browser, "filtered");
 
     browser.click("button", "Retire…");

@@ -42,7 +42,7 @@ fn a_job_is_submitted_watched_to_its_result_and_known_the_second_time() {
     let server = Server::start();
     let mut browser = Browser::at(&server, Scheme::Light);
     let id = submit(&mut browser, TYPE, r#"{"name": "World", "n": 12345678901234567890}"#);
-    says(&mut browser, "arrival", "New: nothing equal was known.");
+    says(&mut browser, "submission-outcome", "New: no equal job is cached or under way.");
     says(&mut browser, "status", "Pending");
     // Its digits are not a JavaScript number's.
     says(&mut browser, "parameters", "\"n\": 12345678901234567890");
@@ -67,14 +67,16 @@ fn a_job_is_submitted_watched_to_its_result_and_known_the_second_time() {
     assert_eq!(runner.say("complete", &job, done).status, 200);
     says(&mut browser, "status", "Completed");
     says(&mut browser, "result", "\"greeting\": \"Hello, World\"");
-    says(&mut browser, "timeline", "Given to runner-1");
+    says(&mut browser, "timeline", "Leased to runner-1");
     says(&mut browser, "console", "first line\nsecond line");
 
     // The same in another order.
     let again = submit(&mut browser, TYPE, r#"{"n": 12345678901234567890, "name": "World"}"#);
     assert_eq!(again, id);
-    says(&mut browser, "arrival", "From the cache: computed on");
-    browser.until("/, saved [0-9.]+ m?s/.test(document.querySelector('[data-test=arrival]').innerText)");
+    says(&mut browser, "submission-outcome", "From the cache: computed on");
+    browser.until(
+        "/, saved [0-9.]+ m?s/.test(document.querySelector('[data-test=submission-outcome]').innerText)",
+    );
     assert!(server.metric("pilotlight_jobs_saved_seconds_total") > 0.0);
     browser.click("link", "Jobs");
     says(&mut browser, "cache-rate", "50.0 %");
@@ -100,7 +102,7 @@ fn a_job_is_cancelled_run_again_and_deleted() {
 
     browser.click("button", "Run again");
     says(&mut browser, "status", "Pending");
-    says(&mut browser, "arrival", "Computed again");
+    says(&mut browser, "submission-outcome", "Computed again");
     let other = job_shown(&mut browser);
     assert_ne!(other, id);
     browser.click("button", "Delete…");
@@ -168,7 +170,7 @@ fn the_list_is_filtered_by_status_and_follows_what_happens() {
     caller.submit(TYPE, &json!({ "n": 3 }));
     browser.until_it_says("gpu-box");
     browser.click("link", "gpu-box");
-    browser.until_it_says("It had no job yet.");
+    browser.until_it_says("This runner has had no job yet.");
     assert!(browser.faults().is_empty(), "{:?}", browser.faults());
 }
 
@@ -181,7 +183,7 @@ fn parameters_that_are_no_json_are_not_sent() {
     browser.click("link", "Submit a job");
     browser.fill("Type", TYPE);
     let disabled = "document.querySelector('.submit [type=submit]').disabled";
-    for (input, says) in [("{\"n\": 1", "This is not JSON"), ("7", "Parameters are an object")] {
+    for (input, says) in [("{\"n\": 1", "This is not JSON"), ("7", "Parameters must be an object")] {
         browser.fill("Parameters", input);
         browser.until_it_says(says);
         assert_eq!(browser.eval(disabled), true, "{input}");

@@ -42,7 +42,7 @@ fn offers_are_seen_with_their_outcome_and_who_executes() {
     assert!(!server.supervisor().offer(&run("run_cold")));
     browser.until("document.querySelector('[data-test=hit-rate]')?.innerText === '50.0 %'");
     let rows = "[...document.querySelectorAll('[aria-label=\"Recent offers\"] tbody tr')].map((row) => row.innerText)";
-    browser.until(&format!("{rows}.some((row) => /run_cold\\s+cold[^]*nobody/.test(row))"));
+    browser.until(&format!("{rows}.some((row) => /run_cold\\s+cold[^]*none/.test(row))"));
     browser.until(&format!(
         "{rows}.some((row) => /run_warm\\s+acknowledged\\s+\\S+ (µs|ms)[^]*runner-1/.test(row))"
     ));

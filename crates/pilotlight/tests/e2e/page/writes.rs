@@ -24,9 +24,9 @@ fn a_real_client_that_is_retired_through_the_page_exits() {
     browser.click("button", "Retire…");
     browser.fill("Deployment", DEPLOYMENT);
     browser.fill("Version", VERSION);
-    browser.until_it_says("1 idle runner will be told to exit now.");
+    browser.until_it_says("1 idle runner will exit now.");
     browser.click("button", "Retire");
-    browser.until_it_says("1 idle runner told to exit.");
+    browser.until_it_says("1 idle runner retired.");
     assert_eq!(runner.hear("ended")["why"], "no run");
     assert!(runner.ended().success());
     browser.until_it_says("No runner is waiting.");
@@ -74,7 +74,7 @@ fn writes_carry_the_sessions_token() {
     browser.until_it_says("runner-1");
     browser.click("button", "Retire runner-1…");
     browser.click("button", "Retire");
-    browser.until_it_says("1 idle runner told to exit.");
+    browser.until_it_says("1 idle runner retired.");
     browser.click("button", "Clear history");
     browser.until_it_says("Clear the history?");
     browser.press("Tab");
@@ -172,10 +172,10 @@ fn nobody_is_retired_before_somebody_is_named() {
     let _runner = server.park(&Poll::by("runner-1"));
     let mut browser = Browser::at(&server, Scheme::Light);
     browser.click("button", "Retire…");
-    browser.until_it_says("Name at least one of them.");
+    browser.until_it_says("Fill in at least one field.");
     assert_eq!(browser.eval("document.querySelector('dialog .danger').disabled"), true);
     browser.fill("Runner", "somebody else");
-    browser.until_it_says("0 idle runners will be told to exit now.");
+    browser.until_it_says("0 idle runners will exit now.");
     browser.press("Escape");
     browser.until("document.querySelector('dialog') === null");
     let focused = browser.eval("document.activeElement.innerText");

@@ -1,4 +1,4 @@
-// Small pictures. They say nothing to a screen reader: what stands beside them does.
+// Small icons, hidden from screen readers: the text or label beside an icon says the same.
 
 const PATHS = {
   sun: "M12 4V2m0 20v-2m8-8h2M2 12h2m13.7-5.7 1.4-1.4M4.9 19.1l1.4-1.4m0-11.4L4.9 4.9m14.2 14.2-1.4-1.4M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0z",

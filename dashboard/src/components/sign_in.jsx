@@ -1,24 +1,18 @@
 import { useState } from "preact/hooks";
 import { signIn } from "../api.js";
+import { useAction } from "./use_action.js";
 
 export function SignIn() {
   const [key, setKey] = useState("");
-  const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
-  const submit = async (event) => {
+  const { run, busy, error } = useAction(() => signIn(key));
+  const submit = (event) => {
     event.preventDefault();
-    setBusy(true);
-    try {
-      await signIn(key);
-    } catch (failure) {
-      setError(failure.message);
-      setBusy(false);
-    }
+    run();
   };
   return (
     <form class="card sign-in" onSubmit={submit} aria-labelledby="sign-in-title">
       <h2 id="sign-in-title">Sign in</h2>
-      <p>This service asks for its admin key.</p>
+      <p>Enter the admin key of this service.</p>
       <label class="field">
         <span>Admin key</span>
         <input
@@ -32,7 +26,7 @@ export function SignIn() {
           required
         />
       </label>
-      {error && <p class="error" id="sign-in-error" role="alert">{error}</p>}
+      {error && <p class="error" id="sign-in-error" role="alert">Failed to sign in: {error}.</p>}
       <button type="submit" class="button primary" disabled={busy || key === ""}>Sign in</button>
     </form>
   );
