@@ -1,4 +1,6 @@
-//! Lets in whom `core::access` lets in, as often as they may: finds out what is known of a caller, asks, and refuses.
+//! The middleware that guards a route: collects the facts about the caller, asks `core::access` for permission and
+//! `rate_limit` for the rate, and refuses the request when one of them denies it. It must not decide by itself who may
+//! do what.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,18 +18,18 @@ use super::rate_limit;
 use super::router::HttpState;
 use crate::net::conn::Conn;
 
-/// What a route is for.
+/// What the middleware needs to guard one route.
 #[derive(Debug, Clone)]
 pub struct RouteGuard {
-    /// Who knows.
+    /// The shared state, with the keys, networks and rate limits.
     pub state: Arc<HttpState>,
-    /// What is asked for.
+    /// The permission that the route needs.
     pub permission: Permission,
-    /// What it counts as, where it may not be asked for too often.
+    /// The rate class that requests count in; `None` for a route without a rate limit.
     pub rate_class: Option<RateClass>,
 }
 
-/// Refuses whoever may not, or asks too often.
+/// Refuses a request without the permission, or above the rate limit.
 pub async fn guard(State(guard): State<RouteGuard>, request: Request, next: Next) -> Response {
     let RouteGuard { state, permission, rate_class } = guard;
     if let Err(denied) = authorize_request(&state, permission, &request) {
@@ -41,16 +43,21 @@ pub async fn guard(State(guard): State<RouteGuard>, request: Request, next: Next
     next.run(request).await
 }
 
-/// Whether whoever sent this may.
+/// Checks that the sender of this request has the permission.
 ///
 /// # Errors
-/// Why not.
+/// The reason why access is denied.
 pub fn authorize_request<B>(
     state: &HttpState,
     permission: Permission,
     request: &hyper::Request<B>,
 ) -> Result<(), AccessDenied> {
-    let peer = request.extensions().get::<Arc<Conn>>().expect("the accept loop put it in").peer().ip();
+    let peer = request
+        .extensions()
+        .get::<Arc<Conn>>()
+        .expect("the accept loop adds the connection to every request")
+        .peer()
+        .ip();
     authorize(permission, state.auth.keys(), caller(state, peer, request.uri(), request.headers()))
 }
 
@@ -78,7 +85,7 @@ fn peer_origin(peer: IpAddr, host: Option<&str>, is_forwarded: bool) -> PeerOrig
     }
 }
 
-/// The own page is served under the name that the request is for.
+/// Which web page sent the request. A page of this service has the origin that the request's host names.
 fn web_origin(host: Option<&str>, headers: &HeaderMap) -> WebOrigin {
     let mut origins = headers.get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else { return web_origin_without_header(headers) };
@@ -90,15 +97,16 @@ fn web_origin(host: Option<&str>, headers: &HeaderMap) -> WebOrigin {
     }
 }
 
-/// Browsers leave `Origin` out where they only ask; newer ones say in another way that a foreign page does. A person
-/// who follows a link from there is no page.
+/// Browsers send no `Origin` with most `GET` requests. Newer ones say in `Sec-Fetch-Site` that another site's page sent
+/// the request. A person who follows a link on such a page (`Sec-Fetch-Mode: navigate`) does not count as that page.
 fn web_origin_without_header(headers: &HeaderMap) -> WebOrigin {
     let is = |name, expected| headers.get(name).is_some_and(|value| value == expected);
     let is_foreign = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
     if is_foreign && !is("sec-fetch-mode", "navigate") { WebOrigin::CrossOrigin } else { WebOrigin::None }
 }
 
-/// By which name the service was called: the target's own when it has one (RFC 9112, 3.2.2), else the one header's.
+/// The host that the request names: the authority of an absolute target (RFC 9112, 3.2.2), else the `Host` header.
+/// `None` when there are several `Host` headers.
 fn host<'a>(target: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     if let Some(authority) = target.authority() {
         return Some(authority.as_str());

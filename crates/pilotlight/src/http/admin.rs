@@ -1,4 +1,5 @@
-//! `POST /api/admin/retire`: tells runners to exit, those who wait now and those who come back within a time.
+//! `POST /api/admin/retire`: retires runners. Their parked polls, and polls that they send within a period, get a 410,
+//! on which a runner exits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::body;
 use super::error::{ApiError, json};
 use super::router::HttpState;
 
-/// `POST`
+/// `POST /api/admin/retire`
 pub async fn retire(State(state): State<Arc<HttpState>>, body: Body) -> Response {
     match retire_or_refuse(&state, body).await {
         Ok(retired) => json(StatusCode::OK, &retired),
@@ -28,24 +29,26 @@ pub async fn retire(State(state): State<Arc<HttpState>>, body: Body) -> Response
 async fn retire_or_refuse(state: &HttpState, body: Body) -> Result<RetireResponse, ApiError> {
     let body = body::read(body, SMALL_BODY_BYTES).await?;
     let Object(request): Object<RetireRequest> = serde_json::from_slice(&body).map_err(|_| {
-        ApiError::bad_request("expected JSON with deployment, version or runner (texts), and perhaps for_ms")
+        ApiError::bad_request(
+            "expected JSON with deployment, version or runner (strings), and optionally for_ms",
+        )
     })?;
     let within = request.for_ms.map_or(DEFAULT_RETIREMENT, Duration::from_millis);
     if within > MAX_RETIREMENT {
         let text = format!("for_ms is more than {} days", MAX_RETIREMENT.as_secs() / 86_400);
         return Err(ApiError::bad_request(text));
     }
-    let (retired, until) = state.dispatcher.retire(who(&request)?, within);
+    let (retired, until) = state.dispatcher.retire(runner_filter(&request)?, within);
     tracing::info!(retired, "retired runners");
     Ok(RetireResponse { retired, until: state.clock.epoch_ms(until) })
 }
 
-fn who(request: &RetireRequest) -> Result<RunnerFilter, ApiError> {
+fn runner_filter(request: &RetireRequest) -> Result<RunnerFilter, ApiError> {
     let deployment = named("deployment", request.deployment.as_deref(), DeploymentId::parse)?;
     let version = named("version", request.version.as_deref(), Version::parse)?;
     let runner = named("runner", request.runner.as_deref(), RunnerId::parse)?;
     RunnerFilter::new(deployment, version, runner)
-        .ok_or_else(|| ApiError::bad_request("name whom to retire: a deployment, a version or a runner"))
+        .ok_or_else(|| ApiError::bad_request("name the runners to retire: by deployment, version or runner"))
 }
 
 fn named<T>(

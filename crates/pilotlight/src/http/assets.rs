@@ -1,5 +1,5 @@
-//! `/` and `/assets/<name>`: the dashboard's page as it was built. It holds no data and says the same to everybody;
-//! its source is `dashboard/`, and what is built from it lies compressed beside it.
+//! `/` and `/assets/<name>`: the built dashboard page, embedded in the binary, also in compressed form. It contains no
+//! data and is the same for every caller. The source is in `dashboard/`.
 
 use axum::body::Body;
 use axum::extract::Path;
@@ -17,7 +17,7 @@ use super::error;
 #[folder = "assets"]
 struct Assets;
 
-/// Nothing from elsewhere, nothing inline, and nobody may frame it.
+/// The page loads nothing from other origins, has no inline scripts or styles, and may not be framed.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -41,7 +41,8 @@ async fn serve(name: &str, headers: &HeaderMap) -> Response {
     }
 }
 
-/// Compressed files have no type of their own: they are never served under their own names.
+/// The content type by file extension. `None` for compressed files (`.br`, `.gz`): they are not served under their own
+/// names.
 fn content_type(name: &str) -> Option<&'static str> {
     match name.rsplit_once('.')?.1 {
         "html" => Some("text/html; charset=utf-8"),
@@ -52,7 +53,7 @@ fn content_type(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The smallest that the client takes.
+/// The file in the smallest encoding that the client accepts.
 fn select_encoding(name: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Option<&'static str>)> {
     for (encoding, ending) in [("br", "br"), ("gzip", "gz")] {
         if accepts(headers, encoding)
@@ -64,7 +65,7 @@ fn select_encoding(name: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Opt
     Assets::get(name).map(|file| (file, None))
 }
 
-/// Named and not refused with `q=0`.
+/// Whether `Accept-Encoding` names the encoding, and not with `q=0`.
 fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|offer| {
@@ -92,18 +93,20 @@ fn asset_response(
         (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "same-origin"),
-        // Kept, and asked about each time: a new version is there at once.
+        // The browser caches the file but revalidates it each time, so a new version appears at once.
         (CACHE_CONTROL, "no-cache"),
         (VARY, "accept-encoding"),
     ];
     let more = more.into_iter().chain(encoding.map(|encoding| (CONTENT_ENCODING, encoding)));
     for (name, value) in more.chain([(ETAG, etag.as_str())]) {
-        response.headers_mut().insert(name, HeaderValue::from_str(value).expect("all of them are ASCII"));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_str(value).expect("all of these values are ASCII"));
     }
     response
 }
 
-/// Of the bytes that are sent: each encoding has its own.
+/// The entity tag: a hash of the bytes that are sent, so that each encoding has a different one.
 fn etag(file: &EmbeddedFile) -> String {
     let hash: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\"{hash}\"")
@@ -119,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_encoding_is_taken_when_it_is_named_and_not_refused() {
+    fn an_encoding_is_accepted_when_it_is_named_and_not_refused() {
         for (header, accepts_br) in [
             ("br", true),
             ("gzip, deflate, br, zstd", true),

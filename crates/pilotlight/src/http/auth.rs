@@ -1,5 +1,6 @@
-//! What callers show, turned into facts: whose key it is, from which address they really come, whether a network is
-//! allowed. Keys are kept as hashes only and compared in constant time.
+//! Determines facts about a caller for `core::access`: the scopes of its key, its real address behind proxies, and
+//! whether its network is allowed. Keys are stored as hashes only and compared in constant time. The configured keys,
+//! networks and proxies are the sections `auth` and `server` of the configuration.
 
 use std::net::IpAddr;
 
@@ -11,16 +12,16 @@ use subtle::ConstantTimeEq;
 use super::session::Sessions;
 use crate::config::{self, Network, Secret, ServerConfig};
 
-/// Who may, as configured.
+/// The configured keys and networks, and the open sessions.
 #[derive(Debug)]
 pub struct Auth {
     keys: Vec<(Scope, KeyHash)>,
     networks: Networks,
-    /// Who signed in on the page.
+    /// The sessions of operators who signed in on the dashboard page.
     pub sessions: Sessions,
 }
 
-/// A SHA-256.
+/// The SHA-256 hash of a key.
 pub(super) type KeyHash = [u8; 32];
 
 #[derive(Debug)]
@@ -31,7 +32,7 @@ struct Networks {
 }
 
 impl Auth {
-    /// As these sections say.
+    /// Reads the keys and networks of these configuration sections.
     #[must_use]
     pub fn new(keys: &config::AuthConfig, server: &ServerConfig) -> Self {
         let of = |scope, keys: &[Secret]| -> Vec<_> {
@@ -42,7 +43,7 @@ impl Auth {
         let networks = Networks {
             allowed: server.allow.clone(),
             proxies: server.trusted_proxies.clone(),
-            client_ip: client_ip.expect("the configuration takes names of headers only"),
+            client_ip: client_ip.expect("the configuration accepts only valid header names"),
         };
         Self { keys: keys.concat(), networks, sessions: Sessions::default() }
     }
@@ -53,7 +54,7 @@ impl Auth {
         self.keys.iter().fold(Scopes::NONE, |scopes, (scope, _)| scopes.union(Scopes::only(*scope)))
     }
 
-    /// What this key is for. Every key is compared, so that the time tells nothing.
+    /// The scopes of this key. Every configured key is compared, so that the response time reveals nothing about them.
     #[must_use]
     pub fn key(&self, key: &str) -> PresentedKey {
         let presented = hash(key);
@@ -63,43 +64,44 @@ impl Auth {
         if scopes == Scopes::NONE { PresentedKey::Unknown } else { PresentedKey::Known(scopes) }
     }
 
-    /// What the key in `Authorization: Bearer <key>` is for.
+    /// The scopes of the key in `Authorization: Bearer <key>`.
     #[must_use]
     pub fn bearer(&self, headers: &HeaderMap) -> PresentedKey {
         match Authorization::from_headers(headers) {
             Authorization::Bearer(key) => self.key(key),
-            // Another scheme is meant for somebody before us.
+            // Another scheme is meant for a proxy in front of this service.
             Authorization::None | Authorization::OtherScheme => PresentedKey::None,
             Authorization::Unreadable => PresentedKey::Unknown,
         }
     }
 
-    /// Whether a connection from this address needs no more looks at its requests: it speaks for itself, and may.
+    /// Whether requests on a connection from this address need no further access checks: the peer is not a proxy, so
+    /// all of them come from this address, and it may use the protocol.
     #[must_use]
     pub fn may_use_fast_path(&self, peer: IpAddr) -> bool {
         !self.networks.is_proxy(peer) && self.may_use_protocol(peer)
     }
 
-    /// Whether this address may use the protocol; this machine always may.
+    /// Whether this address may use the warm-start protocol. A loopback address always may.
     #[must_use]
     pub fn may_use_protocol(&self, client: IpAddr) -> bool {
         client.to_canonical().is_loopback() || contains(&self.networks.allowed, client)
     }
 
-    /// From which address a request really comes; `None` when a proxy's word on it cannot be read.
+    /// The client's address behind trusted proxies; `None` when the forwarding header cannot be parsed.
     #[must_use]
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         self.networks.client(peer, headers)
     }
 
-    /// Whether a request came through a proxy, as far as that can be told.
+    /// Whether a request came through a proxy: the peer is a trusted proxy, or the request has a forwarding header.
     #[must_use]
     pub fn is_forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         self.networks.is_proxy(peer) || headers.keys().any(|name| self.networks.is_forwarding(name))
     }
 }
 
-/// The hash of the key in `Authorization: Bearer <key>`, whoever's it is.
+/// The hash of the key in `Authorization: Bearer <key>`, whether the key is known or not.
 pub(super) fn presented_key_hash(headers: &HeaderMap) -> Option<KeyHash> {
     match Authorization::from_headers(headers) {
         Authorization::Bearer(key) => Some(hash(key)),
@@ -145,8 +147,8 @@ impl Networks {
             || text.starts_with("x-forwarded-")
     }
 
-    /// Each proxy appends whom it heard; the last that is no proxy of ours is the client. What stands before could
-    /// be anybody's invention, and what cannot be read could hide anybody.
+    /// The client is the last address in the list that is not a trusted proxy, because each proxy appends the address
+    /// of its peer. Addresses before that one can be forged. An entry that cannot be parsed makes the client unknown.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let values: Vec<&[u8]> = headers.get_all(&self.client_ip).iter().map(HeaderValue::as_bytes).collect();
         let mut client = peer;
@@ -164,7 +166,7 @@ fn contains(networks: &[Network], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
 }
 
-/// Some proxies write a port behind it.
+/// Parses an IP address. Some proxies append a port, which is ignored.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let plain = text.trim_start_matches('[').trim_end_matches(']');
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_known_by_its_scope_and_there_may_be_several() {
+    fn each_scope_may_have_several_keys_and_a_key_several_scopes() {
         let auth = auth(&[
             ("ADMIN_API_KEY", "old, new"),
             ("RUNNER_API_KEY", "runs, new"),

@@ -1,4 +1,4 @@
-//! Reads a request's body whole, within its limit and its time.
+//! Reads a complete request body, with a size limit and a timeout.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -9,10 +9,10 @@ use tokio::time::timeout;
 
 use super::error::ApiError;
 
-/// Reads it, up to `limit` bytes.
+/// Reads the whole body, at most `limit` bytes.
 ///
 /// # Errors
-/// A refusal that says which limit was passed.
+/// 413 when the body is larger, 408 when it is not complete within [`BODY_TIMEOUT`], 400 when it ends early.
 pub async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     if body.size_hint().lower() > limit as u64 {
         return Err(ApiError::too_large(limit));
@@ -20,7 +20,7 @@ pub async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     match timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
         Err(_) => Err(ApiError::body_timeout(BODY_TIMEOUT)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(limit)),
-        Ok(Err(_)) => Err(ApiError::bad_request("the body ended early or is not well framed")),
+        Ok(Err(_)) => Err(ApiError::bad_request("the body ended early, or its framing is not valid HTTP")),
         Ok(Ok(body)) => Ok(body.to_bytes()),
     }
 }

@@ -1,12 +1,12 @@
-//! How many bytes of large bodies may be held at once, by everybody together: each one is bounded, and so must their
-//! sum be. Small ones are bounded by the number of connections.
+//! Limits the total size of the large request bodies in memory. The limit on a single body is not enough, because many
+//! can arrive at once. Small bodies are limited by the number of connections.
 
 use pilotlight_core::limits::{OFFERS_BYTES, SMALL_BODY_BYTES};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::ApiError;
 
-/// The room, in units that a semaphore can count.
+/// The free part of the limit, in units of 1 KiB.
 #[derive(Debug)]
 pub struct BodyBudget(Semaphore);
 
@@ -19,10 +19,10 @@ impl Default for BodyBudget {
 }
 
 impl BodyBudget {
-    /// Takes room for a body of so many bytes until what is returned is dropped; a small one needs none.
+    /// Reserves `bytes` for a body until the returned permit is dropped. A small body needs no permit.
     ///
     /// # Errors
-    /// 503, when there is not enough at this moment.
+    /// 503 when too little is free now.
     pub fn take(&self, bytes: usize) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
         if bytes <= SMALL_BODY_BYTES {
             return Ok(None);
@@ -30,7 +30,7 @@ impl BodyBudget {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let exhausted = |_| {
             ApiError::unavailable(
-                "too many large bodies are on their way; send this one later, or start its run cold",
+                "too many large bodies are being received; send this one later, or cold-start its run",
             )
         };
         self.0.try_acquire_many(units).map(Some).map_err(exhausted)

@@ -1,4 +1,5 @@
-//! From the wire to `core` and back: what comes in is checked here, once.
+//! Converts between wire types and `core`'s types. Headers and offer bodies are validated here, once; `core` does not
+//! check them again.
 
 use std::sync::Arc;
 
@@ -22,9 +23,9 @@ use crate::clock::Clock;
 use crate::dispatch::dispatcher::ParkedPollView;
 use crate::dispatch::offer::Run;
 
-/// The headers of a request, however they were read.
+/// The headers of a request, whether hyper or the fast path parsed them.
 pub trait Headers {
-    /// All values of a header, whose name is given in lower case.
+    /// All values of the header with this name, which is in lower case.
     fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]>;
 }
 
@@ -34,10 +35,10 @@ impl Headers for HeaderMap {
     }
 }
 
-/// Reads who polls, and for what, from a poll's headers.
+/// The pool key and the runner in a poll's headers (`docs/protocols/warm-start.md`).
 ///
 /// # Errors
-/// A refusal that names the header.
+/// 400 with a text that names the wrong header.
 pub fn poll_params(headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
     let deployment = required(headers, header::DEPLOYMENT_ID)?;
     let version = required(headers, header::DEPLOYMENT_VERSION)?;
@@ -56,7 +57,7 @@ pub fn poll_params(headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError
     Ok((key, runner))
 }
 
-/// Where the caller stands in a trace, when it says so in the one way that counts.
+/// The caller's trace context, when there is exactly one valid `traceparent` header (`docs/protocols/traces.md`).
 pub fn trace_parent(headers: &impl Headers) -> Option<TraceParent> {
     let mut values = headers.values(trace_context::HEADER);
     let value = values.next().filter(|_| values.next().is_none())?;
@@ -74,7 +75,7 @@ pub(super) fn optional<'a>(
     let mut values = headers.values(name);
     let value = values.next();
     if values.next().is_some() {
-        return Err(invalid(name, "is there twice"));
+        return Err(invalid(name, "is given twice"));
     }
     value.map(|value| ascii(value).ok_or_else(|| invalid(name, "is not printable ASCII"))).transpose()
 }
@@ -93,19 +94,19 @@ pub(super) fn invalid(what: &str, why: impl std::fmt::Display) -> ApiError {
     ApiError::bad_request(format!("{what} {why}"))
 }
 
-/// What an offer's body says.
+/// The content of an offer's body.
 #[derive(Debug)]
 pub enum OfferBody {
-    /// A run that runners may wait for.
+    /// A run that can be dispatched to a poll.
     Run(Run),
-    /// A run without a deployment: no runner can wait for it.
+    /// A run without a deployment: no poll can fit it.
     Undeployed,
 }
 
-/// Reads an offer's body. The run's message stays a part of `body`.
+/// Parses an offer's body. The run's message is a slice of `body`, not a copy.
 ///
 /// # Errors
-/// A refusal that names the field.
+/// 400 with a text that names the wrong field, 413 when the message is too large.
 pub fn offer_body(body: &Bytes) -> Result<OfferBody, ApiError> {
     let text = std::str::from_utf8(body).map_err(|_| invalid("the body", "is not UTF-8"))?;
     let (message, json) = match bare_message(text) {
@@ -135,36 +136,37 @@ pub fn offer_body(body: &Bytes) -> Result<OfferBody, ApiError> {
     Ok(OfferBody::Run(Run { id, key, head, message, trace: None }))
 }
 
-/// The message of a body that is nothing but its envelope, as supervisors send it: read in one pass.
+/// The message of a body with `dequeuedMessage` as its only field, which is what supervisors send. It is parsed in one
+/// pass.
 fn bare_message(body: &str) -> Option<(Object<DequeuedMessage<'_>>, &str)> {
     let json = body.strip_prefix(r#"{"dequeuedMessage":"#)?.strip_suffix('}')?;
     let json = json.trim_matches([' ', '\t', '\r', '\n']);
     Some((serde_json::from_str(json).ok()?, json))
 }
 
-/// The message of any other body.
+/// The message of a body in any other form.
 fn message(body: &str) -> Result<(Object<DequeuedMessage<'_>>, &str), ApiError> {
-    let Object(offer): Object<OfferRequest<'_>> = parse(body, "the body is no offer")?;
+    let Object(offer): Object<OfferRequest<'_>> = parse(body, "the body is not an offer")?;
     let json = offer.dequeued_message.ok_or_else(|| invalid("dequeuedMessage", "is missing"))?.get();
-    Ok((parse(json, "dequeuedMessage is no run")?, json))
+    Ok((parse(json, "dequeuedMessage is not a run")?, json))
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str, what: &str) -> Result<T, ApiError> {
     serde_json::from_str(json).map_err(|error| invalid(what, describe(&error)))
 }
 
-/// serde's text without the payload: it quotes the values it found.
+/// A description of a serde error without its text, because serde quotes values of the payload.
 fn describe(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Syntax => "it is not JSON",
         serde_json::error::Category::Eof => "it ends early",
-        serde_json::error::Category::Data => "a field is there twice or has another type than expected",
+        serde_json::error::Category::Data => "a field is given twice or has the wrong type",
         serde_json::error::Category::Io => "it could not be read",
     };
     format!("({what}, line {} column {})", error.line(), error.column())
 }
 
-/// A waiting poll for the dashboard.
+/// A parked poll, for `GET /api/dashboard`.
 pub fn waiting_runner(poll: &ParkedPollView<'_>, now: Moment, clock: Clock) -> dashboard::WaitingRunner {
     dashboard::WaitingRunner {
         runner: runner(poll.key, poll.runner),
@@ -173,7 +175,7 @@ pub fn waiting_runner(poll: &ParkedPollView<'_>, now: Moment, clock: Clock) -> d
     }
 }
 
-/// A runner at work for the dashboard.
+/// A runner with a run, for `GET /api/dashboard`.
 pub fn executing_runner(active_run: &ActiveRun, now: Moment, clock: Clock) -> dashboard::ExecutingRunner {
     dashboard::ExecutingRunner {
         runner: runner(&active_run.key, &active_run.runner),
@@ -183,7 +185,7 @@ pub fn executing_runner(active_run: &ActiveRun, now: Moment, clock: Clock) -> da
     }
 }
 
-/// An offer of the past for the dashboard.
+/// An ended offer, for `GET /api/dashboard`.
 pub fn offer_summary(record: &OfferRecord, clock: Clock) -> dashboard::OfferSummary {
     let assigned = record.runner.as_ref();
     dashboard::OfferSummary {
@@ -224,7 +226,7 @@ pub(super) fn text(text: &str) -> Arc<str> {
     text.into()
 }
 
-/// A count that memory may not hold is as much as it may.
+/// Converts a number to `usize`; a larger one becomes `usize::MAX`.
 pub(super) fn saturating_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -1,7 +1,6 @@
-//! Lets the pages of others call the jobs' paths once keys are configured: a page then has no more right than the key it
-//! shows. Without keys nothing is said, and browsers keep other pages away.
-//!
-//! Truth: the contract, jobs, first paragraph.
+//! CORS: with configured keys, pages of other origins may call the job API, because such a page has only the rights of
+//! the key that it sends. Without keys no CORS header is sent, so browsers block other origins. The rules are in
+//! `docs/protocols/jobs.md`, section "Authentication".
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -11,13 +10,13 @@ use hyper::header::{
 };
 use hyper::{Method, StatusCode};
 
-/// What clients of jobs call.
+/// The first path segments below `/api/` of the job API.
 const JOBS: [&str; 3] = ["jobs", "runner", "admin"];
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
 const HEADERS: HeaderValue = HeaderValue::from_static("Content-Type, Authorization, X-Runner-ID");
 
-/// Answers `OPTIONS`, and marks the answers. For a service with keys.
+/// Middleware for a service with keys: answers `OPTIONS` requests and adds the CORS header to responses.
 pub async fn cors(request: Request, next: Next) -> Response {
     let Some(path) = PathKind::classify(request.uri().path()) else {
         return next.run(request).await;
@@ -32,12 +31,12 @@ pub async fn cors(request: Request, next: Next) -> Response {
     response
 }
 
-/// A path that this is about.
+/// A path below `/api/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PathKind {
-    /// Clients of jobs call it.
+    /// A path of the job API.
     Jobs,
-    /// They call it when they err.
+    /// Another path. Its 404 gets the CORS header too, so that a page that calls a wrong path can read the error.
     Other,
 }
 

@@ -1,4 +1,5 @@
-//! `GET /api/dashboard`: who waits, who executes, what was offered. `DELETE`: forgets the offers.
+//! `GET /api/dashboard`: the parked polls, the runners with a run, and the recent offers
+//! (`docs/protocols/dashboard-data.md`). `DELETE` clears the history of offers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,20 +17,20 @@ use super::error::{ApiError, json};
 use super::router::{ConnectTimeouts, HttpState};
 use crate::dispatch::dispatcher::MatchingView;
 
-/// `GET`
+/// `GET /api/dashboard`
 pub async fn read(
     State(state): State<Arc<HttpState>>,
     page: Result<Query<PageQuery>, QueryRejection>,
 ) -> Response {
     let Ok(Query(page)) = page else {
-        return ApiError::bad_request("page and limit are whole numbers from 1").into_response();
+        return ApiError::bad_request("page and limit must be whole numbers from 1").into_response();
     };
     let now = state.clock.now();
     let dashboard = state.dispatcher.read(|view| dashboard(&state, &view, page, now));
     json(StatusCode::OK, &dashboard)
 }
 
-/// `DELETE`
+/// `DELETE /api/dashboard`
 pub async fn clear(State(state): State<Arc<HttpState>>) -> Response {
     state.dispatcher.clear_history();
     json(StatusCode::OK, &ClearResponse { success: true })
@@ -73,7 +74,7 @@ fn pagination(page: PageQuery, total: u64) -> Pagination {
     }
 }
 
-/// Settings in force.
+/// The settings that the dashboard shows.
 pub(super) fn config(connect_timeouts: ConnectTimeouts, listen_address: SocketAddr) -> Config {
     Config {
         connection_timeout_ms: millis(connect_timeouts.connection_timeout),
@@ -83,7 +84,7 @@ pub(super) fn config(connect_timeouts: ConnectTimeouts, listen_address: SocketAd
     }
 }
 
-/// Counts.
+/// The counts of polls, runs and offers.
 pub(super) fn stats(view: &MatchingView<'_>) -> WarmStartStats {
     let totals = view.history().totals();
     WarmStartStats {
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_clamped_and_know_their_neighbours() {
+    fn page_numbers_are_clamped_and_neighbour_pages_are_reported() {
         let cases = [
             (None, None, 250, (1, 100, 3, true, false)),
             (Some(3), Some(100), 250, (3, 100, 3, false, true)),

@@ -1,18 +1,18 @@
-//! The `date` header of answers that are written without HTTP's machinery, formatted once a second.
+//! The `date` header of responses that are written without hyper. It is formatted once a second per thread.
 
 use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use httpdate::HttpDate;
 
-/// A `date` header's value.
+/// The value of a `date` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date {
     second: u64,
     text: [u8; LENGTH],
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`
+/// The length of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, in bytes.
 const LENGTH: usize = 29;
 
 thread_local! {
@@ -20,7 +20,7 @@ thread_local! {
 }
 
 impl Date {
-    /// The present.
+    /// The current time.
     #[must_use]
     pub fn now() -> Self {
         let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -34,7 +34,7 @@ impl Date {
         })
     }
 
-    /// As the standard writes it.
+    /// The date in the format of HTTP (RFC 9110, 5.6.7).
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         &self.text
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_written_as_the_standard_says() {
+    fn a_date_has_the_format_of_http() {
         assert_eq!(Date::at(784_111_777).as_bytes(), b"Sun, 06 Nov 1994 08:49:37 GMT");
     }
 }

@@ -1,4 +1,5 @@
-//! Every refusal, and its status. The text says what is wrong and what is expected, and never repeats payloads.
+//! The error responses of the API, each with its HTTP status, and how errors of `core` and the store map to them. An
+//! error text says what is wrong and what is expected. It must never contain payloads.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use serde::Serialize;
 use super::date::Date;
 use crate::telemetry::log_throttle::LogThrottle;
 
-/// A request that is not served.
+/// An error response: a status and a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     status: StatusCode,
@@ -24,75 +25,75 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Its status.
+    /// The HTTP status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// What is wrong.
+    /// The error text.
     #[must_use]
     pub fn into_text(self) -> String {
         self.text
     }
 
-    /// 400
+    /// 400: the request is not valid.
     #[must_use]
     pub fn bad_request(text: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, text: text.into() }
     }
 
-    /// 401
+    /// 401: a key or token is missing or not valid.
     #[must_use]
     pub fn unauthorized(text: impl Into<String>) -> Self {
         Self { status: StatusCode::UNAUTHORIZED, text: text.into() }
     }
 
-    /// 429
+    /// 429: the caller sends too many requests.
     #[must_use]
     pub fn too_many_requests(text: impl Into<String>) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, text: text.into() }
     }
 
-    /// 403
+    /// 403: the caller has no permission.
     #[must_use]
     pub fn forbidden(text: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, text: text.into() }
     }
 
-    /// 404
+    /// 404: the path or the thing that it names does not exist.
     #[must_use]
     pub fn not_found(text: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, text: text.into() }
     }
 
-    /// 409
+    /// 409: the request contradicts the present state.
     #[must_use]
     pub fn conflict(text: impl Into<String>) -> Self {
         Self { status: StatusCode::CONFLICT, text: text.into() }
     }
 
-    /// 408
+    /// 408: the request's body did not arrive in time.
     #[must_use]
     pub fn body_timeout(within: Duration) -> Self {
         let text = format!("the body was not complete within {} s", within.as_secs());
         Self { status: StatusCode::REQUEST_TIMEOUT, text }
     }
 
-    /// 410
+    /// 410: an operator retired the runner, so it exits.
     #[must_use]
     pub fn runner_retired() -> Self {
         Self { status: StatusCode::GONE, text: "this runner is retired".into() }
     }
 
-    /// 413
+    /// 413: the request's body is larger than `limit` bytes.
     #[must_use]
     pub fn too_large(limit: usize) -> Self {
         let text = format!("the body is larger than {limit} bytes");
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, text }
     }
 
-    /// 503
+    /// 503: the service cannot answer now; the client may retry.
     #[must_use]
     pub fn unavailable(text: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, text: text.into() }
@@ -117,10 +118,11 @@ impl From<AccessDenied> for ApiError {
     }
 }
 
-/// Each call that comes while the store does not answer fails.
+/// Limits the log lines about a failing store, because every call fails while the store does not answer.
 static STORE_FAILED: LogThrottle = LogThrottle::new();
 
-/// A store that does not answer now may later. What its database says stays in the log.
+/// Every store error becomes a 503, because the store may answer again later. The database's own error text is only
+/// logged and never sent to the client.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         if let Some(suppressed) = STORE_FAILED.allow() {
@@ -131,7 +133,7 @@ impl From<Error> for ApiError {
                 Self::unavailable(error.to_string())
             }
             Error::Unavailable(_) | Error::Corrupt(_) | Error::Database(_) => {
-                Self::unavailable("the store does not answer now; ask again")
+                Self::unavailable("the store does not answer; try again in a second")
             }
         }
     }
@@ -157,38 +159,38 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Somebody asks too often.
+/// 429: the caller exceeded a rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitExceeded {
-    /// For how long not to ask.
+    /// How long the caller must wait before the next request.
     pub retry_after: Duration,
-    /// When to ask again: milliseconds since 1970.
+    /// When the caller may send the next request, in milliseconds since 1970.
     pub reset_at_ms: u64,
 }
 
 impl IntoResponse for RateLimitExceeded {
     fn into_response(self) -> Response {
         let seconds = self.retry_after.as_millis().div_ceil(1000).max(1);
-        let error = format!("too many requests; ask again in {seconds} s");
+        let error = format!("too many requests; retry in {seconds} s");
         let body = RateLimitBody { error, reset_time: self.reset_at_ms };
         let mut response = json(StatusCode::TOO_MANY_REQUESTS, &body);
-        let seconds = HeaderValue::try_from(seconds.to_string()).expect("digits");
+        let seconds = HeaderValue::try_from(seconds.to_string()).expect("digits are a valid header value");
         response.headers_mut().insert(RETRY_AFTER, seconds);
         response
     }
 }
 
-/// A whole JSON answer, for whoever writes it.
+/// A JSON response with its whole body. Both HTTP paths write it: axum's and the fast path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// Its status.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// Its body.
+    /// The JSON body.
     pub body: Bytes,
 }
 
 impl Reply {
-    /// A value as JSON.
+    /// A response with this value as JSON.
     #[must_use]
     pub fn json(status: StatusCode, value: &impl Serialize) -> Self {
         let body = serde_json::to_vec(value).expect("wire types have string keys and finite numbers");
@@ -211,24 +213,24 @@ impl IntoResponse for Reply {
     }
 }
 
-/// A path we do not know.
+/// The response for an unknown path: 404.
 pub async fn path_not_found() -> Response {
     let text = "there is no such path; see /health, /connect, /warm-start, /api/openapi.json, /api/dashboard, /metrics";
     ApiError { status: StatusCode::NOT_FOUND, text: text.into() }.into_response()
 }
 
-/// A path we know, called by another method.
+/// The response for a known path with a method that it does not support: 405.
 pub async fn method_not_allowed() -> Response {
-    let text = "this path does not answer that method";
+    let text = "this path does not support that method";
     ApiError { status: StatusCode::METHOD_NOT_ALLOWED, text: text.into() }.into_response()
 }
 
-/// A JSON answer.
+/// A JSON response.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     Reply::json(status, value).into_response()
 }
 
-/// The head of a JSON answer with a body of so many bytes, for whoever writes it without HTTP's machinery.
+/// The head of a JSON response with a body of `body_bytes` bytes, for responses that are written without hyper.
 #[must_use]
 pub fn head(status: StatusCode, body_bytes: usize, reuse: ConnectionReuse) -> BytesMut {
     let mut head = BytesMut::with_capacity(HEAD_CAPACITY);
@@ -247,16 +249,16 @@ pub fn head(status: StatusCode, body_bytes: usize, reuse: ConnectionReuse) -> By
     head
 }
 
-/// What becomes of the connection after an answer.
+/// Whether the connection is reused after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionReuse {
-    /// It is kept for the next request.
+    /// The connection stays open for the next request.
     KeepAlive,
-    /// It is closed.
+    /// The connection is closed.
     Close,
 }
 
-/// The head and a short body fit.
+/// Enough for the head and a short body, in bytes.
 const HEAD_CAPACITY: usize = 256;
 
 #[cfg(test)]

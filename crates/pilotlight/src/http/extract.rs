@@ -1,4 +1,4 @@
-//! What a request says besides its body: ids in its path, its runner, its query.
+//! Extractors for the parts of a request besides its body: the job id in the path, the runner's id, the query.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::convert;
 use super::error::ApiError;
 use super::router::HttpState;
 
-/// The job that a path names; none when its text is no job's id, which no job has.
+/// The job id in the path; `None` when the text is not a job id, so that no job can have it.
 #[derive(Debug, Clone, Copy)]
 pub struct JobIdPath(pub Option<JobId>);
 
@@ -29,7 +29,7 @@ impl<S: Send + Sync> FromRequestParts<S> for JobIdPath {
     }
 }
 
-/// The runner that speaks. That it does is remembered.
+/// The runner that sent the request, from `X-Runner-ID`. Extracting it records the runner as seen now.
 #[derive(Debug, Clone)]
 pub struct CallingRunner(pub RunnerId);
 
@@ -44,7 +44,7 @@ impl FromRequestParts<Arc<HttpState>> for CallingRunner {
     }
 }
 
-/// What a query says, in its order.
+/// The name-value pairs of the query string, in their order.
 #[derive(Debug, Default)]
 pub struct QueryPairs(Vec<(String, String)>);
 
@@ -53,30 +53,32 @@ impl<S: Send + Sync> FromRequestParts<S> for QueryPairs {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         let pairs = Query::try_from_uri(&parts.uri);
-        pairs.map(|Query(pairs)| Self(pairs)).map_err(|_| ApiError::bad_request("the query cannot be read"))
+        pairs
+            .map(|Query(pairs)| Self(pairs))
+            .map_err(|_| ApiError::bad_request("the query string cannot be parsed"))
     }
 }
 
 impl QueryPairs {
-    /// All values under a name.
+    /// All values with this name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The one value under a name; an empty one is none.
+    /// The only value with this name. An empty value counts as missing.
     ///
     /// # Errors
-    /// It is there twice.
+    /// The name is given more than once.
     pub fn one(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let mut values = self.all(name);
         let value = values.next().filter(|value| !value.is_empty());
-        if values.next().is_some() { Err(convert::invalid(name, "is there twice")) } else { Ok(value) }
+        if values.next().is_some() { Err(convert::invalid(name, "is given twice")) } else { Ok(value) }
     }
 
-    /// How long to wait: `wait_ms`.
+    /// The value of `wait_ms`: how long the caller waits. Zero when it is missing.
     ///
     /// # Errors
-    /// It is no time, or longer than anybody may wait.
+    /// The value is not a whole number of milliseconds, or is more than [`MAX_JOB_WAIT`].
     pub fn wait(&self) -> Result<Duration, ApiError> {
         let Some(text) = self.one("wait_ms")? else { return Ok(Duration::ZERO) };
         let wait = text.parse().ok().map(Duration::from_millis).filter(|wait| *wait <= MAX_JOB_WAIT);

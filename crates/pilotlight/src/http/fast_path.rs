@@ -1,8 +1,8 @@
-//! The front before HTTP's machinery: it serves the warm-start protocol's plain requests by itself, one at a time
-//! on a connection, and leaves everything else to that machinery, with the bytes it read put back.
+//! The fast path: serves simple requests of the warm-start protocol without hyper, one at a time on a connection. Every
+//! other request goes to hyper, together with the bytes that were already read.
 //!
-//! A parked poll costs a fraction of the memory here, and whoever has its run writes it straight to its socket
-//! (docs/decisions/0003). Nothing depends on the front for being right: every path is served behind it as well.
+//! A parked poll needs a fraction of the memory here, and the task that has a run for it writes directly to its socket
+//! (docs/decisions/0003). Correctness never depends on the fast path: hyper and axum serve the same paths.
 
 use std::future::poll_fn;
 use std::io;
@@ -29,13 +29,13 @@ mod parse;
 pub use parse::is_poll;
 use parse::{FastRequest, ParsedHead};
 
-const PIPELINED: &str = "a poll is the last thing sent until it is answered";
-const BROKEN_HEAD: &str = "the head is no HTTP head, or has more than 16 KiB or 100 headers";
+const PIPELINED: &str = "send no further request on this connection before the poll is answered";
+const BROKEN_HEAD: &str = "the request head is not valid HTTP, or has more than 16 KiB or 100 headers";
 
-/// More than a usual head, so that one read takes it.
+/// Free buffer space for each read, in bytes. It is larger than a usual head, so that one read gets the whole head.
 const READ_BYTES: usize = 2048;
 
-/// Serves plain requests until the connection ends, or something else comes.
+/// Serves simple requests until the connection ends, or until another request arrives.
 pub async fn serve(state: &HttpState, conn: &Arc<Conn>, io: &mut Io) -> FastPathExit {
     if !state.auth.may_use_fast_path(conn.peer().ip()) {
         return FastPathExit::ForHttp;
@@ -68,7 +68,7 @@ enum NextRequest {
     Fast(FastRequest),
     Other,
     BrokenPoll,
-    /// The connection ended, or took too long.
+    /// The connection ended, or the head did not arrive in time.
     None,
 }
 
@@ -110,7 +110,7 @@ impl FastConnection<'_> {
                 Err(error) => self.reply(error.into()).await,
             },
             FastRequest::Poll(Err(error)) => self.reply(error.into()).await,
-            // Boxed, so that parked polls do not carry its size.
+            // Boxed, so that this future does not make the futures of parked polls larger.
             FastRequest::Offer { body_bytes, trace } => Box::pin(self.offer(body_bytes, trace)).await,
         }
     }
@@ -132,7 +132,7 @@ impl FastConnection<'_> {
             Ok(permit) => permit,
             Err(error) => {
                 _ = self.reply(warm_start::handle_offer(state, Err(error), None).await).await;
-                // Its body is on its way.
+                // The unread body still follows on this connection, so the connection cannot be reused.
                 return AfterResponse::Close;
             }
         };
@@ -148,7 +148,7 @@ impl FastConnection<'_> {
         self.reply(reply).await
     }
 
-    /// `None` when it does not come whole.
+    /// Reads a body of this many bytes; `None` when the connection ends or the deadline passes before it is complete.
     async fn body(&mut self, bytes: usize) -> Option<Bytes> {
         self.conn.set_read_deadline(BODY_TIMEOUT);
         while self.read_buffer.len() < bytes {
@@ -192,13 +192,14 @@ impl FastConnection<'_> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) | Ok(0) => return WaitEnd::ClientLeft,
                 Ok(_) if parked.leave() => return WaitEnd::Pipelined,
-                // The run is written already, and this is the next request.
+                // The run is already written, and these bytes are the next request.
                 Ok(_) => return WaitEnd::Finished(parked.outcome().await),
             }
         }
     }
 
-    /// `None` when there may be something to read.
+    /// Waits for the poll's outcome or for readable bytes. The outer `Option` is `None` when the socket may be
+    /// readable.
     fn outcome_or_bytes(
         &self,
         parked: &mut ParkedPoll,
@@ -210,19 +211,19 @@ impl FastConnection<'_> {
         self.io.poll_readable(cx).map(|()| None)
     }
 
-    /// What follows cannot be told apart any more.
+    /// Answers 400 and closes the connection, because the start of the next request in the bytes is not known.
     async fn reject_and_close(&mut self, why: &str) -> AfterResponse {
         _ = self.reply(ApiError::bad_request(why).into()).await;
         AfterResponse::Close
     }
 }
 
-/// How a wait ended.
+/// How the wait of a parked poll ended.
 enum WaitEnd {
-    /// With a verdict; `None` closes the connection without a byte.
+    /// The poll has an outcome; `None` closes the connection without a byte.
     Finished(Option<PollOutcome>),
-    /// The client left.
+    /// The client closed the connection.
     ClientLeft,
-    /// The client sent more while it waited.
+    /// The client sent more bytes while its poll waited.
     Pipelined,
 }

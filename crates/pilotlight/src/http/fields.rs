@@ -1,5 +1,5 @@
-//! Reads the fields of a request's body, each by its own name, so that a refusal names the one that is wrong. A field
-//! that is `null` is not there.
+//! Reads and checks single fields of a JSON request body. Every error names the field and never repeats its value. A
+//! field that is `null` counts as missing.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 
 use super::error::ApiError;
 
-/// The largest whole number that every reader of JSON holds exactly.
+/// The largest whole number that every JSON parser represents exactly, as a double: 2^53 - 1.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// A field: its name, and what came under it.
+/// A field of a request body: its name and its raw JSON value, if it was sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Field<'a> {
     name: &'static str,
@@ -21,44 +21,44 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// What came under this name.
+    /// A field with this name and value.
     #[must_use]
     pub const fn new(name: &'static str, raw: Option<&'a RawValue>) -> Self {
         Self { name, raw }
     }
 
-    /// It must be there, and is not.
+    /// The error for a required field that is missing.
     #[must_use]
     pub fn missing(self) -> ApiError {
         self.invalid("is missing")
     }
 
-    /// It is there, but cannot be meant.
+    /// The error for a field whose value is not acceptable.
     pub fn invalid(self, why: impl fmt::Display) -> ApiError {
         ApiError::bad_request(format!("{} {why}", self.name))
     }
 
-    /// A text that is kept as a name.
+    /// A string that can be stored.
     ///
     /// # Errors
-    /// It is no text, or one that cannot be kept.
+    /// The value is not a string, or has a character that cannot be stored.
     pub fn text(self) -> Result<Option<String>, ApiError> {
         self.raw.map(|raw| text(raw).map_err(|why| self.invalid(why))).transpose()
     }
 
-    /// A name: not empty and at most [`ID_BYTES`] long.
+    /// A name: a string that is not empty and has at most [`ID_BYTES`] bytes.
     ///
     /// # Errors
-    /// It is no name.
+    /// The value is not such a string.
     pub fn name(self) -> Result<Option<String>, ApiError> {
         self.raw.map(|raw| name(raw).map_err(|why| self.invalid(why))).transpose()
     }
 
-    /// What a program wrote, of at most so many bytes. What is no character, or cannot be kept, becomes U+FFFD: output
-    /// that is broken must not cost a job its result.
+    /// The output of a program, at most `at_most` bytes. Invalid characters, and those that cannot be stored, become
+    /// U+FFFD: a job must not lose its result because its output is not valid text.
     ///
     /// # Errors
-    /// It is no text, or too long.
+    /// The value is not a string, or is too long.
     pub fn lossy_text(self, at_most: usize) -> Result<Option<String>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         let Ok(LossyText(lossy_text)) = serde_json::from_str(raw.get()) else {
@@ -70,10 +70,10 @@ impl<'a> Field<'a> {
         Ok(Some(lossy_text))
     }
 
-    /// A whole number.
+    /// A whole number in this range.
     ///
     /// # Errors
-    /// It is none within the range.
+    /// The value is not a whole number, or is outside the range.
     pub fn integer(self, range: RangeInclusive<u64>) -> Result<Option<u64>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         match raw.get().parse() {
@@ -85,10 +85,10 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A whole number that may be negative.
+    /// A signed whole number of 32 bits.
     ///
     /// # Errors
-    /// It is none of 32 bits.
+    /// The value is not such a number.
     pub fn int32(self) -> Result<Option<i32>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         let (first, last) = (i32::MIN, i32::MAX);
@@ -98,10 +98,10 @@ impl<'a> Field<'a> {
             .map_err(|_| self.invalid(format_args!("is not a whole number from {first} to {last}")))
     }
 
-    /// Yes or no.
+    /// A boolean.
     ///
     /// # Errors
-    /// It is neither.
+    /// The value is neither `true` nor `false`.
     pub fn boolean(self) -> Result<Option<bool>, ApiError> {
         match self.raw.map(RawValue::get) {
             None => Ok(None),
@@ -111,10 +111,10 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// An object or an array of at most so many bytes without white space, as it was written.
+    /// An object or an array, byte for byte as it was sent. It has at most `at_most` bytes, not counting white space.
     ///
     /// # Errors
-    /// It is neither, too long, or too deep for most readers.
+    /// The value is neither, is too long, or is nested deeper than most JSON parsers accept.
     pub fn object(self, at_most: usize) -> Result<Option<&'a str>, ApiError> {
         let Some(text) = self.raw.map(RawValue::get) else { return Ok(None) };
         if !text.starts_with(['{', '[']) {
@@ -130,14 +130,14 @@ impl<'a> Field<'a> {
         Ok(Some(text))
     }
 
-    /// A list of names, at most so many.
+    /// A list of at most `at_most` names.
     ///
     /// # Errors
-    /// It is none.
+    /// The value is not a list, is too long, or has an entry that is not a name.
     pub fn names(self, at_most: usize) -> Result<Option<Vec<String>>, ApiError> {
         let Some(raw) = self.raw else { return Ok(None) };
         let list: Vec<&RawValue> =
-            serde_json::from_str(raw.get()).map_err(|_| self.invalid("is not a list of texts"))?;
+            serde_json::from_str(raw.get()).map_err(|_| self.invalid("is not a list of strings"))?;
         if list.len() > at_most {
             return Err(self.invalid(format_args!("has more than {at_most} entries")));
         }
@@ -150,14 +150,17 @@ impl<'a> Field<'a> {
     }
 }
 
-const NOT_TEXT: &str = "is not a text";
+const NOT_TEXT: &str = "is not a string";
+
+const UNPAIRED_SURROGATE: &str =
+    "has half of a character (a `\\u` escape from d800 to dfff without the other half)";
 
 fn text(raw: &RawValue) -> Result<String, &'static str> {
     if !raw.get().starts_with('"') {
         return Err(NOT_TEXT);
     }
-    let text: String = serde_json::from_str(raw.get()).map_err(|_| "has half of a character")?;
-    if text.contains('\0') { Err("has the character U+0000, which cannot be kept") } else { Ok(text) }
+    let text: String = serde_json::from_str(raw.get()).map_err(|_| UNPAIRED_SURROGATE)?;
+    if text.contains('\0') { Err("has the character U+0000, which cannot be stored") } else { Ok(text) }
 }
 
 fn name(raw: &RawValue) -> Result<String, String> {
@@ -171,7 +174,7 @@ fn name(raw: &RawValue) -> Result<String, String> {
     Ok(name)
 }
 
-/// A text as bytes: serde takes halves of characters for these.
+/// A string that is deserialized as bytes, because serde accepts unpaired surrogates (`\ud800`) only there.
 struct LossyText(String);
 
 impl<'de> Deserialize<'de> for LossyText {
@@ -186,7 +189,7 @@ impl Visitor<'_> for LossyTextVisitor {
     type Value = String;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a text")
+        out.write_str("a string")
     }
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<String, E> {
@@ -195,16 +198,16 @@ impl Visitor<'_> for LossyTextVisitor {
     }
 }
 
-/// How much a JSON value is.
+/// The size of a JSON value.
 struct JsonSize {
-    /// Without white space.
+    /// Bytes, not counting white space between tokens.
     bytes: usize,
-    /// Objects and arrays within each other.
+    /// How deep objects and arrays are nested.
     depth: usize,
 }
 
 impl JsonSize {
-    /// Of what is JSON.
+    /// Measures `json`, which must be valid JSON.
     fn of(json: &str) -> Self {
         let (mut size, mut depth) = (Self { bytes: 0, depth: 0 }, 0_usize);
         let (mut in_text, mut is_escaped) = (false, false);
@@ -259,25 +262,29 @@ mod tests {
             (result_text(field.int32()), "field is not a whole number from -2147483648 to 2147483647"),
             (result_text(field.boolean()), "field is neither true nor false"),
             (result_text(field.object(10)), "field is not an object"),
-            (result_text(field.names(10)), "field is not a list of texts"),
+            (result_text(field.names(10)), "field is not a list of strings"),
             (result_text(field.lossy_text(5)), "field is longer than 5 bytes"),
         ] {
             assert_eq!(got, sentence);
         }
-        assert_eq!(result_text(Field::new("field", Some(&raw("1"))).text()), "field is not a text");
-        assert_eq!(result_text(Field::new("field", Some(&raw("1"))).lossy_text(9)), "field is not a text");
-        assert_eq!(result_text(Field::new("field", Some(&raw("[1]"))).lossy_text(9)), "field is not a text");
+        assert_eq!(result_text(Field::new("field", Some(&raw("1"))).text()), "field is not a string");
+        assert_eq!(result_text(Field::new("field", Some(&raw("1"))).lossy_text(9)), "field is not a string");
+        assert_eq!(
+            result_text(Field::new("field", Some(&raw("[1]"))).lossy_text(9)),
+            "field is not a string"
+        );
         let list = raw(r#"["a", 1]"#);
         assert_eq!(
             result_text(Field::new("field", Some(&list)).names(9)),
-            "field has an entry that is not a text"
+            "field has an entry that is not a string"
         );
     }
 
     #[test]
     fn names_must_be_valid_text_and_lossy_text_is_repaired() {
         let half = raw(r#""a\ud800b""#);
-        assert_eq!(result_text(Field::new("name", Some(&half)).name()), "name has half of a character");
+        let error = result_text(Field::new("name", Some(&half)).name());
+        assert_eq!(error, format!("name {UNPAIRED_SURROGATE}"));
         assert_eq!(
             result_text(Field::new("prose", Some(&half)).lossy_text(99)),
             "Some(\"a\u{fffd}\u{fffd}\u{fffd}b\")"

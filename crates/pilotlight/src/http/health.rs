@@ -1,4 +1,5 @@
-//! `GET /connect`: what runners are told before they wait. `GET /health`: whether the service is well.
+//! `GET /connect`: the timeouts that runners use. `GET /health`: the state of the service. Both are described in
+//! `docs/protocols/warm-start.md`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub async fn connect(State(state): State<Arc<HttpState>>) -> Reply {
     connect_response(&state)
 }
 
-/// What runners are told before they wait.
+/// The response to `GET /connect`.
 #[must_use]
 pub fn connect_response(state: &HttpState) -> Reply {
     let timeouts = state.connect_timeouts;

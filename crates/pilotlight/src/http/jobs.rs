@@ -1,5 +1,5 @@
-//! `/api/jobs`: what callers ask. A submission with a known end is answered at once; whoever likes may wait for the
-//! end of one under way.
+//! `/api/jobs`: the API for callers that submit jobs (`docs/protocols/jobs.md`). A submission whose result is known is
+//! answered at once; with `wait_ms` the response waits for the end of a job that is under way.
 
 pub mod events;
 pub mod request;
@@ -22,31 +22,31 @@ use super::extract::{JobIdPath, QueryPairs};
 use super::json_body::JsonBody;
 use super::router::HttpState;
 
-/// `POST /api/jobs/check`: whether such a job is known. Changes nothing.
+/// `POST /api/jobs/check`: checks whether such a job is known. Changes nothing.
 #[utoipa::path(post, path = "/api/jobs/check", tag = "jobs", request_body = jobs::Check,
-    responses((status = OK, description = "Whether it is known.", body = jobs::CheckResponse)))]
+    responses((status = OK, description = "Whether the job is known, with its status and result.", body = jobs::CheckResponse)))]
 pub async fn check(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
     let json_body =
         JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(state.body_limits.input)).await?;
     let key = request::key(&json_body, state.body_limits)?;
     drop(json_body);
     let (record, now) = (state.jobs().store().lookup(key).await?, state.jobs().now());
-    // A failure that is not remembered is none to whoever wants to submit.
+    // A failure that is no longer reusable counts as unknown: a submission would compute the job again.
     let record =
         record.filter(|record| record.job.is_reusable(now) || record.job.status(now) == Status::Expired);
     let checked = record.map(|record| response::checked(record, now)).transpose()?;
     Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(response::unknown_job)))
 }
 
-/// `POST /api/jobs/submit`: the result when it is known, else the job that computes it.
+/// `POST /api/jobs/submit`: returns the result when it is known, else the job that computes it.
 #[utoipa::path(post, path = "/api/jobs/submit", tag = "jobs", request_body = jobs::Submit,
-    params(("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "Ours: wait so long for the job's end."),
+    params(("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "Ours: how long to wait for the job's end, in milliseconds; 0 when missing."),
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 256,
-            description = "Ours: the same submission again, by the same key, changes nothing.")),
+            description = "Ours: makes the submission safe to repeat: the same submission with the same key is the same job.")),
     responses(
-        (status = CREATED, description = "A new job.", body = jobs::SubmitResponse),
-        (status = OK, description = "A known one.", body = jobs::SubmitResponse),
-        (status = CONFLICT, description = "The Idempotency-Key came with another submission.", body = ErrorBody)))]
+        (status = CREATED, description = "The submission created a new job.", body = jobs::SubmitResponse),
+        (status = OK, description = "The job was already known: its result, its failure, or the equal job under way.", body = jobs::SubmitResponse),
+        (status = CONFLICT, description = "The Idempotency-Key was used for a different submission.", body = ErrorBody)))]
 pub async fn submit(
     State(state): State<Arc<HttpState>>,
     query: QueryPairs,
@@ -58,18 +58,19 @@ pub async fn submit(
         JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(state.body_limits.input)).await?;
     let new = request::submission(&json_body, &parts.headers, &state)?;
     let submitted = state.jobs().submit(new).await?;
-    // Its room is taken until the store has it; what is waited for must not hold it.
+    // The body holds a part of the body budget until it is dropped. The store has the job now, and a caller that waits
+    // must not hold that part.
     drop((json_body, parts));
     let (status, record) = submit_result(submitted)?;
     let record = wait_for_end(&state, record, wait).await?;
     Ok(Reply::json(status, &response::submitted(record, state.jobs().now())?))
 }
 
-/// `GET /api/jobs/{id}`: where it stands.
-#[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name."), ("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "Ours: wait so long for the job's end.")),
+/// `GET /api/jobs/{id}`: returns the job's status.
+#[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's id."), ("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "Ours: how long to wait for the job's end, in milliseconds; 0 when missing.")),
     responses(
-        (status = OK, description = "Where it stands.", body = jobs::Job),
-        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
+        (status = OK, description = "The job's status, with its progress, result or error.", body = jobs::Job),
+        (status = NOT_FOUND, description = "There is no such job.", body = ErrorBody)))]
 pub async fn status(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
@@ -81,12 +82,12 @@ pub async fn status(
     Ok(Reply::json(StatusCode::OK, &response::job(record, state.jobs().now())?))
 }
 
-/// `POST /api/jobs/{id}/cancel`: one caller does not want it any more.
-#[utoipa::path(post, path = "/api/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `POST /api/jobs/{id}/cancel`: takes back one submission of the job. The last one's cancel ends the job.
+#[utoipa::path(post, path = "/api/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     responses(
-        (status = OK, description = "One caller fewer, or the job's end.", body = jobs::CancelResponse),
-        (status = CONFLICT, description = "It has ended.", body = jobs::CancelResponse),
-        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
+        (status = OK, description = "One submission is taken back; when it was the last one, the job has ended.", body = jobs::CancelResponse),
+        (status = CONFLICT, description = "The job has already ended.", body = jobs::CancelResponse),
+        (status = NOT_FOUND, description = "There is no such job.", body = ErrorBody)))]
 pub async fn cancel(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
@@ -96,9 +97,11 @@ pub async fn cancel(
         .apply_event(require_id(id)?, Event::Cancel(CancelScope::OneCaller), RunnerOutput::default())
         .await?;
     let (status, job, message) = match outcome {
-        EventOutcome::Applied(applied) if applied.transition == Transition::CallerLeft => {
-            (StatusCode::OK, applied.job, "one caller fewer; others still want the job".to_owned())
-        }
+        EventOutcome::Applied(applied) if applied.transition == Transition::CallerLeft => (
+            StatusCode::OK,
+            applied.job,
+            "this submission is cancelled; other callers still wait for the job".to_owned(),
+        ),
         EventOutcome::Applied(applied) => (StatusCode::OK, applied.job, "the job is cancelled".to_owned()),
         EventOutcome::Rejected(why, job) => (StatusCode::CONFLICT, job, why.to_string()),
         EventOutcome::UnknownJob | EventOutcome::ConsoleFull => return Err(job_not_found()),
@@ -108,10 +111,10 @@ pub async fn cancel(
     Ok(Reply::json(status, &cancelled))
 }
 
-/// What became of a submission, and its status.
+/// The HTTP status and the job of a submission.
 ///
 /// # Errors
-/// It was not taken.
+/// 409 when the idempotency key was used for a different submission, 503 when too many jobs wait.
 pub fn submit_result(submitted: SubmitOutcome) -> Result<(StatusCode, JobRecord), ApiError> {
     match submitted {
         SubmitOutcome::New(job) => Ok((StatusCode::CREATED, JobRecord { job, output: None })),
@@ -121,7 +124,7 @@ pub fn submit_result(submitted: SubmitOutcome) -> Result<(StatusCode, JobRecord)
     }
 }
 
-/// The job once it has ended, or as it is when the wait is over.
+/// Waits until the job has ended, at most `wait`, and returns its record as it is then.
 async fn wait_for_end(state: &HttpState, record: JobRecord, wait: Duration) -> Result<JobRecord, ApiError> {
     if wait.is_zero() || record.job.has_ended() {
         return Ok(record);
@@ -135,12 +138,12 @@ fn require_id(id: Option<JobId>) -> Result<JobId, ApiError> {
     id.ok_or_else(job_not_found)
 }
 
-/// No job has this id.
+/// The 404 for an id that no job has.
 #[must_use]
 pub fn job_not_found() -> ApiError {
-    ApiError::not_found("there is no such job; it may have been deleted, or its time of keeping is over")
+    ApiError::not_found("there is no such job; it may have been deleted, or its retention time is over")
 }
 
 fn idempotency_conflict() -> ApiError {
-    ApiError::conflict("this Idempotency-Key came with another submission before; use a new one")
+    ApiError::conflict("this Idempotency-Key was used for a different submission; use a new key")
 }

@@ -1,4 +1,5 @@
-//! `/api/admin`: what operators ask about jobs and their runners, and what they delete.
+//! `/api/admin`: the API for operators, to list, read, recompute and delete jobs, and to list runners
+//! (`docs/protocols/jobs.md`).
 
 use std::sync::Arc;
 
@@ -29,12 +30,12 @@ use super::json_body::JsonBody;
 use super::router::HttpState;
 use crate::jobs::JobService;
 
-/// `GET /api/admin/jobs`: the newest first.
+/// `GET /api/admin/jobs`: lists jobs, the newest first.
 #[utoipa::path(get, path = "/api/admin/jobs", tag = "admin",
     params(
-        ("status" = Option<pilotlight_wire::jobs::Status>, Query, description = "Only those."),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "At most so many; 100 when missing.")),
-    responses((status = OK, description = "The newest first.", body = wire::JobList)))]
+        ("status" = Option<pilotlight_wire::jobs::Status>, Query, description = "Only jobs with this status."),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "Maximum number of jobs; 100 when missing.")),
+    responses((status = OK, description = "Jobs, the newest first.", body = wire::JobList)))]
 pub async fn list(State(state): State<Arc<HttpState>>, query: QueryPairs) -> Result<Reply, ApiError> {
     let (filter, now) = (job_filter(&query)?, state.jobs().now());
     let (jobs, total) = state.jobs().store().jobs(filter, now).await?;
@@ -47,7 +48,7 @@ fn job_filter(query: &QueryPairs) -> Result<JobFilter, ApiError> {
         let status = Status::ALL.into_iter().find(|status| status.as_str() == text);
         status.ok_or_else(|| {
             let known = Status::ALL.map(Status::as_str).join(", ");
-            convert::invalid("status", format_args!("is none of {known}"))
+            convert::invalid("status", format_args!("is not one of {known}"))
         })
     });
     let limit = query.one("limit")?.map_or(Ok(DEFAULT_LIST_LIMIT), |text| {
@@ -58,11 +59,11 @@ fn job_filter(query: &QueryPairs) -> Result<JobFilter, ApiError> {
     Ok(JobFilter { status: status.transpose()?, limit: limit? })
 }
 
-/// `GET /api/admin/jobs/{id}`: all that is known of it.
-#[utoipa::path(get, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `GET /api/admin/jobs/{id}`: returns every field of the job.
+#[utoipa::path(get, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     responses(
-        (status = OK, description = "All that is known of it.", body = JobDetails),
-        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
+        (status = OK, description = "Every field of the job.", body = JobDetails),
+        (status = NOT_FOUND, description = "There is no such job.", body = ErrorBody)))]
 pub async fn job(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) -> Result<Reply, ApiError> {
     let id = id.ok_or_else(job_not_found)?;
     let store = state.jobs().store();
@@ -127,12 +128,12 @@ const fn valid_until(job: &Job) -> Option<Timestamp> {
     }
 }
 
-/// `POST /api/admin/jobs/{id}/again`: computes it once more, as it was asked for, whatever is known.
-#[utoipa::path(post, path = "/api/admin/jobs/{id}/again", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `POST /api/admin/jobs/{id}/again`: computes the job again with the same parameters, even when its result is known.
+#[utoipa::path(post, path = "/api/admin/jobs/{id}/again", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     responses(
         (status = CREATED, description = "Ours: a new job with the same parameters, code version and options, whose \
             result replaces the known one.", body = jobs::SubmitResponse),
-        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
+        (status = NOT_FOUND, description = "There is no such job.", body = ErrorBody)))]
 pub async fn again(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath) -> Result<Reply, ApiError> {
     let (id, jobs) = (id.ok_or_else(job_not_found)?, state.jobs());
     let JobRecord { job, .. } = jobs.store().job(id).await?.ok_or_else(job_not_found)?;
@@ -144,11 +145,11 @@ pub async fn again(State(state): State<Arc<HttpState>>, JobIdPath(id): JobIdPath
     Ok(Reply::json(status, &response::submitted(record, jobs.now())?))
 }
 
-/// `DELETE /api/admin/jobs/{id}`: forgets it, whatever it is about.
-#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `DELETE /api/admin/jobs/{id}`: deletes the job, whatever its status is.
+#[utoipa::path(delete, path = "/api/admin/jobs/{id}", tag = "admin", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     responses(
-        (status = OK, description = "It is forgotten.", body = DeleteResponse),
-        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
+        (status = OK, description = "The job is deleted.", body = DeleteResponse),
+        (status = NOT_FOUND, description = "There is no such job.", body = ErrorBody)))]
 pub async fn delete(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
@@ -163,9 +164,9 @@ pub async fn delete(
     ))
 }
 
-/// `POST /api/admin/jobs/batch-delete`: forgets several.
+/// `POST /api/admin/jobs/batch-delete`: deletes several jobs.
 #[utoipa::path(post, path = "/api/admin/jobs/batch-delete", tag = "admin", request_body = BatchDelete,
-    responses((status = OK, description = "Those that were there are forgotten.", body = BatchDeleteResponse)))]
+    responses((status = OK, description = "The jobs that existed are deleted; `failed` lists the others.", body = BatchDeleteResponse)))]
 pub async fn batch_delete(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
     let json_body = JsonBody::read(&state.body_budget, body, SMALL_BODY_BYTES).await?;
     let texts = ids(&json_body.fields()?)?;
@@ -186,9 +187,9 @@ fn ids(request: &BatchDelete<'_>) -> Result<Vec<String>, ApiError> {
     if texts.is_empty() { Err(field.invalid("is empty")) } else { Ok(texts) }
 }
 
-/// `GET /api/admin/runners`: the last seen first.
+/// `GET /api/admin/runners`: lists runners, the last seen first.
 #[utoipa::path(get, path = "/api/admin/runners", tag = "admin",
-    responses((status = OK, description = "The last seen first.", body = wire::RunnerList)))]
+    responses((status = OK, description = "Runners, the last seen first.", body = wire::RunnerList)))]
 pub async fn runners(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiError> {
     let (runners, total) = state.jobs().store().runners(MAX_LIST_LIMIT).await?;
     let now = state.jobs().now();
@@ -196,12 +197,12 @@ pub async fn runners(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiEr
     Ok(Reply::json(StatusCode::OK, &wire::RunnerList { runners, total }))
 }
 
-/// `GET /api/admin/runners/{id}`: one of them, and its last jobs.
+/// `GET /api/admin/runners/{id}`: returns the runner and its last jobs.
 #[utoipa::path(get, path = "/api/admin/runners/{id}", tag = "admin",
-    params(("id" = String, Path, description = "The runner's identity.")),
+    params(("id" = String, Path, description = "The runner's id.")),
     responses(
-        (status = OK, description = "It, and its last jobs.", body = RunnerDetails),
-        (status = NOT_FOUND, description = "No such runner.", body = ErrorBody)))]
+        (status = OK, description = "The runner and its last jobs.", body = RunnerDetails),
+        (status = NOT_FOUND, description = "There is no such runner.", body = ErrorBody)))]
 pub async fn runner(
     State(state): State<Arc<HttpState>>,
     id: Result<Path<String>, PathRejection>,
@@ -219,7 +220,7 @@ pub async fn runner(
 }
 
 fn no_runner() -> ApiError {
-    ApiError::not_found("no runner registered by this id")
+    ApiError::not_found("no runner is registered with this id")
 }
 
 fn runner_row(runner: Runner, now: Timestamp) -> wire::RunnerRow {
@@ -232,14 +233,14 @@ fn runner_row(runner: Runner, now: Timestamp) -> wire::RunnerRow {
     }
 }
 
-/// `GET /api/admin/stats`: how many there are.
+/// `GET /api/admin/stats`: counts jobs by status, and runners.
 #[utoipa::path(get, path = "/api/admin/stats", tag = "admin",
-    responses((status = OK, description = "How many there are.", body = AdminStats)))]
+    responses((status = OK, description = "The number of jobs by status, and of runners.", body = AdminStats)))]
 pub async fn stats(State(state): State<Arc<HttpState>>) -> Result<Reply, ApiError> {
     Ok(Reply::json(StatusCode::OK, &count(state.jobs()).await?))
 }
 
-/// How many there are.
+/// Counts jobs by status, and runners.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -248,7 +249,7 @@ pub async fn count(jobs: &JobService) -> Result<AdminStats, Error> {
     Ok(stats_from_counts(jobs.store().counts(now.before(RUNNER_ACTIVE_WINDOW), now).await?))
 }
 
-/// In the order of [`Status::ALL`].
+/// Converts the store's counts, whose jobs are in the order of [`Status::ALL`].
 fn stats_from_counts(counts: Counts) -> AdminStats {
     let [pending, claimed, in_progress, completed, failed, expired] = counts.jobs;
     let total = counts.jobs.iter().sum();

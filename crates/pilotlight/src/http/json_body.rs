@@ -1,4 +1,4 @@
-//! Reads a request's body as one JSON object whose fields are still JSON.
+//! Reads a request body as one JSON object. The values of its fields stay raw JSON, which `fields` checks one by one.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use super::body;
 use super::body_budget::BodyBudget;
 use super::error::ApiError;
 
-/// A whole body. It keeps its room until it is dropped.
+/// A complete body. It holds its part of the body budget until it is dropped.
 #[derive(Debug)]
 pub struct JsonBody<'a> {
     body: Bytes,
@@ -21,22 +21,23 @@ pub struct JsonBody<'a> {
 }
 
 impl<'a> JsonBody<'a> {
-    /// Reads it, up to `at_most` bytes.
+    /// Reads the whole body, at most `at_most` bytes.
     ///
     /// # Errors
-    /// A refusal that says which limit was passed; 400 where the contract of jobs wants no other.
+    /// 400 when the body is too large, as in the original job API; 408 when it is not complete in time; 503 when the
+    /// body budget is used up.
     pub async fn read(budget: &'a BodyBudget, body: Body, at_most: usize) -> Result<Self, ApiError> {
-        // What comes in chunks may become as large as any.
+        // A chunked body has no known size, so the maximum size is reserved for it.
         let bytes = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
         let permit = budget.take(bytes.unwrap_or(at_most).min(at_most))?;
         let body = body::read(body, at_most).await.map_err(as_bad_request)?;
         Ok(Self { body, _permit: permit })
     }
 
-    /// Its fields.
+    /// Parses the body's fields.
     ///
     /// # Errors
-    /// A refusal that says why it has none.
+    /// 400 when the body is not one JSON object, or has a field twice.
     pub fn fields<'t, T: Deserialize<'t>>(&'t self) -> Result<T, ApiError> {
         let text = std::str::from_utf8(&self.body);
         let text = text.map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
@@ -52,13 +53,13 @@ fn as_bad_request(error: ApiError) -> ApiError {
     error
 }
 
-/// Fields are not looked into, so what is left is that one is there twice, or that it is no object. serde's own words
-/// quote the values that it found.
+/// The error for a body that does not parse. Values of fields are not parsed here, so a data error means that a field
+/// is given twice or that the body is not an object. serde's own text is not used, because it quotes values.
 fn parse_error(error: &serde_json::Error) -> ApiError {
     let at = format!("(line {} column {})", error.line(), error.column());
     let text = match error.classify() {
         Category::Data => match duplicate_field(&error.to_string()) {
-            Some(field) => format!("{field} is there twice {at}"),
+            Some(field) => format!("{field} is given twice {at}"),
             None => "the body is not a JSON object".to_owned(),
         },
         Category::Eof => format!("the body is not JSON: it ends early {at}"),
@@ -87,7 +88,7 @@ mod tests {
         for (body, text) in [
             ("{}", "taken"),
             (r#"{"job_type": 1, "else": [], "else": 2, "job_types": {}}"#, "taken"),
-            (r#"{"job_type": "secret", "job_type": "other"}"#, "job_type is there twice"),
+            (r#"{"job_type": "secret", "job_type": "other"}"#, "job_type is given twice"),
             ("[]", "the body is not a JSON object"),
             (r#""secret""#, "the body is not a JSON object"),
             ("null", "the body is not a JSON object"),

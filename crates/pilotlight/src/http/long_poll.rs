@@ -1,5 +1,6 @@
-//! `GET /api/runner/jobs/next`: a runner waits for a job. What it is answered is leased to it already, and followed until
-//! the runner's kernel has it.
+//! `GET /api/runner/jobs/next`: a runner waits for a job (`docs/protocols/jobs.md`). The job in the response is already
+//! leased to the runner. The response is watched until the runner's kernel acknowledges it; otherwise the lease is
+//! void.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +26,14 @@ use crate::dispatch::offer::ack_request;
 use crate::jobs::{JobParkOutcome, JobPollOutcome, OutgoingJob};
 use crate::net::conn::Conn;
 
-/// `GET`: waits until a job comes or the time is over.
+/// `GET /api/runner/jobs/next`: waits for a job, at most `wait_ms`.
 #[utoipa::path(get, path = "/api/runner/jobs/next", tag = "runner",
     params(
-        ("types[]" = Vec<pilotlight_wire::jobs::Name>, Query, description = "Types of jobs that the runner can do."),
-        ("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "How long to wait for one; not at all when missing.")),
+        ("types[]" = Vec<pilotlight_wire::jobs::Name>, Query, description = "Job types that the runner can execute."),
+        ("wait_ms" = Option<u64>, Query, maximum = 600_000, description = "How long to wait for a job, in milliseconds; 0 when missing.")),
     responses(
-        (status = OK, description = "A job, leased to this runner; say that it starts before it is executed.", body = NextResponse),
-        (status = NO_CONTENT, description = "None came.")))]
+        (status = OK, description = "A job, leased to this runner. Send `start` before you execute it.", body = NextResponse),
+        (status = NO_CONTENT, description = "No job came within the time.")))]
 pub async fn next(
     State(state): State<Arc<HttpState>>,
     Extension(conn): Extension<Arc<Conn>>,
@@ -47,8 +48,8 @@ pub async fn next(
         Err(error) => return error.into_response(),
     };
     if !request.body().is_end_stream() {
-        // While an unread body is pending, nobody would notice that the client left.
-        return ApiError::bad_request("a poll has no body").into_response();
+        // With an unread body in the socket, the service could not see that the client closes the connection.
+        return ApiError::bad_request("a poll must not have a body").into_response();
     }
     drop(request);
     let deadline = Instant::now() + wait;
@@ -71,14 +72,15 @@ pub async fn next(
             Some(JobPollOutcome::Job(outgoing)) => hand_over(&state, &conn, *outgoing),
             Some(JobPollOutcome::NoJob) => continue,
             Some(JobPollOutcome::Unavailable) => {
-                ApiError::unavailable("the store does not answer; ask again").into_response()
+                ApiError::unavailable("the store does not answer; poll again").into_response()
             }
             None => CloseConnection::response(),
         };
     }
 }
 
-/// Dropping `written` gives the job back.
+/// Sends the job to the runner. Dropping `written` before the acknowledgement makes the lease void, and the job goes to
+/// the next poll.
 fn hand_over(state: &HttpState, conn: &Conn, outgoing: OutgoingJob) -> Response {
     let OutgoingJob { leased, written } = outgoing;
     match next_response(leased, state.jobs().lease_timeout()) {
@@ -98,7 +100,7 @@ fn next_response(leased: LeasedJob, lease: Duration) -> Result<NextResponse, Api
             job_id: job.id.to_string(),
             job_type: job.job_type.to_string(),
             input_params: response::json(input)?,
-            // The one that begins when the runner says so.
+            // The attempt that begins when the runner sends `start`.
             attempt: job.attempts + 1,
             lease: job.lease.number(),
             lease_ms: millis(lease),

@@ -1,4 +1,4 @@
-//! `GET /metrics`, in the Prometheus text format.
+//! `GET /metrics`, in the OpenMetrics text format, which Prometheus reads.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::telemetry::metrics::GaugeValues;
 const FORMAT: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// `GET`
+/// `GET /metrics`
 pub async fn read(State(state): State<Arc<HttpState>>) -> Response {
     let (waiting, executing) = state.dispatcher.read(|view| (view.parked_count(), view.active_runs().len()));
     let connections = &state.connections;

@@ -1,5 +1,6 @@
-//! Speaks HTTP: checks what comes in once, turns it into `core`'s types, asks the drivers, and writes what they
-//! answer. One file per noun; it decides nothing about runs and runners.
+//! The HTTP layer: validates each request once, converts it to `core`'s types, calls the dispatcher or the job service,
+//! and writes the response. It must not decide anything about runs, jobs or runners. The protocols are described in
+//! `docs/protocols/`.
 
 pub mod router;
 

@@ -1,5 +1,6 @@
-//! `GET /api/openapi.json`: what jobs, their runners and their operators can ask, as an OpenAPI document. It is made of
-//! the handlers' own words; what is the same for all of them is added here.
+//! `GET /api/openapi.json`: the OpenAPI document of the job API (`/api/jobs`, `/api/runner`, `/api/admin`). The
+//! operations are generated from the handlers' `utoipa` annotations; this module adds what is the same for all of them:
+//! keys, common error responses, operation ids.
 
 use std::sync::LazyLock;
 
@@ -18,13 +19,13 @@ use utoipa::{OpenApi, ToSchema};
 use super::error::Reply;
 use super::{jobs, jobs_admin, long_poll, runners};
 
-/// What the handlers say.
+/// The document as generated from the handlers' annotations.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Pilotlight",
-        description = "Jobs: never compute the same thing twice. Times are epoch milliseconds. Unknown fields of \
-            requests are not read; a field that is null is not there.",
+        description = "Jobs: never compute the same thing twice. Times are milliseconds since 1970. Unknown fields of \
+            requests are ignored; a field that is null counts as missing.",
     ),
     paths(
         jobs::check, jobs::submit, jobs::status, jobs::cancel, jobs::events::watch,
@@ -35,20 +36,20 @@ use super::{jobs, jobs_admin, long_poll, runners};
     ),
     components(schemas(ErrorBody, RateLimitBody, Console, Progress)),
     tags(
-        (name = "jobs", description = "What callers ask."),
-        (name = "runner", description = "What runners say."),
-        (name = "admin", description = "What operators ask."),
+        (name = "jobs", description = "For callers that submit jobs."),
+        (name = "runner", description = "For runners that execute jobs."),
+        (name = "admin", description = "For operators."),
     ),
 )]
 struct ApiDoc;
 
-/// `GET`
+/// `GET /api/openapi.json`
 pub async fn read() -> Response {
     static DOCUMENT: LazyLock<Reply> = LazyLock::new(|| Reply::json(StatusCode::OK, &document()));
     axum::response::IntoResponse::into_response(DOCUMENT.clone())
 }
 
-/// The whole document.
+/// The complete document.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = ApiDoc::openapi();
@@ -77,7 +78,7 @@ enum OperationKind {
     Changes,
 }
 
-/// A kind of key.
+/// A security scheme: the keys of one scope.
 #[derive(Clone, Copy)]
 struct Key {
     name: &'static str,
@@ -88,7 +89,7 @@ const SUBMIT: Key = Key { name: "submit_key", description: "One of auth.submit_k
 const RUNNER: Key = Key { name: "runner_key", description: "One of auth.runner_keys." };
 const ADMIN: Key = Key { name: "admin_key", description: "One of auth.admin_keys." };
 
-/// What is the same for all.
+/// Adds what is the same for all operations: names, keys, the `X-Runner-ID` header, error responses.
 fn add_common_parts(path: &str, method: OperationKind, operation: &mut Operation) {
     set_names(operation);
     let keys: &[Key] = match path.split('/').nth(2) {
@@ -97,7 +98,7 @@ fn add_common_parts(path: &str, method: OperationKind, operation: &mut Operation
         Some(_) | None if method == OperationKind::Reads => &[ADMIN, RUNNER],
         Some(_) | None => &[ADMIN],
     };
-    // The last one stands for a service without keys.
+    // The empty requirement at the end is for a service without configured keys.
     let requirements = keys.iter().map(|key| SecurityRequirement::new(key.name, Vec::<String>::new()));
     operation.security = Some(requirements.chain([SecurityRequirement::default()]).collect());
     if path.starts_with("/api/runner/") && !path.ends_with("/register") {
@@ -105,16 +106,16 @@ fn add_common_parts(path: &str, method: OperationKind, operation: &mut Operation
     }
     bad_request(operation);
     let mut error_statuses = vec![
-        ("401", "No key, or one that is not for this."),
-        ("403", "Without keys: the call comes from elsewhere."),
-        ("429", "Too many of this kind within a minute."),
+        ("401", "The key is missing, unknown, or of another scope."),
+        ("403", "No keys are configured, and the call does not come from this machine."),
+        ("429", "Too many calls of this kind within a minute."),
         (
             "503",
-            "The store does not answer now, or there is no room for more: for bodies, for watchers, for jobs that wait.",
+            "The store does not answer, or a limit is reached: of large bodies, of open streams, or of waiting jobs.",
         ),
     ];
     if operation.request_body.is_some() {
-        error_statuses.push(("408", "The body was not complete in time."));
+        error_statuses.push(("408", "The body was not complete within 30 s."));
     }
     for (status, description) in error_statuses {
         operation
@@ -124,7 +125,8 @@ fn add_common_parts(path: &str, method: OperationKind, operation: &mut Operation
     }
 }
 
-/// Handlers are called short within their files, and say their path first.
+/// Prefixes the operation id with the tag, because handler names are unique only within their file, and removes the
+/// method and path from the beginning of the summary.
 fn set_names(operation: &mut Operation) {
     let tag = operation.tags.iter().flatten().next();
     if let (Some(tag), Some(id)) = (tag, &operation.operation_id) {
@@ -144,24 +146,25 @@ fn runner_id() -> utoipa::openapi::path::Parameter {
         .name("X-Runner-ID")
         .parameter_in(ParameterIn::Header)
         .required(Required::True)
-        .description(Some("The runner that speaks; an id that never registered will do."))
+        .description(Some("The id of the runner that sends the request. It need not be registered."))
         .schema(Some(text))
         .build()
 }
 
-/// A refusal says `error`; where the runner's word itself is refused, it is told so in another way.
+/// Adds the 400 response. Its body is an `ErrorBody`. Where a runner's report can be rejected, the body may also be a
+/// `JobReportResponse`.
 fn bad_request(operation: &mut Operation) {
-    let error_statuses = || Ref::from_schema_name(ErrorBody::name());
+    let error_body = || Ref::from_schema_name(ErrorBody::name());
     let has_bad_request = operation.responses.responses.contains_key("400");
     let schema: RefOr<Schema> = if has_bad_request {
         let either =
-            OneOfBuilder::new().item(error_statuses()).item(Ref::from_schema_name(JobReportResponse::name()));
+            OneOfBuilder::new().item(error_body()).item(Ref::from_schema_name(JobReportResponse::name()));
         either.into()
     } else {
-        error_statuses().into()
+        error_body().into()
     };
     let description = if has_bad_request {
-        "It is not this runner's job, or a field is wrong."
+        "The job is not assigned to this runner, or a field is wrong."
     } else {
         "A field is wrong."
     };
@@ -181,7 +184,7 @@ fn error_response(description: &str, status: &str) -> utoipa::openapi::Response 
     let seconds = ObjectBuilder::new().schema_type(OpenApiType::Integer);
     let retry_after = HeaderBuilder::new()
         .schema(Some(seconds))
-        .description(Some("Seconds until it is worth asking again."));
+        .description(Some("Seconds to wait before the next attempt."));
     response.header("Retry-After", retry_after.build()).build()
 }
 
@@ -191,16 +194,16 @@ mod tests {
 
     use super::document;
 
-    /// After a change of a call: `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --lib openapi`.
+    /// Regenerate the document with `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --lib openapi`.
     #[test]
-    fn the_document_in_the_repository_is_this_one() {
+    fn the_committed_document_is_up_to_date() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
         let made = document().to_pretty_json().unwrap() + "\n";
         if std::env::var_os("PILOTLIGHT_BLESS").is_some() {
             std::fs::write(path, made).unwrap();
         } else {
             let there = std::fs::read_to_string(path).unwrap_or_default();
-            assert!(there == made, "docs/openapi.json is another one; PILOTLIGHT_BLESS=1 makes it anew");
+            assert!(there == made, "docs/openapi.json is out of date; PILOTLIGHT_BLESS=1 regenerates it");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Refuses who asks too often: finds out for whom a request counts, asks `core::rate_limit`, and says when to ask again.
+//! Rate limits of the job API: determines which key, address or runner a request counts for, and asks
+//! `core::rate_limit` whether it may pass. The rates come from the configuration.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
@@ -12,39 +13,44 @@ use super::error::RateLimitExceeded;
 use super::router::HttpState;
 use crate::net::conn::Conn;
 
-/// Who asked lately.
+/// The recent requests of all callers.
 #[derive(Debug)]
 pub struct RateLimits(Mutex<RateLimiter<RateSubject>>);
 
 impl RateLimits {
-    /// As often as these say.
+    /// Limits requests to these rates.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
         Self(Mutex::new(RateLimiter::new(rates)))
     }
 }
 
-/// For whom a request counts.
+/// The caller that a request counts for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum RateSubject {
-    /// A key, by its hash.
+    /// The hash of the caller's key.
     Key(KeyHash),
-    /// A caller's address; of version 6 the network that one caller is given.
+    /// The caller's IPv4 address, or the /64 network of its IPv6 address.
     Address(IpAddr),
-    /// A runner, by the hash of what it is called.
+    /// The hash of the runner's id.
     Runner(KeyHash),
 }
 
-/// Whether whoever sent this may ask again so soon.
+/// Counts a request against the rate of its class.
 ///
 /// # Errors
-/// 429, with the time to ask again.
+/// 429 with the time of the next allowed request, when the rate is exceeded.
 pub fn check<B>(
     state: &HttpState,
     kind: RateClass,
     request: &hyper::Request<B>,
 ) -> Result<(), RateLimitExceeded> {
-    let peer = request.extensions().get::<Arc<Conn>>().expect("the accept loop put it in").peer().ip();
+    let peer = request
+        .extensions()
+        .get::<Arc<Conn>>()
+        .expect("the accept loop adds the connection to every request")
+        .peer()
+        .ip();
     let identity = RequestIdentity { auth: &state.auth, peer, headers: request.headers() };
     let now = state.clock.now();
     let mut limiter = state.rate_limits.0.lock().expect("nothing panics under this lock");
@@ -54,7 +60,7 @@ pub fn check<B>(
     })
 }
 
-/// What is known of who asks.
+/// The parts of a request that identify its sender.
 struct RequestIdentity<'a> {
     auth: &'a Auth,
     peer: IpAddr,
@@ -76,12 +82,13 @@ impl RequestIdentity<'_> {
         }
     }
 
-    /// A proxy on this machine speaks for others.
+    /// Whether the sender is a program on this machine. A proxy on this machine does not count: it forwards requests of
+    /// other machines.
     fn is_this_machine(&self) -> bool {
         self.peer.to_canonical().is_loopback() && !self.auth.is_forwarded(self.peer, self.headers)
     }
 
-    /// What a proxy says that cannot be read counts for the proxy.
+    /// The client's address. When the proxy's forwarding header cannot be parsed, the request counts for the proxy.
     fn address(&self) -> RateSubject {
         let client = self.auth.client(self.peer, self.headers).unwrap_or(self.peer);
         RateSubject::Address(match client.to_canonical() {
@@ -91,7 +98,7 @@ impl RequestIdentity<'_> {
     }
 }
 
-/// The 64 bits that one caller is given; the others are its own to choose.
+/// The /64 network of an address. One caller usually has a whole /64 and chooses the other bits freely.
 const fn network(address: Ipv6Addr) -> Ipv6Addr {
     Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)
 }

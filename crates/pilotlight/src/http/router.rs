@@ -1,4 +1,4 @@
-//! Every path the service answers, in one table.
+//! The route table: every path of the service, with its handler, the permission it needs and its rate limit.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -38,76 +38,76 @@ use crate::net::io::Io;
 use crate::net::listener::{Connections, FastPathExit, Serve};
 use crate::telemetry::metrics::Metrics;
 
-/// What the handlers ask.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub struct HttpState {
-    /// Matching.
+    /// Matches runs with polls.
     pub dispatcher: Arc<Dispatcher>,
-    /// Jobs, where they are served.
+    /// The job service; `None` where jobs are not served.
     pub jobs: Option<Arc<JobService>>,
-    /// Who watches single jobs.
+    /// Limits the number of open event streams of jobs.
     pub job_streams: job_events::JobStreamLimit,
-    /// How much may come with a job.
+    /// Maximum sizes of a job's parameters, result, console output and error.
     pub body_limits: BodyLimits,
-    /// Who watches the dashboard.
+    /// Sends live updates to open dashboards.
     pub dashboard_broadcaster: Arc<Broadcaster>,
-    /// The counters.
+    /// The metrics of `GET /metrics`.
     pub metrics: Arc<Metrics>,
-    /// Who may.
+    /// Keys, networks and sessions.
     pub auth: Auth,
-    /// Who asked for jobs lately.
+    /// Recent requests per caller, for the rate limits of the job API.
     pub rate_limits: RateLimits,
-    /// Room for large bodies.
+    /// Limits the total size of the large request bodies in memory.
     pub body_budget: BodyBudget,
-    /// How deployment tokens are read.
+    /// Reads and verifies deployment tokens.
     pub tokens: Tokens,
-    /// The connections open.
+    /// The open connections.
     pub connections: Connections,
-    /// The clock.
+    /// The clock of the service.
     pub clock: Clock,
-    /// What runners are told.
+    /// The timeouts that `GET /connect` returns.
     pub connect_timeouts: ConnectTimeouts,
-    /// Where the service listens.
+    /// The address that the service listens on.
     pub listen_address: std::net::SocketAddr,
 }
 
 impl HttpState {
-    /// Jobs.
+    /// The job service.
     ///
     /// # Panics
-    /// Where they are not served; nothing that asks for them is routed there.
+    /// Where jobs are not served. The routes of the job API do not exist there.
     #[must_use]
     pub fn jobs(&self) -> &Arc<JobService> {
-        self.jobs.as_ref().expect("calls of jobs are routed only where jobs are served")
+        self.jobs.as_ref().expect("the routes of jobs exist only where jobs are served")
     }
 }
 
-/// What runners are told by `GET /connect`.
+/// The timeouts that `GET /connect` returns to runners (`docs/protocols/warm-start.md`).
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectTimeouts {
-    /// After how long they abort a poll and ask again.
+    /// A runner aborts a poll after this time and polls again.
     pub connection_timeout: Duration,
-    /// After how long without a run they exit.
+    /// A runner exits when it got no run for this long.
     pub keepalive: Duration,
 }
 
-/// What one listener answers, besides `/health`.
+/// The groups of routes that one listener serves. `/health` is always served.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RouteGroups {
-    /// What runners and supervisors call.
+    /// The warm-start protocol of runners and supervisors: `/connect`, `/warm-start`.
     pub warm_start: bool,
-    /// What callers of jobs call.
+    /// The API for callers that submit jobs: `/api/jobs`.
     pub jobs: bool,
-    /// What runners of jobs call.
+    /// The API for runners that execute jobs: `/api/runner`.
     pub job_runners: bool,
-    /// What operators ask about jobs.
+    /// The job API for operators: `/api/admin`.
     pub jobs_admin: bool,
-    /// What operators call.
+    /// The dashboard, the metrics and `/api/admin/retire`.
     pub control: bool,
 }
 
 impl RouteGroups {
-    /// These and those.
+    /// The groups that are in at least one of the two sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl RouteGroups {
     }
 }
 
-/// All paths of these parts.
+/// The router of these groups.
 fn router(state: &Arc<HttpState>, groups: RouteGroups) -> Router {
     let paths = Paths { state };
     let mut router = paths.health().merge(paths.openapi_document());
@@ -148,7 +148,7 @@ fn router(state: &Arc<HttpState>, groups: RouteGroups) -> Router {
     if state.auth.keys() == Scopes::NONE { router } else { router.layer(middleware::from_fn(cors)) }
 }
 
-/// The table. Each entry says what is asked for; `core::access` says who may.
+/// Builds the route table. Each entry names the permission that it needs; `core::access` decides which caller has it.
 struct Paths<'a> {
     state: &'a Arc<HttpState>,
 }
@@ -162,13 +162,13 @@ impl Paths<'_> {
         Router::new().route("/health", health()).route("/api/health", health())
     }
 
-    /// What can be asked. It tells of no job and no runner.
+    /// The OpenAPI document. It contains no data about jobs or runners.
     fn openapi_document(&self) -> Routes {
         Router::new().route("/api/openapi.json", self.guarded(Permission::DashboardPage, get(openapi::read)))
     }
 
-    /// What runners and supervisors call; they bring no credentials, and never come from a web page. A poll that
-    /// may not wait is answered in its own way, so `/warm-start` asks by itself.
+    /// The warm-start protocol. Runners and supervisors send no credentials, and their requests never come from a web
+    /// page. A refused poll needs a response of its own, so the handlers of `/warm-start` check the permission.
     fn warm_start(&self) -> Routes {
         let connect = || self.guarded(Permission::Protocol, get(health::connect));
         let warm_start = || {
@@ -184,19 +184,19 @@ impl Paths<'_> {
             .route("/api/warm-start", warm_start())
     }
 
-    /// What callers of jobs ask.
+    /// The API for callers that submit jobs.
     fn jobs(&self) -> Routes {
-        let submit = |rate_class, methods| self.rate_limited(Permission::JobsWrite, rate_class, methods);
-        let question = |rate_class, methods| self.rate_limited(Permission::JobsRead, rate_class, methods);
+        let write = |rate_class, methods| self.rate_limited(Permission::JobsWrite, rate_class, methods);
+        let read = |rate_class, methods| self.rate_limited(Permission::JobsRead, rate_class, methods);
         Router::new()
-            .route("/api/jobs/check", submit(RateClass::Check, post(jobs::check)))
-            .route("/api/jobs/submit", submit(RateClass::Submit, post(jobs::submit)))
-            .route("/api/jobs/{id}", question(RateClass::Status, get(jobs::status)))
-            .route("/api/jobs/{id}/events", question(RateClass::Watch, get(job_events::watch)))
-            .route("/api/jobs/{id}/cancel", submit(RateClass::Cancel, post(jobs::cancel)))
+            .route("/api/jobs/check", write(RateClass::Check, post(jobs::check)))
+            .route("/api/jobs/submit", write(RateClass::Submit, post(jobs::submit)))
+            .route("/api/jobs/{id}", read(RateClass::Status, get(jobs::status)))
+            .route("/api/jobs/{id}/events", read(RateClass::Watch, get(job_events::watch)))
+            .route("/api/jobs/{id}/cancel", write(RateClass::Cancel, post(jobs::cancel)))
     }
 
-    /// What runners of jobs say.
+    /// The API for runners that execute jobs.
     fn runners(&self) -> Routes {
         let run = |rate_class, methods| self.rate_limited(Permission::RunnerApi, rate_class, methods);
         Router::new()
@@ -211,22 +211,22 @@ impl Paths<'_> {
             .route("/api/runner/jobs/{id}/error", run(RateClass::Finish, post(runners::fail)))
     }
 
-    /// What operators ask about jobs.
+    /// The job API for operators.
     fn jobs_admin(&self) -> Routes {
-        let question = |methods| self.rate_limited(Permission::AdminRead, RateClass::AdminRead, methods);
-        let change = |methods| self.rate_limited(Permission::AdminWrite, RateClass::AdminWrite, methods);
-        let job = question(get(jobs_admin::job)).merge(change(delete(jobs_admin::delete)));
+        let read = |methods| self.rate_limited(Permission::AdminRead, RateClass::AdminRead, methods);
+        let write = |methods| self.rate_limited(Permission::AdminWrite, RateClass::AdminWrite, methods);
+        let job = read(get(jobs_admin::job)).merge(write(delete(jobs_admin::delete)));
         Router::new()
-            .route("/api/admin/jobs", question(get(jobs_admin::list)))
-            .route("/api/admin/jobs/batch-delete", change(post(jobs_admin::batch_delete)))
+            .route("/api/admin/jobs", read(get(jobs_admin::list)))
+            .route("/api/admin/jobs/batch-delete", write(post(jobs_admin::batch_delete)))
             .route("/api/admin/jobs/{id}", job)
-            .route("/api/admin/jobs/{id}/again", change(post(jobs_admin::again)))
-            .route("/api/admin/runners", question(get(jobs_admin::runners)))
-            .route("/api/admin/runners/{id}", question(get(jobs_admin::runner)))
-            .route("/api/admin/stats", question(get(jobs_admin::stats)))
+            .route("/api/admin/jobs/{id}/again", write(post(jobs_admin::again)))
+            .route("/api/admin/runners", read(get(jobs_admin::runners)))
+            .route("/api/admin/runners/{id}", read(get(jobs_admin::runner)))
+            .route("/api/admin/stats", read(get(jobs_admin::stats)))
     }
 
-    /// What operators call.
+    /// The dashboard's data, the metrics, and retiring runners.
     fn control(&self) -> Routes {
         let dashboard = self
             .guarded(Permission::DashboardRead, get(dashboard::read))
@@ -238,7 +238,7 @@ impl Paths<'_> {
             .route("/metrics", self.guarded(Permission::DashboardRead, get(metrics::read)))
     }
 
-    /// What holds nothing of runs and runners.
+    /// The dashboard page and its sign-in. They contain no data about runs or runners.
     fn page(&self) -> Routes {
         let session = get(session::read).post(session::sign_in).delete(session::sign_out);
         Router::new()
@@ -251,7 +251,7 @@ impl Paths<'_> {
         self.with_guard(permission, None, methods)
     }
 
-    /// What may not be asked for too often.
+    /// Like `guarded`, with a rate limit.
     fn rate_limited(&self, permission: Permission, rate_class: RateClass, methods: Methods) -> Methods {
         self.with_guard(permission, Some(rate_class), methods)
     }
@@ -262,19 +262,20 @@ impl Paths<'_> {
     }
 }
 
-/// A runner that polls where it cannot wait must not be answered: it would exit.
+/// Routes that close polls without a response, where the warm-start protocol is not served. On an error response, such
+/// as a 404, the runner would exit (`docs/protocols/warm-start.md`).
 fn close_polls() -> Routes {
     let close_connection = || get(|| async { CloseConnection::response() }).fallback(error::path_not_found);
     Router::new().route("/warm-start", close_connection()).route("/api/warm-start", close_connection())
 }
 
-/// A response that means: close the connection without a byte.
+/// Marks a response that is not sent: the connection is closed without a byte instead.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("closed on purpose")]
+#[error("the connection is closed without a response on purpose")]
 pub struct CloseConnection;
 
 impl CloseConnection {
-    /// The marked response.
+    /// A response with this mark.
     #[must_use]
     pub fn response() -> Response {
         let mut response = Response::new(Body::empty());
@@ -283,7 +284,7 @@ impl CloseConnection {
     }
 }
 
-/// The routes as the accept loop wants them.
+/// The routes in the form that the accept loop calls.
 #[derive(Debug, Clone)]
 pub struct Service {
     state: Arc<HttpState>,
@@ -292,7 +293,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// The paths of these parts.
+    /// A service with the routes of these groups.
     #[must_use]
     pub fn new(state: Arc<HttpState>, groups: RouteGroups) -> Self {
         Self { router: router(&state, groups), state, groups }
@@ -310,7 +311,7 @@ impl Serve for Service {
         fast_path::serve(&self.state, conn, io).await
     }
 
-    /// A poll's client would exit on what HTTP's machinery answers.
+    /// A poll must not get hyper's own error response: its client would exit.
     fn must_respond(start: &[u8]) -> bool {
         fast_path::is_poll(start)
     }

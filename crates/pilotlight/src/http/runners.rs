@@ -1,4 +1,5 @@
-//! `/api/runner`: what runners of jobs say. Each call but the registration names its runner, and is a sign of life.
+//! `/api/runner`: the API for runners that execute jobs (`docs/protocols/jobs.md`). Every call except the registration
+//! names its runner in `X-Runner-ID` and records that the runner was seen.
 
 pub mod runner_event;
 
@@ -25,15 +26,15 @@ use super::json_body::JsonBody;
 use super::router::HttpState;
 use runner_event::{LeasePresence, RunnerEvent};
 
-/// `POST /api/runner/register`: a new runner.
+/// `POST /api/runner/register`: registers a new runner.
 #[utoipa::path(post, path = "/api/runner/register", tag = "runner", request_body = runner::Register,
-    responses((status = CREATED, description = "Its identity.", body = RegisterResponse)))]
+    responses((status = CREATED, description = "The id of the new runner.", body = RegisterResponse)))]
 pub async fn register(State(state): State<Arc<HttpState>>, body: Body) -> Result<Reply, ApiError> {
     let at_most = BodyLimits::max_body_bytes(MAX_RUNNER_TYPES * ID_BYTES);
     let json_body = JsonBody::read(&state.body_budget, body, at_most).await?;
     let (name, capabilities) = registration(&json_body.fields()?)?;
     let runner = state.jobs().register(name, capabilities).await?;
-    let message = "send this id as X-Runner-ID from now on".to_owned();
+    let message = "send this id as X-Runner-ID with every call".to_owned();
     Ok(Reply::json(StatusCode::CREATED, &RegisterResponse { runner_id: runner.id.to_string(), message }))
 }
 
@@ -44,11 +45,11 @@ fn registration(register: &runner::Register<'_>) -> Result<(String, Vec<String>)
     Ok((name.name()?.ok_or_else(|| name.missing())?, types))
 }
 
-/// `GET /api/runner/verify`: whether the runner is registered.
+/// `GET /api/runner/verify`: checks whether the runner is registered.
 #[utoipa::path(get, path = "/api/runner/verify", tag = "runner",
     responses(
-        (status = OK, description = "It is registered.", body = VerifyResponse),
-        (status = NOT_FOUND, description = "It is not.", body = VerifyResponse)))]
+        (status = OK, description = "The runner is registered.", body = VerifyResponse),
+        (status = NOT_FOUND, description = "The runner is not registered.", body = VerifyResponse)))]
 pub async fn verify(
     State(state): State<Arc<HttpState>>,
     CallingRunner(runner): CallingRunner,
@@ -63,14 +64,16 @@ pub async fn verify(
         Some(runner) => {
             Reply::json(StatusCode::OK, &verified(true, Some(runner.name), "the runner is registered"))
         }
-        None => Reply::json(StatusCode::NOT_FOUND, &verified(false, None, "no runner registered by this id")),
+        None => {
+            Reply::json(StatusCode::NOT_FOUND, &verified(false, None, "no runner is registered with this id"))
+        }
     })
 }
 
-/// `GET /api/runner/jobs/available`: jobs that may be claimed.
+/// `GET /api/runner/jobs/available`: lists jobs that the runner may claim, the oldest first.
 #[utoipa::path(get, path = "/api/runner/jobs/available", tag = "runner",
-    params(("types[]" = Option<Vec<pilotlight_wire::jobs::Name>>, Query, description = "Types of jobs that the runner can do.")),
-    responses((status = OK, description = "Jobs that may be claimed.", body = AvailableJobs)))]
+    params(("types[]" = Option<Vec<pilotlight_wire::jobs::Name>>, Query, description = "Job types that the runner can execute; without any, no job is listed.")),
+    responses((status = OK, description = "Jobs that the runner may claim, at most 50.", body = AvailableJobs)))]
 pub async fn available(
     State(state): State<Arc<HttpState>>,
     _: CallingRunner,
@@ -82,15 +85,15 @@ pub async fn available(
     Ok(Reply::json(StatusCode::OK, &AvailableJobs { jobs: jobs? }))
 }
 
-/// The types that a runner asks for.
+/// The job types in the query's `types[]`, at most `at_most`.
 ///
 /// # Errors
-/// One of them cannot be a type, or they are too many.
+/// One of them is not a valid type, or there are too many.
 pub fn types(query: &QueryPairs, at_most: usize) -> Result<Vec<JobType>, ApiError> {
     let parse = |text| JobType::parse(text).map_err(|why| convert::invalid("types[]", why));
     let types: Vec<_> = query.all("types[]").map(parse).collect::<Result<_, _>>()?;
     if types.len() > at_most {
-        return Err(convert::invalid("types[]", format_args!("is there more than {at_most} times")));
+        return Err(convert::invalid("types[]", format_args!("is given more than {at_most} times")));
     }
     Ok(types)
 }
@@ -104,18 +107,18 @@ fn available_job(LeasedJob { job, input }: LeasedJob) -> Result<AvailableJob, Ap
     })
 }
 
-/// `POST /api/runner/jobs/{id}/claim`: the runner takes the job and executes it.
-#[utoipa::path(post, path = "/api/runner/jobs/{id}/claim", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `POST /api/runner/jobs/{id}/claim`: assigns the job to the runner, which executes it.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/claim", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     responses(
-        (status = OK, description = "It is this runner's.", body = ClaimResponse),
-        (status = CONFLICT, description = "It is not to be had.", body = ClaimResponse)))]
+        (status = OK, description = "The job is assigned to this runner.", body = ClaimResponse),
+        (status = CONFLICT, description = "The job is not available, or does not exist; `message` says why.", body = ClaimResponse)))]
 pub async fn claim(
     State(state): State<Arc<HttpState>>,
     CallingRunner(runner): CallingRunner,
     JobIdPath(id): JobIdPath,
 ) -> Result<Reply, ApiError> {
     let Some(id) = id else { return Ok(not_claimed(runner_event::UNKNOWN_JOB)) };
-    // Read before it is anybody's, so that nobody has a job without its parameters.
+    // Read before the claim, so that no runner gets a job whose parameters cannot be read.
     let Some(input) = state.jobs().store().input(id).await? else {
         return Ok(not_claimed(runner_event::UNKNOWN_JOB));
     };
@@ -124,7 +127,7 @@ pub async fn claim(
         EventOutcome::Applied(applied) => {
             let job_type = applied.job.job_type.to_string();
             let job = Some(ClaimedJob { job_id: id.to_string(), job_type, input_params });
-            let message = "the job is this runner's".to_owned();
+            let message = "the job is assigned to this runner".to_owned();
             Reply::json(StatusCode::OK, &ClaimResponse { success: true, message, job })
         }
         EventOutcome::Rejected(why, _) => not_claimed(&why.to_string()),
@@ -136,12 +139,12 @@ fn not_claimed(why: &str) -> Reply {
     Reply::json(StatusCode::CONFLICT, &ClaimResponse { success: false, message: why.to_owned(), job: None })
 }
 
-/// `POST /api/runner/jobs/{id}/start`: the runner that the job was handed to begins to execute it.
-#[utoipa::path(post, path = "/api/runner/jobs/{id}/start", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `POST /api/runner/jobs/{id}/start`: reports that the runner got the job and begins to execute it.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/start", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     request_body = runner::Start,
     responses(
-        (status = OK, description = "It is to be executed.", body = runner::JobReportResponse),
-        (status = CONFLICT, description = "It is not: the lease is not in force.", body = runner::JobReportResponse)))]
+        (status = OK, description = "Execute the job.", body = runner::JobReportResponse),
+        (status = CONFLICT, description = "Do not execute the job: the lease is not in force.", body = runner::JobReportResponse)))]
 pub async fn start(
     State(state): State<Arc<HttpState>>,
     CallingRunner(runner): CallingRunner,
@@ -166,12 +169,12 @@ pub async fn start(
     .await
 }
 
-/// `POST /api/runner/jobs/{id}/heartbeat`: the runner is alive.
-#[utoipa::path(post, path = "/api/runner/jobs/{id}/heartbeat", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `POST /api/runner/jobs/{id}/heartbeat`: reports that the runner still executes the job.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/heartbeat", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     request_body = runner::Heartbeat,
     responses(
-        (status = OK, description = "It is remembered.", body = runner::JobReportResponse),
-        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::JobReportResponse),
+        (status = OK, description = "The report is stored.", body = runner::JobReportResponse),
+        (status = BAD_REQUEST, description = "The job is not assigned to this runner.", body = runner::JobReportResponse),
         (status = CONFLICT, description = "The lease is not in force.", body = runner::JobReportResponse)))]
 pub async fn heartbeat(
     State(state): State<Arc<HttpState>>,
@@ -194,12 +197,12 @@ pub async fn heartbeat(
     .await
 }
 
-/// `POST /api/runner/jobs/{id}/complete`: the runner has the result.
-#[utoipa::path(post, path = "/api/runner/jobs/{id}/complete", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `POST /api/runner/jobs/{id}/complete`: reports the job's result.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/complete", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     request_body = runner::Complete,
     responses(
-        (status = OK, description = "It is remembered.", body = runner::JobReportResponse),
-        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::JobReportResponse),
+        (status = OK, description = "The report is stored.", body = runner::JobReportResponse),
+        (status = BAD_REQUEST, description = "The job is not assigned to this runner.", body = runner::JobReportResponse),
         (status = CONFLICT, description = "The lease is not in force.", body = runner::JobReportResponse)))]
 pub async fn complete(
     State(state): State<Arc<HttpState>>,
@@ -224,12 +227,12 @@ pub async fn complete(
     .await
 }
 
-/// `POST /api/runner/jobs/{id}/error`: the runner could not do it.
-#[utoipa::path(post, path = "/api/runner/jobs/{id}/error", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `POST /api/runner/jobs/{id}/error`: reports that the job failed.
+#[utoipa::path(post, path = "/api/runner/jobs/{id}/error", tag = "runner", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     request_body = runner::Fail,
     responses(
-        (status = OK, description = "It is remembered.", body = runner::JobReportResponse),
-        (status = BAD_REQUEST, description = "The job is not this runner's.", body = runner::JobReportResponse),
+        (status = OK, description = "The report is stored.", body = runner::JobReportResponse),
+        (status = BAD_REQUEST, description = "The job is not assigned to this runner.", body = runner::JobReportResponse),
         (status = CONFLICT, description = "The lease is not in force.", body = runner::JobReportResponse)))]
 pub async fn fail(
     State(state): State<Arc<HttpState>>,

@@ -1,6 +1,6 @@
-//! `/api/session`: an operator shows the admin key once and gets a cookie that scripts cannot read, together with a
-//! token that only the own page can read and sends with every change. Sessions live in memory: after a restart one
-//! signs in again.
+//! `/api/session`: sign-in to the dashboard. An operator sends an admin key once and gets a session cookie that scripts
+//! cannot read, and a CSRF token that only the service's own page can read and that it sends with every change.
+//! Sessions are stored in memory only: after a restart operators sign in again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -26,19 +26,19 @@ use super::error::{ApiError, json};
 use super::router::HttpState;
 use crate::net::conn::Conn;
 
-/// The header in which the page sends its token.
+/// The header in which the page sends its CSRF token.
 pub const TOKEN_HEADER: &str = "x-csrf-token";
 
 const COOKIE_NAME: &str = "pilotlight_session";
 
-/// The open sessions, the oldest first.
+/// The open sessions, the oldest first, and recent failed sign-ins.
 #[derive(Debug, Default)]
 pub struct Sessions {
     open: Mutex<VecDeque<OpenSession>>,
     failures: Mutex<Failures>,
 }
 
-/// Wrong keys of the present second.
+/// The number of wrong keys in the current second.
 #[derive(Debug, Default)]
 struct Failures {
     second: u64,
@@ -52,14 +52,14 @@ struct OpenSession {
     until: Moment,
 }
 
-/// A session that was just opened.
+/// The secrets of a session that was just opened.
 struct NewSession {
     cookie: String,
     token: String,
 }
 
 impl Sessions {
-    /// Which session these headers show.
+    /// The session that these headers belong to, and whether they have its CSRF token.
     #[must_use]
     pub fn presented(&self, headers: &HeaderMap, now: Moment) -> access::SessionState {
         match (self.token(headers, now), headers.get(TOKEN_HEADER)) {
@@ -92,7 +92,7 @@ impl Sessions {
         NewSession { cookie, token }
     }
 
-    /// Counts a wrong key. Says whether there were too many within a second: nobody types so fast.
+    /// Counts a wrong key. Returns whether there were too many in this second: no person types so fast.
     fn record_wrong_key(&self, now: Moment) -> bool {
         let mut failures = self.failures.lock().expect("nothing panics under this lock");
         let second = now.as_micros() / 1_000_000;
@@ -114,7 +114,8 @@ impl Sessions {
     }
 }
 
-/// `GET`: whether one must sign in. Without keys there is nothing to sign in to, and the session is only for its token.
+/// `GET /api/session`: whether a sign-in is needed. Without admin keys it is not, and a session is opened only for its
+/// CSRF token.
 pub async fn read(
     State(state): State<Arc<HttpState>>,
     Extension(conn): Extension<Arc<Conn>>,
@@ -130,7 +131,7 @@ pub async fn read(
     }
 }
 
-/// `POST`: signs in.
+/// `POST /api/session`: signs in.
 pub async fn sign_in(
     State(state): State<Arc<HttpState>>,
     Extension(conn): Extension<Arc<Conn>>,
@@ -154,19 +155,19 @@ pub async fn sign_in(
                 return ApiError::too_many_requests("too many wrong keys; try again in a second")
                     .into_response();
             }
-            tracing::warn!(peer = %conn.peer(), "a sign-in with a key that is not known");
-            ApiError::unauthorized("this key is not known, or is no admin key").into_response()
+            tracing::warn!(peer = %conn.peer(), "sign-in refused: not a known admin key");
+            ApiError::unauthorized("this key is not known, or is not an admin key").into_response()
         }
     }
 }
 
-/// `DELETE`: signs out.
+/// `DELETE /api/session`: signs out.
 pub async fn sign_out(State(state): State<Arc<HttpState>>, headers: HeaderMap) -> Response {
     state.auth.sessions.close(&headers);
     session_response(key_requirement(&state), None)
 }
 
-/// Keys of others than operators shut nobody out of the page.
+/// A sign-in is needed only when admin keys are configured; keys of other scopes do not close the page.
 fn key_requirement(state: &HttpState) -> KeyRequirement {
     if state.auth.keys().contains(Scope::Admin) { KeyRequirement::Needed } else { KeyRequirement::NotNeeded }
 }
@@ -183,7 +184,8 @@ fn new_session_response(key_requirement: KeyRequirement, session: NewSession, co
         session.cookie
     );
     let mut response = session_response(key_requirement, Some(session.token));
-    let cookie = HeaderValue::try_from(cookie).expect("hexadecimal digits and constants");
+    let cookie =
+        HeaderValue::try_from(cookie).expect("hexadecimal digits and constants are a valid header value");
     response.headers_mut().insert(SET_COOKIE, cookie);
     response
 }
@@ -197,7 +199,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 /// 32 random bytes as 64 hexadecimal digits.
 fn random() -> String {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).expect("the system has random bytes");
+    getrandom::fill(&mut bytes).expect("the operating system provides random bytes");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn signing_out_ends_the_session_and_too_many_end_the_oldest() {
+    fn signing_out_closes_the_session_and_opening_too_many_closes_the_oldest() {
         let sessions = Sessions::default();
         let now = Moment::from_millis(5);
         let first = sessions.open(now);

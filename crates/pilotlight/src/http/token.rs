@@ -1,5 +1,6 @@
-//! Deployment tokens: a runner may show a signed token in place of its deployment's id. What it claims is matched on;
-//! how far it must be true is set by `warm_start.tokens`. A token itself is kept nowhere and told to nobody.
+//! Deployment tokens: a runner may send a signed token in place of its deployment's id. Its `deployment` claim becomes
+//! part of the pool key; `warm_start.tokens` decides whether the token must verify
+//! (`docs/protocols/deployment-tokens.md`). A token must never be stored or appear in a log, a metric or a response.
 
 use std::borrow::Cow;
 
@@ -13,30 +14,30 @@ use super::error::ApiError;
 use crate::config::{self, WarmStartConfig};
 use crate::telemetry::metrics::TokenCounts;
 
-/// How tokens are read.
+/// Reads deployment tokens as configured, and counts the results.
 pub struct Tokens {
     mode: Mode,
     counts: TokenCounts,
 }
 
 enum Mode {
-    /// What they claim is read without trusting it.
+    /// The claims are used without verification.
     Read,
-    /// They are verified.
+    /// Tokens are verified with this key.
     Verify { key: Box<DecodingKey>, validation: Box<Validation>, strictness: Strictness },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Strictness {
-    /// One that does not verify is counted, and passes.
+    /// A token that does not verify is counted and accepted.
     Log,
-    /// One that does not verify is refused; a plain id passes.
+    /// A token that does not verify is refused; a plain id is accepted.
     Enforce,
-    /// There must be one, and for the version that the runner names.
+    /// A valid token for the runner's deployment version is required; a plain id is refused.
     Strict,
 }
 
-/// What a token claims, as far as it matters here.
+/// The claims of a token that are used here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Claims {
     ver: u32,
@@ -44,6 +45,7 @@ struct Claims {
     deployment_version: Option<String>,
 }
 
+/// The only supported value of the `ver` claim.
 const VERSION: u32 = 1;
 
 impl std::fmt::Debug for Tokens {
@@ -53,7 +55,7 @@ impl std::fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// As the section says. Without a secret nothing can be verified.
+    /// Uses the mode and the secret of this configuration section. Without a secret, tokens are not verified.
     #[must_use]
     pub fn new(config: &WarmStartConfig, counts: TokenCounts) -> Self {
         let strictness = match config.tokens {
@@ -74,17 +76,17 @@ impl Tokens {
         Self { mode, counts }
     }
 
-    /// The key of a poll, with the deployment that its id, or the token in its place, stands for.
+    /// The pool key of a poll, with the deployment id that the token claims when there is a token in its place.
     ///
     /// # Errors
-    /// 401, when it is to be refused.
+    /// 401 when the token or plain id is refused, 400 when the claimed deployment is missing or not a valid id.
     pub fn resolve_key(&self, mut key: PoolKey) -> Result<PoolKey, ApiError> {
         let read = match self.deployment(key.deployment.as_str(), key.version.as_str())? {
             Cow::Borrowed(_) => return Ok(key),
             Cow::Owned(deployment) => DeploymentId::parse(&deployment),
         };
         key.deployment =
-            read.map_err(|why| ApiError::bad_request(format!("the deployment that the token claims {why}")))?;
+            read.map_err(|why| ApiError::bad_request(format!("the deployment claim of the token {why}")))?;
         Ok(key)
     }
 
@@ -142,7 +144,8 @@ impl Strictness {
     }
 }
 
-/// Three parts of base64url, none of them empty. No deployment's own id has a dot.
+/// Whether an id has the shape of a token: three non-empty parts of base64url characters. Plain deployment ids have no
+/// dot.
 fn is_token(id: &str) -> bool {
     let is_part = |part: &str| {
         !part.is_empty()
@@ -151,8 +154,8 @@ fn is_token(id: &str) -> bool {
     id.split('.').count() == 3 && id.split('.').all(is_part)
 }
 
-/// What a token claims, true or not. What only looks like one is an id; a token that claims nothing must not become
-/// one, because ids are shown.
+/// The `deployment` claim of a token, without verification. A text that has only the shape of a token is a plain id. A
+/// real token without that claim is refused and not used as an id, because ids are logged and displayed.
 fn unverified_deployment(id: &str) -> Result<Cow<'_, str>, ApiError> {
     #[derive(Deserialize)]
     struct Claim {
@@ -162,7 +165,7 @@ fn unverified_deployment(id: &str) -> Result<Cow<'_, str>, ApiError> {
     match claim {
         Some(claim) => Ok(Cow::Owned(claim.deployment)),
         None if is_token(id) && decode_header(id).is_ok() => {
-            Err(ApiError::bad_request("the deployment token claims no deployment"))
+            Err(ApiError::bad_request("the deployment token has no deployment claim"))
         }
         None => Ok(Cow::Borrowed(id)),
     }
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mode_reads_good_bad_and_no_tokens_as_the_contract_says() {
+    fn each_mode_treats_valid_invalid_and_missing_tokens_as_documented() {
         let good = token(SECRET, EXPIRES, 1);
         let others = [token("another secret", EXPIRES, 1), token(SECRET, 1, 1), token(SECRET, EXPIRES, 2)];
         for (mode, bad, plain) in [
@@ -223,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_looks_like_a_token_is_an_id_where_nothing_is_enforced() {
+    fn an_id_that_looks_like_a_token_is_a_plain_id_where_tokens_are_not_enforced() {
         for id in ["a.b.c", "a..c", "a.b", "a.b.c.d"] {
             assert_eq!(read(&tokens("log", SECRET), id), id);
         }

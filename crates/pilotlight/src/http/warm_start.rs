@@ -1,7 +1,8 @@
-//! `GET /warm-start`: a runner waits. `POST /warm-start`: a supervisor offers a run.
+//! `GET /warm-start`: a runner polls for a run. `POST /warm-start`: a supervisor offers a run
+//! (`docs/protocols/warm-start.md`).
 //!
-//! A poll gets no byte before its run: its client stops its own time-out when a head arrives. So a poll is
-//! answered 200, 400, 401 or 410, or its connection is closed without a byte.
+//! No byte may be sent to a poll before its run, because the client stops its own timeout when a response head arrives.
+//! A poll ends with 200, 400, 401 or 410, or its connection is closed without a byte.
 
 use std::sync::Arc;
 
@@ -29,10 +30,10 @@ use crate::dispatch::offer::{Run, ack_request};
 use crate::dispatch::park::{OutgoingRun, ParkOutcome, PollOutcome, ResponsePath};
 use crate::net::conn::Conn;
 
-/// Bytes that an offer's body may have.
+/// Maximum size of an offer's body, in bytes.
 pub const OFFER_BYTES: usize = RUN_BYTES + ENVELOPE_BYTES;
 
-/// `GET`: parks until a run comes.
+/// `GET /warm-start`: parks the poll until a run comes.
 pub async fn poll(
     State(state): State<Arc<HttpState>>,
     Extension(conn): Extension<Arc<Conn>>,
@@ -42,14 +43,14 @@ pub async fn poll(
         return denied_poll(denied);
     }
     if !request.body().is_end_stream() {
-        // While an unread body is pending, nobody would notice that the client left.
-        return ApiError::bad_request("a poll has no body").into_response();
+        // With an unread body in the socket, the service could not see that the client closes the connection.
+        return ApiError::bad_request("a poll must not have a body").into_response();
     }
     let (key, runner) = match read_poll(&state, request.headers()) {
         Ok(read_poll) => read_poll,
         Err(error) => return error.into_response(),
     };
-    // A request that is kept while it waits costs more than the poll itself.
+    // Dropped before the wait, because the request needs more memory than the parked poll.
     drop(request);
     let outcome = match state.dispatcher.park(key, runner, Arc::clone(&conn), ResponsePath::Http) {
         ParkOutcome::Parked(mut parked) => tokio::select! {
@@ -66,23 +67,24 @@ pub async fn poll(
     }
 }
 
-/// Any other method; also `HEAD`, as a poll without its run makes no sense.
+/// The response for any other method: 405. This includes `HEAD`, because a poll must get its run in the body.
 pub async fn method_not_allowed() -> Response {
     let mut response = error::method_not_allowed().await;
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,POST"));
     response
 }
 
-/// Who polls, and for what.
+/// The pool key and the runner of a poll, with its deployment token resolved.
 ///
 /// # Errors
-/// A refusal that says what is wrong with its headers, or its token.
+/// 400 when a header is wrong, 401 when the token is refused.
 pub fn read_poll(state: &HttpState, headers: &impl Headers) -> Result<(PoolKey, Runner), ApiError> {
     let (key, runner) = convert::poll_params(headers)?;
     Ok((state.tokens.resolve_key(key)?, runner))
 }
 
-/// Of the statuses that the protocol leaves to a poll, 400 says that it must be sent otherwise.
+/// The response to a poll without permission. A poll may only get 200, 400, 401 or 410. Web pages get a 400; every
+/// other refused poll is closed without a byte, because its client would exit on an error.
 fn denied_poll(denied: AccessDenied) -> Response {
     match denied {
         AccessDenied::FromWebPage => ApiError::bad_request(denied.to_string()).into_response(),
@@ -102,18 +104,18 @@ fn denied_poll(denied: AccessDenied) -> Response {
 fn hand_over(state: &HttpState, conn: &Conn, outgoing: OutgoingRun) -> Response {
     let OutgoingRun { message, written } = outgoing;
     if written.is_closed() {
-        // The supervisor left before a byte was written: the run is its again, and the runner asks anew.
+        // The supervisor left before a byte was written. The run stays with it, and the runner polls again.
         return CloseConnection::response();
     }
     conn.watch_response(message.len(), ack_request(state.dispatcher.ack_mode()), written);
     Reply { status: StatusCode::OK, body: message }.into_response()
 }
 
-/// `POST`: offers a run.
+/// `POST /warm-start`: offers a run.
 pub async fn offer(State(state): State<Arc<HttpState>>, request: Request) -> Response {
     let trace = convert::trace_parent(request.headers());
     let allowed = access::authorize_request(&state, Permission::Protocol, &request).map_err(ApiError::from);
-    // What comes in chunks may become as large as any.
+    // A chunked body has no known size, so the maximum size is reserved for it.
     let bytes = request
         .body()
         .size_hint()
@@ -126,7 +128,8 @@ pub async fn offer(State(state): State<Arc<HttpState>>, request: Request) -> Res
     handle_offer(&state, body, trace).await.into_response()
 }
 
-/// Offers the run that a body holds, and answers as the supervisor expects it.
+/// Offers the run in this body and returns the response for the supervisor. An error response also has
+/// `"didWarmStart": false`.
 pub async fn handle_offer(
     state: &HttpState,
     body: Result<Bytes, ApiError>,

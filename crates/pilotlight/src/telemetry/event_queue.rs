@@ -1,5 +1,6 @@
-//! From the match path to those who watch it. The path puts what it saw into a bounded queue and wakes nobody; what
-//! finds the queue full is dropped and counted. One task empties it a few times a second.
+//! The bounded queue between the match path and telemetry about offers. The match path puts events into the queue and
+//! wakes no task, so telemetry cannot slow it down. An event that finds the queue full is dropped and counted. One
+//! background task empties the queue ten times a second.
 
 use std::time::Duration;
 
@@ -16,21 +17,21 @@ use super::offer_log::OfferLog;
 use super::otlp::SpanSender;
 use crate::clock::Clock;
 
-/// Soon enough for people, and nobody has to be woken.
+/// How often the queue is emptied. This is soon enough for people, and the match path need not wake the worker.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The path's end.
+/// The sending end, on the match path.
 #[derive(Debug, Clone)]
 pub struct EventSender {
     queue: Option<mpsc::Sender<OfferEvent>>,
-    /// Whether there is a line for each.
+    /// Whether every event becomes a log line.
     has_log: bool,
-    /// Whether there is a span for each.
+    /// Whether spans are exported.
     has_exporter: bool,
     dropped: DroppedCounts,
 }
 
-/// The other end: the reconciler that passes on what was seen.
+/// The receiving end: the background task that passes events to the log and the exporter.
 #[derive(Debug)]
 pub struct EventWorker {
     queue: mpsc::Receiver<OfferEvent>,
@@ -42,24 +43,24 @@ pub struct EventWorker {
     dropped: DroppedCounts,
 }
 
-/// To whom it is passed on.
+/// Where events are passed to.
 #[derive(Debug, Default)]
 pub struct EventSinks {
-    /// A line each.
+    /// The offer log.
     pub log: Option<OfferLog>,
-    /// A span each.
+    /// The trace exporter.
     #[cfg(feature = "otlp")]
     pub spans: Option<SpanSender>,
 }
 
 impl EventSender {
-    /// One that nobody reads; it costs nothing.
+    /// A sender without a worker: every call does nothing.
     #[must_use]
     pub fn off() -> Self {
         Self { queue: None, has_log: false, has_exporter: false, dropped: DroppedCounts::default() }
     }
 
-    /// Both ends; nothing to do when nobody reads.
+    /// Both ends of a new queue. Without sinks, the sender is off and there is no worker.
     #[must_use]
     pub fn new(sinks: EventSinks, clock: Clock, dropped: DroppedCounts) -> (Self, Option<EventWorker>) {
         #[cfg(feature = "otlp")]
@@ -85,22 +86,22 @@ impl EventSender {
         (sender, Some(worker))
     }
 
-    /// Whether anybody reads.
+    /// Whether events go to a worker.
     #[must_use]
     pub const fn is_enabled(&self) -> bool {
         self.queue.is_some()
     }
 
-    /// Passes it on, unless the queue is full.
-    pub fn send(&self, events: OfferEvent) {
+    /// Puts an event into the queue. When the queue is full, the event is dropped and counted.
+    pub fn send(&self, event: OfferEvent) {
         let Some(queue) = &self.queue else { return };
-        if let Err(TrySendError::Full(events) | TrySendError::Closed(events)) = queue.try_send(events) {
+        if let Err(TrySendError::Full(event) | TrySendError::Closed(event)) = queue.try_send(event) {
             self.dropped.lines.inc_by(self.has_log.into());
-            self.dropped.spans.inc_by(events.has_span().into());
+            self.dropped.spans.inc_by(event.has_span().into());
         }
     }
 
-    /// An offer's place among the traces: where its supervisor says, else in one of its own when spans are exported.
+    /// The trace context of an offer: a child of the supervisor's span, else a new trace when spans are exported.
     #[must_use]
     pub fn span_context(&self, parent: Option<TraceParent>) -> Option<SpanContext> {
         match parent {
@@ -118,7 +119,7 @@ impl EventSender {
 }
 
 impl EventWorker {
-    /// Passes on what was seen until asked to stop, and then the rest of it.
+    /// Passes on events until `stop`, and then those that are still in the queue.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             let is_stopping = tokio::select! {
@@ -165,7 +166,7 @@ impl EventWorker {
     }
 }
 
-/// From now on SIGHUP opens the file anew; without a file it ends the process as ever.
+/// Makes SIGHUP reopen the log file. Without a file, SIGHUP still ends the process, as is the default.
 fn sighup_signal(log: &OfferLog) -> Option<Signal> {
     log.is_file().then(|| signal(SignalKind::hangup()).ok())?
 }
@@ -177,14 +178,14 @@ async fn sighup_received(sighup: &mut Option<Signal>) {
     }
 }
 
-/// `None` in the one of 2^64 cases that is no id.
+/// A random span id; `None` in one of 2^64 cases, because the id zero is not valid.
 fn new_span() -> Option<SpanId> {
     SpanId::new(random())
 }
 
 fn random<const BYTES: usize>() -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).expect("the system has random bytes once it runs");
+    getrandom::fill(&mut bytes).expect("the operating system provides random bytes");
     bytes
 }
 

@@ -1,5 +1,5 @@
-//! A histogram of durations that takes no lock: an observation adds to two counters. Its bounds are fixed when it is
-//! made, and it is written out by the Prometheus client's own encoder.
+//! A histogram of durations without locks: an observation adds to two atomic counters. The bounds are fixed at
+//! creation. The Prometheus client's own encoder writes the text form.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,22 +10,23 @@ use pilotlight_core::time::micros;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
-/// Threads that count apart. More than that share, which is slower and as right.
+/// The number of separate counter sets. When there are more threads, some share a set, which is slower but correct.
 const SHARDS: usize = 8;
 
-/// Durations, counted by size. A clone counts into the same.
+/// Counts durations by size. Clones share the counters.
 #[derive(Debug, Clone)]
 pub(super) struct Histogram(Arc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
-    /// Upper bounds in microseconds, which belong to their bucket; they rise.
+    /// The inclusive upper bounds of the buckets in microseconds, in increasing order.
     bounds: &'static [u64],
-    /// Each thread has its own, so that cores do not take them from one another.
+    /// One set of counters per thread, so that cores do not compete for the same cache lines.
     shards: [Box<[AtomicU64]>; SHARDS],
 }
 
-/// Where a shard has the sum in microseconds. The counts follow: one for each bound, one for what is above all.
+/// The index of the sum (in microseconds) in a shard. The bucket counts follow: one for each bound, and one for larger
+/// values.
 const SUM: usize = 0;
 
 thread_local! {
@@ -36,15 +37,15 @@ thread_local! {
 }
 
 impl Histogram {
-    /// Without observations. `bounds` are microseconds, from small to large.
+    /// A histogram without observations. `bounds` are in microseconds, in increasing order.
     #[must_use]
     pub(super) fn new(bounds: &'static [u64]) -> Self {
-        debug_assert!(bounds.is_sorted_by(|a, b| a < b), "bounds rise");
+        debug_assert!(bounds.is_sorted_by(|a, b| a < b), "bounds must increase");
         let shard = |_| (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
         Self(Arc::new(Counts { bounds, shards: std::array::from_fn(shard) }))
     }
 
-    /// Counts one.
+    /// Counts one duration.
     pub(super) fn observe(&self, time: Duration) {
         let us = micros(time);
         let Counts { bounds, shards } = &*self.0;
@@ -53,7 +54,7 @@ impl Histogram {
         shard[1 + bounds.partition_point(|bound| *bound < us)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Upper bounds in seconds, each with what was counted up to it and above the one before.
+    /// The upper bounds in seconds, each with the number of observations in its bucket (not cumulative).
     fn buckets(&self) -> Vec<(f64, u64)> {
         let bounds = self.0.bounds.iter().map(|us| seconds(*us)).chain([f64::INFINITY]);
         bounds.zip((1..).map(|index| self.sum_shards(index))).collect()
@@ -71,7 +72,8 @@ impl TypedMetric for Histogram {
 impl EncodeMetric for Histogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let buckets = self.buckets();
-        // From the buckets as they were read: whatever is observed meanwhile, the largest bucket is the count.
+        // The count is the sum of the buckets just read, so that it equals the `+Inf` bucket even when other threads
+        // observe meanwhile.
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = seconds(self.sum_shards(SUM));
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
@@ -82,7 +84,7 @@ impl EncodeMetric for Histogram {
     }
 }
 
-/// Exact to the microsecond for some 285 years of them.
+/// Converts microseconds to seconds; exact to the microsecond for sums up to about 285 years.
 #[allow(clippy::cast_precision_loss, reason = "fewer than 2^53 microseconds are exact")]
 fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
@@ -96,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_belongs_to_its_bucket_and_what_is_above_all_has_its_own() {
+    fn bounds_are_inclusive_and_larger_values_have_a_bucket_of_their_own() {
         for (us, expected) in [
             (0, [1, 0, 0]),
             (20, [1, 0, 0]),
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_is_written_in_seconds_with_buckets_that_add_up() {
+    fn a_histogram_is_written_in_seconds_with_cumulative_buckets() {
         let histogram = Histogram::new(&[20, 2_500_000]);
         for us in [1, 20, 30, 2_500_000, 3_000_000] {
             histogram.clone().observe(Duration::from_micros(us));
@@ -137,7 +139,7 @@ wait_seconds_bucket{le=\"+Inf\"} 5
     }
 
     #[test]
-    fn no_observation_is_lost_among_threads() {
+    fn no_observation_is_lost_when_threads_observe_at_once() {
         let histogram = Histogram::new(&[500]);
         std::thread::scope(|scope| {
             for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! What is counted of jobs, and how many wait.
+//! The metrics of jobs: counters of what happened to them, and gauges of how many wait.
 
 use std::sync::atomic::AtomicU64;
 
@@ -11,22 +11,22 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::metrics::{Count, UintGauge, count, family, gauge, labelled};
 
-/// Counters and levels of jobs; clones share them.
+/// Counters and gauges of jobs; clones share them.
 #[derive(Debug, Clone)]
 pub struct JobMetrics {
-    /// Submissions that there was no room for.
+    /// Submissions refused because too many jobs wait.
     pub refused: Count,
-    /// Results that are not valid any more.
+    /// Results that expired.
     pub expired: Count,
-    /// Jobs that were acknowledged and never read.
+    /// Jobs that the runner's kernel acknowledged, but the runner never read.
     pub unread: Count,
-    /// Webhooks that were heard.
+    /// Webhooks that their receiver accepted. The metric's label value is `heard`.
     pub webhooks_delivered: Count,
-    /// Tries of webhooks in vain.
+    /// Delivery attempts of webhooks that failed.
     pub failed_webhook_attempts: Count,
-    /// Webhooks that were never heard.
+    /// Webhooks given up after the last attempt.
     pub abandoned_webhooks: Count,
-    /// Webhooks of types that have none configured any more.
+    /// Webhooks dropped because their job type no longer has a webhook configured.
     pub dropped_webhooks: Count,
     waiting: UintGauge,
     waiting_bytes: UintGauge,
@@ -46,18 +46,17 @@ pub struct JobMetrics {
 }
 
 impl JobMetrics {
-    /// All at zero, shown by `registry`.
+    /// Registers the metrics, all at zero.
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let submissions = family(registry, "jobs_submitted", "Submissions of jobs, by what they became");
+        let submissions = family(registry, "jobs_submitted", "Submissions of jobs by outcome");
         let saved = Counter::default();
         let help =
-            "Execution time that was not spent again: callers were answered from the cache, or joined a twin";
+            "Execution time saved, because callers got a cached result or joined an equal job under way";
         registry.register_with_unit("jobs_saved", help, Unit::Seconds, saved.clone());
         let dispatches =
-            family(registry, "jobs_dispatched", "Jobs sent to waiting runners, by what became of that");
-        let webhooks = family(registry, "webhooks", "Tries of webhooks, by what became of them");
-        let ended =
-            family(registry, "jobs_ended", "Jobs that ended, and results that are not valid any more");
+            family(registry, "jobs_dispatched", "Jobs dispatched to waiting runners, by proof of delivery");
+        let webhooks = family(registry, "webhooks", "Webhook delivery attempts by outcome");
+        let ended = family(registry, "jobs_ended", "Jobs that ended and results that expired, by outcome");
         Self {
             new: labelled(&submissions, "outcome", "new"),
             joined: labelled(&submissions, "outcome", "joined"),
@@ -66,12 +65,12 @@ impl JobMetrics {
             waiting: gauge(
                 registry,
                 "jobs_waiting",
-                "Jobs that wait for runners, of all instances on the store",
+                "Jobs that wait for a runner, of all instances that share the store",
             ),
             waiting_bytes: gauge(
                 registry,
                 "jobs_waiting_bytes",
-                "Bytes of parameters and consoles of jobs that wait, of all instances on the store",
+                "Bytes of parameters and console output of jobs that wait, of all instances that share the store",
             ),
             saved,
             acknowledged: labelled(&dispatches, "delivery", "acknowledged"),
@@ -87,30 +86,30 @@ impl JobMetrics {
             unread: count(
                 registry,
                 "jobs_unread",
-                "Jobs acknowledged by the runner's kernel and never read by the runner",
+                "Jobs that the runner's kernel acknowledged, but the runner never read",
             ),
             requeued: count(
                 registry,
                 "jobs_requeued",
-                "Jobs queued again: their runner fell silent or did not start",
+                "Jobs queued again, because their runner sent no heartbeat or did not start them",
             ),
-            pruned_jobs: count(registry, "jobs_pruned", "Ended jobs that retention forgot"),
+            pruned_jobs: count(registry, "jobs_pruned", "Ended jobs that retention deleted"),
             pruned_bytes: count(registry, "jobs_pruned_bytes", "Bytes that retention freed"),
             pruned_runners: count(
                 registry,
                 "jobs_runners_pruned",
-                "Registered runners that retention forgot",
+                "Registered runners that retention deleted",
             ),
         }
     }
 
-    /// So much waits now.
+    /// Sets the gauges of waiting jobs.
     pub fn set_backlog(&self, waiting: QueueUsage) {
         self.waiting.set(waiting.jobs);
         self.waiting_bytes.set(waiting.bytes);
     }
 
-    /// A dispatch ended.
+    /// Counts a dispatch of a job by its outcome.
     pub fn record_dispatch(&self, answer: OfferOutcome) {
         match answer {
             OfferOutcome::Warm(Delivery::Unconfirmed) => self.unconfirmed.inc(),
@@ -119,7 +118,7 @@ impl JobMetrics {
         };
     }
 
-    /// A submission was taken, or a job ended.
+    /// Counts an accepted submission or an ended job.
     pub fn record_outcome(&self, outcome: JobOutcome) {
         match outcome {
             JobOutcome::New => self.new.inc(),
@@ -133,20 +132,20 @@ impl JobMetrics {
         }
     }
 
-    /// Time has passed for a job.
+    /// Counts a transition that happened because a deadline of a job passed.
     pub fn record_sweep(&self, transition: Transition) {
         if transition == Transition::Queued {
             self.requeued.inc();
         }
     }
 
-    /// Retention was looked after.
+    /// Counts the jobs and bytes that retention deleted.
     pub fn record_pruned(&self, pruned: PruneStats) {
         self.pruned_jobs.inc_by(pruned.jobs);
         self.pruned_bytes.inc_by(pruned.bytes);
     }
 
-    /// The same of runners.
+    /// Counts the runners that retention deleted.
     pub fn record_pruned_runners(&self, runners: u64) {
         self.pruned_runners.inc_by(runners);
     }

@@ -1,4 +1,5 @@
-//! One flat JSON line about one thing seen. Every line has every field, so that a table can be made of them.
+//! The format of the offer log: one flat JSON object per line and event. Every line has every field, so that lines can
+//! be loaded into a table.
 
 use pilotlight_core::delivery::OfferOutcome;
 use pilotlight_core::time::{micros, millis};
@@ -7,7 +8,7 @@ use serde::Serialize;
 use super::offer_event::{OfferEnd, OfferEvent, OfferReport};
 use crate::clock::Clock;
 
-/// The fields in their order. `docs/observability.md` says what they mean.
+/// The fields of a line, in their order. `docs/observability.md` describes them.
 #[derive(Debug, Serialize)]
 struct JsonLine<'a> {
     at_ms: u64,
@@ -28,7 +29,7 @@ struct JsonLine<'a> {
     trace_id: Option<String>,
 }
 
-/// Appends the line of what was seen, with its line break.
+/// Appends the line of this event, with a line break.
 pub(super) fn append(lines: &mut Vec<u8>, event: &OfferEvent, clock: Clock) {
     let line = match event {
         OfferEvent::Ended(offer) => JsonLine { at_ms: clock.epoch_ms(offer.ended), ..JsonLine::of(offer) },
@@ -39,7 +40,8 @@ pub(super) fn append(lines: &mut Vec<u8>, event: &OfferEvent, clock: Clock) {
             ..JsonLine::of(offer)
         },
     };
-    serde_json::to_writer(&mut *lines, &line).expect("numbers are finite, and memory takes it");
+    serde_json::to_writer(&mut *lines, &line)
+        .expect("all numbers are finite, and a vector accepts every write");
     lines.push(b'\n');
 }
 
@@ -68,7 +70,7 @@ impl<'a> JsonLine<'a> {
     }
 }
 
-/// The outcome, and the delivery when there was one, as logs and traces call them.
+/// The names of the outcome and of the delivery, if any, in logs and traces.
 pub(super) const fn outcome_labels(outcome: OfferEnd) -> (&'static str, Option<&'static str>) {
     match outcome {
         OfferEnd::Answered(OfferOutcome::Warm(delivery)) => ("warm", Some(delivery.as_str())),
@@ -112,7 +114,7 @@ pub(super) mod tests {
         }
     }
 
-    /// The same, taken by `runner-2` after `runner-1` was gone.
+    /// The same offer, answered warm: the dispatch to `runner-1` failed, and `runner-2` got the run.
     pub(in super::super) fn warm() -> OfferReport {
         let dispatch_record = |at, runner, failed| DispatchRecord {
             at: Moment::from_micros(at),

@@ -1,13 +1,13 @@
-//! Sentences of the log that could be very many, as when the store does not answer: one a second is written, with the
-//! number of those that were not.
+//! Throttles a log message that could repeat very often, for example while the store does not answer. It is logged at
+//! most once a second, with the number of suppressed messages.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Between two of a kind.
+/// The minimum time between two logged messages.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// One kind of sentence.
+/// The throttle of one log message.
 #[derive(Debug)]
 pub struct LogThrottle(Mutex<ThrottleState>);
 
@@ -18,13 +18,14 @@ struct ThrottleState {
 }
 
 impl LogThrottle {
-    /// Never said so far.
+    /// A throttle that has not logged yet.
     #[must_use]
     pub const fn new() -> Self {
         Self(Mutex::new(ThrottleState { last: None, suppressed: 0 }))
     }
 
-    /// Whether to say it now: how many were not said since the last. Else it is counted.
+    /// Whether to log the message now. Returns the number of messages suppressed since the last logged one, or `None`
+    /// to suppress this one, which is then counted.
     pub fn allow(&self) -> Option<u64> {
         self.0.lock().expect("nothing panics under this lock").allow_at(Instant::now())
     }

@@ -1,4 +1,4 @@
-//! Logs to stderr, as text for people or JSON for machines. `RUST_LOG` refines the level per module.
+//! Sets up logging to stderr, as text for people or JSON for programs. `RUST_LOG` sets the level per module.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
 
-/// Starts logging; to be called once.
+/// Starts logging. Call it only once.
 pub fn start(log: &LogConfig) {
     let filter = EnvFilter::builder().with_default_directive(level(log.level).into()).from_env_lossy();
     let builder =

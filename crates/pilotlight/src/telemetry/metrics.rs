@@ -1,4 +1,5 @@
-//! Counters of what happened since the start. Every label has a fixed set of values.
+//! The metrics of `GET /metrics`; counters count since the start of the process. Every label has a fixed set of values,
+//! so the number of time series is bounded. The table in `docs/observability.md` is generated from the help texts.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -21,13 +22,14 @@ pub type Count = Counter<u64, AtomicU64>;
 pub(super) type UintGauge = Gauge<u64, AtomicU64>;
 pub(super) type Labels = [(&'static str, &'static str); 1];
 
-/// From the fastest answer over loopback to three polls given up, in microseconds.
+/// Histogram bounds for the time to answer an offer, in microseconds: from the fastest answer over loopback to three
+/// dispatches that each fail at their deadline.
 const ANSWER_TIME_BUCKETS_US: &[u64] = &[
     20, 40, 60, 80, 100, 150, 200, 300, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000,
 ];
 
-/// From a runner that hardly waited to the longest poll there may be, in microseconds.
+/// Histogram bounds for the waiting time of polls, in microseconds, up to the longest possible poll.
 const WAIT_TIME_BUCKETS_US: &[u64] = &[
     1_000,
     10_000,
@@ -44,7 +46,7 @@ const WAIT_TIME_BUCKETS_US: &[u64] = &[
     600_000_000,
 ];
 
-/// All of them.
+/// All metrics of the service.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -65,15 +67,15 @@ pub struct Metrics {
     pub unanswered: Count,
     /// Dispatches that failed because the connection ended.
     pub ended_dispatches: Count,
-    /// Dispatches that were given up at their deadline.
+    /// Dispatches that failed because no acknowledgement arrived before the deadline.
     pub timed_out_dispatches: Count,
-    /// Sign-ins with a key that lets nobody in.
+    /// Sign-ins refused because the key is not an admin key.
     pub refused_sign_ins: Count,
-    /// Acknowledged runs whose program never read them.
+    /// Runs that the runner's kernel acknowledged, but the runner never read.
     pub unread: Count,
-    /// Polls chosen whose connection was gone already.
+    /// Polls that were selected, but whose connection was already closed.
     pub closed_polls: Count,
-    /// Polls closed because their clients have no time-outs.
+    /// Polls closed because they outlived the timeout that their clients should apply.
     pub expired_polls: Count,
 }
 
@@ -83,32 +85,32 @@ struct Deliveries {
     unconfirmed: Count,
 }
 
-/// Deployment tokens, by what became of them.
+/// Counters of deployment tokens by the result of verification.
 #[derive(Debug, Clone, Default)]
 pub struct TokenCounts {
-    /// True.
+    /// Tokens that verify.
     pub verified: Count,
-    /// Not true, or not known to be; passed all the same.
+    /// Tokens that do not verify, but were accepted.
     pub unverified: Count,
-    /// Refused.
+    /// Tokens and plain ids that were refused.
     pub refused: Count,
 }
 
-/// Connections that came to nothing.
+/// Counters of connections that never carried a request.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionCounts {
-    /// Closed at once: as many as may be were open.
+    /// Connections closed at once, because the maximum number of connections was open.
     pub refused: Count,
-    /// Ended before TLS was agreed on.
+    /// Connections that ended before the TLS handshake was complete.
     pub failed_handshakes: Count,
 }
 
-/// What was to be told about offers and was not.
+/// Counters of dropped telemetry about offers.
 #[derive(Debug, Clone, Default)]
 pub struct DroppedCounts {
-    /// Lines of `log.offers`.
+    /// Dropped lines of `log.offers`.
     pub lines: Count,
-    /// Spans of `telemetry.otlp_endpoint`.
+    /// Dropped spans for `telemetry.otlp_endpoint`.
     pub spans: Count,
 }
 
@@ -121,56 +123,57 @@ struct Gauges {
     connections_at_most: UintGauge,
 }
 
-/// Numbers that are read at the moment they are asked for.
+/// The values of the gauges, which are read when `GET /metrics` is called.
 #[derive(Debug, Clone, Copy)]
 pub struct GaugeValues {
-    /// Polls parked.
+    /// Parked polls for runs.
     pub waiting: usize,
-    /// Runners that have a run.
+    /// Runners that execute a run.
     pub executing: usize,
-    /// Polls for jobs that wait.
+    /// Parked polls for jobs.
     pub job_runners_waiting: usize,
-    /// Connections open.
+    /// Open connections.
     pub connections: usize,
-    /// Connections that may be open.
+    /// Maximum number of open connections.
     pub connections_at_most: usize,
 }
 
-/// An offer that was answered.
+/// The facts about an answered offer that are counted.
 #[derive(Debug, Clone, Copy)]
 pub struct AnsweredOffer {
-    /// What the supervisor was told.
+    /// The answer to the supervisor.
     pub answer: OfferOutcome,
-    /// From the offer to the answer.
+    /// The time from the offer to the answer.
     pub took: Duration,
-    /// Polls it was dispatched to.
+    /// The number of polls that it was dispatched to.
     pub dispatches: u8,
-    /// How long the poll had waited that took the run.
+    /// How long the poll that got the run had waited; `None` when no poll got it.
     pub waited: Option<Duration>,
 }
 
 impl Metrics {
-    /// All at zero. `ack_mode` is told as a constant: whether "warm" is proven here.
+    /// All counters at zero. `ack_mode` becomes the constant gauge `warm_is_proven`.
     #[must_use]
     pub fn new(ack_mode: AckMode) -> Arc<Self> {
         let mut registry = Registry::with_prefix("pilotlight");
         let reg = &mut registry;
         register_constants(reg, ack_mode);
         let gauges = Gauges::register(reg);
-        let offers = family(reg, "offers", "Offers, by what the supervisor was told");
+        let offers = family(reg, "offers", "Offers by the answer to the supervisor");
         let took =
             histograms(reg, "offer_duration", "Time from an offer to its answer", ANSWER_TIME_BUCKETS_US);
-        let deliveries = family(reg, "deliveries", "Runs told warm, by how well that is known");
+        let deliveries = family(reg, "deliveries", "Offers answered warm, by proof of delivery");
         let failed = family(
             reg,
             "dispatches_failed",
-            "Dispatches that failed, by why: the connection ended, or nothing was acknowledged until the deadline",
+            "Failed dispatches by reason: the connection ended, or no acknowledgement arrived before the deadline",
         );
-        let tokens = family(reg, "deployment_tokens", "Polls, by what their deployment token was worth");
+        let tokens =
+            family(reg, "deployment_tokens", "Deployment tokens of polls by the result of verification");
         let dropped = family(
             reg,
             "telemetry_dropped",
-            "What was to be told about offers and was not, because its reader was too slow or not there",
+            "Offer log lines and trace spans that were dropped, because the log or the collector was too slow or failed",
         );
         Arc::new(Self {
             gauges,
@@ -186,7 +189,7 @@ impl Metrics {
             unread: count(
                 reg,
                 "unread",
-                "Runs acknowledged by the runner's kernel, then reset: never read by the runner. The one way of losing a run that can be seen from here",
+                "Runs that the runner's kernel acknowledged, but the runner never read: the connection was reset. This service cannot see runs that are lost in another way",
             ),
             dispatches: count(reg, "dispatches", "Dispatches of runs to polls"),
             ended_dispatches: labelled(&failed, "why", "ended"),
@@ -195,21 +198,29 @@ impl Metrics {
             waited: histogram(
                 reg,
                 "poll_wait",
-                "How long polls had waited when they took a run",
+                "Time that polls had waited when they got a run",
                 WAIT_TIME_BUCKETS_US,
             ),
-            closed_polls: count(reg, "polls_gone", "Polls chosen whose connection was gone already"),
-            expired_polls: count(reg, "polls_let_go", "Polls closed for clients without time-outs"),
+            closed_polls: count(
+                reg,
+                "polls_gone",
+                "Polls that were selected, but whose connection was already closed",
+            ),
+            expired_polls: count(
+                reg,
+                "polls_let_go",
+                "Polls closed because they outlived the timeout that their clients should apply",
+            ),
             connections: ConnectionCounts {
                 refused: count(
                     reg,
                     "connections_refused",
-                    "Connections closed at once, because as many as may be were open",
+                    "Connections closed at once, because the maximum number of connections was open",
                 ),
                 failed_handshakes: count(
                     reg,
                     "tls_handshakes_failed",
-                    "Connections that ended before TLS was agreed on",
+                    "Connections that ended before the TLS handshake was complete",
                 ),
             },
             tokens: TokenCounts {
@@ -220,7 +231,7 @@ impl Metrics {
             refused_sign_ins: count(
                 reg,
                 "sign_ins_refused",
-                "Sign-ins of operators with a key that lets nobody in",
+                "Sign-ins refused because the key is not an admin key",
             ),
             dropped: DroppedCounts {
                 lines: labelled(&dropped, "what", "line"),
@@ -253,27 +264,27 @@ impl Metrics {
         }
     }
 
-    /// Where connections that came to nothing are counted.
+    /// The counters of connections; clones share them.
     pub fn connections(&self) -> ConnectionCounts {
         self.connections.clone()
     }
 
-    /// Where is counted what was to be told about offers and was not.
+    /// The counters of dropped telemetry; clones share them.
     pub fn dropped(&self) -> DroppedCounts {
         self.dropped.clone()
     }
 
-    /// Where jobs are counted.
+    /// The metrics of jobs; clones share them.
     pub fn jobs(&self) -> JobMetrics {
         self.jobs.clone()
     }
 
-    /// Where deployment tokens are counted.
+    /// The counters of deployment tokens; clones share them.
     pub fn tokens(&self) -> TokenCounts {
         self.tokens.clone()
     }
 
-    /// The Prometheus text format.
+    /// All metrics in the OpenMetrics text format.
     #[must_use]
     pub fn text(&self, values: GaugeValues) -> String {
         self.gauges.set(values);
@@ -294,12 +305,12 @@ impl Metrics {
 impl Gauges {
     fn register(registry: &mut Registry) -> Self {
         let gauges = Self::default();
-        registry.register("polls_waiting", "Polls parked", gauges.waiting.clone());
-        registry.register("runners_executing", "Runners that have a run", gauges.executing.clone());
-        let help = "Polls for jobs that wait";
+        registry.register("polls_waiting", "Parked polls for runs", gauges.waiting.clone());
+        registry.register("runners_executing", "Runners that execute a run", gauges.executing.clone());
+        let help = "Parked polls for jobs";
         registry.register("jobs_runners_waiting", help, gauges.job_runners_waiting.clone());
-        registry.register("connections_open", "Connections open", gauges.connections.clone());
-        let help = "Connections that may be open at once; more are refused";
+        registry.register("connections_open", "Open connections", gauges.connections.clone());
+        let help = "Maximum number of open connections; further connections are refused";
         registry.register("connections_max", help, gauges.connections_at_most.clone());
         gauges
     }
@@ -315,14 +326,14 @@ impl Gauges {
 
 fn register_constants(registry: &mut Registry, ack_mode: AckMode) {
     let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-    registry.register("build", "What runs here", version);
+    registry.register("build", "Version of the service", version);
     let started = Gauge::<f64, AtomicU64>::default();
     started.set(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
     let help = "When the process started, in seconds since 1970";
     registry.register_with_unit("start_time", help, Unit::Seconds, started);
     let proven = UintGauge::default();
     proven.set(u64::from(ack_mode == AckMode::Kernel));
-    let help = "1 when warm means acknowledged by the runner's kernel, 0 when it is unconfirmed";
+    let help = "1 when a warm answer means that the runner's kernel acknowledged the run, 0 when delivery is unconfirmed";
     registry.register("warm_is_proven", help, proven);
 }
 
@@ -352,7 +363,7 @@ pub(super) fn family(registry: &mut Registry, name: &str, help: &str) -> Family<
 
 type Histograms = Family<Labels, Histogram, Bounds>;
 
-/// Makes the histograms of a family.
+/// Creates the histograms of a family, with these bounds.
 #[derive(Debug, Clone, Copy)]
 struct Bounds(&'static [u64]);
 

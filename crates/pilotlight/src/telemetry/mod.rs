@@ -1,4 +1,5 @@
-//! What operators see: metrics, logs, a line and a span for each offer. It watches, it never decides.
+//! Telemetry for operators: metrics, logs, and for each offer a log line and a trace span. It only records and must not
+//! decide anything. `docs/observability.md` describes what operators get.
 
 pub mod log_throttle;
 pub mod logs;

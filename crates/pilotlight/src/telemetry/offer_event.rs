@@ -1,4 +1,5 @@
-//! What is told about offers, one by one: their whole course, once it has ended. It holds ids, never payloads.
+//! The events that the offer log and the trace exporter get: the complete report of each ended offer. They contain ids
+//! and must never contain payloads.
 
 use std::sync::Arc;
 
@@ -9,17 +10,17 @@ use pilotlight_core::pool::PoolKey;
 use pilotlight_core::time::Moment;
 use pilotlight_core::trace_context::{SpanId, TraceId};
 
-/// Something that was seen.
+/// An event about an offer.
 #[derive(Debug, Clone)]
 pub enum OfferEvent {
-    /// An offer ended.
+    /// The offer ended.
     Ended(Arc<OfferReport>),
-    /// It turned out that nobody read its run.
+    /// After the offer ended, at this moment, it turned out that the runner never read the run.
     Unread(Arc<OfferReport>, Moment),
 }
 
 impl OfferEvent {
-    /// Whether it is a span to be exported. One that was exported does not change when its run was not read.
+    /// Whether a span is exported for this event. A span that was exported cannot change when the run turns out unread.
     #[must_use]
     pub fn has_span(&self) -> bool {
         match self {
@@ -29,46 +30,46 @@ impl OfferEvent {
     }
 }
 
-/// An offer that has ended.
+/// The report of an ended offer.
 #[derive(Debug)]
 pub struct OfferReport {
-    /// The run.
+    /// The id of the run.
     pub run: RunId,
-    /// What fits it.
+    /// The pool that fits the run.
     pub key: PoolKey,
-    /// When it came.
+    /// When the offer arrived.
     pub began: Moment,
-    /// When it ended.
+    /// When the offer ended.
     pub ended: Moment,
-    /// How.
+    /// How the offer ended.
     pub outcome: OfferEnd,
-    /// The polls that it was dispatched to.
+    /// The dispatches of the run, in order.
     pub dispatches: Vec<DispatchRecord>,
-    /// The runner that got the run.
+    /// The runner that got the run; `None` when none did.
     pub taker: Option<AssignedRunner>,
-    /// Bytes of its message.
+    /// The length of the run's message in bytes.
     pub bytes: usize,
-    /// Its place among the traces.
+    /// The trace context; `None` when the offer belongs to no trace.
     pub trace: Option<SpanContext>,
 }
 
 /// How an offer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OfferEnd {
-    /// With this answer.
+    /// The supervisor got this answer.
     Answered(OfferOutcome),
-    /// Its supervisor left before.
+    /// The supervisor closed the connection before the answer.
     Unanswered,
 }
 
 /// One dispatch of an offer.
 #[derive(Debug)]
 pub struct DispatchRecord {
-    /// When.
+    /// When the dispatch began.
     pub at: Moment,
-    /// To whom.
+    /// The runner whose poll was selected.
     pub runner: RunnerId,
-    /// When and why it failed.
+    /// When and why the dispatch failed; `None` when it did not.
     pub failed: Option<(Moment, FailureReason)>,
 }
 
@@ -77,12 +78,12 @@ pub struct DispatchRecord {
 pub enum FailureReason {
     /// The connection ended.
     Ended,
-    /// Nothing was acknowledged until the deadline.
+    /// No acknowledgement arrived before the deadline.
     Deadline,
 }
 
 impl FailureReason {
-    /// As logs and traces call it.
+    /// The name in logs and traces.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -92,13 +93,13 @@ impl FailureReason {
     }
 }
 
-/// An offer's place among the traces.
+/// The trace context of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpanContext {
-    /// The trace.
+    /// The id of the trace.
     pub id: TraceId,
-    /// The supervisor's step in it.
+    /// The supervisor's span, when it sent a `traceparent`.
     pub parent: Option<SpanId>,
-    /// Our own, when it is to be exported.
+    /// The offer's own span, when it is exported.
     pub span: Option<SpanId>,
 }

@@ -1,5 +1,6 @@
-//! Where the lines about offers go: stdout, or a file that others may rotate. It never waits on the match path, and
-//! what it cannot write is counted and told once.
+//! The offer log (`log.offers`): writes one JSON line per event to stdout or to a file, which log rotation may move. It
+//! must not run on the match path, because writes may block. Lines that cannot be written are counted; the failure is
+//! logged once until a write succeeds again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -11,10 +12,10 @@ use super::metrics::Count;
 use super::offer_event::OfferEvent;
 use crate::clock::Clock;
 
-/// Written at once at most; whole lines.
+/// The buffer is written when it reaches this size, in bytes. It always ends with a whole line.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// The log of offers.
+/// The open offer log.
 #[derive(Debug)]
 pub struct OfferLog {
     sink: Sink,
@@ -29,16 +30,16 @@ enum Sink {
 }
 
 impl OfferLog {
-    /// To stdout.
+    /// A log to stdout.
     #[must_use]
     pub const fn stdout() -> Self {
         Self::with_sink(Sink::Stdout)
     }
 
-    /// To the end of a file, which is made when it is not there.
+    /// A log that is appended to this file, which is created when it does not exist.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The operating system's, when the file cannot be opened.
     pub fn file(path: &Path) -> io::Result<Self> {
         Ok(Self::with_sink(Sink::File { path: path.to_owned(), file: open(path)? }))
     }
@@ -47,13 +48,13 @@ impl OfferLog {
         Self { sink, buffer: Vec::new(), is_failing: false }
     }
 
-    /// Whether it is a file.
+    /// Whether the log is a file.
     #[must_use]
     pub const fn is_file(&self) -> bool {
         matches!(self.sink, Sink::File { .. })
     }
 
-    /// Opens its file anew; the old one stays when that fails.
+    /// Opens the file again, by its name. The old one stays open when that fails.
     pub fn reopen(&mut self) {
         let Sink::File { path, file } = &mut self.sink else { return };
         match open(path) {
@@ -62,7 +63,7 @@ impl OfferLog {
         }
     }
 
-    /// Writes a line for each; `dropped` counts those that could not be written.
+    /// Writes a line for each event; `dropped` counts the lines that could not be written.
     pub fn write(&mut self, events: &[OfferEvent], clock: Clock, dropped: &Count) {
         if self.was_moved() {
             self.reopen();
@@ -78,7 +79,7 @@ impl OfferLog {
         self.flush(pending, dropped);
     }
 
-    /// Whether another file, or none, is where ours was.
+    /// Whether the file was moved or removed: its name now belongs to another file, or to none.
     fn was_moved(&self) -> bool {
         let Sink::File { path, file } = &self.sink else { return false };
         let inode = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
@@ -110,7 +111,7 @@ impl OfferLog {
                 Sink::Stdout => "stdout".to_owned(),
                 Sink::File { path, .. } => path.display().to_string(),
             };
-            tracing::warn!(to, %error, "failed to write about offers (log.offers); it is tried again");
+            tracing::warn!(to, %error, "failed to write the offer log (log.offers); retrying");
         }
     }
 }
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_appended_and_follow_the_name_when_the_file_is_moved_or_removed() {
+    fn lines_are_appended_and_a_moved_or_removed_file_is_created_again() {
         let path = std::env::temp_dir().join(format!("pilotlight-offers-{}.jsonl", std::process::id()));
         let moved = path.with_extension("1");
         fs::write(&path, "{}\n").unwrap();

@@ -67,7 +67,9 @@ fn comparable(answer: Answer<'_>) -> (u16, String) {
     let body = String::from_utf8_lossy(answer.body).into_owned();
     let lasts = ["{\"connectionTimeoutMs\"", "{\"didWarmStart\"", "{\"error\""];
     match answer.status {
-        400..500 if body.is_empty() || body.contains("the head is no HTTP head") => (400, String::new()),
+        400..500 if body.is_empty() || body.contains("the request head is not valid HTTP") => {
+            (400, String::new())
+        }
         status if lasts.iter().any(|start| body.starts_with(start)) => (status, body),
         status => (status, String::new()),
     }

@@ -28,18 +28,18 @@ const REASONS: [&str; 9] = [
     "is longer than 0 bytes",
     "is larger than 0 bytes",
     "is not a finite number of at least 0",
-    "is there twice",
+    "is given twice",
     "is not printable ASCII",
     "is not UTF-8",
     "is no object",
 ];
 
-const NO_OFFER: [&str; 2] = ["is no offer", "is no run"];
+const NO_OFFER: [&str; 2] = ["is not an offer", "is not a run"];
 
 const PLACES: [&str; 4] = [
     "it is not JSON",
     "it ends early",
-    "a field is there twice or has another type than expected",
+    "a field is given twice or has the wrong type",
     "it could not be read",
 ];
 
@@ -82,14 +82,14 @@ mod tests {
     #[test]
     fn only_texts_of_the_vocabulary_pass() {
         for text in [
-            "the body is no offer (it is not JSON, line 3 column 17)",
+            "the body is not an offer (it is not JSON, line 3 column 17)",
             "dequeuedMessage is missing",
             "deployment.friendlyId is longer than 4096 bytes",
         ] {
             assert!(is_ours(&without_numbers(text)), "{text}");
         }
         for text in [
-            "the body is no offer (invalid type: string \"secret\", line 3 column 17)",
+            "the body is not an offer (invalid type: string \"secret\", line 3 column 17)",
             "deployment.friendlyId is longer than 4096 bytes: aaaa",
             "dequeuedMessage secret is missing",
             "",

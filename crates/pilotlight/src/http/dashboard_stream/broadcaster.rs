@@ -1,5 +1,6 @@
-//! Who watches, and the reconcilers that look for them: they rest while nobody does. However many watch, matching is
-//! looked at once and an update is written once. A watcher who reads too slowly is let go and begins anew.
+//! The subscribers of the dashboard's event stream, and the two background tasks that send them updates. The tasks
+//! sleep while there are no subscribers. One sample and one serialized update serve all subscribers. A subscriber that
+//! reads too slowly is disconnected; it reconnects and gets a new snapshot.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -18,31 +19,31 @@ use crate::clock::Clock;
 use crate::dispatch::dispatcher::Dispatcher;
 use crate::jobs::JobService;
 
-/// Fine enough to look like at once.
+/// How often the state is sampled. Short enough that people see a change as immediate.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Jobs are counted in the store at most so often, and only when something of them changed..
+/// Jobs are counted in the store at most this often, and only after a job changed (but see [`MAX_UNCHANGED_COUNTS`]).
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// ..or after so many times without a change: other instances and retention change them too.
+/// Jobs are counted anyway after this many intervals without a known change, because other instances and retention
+/// change jobs too.
 const MAX_UNCHANGED_COUNTS: u32 = 5;
 
-/// After so many looks without news a sign of life is sent: whoever watches through something that closes silent
-/// connections goes on watching.
+/// A comment is sent after this many samples without a change (15 s), so that proxies do not close the idle connection.
 const QUIET_SAMPLES: u32 = 60;
 
 const KEEPALIVE: Bytes = Bytes::from_static(b":\n\n");
 
-/// Why nobody more may watch.
+/// Why a new subscriber is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscribeError {
-    /// As many watch as may.
+    /// The maximum number of streams is open.
     TooMany,
-    /// The service stops.
+    /// The service is stopping.
     Stopping,
 }
 
-/// Tells all watchers what happens.
+/// Sends the same events to all subscribers.
 #[derive(Debug)]
 pub struct Broadcaster {
     dispatcher: Arc<Dispatcher>,
@@ -57,7 +58,7 @@ pub struct Broadcaster {
 #[derive(Debug, Default)]
 struct Subscribers {
     senders: Vec<mpsc::Sender<Bytes>>,
-    // What they all know; empty while nobody watches.
+    // The state that every subscriber has; empty while there are no subscribers.
     state: DashboardState,
     counts: Option<AdminStats>,
     quiet_samples: u32,
@@ -65,7 +66,7 @@ struct Subscribers {
 }
 
 impl Broadcaster {
-    /// Nobody watches yet.
+    /// A broadcaster without subscribers.
     #[must_use]
     pub fn new(
         dispatcher: Arc<Dispatcher>,
@@ -85,10 +86,10 @@ impl Broadcaster {
         })
     }
 
-    /// Watches: the first event is a snapshot.
+    /// Adds a subscriber. Its first event is a snapshot.
     ///
     /// # Errors
-    /// [`SubscribeError`] says why not.
+    /// [`SubscribeError`]: too many streams are open, or the service is stopping.
     pub fn subscribe(&self) -> Result<mpsc::Receiver<Bytes>, SubscribeError> {
         let mut subscribers = self.subscribers();
         subscribers.remove_closed();
@@ -101,14 +102,14 @@ impl Broadcaster {
         self.sample(&mut subscribers);
         let (sender, receiver) = mpsc::channel(MAX_QUEUED_UPDATES);
         let snapshot = subscribers.state.snapshot(&self.info, self.clock);
-        sender.try_send(event("snapshot", &snapshot)).expect("an empty channel has room");
+        sender.try_send(event("snapshot", &snapshot)).expect("a new channel is empty");
         subscribers.senders.push(sender);
         self.subscriber_arrived.notify_one();
         self.counts_wanted.notify_one();
         Ok(receiver)
     }
 
-    /// Looks for the watchers until dropped.
+    /// Background task: samples the state and sends updates while there are subscribers. Runs until dropped.
     pub async fn run_updates(self: Arc<Self>) {
         loop {
             if self.has_subscribers() {
@@ -120,7 +121,7 @@ impl Broadcaster {
         }
     }
 
-    /// Counts the jobs for the watchers until dropped.
+    /// Background task: counts the jobs in the store while there are subscribers. Runs until dropped.
     pub async fn run_counts(self: Arc<Self>, jobs: Arc<JobService>) {
         let (mut counted_revision, mut unchanged) = (None, 0);
         loop {
@@ -139,7 +140,7 @@ impl Broadcaster {
         }
     }
 
-    /// Then what was counted is out of date soon.
+    /// Whether there are no subscribers. Then the last counts are discarded, because they soon become out of date.
     fn counts_unused(&self) -> bool {
         let mut subscribers = self.subscribers();
         subscribers.remove_closed();
@@ -149,7 +150,7 @@ impl Broadcaster {
         subscribers.senders.is_empty()
     }
 
-    /// What was counted before stays when the store cannot tell.
+    /// Counts the jobs. The previous counts stay when the store fails.
     async fn refresh_counts(&self, jobs: &JobService) {
         match jobs_admin::count(jobs).await {
             Ok(counts) => self.subscribers().counts = Some(counts),
@@ -157,7 +158,7 @@ impl Broadcaster {
         }
     }
 
-    /// Ends every watch, and lets nobody begin one.
+    /// Ends all streams and refuses new subscribers.
     pub fn stop(&self) {
         let mut subscribers = self.subscribers();
         subscribers.stopping = true;
@@ -196,12 +197,13 @@ impl Broadcaster {
 }
 
 impl Subscribers {
-    /// Forgets those who left.
+    /// Removes the subscribers that have disconnected.
     fn remove_closed(&mut self) {
         self.senders.retain(|sender| !sender.is_closed());
     }
 
-    /// A watcher whose channel is full is let go: what it has is of no use without this.
+    /// Sends an event to all subscribers. A subscriber whose channel is full is disconnected: without this event, its
+    /// state would be wrong.
     fn send(&mut self, event: &Bytes) {
         self.senders.retain(|sender| sender.try_send(event.clone()).is_ok());
         self.quiet_samples = 0;
@@ -243,7 +245,7 @@ mod tests {
             assert_eq!(fast.try_recv(), Ok(TICK));
         }
         assert_eq!(subscribers.senders.len(), 1);
-        // What was told before is still there, then the watch is over.
+        // The events that were sent before can still be read, then the stream ends.
         (0..MAX_QUEUED_UPDATES).for_each(|_| assert_eq!(slow.try_recv(), Ok(TICK)));
         assert_eq!(slow.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
     }
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_silence_is_broken_by_a_keepalive() {
+    fn a_keepalive_is_sent_after_many_samples_without_a_change() {
         let mut subscribers = Subscribers::default();
         let mut receiver = subscribe(&mut subscribers);
         (1..QUIET_SAMPLES).for_each(|_| subscribers.unchanged());

@@ -1,4 +1,4 @@
-//! `GET /api/dashboard/events`: a snapshot, then updates, as server-sent events until either side has enough.
+//! `GET /api/dashboard/events`: a snapshot, then updates, as server-sent events (`docs/protocols/event-streams.md`).
 
 use std::convert::Infallible;
 use std::future::Future as _;
@@ -20,12 +20,12 @@ use super::super::error::ApiError;
 use super::super::router::HttpState;
 use super::broadcaster::SubscribeError;
 
-/// `GET`
+/// `GET /api/dashboard/events`
 pub async fn watch(State(state): State<Arc<HttpState>>) -> Response {
     match state.dashboard_broadcaster.subscribe() {
         Ok(events) => stream(events),
         Err(SubscribeError::TooMany) => {
-            ApiError::unavailable("as many dashboards as may are open; close one").into_response()
+            ApiError::unavailable("too many dashboards are open; close one").into_response()
         }
         Err(SubscribeError::Stopping) => ApiError::unavailable("the service is stopping").into_response(),
     }
@@ -40,8 +40,8 @@ fn stream(events: mpsc::Receiver<Bytes>) -> Response {
     response
 }
 
-/// A body that is written as its parts come. It ends when the feed drops it, or after a while: a session that has
-/// ended must not go on watching.
+/// A response body that passes on the subscriber's events. It ends when the broadcaster drops the subscriber, or at its
+/// deadline: the reconnect is authorized again, so a session that has ended cannot read the stream for longer.
 struct EventBody {
     events: mpsc::Receiver<Bytes>,
     deadline: Pin<Box<Sleep>>,

@@ -1,4 +1,5 @@
-//! What watchers are told of jobs. How many there are is counted in the store; the rest is at hand.
+//! The jobs part of the dashboard's live state. The number of jobs by status is counted in the store; everything else
+//! is read from memory.
 
 use pilotlight_core::job_stats::{JobCounters, JobStats};
 use pilotlight_core::limits::STATS_BUCKETS;
@@ -9,22 +10,22 @@ use pilotlight_wire::jobs_admin::AdminStats;
 
 use crate::jobs::JobService;
 
-/// What was seen of jobs.
+/// The state of jobs at one moment.
 pub(super) struct JobsSample {
     current: JobsSnapshot,
-    /// The buckets that may have changed.
+    /// The buckets that may have changed since the previous sample.
     series: Vec<JobBucket>,
 }
 
 impl JobsSample {
-    /// Looks, for somebody who knows all buckets before this one.
+    /// Takes a sample, with the buckets from `newest` on: earlier ones are already known and do not change.
     pub(super) fn take(
         jobs: &JobService,
         counts: Option<AdminStats>,
         newest: Option<BucketIndex>,
         now: Moment,
     ) -> Self {
-        // Read before what it stands for, so that a change is never missed.
+        // The revision is read before the data that it describes. A change in between is then in the next sample too.
         let revision = jobs.revision();
         let (totals, series) =
             jobs.series(|series| (outcome_counts(series.totals()), buckets_since(series, newest, now)));
@@ -42,12 +43,12 @@ fn outcome_counts(counters: JobCounters) -> JobOutcomeCounts {
     JobOutcomeCounts { new, joined, cached, completed, failed, saved_ms: millis(saved) }
 }
 
-/// What watchers know of jobs; nothing where jobs are not served.
+/// The state of jobs that subscribers have; `None` where jobs are not served.
 #[derive(Debug, Default)]
 pub(super) struct JobsState(Option<JobsOverview>);
 
 impl JobsState {
-    /// All that is known.
+    /// The complete state.
     pub(super) fn snapshot(&self) -> Option<JobsOverview> {
         self.0.clone()
     }
@@ -56,7 +57,7 @@ impl JobsState {
         self.0.as_ref()?.series.last().map(|bucket| bucket.number)
     }
 
-    /// Takes in what was seen, and says what is news.
+    /// Applies a sample and returns what changed; `None` when nothing did.
     pub(super) fn apply(&mut self, sample: JobsSample) -> Option<JobsOverview> {
         let JobsSample { current, series } = sample;
         let Some(previous) = &mut self.0 else {
@@ -99,11 +100,15 @@ mod tests {
     #[test]
     fn only_changes_are_in_the_diff() {
         let mut state = JobsState::default();
-        assert_eq!(bucket_counts(state.apply(sample(0, &[]))), Some(vec![]), "the first look is");
+        assert_eq!(bucket_counts(state.apply(sample(0, &[]))), Some(vec![]), "the first sample is a change");
         assert_eq!(bucket_counts(state.apply(sample(0, &[]))), None);
         assert_eq!(bucket_counts(state.apply(sample(1, &[(3, 1)]))), Some(vec![(3, 1)]));
         assert_eq!(bucket_counts(state.apply(sample(1, &[(3, 1)]))), None);
-        assert_eq!(bucket_counts(state.apply(sample(2, &[(3, 1)]))), Some(vec![]), "of another kind");
+        assert_eq!(
+            bucket_counts(state.apply(sample(2, &[(3, 1)]))),
+            Some(vec![]),
+            "a new revision alone is a change"
+        );
         assert_eq!(bucket_counts(state.apply(sample(3, &[(3, 2), (4, 1)]))), Some(vec![(3, 2), (4, 1)]));
         assert_eq!(bucket_counts(state.snapshot()), Some(vec![(3, 2), (4, 1)]));
     }

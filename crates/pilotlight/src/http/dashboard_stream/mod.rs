@@ -1,4 +1,5 @@
-//! Tells the dashboard's page what happens, as it happens, at a cost that does not grow with those who watch.
+//! The dashboard's live event stream. All open streams share one sample and one serialized update, so the cost of
+//! sampling does not grow with their number.
 //!
 //! In reading order:
 

@@ -1,5 +1,5 @@
-//! A look at matching. What is taken under its lock is short whatever waits there: who is there by number, and then
-//! the few who are new, some hundreds at a time.
+//! A sample of the matching state. The lock on matching is held only briefly, however many polls wait: first for the
+//! ids of all polls and runs, then for the details of the new polls, some hundreds at a time.
 
 use pilotlight_core::active_runs::ActiveRun;
 use pilotlight_core::history::OfferRecord;
@@ -16,27 +16,27 @@ use super::state::DashboardState;
 use crate::clock::Clock;
 use crate::dispatch::dispatcher::{Dispatcher, MatchingView};
 
-/// Polls that are read under one lock: some tens of microseconds.
+/// Maximum number of polls whose details are read in one lock; that takes some tens of microseconds.
 const POLLS_PER_LOCK: usize = 512;
 
-/// What was seen.
+/// The matching state at one moment.
 pub(super) struct Sample {
     pub(super) now: Moment,
     pub(super) stats: WarmStartStats,
     pub(super) clear_count: u64,
-    /// Everybody who waits.
+    /// All parked polls.
     pub(super) waiting: Vec<PollId>,
-    /// Those of them who are new.
+    /// The polls that the dashboard state does not have yet.
     pub(super) new_polls: Vec<NewPoll>,
-    /// Everybody who executes.
+    /// The polls of all runners that execute a run.
     pub(super) executing: Vec<PollId>,
-    /// Those of them who are new.
+    /// The active runs that the dashboard state does not have yet.
     pub(super) new_runs: Vec<(PollId, ActiveRun)>,
-    /// The latest offers, the newest first.
+    /// The latest offers, the newest first, each with its number.
     pub(super) offers: Vec<(u64, OfferRecord)>,
-    /// The buckets that may have changed.
+    /// The buckets that may have changed since the previous sample.
     pub(super) series: Vec<(BucketIndex, OfferBucket)>,
-    /// Jobs, where they are served.
+    /// The state of jobs; `None` where jobs are not served.
     pub(super) jobs: Option<JobsSample>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct NewPoll {
 }
 
 impl Sample {
-    /// Looks, for somebody who knows what is on the board.
+    /// Takes a sample, with details only of what `state` does not have yet.
     pub(super) fn take(dispatcher: &Dispatcher, clock: Clock, state: &DashboardState) -> Self {
         let mut sample =
             dispatcher.read(|view| Self::read_counts_and_ids(&view, clock.now(), state.newest_bucket()));

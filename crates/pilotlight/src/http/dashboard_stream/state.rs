@@ -1,4 +1,5 @@
-//! What watchers know, and what is news to them. It never touches matching: it is given looks.
+//! The state that dashboard subscribers have, and the difference between it and a new sample. It never reads matching
+//! itself; it only gets samples.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ use super::jobs::JobsState;
 use super::sample::{NewPoll, Sample};
 use crate::clock::Clock;
 
-/// What does not change while the service runs.
+/// The part of the state that does not change while the service runs.
 #[derive(Debug)]
 pub struct DashboardInfo {
     ack: &'static str,
@@ -34,7 +35,7 @@ pub struct DashboardInfo {
 }
 
 impl DashboardInfo {
-    /// Of a service that is set up so.
+    /// The information for a service with these settings.
     #[must_use]
     pub fn new(
         ack_mode: AckMode,
@@ -59,12 +60,12 @@ impl DashboardInfo {
     }
 }
 
-/// What watchers know.
+/// The state that every subscriber has.
 #[derive(Debug, Default)]
 pub(super) struct DashboardState {
     waiting: HashMap<PollId, Arc<WaitingRow>>,
     executing: HashMap<PollId, Arc<ExecutingRow>>,
-    // The newest first.
+    // The latest offers, the newest first.
     offers: Vec<Arc<OfferRow>>,
     series: Vec<BucketRow>,
     jobs: JobsState,
@@ -72,12 +73,12 @@ pub(super) struct DashboardState {
     clear_count: u64,
 }
 
-/// What a look brought.
+/// What a sample changed.
 pub(super) enum Diff {
     Unchanged,
-    // Boxed: mostly there is nothing new.
+    // Boxed, because most samples change nothing and the other variants are small.
     Update(Box<Update>),
-    /// So much that all of it is told anew.
+    /// Subscribers need a new snapshot: this was the first sample, or the history was cleared.
     Reset,
 }
 
@@ -90,7 +91,7 @@ impl DashboardState {
         self.executing.contains_key(&id)
     }
 
-    /// The newest bucket of jobs.
+    /// The newest bucket of the job statistics.
     pub(super) fn newest_job_bucket(&self) -> Option<offer_stats::BucketIndex> {
         self.jobs.newest_bucket()
     }
@@ -99,7 +100,7 @@ impl DashboardState {
         self.series.last().map(|bucket| bucket.number)
     }
 
-    /// Takes in what was seen.
+    /// Applies a sample and returns what changed.
     pub(super) fn apply(&mut self, sample: Sample, clock: Clock) -> Diff {
         let known = self.stats.is_some() && self.clear_count == sample.clear_count;
         if !known {
@@ -131,7 +132,7 @@ impl DashboardState {
         }
     }
 
-    /// All that is known.
+    /// The complete state.
     pub(super) fn snapshot(&self, info: &DashboardInfo, clock: Clock) -> Snapshot {
         let mut waiting: Vec<_> = self.waiting.values().cloned().collect();
         waiting.sort_unstable_by_key(|row| row.id);
@@ -140,7 +141,7 @@ impl DashboardState {
         Snapshot {
             now: clock.epoch_ms(clock.now()),
             info: info.wire(clock),
-            stats: self.stats.expect("a board is read after it took in a look"),
+            stats: self.stats.expect("a snapshot is made only after the first sample"),
             waiting,
             executing,
             offers: self.offers.clone(),
@@ -204,7 +205,7 @@ fn changes<T>(
     RowChanges { added: rows, removed }
 }
 
-/// Apart from counts.
+/// Whether the update changes nothing, apart from the counts in `stats`.
 const fn is_empty_update(update: &Update) -> bool {
     let Update { waiting, executing, offers, series, jobs, now: _, stats: _ } = update;
     let no_run_changes = is_unchanged(waiting) && is_unchanged(executing) && offers.is_empty();

@@ -1,5 +1,5 @@
-//! Decides whether a request is plain enough for the front: HTTP/1.1, kept alive, framed by nothing or by one
-//! `content-length`, and on one of the protocol's paths. When in doubt it is not.
+//! Parses a request head and decides whether the fast path serves it: HTTP/1.1 with keep-alive, no body or one
+//! `content-length`, and one of the warm-start protocol's paths. In doubt the request goes to hyper.
 
 use std::mem::MaybeUninit;
 
@@ -13,37 +13,38 @@ use crate::http::convert::{self, Headers};
 use crate::http::error::ApiError;
 use crate::http::warm_start::OFFER_BYTES;
 
-/// As many headers as HTTP's machinery reads.
+/// Maximum number of headers; hyper has the same limit.
 const MAX_HEADERS: usize = 100;
 
-/// Where runners poll.
+/// The paths of polls.
 const POLL_PATHS: [&[u8]; 2] = [b"/warm-start", b"/api/warm-start"];
 
-/// A request that the front serves.
+/// A request that the fast path serves.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FastRequest {
     /// `GET /connect`
     Connect,
-    /// `GET /warm-start`, and what its headers say.
+    /// `GET /warm-start` with the values of its headers.
     Poll(Result<(PoolKey, Runner), ApiError>),
-    /// `POST /warm-start`, with so many bytes to follow, and where its sender stands in a trace.
+    /// `POST /warm-start` with the length of its body and the sender's trace context.
     Offer { body_bytes: usize, trace: Option<TraceParent> },
 }
 
-/// What stands at the beginning of some bytes.
+/// The result of parsing the beginning of a connection's bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ParsedHead {
-    /// A plain request, whose head has so many bytes.
+    /// A request for the fast path, and the length of its head in bytes.
     Fast(FastRequest, usize),
-    /// A part of a head.
+    /// The head is not complete yet.
     Incomplete,
-    /// A poll whose head is too long, or none: HTTP's machinery would answer what a poll must never be answered.
+    /// A poll whose head is too long or not valid. It must not go to hyper, because hyper's error response is one that
+    /// a poll must never get.
     BrokenPoll,
-    /// Anything else: well-formed or not, it is for HTTP's machinery.
+    /// Any other request, valid or not; hyper handles it.
     Other,
 }
 
-/// Reads the head at the beginning of `bytes`.
+/// Parses the head at the beginning of `bytes`.
 pub(super) fn parse_head(bytes: &[u8]) -> ParsedHead {
     let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut request = Request::new(&mut []);
@@ -58,7 +59,8 @@ pub(super) fn parse_head(bytes: &[u8]) -> ParsedHead {
     }
 }
 
-/// Whether bytes begin as a poll does, whatever follows; also in the forms that HTTP's machinery takes besides.
+/// Whether these bytes begin like a poll, in any form that hyper accepts (leading white space, absolute target). The
+/// rest of the head is not checked.
 pub fn is_poll(start: &[u8]) -> bool {
     let start = start.trim_ascii_start();
     let Some(target) = start.strip_prefix(b"GET ") else { return false };
@@ -95,8 +97,9 @@ impl Headers for ParsedHeaders<'_> {
 }
 
 impl ParsedHeaders<'_> {
-    /// How long the body is. `None` when anything asks for more than a plain answer on a connection that is kept,
-    /// when a web page sent it, or when the length is no single plain number.
+    /// The length of the body in bytes. `None` when the fast path cannot serve the request: a header needs more than a
+    /// simple response with keep-alive, a web page sent it, it has not exactly one `Host`, or its `content-length` is
+    /// repeated or not a plain number.
     fn fast_path_body_bytes(&self) -> Option<usize> {
         let (mut hosts, mut body_bytes) = (0, None);
         for line in self.0 {
@@ -136,7 +139,7 @@ mod tests {
         let poll = format!("GET /warm-start HTTP/1.1\r\nhost: a\r\n{RUNNER}\r\n");
         let ParsedHead::Fast(FastRequest::Poll(Ok((key, runner))), length) = parse_head(poll.as_bytes())
         else {
-            panic!("plain")
+            panic!("the fast path must serve this request")
         };
         let names =
             (key.deployment.as_str(), key.version.as_str(), runner.id.as_str(), runner.worker.as_str());
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_parent_counts_only_when_it_is_there_once() {
+    fn a_traceparent_is_used_only_when_it_is_sent_once() {
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         for (lines, is_traced) in [
             (String::new(), false),
@@ -156,18 +159,18 @@ mod tests {
         ] {
             let head = format!("POST /warm-start HTTP/1.1\r\nhost: a\r\n{lines}\r\n");
             let ParsedHead::Fast(FastRequest::Offer { trace, .. }, _) = parse_head(head.as_bytes()) else {
-                panic!("plain")
+                panic!("the fast path must serve this request")
             };
             assert_eq!(trace, TraceParent::parse(parent.as_bytes()).filter(|_| is_traced), "{lines}");
         }
     }
 
     #[test]
-    fn a_poll_without_its_headers_is_refused_by_name() {
+    fn a_poll_without_a_required_header_gets_an_error_that_names_it() {
         let ParsedHead::Fast(FastRequest::Poll(Err(error)), _) =
             parse_head(b"GET /warm-start HTTP/1.1\r\nhost: a\r\n\r\n")
         else {
-            panic!("plain")
+            panic!("the fast path must serve this request")
         };
         assert_eq!(error.into_text(), "x-trigger-deployment-id is missing");
     }

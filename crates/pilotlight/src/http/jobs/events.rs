@@ -1,5 +1,6 @@
-//! `GET /api/jobs/{id}/events`: a job as it goes, as server-sent events. `status` comes first, and again whenever it is
-//! another one; `progress` and `console` come as they grow. After the end, or after a while, the stream is over.
+//! `GET /api/jobs/{id}/events`: the events of one job as server-sent events (`docs/protocols/event-streams.md`).
+//! `status` comes first and after every change of the status; `progress` and `console` come when they change. The
+//! stream ends after the job's end, or after [`STREAM_LIFETIME`].
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -29,12 +30,12 @@ use super::super::router::HttpState;
 use super::{job_not_found, response};
 use crate::jobs::{JobService, JobSubscription, JobView};
 
-/// Whoever watches through something that closes silent connections goes on watching.
+/// A comment is sent after this time without an event, so that proxies do not close the idle connection.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 const KEEPALIVE: Bytes = Bytes::from_static(b":\n\n");
 
-/// Room for those who watch.
+/// Limits how many job event streams are open at one time.
 #[derive(Debug, Clone)]
 pub struct JobStreamLimit(Arc<Semaphore>);
 
@@ -44,18 +45,19 @@ impl Default for JobStreamLimit {
     }
 }
 
-/// `GET /api/jobs/{id}/events`: a job as it goes.
-#[utoipa::path(get, path = "/api/jobs/{id}/events", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's name.")),
+/// `GET /api/jobs/{id}/events`: streams the job's events.
+#[utoipa::path(get, path = "/api/jobs/{id}/events", tag = "jobs", params(("id" = String, Path, format = "uuid", description = "The job's id.")),
     responses(
         (status = OK, description = "Events `status` (a Job), `progress` (a Progress) and `console` (a Console), until the job \
             has ended, or for five minutes.", body = pilotlight_wire::jobs::Event, content_type = "text/event-stream"),
-        (status = NOT_FOUND, description = "No such job.", body = ErrorBody)))]
+        (status = NOT_FOUND, description = "There is no such job.", body = ErrorBody)))]
 pub async fn watch(
     State(state): State<Arc<HttpState>>,
     JobIdPath(id): JobIdPath,
 ) -> Result<Response, ApiError> {
     let id = id.ok_or_else(job_not_found)?;
-    let full = |_| ApiError::unavailable("as many watch jobs as may; ask for the job's status instead");
+    let full =
+        |_| ApiError::unavailable("too many job event streams are open; read the job's status instead");
     let permit = state.job_streams.0.clone().try_acquire_owned().map_err(full)?;
     let mut subscription = state.jobs().subscribe(id);
     let view = subscription.read().await?.ok_or_else(job_not_found)?;
@@ -82,7 +84,7 @@ fn event_stream_response(events: EventBody) -> Response {
 
 type NextChunk = Pin<Box<dyn Future<Output = Option<(Bytes, Option<JobStream>)>> + Send>>;
 
-/// A body that is written as the job goes.
+/// A response body that gets a chunk whenever the job has new events, until its deadline.
 struct EventBody {
     next_chunk: NextChunk,
     deadline: Pin<Box<Sleep>>,
@@ -110,12 +112,12 @@ impl hyper::body::Body for EventBody {
     }
 }
 
-/// Somebody who watches a job.
+/// One open event stream of a job.
 struct JobStream {
     jobs: Arc<JobService>,
     subscription: JobSubscription,
     sent: SentEvents,
-    /// When something was sent last.
+    /// When the last chunk was sent.
     last_sent_at: Instant,
     _permit: OwnedSemaphorePermit,
 }
@@ -126,14 +128,15 @@ impl JobStream {
         Some(self.after_sending(events))
     }
 
-    /// What is sent next, and who goes on watching after it.
+    /// Waits for the next chunk. Returns it with the stream, or with `None` when this chunk is the last.
     async fn next_chunk(mut self) -> Option<(Bytes, Option<Self>)> {
         loop {
             self.subscription.changed().await;
             if self.jobs.is_stopping() {
                 return None;
             }
-            // A job that was deleted, or a store that fails, ends it: whoever asks again is told why.
+            // The stream ends when the job is deleted or the store fails. A client that reconnects gets the reason as
+            // an error response.
             let view = self.subscription.read().await.ok()??;
             let events = self.new_events(&view)?;
             drop(view);
@@ -159,7 +162,7 @@ impl JobStream {
         self.sent.console(view, &mut events);
         self.sent.progress(record, &mut events);
         if self.sent.status.replace(status) != Some(status) {
-            // Before what follows from it, except that the end comes last.
+            // `status` comes before the events that follow from it; the status of an ended job comes last.
             let at = if status.has_ended() { events.len() } else { 0 };
             let output = record.output.as_ref().filter(|_| status.has_ended()).cloned();
             let job = response::job(JobRecord { job: record.job.clone(), output }, self.jobs.now()).ok()?;
@@ -169,12 +172,12 @@ impl JobStream {
     }
 }
 
-/// What was told of a job.
+/// What was already sent to the client, to find out what is new.
 #[derive(Default)]
 struct SentEvents {
     status: Option<Status>,
     progress: Option<Progress>,
-    /// Bytes of it, and which one it was.
+    /// The length of the sent console output in bytes, and its `console_version`.
     console: (usize, u64),
 }
 
@@ -201,7 +204,8 @@ impl SentEvents {
     }
 }
 
-/// Parameters and results may have line breaks between their tokens, which would end the line.
+/// Writes one event. Results may have line breaks between their JSON tokens. A line break would end the `data:` line,
+/// so each becomes a space.
 fn event(name: &str, data: &impl Serialize) -> Vec<u8> {
     let data = serde_json::to_string(data).expect("wire types have string keys and finite numbers");
     format!("event: {name}\ndata: {}\n\n", data.replace(['\r', '\n'], " ")).into_bytes()

@@ -1,4 +1,4 @@
-//! Reads submissions.
+//! Parses and validates the bodies of `POST /api/jobs/check` and `POST /api/jobs/submit`.
 
 use std::time::Duration;
 
@@ -20,22 +20,22 @@ use super::super::fields::{Field, MAX_SAFE_INTEGER};
 use super::super::json_body::JsonBody;
 use super::super::router::HttpState;
 
-/// Makes a submission safe to repeat.
+/// The header that makes a submission safe to repeat.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Which job is asked for.
+/// The cache key of the job in a check.
 ///
 /// # Errors
-/// A refusal that names the field.
+/// 400 with a text that names the wrong field.
 pub fn key(json_body: &JsonBody<'_>, body_limits: BodyLimits) -> Result<CacheKey, ApiError> {
     let Check { job_type, input_params, code_version } = json_body.fields()?;
     Ok(JobIdentity::read(job_type, input_params, code_version, body_limits)?.key)
 }
 
-/// What is submitted.
+/// The job in a submission.
 ///
 /// # Errors
-/// A refusal that names the field.
+/// 400 with a text that names the wrong field or header.
 pub fn submission(
     json_body: &JsonBody<'_>,
     headers: &HeaderMap,
@@ -58,7 +58,7 @@ pub fn submission(
     })
 }
 
-/// What makes a job the same as another.
+/// The fields that make two submissions the same job.
 struct JobIdentity<'a> {
     job_type: JobType,
     input: &'a str,

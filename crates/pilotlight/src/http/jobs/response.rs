@@ -1,4 +1,4 @@
-//! What callers are told of a job.
+//! Builds the responses about a job from its stored record.
 
 use pilotlight_core::job::{Failure, Job, State, Status};
 use pilotlight_core::time::Timestamp;
@@ -8,26 +8,27 @@ use serde_json::value::RawValue;
 
 use super::super::error::ApiError;
 
-/// A job that is not known.
+/// The response to a check when no such job is known.
 #[must_use]
 pub fn unknown_job() -> CheckResponse {
-    let message = "no such job was submitted, or its end is not remembered".to_owned();
+    let message =
+        "no such job is known: it was never submitted, or its outcome is no longer stored".to_owned();
     CheckResponse { exists: false, job_id: None, status: None, message, result: None, error: None }
 }
 
-/// A job that is.
+/// The response to a check when the job is known.
 ///
 /// # Errors
-/// What was stored cannot be told.
+/// The stored result is not valid JSON.
 pub fn checked(record: JobRecord, now: Timestamp) -> Result<CheckResponse, ApiError> {
     let SubmitResponse { job_id, status, message, result, error } = submitted(record, now)?;
     Ok(CheckResponse { exists: true, job_id: Some(job_id), status: Some(status), message, result, error })
 }
 
-/// The job of a submission.
+/// The response to a submission.
 ///
 /// # Errors
-/// What was stored cannot be told.
+/// The stored result is not valid JSON.
 pub fn submitted(record: JobRecord, now: Timestamp) -> Result<SubmitResponse, ApiError> {
     let status = record.job.status(now);
     Ok(SubmitResponse {
@@ -39,10 +40,10 @@ pub fn submitted(record: JobRecord, now: Timestamp) -> Result<SubmitResponse, Ap
     })
 }
 
-/// Where a job stands.
+/// The job's status, with its progress, result or error.
 ///
 /// # Errors
-/// What was stored cannot be told.
+/// The stored result is not valid JSON.
 pub fn job(record: JobRecord, now: Timestamp) -> Result<jobs::Job, ApiError> {
     let (job, status) = (&record.job, record.job.status(now));
     Ok(jobs::Job {
@@ -57,7 +58,7 @@ pub fn job(record: JobRecord, now: Timestamp) -> Result<jobs::Job, ApiError> {
     })
 }
 
-/// As it is spelled on the wire.
+/// The status as the wire type.
 #[must_use]
 pub const fn status(status: Status) -> jobs::Status {
     match status {
@@ -77,18 +78,18 @@ const fn message(status: Status) -> &'static str {
         Status::InProgress => "a runner executes the job",
         Status::Completed => "the job has its result",
         Status::Failed => "the job failed",
-        Status::Expired => "the job's result is not valid any more; a submission computes it again",
+        Status::Expired => "the job's result is no longer valid; the next submission computes it again",
     }
 }
 
-/// How far its runner is.
+/// The progress that the runner reported for a running job.
 #[must_use]
 pub fn progress(job: &Job) -> Option<Progress> {
     let State::Running(running) = &job.state else { return None };
     running.progress.map(|progress| Progress { current: progress.current, total: progress.total })
 }
 
-/// Why a job failed.
+/// Why the job failed; `None` for a job that did not.
 #[must_use]
 pub fn error(record: &JobRecord) -> Option<String> {
     let State::Failed { reason, .. } = &record.job.state else { return None };
@@ -98,14 +99,14 @@ pub fn error(record: &JobRecord) -> Option<String> {
         Failure::Lost => {
             let lost_attempts = record.job.lost_attempts;
             format!(
-                "the job was lost: its runner fell silent, for the {lost_attempts}. time; submit it again"
+                "the job was lost: its runners sent no heartbeat ({lost_attempts} times in all); submit it again"
             )
         }
         Failure::Cancelled => "cancelled".to_owned(),
     })
 }
 
-/// The result while it is valid.
+/// The result of a completed job, while it is valid.
 fn job_result(status: Status, end: Option<JobOutput>) -> Result<Option<JobResult>, ApiError> {
     let (Status::Completed, Some(JobOutput { result: Some(output), error: _, console })) = (status, end)
     else {
@@ -114,10 +115,11 @@ fn job_result(status: Status, end: Option<JobOutput>) -> Result<Option<JobResult
     Ok(Some(JobResult { output_data: json(output)?, console_output: console }))
 }
 
-/// What was stored as JSON.
+/// Stored JSON as a raw value.
 ///
 /// # Errors
-/// It is none.
+/// The text is not valid JSON: the store is corrupt.
 pub fn json(text: String) -> Result<Box<RawValue>, ApiError> {
-    RawValue::from_string(text).map_err(|_| ApiError::from(Error::Corrupt("what was JSON is none".into())))
+    RawValue::from_string(text)
+        .map_err(|_| ApiError::from(Error::Corrupt("a stored JSON value is not valid JSON".into())))
 }

@@ -1,4 +1,4 @@
-//! A runner's word about a job, and what the runner is told.
+//! Reads a runner's report about a job, applies it to the job, and builds the response.
 
 use hyper::StatusCode;
 use pilotlight_core::ids::RunnerId;
@@ -12,35 +12,35 @@ use super::super::error::{ApiError, Reply};
 use super::super::fields::{Field, MAX_SAFE_INTEGER};
 use super::super::router::HttpState;
 
-/// No job has the id that is asked for.
+/// The error text when no job has the requested id.
 pub const UNKNOWN_JOB: &str = "there is no such job; it may have been deleted";
 
-/// Something that a runner said.
+/// A report of a runner about a job.
 #[derive(Debug)]
 pub struct RunnerEvent {
-    /// About which job; none when no job can have the id.
+    /// The job; `None` when the text in the path is not a job id.
     pub id: Option<JobId>,
-    /// What.
+    /// The event for the job's state machine.
     pub event: Event,
-    /// What came along.
+    /// The console output, result or error that was sent with the report.
     pub payload: RunnerOutput,
-    /// Whether it came with a lease.
+    /// Whether the report names a lease.
     pub lease_presence: LeasePresence,
 }
 
-/// Whether a word came with a lease: its runner then knows what a 409 means.
+/// Whether a report names a lease. It decides the status of a rejection: 409 with a lease, 400 without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeasePresence {
-    /// It did.
+    /// The report names a lease; the client knows what a 409 means.
     Present,
-    /// It did not; the first clients of this protocol know none.
+    /// The report names no lease; the first clients of this protocol do not know leases.
     Absent,
 }
 
-/// Whose word it is.
+/// The runner and the lease that the report names.
 ///
 /// # Errors
-/// The lease is no number.
+/// The lease is not a whole number.
 pub fn lease_claim(
     runner: RunnerId,
     lease: Option<&RawValue>,
@@ -50,25 +50,25 @@ pub fn lease_claim(
     Ok((LeaseClaim { runner, lease }, lease_presence))
 }
 
-/// How far the runner is.
+/// The progress in a heartbeat.
 ///
 /// # Errors
-/// One of the numbers is none, or is there without the other.
+/// One of the two numbers is not a whole number, or is given without the other.
 pub fn progress(current: Option<&RawValue>, total: Option<&RawValue>) -> Result<Option<Progress>, ApiError> {
     let current = Field::new("progress_current", current);
     let total = Field::new("progress_total", total);
     match (current.integer(0..=MAX_SAFE_INTEGER)?, total.integer(0..=MAX_SAFE_INTEGER)?) {
         (Some(current), Some(total)) => Ok(Some(Progress { current, total })),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(total.invalid("is missing, while progress_current is there")),
-        (None, Some(_)) => Err(current.invalid("is missing, while progress_total is there")),
+        (Some(_), None) => Err(total.invalid("is missing, but progress_current is given")),
+        (None, Some(_)) => Err(current.invalid("is missing, but progress_total is given")),
     }
 }
 
-/// What the job's command wrote.
+/// The console output of the job's command: the whole output, or an addition to it.
 ///
 /// # Errors
-/// It is no text, is too long, or came in both ways.
+/// A value is not a string, is too long, or both fields are given.
 pub fn console(
     full: Option<&RawValue>,
     appended: Option<&RawValue>,
@@ -78,7 +78,7 @@ pub fn console(
     let full = Field::new("console_output", full).lossy_text(body_limits.console)?;
     match (full, appended_field.lossy_text(body_limits.console)?) {
         (Some(_), Some(_)) => {
-            Err(appended_field.invalid("is there together with console_output; send one of them"))
+            Err(appended_field.invalid("is given together with console_output; send only one of them"))
         }
         (Some(full), None) => Ok(Some(ConsoleUpdate::Replace(full))),
         (None, Some(appended)) => Ok(Some(ConsoleUpdate::Append(appended))),
@@ -86,19 +86,19 @@ pub fn console(
     }
 }
 
-/// Says it, and tells the runner what became of it.
+/// Applies the event to the job and returns the response for the runner.
 ///
 /// # Errors
-/// The store failed, or there is no room for more console output.
+/// The store failed, or the console output would become too long.
 pub async fn apply(state: &HttpState, runner_event: RunnerEvent) -> Result<Reply, ApiError> {
     let RunnerEvent { id, event, payload, lease_presence } = runner_event;
     let Some(id) = id else { return Ok(rejected(lease_presence, UNKNOWN_JOB)) };
     let is_heartbeat = matches!(event, Event::Heartbeat { .. });
     match state.jobs().apply_event(id, event, payload).await? {
-        EventOutcome::Applied(_) => Ok(accepted("it is remembered", None)),
-        // Its runner does nothing wrong; it only need not go on.
+        EventOutcome::Applied(_) => Ok(accepted("the report is stored", None)),
+        // A heartbeat of a cancelled job is not an error of the runner, so the status is 200; the runner only stops.
         EventOutcome::Rejected(Rejected::Cancelled, _) if is_heartbeat => {
-            Ok(accepted("the job was cancelled: nobody wants it any more", Some(true)))
+            Ok(accepted("the job was cancelled; stop executing it", Some(true)))
         }
         EventOutcome::Rejected(why, _) => Ok(rejected(lease_presence, &why.to_string())),
         EventOutcome::ConsoleFull => {

@@ -1,4 +1,5 @@
-//! One request to a collector on a connection of its own: exports are rare, and a collector is near by.
+//! Sends one export to the collector. Each export opens a new connection, because exports are rare and the collector is
+//! on the same machine or network.
 
 use std::io;
 use std::time::Duration;
@@ -8,38 +9,38 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A collector that takes longer is as good as gone.
+/// An export fails when the collector has not answered within this time.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// More than the head of any answer.
+/// Maximum size of a response's head that is read, in bytes. It is more than any collector sends.
 const HEAD_BYTES: usize = 16 * 1024;
 
-/// Where spans go.
+/// The address of the collector.
 #[derive(Debug, Clone)]
 pub(super) struct Collector {
     host: String,
     port: u16,
-    /// As the `host` header says it.
+    /// The value of the `host` header.
     authority: String,
     path: String,
 }
 
-/// Why a collector did not take an export.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ExportError {
-    /// It answered so.
+    /// The collector answered with this status.
     #[error("the collector answered {0}")]
     Status(u16),
-    /// It did not answer.
+    /// The collector did not answer in time.
     #[error("the collector did not answer within {} s", RESPONSE_TIMEOUT.as_secs())]
     Timeout,
-    /// It could not be asked, or broke off.
-    #[error("the collector could not be asked: {0}")]
+    /// The connection failed, or ended before the answer.
+    #[error("the connection to the collector failed: {0}")]
     Io(#[from] io::Error),
 }
 
 impl ExportError {
-    /// Whether asking again may help (OTLP, "Retryable response codes").
+    /// Whether a retry may help (OTLP, "Retryable response codes").
     pub(super) const fn is_retryable(&self) -> bool {
         match self {
             Self::Status(status) => matches!(status, 429 | 502 | 503 | 504),
@@ -49,16 +50,17 @@ impl ExportError {
 }
 
 impl Collector {
-    /// `endpoint` was checked when the configuration was read.
+    /// The collector at this URL. The configuration has already checked `endpoint`.
     pub(super) fn new(endpoint: &str) -> Self {
-        let url: Uri = endpoint.parse().expect("the configuration takes nothing but a URL");
-        let authority = url.authority().expect("the configuration takes no URL without a host").to_string();
+        let url: Uri = endpoint.parse().expect("the configuration accepts only a URL");
+        let authority =
+            url.authority().expect("the configuration accepts only a URL with a host").to_string();
         let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
         Self { host, port: url.port_u16().unwrap_or(80), authority, path }
     }
 
-    /// Hands over one export.
+    /// Sends one export.
     pub(super) async fn post(&self, body: &[u8]) -> Result<(), ExportError> {
         let status =
             timeout(RESPONSE_TIMEOUT, self.send_request(body)).await.map_err(|_| ExportError::Timeout)??;

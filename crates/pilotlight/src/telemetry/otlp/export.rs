@@ -1,5 +1,6 @@
-//! From what was seen to a collector: batches wait in a bounded queue, each is tried a few times, and what was not
-//! taken is counted and told once.
+//! Exports the spans of offers to the collector. Batches wait in a bounded queue, and each is sent up to
+//! [`MAX_ATTEMPTS`] times. Spans that could not be exported are counted; the failure is logged once until an export
+//! succeeds again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,22 +15,22 @@ use crate::clock::Clock;
 use crate::telemetry::metrics::Count;
 use crate::telemetry::offer_event::{OfferEvent, OfferReport};
 
-/// How often one export is tried.
+/// Maximum number of attempts for one export.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Between two tries.
+/// The pause between two attempts.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 type Batch = Vec<Arc<OfferReport>>;
 
-/// The watcher's end.
+/// The sending end of the queue, which the event worker has.
 #[derive(Debug)]
 pub struct SpanSender {
     queue: mpsc::Sender<Batch>,
     dropped: Count,
 }
 
-/// The other end, with the way to the collector.
+/// The receiving end of the queue, with the address of the collector.
 #[derive(Debug)]
 pub struct Exporter {
     queue: mpsc::Receiver<Batch>,
@@ -39,7 +40,7 @@ pub struct Exporter {
     is_failing: bool,
 }
 
-/// Both ends. `endpoint` is an `http` URL; what is not taken is counted in `dropped`.
+/// Both ends of a new queue. `endpoint` is an `http` URL. Spans that cannot be exported are counted in `dropped`.
 #[must_use]
 pub fn new(endpoint: &str, clock: Clock, dropped: Count) -> (SpanSender, Exporter) {
     let (sender, queue) = mpsc::channel(EXPORT_QUEUE);
@@ -49,7 +50,7 @@ pub fn new(endpoint: &str, clock: Clock, dropped: Count) -> (SpanSender, Exporte
 }
 
 impl SpanSender {
-    /// Passes on what is to be exported, unless the queue is full.
+    /// Puts the spans of these events into the queue. When the queue is full, they are dropped and counted.
     pub(in crate::telemetry) fn send(&self, events: &[OfferEvent]) {
         let offers: Batch = events.iter().filter_map(exported_offer).collect();
         for batch in offers.chunks(MAX_SPANS_PER_EXPORT) {
@@ -60,15 +61,15 @@ impl SpanSender {
     }
 }
 
-fn exported_offer(events: &OfferEvent) -> Option<Arc<OfferReport>> {
-    match events {
-        OfferEvent::Ended(offer) => events.has_span().then(|| Arc::clone(offer)),
+fn exported_offer(event: &OfferEvent) -> Option<Arc<OfferReport>> {
+    match event {
+        OfferEvent::Ended(offer) => event.has_span().then(|| Arc::clone(offer)),
         OfferEvent::Unread(..) => None,
     }
 }
 
 impl Exporter {
-    /// Exports until the other end is gone. Once asked to stop, each batch is tried one last time.
+    /// Exports batches until the sending end is dropped. After `stop`, a failed batch gets only one more attempt.
     pub async fn run(mut self, stop: CancellationToken) {
         while let Some(batch) = self.queue.recv().await {
             match self.export(&batch, &stop).await {
@@ -83,7 +84,7 @@ impl Exporter {
         for _ in 1..MAX_ATTEMPTS {
             match self.collector.post(body.as_bytes()).await {
                 Err(error) if error.is_retryable() && !stop.is_cancelled() => {
-                    // Whether it is over is asked above.
+                    // Either end of this wait leads to the next attempt; `stop` is checked above.
                     _ = tokio::time::timeout(RETRY_DELAY, stop.cancelled()).await;
                 }
                 outcome => return outcome,

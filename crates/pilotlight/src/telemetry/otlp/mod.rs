@@ -1,5 +1,5 @@
-//! Spans for a collector, by OTLP over HTTP in its JSON encoding (OTLP 1.x). The one part of the service that opens a
-//! connection by itself, so it is built only where it is asked for.
+//! Exports spans to an OpenTelemetry collector by OTLP 1.x over HTTP, in the JSON encoding
+//! (`docs/protocols/traces.md`). It opens connections to another server, so it is built only with the feature `otlp`.
 
 mod collector;
 mod export;

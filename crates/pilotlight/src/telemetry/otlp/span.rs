@@ -1,5 +1,6 @@
-//! One offer as one span, in OTLP's JSON encoding: ids are hex, times are text, and numbers of kinds are those of
-//! `opentelemetry/proto/trace/v1`.
+//! Encodes an offer as a span in OTLP's JSON encoding: ids are hexadecimal, times are strings of nanoseconds, and span
+//! kinds have the numbers of `opentelemetry/proto/trace/v1`. `docs/protocols/traces.md` lists the attributes and
+//! events.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use crate::clock::Clock;
 use crate::telemetry::json_line::outcome_labels;
 use crate::telemetry::offer_event::{DispatchRecord, OfferReport};
 
-/// `SPAN_KIND_SERVER`
+/// The number of `SPAN_KIND_SERVER`.
 const SPAN_KIND_SERVER: u8 = 2;
 
-/// The body of one export.
+/// The request body of one export.
 pub(super) fn request<'a>(offers: impl Iterator<Item = &'a OfferReport>, clock: Clock) -> Value {
     let version = env!("CARGO_PKG_VERSION");
     let spans: Vec<_> = offers.filter_map(|offer| span(offer, clock)).collect();
@@ -23,7 +24,7 @@ pub(super) fn request<'a>(offers: impl Iterator<Item = &'a OfferReport>, clock: 
     }] })
 }
 
-/// `None` when it is not to be exported.
+/// The span of an offer; `None` when the offer has no span to export.
 fn span(offer: &OfferReport, clock: Clock) -> Option<Value> {
     let trace = offer.trace?;
     let span = trace.span?;
@@ -80,7 +81,8 @@ fn number(key: &str, value: usize) -> Value {
     json!({ "key": key, "value": { "intValue": value.to_string() } })
 }
 
-/// The wall clock is asked once for a span, so that all in it keeps its distance.
+/// Converts moments to wall-clock time. The wall clock is read once per span, so that the times within a span keep
+/// their exact distances.
 struct Times {
     began: Moment,
     epoch: Duration,
@@ -101,7 +103,11 @@ mod tests {
     fn an_offer_is_a_span_with_its_parent_its_times_and_an_event_for_each_dispatch() {
         let request = request([&warm(), &cold()].into_iter(), Clock::start());
         let spans = &request["resourceSpans"][0]["scopeSpans"][0]["spans"];
-        assert_eq!(spans.as_array().map(Vec::len), Some(1), "what has no span of ours is not exported");
+        assert_eq!(
+            spans.as_array().map(Vec::len),
+            Some(1),
+            "an offer without a span of its own is not exported"
+        );
         let span = &spans[0];
         assert_eq!(span["traceId"], "ab".repeat(16));
         assert_eq!(

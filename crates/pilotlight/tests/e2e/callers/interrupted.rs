@@ -48,7 +48,7 @@ fn a_job_that_others_want_goes_on_for_them() {
     let (one, _) = waiting(&server, &["--cancel-on-interrupt"]);
     let (other, id) = waiting(&server, &[]);
     one.signal("INT");
-    one.ended().telling(130, "others still want the job");
+    one.ended().telling(130, "other callers still wait for the job");
     executes(&server, &json!({ "words": 1 }));
     assert_eq!(other.ended().is(0).json(), json!({ "words": 1 }));
     assert_eq!(Party::at(server.address()).job(&id)["status"], "completed");

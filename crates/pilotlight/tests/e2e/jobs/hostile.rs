@@ -191,7 +191,7 @@ fn a_field_of_another_type_or_there_twice_is_named() {
             }
             let body = format!("{{{others}{comma}\"{name}\":null,\"{name}\":null}}");
             let sentence = ask(&server, path, body.as_bytes()).sentence();
-            assert!(sentence.contains(&format!("{name} is there twice")), "{path} {body}: {sentence}");
+            assert!(sentence.contains(&format!("{name} is given twice")), "{path} {body}: {sentence}");
         }
     }
     is_well(&server, &id);

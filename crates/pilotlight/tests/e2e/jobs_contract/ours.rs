@@ -153,7 +153,7 @@ fn fresh() -> Vec<Line> {
         submit("fresh", &json!({ "fresh": true })).is(201, new("<third:>")),
         submit("another", &json!({ "fresh": true }))
             .header("idempotency-key", "first")
-            .refused(409, "Idempotency-Key came with another submission"),
+            .refused(409, "Idempotency-Key was used for a different submission"),
         submit("fresh", &json!({})).is(200, known("{old}")),
     ]
 }

@@ -21,7 +21,7 @@ fn envelopes() -> Vec<Line> {
         refused("null", "not a JSON object"),
         refused("[]", "not a JSON object"),
         refused("{} {}", "not JSON"),
-        refused(r#"{"job_type": "a", "job_type": "b", "input_params": {}}"#, "job_type is there twice"),
+        refused(r#"{"job_type": "a", "job_type": "b", "input_params": {}}"#, "job_type is given twice"),
         refused(r#"{"job_type": "a", "input_params": {"x": NaN}}"#, "not JSON"),
     ]
 }
@@ -32,7 +32,7 @@ fn submissions() -> Vec<Line> {
         (json!({ "job_type": null, "input_params": {} }), "job_type is missing"),
         (json!({ "job_type": "", "input_params": {} }), "job_type is empty"),
         (json!({ "job_type": " ", "input_params": {} }), "job_type is empty"),
-        (json!({ "job_type": 7, "input_params": {} }), "job_type is not a text"),
+        (json!({ "job_type": 7, "input_params": {} }), "job_type is not a string"),
         (json!({ "job_type": "x".repeat(257), "input_params": {} }), "job_type is longer than 256 bytes"),
         (json!({ "job_type": "a\0b", "input_params": {} }), "job_type has the character U+0000"),
         (json!({ "job_type": "a" }), "input_params is missing"),
@@ -81,7 +81,7 @@ fn options() -> Vec<Line> {
             .refused(400, "wait_ms is not a whole number"),
         ask("POST /api/jobs/submit?wait_ms=1&wait_ms=2")
             .with(json!({ "job_type": "a", "input_params": {} }))
-            .refused(400, "wait_ms is there twice"),
+            .refused(400, "wait_ms is given twice"),
         ask("POST /api/jobs/submit")
             .header("idempotency-key", "k".repeat(257))
             .with(json!({ "job_type": "a", "input_params": {} }))
@@ -106,13 +106,13 @@ fn registrations() -> Vec<Line> {
     vec![
         wrong(json!({ "capabilities": [] }), "name is missing"),
         wrong(json!({ "name": "", "capabilities": [] }), "name is empty"),
-        wrong(json!({ "name": ["a"], "capabilities": [] }), "name is not a text"),
+        wrong(json!({ "name": ["a"], "capabilities": [] }), "name is not a string"),
         wrong(json!({ "name": "n".repeat(257), "capabilities": [] }), "name is longer than 256 bytes"),
         wrong(json!({ "name": "n" }), "capabilities is missing"),
-        wrong(json!({ "name": "n", "capabilities": "add" }), "capabilities is not a list of texts"),
+        wrong(json!({ "name": "n", "capabilities": "add" }), "capabilities is not a list of strings"),
         wrong(
             json!({ "name": "n", "capabilities": ["add", 1] }),
-            "capabilities has an entry that is not a text",
+            "capabilities has an entry that is not a string",
         ),
         wrong(
             json!({ "name": "n", "capabilities": vec!["add"; 1001] }),
@@ -145,11 +145,11 @@ fn words() -> Vec<Line> {
     }
     lines.extend([
         heartbeat(json!({ "progress_current": 1 }), "progress_total is missing"),
-        heartbeat(json!({ "console_output": 1 }), "console_output is not a text"),
+        heartbeat(json!({ "console_output": 1 }), "console_output is not a string"),
         heartbeat(json!({ "lease": 0 }), "lease is not a whole number"),
         heartbeat(
             json!({ "console_output": "a", "console_append": "b" }),
-            "console_append is there together",
+            "console_append is given together",
         ),
         ask(format!("POST /api/runner/jobs/{UNKNOWN}/complete"))
             .by("r")
@@ -183,15 +183,15 @@ fn words() -> Vec<Line> {
 fn questions() -> Vec<Line> {
     let batch = |body: Value, part| ask("POST /api/admin/jobs/batch-delete").with(body).refused(400, part);
     vec![
-        ask("GET /api/admin/jobs?status=done").refused(400, "status is none of pending, claimed"),
+        ask("GET /api/admin/jobs?status=done").refused(400, "status is not one of pending, claimed"),
         ask("GET /api/admin/jobs?limit=0").refused(400, "limit is not a whole number"),
         ask("GET /api/admin/jobs?limit=1001").refused(400, "limit is not a whole number"),
         ask("GET /api/admin/jobs?limit=ten").refused(400, "limit is not a whole number"),
         ask("GET /api/runner/jobs/available?types[]=").by("r").refused(400, "types[] is empty"),
         batch(json!({}), "job_ids is missing"),
         batch(json!({ "job_ids": [] }), "job_ids is empty"),
-        batch(json!({ "job_ids": "all" }), "job_ids is not a list of texts"),
-        batch(json!({ "job_ids": [1] }), "job_ids has an entry that is not a text"),
+        batch(json!({ "job_ids": "all" }), "job_ids is not a list of strings"),
+        batch(json!({ "job_ids": [1] }), "job_ids has an entry that is not a string"),
         batch(json!({ "job_ids": vec!["x"; 1001] }), "job_ids has more than 1000 entries"),
     ]
 }
@@ -209,7 +209,7 @@ fn paths() -> Vec<Line> {
     {
         lines.push(ask(format!("GET {path}")).refused(404, "no such path"));
     }
-    lines.push(ask("DELETE /api/jobs/submit").refused(405, "does not answer that method"));
-    lines.push(ask("GET /api/runner/register").refused(405, "does not answer that method"));
+    lines.push(ask("DELETE /api/jobs/submit").refused(405, "does not support that method"));
+    lines.push(ask("GET /api/runner/register").refused(405, "does not support that method"));
     lines
 }

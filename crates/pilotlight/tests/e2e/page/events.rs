@@ -126,7 +126,7 @@ fn one_more_than_may_watch_is_refused_until_somebody_leaves() {
     };
     let refusal = ask(&mut server.connect());
     assert_eq!(refusal.status, 503);
-    assert_eq!(refusal.json()["error"], "as many dashboards as may are open; close one");
+    assert_eq!(refusal.json()["error"], "too many dashboards are open; close one");
     watchers.pop();
     wait::until("a place is free", || {
         let mut connection = server.connect();

@@ -119,7 +119,7 @@ fn a_page_too_many_says_why_and_comes_in_once_another_is_closed() {
     }
     let mut browser = Browser::start(Scheme::Light);
     browser.open(&server);
-    browser.until_it_says("as many dashboards as may are open");
+    browser.until_it_says("too many dashboards are open");
     others.pop();
     browser.until("document.querySelector('.connection.live')");
 }
