@@ -64,7 +64,7 @@ impl JobStore {
         let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
         runtime.block_on(async {
             let mut settings = store_fixtures::settings();
-            settings.hooked = Arc::new([JobType::parse(webhook_type).expect("a name")].into());
+            settings.webhook_types = Arc::new([JobType::parse(webhook_type).expect("a name")].into());
             let opened: Arc<dyn Store> = match self {
                 Self::Sqlite(folder) => Sqlite::open(folder.path(), settings).expect("it opens"),
                 Self::Postgres { url, .. } => Postgres::open(url, settings).await.expect("it opens"),

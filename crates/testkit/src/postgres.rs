@@ -143,7 +143,7 @@ impl PostgresCluster {
     }
 
     /// Starts it again after it was stopped.
-    pub fn start_again(&mut self) {
+    pub fn restart(&mut self) {
         let own = self.own.as_mut().expect(SHARED);
         let command = server_command(&self.binaries, &self.folder, self.port, &own.options);
         own.process = spawn(command, &self.folder);

@@ -7,28 +7,28 @@ use std::time::Duration;
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Freshness, JobId, Options, Room, Rules};
-use pilotlight_core::time::Epoch;
+use pilotlight_core::job::{CacheMode, JobId, JobOptions, JobPolicy, QueueLimits};
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Limits, NewJob, Settings};
 
 /// The settings of a service by default, with a small bound for console output.
 pub fn settings() -> Settings {
     Settings {
-        rules: Rules {
+        policy: JobPolicy {
             heartbeat_timeout: Duration::from_secs(90),
-            dispatch_within: Duration::from_secs(2),
+            start_timeout: Duration::from_secs(2),
             lost_retries: 3,
             failed_ttl: Duration::from_mins(10),
         },
-        hooked: Arc::new(HashSet::new()),
+        webhook_types: Arc::new(HashSet::new()),
         limits: Limits { console_bytes: 1024 },
-        room: Room::default(),
+        queue_limits: QueueLimits::default(),
     }
 }
 
 /// So many milliseconds after 1970.
-pub fn at(millis: u64) -> Epoch {
-    Epoch::from_millis(millis)
+pub fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
 }
 
 /// A job type that is known to be valid.
@@ -63,8 +63,8 @@ pub fn new_job(job_type_name: &str, name: &str) -> NewJob {
         job_type: job_type(job_type_name),
         key: cache_key(name),
         input: format!("{{\"name\":\"{name}\"}}"),
-        options: Options::at(at(0)),
-        freshness: Freshness::Any,
-        idempotency: None,
+        options: JobOptions::default_at(at(0)),
+        cache_mode: CacheMode::Reuse,
+        idempotency_key: None,
     }
 }
