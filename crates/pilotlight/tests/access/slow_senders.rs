@@ -23,6 +23,7 @@ fn trickle(server: &TestServer, head: &str, byte: &str) -> (Result<Response, NoR
     std::thread::scope(|scope| {
         let trickling = scope.spawn(move || {
             while started.elapsed() < BODY_TIMEOUT + SLACK && sender.write_all(byte.as_bytes()).is_ok() {
+                // The subject: a slow sender.
                 pause(Duration::from_millis(250));
             }
         });

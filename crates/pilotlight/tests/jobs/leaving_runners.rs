@@ -15,6 +15,9 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::{pause, wait_until};
 use serde_json::json;
 
+/// For so long a link has been dark when something is sent over it: acknowledgements under way have arrived by then.
+const DARK_FOR: Duration = Duration::from_millis(200);
+
 const TYPE: &str = "leaving";
 
 /// In which way a runner leaves.
@@ -167,7 +170,7 @@ fn alone_netns_a_job_that_meets_a_dark_link_goes_to_a_healthy_runner_within_300_
             // The newest is sent first.
             let dark = behind_the_link(&network, &server, 2.0);
             network.cut();
-            pause(Duration::from_millis(200));
+            pause(DARK_FOR);
             let submitted = Instant::now();
             let told = caller.submit(TYPE, &json!({ "number": number }));
             let job = healthy.response().expect("the job").json()["job"].clone();
@@ -209,7 +212,7 @@ fn netns_a_job_that_meets_only_a_dark_link_waits_for_the_next_runner() {
     let server = network.serve(&KEYS);
     let _dark = behind_the_link(&network, &server, 1.0);
     network.cut();
-    pause(Duration::from_millis(200));
+    pause(DARK_FOR);
     let told = ApiClient::at(server.address()).with_key("submit-key").submit(TYPE, &json!({}));
     let mut operator = ApiClient::at(server.address()).with_key("admin-key");
     let void = "pilotlight_jobs_dispatched_total{delivery=\"void\"} 1";

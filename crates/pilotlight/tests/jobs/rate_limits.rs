@@ -72,6 +72,7 @@ fn one_key_may_ask_so_often_in_a_minute_for_each_kind_of_request_from_wherever()
     assert_eq!(from(&server, "198.51.100.1", "submit-new").get(UNKNOWN).status, 404);
     assert_eq!(from(&server, "198.51.100.1", "admin-old").get("/api/admin/stats").status, 200);
 
+    // The subject: the client is served again after exactly the time that it was told.
     pause(retry_after);
     assert_eq!(from(&server, "198.51.100.1", "submit-old").get(UNKNOWN).status, 404, "it was told this time");
 }

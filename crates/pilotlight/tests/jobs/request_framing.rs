@@ -126,6 +126,7 @@ fn callers_that_take_their_time_are_told_off() {
                     let (started, mut sender) = (Instant::now(), caller.stream().try_clone().expect("open"));
                     let trickling = std::thread::spawn(move || {
                         while started.elapsed() < BODY_TIMEOUT + SLACK && sender.write_all(b" ").is_ok() {
+                            // The subject: a slow sender.
                             pause(Duration::from_millis(250));
                         }
                     });

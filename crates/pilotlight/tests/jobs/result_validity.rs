@@ -108,6 +108,7 @@ fn an_address_of_this_machine_is_never_asked_and_tells_nothing(store: &JobStore)
     for job in &unknown {
         assert_eq!(status(&server, job), "completed");
     }
+    // Nothing shall happen, so there is no condition: a connection under way arrives within this time.
     pause(Duration::from_millis(100));
     let called = listener.accept().map(drop).map_err(|error| error.kind());
     assert_eq!(called, Err(ErrorKind::WouldBlock), "somebody called");

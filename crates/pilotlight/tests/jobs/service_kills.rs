@@ -59,6 +59,7 @@ fn nothing_that_was_answered_is_lost_when_postgres_ends_its_connections() {
     scene.play(|scene| {
         let server = scene.serve(&store);
         for _ in 0..kills() / 2 {
+            // Load between two faults.
             pause(Duration::from_millis(20) + random::time(Duration::from_millis(100)));
             database.sql(url, END_ALL);
         }
@@ -77,6 +78,7 @@ fn nothing_that_was_answered_is_lost_when_processes_of_postgres_are_killed() {
     scene.play(|scene| {
         let server = scene.serve(&store);
         for _ in 0..kills() / 10 {
+            // Load between two faults.
             pause(Duration::from_millis(20) + random::time(Duration::from_millis(100)));
             let process = wait_for("the service is connected to the database", || {
                 database.try_sql(url, ONE).filter(|process| !process.is_empty())
@@ -109,6 +111,7 @@ fn play(store: &JobStore) {
     scene.play(|scene| {
         for _ in 0..kills() {
             let server = scene.serve(store);
+            // Load between two faults.
             pause(Duration::from_millis(20) + random::time(Duration::from_millis(150)));
             drop(server);
         }
@@ -161,6 +164,7 @@ impl Scene {
             let connection =
                 address.and_then(|address| Connection::try_open(address, Duration::from_secs(1)));
             let Some(connection) = connection else {
+                // There is no service just now.
                 pause(Duration::from_millis(1));
                 continue;
             };
@@ -175,6 +179,7 @@ impl Scene {
 
     fn submit(&self, caller: &mut ApiClient) -> Option<()> {
         if self.callers_rest.load(Ordering::Relaxed) {
+            // Submissions have stopped; runners go on until all jobs have ended.
             pause(Duration::from_millis(10));
             return Some(());
         }

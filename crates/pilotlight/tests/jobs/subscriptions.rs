@@ -115,6 +115,7 @@ impl Slow {
             if all.ends_with(b"0\r\n\r\n") {
                 break;
             }
+            // The subject: a slow reader.
             pause(Duration::from_millis(2));
         }
         String::from_utf8(all).expect("text")

@@ -312,6 +312,7 @@ fn submit_until_killed(server: &TestServer, kill: usize) -> Vec<String> {
     let mut caller = ApiClient::on(Connection::open(server.address()));
     std::thread::scope(|scope| {
         let killer = scope.spawn(|| {
+            // For so long it takes submissions before it is killed.
             pause(Duration::from_millis(150));
             server.signal("KILL");
         });

@@ -54,6 +54,7 @@ fn offer_until(stop: &std::sync::atomic::AtomicBool, address: std::net::SocketAd
                 connection = Connection::open(address);
             }
         }
+        // Steady load, not as much as possible.
         pause(Duration::from_millis(5));
     }
     (offers, wrong)

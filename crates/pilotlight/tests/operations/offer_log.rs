@@ -209,6 +209,7 @@ fn a_reader_that_stands_still_holds_neither_an_offer_nor_the_end_up() {
     // More than a pipe takes, twice.
     for _ in 0..2 {
         (0..600).for_each(|number| _ = supervisor.offer(&run(&format!("run_{number}"))));
+        // Lines are written a few times a second. Nothing outside shows that the writer is blocked by a full pipe.
         pause(Duration::from_millis(200));
     }
     process.signal("TERM");

@@ -53,6 +53,7 @@ mod alone {
         let started = Instant::now();
         while scene.left() > 0 {
             assert!(started.elapsed() < Duration::from_secs(600), "{} jobs are left", scene.left());
+            // Load between two kills.
             pause(random::time(Duration::from_millis(300)));
             scene = scene.kill();
         }

@@ -9,6 +9,9 @@ use pilotlight_testkit::run_message::{large_run, run};
 use pilotlight_testkit::wait::pause;
 use pilotlight_testkit::warm_start::Poll;
 
+/// For so long a link has been dark when something is sent over it: acknowledgements under way have arrived by then.
+const DARK_FOR: Duration = Duration::from_millis(200);
+
 /// The bound for the answer to an offer that meets a dark link.
 const FOUND_OUT_WITHIN: Duration = Duration::from_millis(300);
 
@@ -28,7 +31,7 @@ fn alone_netns_a_link_that_went_dark_is_found_out_within_300_ms() {
                 Poll::by(&format!("runner-{number}")).send_to(network.address_for_runners(&server));
             server.wait_for_parked(1);
             network.cut();
-            pause(Duration::from_millis(200));
+            pause(DARK_FOR);
             let offered = Instant::now();
             assert!(!supervisor.offer(&run("run_dark")), "try {number}: called warm");
             let took = offered.elapsed();
@@ -75,7 +78,7 @@ fn netns_a_run_that_meets_a_dark_link_goes_to_a_healthy_runner() {
     let _dark = Poll::by("dark").send_to(network.address_for_runners(&server));
     server.wait_for_parked(2);
     network.cut();
-    pause(Duration::from_millis(200));
+    pause(DARK_FOR);
     let offered = Instant::now();
     assert!(supervisor.offer(&run("run_1")));
     println!("cascaded after {:?}", offered.elapsed());

@@ -239,6 +239,7 @@ mod alone {
             connections.iter_mut().for_each(Connection::trickle);
             goes_on(&server, number);
             number += 1;
+            // The subject: senders of one byte now and then.
             pause(Duration::from_millis(500));
         }
         let mut answered = std::collections::BTreeMap::<_, usize>::new();

@@ -17,7 +17,7 @@ use pilotlight_testkit::node::NodeRunners;
 use pilotlight_testkit::random;
 use pilotlight_testkit::run_message::{self, DEPLOYMENT, VERSION, run};
 use pilotlight_testkit::server::TestServer;
-use pilotlight_testkit::wait::pause;
+use pilotlight_testkit::wait::{pause, try_wait_for_at_most};
 use pilotlight_testkit::warm_start::Poll;
 use serde_json::{Value, json};
 
@@ -254,18 +254,18 @@ mod alone {
             pause(time);
             scene.over.store(true, Ordering::Relaxed);
         });
-        // The real clients have what they have by now.
-        pause(Duration::from_secs(1));
-        real.events("received").iter().for_each(|said| scene.ledger.received(&said["message"]));
+        let mut counted = 0;
+        let mut balance = BTreeMap::new();
+        try_wait_for_at_most(SETTLE_WITHIN, || {
+            let received = real.events("received");
+            received[counted..].iter().for_each(|event| scene.ledger.received(&event["message"]));
+            counted = received.len();
+            balance = scene.ledger.balance(&unread(&server));
+            (balance["lost"] == 0).then_some(())
+        });
         let ended = [real.events("ended"), real.events("failed")].concat();
         assert!(ended.is_empty(), "real clients exited: {ended:?}");
         drop(real);
-        let ended = Instant::now();
-        let mut balance = scene.ledger.balance(&unread(&server));
-        while balance["lost"] > 0 && ended.elapsed() < SETTLE_WITHIN {
-            pause(Duration::from_millis(250));
-            balance = scene.ledger.balance(&unread(&server));
-        }
         println!("{:?}: {balance:?}; {:?}", started.elapsed(), scene.ledger.did.lock().unwrap());
         println!("resident at the end: {} KiB", server.resident_kib());
         assert_eq!(balance["lost"], 0, "{balance:?}");

@@ -10,13 +10,15 @@ use pilotlight_testkit::node::NodeRunners;
 use pilotlight_testkit::random;
 use pilotlight_testkit::run_message::{DEPLOYMENT, VERSION, run};
 use pilotlight_testkit::server::TestServer;
-use pilotlight_testkit::wait::{DEADLINE, pause};
+use pilotlight_testkit::wait::{DEADLINE, pause, try_wait_for_at_most};
 use pilotlight_testkit::warm_start::{GENERAL_PATH, Poll, Supervisor};
 use serde_json::{Value, json};
 
 const PROCESSES: usize = 4;
 const CLIENTS_EACH: usize = 5;
 const SUPERVISORS: usize = 4;
+/// By then every run that was reported warm is received, or known to be unread.
+const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 
 type Runs = BTreeSet<String>;
 
@@ -86,18 +88,16 @@ struct Account {
 impl Account {
     /// Waits until each warm run is received or told unread. Panics with those that stay unaccounted for.
     fn settle(server: &TestServer, fleet: &Fleet, warm: Runs) -> Self {
-        let started = Instant::now();
-        loop {
+        let mut account = Self { warm, received: Runs::new(), unread: BTreeMap::new() };
+        let settled = try_wait_for_at_most(SETTLE_WITHIN, || {
             let unread = server.offers().into_iter().filter(|offer| offer["delivery"] == "unread");
-            let unread = unread.map(|offer| (offer["runId"].as_str().unwrap().to_owned(), offer)).collect();
-            let account = Self { received: fleet.received(), unread, warm: warm.clone() };
-            let lost = account.lost();
-            if lost.is_empty() {
-                return account;
-            }
-            assert!(started.elapsed() < Duration::from_secs(10), "called warm and never received: {lost:?}");
-            pause(Duration::from_millis(50));
-        }
+            account.unread =
+                unread.map(|offer| (offer["runId"].as_str().unwrap().to_owned(), offer)).collect();
+            account.received = fleet.received();
+            account.lost().is_empty().then_some(())
+        });
+        assert!(settled.is_some(), "reported warm and never received: {:?}", account.lost());
+        account
     }
 
     fn lost(&self) -> Vec<&String> {
@@ -134,6 +134,7 @@ fn offer(server: SocketAddr, count: usize, gap: Duration) -> Runs {
                 let mut connection = Supervisor::at(server);
                 let ids = (0..count / SUPERVISORS).map(|number| format!("run_{supervisor}_{number}"));
                 let is_warm = |id: &String| {
+                    // The load's spacing.
                     pause(random::time(gap));
                     connection.offer(&run(id))
                 };

@@ -68,6 +68,7 @@ async fn acknowledged_writes_survive_terminated_backends() {
     }
     for _ in 0..30 {
         server.sql(&address, END_ALL);
+        // Load between two faults.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     stopped.store(true, Ordering::Relaxed);
