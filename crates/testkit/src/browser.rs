@@ -1,6 +1,7 @@
 //! A real browser with the dashboard's page: the machine's own Chromium, driven by
 //! `crates/pilotlight/tests/browser/browser.mjs`.
 
+use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -9,20 +10,21 @@ use serde_json::{Value, json};
 
 use crate::process::{ChildProcess, OutputLines};
 use crate::server::TestServer;
-use crate::temp_dir::TempDir;
+use crate::shared::SharedFolder;
 use crate::wait;
 
-/// A browser that has not exited by then is killed.
+/// The folder of the scripts.
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pilotlight/tests/browser");
+
+/// A script that has not exited by then is killed.
 const EXITS_WITHIN: Duration = Duration::from_secs(10);
 
-/// One browser with one page.
+/// One page in a browser context of its own: it shares nothing with other tests but the browser's processes.
 pub struct Browser {
     process: ChildProcess,
     output: OutputLines,
     /// Lines that were read already.
     lines_read: usize,
-    // Removed after the process has exited.
-    _profile: TempDir,
 }
 
 /// The system's colour scheme.
@@ -74,16 +76,15 @@ impl Browser {
         self.command(&json!({ "do": "faked" })).as_array().expect("a list").clone()
     }
 
-    /// A browser without a page.
+    /// An empty page.
     pub fn start(scheme: ColorScheme) -> Self {
-        let profile = TempDir::new();
-        let options = json!({ "profile": profile.path(), "scheme": scheme.name() });
+        let options = json!({ "endpoint": shared_browser(), "scheme": scheme.name() });
         let mut command = Command::new("node");
-        command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../pilotlight/tests/browser"));
+        command.current_dir(SCRIPTS);
         command.args(["browser.mjs", &options.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = ChildProcess::start(&mut command);
         let (output, _) = OutputLines::read(process.child().stdout.take().expect("asked for"));
-        let mut browser = Self { process, output, lines_read: 0, _profile: profile };
+        let mut browser = Self { process, output, lines_read: 0 };
         browser.read_reply("to start");
         browser
     }
@@ -143,8 +144,23 @@ impl Browser {
     }
 }
 
+/// The address of the Chromium that all tests of a run share.
+fn shared_browser() -> String {
+    let (_, endpoint) = SharedFolder::find_or_start("chromium", |folder| {
+        let endpoint = folder.path().join("endpoint");
+        let mut command = Command::new("node");
+        command.current_dir(SCRIPTS).args(["shared.mjs"]).arg(&endpoint);
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", folder.path());
+        folder.spawn(&command, "TERM");
+        let written =
+            wait::try_wait_for(|| fs::read_to_string(&endpoint).ok().filter(|text| !text.is_empty()));
+        written.unwrap_or_else(|| panic!("Chromium does not start:\n{}", folder.log()))
+    });
+    endpoint
+}
+
 impl Drop for Browser {
-    /// The script exits when its stdin is closed, and its children exit with it.
+    /// The script exits when its stdin is closed.
     fn drop(&mut self) {
         drop(self.process.child().stdin.take());
         let child = self.process.child();

@@ -1,5 +1,5 @@
-//! A real container engine of the test's own, in namespaces of its own (`container_engine.sh`): it touches nothing of an
-//! engine that the machine may run, and leaves nothing behind, even when the test is killed.
+//! A real container engine for the tests, in namespaces of its own (`container_engine.sh`): it touches nothing of an
+//! engine that the machine may run, and leaves nothing behind, even when the tests are killed.
 //!
 //! It has no network to the outside, so every image is built here: the image under test from the static binary, and an
 //! empty image for the clients, which run the machine's own Node.js from read-only mounts.
@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::process::ChildProcess;
-use crate::temp_dir::TempDir;
+use crate::shared::SharedFolder;
 use crate::wait;
 
 /// The image under test.
@@ -19,73 +19,42 @@ pub const IMAGE: &str = "pilotlight:e2e";
 const EMPTY: &str = "empty:e2e";
 /// The network that all containers share, as in `docker-compose.yml`.
 const NETWORK: &str = "warm-start";
+/// Asks only whether the process is there.
+const NO_SIGNAL: &str = "0";
 /// The Dockerfile of an image without files that an engine accepts.
 const EMPTY_DOCKERFILE: &str = "FROM scratch\nLABEL empty=yes\n";
 
-/// The running engine; it takes its containers with it.
+/// The running engine, which all tests of a run share, one at a time. Its containers and volumes are removed on drop.
 pub struct ContainerEngine {
-    process: ChildProcess,
-    folder: TempDir,
+    folder: SharedFolder,
 }
 
 /// The binary that the image holds, built by `cargo xtask test`.
 pub fn static_binary() -> PathBuf {
-    std::env::var_os("PILOTLIGHT_STATIC").map(PathBuf::from).expect("the need `static-binary` is met")
+    std::env::var_os("PILOTLIGHT_STATIC").map(PathBuf::from).expect("the requirement `static-binary` is met")
 }
 
 impl ContainerEngine {
-    /// Starts it with the image under test and the network.
+    /// Starts it with the image under test and the network, unless it runs already.
     pub fn start() -> Self {
-        let folder = TempDir::new();
-        std::fs::create_dir(folder.path().join("data")).expect("our own folder");
-        std::fs::write(folder.path().join("daemon.json"), "{}").expect("our own folder");
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/container_engine.sh");
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", script]);
-        command.arg(folder.path()).arg(format!("pilotlight-e2e-{}", std::process::id()));
-        let process = ChildProcess::start(command.stdin(Stdio::piped()));
-        let engine = Self { process, folder };
-        engine.wait_until_ready();
-        engine.docker(&["network", "create", NETWORK]);
-        engine.build_images();
-        engine
-    }
-
-    fn wait_until_ready(&self) {
-        let is_ready = || self.try_docker(&["version"]).status.success().then_some(());
-        assert!(wait::try_wait_for(is_ready).is_some(), "the engine does not respond:\n{}", self.log());
-    }
-
-    fn build_images(&self) {
-        let context = self.folder.path().join("image");
-        std::fs::create_dir(&context).expect("our own folder");
-        let empty = self.folder.path().join("Dockerfile");
-        std::fs::write(&empty, EMPTY_DOCKERFILE).expect("our own folder");
-        self.build(EMPTY, &empty, &context);
-        std::fs::copy(static_binary(), context.join("pilotlight")).expect("the static binary was built");
-        std::fs::create_dir(context.join("data")).expect("our own folder");
-        let dockerfile = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/prebuilt.Dockerfile");
-        self.build(IMAGE, Path::new(dockerfile), &context);
-    }
-
-    fn build(&self, tag: &str, dockerfile: &Path, context: &Path) {
-        let [dockerfile, context] =
-            [dockerfile, context].map(|path| path.to_str().expect("paths here are text"));
-        self.docker(&["build", "--quiet", "--tag", tag, "--file", dockerfile, context]);
+        let (folder, _) = SharedFolder::find_or_start("engine", |folder| {
+            launch(folder);
+            wait_until_ready(folder);
+            docker(folder, &["network", "create", NETWORK]);
+            build_images(folder);
+            String::new()
+        });
+        Self { folder }
     }
 
     /// Runs `docker ..`, which must succeed, and returns what it printed.
     pub fn docker(&self, arguments: &[&str]) -> String {
-        let output = self.try_docker(arguments);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        let stderr = text(&output.stderr);
-        assert!(output.status.success(), "`docker {}` says: {stderr}\n{}", arguments.join(" "), self.log());
-        text(&output.stdout)
+        docker(&self.folder, arguments)
     }
 
     /// The same, however it ends.
     pub fn try_docker(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("the need `docker` is met")
+        self.command(arguments).output().expect("the requirement `docker` is met")
     }
 
     /// Starts `docker ..` with its output for somebody to read.
@@ -143,23 +112,22 @@ impl ContainerEngine {
     /// Runs a script in Node.js and returns the JSON that it prints.
     pub fn run_script(&self, network: Option<&str>, script: &str) -> Value {
         let output = self.node(network, &["--input-type=module", "--eval", script]).output();
-        let Output { status, stdout, stderr } = output.expect("the need `docker` is met");
+        let Output { status, stdout, stderr } = output.expect("the requirement `docker` is met");
         assert!(status.success(), "{script} says: {}", String::from_utf8_lossy(&stderr));
         serde_json::from_slice(&stdout).expect("the script prints JSON")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("docker");
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        // The engine's own builder: the other is a plugin that not every machine has.
-        command.env("DOCKER_BUILDKIT", "0").env("DOCKER_CONFIG", self.folder.path());
-        command.arg(format!("--host=unix://{}", self.folder.path().join("docker.sock").display()));
-        command.args(arguments).stdin(Stdio::null());
-        command
+        command(&self.folder, arguments)
     }
 
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    /// Removes everything that `list` prints by `remove`.
+    fn remove_all(&self, list: &[&str], remove: &[&str]) {
+        let listed = String::from_utf8_lossy(&self.try_docker(list).stdout).into_owned();
+        let names: Vec<_> = listed.split_whitespace().collect();
+        if !names.is_empty() {
+            self.docker(&[remove, &names[..]].concat());
+        }
     }
 }
 
@@ -169,22 +137,76 @@ impl Drop for ContainerEngine {
             let log = self.try_docker(&["logs", "pilotlight"]);
             eprintln!("the container's log:\n{}", String::from_utf8_lossy(&log.stderr));
         }
-        let containers = String::from_utf8_lossy(&self.try_docker(&["ps", "-aq"]).stdout).into_owned();
-        let containers: Vec<_> = containers.split_whitespace().collect();
-        // Without them the engine ends at once.
-        _ = self.try_docker(&[&["rm", "--force"], &containers[..]].concat());
-        // The end of stdin ends the engine; the test's end does the same when it is killed.
-        drop(self.process.child().stdin.take());
-        let exited = wait::try_wait_for(|| self.process.child().try_wait().expect("our own child"));
-        if exited.is_none() {
-            eprintln!("the engine does not exit and is killed:\n{}", self.log());
-        }
+        self.remove_all(&["ps", "-aq"], &["rm", "--force", "--volumes"]);
+        self.remove_all(&["volume", "ls", "-q"], &["volume", "rm", "--force"]);
     }
+}
+
+fn launch(folder: &SharedFolder) {
+    let path = folder.path();
+    std::fs::create_dir(path.join("data")).expect("our own folder");
+    std::fs::write(path.join("daemon.json"), "{}").expect("our own folder");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/container_engine.sh");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", script]);
+    command.arg(path).arg(format!("pilotlight-test-{}", std::process::id()));
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    // The end of its stdin ends it in good order; a signal would not.
+    folder.spawn(&command, NO_SIGNAL);
+}
+
+fn wait_until_ready(folder: &SharedFolder) {
+    let ready = wait::try_wait_for(|| {
+        let output = command(folder, &["version"]).output().expect("the requirement `docker` is met");
+        output.status.success().then_some(())
+    });
+    assert!(ready.is_some(), "the engine does not respond:\n{}", folder.log());
+}
+
+fn build_images(folder: &SharedFolder) {
+    let context = folder.path().join("image");
+    std::fs::create_dir(&context).expect("our own folder");
+    let empty = folder.path().join("Dockerfile");
+    std::fs::write(&empty, EMPTY_DOCKERFILE).expect("our own folder");
+    build(folder, EMPTY, &empty, &context);
+    std::fs::copy(static_binary(), context.join("pilotlight")).expect("the static binary was built");
+    std::fs::create_dir(context.join("data")).expect("our own folder");
+    let dockerfile = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/prebuilt.Dockerfile");
+    build(folder, IMAGE, Path::new(dockerfile), &context);
+}
+
+fn build(folder: &SharedFolder, tag: &str, dockerfile: &Path, context: &Path) {
+    let [dockerfile, context] = [dockerfile, context].map(|path| path.to_str().expect("paths here are text"));
+    docker(folder, &["build", "--quiet", "--tag", tag, "--file", dockerfile, context]);
+}
+
+fn docker(folder: &SharedFolder, arguments: &[&str]) -> String {
+    let output = command(folder, arguments).output().expect("the requirement `docker` is met");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let stderr = text(&output.stderr);
+    assert!(
+        output.status.success(),
+        "`docker {}` says: {stderr}\n{}\n{}",
+        arguments.join(" "),
+        folder.log(),
+        std::fs::read_to_string(folder.path().join("engine.log")).unwrap_or_default()
+    );
+    text(&output.stdout)
+}
+
+fn command(folder: &SharedFolder, arguments: &[&str]) -> Command {
+    let mut command = Command::new("docker");
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    // The engine's own builder: the other is a plugin that not every machine has.
+    command.env("DOCKER_BUILDKIT", "0").env("DOCKER_CONFIG", folder.path());
+    command.arg(format!("--host=unix://{}", folder.path().join("docker.sock").display()));
+    command.args(arguments).stdin(Stdio::null());
+    command
 }
 
 /// The machine's own Node.js, wherever a version manager has put it.
 fn node() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).find_map(|folder| folder.join("node").canonicalize().ok());
-    found.expect("the need `node` is met")
+    found.expect("the requirement `node` is met")
 }

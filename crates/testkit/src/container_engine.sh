@@ -1,6 +1,6 @@
-# A container engine in namespaces of its own, until stdin ends: `engine.sh FOLDER CGROUP`. It is the first process
+# A container engine in namespaces of its own, until stdin ends: `container_engine.sh FOLDER CGROUP`. It is the first process
 # there, so with it everything ends that the engine started, and its mounts, bridges and firewall rules are gone.
-# That stdin also ends when the test is killed. What no namespace holds are the control groups: removed at the end.
+# That stdin also ends when the tests are killed. What no namespace holds are the control groups: removed at the end.
 set -eu
 folder=$1
 group=$2
@@ -10,7 +10,7 @@ mount -t tmpfs tmpfs "$folder/data"
 ip link set lo up
 dockerd --config-file "$folder/daemon.json" --data-root "$folder/data" --exec-root /run/engine \
     --pidfile /run/engine.pid --host "unix://$folder/docker.sock" --bridge none \
-    --cgroup-parent "/$group" --exec-opt native.cgroupdriver=cgroupfs >"$folder/log" 2>&1 </dev/null &
+    --cgroup-parent "/$group" --exec-opt native.cgroupdriver=cgroupfs >"$folder/engine.log" 2>&1 </dev/null &
 engine=$!
 cat >/dev/null
 kill "$engine"

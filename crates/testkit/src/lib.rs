@@ -13,6 +13,7 @@
 )]
 
 pub mod random;
+mod shared;
 pub mod skip;
 pub mod temp_dir;
 pub mod wait;

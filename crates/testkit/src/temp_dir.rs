@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// An empty folder of the test's own, removed on drop. Its path is short: the path of a socket in it has at most 107
-/// bytes.
+/// An empty folder of the test's own, removed on drop.
 #[derive(Debug)]
 pub struct TempDir {
     path: PathBuf,
@@ -18,7 +17,7 @@ impl TempDir {
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pilotlight-test-{}-{count}", std::process::id()));
+        let path = short_path(&format!("test-{}-{count}", std::process::id()));
         fs::create_dir(&path).expect("the folder for temporary files can be written");
         Self { path, is_mounted: false }
     }
@@ -50,6 +49,11 @@ impl Drop for TempDir {
         // What is left over lies in the folder for temporary files.
         _ = fs::remove_dir_all(&self.path);
     }
+}
+
+/// A path for temporary files. Names are short because the path of a socket has at most 107 bytes.
+pub(crate) fn short_path(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("pilotlight-{name}"))
 }
 
 /// Runs `mount` and says whether that worked.

@@ -14,4 +14,3 @@ mod tokens;
 
 mod paths;
 mod request_heads;
-mod slow_senders;

@@ -29,3 +29,4 @@ mod service_kills;
 
 mod hostile_requests;
 mod request_framing;
+mod slow_senders;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::binaries::{Binaries, User};
 use super::{PASSWORD, USER};
+use crate::temp_dir::short_path;
 
 /// A folder that only the server's user can read, with data in `data/`.
 pub(super) struct ClusterFolder {
@@ -17,11 +18,11 @@ pub(super) struct ClusterFolder {
 }
 
 impl ClusterFolder {
-    /// Removed on drop. Its name is short: the path of a socket in it has at most 107 bytes.
+    /// Removed on drop.
     pub(super) fn temporary(binaries: &Binaries) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pilotlight-pg-{}-{count}", std::process::id()));
+        let path = short_path(&format!("pg-{}-{count}", std::process::id()));
         fs::create_dir(&path).expect("the folder for temporary files can be written");
         let folder = Self { path, user: binaries.user, is_temporary: true };
         folder.fill(binaries);

@@ -10,6 +10,8 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::pause;
 use pilotlight_testkit::warm_start::Poll;
 
+use super::hostile_requests::{is_well, paths, stage};
+
 /// For a loaded machine.
 const SLACK: Duration = Duration::from_secs(10);
 
@@ -37,6 +39,33 @@ fn trickle(server: &TestServer, head: &str, byte: &str) -> (Result<Response, NoR
 
 #[test]
 fn slow_senders_are_told_off_in_time_and_idle_connections_closed() {
+    std::thread::scope(|scope| {
+        scope.spawn(warm_starts);
+        scope.spawn(jobs);
+    });
+}
+
+/// Every request about jobs that has a body.
+fn jobs() {
+    let (server, id) = stage();
+    let lines = "host: localhost\r\nx-runner-id: r\r\ncontent-length: 9000";
+    let heads = paths(&id).into_iter().map(|path| format!("POST {path} HTTP/1.1\r\n{lines}\r\n\r\n"));
+    let (heads, service) = (heads.collect::<Vec<_>>(), &server);
+    std::thread::scope(|scope| {
+        let send = |head| scope.spawn(move || trickle(service, head, " "));
+        let slow: Vec<_> = heads.iter().map(send).collect();
+        for slow in slow {
+            let (answer, took) = slow.join().unwrap();
+            let answer = answer.expect("a refusal");
+            assert_eq!(answer.status, 408);
+            assert!(answer.error_text().contains("not complete within"));
+            assert!(took < BODY_TIMEOUT + SLACK, "{took:?}");
+        }
+    });
+    is_well(&server, &id);
+}
+
+fn warm_starts() {
     let server = TestServer::start();
     let offer = "POST /warm-start HTTP/1.1\r\nhost: localhost\r\n";
     std::thread::scope(|scope| {
