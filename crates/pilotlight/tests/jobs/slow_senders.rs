@@ -52,8 +52,8 @@ fn jobs() {
     let heads = paths(&id).into_iter().map(|path| format!("POST {path} HTTP/1.1\r\n{lines}\r\n\r\n"));
     let (heads, service) = (heads.collect::<Vec<_>>(), &server);
     std::thread::scope(|scope| {
-        let send = |head| scope.spawn(move || trickle(service, head, " "));
-        let slow: Vec<_> = heads.iter().map(send).collect();
+        let slow: Vec<_> =
+            heads.iter().map(|head| scope.spawn(move || trickle(service, head, " "))).collect();
         for slow in slow {
             let (answer, took) = slow.join().unwrap();
             let answer = answer.expect("a refusal");
