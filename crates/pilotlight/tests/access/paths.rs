@@ -171,7 +171,7 @@ fn control_paths_are_for_direct_callers_by_a_loopback_name_only() {
 }
 
 #[test]
-fn every_forwarding_header_makes_a_stranger() {
+fn every_forwarding_header_makes_a_request_remote() {
     let server = TestServer::start();
     for header in ["x-forwarded-port", "x-forwarded-server", "x-forwarded-prefix", "x-forwarded-anything"] {
         let answer = call(&server, "GET", "/api/dashboard", &format!("host: localhost\r\n{header}: x\r\n"));
@@ -253,7 +253,7 @@ null
 "#;
 
 #[test]
-fn a_bad_wish_to_retire_is_refused_with_a_sentence() {
+fn an_invalid_retire_request_is_refused_with_an_error_text() {
     let server = TestServer::start();
     for body in NO_WISHES.lines().chain([""]) {
         let answer = server.connect().post("/api/admin/retire", body);

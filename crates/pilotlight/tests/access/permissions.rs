@@ -292,7 +292,7 @@ fn operators_can_have_an_address_of_their_own_and_parts_can_be_left_out() {
 }
 
 #[test]
-fn a_poll_from_a_page_is_told_that_it_must_not() {
+fn a_poll_or_offer_with_an_origin_is_refused() {
     let server = TestServer::start();
     let mut poll = Poll::by("page").with_header("origin: http://page.example").send_to(server.address());
     assert_eq!(poll.response().expect("an answer").status, 400);

@@ -147,7 +147,7 @@ fn the_health_check_asks_over_tls_and_takes_any_certificate() {
 }
 
 #[test]
-fn whoever_does_not_speak_tls_is_closed() {
+fn a_connection_without_tls_is_closed() {
     let certificate = Certificate::new();
     let server = certificate.server();
     for garbage in

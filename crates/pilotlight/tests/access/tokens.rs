@@ -27,7 +27,7 @@ fn poll(id: &str) -> Poll {
 }
 
 #[test]
-fn each_mode_lets_in_whom_the_contract_says() {
+fn each_token_mode_admits_the_clients_of_the_contract() {
     let (good, forged) = (token(SECRET), token("another secret"));
     for (mode, forged_passes, plain_passes) in
         [("disabled", true, true), ("log", true, true), ("enforce", false, true), ("strict", false, false)]

@@ -54,7 +54,7 @@ fn with_path(mut command: Command, programs: &TempDir) -> Command {
 }
 
 #[test]
-fn it_shows_jobs_and_then_warm_starts_and_nothing_of_it_remains() {
+fn the_demo_shows_jobs_and_warm_starts_and_leaves_nothing() {
     let folder = TempDir::new();
     let CommandResult { stdout, .. } = run_to_end(&mut demo(&folder, &["--runs", "100"])).exited_with(0);
     let (jobs, warm_starts) = stdout.split_once("From the offer").expect("both scenes");
@@ -67,7 +67,7 @@ fn it_shows_jobs_and_then_warm_starts_and_nothing_of_it_remains() {
 }
 
 #[test]
-fn each_scene_is_played_alone_and_told_as_json() {
+fn each_demo_runs_alone_and_reports_as_json() {
     let folder = TempDir::new();
     let jobs = run_to_end(&mut demo(&folder, &["jobs", "--json"])).exited_with(0);
     let told = &jobs.json()["jobs"];
@@ -89,7 +89,7 @@ fn each_scene_is_played_alone_and_told_as_json() {
 }
 
 #[test]
-fn without_python_a_shell_does_the_jobs() {
+fn the_documented_shell_runner_executes_jobs() {
     let (folder, programs) = (TempDir::new(), programs(&["sh", "awk"]));
     let told =
         run_to_end(&mut with_path(demo(&folder, &["jobs", "--json"]), &programs)).exited_with(0).json();
@@ -98,7 +98,7 @@ fn without_python_a_shell_does_the_jobs() {
 }
 
 #[test]
-fn what_is_not_as_it_should_be_fails_it() {
+fn a_demo_with_an_unexpected_outcome_fails() {
     let (folder, programs) = (TempDir::new(), programs(&["sh"]));
     let python = programs.path().join("python3");
     // Counts each job twice, and does not know a prime.
@@ -113,7 +113,7 @@ fn what_is_not_as_it_should_be_fails_it() {
 }
 
 #[test]
-fn where_nothing_can_execute_a_job_it_says_so() {
+fn a_demo_without_a_program_for_its_jobs_says_so() {
     let folder = TempDir::new();
     for programs in [programs(&[]), programs(&["sh"])] {
         run_to_end(&mut with_path(demo(&folder, &["jobs"]), &programs))
@@ -125,7 +125,7 @@ fn where_nothing_can_execute_a_job_it_says_so() {
 }
 
 #[test]
-fn interrupted_it_leaves_nothing() {
+fn an_interrupted_demo_leaves_nothing() {
     let folder = TempDir::new();
     let playing = RunningCommand::start(&mut demo(&folder, &["jobs"]));
     wait_until("its runner is there", || is_named(&folder));

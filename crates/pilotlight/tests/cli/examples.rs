@@ -90,7 +90,7 @@ fn the_python_runner_tells_why_a_job_failed_and_outlives_a_restart() {
 }
 
 #[test]
-fn the_story_of_the_page_runs_from_top_to_bottom() {
+fn the_tutorials_examples_run_from_top_to_bottom() {
     need!("curl", "jq");
     let (server, folder, page) = (TestServer::start(), TempDir::new(), page("docs/jobs.md"));
     let story = page.find("export API=").expect("the story begins");
@@ -159,7 +159,7 @@ fn every_piece_of_configuration_is_taken() {
 }
 
 #[test]
-fn webhooks_are_heard_by_the_program_of_the_page() {
+fn the_documented_webhook_receiver_gets_webhooks() {
     need!("python");
     let (folder, page, port) = (TempDir::new(), page("docs/jobs.md"), free_port());
     let here = |text: &str| text.replace("9123", &port);

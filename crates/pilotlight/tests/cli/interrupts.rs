@@ -20,7 +20,7 @@ fn waiting(server: &TestServer, more: &[&str]) -> (RunningCommand, String) {
 }
 
 #[test]
-fn interrupted_it_leaves_and_the_job_goes_on() {
+fn an_interrupted_wait_exits_and_the_job_goes_on() {
     let server = TestServer::start();
     for signal in ["INT", "TERM"] {
         let (running, id) = waiting(&server, &[]);
@@ -37,7 +37,7 @@ fn interrupted_it_leaves_and_the_job_goes_on() {
 }
 
 #[test]
-fn where_it_was_told_to_it_cancels_the_job_instead() {
+fn with_cancel_on_interrupt_an_interrupted_wait_cancels_the_job() {
     let server = TestServer::start();
     let (running, id) = waiting(&server, &["--cancel-on-interrupt"]);
     running.signal("INT");
@@ -59,7 +59,7 @@ fn a_job_that_others_want_goes_on_for_them() {
 }
 
 #[test]
-fn who_tails_a_job_leaves_it_alone() {
+fn interrupting_a_tail_does_not_cancel_the_job() {
     let server = TestServer::start();
     let id = run_to_end(&mut command_for(&server, &["submit", "t"])).exited_with(0).stdout_line().to_owned();
     let tailing = RunningCommand::start(&mut command_for(&server, &["jobs", "tail", &id, "--json"]));

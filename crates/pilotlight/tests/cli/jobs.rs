@@ -44,7 +44,7 @@ fn a_list_is_a_table_of_the_newest_first() {
 }
 
 #[test]
-fn all_that_is_known_of_a_job_is_shown() {
+fn a_jobs_page_shows_all_its_fields() {
     let server = TestServer::start();
     let id = submitted(&server, "t", &json!({ "text": "to be" }));
     executes(&server, &json!({ "words": 2 }));

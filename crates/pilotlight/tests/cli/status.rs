@@ -7,7 +7,7 @@ use pilotlight_testkit::wait::wait_until;
 use serde_json::{Value, json};
 
 #[test]
-fn a_screen_tells_what_the_service_does() {
+fn status_shows_what_the_service_does() {
     let server = TestServer::start();
     ApiClient::at(server.address()).submit("t", &json!({}));
     let screen = run_to_end(&mut command_for(&server, &["status"])).exited_with(0).stdout;

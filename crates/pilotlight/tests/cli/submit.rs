@@ -124,7 +124,7 @@ fn a_job_that_failed_is_exit_code_1_and_its_error() {
 }
 
 #[test]
-fn what_takes_too_long_is_exit_code_6_and_goes_on() {
+fn a_wait_that_times_out_is_exit_code_6_and_the_job_goes_on() {
     let server = TestServer::start();
     let outcome = run_to_end(&mut command_for(&server, &["submit", "t", "--wait", "--timeout", "200ms"]))
         .exited_with(6);
@@ -179,7 +179,7 @@ fn every_wish_arrives() {
 }
 
 #[test]
-fn whoever_waits_goes_on_waiting_when_the_service_restarts() {
+fn waiting_commands_go_on_after_a_restart() {
     let place = FixedAddress::new();
     let server = place.serve(&[]);
     let waiting = RunningCommand::start(&mut command_for_url(&place.url(), &["submit", "t", "--wait"]));
@@ -194,7 +194,7 @@ fn whoever_waits_goes_on_waiting_when_the_service_restarts() {
 }
 
 #[test]
-fn where_too_many_watch_the_end_is_waited_for() {
+fn when_there_are_too_many_subscribers_the_command_polls_for_the_end() {
     let server = TestServer::start();
     let id = run_to_end(&mut command_for(&server, &["submit", "t", r#"{"n": 1}"#]))
         .exited_with(0)
@@ -214,7 +214,7 @@ fn where_too_many_watch_the_end_is_waited_for() {
 }
 
 #[test]
-fn a_submission_whose_answer_is_lost_is_one_caller() {
+fn a_submission_whose_response_is_lost_counts_as_one_caller() {
     let server = TestServer::start();
     let way = LossyLink::losing_response(server.address(), "POST /api/jobs/submit");
     let id = run_to_end(&mut command_for_url(&way.url(), &["submit", "t"]))
@@ -227,7 +227,7 @@ fn a_submission_whose_answer_is_lost_is_one_caller() {
 }
 
 #[test]
-fn nobody_who_reads_is_exit_code_141_without_a_word() {
+fn a_closed_stdout_is_exit_code_141_without_an_error_text() {
     let server = TestServer::start();
     let waiting = RunningCommand::with_closed_stdout(&mut command_for(&server, &["submit", "t", "--wait"]));
     executes(&server, &json!({ "words": 3 }));

@@ -13,7 +13,7 @@ fn command(arguments: &str) -> String {
 }
 
 #[test]
-fn a_bar_moves_below_the_console_and_the_result_stands_alone() {
+fn progress_is_drawn_below_the_console_and_the_result_replaces_it() {
     need!("tmux");
     let server = TestServer::start();
     let terminal = Terminal::with(&[("PILOTLIGHT_URL", &server.url())]);

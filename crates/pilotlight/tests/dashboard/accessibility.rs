@@ -42,13 +42,13 @@ fn empty_and_busy(scheme: ColorScheme) {
 }
 
 #[test]
-fn the_light_page_has_no_barriers() {
+fn the_light_page_has_no_accessibility_violations() {
     need!("node", "chromium", "browser");
     empty_and_busy(ColorScheme::Light);
 }
 
 #[test]
-fn the_dark_page_has_no_barriers() {
+fn the_dark_page_has_no_accessibility_violations() {
     need!("node", "chromium", "browser");
     empty_and_busy(ColorScheme::Dark);
 }

@@ -117,7 +117,7 @@ fn a_write_with_a_token_that_is_too_old_is_tried_once_more() {
 }
 
 #[test]
-fn whoever_must_sign_in_is_asked_for_the_key_and_told_when_it_is_wrong() {
+fn the_page_asks_for_the_key_and_says_when_it_is_wrong() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::start(ColorScheme::Light);
@@ -165,7 +165,7 @@ fn an_operator_signs_in_with_the_real_key_and_may_change_things() {
 }
 
 #[test]
-fn nobody_is_retired_before_somebody_is_named() {
+fn the_retire_dialog_is_disabled_until_a_runner_is_named() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let _runner = server.park(&Poll::by("runner-1"));

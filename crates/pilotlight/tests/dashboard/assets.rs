@@ -81,7 +81,7 @@ fn only_files_of_the_page_are_served() {
 }
 
 #[test]
-fn the_page_names_no_other_place() {
+fn the_page_loads_nothing_from_other_hosts() {
     let server = TestServer::start();
     let page = get(&server, "/", "").text();
     for link in page.split(['"', '\'']).filter(|text| text.contains("//")) {
@@ -102,7 +102,7 @@ fn the_page_is_for_callers_on_this_machine() {
 }
 
 #[test]
-fn what_is_embedded_is_what_its_source_builds() {
+fn the_embedded_page_is_what_its_source_builds() {
     need!("node", "dashboard");
     let built = Command::new("node")
         .args(["build.mjs", "--check"])

@@ -102,7 +102,7 @@ fn an_offer_that_turns_out_unread_is_told_again() {
 }
 
 #[test]
-fn a_cleared_history_is_told_anew() {
+fn clearing_the_history_sends_a_new_snapshot() {
     let server = TestServer::start();
     assert!(!server.supervisor().offer(&run("run_cold")));
     let mut events = Page::of(&server);
@@ -116,7 +116,7 @@ fn a_cleared_history_is_told_anew() {
 }
 
 #[test]
-fn one_more_than_may_watch_is_refused_until_somebody_leaves() {
+fn an_event_stream_beyond_the_limit_is_refused_until_another_closes() {
     let server = TestServer::start();
     let mut watchers: Vec<_> = (0..32).map(|_| Page::of(&server)).collect();
     let ask = |connection: &mut Connection| {
@@ -138,7 +138,7 @@ fn one_more_than_may_watch_is_refused_until_somebody_leaves() {
 }
 
 #[test]
-fn watching_does_not_hold_up_a_stop() {
+fn an_open_subscription_does_not_delay_the_exit() {
     let mut server = TestServer::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);
     let mut events = Page::of(&server);
     events.snapshot();

@@ -112,7 +112,7 @@ fn a_job_is_cancelled_run_again_and_deleted() {
 }
 
 #[test]
-fn what_others_write_is_text_whatever_it_looks_like() {
+fn the_page_shows_foreign_text_as_text() {
     need!("node", "chromium", "browser");
     const EVIL: &str = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>";
     let server = TestServer::start();
@@ -191,7 +191,7 @@ fn parameters_that_are_no_json_are_not_sent() {
 }
 
 #[test]
-fn a_part_that_is_not_served_is_not_shown() {
+fn a_capability_that_is_not_served_is_not_shown() {
     need!("node", "chromium", "browser");
     let jobs = TestServer::with_arguments(&["--only", "jobs,dashboard"], &[]);
     let mut browser = Browser::showing(&jobs, ColorScheme::Light);
@@ -244,13 +244,13 @@ fn no_barriers(scheme: ColorScheme) {
 }
 
 #[test]
-fn the_light_jobs_have_no_barriers() {
+fn the_light_jobs_page_has_no_accessibility_violations() {
     need!("node", "chromium", "browser");
     no_barriers(ColorScheme::Light);
 }
 
 #[test]
-fn the_dark_jobs_have_no_barriers() {
+fn the_dark_jobs_page_has_no_accessibility_violations() {
     need!("node", "chromium", "browser");
     no_barriers(ColorScheme::Dark);
 }

@@ -40,7 +40,7 @@ fn submits_and_watches(browser: &mut Browser, runner: &mut ApiClient) {
 }
 
 #[test]
-fn whoever_is_signed_in_submits_and_watches_and_nobody_else_does() {
+fn only_a_signed_in_operator_submits_and_watches() {
     need!("node", "chromium", "browser");
     let server = TestServer::with(&KEYS);
     let mut browser = Browser::start(ColorScheme::Light);
@@ -72,7 +72,7 @@ fn at_the_operators_own_address_the_page_submits_and_watches_too() {
 }
 
 #[test]
-fn what_becomes_of_jobs_is_told_as_it_happens() {
+fn job_outcomes_are_streamed_as_they_happen() {
     let server = TestServer::start();
     let mut events = EventStream::at(server.connect(), "/api/dashboard/events");
     let jobs = events.until(|(name, data)| (name == "snapshot").then(|| data["jobs"].clone()));
@@ -101,7 +101,7 @@ fn what_becomes_of_jobs_is_told_as_it_happens() {
 }
 
 #[test]
-fn where_jobs_are_not_served_nothing_is_told_of_them() {
+fn without_the_jobs_capability_no_jobs_are_streamed() {
     let server = TestServer::with_arguments(&["--only", "warm-start,dashboard"], &[]);
     let mut events = EventStream::at(server.connect(), "/api/dashboard/events");
     let snapshot = events.until(|(name, data)| (name == "snapshot").then(|| data.clone()));

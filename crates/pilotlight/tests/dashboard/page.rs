@@ -21,7 +21,7 @@ fn a_runner_that_waits_is_seen_and_one_that_leaves_is_gone() {
 }
 
 #[test]
-fn a_newcomer_is_told_the_line_to_set() {
+fn without_configuration_the_page_shows_the_setting_for_supervisors() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, ColorScheme::Light);
@@ -112,7 +112,7 @@ fn the_page_comes_back_after_a_restart() {
 }
 
 #[test]
-fn a_page_too_many_says_why_and_comes_in_once_another_is_closed() {
+fn a_page_beyond_the_limit_says_why_and_connects_when_another_is_closed() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut others: Vec<_> = (0..32).map(|_| server.connect()).collect();

@@ -13,7 +13,7 @@ const CALLERS: usize = 20;
 const CALLS: usize = 10;
 
 #[test]
-fn a_database_that_is_gone_is_said_once_a_second_and_not_for_each_call() {
+fn an_unreachable_database_is_logged_once_a_second_and_not_for_each_request() {
     need!("postgresql");
     let mut database = PostgresCluster::start();
     let url = database.database_over_tcp();

@@ -85,7 +85,7 @@ job_type=a
 "#;
 
 #[test]
-fn what_is_no_object_is_refused_everywhere() {
+fn a_body_that_is_no_object_is_refused_everywhere() {
     let (server, id) = stage();
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     let half = "[".repeat(50_000);

@@ -14,10 +14,10 @@ for_each_store! {
     a_result_is_valid_for_as_long_as_its_caller_said
     a_failure_is_remembered_for_a_while_and_then_tried_again
     a_fresh_submission_is_computed_again_and_replaces_what_is_known
-    a_slow_older_twin_does_not_take_the_known_result_back
+    a_slow_older_duplicate_does_not_replace_the_newer_result
     an_idempotency_key_makes_a_fresh_submission_safe_to_repeat_over_a_restart
     the_most_urgent_job_whose_time_has_come_goes_first
-    a_job_is_tried_as_often_as_its_caller_said_with_longer_and_longer_pauses
+    a_job_is_retried_max_attempts_times_with_growing_backoff
     another_version_of_the_code_is_another_job
 }
 
@@ -115,7 +115,7 @@ fn a_fresh_submission_is_computed_again_and_replaces_what_is_known(store: &JobSt
     assert_eq!((code, id(&caller.submit("another", &json!({})))), (201, id(&told)));
 }
 
-fn a_slow_older_twin_does_not_take_the_known_result_back(store: &JobStore) {
+fn a_slow_older_duplicate_does_not_replace_the_newer_result(store: &JobStore) {
     let server = store.serve(&[]);
     let mut caller = ApiClient::at(server.address());
     let old = id(&caller.submit(TYPE, &json!({})));
@@ -197,7 +197,7 @@ fn the_most_urgent_job_whose_time_has_come_goes_first(store: &JobStore) {
     });
 }
 
-fn a_job_is_tried_as_often_as_its_caller_said_with_longer_and_longer_pauses(store: &JobStore) {
+fn a_job_is_retried_max_attempts_times_with_growing_backoff(store: &JobStore) {
     let server = store.serve(&[]);
     let mut caller = ApiClient::at(server.address());
     let wish = json!({ "max_attempts": 3, "retry_backoff_ms": 300 });

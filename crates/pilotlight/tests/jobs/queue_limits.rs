@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 const TYPE: &str = "waits";
 
 for_each_store! {
-    beyond_as_many_as_may_wait_a_new_job_is_refused_and_the_rest_goes_on
-    beyond_as_many_bytes_as_may_wait_a_new_job_is_refused
-    what_waits_is_told_to_operators
+    a_new_job_is_refused_when_the_queue_is_full_and_the_rest_goes_on
+    a_new_job_is_refused_when_the_queue_holds_too_many_bytes
+    operators_see_what_is_queued
 }
 
 fn submit(server: &TestServer, input: &Value) -> Response {
@@ -32,7 +32,7 @@ fn is_refused(answer: &Response, part: &str) {
     assert!(sentence.contains(part) && sentence.contains("start more runners"), "{sentence}");
 }
 
-fn beyond_as_many_as_may_wait_a_new_job_is_refused_and_the_rest_goes_on(store: &JobStore) {
+fn a_new_job_is_refused_when_the_queue_is_full_and_the_rest_goes_on(store: &JobStore) {
     let server = store.serve(&[("PILOTLIGHT_JOBS_MAX_WAITING", "2")]);
     let mut runner = ApiClient::at(server.address()).as_runner("runner-1");
     let mut caller = ApiClient::at(server.address());
@@ -59,7 +59,7 @@ fn beyond_as_many_as_may_wait_a_new_job_is_refused_and_the_rest_goes_on(store: &
     is_refused(&submit(&server, &number(4)), part);
 }
 
-fn beyond_as_many_bytes_as_may_wait_a_new_job_is_refused(store: &JobStore) {
+fn a_new_job_is_refused_when_the_queue_holds_too_many_bytes(store: &JobStore) {
     const KIB: usize = 1024;
     let server = store.serve(&[("PILOTLIGHT_JOBS_MAX_WAITING_BYTES", "1MiB")]);
     let large = |number: usize| json!({ "number": number, "x": "x".repeat(99 * KIB) });
@@ -75,7 +75,7 @@ fn beyond_as_many_bytes_as_may_wait_a_new_job_is_refused(store: &JobStore) {
     assert_eq!(submit(&server, &number(11)).status, 201);
 }
 
-fn what_waits_is_told_to_operators(store: &JobStore) {
+fn operators_see_what_is_queued(store: &JobStore) {
     let server = store.serve(&[]);
     let level = |name: &str| server.metric(&format!("pilotlight_{name}"));
     let is = |name: &str, expected: usize| (level(name) - expected as f64).abs() < 0.5;

@@ -51,7 +51,7 @@ fn wait_told(refused: &Response) -> Duration {
 }
 
 #[test]
-fn one_key_may_ask_so_often_in_a_minute_for_each_kind_of_request_from_wherever() {
+fn each_key_has_a_rate_per_minute_for_each_kind_of_request() {
     const RATE: usize = 60;
     let settings = [&KEYS[..], &[("PILOTLIGHT_JOBS_LIMITS_REQUESTS_PER_MINUTE", "60")]].concat();
     let server = JobStore::sqlite().serve(&settings);
@@ -93,7 +93,7 @@ fn this_machine_is_exempt_where_it_speaks_for_itself() {
 }
 
 #[test]
-fn a_key_that_is_not_known_takes_nothing_from_those_that_are() {
+fn an_unknown_key_does_not_count_against_the_rate_of_known_keys() {
     let settings = [&KEYS[..], &[("PILOTLIGHT_JOBS_LIMITS_REQUESTS_PER_MINUTE", "5")]].concat();
     let server = JobStore::sqlite().serve(&settings);
     for number in 0..50 {

@@ -7,7 +7,7 @@ use pilotlight_testkit::wait::wait_until;
 use super::hostile_requests::{is_well, paths, stage};
 
 #[test]
-fn broken_frames_are_turned_away() {
+fn invalid_framing_is_refused() {
     let (server, id) = stage();
     for path in paths(&id) {
         let head =
@@ -77,7 +77,7 @@ fn a_body_in_chunks_or_after_a_continue_is_read_as_any_other() {
 }
 
 #[test]
-fn callers_that_leave_half_way_take_nothing_with_them() {
+fn a_caller_that_disconnects_mid_request_affects_nobody_else() {
     let (server, id) = stage();
     for path in paths(&id) {
         let request = format!(

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 for_each_store! {
     a_result_expires_when_the_time_in_it_comes
-    an_address_of_this_machine_is_never_asked_and_tells_nothing
+    a_result_url_of_this_machine_is_never_requested
 }
 
 fn now_ms() -> u64 {
@@ -73,7 +73,7 @@ fn a_result_expires_when_the_time_in_it_comes(store: &JobStore) {
     assert_eq!(again(&server, "timed", &with((until + 3_600_000).into())).0, 200);
 }
 
-fn an_address_of_this_machine_is_never_asked_and_tells_nothing(store: &JobStore) {
+fn a_result_url_of_this_machine_is_never_requested(store: &JobStore) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("an open socket");
     let port = listener.local_addr().expect("it is bound").port();

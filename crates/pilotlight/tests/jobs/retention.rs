@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 const TYPE: &str = "kept";
 
 for_each_store! {
-    an_ended_job_is_forgotten_after_a_while_and_others_are_not
-    a_runner_that_nobody_heard_of_for_long_is_forgotten
-    within_its_size_the_oldest_ends_are_forgotten_first
+    an_ended_job_is_deleted_after_its_retention_and_others_are_not
+    a_runner_that_was_not_seen_for_long_is_deleted
+    beyond_the_size_limit_the_first_ended_jobs_are_deleted_first
 }
 
 fn submit(server: &TestServer, number: usize) -> String {
@@ -30,7 +30,7 @@ fn execute(server: &TestServer, output: &Value) {
     ApiClient::at(server.address()).as_runner("runner-1").execute(TYPE, output);
 }
 
-fn an_ended_job_is_forgotten_after_a_while_and_others_are_not(store: &JobStore) {
+fn an_ended_job_is_deleted_after_its_retention_and_others_are_not(store: &JobStore) {
     let server = store.serve(&[("PILOTLIGHT_JOBS_KEEP_FOR", "2s")]);
     let ended = submit(&server, 0);
     execute(&server, &json!({ "n": 0 }));
@@ -50,7 +50,7 @@ fn an_ended_job_is_forgotten_after_a_while_and_others_are_not(store: &JobStore) 
     assert!((server.metric("pilotlight_jobs_pruned_bytes_total") - bytes as f64).abs() < 0.5);
 }
 
-fn a_runner_that_nobody_heard_of_for_long_is_forgotten(store: &JobStore) {
+fn a_runner_that_was_not_seen_for_long_is_deleted(store: &JobStore) {
     let names = ["gone", "names-a-job", "lives"];
     let is_known = |server: &TestServer| {
         let mut operator = ApiClient::at(server.address());
@@ -83,7 +83,7 @@ fn a_runner_that_nobody_heard_of_for_long_is_forgotten(store: &JobStore) {
     assert!((server.metric("pilotlight_jobs_runners_pruned_total") - 1.0).abs() < 0.5);
 }
 
-fn within_its_size_the_oldest_ends_are_forgotten_first(store: &JobStore) {
+fn beyond_the_size_limit_the_first_ended_jobs_are_deleted_first(store: &JobStore) {
     const KIB: usize = 1024;
     let settings = [("PILOTLIGHT_JOBS_MAX_BYTES", "1MiB"), ("PILOTLIGHT_JOBS_KEEP_FOR", "1m")];
     let server = store.serve(&settings);

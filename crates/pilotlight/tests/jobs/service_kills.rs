@@ -39,19 +39,19 @@ const RUNNERS: usize = 4;
 const TYPE: &str = "killed";
 
 #[test]
-fn over_sqlite_nothing_that_was_answered_is_lost() {
+fn over_sqlite_nothing_acknowledged_is_lost_when_the_service_is_killed() {
     play(&JobStore::sqlite());
 }
 
 #[test]
-fn over_postgres_nothing_that_was_answered_is_lost() {
+fn over_postgres_nothing_acknowledged_is_lost_when_the_service_is_killed() {
     need!("postgresql");
     play(&JobStore::postgres_of_its_own());
 }
 
 /// All of its connections at once, again and again.
 #[test]
-fn nothing_that_was_answered_is_lost_when_postgres_ends_its_connections() {
+fn nothing_acknowledged_is_lost_when_postgres_closes_its_connections() {
     need!("postgresql");
     let store = JobStore::postgres_of_its_own();
     let JobStore::Postgres { cluster: database, url } = &store else { unreachable!("it was asked for") };
@@ -70,7 +70,7 @@ fn nothing_that_was_answered_is_lost_when_postgres_ends_its_connections() {
 /// One of its processes at a time, as the kernel does when memory is short: the others end themselves, and the
 /// database repairs what was left.
 #[test]
-fn nothing_that_was_answered_is_lost_when_processes_of_postgres_are_killed() {
+fn nothing_acknowledged_is_lost_when_postgres_processes_are_killed() {
     need!("postgresql");
     let store = JobStore::postgres_of_its_own();
     let JobStore::Postgres { cluster: database, url } = &store else { unreachable!("it was asked for") };

@@ -175,7 +175,7 @@ fn a_result_may_be_repeated_and_never_replaced() {
 }
 
 #[test]
-fn a_silent_runners_job_is_queued_again_and_fails_when_it_is_lost_too_often() {
+fn a_silent_runners_job_is_queued_again_and_fails_after_too_many_losses() {
     let store = JobStore::sqlite();
     let settings = [("PILOTLIGHT_JOBS_HEARTBEAT_TIMEOUT", "1s"), ("PILOTLIGHT_JOBS_LOST_RETRIES", "1")];
     let server = store.serve(&settings);

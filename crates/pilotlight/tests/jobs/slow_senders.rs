@@ -38,7 +38,7 @@ fn trickle(server: &TestServer, head: &str, byte: &str) -> (Result<Response, NoR
 }
 
 #[test]
-fn slow_senders_are_told_off_in_time_and_idle_connections_closed() {
+fn slow_senders_get_408_in_time_and_idle_connections_are_closed() {
     std::thread::scope(|scope| {
         scope.spawn(warm_starts);
         scope.spawn(jobs);

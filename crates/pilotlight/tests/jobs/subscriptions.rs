@@ -52,7 +52,7 @@ fn watched(mut events: EventStream) -> (String, Value, usize) {
 }
 
 #[test]
-fn all_who_watch_put_together_the_console_that_was_sent_in_pieces() {
+fn all_subscribers_see_the_console_that_was_sent_in_chunks() {
     let server = JobStore::sqlite().serve(&[]);
     let id = submit(&server);
     let (mut runner, job) = claimed(&server);
@@ -123,7 +123,7 @@ impl Slow {
 }
 
 #[test]
-fn one_who_reads_slowly_misses_steps_and_never_the_end_and_slows_nobody() {
+fn a_slow_subscriber_misses_updates_but_not_the_end_and_slows_nobody() {
     const TIMES: usize = 40;
     let server = JobStore::sqlite().serve(&[]);
     let id = submit(&server);
@@ -152,7 +152,7 @@ fn one_who_reads_slowly_misses_steps_and_never_the_end_and_slows_nobody() {
 }
 
 #[test]
-fn those_who_read_nothing_take_little_and_are_closed_in_time() {
+fn subscribers_that_read_nothing_use_little_memory_and_are_closed_in_time() {
     const WATCHERS: usize = 32;
     let server = JobStore::sqlite().serve(&[]);
     let id = submit(&server);
@@ -177,7 +177,7 @@ fn those_who_read_nothing_take_little_and_are_closed_in_time() {
 }
 
 #[test]
-fn beyond_so_many_who_watch_the_next_is_told_so_and_room_comes_back() {
+fn a_subscriber_beyond_the_limit_is_refused_until_another_leaves() {
     let server = JobStore::sqlite().serve(&[]);
     let id = submit(&server);
     let watchers: Vec<_> = (0..pilotlight_core::limits::MAX_JOB_STREAMS)
@@ -194,7 +194,7 @@ fn beyond_so_many_who_watch_the_next_is_told_so_and_room_comes_back() {
 }
 
 #[test]
-fn all_who_wait_end_in_good_order_when_the_service_stops() {
+fn waiting_commands_exit_in_good_order_when_the_service_stops() {
     let grace = Duration::from_secs(3);
     for watcher_reads in [true, false] {
         let mut server = JobStore::sqlite().serve(&[("PILOTLIGHT_SERVER_GRACE", "3s")]);

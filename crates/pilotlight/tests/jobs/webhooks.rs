@@ -27,14 +27,14 @@ const SECRET: &str = "what signs webhooks";
 const IN_URL: &str = "token-within-the-address";
 
 for_each_store! {
-    each_event_that_is_wanted_is_told_signed_and_no_other
-    what_signs_them_is_told_nobody
-    what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting
-    a_target_that_hangs_has_its_share_and_no_more
-    a_service_that_has_just_lost_a_webhook_drops_nothing
-    what_was_on_its_way_when_the_process_was_killed_is_told_by_the_next
-    what_was_on_its_way_when_the_process_ended_is_told_by_the_next
-    every_job_whose_submission_was_answered_is_told_of_at_least_once
+    only_configured_events_are_sent_and_each_is_signed
+    the_webhook_secret_is_never_shown
+    an_unacknowledged_webhook_is_retried_and_delays_no_other
+    a_hanging_target_uses_its_share_of_the_senders_and_no_more
+    a_service_whose_webhook_target_was_just_removed_drops_nothing
+    a_webhook_in_flight_when_the_process_is_killed_is_sent_by_the_next
+    a_webhook_in_flight_when_the_process_exits_is_sent_by_the_next
+    every_answered_submission_has_its_webhook_at_least_once
 }
 
 fn target(job_type: &str, hearer: &WebhookReceiver, more: &str) -> String {
@@ -88,7 +88,7 @@ fn is_signed(heard: &ReceivedRequest) {
     );
 }
 
-fn each_event_that_is_wanted_is_told_signed_and_no_other(store: &JobStore) {
+fn only_configured_events_are_sent_and_each_is_signed(store: &JobStore) {
     let (all, ends) =
         (WebhookReceiver::start(|_| Reply::Status(200)), WebhookReceiver::start(|_| Reply::Status(204)));
     let file = target("all", &all, "") + &target("ends", &ends, "webhook_events = 'completed'");
@@ -123,7 +123,7 @@ fn each_event_that_is_wanted_is_told_signed_and_no_other(store: &JobStore) {
     assert!((server.metric(r#"pilotlight_webhooks_total{outcome="heard"}"#) - 5.0).abs() < 0.5);
 }
 
-fn what_signs_them_is_told_nobody(store: &JobStore) {
+fn the_webhook_secret_is_never_shown(store: &JobStore) {
     let hearer = WebhookReceiver::start(|_| Reply::Status(500));
     let file = ConfigFile::new(&target("secret", &hearer, ""));
     let server = store.serve(&[file.setting(), ("PILOTLIGHT_LOG_LEVEL", "debug")]);
@@ -158,7 +158,7 @@ fn what_signs_them_is_told_nobody(store: &JobStore) {
     assert!(shown.contains("webhook_secret") && !shown.contains(SECRET), "{shown}");
 }
 
-fn what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting(store: &JobStore) {
+fn an_unacknowledged_webhook_is_retried_and_delays_no_other(store: &JobStore) {
     let fails =
         WebhookReceiver::start(|number| if number == 0 { Reply::Status(500) } else { Reply::Status(200) });
     let leads =
@@ -207,7 +207,7 @@ fn what_is_not_heard_is_told_again_and_keeps_nobody_else_waiting(store: &JobStor
     );
 }
 
-fn a_target_that_hangs_has_its_share_and_no_more(store: &JobStore) {
+fn a_hanging_target_uses_its_share_of_the_senders_and_no_more(store: &JobStore) {
     let hangs = WebhookReceiver::start(|_| Reply::Never);
     let prompt = WebhookReceiver::start(|_| Reply::Status(200));
     let file = target("hangs", &hangs, "webhook_events = 'created'")
@@ -230,7 +230,7 @@ fn a_target_that_hangs_has_its_share_and_no_more(store: &JobStore) {
 
 /// However old it is: whoever starts without a type may have mistyped it, or begin before the others do. What is dropped
 /// after ten minutes of it, the store's own suite has.
-fn a_service_that_has_just_lost_a_webhook_drops_nothing(store: &JobStore) {
+fn a_service_whose_webhook_target_was_just_removed_drops_nothing(store: &JobStore) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     let long_ago = Timestamp::from_millis(now.as_millis() as u64).before(MAX_UNCONFIGURED_WEBHOOK_AGE * 2);
     store.open("gone", async |store| {
@@ -259,11 +259,11 @@ fn new_of(job_type: &str, number: u8, at: Timestamp) -> NewJob {
     }
 }
 
-fn what_was_on_its_way_when_the_process_was_killed_is_told_by_the_next(store: &JobStore) {
+fn a_webhook_in_flight_when_the_process_is_killed_is_sent_by_the_next(store: &JobStore) {
     is_told_by_the_next_after("KILL", store);
 }
 
-fn what_was_on_its_way_when_the_process_ended_is_told_by_the_next(store: &JobStore) {
+fn a_webhook_in_flight_when_the_process_exits_is_sent_by_the_next(store: &JobStore) {
     is_told_by_the_next_after("TERM", store);
 }
 
@@ -289,7 +289,7 @@ fn is_told_by_the_next_after(signal: &str, store: &JobStore) {
     assert!(began.elapsed() < WEBHOOK_LEASE * 2, "{:?}", began.elapsed());
 }
 
-fn every_job_whose_submission_was_answered_is_told_of_at_least_once(store: &JobStore) {
+fn every_answered_submission_has_its_webhook_at_least_once(store: &JobStore) {
     const KILLS: usize = 8;
     let hearer = WebhookReceiver::start(|_| Reply::Status(200));
     let file = ConfigFile::new(&target("killed", &hearer, "webhook_events = 'created'"));

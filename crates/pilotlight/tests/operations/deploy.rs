@@ -29,7 +29,7 @@ fn seconds(name: &str, key: &str) -> Duration {
 }
 
 #[test]
-fn whoever_stops_the_service_is_more_patient_than_its_grace() {
+fn every_deployment_file_waits_longer_than_the_grace() {
     let grace = Config::default().server.grace;
     for (name, key) in [(COMPOSE, "stop_grace_period:"), (SERVICE, "TimeoutStopSec=")] {
         let patience = seconds(name, key);
@@ -41,7 +41,7 @@ fn whoever_stops_the_service_is_more_patient_than_its_grace() {
 }
 
 #[test]
-fn everybody_names_the_default_port() {
+fn every_deployment_file_names_the_default_port() {
     let port = Config::default().server.port;
     for recipe in RECIPES {
         assert_eq!(value(recipe, "EXPOSE "), port.to_string(), "{recipe}");
@@ -61,7 +61,7 @@ fn runners_join_the_network_on_which_the_service_is_known_by_name() {
 }
 
 #[test]
-fn what_is_written_outlives_the_container_and_the_service() {
+fn jobs_outlive_the_container_and_the_service() {
     let variable = "PILOTLIGHT_SERVER_DATA_DIR=";
     for recipe in RECIPES {
         let folder = value(recipe, &format!("ENV {variable}"));

@@ -42,7 +42,7 @@ fn without_a_url_the_settings_say_where_it_listens() {
 }
 
 #[test]
-fn nobody_there_is_exit_code_1_and_a_sentence() {
+fn an_unreachable_service_is_exit_code_1_and_an_error_text() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", taken.local_addr().expect("an open socket"));
     drop(taken);

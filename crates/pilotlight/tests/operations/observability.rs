@@ -82,7 +82,7 @@ fn row(metric: &Metric) -> String {
 
 /// After a change of the metrics: `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --test e2e observability`.
 #[test]
-fn the_documentation_holds_the_table_of_all_metrics() {
+fn the_documentation_has_the_table_of_all_metrics() {
     const MARKS: [&str; 2] = ["<!-- Made from /metrics. -->\n\n", "\n<!-- Until here. -->"];
     let rows: String = after_some_traffic().iter().map(row).collect();
     let made = format!("| Metric | Type | Labels | What it is |\n|---|---|---|---|\n{rows}");
@@ -130,7 +130,7 @@ fn every_query_of_the_dashboard_asks_for_what_there_is() {
 }
 
 #[test]
-fn a_query_for_what_there_is_not_is_found_out() {
+fn a_query_for_a_missing_metric_is_detected() {
     let metrics = after_some_traffic();
     for query in [
         "rate(pilotlight_nothing_total[5m])",
@@ -194,7 +194,7 @@ fn grouped(query: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn what_came_to_nothing_is_counted() {
+fn failed_dispatches_are_counted() {
     let server = TestServer::with(&[
         ("PILOTLIGHT_SERVER_MAX_CONNECTIONS", "16"),
         ("ADMIN_API_KEY", "a-long-admin-key"),

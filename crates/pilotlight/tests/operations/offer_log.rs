@@ -58,7 +58,7 @@ fn offer(server: &TestServer, path: &str, run: &Value, more: &str) -> Value {
 }
 
 #[test]
-fn every_offer_is_a_line_with_its_whole_course() {
+fn every_offer_is_logged_as_one_line_with_all_its_dispatches() {
     let log = Log::start();
     let mut runner = log.server.park(&Poll::by("runner-1"));
     let traced = format!("{}\r\n", traceparent());
@@ -95,7 +95,7 @@ fn every_offer_is_a_line_with_its_whole_course() {
 }
 
 #[test]
-fn a_run_that_nobody_read_is_a_line_of_its_own() {
+fn an_unread_run_is_logged_as_a_line_of_its_own() {
     let log = Log::start();
     let runner = log.server.park(&Poll::by("runner-1"));
     let traced = format!("{}\r\n", traceparent());
@@ -197,7 +197,7 @@ fn an_offer_whose_supervisor_left_is_a_line_too() {
 }
 
 #[test]
-fn a_reader_that_stands_still_holds_neither_an_offer_nor_the_end_up() {
+fn a_blocked_log_reader_delays_neither_offers_nor_the_exit() {
     let settings = [("PILOTLIGHT_LOG_OFFERS", "stdout"), ("PILOTLIGHT_SERVER_PORT", "0")];
     let mut command = pilotlight_testkit::server::pilotlight_command(&settings);
     let mut process = ChildProcess::start(command.arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()));

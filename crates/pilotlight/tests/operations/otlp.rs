@@ -128,7 +128,7 @@ fn a_span_arrives_with_its_parent_its_times_and_its_dispatches() {
 }
 
 #[test]
-fn what_the_supervisor_does_not_record_is_not_exported_and_what_it_says_nothing_of_is_a_root() {
+fn an_unsampled_trace_is_not_exported_and_a_missing_one_is_a_root() {
     let collector = Collector::answering(&["200 OK"]);
     let mut server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
     assert!(!traced_offer(&server, "run_1", "00"));

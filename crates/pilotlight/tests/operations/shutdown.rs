@@ -85,7 +85,7 @@ fn an_offer_whose_body_is_on_its_way_is_answered() {
 }
 
 #[test]
-fn a_request_that_does_not_end_holds_nothing_up_longer_than_the_grace() {
+fn an_unfinished_request_delays_the_exit_by_the_grace_at_most() {
     let mut server = TestServer::with(&[("PILOTLIGHT_SERVER_GRACE", "1s")]);
     let mut slow_head = server.connect();
     slow_head.send("GET /health HTTP/1.1\r\nhost: loc");
@@ -115,7 +115,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn nobody_is_let_in_while_it_ends() {
+fn a_draining_service_accepts_no_connection() {
     let server = TestServer::with(&[PATIENT]);
     let (mut runner, _supervisor, _) = under_way(&server);
     let mut parked = server.park(&Poll::by("parked"));
@@ -126,7 +126,7 @@ fn nobody_is_let_in_while_it_ends() {
 }
 
 #[test]
-fn whoever_is_in_the_queue_when_it_ends_is_answered() {
+fn connections_in_the_accept_queue_are_answered_at_the_end() {
     let proxy = ("PILOTLIGHT_SERVER_TRUSTED_PROXIES", "127.0.0.0/8");
     for settings in [&[][..], &[proxy]] {
         let mut server = TestServer::with(settings);
@@ -145,7 +145,7 @@ fn whoever_is_in_the_queue_when_it_ends_is_answered() {
 }
 
 #[test]
-fn a_runner_that_executes_holds_nothing_up() {
+fn an_executing_runner_does_not_delay_the_exit() {
     for path in ["/warm-start", GENERAL_PATH] {
         let mut server = TestServer::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);
         let mut runner = server.connect();

@@ -38,7 +38,7 @@ fn a_command_gets_its_parameters_and_gives_result_console_and_progress() {
 }
 
 #[test]
-fn every_bad_end_is_a_sentence_for_the_caller() {
+fn every_failed_command_has_an_error_text_for_the_caller() {
     let server = TestServer::start();
     let table = [
         ("code", "echo one >&2; echo 'no memory' >&2; echo; exit 3", "exited with code 3: no memory"),
@@ -83,7 +83,7 @@ fn a_result_of_500_kib_is_taken() {
 }
 
 #[test]
-fn parameters_that_nobody_reads_hold_nothing_up() {
+fn a_command_that_does_not_read_its_input_is_not_blocked() {
     let server = TestServer::start();
     let scripts = Scripts::shell(&[
         ("closes", "exec <&-; sleep 0.2; echo '{\"closed\": true}'"),
@@ -99,7 +99,7 @@ fn parameters_that_nobody_reads_hold_nothing_up() {
 }
 
 #[test]
-fn of_a_console_of_megabytes_a_second_beginning_and_end_are_kept() {
+fn of_megabytes_of_console_output_the_beginning_and_the_end_are_kept() {
     let server = TestServer::start();
     let script = "echo begin >&2; yes 0123456789abcdef | head -c 30000000 >&2; echo >&2; echo 'the end' >&2; echo '{}'";
     let scripts = Scripts::shell(&[("t", script)]);
@@ -113,7 +113,7 @@ fn of_a_console_of_megabytes_a_second_beginning_and_end_are_kept() {
 }
 
 #[test]
-fn a_console_that_is_no_text_is_told_as_far_as_it_is() {
+fn console_output_that_is_no_text_has_replacement_characters() {
     let server = TestServer::start();
     let script = "printf 'a\\377\\000b' >&2; echo '{}'";
     let scripts = Scripts::shell(&[("t", script)]);
@@ -169,7 +169,7 @@ fn a_runner_that_cannot_work_says_why_at_once() {
 }
 
 #[test]
-fn a_runner_to_which_nobody_listens_ends_without_a_word() {
+fn a_runner_with_a_closed_stdout_exits_without_an_error_text() {
     let server = TestServer::start();
     let outcome =
         RunningCommand::with_stdout_closed_before(&mut command_for(&server, &["runner", "--type", "t=cat"]))

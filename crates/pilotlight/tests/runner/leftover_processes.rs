@@ -54,7 +54,7 @@ fn a_daemon_that_a_command_leaves_is_killed_and_the_result_is_taken() {
 }
 
 #[test]
-fn a_child_that_holds_stdout_open_does_not_hold_the_result_up() {
+fn a_child_that_keeps_stdout_open_does_not_delay_the_result() {
     let mut scene = Scene::of("sleep 1000 & echo '{\"a\": 1}'", &[]);
     let id = scene.submit();
     assert_eq!(scene.ended(&id)["result"]["output_data"], json!({ "a": 1 }));
@@ -72,7 +72,7 @@ fn a_command_that_ignores_sigterm_is_killed_when_its_time_is_over() {
 }
 
 #[test]
-fn a_command_may_end_by_itself_when_it_is_told_to() {
+fn a_command_may_exit_by_itself_after_sigterm() {
     let script = "trap 'touch \"$MARK/tidy\"; exit 0' TERM; while :; do sleep 0.05; done";
     let mut scene = Scene::of(script, &["--timeout", "4s", "--kill-after", "20s"]);
     let id = scene.begin(1);
@@ -81,7 +81,7 @@ fn a_command_may_end_by_itself_when_it_is_told_to() {
 }
 
 #[test]
-fn a_heartbeat_that_is_told_of_a_cancellation_ends_the_command() {
+fn a_heartbeat_response_with_a_cancellation_stops_the_command() {
     let server = TestServer::with(&[("PILOTLIGHT_JOBS_HEARTBEAT_TIMEOUT", "1s")]);
     let scripts = Scripts::shell(&[("t", &format!("{DAEMON} sleep 1000"))]);
     let runner = RunnerProcess::start(&server.url(), &scripts, &["--kill-after", "300ms"]);
@@ -119,7 +119,7 @@ fn kill_the_guard(scripts: &Scripts) {
 }
 
 #[test]
-fn a_guard_that_is_killed_takes_its_command_with_it_and_the_job_fails() {
+fn a_killed_reaper_takes_its_command_with_it_and_the_job_fails() {
     let mut scene = Scene::of(&format!("{DAEMON} sleep 1000"), &[]);
     let id = scene.begin(3);
     kill_the_guard(&scene.scripts);
@@ -129,7 +129,7 @@ fn a_guard_that_is_killed_takes_its_command_with_it_and_the_job_fails() {
 }
 
 #[test]
-fn a_guard_that_is_killed_while_its_command_waits_leaves_nothing_and_there_is_a_new_one() {
+fn a_reaper_killed_while_its_command_is_idle_leaves_nothing_and_is_replaced() {
     let script = format!("{DAEMON} while read line; do echo '{{}}'; done");
     let mut scene = Scene::of(&script, &["--keep"]);
     let id = scene.begin(3);

@@ -33,7 +33,7 @@ fn a_runner_that_is_stopped_finishes_what_it_has_and_takes_no_more() {
 }
 
 #[test]
-fn what_is_not_done_within_the_grace_is_killed_and_its_job_says_so() {
+fn a_command_not_done_within_the_grace_is_killed_and_its_job_says_so() {
     let server = TestServer::start();
     let scripts = Scripts::shell(&[("t", "trap '' TERM; sleep 1000; sleep 1000")]);
     let mut runner =
@@ -84,7 +84,7 @@ fn a_job_outlives_the_service_that_gave_it() {
 }
 
 #[test]
-fn a_start_whose_answer_is_lost_is_said_again() {
+fn a_start_whose_response_is_lost_is_repeated() {
     let server = TestServer::start();
     let scripts = Scripts::shell(&[("t", "echo '{}'")]);
     let way = LossyLink::losing_response(server.address(), "/start HTTP");
@@ -96,7 +96,7 @@ fn a_start_whose_answer_is_lost_is_said_again() {
 }
 
 #[test]
-fn a_sign_of_life_that_hangs_is_given_up_before_the_lease_is_over() {
+fn a_hanging_heartbeat_is_given_up_before_the_lease_times_out() {
     let server = TestServer::with(&[("PILOTLIGHT_JOBS_HEARTBEAT_TIMEOUT", "9s")]);
     let script =
         "echo here >&2; while [ ! -e \"$MARK/go\" ]; do sleep 0.05; done; echo \"[$PILOTLIGHT_ATTEMPT]\"";
@@ -114,7 +114,7 @@ fn a_sign_of_life_that_hangs_is_given_up_before_the_lease_is_over() {
 }
 
 #[test]
-fn a_report_that_hangs_does_not_hold_a_runner_up_that_is_to_end() {
+fn a_hanging_report_does_not_delay_a_runners_exit() {
     let server = TestServer::start();
     let scripts = Scripts::shell(&[("t", "echo '{}'")]);
     let way = LossyLink::losing_request(server.address(), "/complete HTTP");

@@ -78,7 +78,7 @@ impl Scene {
 }
 
 #[test]
-fn a_kept_process_does_one_job_after_the_other() {
+fn a_warm_process_executes_one_job_after_the_other() {
     need!("clients");
     let mut scene = Scene::with(&[]);
     let told = scene.job("");
@@ -93,7 +93,7 @@ fn a_kept_process_does_one_job_after_the_other() {
 }
 
 #[test]
-fn a_kept_process_is_replaced_after_its_jobs_or_at_its_age() {
+fn a_warm_process_is_replaced_after_its_number_of_jobs_or_at_its_age() {
     need!("clients");
     let mut scene = Scene::with(&["--keep-jobs", "2"]);
     let processes: Vec<_> = (0..4).map(|_| scene.process("")).collect();
@@ -103,7 +103,7 @@ fn a_kept_process_is_replaced_after_its_jobs_or_at_its_age() {
 }
 
 #[test]
-fn a_kept_process_that_ends_fails_its_job_and_no_other() {
+fn a_warm_process_that_exits_fails_its_job_and_no_other() {
     need!("clients");
     let mut scene = Scene::with(&["--timeout", "2s", "--kill-after", "200ms"]);
     let first = scene.process("");
@@ -118,7 +118,7 @@ fn a_kept_process_that_ends_fails_its_job_and_no_other() {
 }
 
 #[test]
-fn a_line_too_many_is_nobodys_result() {
+fn an_unsolicited_line_is_no_jobs_result() {
     need!("clients");
     let mut scene = Scene::with(&[]);
     for what in ["twice", "later"] {
@@ -128,7 +128,7 @@ fn a_line_too_many_is_nobodys_result() {
 }
 
 #[test]
-fn what_is_written_for_one_job_is_no_console_of_the_next() {
+fn output_for_one_job_is_not_in_the_next_jobs_console() {
     need!("clients");
     let mut scene = Scene::with(&[]);
     let first = scene.process("mutter");
@@ -149,14 +149,14 @@ fn a_greeting_is_nobodys_result() {
 }
 
 #[test]
-fn a_command_that_ends_before_it_reads_is_told_with_its_code_and_last_words() {
+fn a_command_that_exits_before_it_reads_is_reported_with_its_exit_code_and_last_stderr_line() {
     need!("clients");
     let told = Scene::of("import sys\nprint('no model', file=sys.stderr)\nsys.exit(3)", &[]).job("");
     assert_eq!(told["error"], "the kept command exited with code 3 before it answered: no model", "{told}");
 }
 
 #[test]
-fn a_kept_process_that_acts_on_a_whole_value_does_so_too() {
+fn a_warm_process_may_act_on_a_complete_value_before_the_line_break() {
     need!("clients");
     let script = r#"
 import json, os, sys
@@ -176,7 +176,7 @@ while byte := os.read(0, 1).decode("latin-1"):
 }
 
 #[test]
-fn a_kept_process_that_is_old_is_replaced_while_it_waits() {
+fn an_old_warm_process_is_replaced_while_it_is_idle() {
     need!("clients");
     let mut scene = Scene::with(&["--keep-for", "3s"]);
     let first = scene.process("");

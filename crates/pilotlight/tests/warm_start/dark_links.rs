@@ -52,7 +52,7 @@ fn alone_netns_a_link_that_went_dark_is_found_out_within_300_ms() {
 }
 
 #[test]
-fn netns_a_runner_whose_link_is_dark_for_5_s_waits_no_more() {
+fn netns_a_poll_whose_link_is_dark_for_5_s_is_removed() {
     need!("netns");
     let network = TestNetwork::new();
     let server = network.serve(&[]);

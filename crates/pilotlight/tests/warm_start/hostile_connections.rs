@@ -161,7 +161,7 @@ fn goes_on(server: &TestServer, number: usize) {
 }
 
 #[test]
-fn large_offers_that_do_not_end_share_a_bounded_room() {
+fn unfinished_large_offers_share_a_bounded_body_budget() {
     for path in ["/warm-start", GENERAL_PATH] {
         let server = TestServer::start();
         let started = head(&format!("POST {path}"), "content-length: 10000000\r\n");

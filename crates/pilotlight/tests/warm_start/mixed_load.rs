@@ -214,7 +214,7 @@ mod alone {
     use super::*;
 
     #[test]
-    fn netns_the_ledger_of_all_runs_balances_under_mixed_load_and_faults() {
+    fn netns_no_run_is_lost_under_mixed_load_and_faults() {
         need!("netns", "node", "clients");
         let soaks = std::env::var_os("PILOTLIGHT_SOAK").is_some();
         let time = if soaks { Duration::from_mins(30) } else { Duration::from_secs(10) };

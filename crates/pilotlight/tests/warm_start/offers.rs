@@ -161,7 +161,7 @@ fn ids_that_are_empty_or_too_long_are_refused() {
 }
 
 #[test]
-fn unusual_offers_are_cold_and_not_refused() {
+fn unusual_offers_get_a_cold_response_and_no_refusal() {
     let server = TestServer::start();
     let mut supervisor = server.supervisor();
     for (path, value) in [

@@ -176,7 +176,7 @@ fn a_poll_is_found_by_its_other_paths_too() {
 }
 
 #[test]
-fn whatever_is_sent_while_a_poll_waits_ends_it_with_a_sentence() {
+fn bytes_sent_while_a_poll_is_parked_end_it_with_an_error_text() {
     let server = TestServer::start();
     let health = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for more in [health, &Poll::by("runner-1").request(), "x", "\r\n"] {

@@ -30,14 +30,14 @@ fn is_told_unread_soon(server: &TestServer, run_id: &str) {
 }
 
 #[test]
-fn a_run_that_is_closed_unread_is_told_unread() {
+fn a_run_whose_connection_is_closed_unread_is_reported_unread() {
     let server = TestServer::start();
     drop(with_a_run_in_the_kernel(&server, &Poll::by("runner-1"), "run_unread"));
     is_told_unread_soon(&server, "run_unread");
 }
 
 #[test]
-fn a_run_that_is_closed_unread_is_told_unread_when_the_poll_asked_to_close() {
+fn a_run_whose_connection_is_closed_unread_is_reported_unread_after_connection_close() {
     let server = TestServer::start();
     let poll = Poll::by("runner-1").with_header("connection: close");
     drop(with_a_run_in_the_kernel(&server, &poll, "run_unread"));
@@ -45,7 +45,7 @@ fn a_run_that_is_closed_unread_is_told_unread_when_the_poll_asked_to_close() {
 }
 
 #[test]
-fn a_run_that_is_closed_unread_is_told_unread_over_http_1_0() {
+fn a_run_whose_connection_is_closed_unread_is_reported_unread_over_http_1_0() {
     let server = TestServer::start();
     let mut runner = server.connect();
     runner.send(Poll::by("runner-1").request().replace("HTTP/1.1", "HTTP/1.0"));
@@ -57,7 +57,7 @@ fn a_run_that_is_closed_unread_is_told_unread_over_http_1_0() {
 }
 
 #[test]
-fn a_run_that_is_closed_half_read_is_told_unread() {
+fn a_run_whose_connection_is_closed_half_read_is_reported_unread() {
     let server = TestServer::start();
     let runner = with_a_run_in_the_kernel(&server, &Poll::by("runner-1"), "run_unread");
     std::io::Read::read_exact(&mut runner.stream(), &mut [0; 200]).expect("a run is longer");

@@ -126,7 +126,7 @@ fn everywhere(settings: &[(&str, &str)]) -> TestServer {
 }
 
 #[test]
-fn this_walk_leaves_out_nothing_that_the_document_names() {
+fn every_endpoint_of_the_openapi_document_is_tested_here() {
     let server = TestServer::start();
     let document = server.connect().get("/api/openapi.json").json();
     let paths = document["paths"].as_object().expect("an object");

@@ -65,7 +65,7 @@ fn equal_submissions_share_one_execution_and_all_get_its_result() {
 }
 
 #[test]
-fn whoever_waits_is_answered_when_the_service_stops() {
+fn waiting_callers_get_a_response_when_the_service_stops() {
     let mut server = TestServer::start();
     let mut waiting = server.connect();
     waiting.send(pilotlight_testkit::http::post_request("/api/jobs/submit?wait_ms=600000", SUBMISSION));
@@ -80,7 +80,7 @@ fn whoever_waits_is_answered_when_the_service_stops() {
 }
 
 #[test]
-fn whoever_watches_a_job_is_told_as_it_goes() {
+fn subscribers_see_a_job_progress() {
     let server = TestServer::start();
     let submitted = server.connect().post("/api/jobs/submit", SUBMISSION).json();
     let job = submitted["job_id"].as_str().expect("an id").to_owned();
