@@ -25,7 +25,3 @@ mod migrations;
 
 pub mod postgres;
 pub mod sqlite;
-
-#[cfg(test)]
-#[path = "../tests/support/mod.rs"]
-mod support;

@@ -1,9 +1,7 @@
 //! Tests of the job service on a real SQLite store.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use pilotlight_core::cache_key::CacheKey;
@@ -15,6 +13,7 @@ use pilotlight_core::pool::Order;
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, NewJob, Retention, RunnerOutput, SubmitOutcome};
+use pilotlight_testkit::temp_dir::TempDir;
 use tokio::time::timeout;
 
 use super::service::{JobService, Settings};
@@ -26,14 +25,13 @@ const WITH_WEBHOOK: &str = "hooked";
 /// A job service whose store is in a temporary folder; dropping it deletes the folder.
 pub(super) struct TestService {
     pub(super) jobs: Arc<JobService>,
-    folder: PathBuf,
+    // Removed after the store is closed.
+    _folder: TempDir,
 }
 
 impl TestService {
     pub(super) fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Relaxed));
-        let folder = std::env::temp_dir().join(format!("pilotlight-driver-{process}-{count}"));
+        let folder = TempDir::new();
         let webhook_types = Arc::new(HashSet::from([job_type(WITH_WEBHOOK)]));
         let policy = JobPolicy {
             heartbeat_timeout: Duration::from_secs(90),
@@ -56,9 +54,9 @@ impl TestService {
             lease_timeout: Duration::from_secs(90),
             webhook_types,
         };
-        let store = Sqlite::open(&folder, store_settings).unwrap();
+        let store = Sqlite::open(folder.path(), store_settings).unwrap();
         let jobs = JobService::new(settings, store, Clock::start(), Metrics::new(AckMode::Written).jobs());
-        Self { jobs, folder }
+        Self { jobs, _folder: folder }
     }
 
     pub(super) async fn submit(&self, type_name: &str) -> Job {
@@ -83,12 +81,6 @@ impl TestService {
     /// Whether the webhook task was woken since the last call.
     async fn webhooks_were_woken(&self) -> bool {
         timeout(Duration::ZERO, self.jobs.webhook_wake.notified()).await.is_ok()
-    }
-}
-
-impl Drop for TestService {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 

@@ -1,7 +1,7 @@
-// The machine's own Chromium with one page, driven by the tests: reads one JSON command on each line of stdin, answers
+// One page in a Chromium that runs already, driven by the tests: reads one JSON command on each line of stdin, answers
 // with one JSON line. The end of stdin ends it. Takes one JSON argument:
 //
-//   profile          an empty folder
+//   endpoint         the address of the Chromium
 //   scheme           "light" or "dark"
 //
 // Commands, by `do`:
@@ -19,16 +19,16 @@
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { launch } from "./chromium.mjs";
+import { connect } from "./chromium.mjs";
 
 const wish = JSON.parse(process.argv[2]);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 // Well above what a loaded machine needs: it ends a hang.
 const DEADLINE_MS = 25_000;
 
-const context = await launch(wish.profile, wish);
+const context = await connect(wish.endpoint, wish);
 context.setDefaultTimeout(DEADLINE_MS);
-const page = context.pages()[0] ?? (await context.newPage());
+const page = await context.newPage();
 
 const faults = [];
 let origin = null;

@@ -337,8 +337,6 @@ pub(super) const PAGE: &str =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::postgres::Server;
-    use crate::support::skip;
 
     /// Those that are prepared; the others are sent as they are, when a connection is made or lent.
     const PREPARED: &[&str] = &[
@@ -416,11 +414,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_real_server_understands_every_statement() {
-        if skip::is_skipped(&["postgresql"], &|| ()) {
-            return;
-        }
-        let server = Server::start();
-        let url = server.database();
+        pilotlight_testkit::need!("postgresql");
+        let cluster = pilotlight_testkit::postgres::PostgresCluster::shared();
+        let url = cluster.database();
         crate::postgres::tests::open(&url).await;
         let config: tokio_postgres::Config = url.parse().unwrap();
         let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();

@@ -5,8 +5,6 @@
 
 mod backend;
 mod fixture;
-#[path = "../support/mod.rs"]
-mod support;
 
 mod concurrency;
 mod events;
@@ -175,7 +173,7 @@ macro_rules! tests {
         $(mod $module {
             $(#[test]
             fn $case() {
-                if crate::support::skip::is_skipped(<$backend as crate::backend::Backend>::requirements(), &|| ()) {
+                if pilotlight_testkit::skip::is_skipped(<$backend as crate::backend::Backend>::requirements(), &|| ()) {
                     return;
                 }
                 crate::fixture::run_case::<$backend, _>(crate::$module::$case);

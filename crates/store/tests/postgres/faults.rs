@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pilotlight_core::job::{JobId, Status};
 use pilotlight_store::{Error, EventOutcome, Store, StoreNotification};
+use pilotlight_testkit::need;
+use pilotlight_testkit::postgres::PostgresCluster;
+use pilotlight_testkit::wait::wait_until_async;
 use tokio::task::JoinSet;
 
 use crate::fixture::{
-    at, claim, complete, job_type, need_postgresql, next_notification, open, output, submission, submit,
-    wait_for_notification, wait_until,
+    at, claim, complete, job_type, next_notification, open, output, submission, submit, wait_for_notification,
 };
-use crate::support::postgres::Server;
 
 /// Ends the backends that hear, or those that do not.
 const END_LISTENERS: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
@@ -21,8 +22,8 @@ const END_ALL: &str =
 
 #[tokio::test]
 async fn a_disconnected_listener_gets_a_resync() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::start();
     let address = server.database();
     let [here, there] = [open(&address).await, open(&address).await];
 
@@ -41,8 +42,8 @@ async fn a_disconnected_listener_gets_a_resync() {
 
 #[tokio::test]
 async fn a_connection_lost_between_operations_is_replaced() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::start();
     let address = server.database();
     let store = open(&address).await;
     for number in 0..20 {
@@ -54,8 +55,8 @@ async fn a_connection_lost_between_operations_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_writes_survive_terminated_backends() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::start();
     let address = server.database();
     let stores = [open(&address).await, open(&address).await];
     let stopped = Arc::new(AtomicBool::new(false));
@@ -67,6 +68,7 @@ async fn acknowledged_writes_survive_terminated_backends() {
     }
     for _ in 0..30 {
         server.sql(&address, END_ALL);
+        // Load between two faults.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     stopped.store(true, Ordering::Relaxed);
@@ -111,8 +113,8 @@ async fn run_jobs(store: &dyn Store, first: u64, stopped: &AtomicBool) -> Vec<Jo
 
 #[tokio::test]
 async fn a_stopped_server_gives_a_clear_error_and_is_used_again_after_its_return() {
-    need_postgresql!();
-    let mut server = Server::start();
+    need!("postgresql");
+    let mut server = PostgresCluster::start();
     let address = server.database_over_tcp();
     let store = open(&address).await;
     let job = submit(&*store, submission("render", 1)).await;
@@ -124,38 +126,42 @@ async fn a_stopped_server_gives_a_clear_error_and_is_used_again_after_its_return
         let why = why.to_string();
         assert!(why.contains("PostgreSQL at 127.0.0.1") && !why.contains("s3cret"), "{why}");
         server.restart();
-        wait_until("the store answers", async || store.job(job.id).await.is_ok_and(|found| found.is_some()))
-            .await;
+        wait_until_async("the store answers", async || {
+            store.job(job.id).await.is_ok_and(|found| found.is_some())
+        })
+        .await;
     }
     wait_for_notification(&*store, |notification| *notification == StoreNotification::Resync).await;
 }
 
 #[tokio::test]
 async fn acknowledged_writes_survive_a_server_crash() {
-    need_postgresql!();
-    let mut server = Server::start();
+    need!("postgresql");
+    let mut server = PostgresCluster::start();
     let address = server.database();
     let store = open(&address).await;
     let job = submit(&*store, submission("render", 1)).await;
     server.crash();
     server.restart();
-    wait_until("the store answers", async || store.job(job.id).await.is_ok_and(|found| found.is_some()))
-        .await;
+    wait_until_async("the store answers", async || {
+        store.job(job.id).await.is_ok_and(|found| found.is_some())
+    })
+    .await;
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]
 async fn waiting_for_a_locked_row_times_out() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::start();
     let address = server.database();
     let store = open(&address).await;
     let job = submit(&*store, submission("render", 1)).await;
-    let holder = server.hold(&address, "BEGIN; SELECT seq FROM pilotlight.jobs FOR UPDATE");
+    let holder = server.open_transaction(&address, "BEGIN; SELECT seq FROM pilotlight.jobs FOR UPDATE");
     let why = store.apply_event(job.id, claim("r"), output(""), at(2)).await.unwrap_err();
     assert!(matches!(why, Error::Unavailable(_)), "{why:?}");
     drop(holder);
-    wait_until("the row is free", async || {
+    wait_until_async("the row is free", async || {
         store.apply_event(job.id, claim("r"), output(""), at(2)).await.is_ok()
     })
     .await;

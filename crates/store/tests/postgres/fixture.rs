@@ -17,16 +17,6 @@ use pilotlight_store::{
     SubmitOutcome,
 };
 
-/// Returns from the test when the machine has no PostgreSQL.
-macro_rules! need_postgresql {
-    () => {
-        if crate::support::skip::is_skipped(&["postgresql"], &|| ()) {
-            return;
-        }
-    };
-}
-pub(crate) use need_postgresql;
-
 /// After this a test hangs. A loaded machine needs a small part of it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -122,14 +112,4 @@ pub(crate) async fn next_notification(store: &dyn Store) -> StoreNotification {
 /// Everything that is told until it is what is waited for.
 pub(crate) async fn wait_for_notification(store: &dyn Store, matches: impl Fn(&StoreNotification) -> bool) {
     while !matches(&next_notification(store).await) {}
-}
-
-/// Asks until it is so.
-pub(crate) async fn wait_until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let polling = async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, polling).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }

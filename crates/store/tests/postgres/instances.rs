@@ -7,18 +7,19 @@ use pilotlight_core::clock_offset::{ClockOffset, ClockSample};
 use pilotlight_core::job::Status;
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Store, StoreNotification, SubmitOutcome};
+use pilotlight_testkit::need;
+use pilotlight_testkit::postgres::PostgresCluster;
 use tokio::task::JoinSet;
 
 use crate::fixture::{
-    apply_ok, at, claim, complete, job_type, need_postgresql, next_notification, open, output, runner,
-    submission, submit, wait_for_notification,
+    apply_ok, at, claim, complete, job_type, next_notification, open, output, runner, submission, submit,
+    wait_for_notification,
 };
-use crate::support::postgres::Server;
 
 #[tokio::test]
 async fn changes_are_notified_to_other_instances() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     let [here, there] = [open(&address).await, open(&address).await];
 
@@ -35,8 +36,8 @@ async fn changes_are_notified_to_other_instances() {
 
 #[tokio::test]
 async fn own_changes_are_not_notified() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     let [here, there] = [open(&address).await, open(&address).await];
 
@@ -52,8 +53,8 @@ async fn own_changes_are_not_notified() {
 
 #[tokio::test]
 async fn many_concurrent_changes_are_notified_in_batches() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     let [here, there] = [open(&address).await, open(&address).await];
 
@@ -76,8 +77,8 @@ async fn many_concurrent_changes_are_notified_in_batches() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn equal_submissions_to_two_instances_are_one_job() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     let stores = [open(&address).await, open(&address).await];
 
@@ -98,8 +99,8 @@ async fn equal_submissions_to_two_instances_are_one_job() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_instances_never_dispatch_one_job_twice() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     let stores = [open(&address).await, open(&address).await];
     for number in 0..200 {
@@ -126,8 +127,8 @@ async fn two_instances_never_dispatch_one_job_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_started_together_create_the_schema_once() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     let mut tasks = JoinSet::new();
     for _ in 0..4 {
@@ -155,8 +156,8 @@ fn system_time() -> Timestamp {
 
 #[tokio::test]
 async fn the_databases_clock_is_that_of_its_machine() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let store = open(&server.database()).await;
     let (before, rounding) = (system_time(), Duration::from_millis(2));
     let theirs = store.clock().await.unwrap().expect("a database has a clock");
@@ -167,8 +168,8 @@ async fn the_databases_clock_is_that_of_its_machine() {
 #[tokio::test]
 async fn lease_timeouts_agree_between_instances_with_skewed_clocks() {
     const HOUR: i64 = 60 * 60 * 1000;
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     let [slow, fast] = [open(&address).await, open(&address).await];
     let job = match slow.submit(submission("render", 1), now_of(&*slow, -HOUR).await).await.unwrap() {

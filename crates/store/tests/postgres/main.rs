@@ -4,8 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "tests: what cannot be ends them")]
 
 mod fixture;
-#[path = "../support/mod.rs"]
-mod support;
 
 mod faults;
 mod instances;

@@ -1,14 +1,16 @@
 //! Opening a store: the schema, addresses, and servers that do not want.
 
 use pilotlight_store::{Error, Store};
+use pilotlight_testkit::need;
+use pilotlight_testkit::postgres::PostgresCluster;
+use pilotlight_testkit::wait::wait_until_async;
 
-use crate::fixture::{at, need_postgresql, open, submission, submit, try_open};
-use crate::support::postgres::Server;
+use crate::fixture::{at, open, submission, submit, try_open};
 
 #[tokio::test]
 async fn the_schema_is_created_once_in_its_own_namespace() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     server.sql(&address, "CREATE TABLE jobs (somebody_elses INT)");
     let job = submit(&*open(&address).await, submission("render", 1)).await;
@@ -22,8 +24,8 @@ async fn the_schema_is_created_once_in_its_own_namespace() {
 
 #[tokio::test]
 async fn a_schema_that_is_too_new_is_rejected_and_a_readable_one_is_used() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     open(&address).await;
 
@@ -36,8 +38,8 @@ async fn a_schema_that_is_too_new_is_rejected_and_a_readable_one_is_used() {
 
 #[tokio::test]
 async fn a_commit_is_on_disk_even_where_the_database_says_otherwise() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::start();
     let address = server.database();
     server.sql(&address, "ALTER ROLE pilotlight SET synchronous_commit = off");
     let store = open(&address).await;
@@ -49,15 +51,16 @@ async fn a_commit_is_on_disk_even_where_the_database_says_otherwise() {
 
 #[tokio::test]
 async fn a_password_is_used_and_never_shown() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database_over_tcp();
     let store = open(&address).await;
     assert!(!format!("{store:?}").contains("s3cret"));
 
+    let (_, database) = address.rsplit_once('/').expect("an address names a database");
     for (from, to, word) in [
         ("s3cret", "s3cret-other", "password is wrong"),
-        ("/postgres", "/elsewhere", "no such database"),
+        (database, "elsewhere", "no such database"),
         ("127.0.0.1", "127.0.0.1:1@x", "address"),
     ] {
         let why = try_open(&address.replace(from, to)).await.unwrap_err();
@@ -68,7 +71,7 @@ async fn a_password_is_used_and_never_shown() {
 
 #[tokio::test]
 async fn an_unreachable_server_is_reported_at_once() {
-    need_postgresql!();
+    need!("postgresql");
     let address = "postgres://u:s3cret@127.0.0.1:1/jobs";
     let why = try_open(address).await.unwrap_err().to_string();
     assert!(why.contains("PostgreSQL at 127.0.0.1:1/jobs") && why.contains("refused"), "{why}");
@@ -76,12 +79,13 @@ async fn an_unreachable_server_is_reported_at_once() {
 
 #[tokio::test]
 async fn a_dropped_store_leaves_no_connection() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database();
     let store = open(&address).await;
     store.counts(at(0), at(1)).await.unwrap();
     drop(store);
-    let others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pilotlight'";
-    crate::fixture::wait_until("its connections end", async || server.sql(&address, others) == "0").await;
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pilotlight' \
+                  AND datname = current_database()";
+    wait_until_async("its connections end", async || server.sql(&address, others) == "0").await;
 }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use pilotlight_store::{Error, Store};
+use pilotlight_testkit::need;
+use pilotlight_testkit::postgres::PostgresCluster;
 
-use crate::fixture::{at, need_postgresql, try_open};
-use crate::support::postgres::Server;
+use crate::fixture::{at, try_open};
 
 /// A server with a certificate for its address, and a file that says so.
 struct TlsServer {
-    server: Server,
+    server: PostgresCluster,
     roots: PathBuf,
 }
 
@@ -18,7 +19,7 @@ impl TlsServer {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         let certificate = made.cert.pem();
-        let server = Server::start_with_tls(&certificate, &made.signing_key.serialize_pem());
+        let server = PostgresCluster::start_with_tls(&certificate, &made.signing_key.serialize_pem());
         let roots = std::env::temp_dir().join(format!("pilotlight-roots-{}.pem", server.port()));
         std::fs::write(&roots, certificate).unwrap();
         Self { server, roots }
@@ -43,7 +44,7 @@ impl Drop for TlsServer {
 
 #[tokio::test]
 async fn tls_is_used_when_the_server_supports_it() {
-    need_postgresql!();
+    need!("postgresql");
     let tls_server = TlsServer::start(&["127.0.0.1"]);
     for options in ["sslmode=prefer", "sslmode=require", "sslmode=verify-full&sslrootcert=ROOTS"] {
         assert_eq!(tls_server.open(options).await.unwrap(), "t", "{options}");
@@ -53,7 +54,7 @@ async fn tls_is_used_when_the_server_supports_it() {
 
 #[tokio::test]
 async fn a_server_with_a_certificate_for_another_name_is_rejected() {
-    need_postgresql!();
+    need!("postgresql");
     let tls_server = TlsServer::start(&["elsewhere.example"]);
     for options in
         ["sslmode=verify-full&sslrootcert=ROOTS", "sslmode=require&sslrootcert=ROOTS", "sslmode=verify-full"]
@@ -65,8 +66,8 @@ async fn a_server_with_a_certificate_for_another_name_is_rejected() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_rejected_when_tls_is_required() {
-    need_postgresql!();
-    let server = Server::start();
+    need!("postgresql");
+    let server = PostgresCluster::shared();
     let address = server.database_over_tcp();
     let why = try_open(&format!("{address}?sslmode=require")).await.unwrap_err().to_string();
     assert!(why.contains("TLS"), "{why}");

@@ -1,17 +1,17 @@
-//! The shared store, in a database of its own on a server of its own.
+//! The store in PostgreSQL, in a database of its own.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use pilotlight_store::{Settings, Store, postgres};
+use pilotlight_testkit::postgres::PostgresCluster;
 
 use super::Backend;
-use crate::support::postgres::Server;
 
 pub(crate) struct Postgres {
     store: Option<Arc<dyn Store>>,
     address: String,
-    _server: Server,
+    _cluster: PostgresCluster,
 }
 
 #[async_trait]
@@ -21,9 +21,9 @@ impl Backend for Postgres {
     }
 
     async fn create(settings: &Settings) -> Self {
-        let server = Server::start();
-        let address = server.database();
-        Self { store: Some(open(&address, settings).await), address, _server: server }
+        let cluster = PostgresCluster::shared();
+        let address = cluster.database();
+        Self { store: Some(open(&address, settings).await), address, _cluster: cluster }
     }
 
     fn store(&self) -> Arc<dyn Store> {

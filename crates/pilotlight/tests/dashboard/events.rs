@@ -1,0 +1,158 @@
+//! What the page is told as it happens, read from a raw socket.
+
+use pilotlight_testkit::event_stream::EventStream;
+use pilotlight_testkit::http::Connection;
+use pilotlight_testkit::run_message::{DEPLOYMENT, VERSION, run};
+use pilotlight_testkit::server::TestServer;
+use pilotlight_testkit::wait::wait_until;
+use pilotlight_testkit::warm_start::Poll;
+use serde_json::{Value, json};
+
+const PATH: &str = "/api/dashboard/events";
+
+/// Somebody who watches the page's events.
+struct Page(EventStream);
+
+impl Page {
+    fn of(server: &TestServer) -> Self {
+        Self(EventStream::at(server.connect(), PATH))
+    }
+
+    fn snapshot(&mut self) -> Value {
+        self.0.until(|(name, data)| (name == "snapshot").then(|| data.clone()))
+    }
+
+    /// The first row that came, or any other thing that an update tells at this place.
+    fn update(&mut self, pointer: &str) -> Value {
+        self.0.until(|(name, data)| (name == "update").then(|| data.pointer(pointer).cloned())?)
+    }
+}
+
+#[test]
+fn the_first_event_tells_everything() {
+    let server = TestServer::start();
+    let _waiting = server.park(&Poll::by("waiting"));
+    let mut executing = server.park(&Poll::by("executing"));
+    assert!(server.supervisor().offer(&run("run_warm")));
+    executing.response().expect("the run");
+
+    let snapshot = Page::of(&server).snapshot();
+    assert_eq!(snapshot["stats"], server.dashboard("")["stats"]);
+    assert_eq!(snapshot["config"], server.dashboard("")["config"]);
+    assert_eq!(
+        (&snapshot["ack"], &snapshot["version"]),
+        (&json!("kernel"), &json!(env!("CARGO_PKG_VERSION")))
+    );
+    let rows = |name: &str| snapshot[name].as_array().expect("rows").clone();
+    assert_eq!((rows("waiting").len(), rows("executing").len(), rows("offers").len()), (1, 1, 1));
+    assert_eq!(snapshot["waiting"][0]["runner"], "waiting");
+    assert_eq!(snapshot["executing"][0]["run"], "run_warm");
+    assert_eq!((&snapshot["series"][0]["warm"], &snapshot["series"][0]["cold"]), (&json!(1), &json!(0)));
+}
+
+#[test]
+fn what_happens_is_told() {
+    let server = TestServer::start();
+    let mut events = Page::of(&server);
+    assert_eq!(events.snapshot()["waiting"], json!([]));
+
+    let mut runner = server.park(&Poll::by("runner"));
+    let came = events.update("/waiting/came/0");
+    assert_eq!(
+        [
+            &came["runner"],
+            &came["worker"],
+            &came["deployment"],
+            &came["version"],
+            &came["cpu"],
+            &came["memory"]
+        ],
+        [&json!("runner"), &json!("node-1"), &json!(DEPLOYMENT), &json!(VERSION), &json!(0.5), &json!(0.5)]
+    );
+
+    assert!(server.supervisor().offer(&run("run_1")));
+    runner.response().expect("the run");
+    let offer = events.update("/offers/0");
+    assert_eq!(
+        [&offer["run"], &offer["runner"], &offer["outcome"], &offer["dispatches"], &offer["deployment"]],
+        [&json!("run_1"), &json!("runner"), &json!("acknowledged"), &json!(1), &json!(DEPLOYMENT)]
+    );
+    assert!(offer["answeredInUs"].as_u64().expect("a number") > 0);
+
+    runner.send(Poll::by("runner").request());
+    let again = events.update("/waiting/came/0");
+    assert!(again["id"].as_u64() > came["id"].as_u64(), "a later poll has a higher number");
+    drop(runner);
+    assert_eq!(events.update("/waiting/left/0"), again["id"]);
+}
+
+#[test]
+fn an_offer_that_turns_out_unread_is_told_again() {
+    let server = TestServer::start();
+    let runner = server.park(&Poll::by("runner"));
+    assert!(server.supervisor().offer(&run("run_1")));
+    let mut events = Page::of(&server);
+    let offer = events.snapshot()["offers"][0].clone();
+    assert_eq!(offer["outcome"], "acknowledged");
+    // Closed with the run unread in its socket: the kernel resets the connection.
+    runner.wait_until_readable();
+    drop(runner);
+    let again = events.update("/offers/0");
+    assert_eq!((&again["id"], &again["outcome"]), (&offer["id"], &json!("unread")));
+}
+
+#[test]
+fn clearing_the_history_sends_a_new_snapshot() {
+    let server = TestServer::start();
+    assert!(!server.supervisor().offer(&run("run_cold")));
+    let mut events = Page::of(&server);
+    assert_eq!(events.snapshot()["offers"][0]["outcome"], "cold");
+    let mut caller = server.connect();
+    caller.send("DELETE /api/dashboard HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert_eq!(caller.response().expect("an answer").status, 200);
+    let snapshot = events.snapshot();
+    assert_eq!((&snapshot["offers"], &snapshot["series"]), (&json!([]), &json!([])));
+    assert_eq!(snapshot["stats"]["totalMatches"], 0);
+}
+
+#[test]
+fn an_event_stream_beyond_the_limit_is_refused_until_another_closes() {
+    let server = TestServer::start();
+    let mut watchers: Vec<_> = (0..32).map(|_| Page::of(&server)).collect();
+    let ask = |connection: &mut Connection| {
+        connection.send(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+        connection.response().expect("a refusal")
+    };
+    let refusal = ask(&mut server.connect());
+    assert_eq!(refusal.status, 503);
+    assert_eq!(refusal.json()["error"], "too many dashboards are open; close one");
+    watchers.pop();
+    wait_until("a place is free", || {
+        let mut connection = server.connect();
+        connection.send(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+        connection.wait_until_readable();
+        let mut first = [0; 12];
+        connection.stream().peek(&mut first).expect("bytes");
+        &first == b"HTTP/1.1 200"
+    });
+}
+
+#[test]
+fn an_open_subscription_does_not_delay_the_exit() {
+    let mut server = TestServer::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);
+    let mut events = Page::of(&server);
+    events.snapshot();
+    server.signal("TERM");
+    while events.0.next().is_some() {}
+    assert!(server.wait_for_exit().success());
+}
+
+#[test]
+fn strangers_do_not_watch() {
+    let server = TestServer::start();
+    for header in ["host: pilotlight.example", "host: localhost\r\nx-forwarded-for: 10.0.0.1"] {
+        let mut stranger = server.connect();
+        stranger.send(format!("GET /api/dashboard/events HTTP/1.1\r\n{header}\r\n\r\n"));
+        assert_eq!(stranger.response().expect("an answer").status, 403, "{header}");
+    }
+}

@@ -1,0 +1,144 @@
+//! Requests of jobs that are badly framed, broken off, or many: they end in time, and nothing of them stays.
+
+use pilotlight_testkit::api_client::ApiClient;
+use pilotlight_testkit::http::NoResponse;
+use pilotlight_testkit::wait::wait_until;
+
+use super::hostile_requests::{is_well, paths, stage};
+
+#[test]
+fn invalid_framing_is_refused() {
+    let (server, id) = stage();
+    for path in paths(&id) {
+        let head =
+            |lines: &str| format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nx-runner-id: r\r\n{lines}\r\n");
+        let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
+        for (bytes, is_refusal) in [
+            (head("content-length: 100000000\r\n"), true),
+            (head("content-length: 18446744073709551615\r\n"), false),
+            (head("content-length: 99999999999999999999\r\n"), false),
+            (head("content-length: -1\r\n"), false),
+            (head("content-length: 2\r\ncontent-length: 3\r\n") + "{}", false),
+            (head("content-length: 2\r\ntransfer-encoding: chunked\r\n") + "{}", false),
+            (head("transfer-encoding: chunked\r\n") + "zz\r\n{}\r\n0\r\n\r\n", false),
+            (head("transfer-encoding: chunked\r\n") + "ffffffffffffffff1\r\n", false),
+            (head("transfer-encoding: chunked\r\n") + &chunk.repeat(10), true),
+            (head("transfer-encoding: gzip\r\n") + "{}", false),
+            (head(&format!("x: {}\r\n", "x".repeat(10_000_000))), false),
+            (head(&"x: y\r\n".repeat(200_000)), false),
+        ] {
+            let shown = &bytes[..bytes.len().min(150)];
+            let mut caller = server.connect();
+            // It may be turned away before the last byte.
+            _ = caller.try_send(&bytes);
+            match caller.response() {
+                Ok(answer) => {
+                    assert!((400..500).contains(&answer.status), "{shown}: {answer:?}");
+                    assert!(
+                        !is_refusal || answer.error_text().contains("the body is larger than"),
+                        "{shown}: {answer:?}"
+                    );
+                }
+                Err(none) => {
+                    assert!(!matches!(none, NoResponse::Timeout), "{shown}: {none:?}");
+                    assert!(!is_refusal || matches!(none, NoResponse::Reset), "{shown}: {none:?}");
+                }
+            }
+        }
+    }
+    is_well(&server, &id);
+}
+
+#[test]
+fn a_body_in_chunks_or_after_a_continue_is_read_as_any_other() {
+    let (server, id) = stage();
+    let body = r#"{"job_type":"held","input_params":{}}"#;
+    let head = "POST /api/jobs/submit HTTP/1.1\r\nhost: localhost\r\n";
+    let chunks: String = body.chars().map(|letter| format!("1\r\n{letter}\r\n")).collect();
+    for request in [
+        format!("{head}transfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"),
+        format!(
+            "{head}transfer-encoding: chunked\r\n\r\n{:x};ext=1\r\n{body}\r\n0\r\nx-trailer: y\r\n\r\n",
+            body.len()
+        ),
+    ] {
+        let mut caller = server.connect();
+        for byte in request.as_bytes() {
+            caller.send([*byte]);
+        }
+        assert_eq!(caller.response().expect("an answer").json()["job_id"], id.as_str());
+    }
+    let mut caller = server.connect();
+    caller.send(format!("{head}expect: 100-continue\r\ncontent-length: {}\r\n\r\n", body.len()));
+    assert_eq!(caller.response().expect("go on").status, 100);
+    caller.send(body);
+    assert_eq!(caller.response().expect("an answer").json()["job_id"], id.as_str());
+    is_well(&server, &id);
+}
+
+#[test]
+fn a_caller_that_disconnects_mid_request_affects_nobody_else() {
+    let (server, id) = stage();
+    for path in paths(&id) {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nx-runner-id: r\r\ncontent-length: 40\r\n\r\n{}",
+            " ".repeat(40)
+        );
+        for end in [10, 60, request.len() - 41, request.len() - 40, request.len() - 1, request.len()] {
+            let mut caller = server.connect();
+            caller.send(&request[..end]);
+            caller.shutdown_write();
+            match caller.response() {
+                Ok(answer) => assert_eq!(answer.status, 400, "{path} {end}"),
+                Err(none) => {
+                    assert!(matches!(none, NoResponse::Closed | NoResponse::Reset), "{path} {end}: {none:?}")
+                }
+            }
+            let mut caller = server.connect();
+            caller.send(&request[..end]);
+        }
+    }
+    wait_until("all are gone", || server.health()["connections"] == 1);
+    is_well(&server, &id);
+}
+
+#[test]
+fn alone_twenty_thousand_bad_submissions_leave_nothing_behind() {
+    const TIMES: usize = 20_000;
+    const CALLERS: usize = 4;
+    let (server, id) = stage();
+    let large = format!(r#"{{"job_type":"a","input_params":{{"a":"{}","a":1}}}}"#, "x".repeat(90_000));
+    let bodies = [
+        "{",
+        "",
+        r#"{"job_type":1}"#,
+        r#"{"job_type":"a","input_params":{"a":1,"a":1}}"#,
+        &large,
+        r#"{"job_type":"a","input_params":{"a":NaN}}"#,
+        r#"{"job_type":"a","input_params":[[[[]]]],"ttl_ms":0}"#,
+    ];
+    let send = |times: usize| {
+        std::thread::scope(|scope| {
+            for _ in 0..CALLERS {
+                scope.spawn(|| {
+                    let mut caller = ApiClient::at(server.address());
+                    for number in 0..times / CALLERS {
+                        let body = bodies[number % bodies.len()];
+                        let answer = caller.request("POST", "/api/jobs/submit", body.as_bytes());
+                        assert_eq!(answer.status, 400, "{}", answer.text());
+                    }
+                });
+            }
+        });
+    };
+    send(TIMES / 10);
+    let before = server.resident_kib();
+    send(TIMES);
+    wait_until("it is as it was", || {
+        // Threads that sleep give nothing back until they wake.
+        server.health();
+        server.resident_kib().saturating_sub(before) < 4096
+    });
+    println!("{before} KiB before {TIMES} bad submissions, {} KiB after", server.resident_kib());
+    is_well(&server, &id);
+}

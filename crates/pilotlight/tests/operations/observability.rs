@@ -1,0 +1,221 @@
+//! What is written about metrics is true: the table in `docs/observability.md`, and every query of the dashboard for
+//! Grafana, are held against what a real service says of itself after some traffic.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use pilotlight_testkit::http::Connection;
+use pilotlight_testkit::run_message::run;
+use pilotlight_testkit::server::TestServer;
+use pilotlight_testkit::warm_start::Poll;
+use serde_json::{Value, json};
+
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/observability.md");
+const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/grafana/pilotlight.json");
+
+/// What Prometheus itself adds to every sample.
+const ADDED: [&str; 2] = ["job", "instance"];
+
+/// One metric: what its samples are called, and what is said of it.
+struct Metric {
+    name: String,
+    kind: String,
+    help: String,
+    /// Names of labels, each with its values.
+    labels: BTreeMap<String, BTreeSet<String>>,
+    samples: BTreeSet<String>,
+}
+
+fn after_some_traffic() -> Vec<Metric> {
+    let server = TestServer::start();
+    let mut runner = server.park(&Poll::by("runner-1"));
+    let mut supervisor = server.supervisor();
+    assert!(supervisor.offer(&run("run_warm")));
+    runner.response().expect("the run");
+    assert!(!supervisor.offer(&run("run_cold")));
+    let text = server.connect().get("/metrics").text();
+    text.split("# HELP ").skip(1).map(metric).collect()
+}
+
+/// Reads one family, from behind its `# HELP`.
+fn metric(family: &str) -> Metric {
+    let (help, rest) = family.split_once('\n').expect("a line");
+    let (family_name, help) = help.split_once(' ').expect("a name and a sentence");
+    let kind = rest.split_whitespace().nth(3).expect("# TYPE name kind").to_owned();
+    let suffix = match kind.as_str() {
+        "counter" => "_total",
+        "info" => "_info",
+        _ => "",
+    };
+    let mut metric = Metric {
+        name: format!("{family_name}{suffix}"),
+        kind,
+        help: help.trim_end_matches('.').to_owned(),
+        labels: BTreeMap::new(),
+        samples: BTreeSet::new(),
+    };
+    for sample in rest.lines().filter(|line| !line.starts_with('#')) {
+        let (series, _) = sample.rsplit_once(' ').expect("a series and a value");
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        metric.samples.insert(name.to_owned());
+        for (label, value) in labels.trim_end_matches('}').split(',').filter_map(|pair| pair.split_once('='))
+        {
+            metric.labels.entry(label.to_owned()).or_default().insert(value.trim_matches('"').to_owned());
+        }
+    }
+    metric
+}
+
+fn row(metric: &Metric) -> String {
+    let labels = metric.labels.iter().filter(|(label, _)| *label != "le").map(|(label, values)| match label
+        .as_str()
+    {
+        "version" => "`version`".to_owned(),
+        _ => format!(
+            "`{label}`: {}",
+            values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ")
+        ),
+    });
+    let labels = labels.collect::<Vec<_>>().join("; ");
+    format!("| `{}` | {} | {labels} | {} |\n", metric.name, metric.kind, metric.help)
+}
+
+/// After a change of the metrics: `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --test e2e observability`.
+#[test]
+fn the_documentation_has_the_table_of_all_metrics() {
+    const MARKS: [&str; 2] = ["<!-- Made from /metrics. -->\n\n", "\n<!-- Until here. -->"];
+    let rows: String = after_some_traffic().iter().map(row).collect();
+    let made = format!("| Metric | Type | Labels | What it is |\n|---|---|---|---|\n{rows}");
+    let text = fs::read_to_string(DOCS).expect("docs/observability.md is there");
+    let (before, rest) = text.split_once(MARKS[0]).expect("a mark begins what is made");
+    let (there, after) = rest.split_once(MARKS[1]).expect("a mark ends it");
+    if std::env::var_os("PILOTLIGHT_BLESS").is_some() {
+        fs::write(DOCS, [before, MARKS[0], &made, MARKS[1], after].concat()).expect("it can be written");
+    } else {
+        assert_eq!(there, made, "PILOTLIGHT_BLESS=1 makes it anew");
+    }
+}
+
+#[test]
+fn every_query_in_the_documentation_asks_for_what_there_is() {
+    let metrics = after_some_traffic();
+    let text = fs::read_to_string(DOCS).expect("docs/observability.md is there");
+    let blocks = text.split("```").filter_map(|block| block.strip_prefix("yaml\n"));
+    let queries: Vec<_> =
+        blocks.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
+    assert!(queries.len() >= 6, "{queries:?}");
+    queries.iter().for_each(|query| asks_for_what_there_is(query, &metrics));
+}
+
+#[test]
+fn every_query_of_the_dashboard_asks_for_what_there_is() {
+    let metrics = after_some_traffic();
+    let text = fs::read_to_string(DASHBOARD).expect("deploy/grafana/pilotlight.json is there");
+    let dashboard: Value = serde_json::from_str(&text).expect("it is JSON");
+    let panels = dashboard["panels"].as_array().expect("a list");
+    let mut ids = BTreeSet::new();
+    for panel in panels.iter().filter(|panel| panel["type"] != "row") {
+        let title = panel["title"].as_str().expect("a panel has a title");
+        assert!(ids.insert(panel["id"].as_u64()), "{title}: two panels have one id");
+        let targets = panel["targets"].as_array().unwrap_or_else(|| panic!("{title} asks for nothing"));
+        assert!(!targets.is_empty(), "{title} asks for nothing");
+        assert!(targets.iter().all(|target| target["expr"].is_string()), "{title}");
+    }
+    let mut queries = Vec::new();
+    collect_queries(&dashboard, &mut queries);
+    assert!(queries.len() >= panels.len() / 2, "{queries:?}");
+    for query in &queries {
+        asks_for_what_there_is(query, &metrics);
+    }
+}
+
+#[test]
+fn a_query_for_a_missing_metric_is_detected() {
+    let metrics = after_some_traffic();
+    for query in [
+        "rate(pilotlight_nothing_total[5m])",
+        "pilotlight_offers",
+        "sum by (why) (rate(pilotlight_offers_total[5m]))",
+        r#"pilotlight_offers_total{color="red"}"#,
+        r#"pilotlight_offers_total{outcome="lukewarm"}"#,
+    ] {
+        assert!(std::panic::catch_unwind(|| asks_for_what_there_is(query, &metrics)).is_err(), "{query}");
+    }
+}
+
+/// Every `expr`, wherever it stands, and what variables ask for.
+fn collect_queries(value: &Value, queries: &mut Vec<String>) {
+    for (key, value) in value.as_object().into_iter().flatten() {
+        if let (Some(query), "expr" | "definition") = (value.as_str(), key.as_str()) {
+            queries.push(query.to_owned());
+        }
+        collect_queries(value, queries);
+    }
+    value.as_array().into_iter().flatten().for_each(|value| collect_queries(value, queries));
+}
+
+/// Every word of a query that is ours is a sample that the service has, and every label is one of these samples'.
+fn asks_for_what_there_is(query: &str, metrics: &[Metric]) {
+    let asked: Vec<_> = words(query).filter(|word| word.starts_with("pilotlight_")).collect();
+    assert!(!asked.is_empty(), "{query} asks for nothing of ours");
+    let found = asked.iter().map(|name| {
+        let metric = metrics.iter().find(|metric| metric.samples.contains(*name));
+        metric.unwrap_or_else(|| panic!("there is no {name}, for which {query} asks"))
+    });
+    let found: Vec<_> = found.collect();
+    for (label, value) in matchers(query) {
+        let known =
+            found.iter().any(|metric| metric.labels.get(label).is_some_and(|values| values.contains(value)));
+        assert!(known || ADDED.contains(&label), "no sample has {label}={value}, for which {query} asks");
+    }
+    for label in grouped(query) {
+        let known = found.iter().any(|metric| metric.labels.contains_key(label));
+        assert!(known || ADDED.contains(&label), "no sample has the label {label}, by which {query} groups");
+    }
+}
+
+fn words(query: &str) -> impl Iterator<Item = &str> {
+    query.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))
+}
+
+/// `{label="value", ...}`
+fn matchers(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let braces = query.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    braces.flat_map(|(inside, _)| inside.split(',')).filter(|pair| !pair.trim().is_empty()).map(move |pair| {
+        let (label, value) = pair.split_once('=').unwrap_or_else(|| panic!("{pair} in {query}"));
+        (label.trim_end_matches('!').trim(), value.trim_start_matches('~').trim().trim_matches('"'))
+    })
+}
+
+/// `by (label, ...)`
+fn grouped(query: &str) -> impl Iterator<Item = &str> {
+    let lists = query.split("by (").skip(1).filter_map(|rest| rest.split_once(')'));
+    lists.flat_map(|(inside, _)| inside.split(',')).map(str::trim)
+}
+
+#[test]
+fn failed_dispatches_are_counted() {
+    let server = TestServer::with(&[
+        ("PILOTLIGHT_SERVER_MAX_CONNECTIONS", "16"),
+        ("ADMIN_API_KEY", "a-long-admin-key"),
+    ]);
+    let wrong = server.connect().post("/api/session", json!({ "key": "another" }).to_string());
+    assert_eq!(wrong.status, 401);
+    let held: Vec<_> = (0..40).map(|_| server.connect()).collect();
+    let are_closed = |held: &[Connection]| held.iter().filter(|connection| connection.is_readable()).count();
+    pilotlight_testkit::wait::wait_until("24 are closed at the cap", || are_closed(&held) >= 24);
+    drop(held);
+    let metric = |name: &str| {
+        let request =
+            "GET /metrics HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a-long-admin-key\r\n\r\n";
+        pilotlight_testkit::wait::wait_for("metrics are told", || {
+            let mut connection = server.connect();
+            connection.try_send(request).ok()?;
+            let text = connection.response().ok()?.text();
+            text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok())
+        })
+    };
+    assert_eq!(metric("pilotlight_sign_ins_refused_total "), 1.0);
+    assert_eq!(metric("pilotlight_connections_max "), 16.0);
+    assert!(metric("pilotlight_connections_refused_total ") >= 24.0);
+}

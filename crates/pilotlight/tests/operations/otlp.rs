@@ -1,0 +1,163 @@
+//! `telemetry.otlp_endpoint`: spans arrive at a collector. The one here takes OTLP over HTTP as the specification
+//! says it is sent; it is a stand-in, because a test wants to see what came.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+
+use pilotlight_testkit::http::post_request;
+use pilotlight_testkit::run_message::{self, run};
+use pilotlight_testkit::server::TestServer;
+use pilotlight_testkit::wait::DEADLINE;
+use pilotlight_testkit::warm_start::Poll;
+use serde_json::{Value, json};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT: &str = "00f067aa0ba902b7";
+
+/// Takes exports, answering each with the next of these statuses and from then on with the last.
+struct Collector {
+    address: SocketAddr,
+    exports: Receiver<Value>,
+}
+
+impl Collector {
+    fn answering(statuses: &'static [&'static str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an open socket");
+        let (sender, exports) = channel();
+        // It ends with the test's process.
+        std::thread::spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
+                let status = statuses[number.min(statuses.len() - 1)];
+                let export = take(stream.expect("a connection"), status);
+                if sender.send(export).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { address, exports }
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The spans of the next export.
+    fn spans(&self) -> Vec<Value> {
+        let export = self.exports.recv_timeout(DEADLINE).expect("an export comes");
+        let [resource] = export["resourceSpans"].as_array().expect("a list").as_slice() else {
+            panic!("{export}")
+        };
+        let service = json!({ "key": "service.name", "value": { "stringValue": "pilotlight" } });
+        assert!(
+            resource["resource"]["attributes"].as_array().expect("a list").contains(&service),
+            "{resource}"
+        );
+        resource["scopeSpans"][0]["spans"].as_array().expect("a list").clone()
+    }
+}
+
+fn take(stream: TcpStream, status: &str) -> Value {
+    let mut reader = BufReader::new(&stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a head");
+        if line == "\r\n" {
+            break;
+        }
+        head.push(line.trim_end().to_ascii_lowercase());
+    }
+    assert_eq!(head[0], "post /v1/traces http/1.1");
+    assert!(head.iter().any(|line| line == "content-type: application/json"), "{head:?}");
+    let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+    let mut body = vec![0; length.parse().expect("a number")];
+    reader.read_exact(&mut body).expect("a body");
+    let answer =
+        format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}");
+    (&stream).write_all(answer.as_bytes()).expect("it listens");
+    serde_json::from_slice(&body).expect("it is JSON")
+}
+
+fn traced_offer(server: &TestServer, id: &str, flags: &str) -> bool {
+    let request = String::from_utf8(post_request("/warm-start", run_message::offer(&run(id)))).expect("text");
+    let traceparent = format!("\r\ntraceparent: 00-{TRACE}-{PARENT}-{flags}\r\n");
+    let mut supervisor = server.connect();
+    supervisor.send(request.replacen("\r\n", &traceparent, 1));
+    supervisor.response().expect("an answer").json()["didWarmStart"] == true
+}
+
+fn attribute(span: &Value, key: &str) -> Value {
+    let all = span["attributes"].as_array().expect("a list");
+    let found = all.iter().find(|attribute| attribute["key"] == key);
+    found.unwrap_or_else(|| panic!("no {key} in {span}"))["value"].clone()
+}
+
+fn nanos(time: &Value) -> u128 {
+    time.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{time} is no time"))
+}
+
+#[test]
+fn a_span_arrives_with_its_parent_its_times_and_its_dispatches() {
+    let collector = Collector::answering(&["200 OK"]);
+    let server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
+    let mut runner = server.park(&Poll::by("runner-1"));
+    let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    assert!(traced_offer(&server, "run_1", "01"));
+    let after = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    runner.response().expect("the run");
+    let spans = collector.spans();
+    let [span] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!((&span["traceId"], &span["parentSpanId"]), (&json!(TRACE), &json!(PARENT)));
+    let id = span["spanId"].as_str().expect("text");
+    assert!(id.len() == 16 && id != PARENT && id.bytes().all(|digit| digit.is_ascii_hexdigit()), "{id}");
+    assert_eq!((&span["name"], &span["kind"]), (&json!("warm_start.offer"), &json!(2)));
+    let (start, end) = (nanos(&span["startTimeUnixNano"]), nanos(&span["endTimeUnixNano"]));
+    // Clocks are read one after the other.
+    assert!(
+        before <= start + 1_000_000 && start < end && end <= after + 1_000_000,
+        "{before} {start} {end} {after}"
+    );
+    assert_eq!(attribute(span, "run"), json!({ "stringValue": "run_1" }));
+    assert_eq!(attribute(span, "outcome"), json!({ "stringValue": "warm" }));
+    assert_eq!(attribute(span, "dispatches"), json!({ "intValue": "1" }));
+    let events = span["events"].as_array().expect("a list");
+    assert_eq!((events.len(), &events[0]["name"]), (1, &json!("dispatch")));
+    assert!((start..=end).contains(&nanos(&events[0]["timeUnixNano"])), "{span}");
+}
+
+#[test]
+fn an_unsampled_trace_is_not_exported_and_a_missing_one_is_a_root() {
+    let collector = Collector::answering(&["200 OK"]);
+    let mut server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
+    assert!(!traced_offer(&server, "run_1", "00"));
+    assert!(!server.supervisor().offer(&run("run_2")));
+    // The last spans are exported before the process ends.
+    server.signal("TERM");
+    assert!(server.wait_for_exit().success());
+    let spans = collector.spans();
+    let [span] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!(
+        (attribute(span, "run"), &span["parentSpanId"]),
+        (json!({ "stringValue": "run_2" }), &json!(""))
+    );
+    assert_eq!(attribute(span, "outcome"), json!({ "stringValue": "cold" }));
+}
+
+#[test]
+fn an_export_is_tried_again_and_what_is_refused_is_dropped_and_counted() {
+    let collector = Collector::answering(&["503 Service Unavailable", "200 OK", "400 Bad Request"]);
+    let server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
+    assert!(!traced_offer(&server, "run_1", "01"));
+    assert_eq!(collector.spans(), collector.spans());
+    let dropped = || server.metric(r#"pilotlight_telemetry_dropped_total{what="span"}"#);
+    assert_eq!(dropped(), 0.0);
+    assert!(!traced_offer(&server, "run_2", "01"));
+    collector.spans();
+    pilotlight_testkit::wait::wait_until("the refused span is counted", || dropped() == 1.0);
+    // It is logged once it is counted.
+    pilotlight_testkit::wait::wait_until("that is told", || {
+        server.log().contains("the collector answered 400")
+    });
+}

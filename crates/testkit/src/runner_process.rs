@@ -1,0 +1,116 @@
+//! `pilotlight runner` as a process, with commands that the test writes. Every process started under it carries a mark in
+//! its environment, by which leftover processes are found.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+
+use crate::process::{ChildProcess, OutputLines};
+use crate::server::pilotlight_command;
+use crate::temp_dir::TempDir;
+use crate::wait;
+
+/// A running runner and its scripts.
+pub struct RunnerProcess {
+    process: ChildProcess,
+    log: OutputLines,
+    scripts: Scripts,
+}
+
+/// The commands of a test: one script for each job type.
+#[derive(Clone)]
+pub struct Scripts {
+    folder: std::sync::Arc<TempDir>,
+    types: Vec<String>,
+}
+
+impl Scripts {
+    /// Scripts for `sh`.
+    pub fn shell(scripts: &[(&str, &str)]) -> Self {
+        Self::for_interpreter("sh", scripts)
+    }
+
+    /// Scripts for this program.
+    pub fn for_interpreter(program: &str, scripts: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new();
+        let write = |(name, text): &(&str, &str)| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).expect("our own folder");
+            format!("{name}={program} {}", path.display())
+        };
+        let types = scripts.iter().map(write).collect();
+        Self { folder: folder.into(), types }
+    }
+
+    /// A path in the scripts' folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn mark(&self) -> String {
+        format!("MARK={}", self.folder.path().display())
+    }
+
+    /// Ids of the processes that were started under a runner of these scripts and still run.
+    pub fn running_processes(&self) -> Vec<i32> {
+        let mark = self.mark();
+        let has_mark = |id: &i32| {
+            let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+        };
+        let all = fs::read_dir("/proc").expect("tests run on Linux").flatten();
+        let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(has_mark).collect()
+    }
+
+    /// Waits until no such process runs.
+    pub fn wait_until_gone(&self) {
+        wait::wait_until("no process of a command is left", || self.running_processes().is_empty());
+    }
+}
+
+impl RunnerProcess {
+    /// Starts it with these arguments too, and returns when it takes jobs.
+    pub fn start(url: &str, scripts: &Scripts, arguments: &[&str]) -> Self {
+        let mut command = pilotlight_command(&[("PILOTLIGHT_URL", url)]);
+        command.arg("runner").args(["--env", &scripts.mark()]).args(arguments);
+        scripts.types.iter().for_each(|kind| {
+            command.args(["--type", kind]);
+        });
+        let mut process = ChildProcess::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let child = process.child();
+        let (stdout, _) = OutputLines::read(child.stdout.take().expect("asked for"));
+        let (log, _) = OutputLines::read(child.stderr.take().expect("asked for"));
+        let runner = Self { process, log, scripts: scripts.clone() };
+        wait::wait_until("the runner takes jobs", || !stdout.from(0).is_empty());
+        runner
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits until it has exited.
+    pub fn wait_for_exit(&mut self) -> ExitStatus {
+        self.process.wait_for_exit()
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        self.log.from(0).join("\n")
+    }
+}
+
+impl Drop for RunnerProcess {
+    fn drop(&mut self) {
+        self.process.kill();
+        if std::thread::panicking() {
+            eprintln!("the runner's log:\n{}", self.log());
+        } else {
+            self.scripts.wait_until_gone();
+            let log = self.log();
+            assert!(!log.contains("panicked") && !log.contains("ERROR"), "the runner logged {log}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A test that a machine cannot run says why and is counted as skipped. The names of requirements are those of `xtask`;
+//! `cargo xtask test` names those that are not met in `PILOTLIGHT_LACKS`, and reads the log named by
+//! `PILOTLIGHT_SKIP_LOG`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+/// No requirement of the machine's: `cargo xtask test` builds it where it can, and names it in `PILOTLIGHT_STATIC`.
+const STATIC_BINARY: &str = "static-binary";
+
+/// Returns from the test, with a line in the skip log, when the machine lacks one of these.
+#[macro_export]
+macro_rules! need {
+    ($($requirement:literal),+) => {
+        if $crate::skip::is_skipped(&[$($requirement),+], &|| ()) {
+            return;
+        }
+    };
+}
+pub use need;
+
+/// Whether a requirement is not met; then it is logged. `location` is any closure of the test: its type carries the
+/// test's name.
+pub fn is_skipped<T>(requirements: &[&str], location: &T) -> bool {
+    let lacks = std::env::var("PILOTLIGHT_LACKS").unwrap_or_default();
+    let not_built = std::env::var_os("PILOTLIGHT_STATIC").is_none().then_some(STATIC_BINARY);
+    let missing: Vec<_> =
+        lacks.split(',').chain(not_built).filter(|name| requirements.contains(name)).collect();
+    if missing.is_empty() {
+        return false;
+    }
+    log(&format!("{}: lacking {}", test_name(location), missing.join(" and ")));
+    true
+}
+
+fn test_name<T>(_location: &T) -> String {
+    let name = std::any::type_name::<T>().replace("::{{closure}}", "");
+    name.split_once("::").map_or(name.clone(), |(_, name)| name.to_owned())
+}
+
+/// One write of a whole line, so that lines of tests that run at the same time do not mix.
+fn log(line: &str) {
+    println!("skipped: {line}");
+    let Some(path) = std::env::var_os("PILOTLIGHT_SKIP_LOG") else { return };
+    let mut log =
+        OpenOptions::new().append(true).create(true).open(path).expect("the skip log can be written");
+    log.write_all(format!("{line}\n").as_bytes()).expect("the skip log can be written");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_test_is_logged_under_its_own_name() {
+        let name = test_name(&|| ());
+        assert_eq!(name, "skip::tests::a_skipped_test_is_logged_under_its_own_name");
+    }
+}
