@@ -73,7 +73,9 @@ fn a_job_is_submitted_watched_to_its_result_and_known_the_second_time() {
     let again = submit(&mut browser, TYPE, r#"{"n": 12345678901234567890, "name": "World"}"#);
     assert_eq!(again, id);
     says(&mut browser, "submission-outcome", "From the cache: computed on");
-    browser.wait_until("/, saved [0-9.]+ m?s/.test(document.querySelector('[data-test=submission-outcome]').innerText)");
+    browser.wait_until(
+        "/, saved [0-9.]+ m?s/.test(document.querySelector('[data-test=submission-outcome]').innerText)",
+    );
     assert!(server.metric("pilotlight_jobs_saved_seconds_total") > 0.0);
     browser.click("link", "Jobs");
     says(&mut browser, "cache-rate", "50.0 %");
