@@ -1,4 +1,4 @@
-//! Child processes. They keep the terminal they were started in, so that whoever waits sees their own progress.
+//! Child processes. They keep the terminal they were started in, so that a person sees their progress.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -32,39 +32,57 @@ pub(crate) fn cargo() -> Command {
     command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Waits for the command; anything but success is an error that names it.
+/// Runs the command to its end; anything but success is an error that names it.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
-    let shown = shown(command);
-    let status = command.status().with_context(|| format!("failed to start `{shown}`"))?;
+    let line = command_line(command);
+    let status = command.status().with_context(|| format!("failed to start `{line}`"))?;
     if !status.success() {
-        bail!("`{shown}` ended with {status}");
+        bail!("`{line}` ended with {status}");
     }
     Ok(())
 }
 
-/// What the command printed, or why it could not be asked: for probes, which stay quiet.
-pub(crate) fn ask(command: &mut Command) -> Result<String, String> {
-    let shown = shown(command);
+/// Runs the command and returns its standard output, trimmed. The error is one line: why it failed.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let output = match command.stdin(Stdio::null()).output() {
         Ok(output) => output,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(format!("`{}` is not installed", name(command)));
-        }
-        Err(error) => return Err(format!("`{shown}` does not start: {error}")),
+        Err(error) => return Err(start_failure(command, &error)),
     };
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("`{shown}` says: {}", said.lines().next().unwrap_or("nothing").trim()))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(format!("`{}` failed: {}", command_line(command), first_line(&stderr)))
+}
+
+fn start_failure(command: &Command, error: &std::io::Error) -> String {
+    if error.kind() == ErrorKind::NotFound {
+        return format!("`{}` is not installed", program_name(command));
+    }
+    format!("`{}` does not start: {error}", command_line(command))
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("it printed no reason").trim()
 }
 
 /// The command as a person would type it.
-fn shown(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     let words = command.get_args().map(OsStr::to_string_lossy);
-    std::iter::once(name(command)).chain(words).collect::<Vec<_>>().join(" ")
+    std::iter::once(program_name(command)).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-fn name(command: &Command) -> Cow<'_, str> {
+fn program_name(command: &Command) -> Cow<'_, str> {
     Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = output(command("no-such-program").arg("--version")).unwrap_err();
+        assert_eq!(error, "`no-such-program` is not installed");
+    }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: what a change must pass, in the order of what fails fastest. The first failure stops.
+//! `cargo xtask ci`: what a change must pass, cheap stages first. The first failure ends the run.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use crate::child;
-use crate::needs::WantedBy;
-use crate::setup::{self, Consent};
-use crate::test::{self, Plan, Report, Size};
+use crate::requirements::UsedBy;
+use crate::setup::{self, InstallMode, Unavailable};
+use crate::test::{self, Report, Scale, TestPlan};
 
-/// Runs the stages, sums them up, and ends with the tests' own last line.
-pub(crate) fn run(consent: Consent) -> anyhow::Result<ExitCode> {
+/// Runs the stages, prints how long each took, and ends with the last line of the tests.
+pub(crate) fn run(mode: InstallMode) -> anyhow::Result<ExitCode> {
+    let tools = setup::provide(UsedBy::Ci, mode)?;
     let mut stages = Stages::default();
-    let outcome = stages.run_all(consent);
+    let result = stages.run_all(&tools, mode);
     stages.print();
-    Ok(outcome?.conclude())
+    Ok(result?.finish())
 }
 
 #[derive(Default)]
@@ -25,33 +26,34 @@ struct Stages {
 
 struct Row {
     name: &'static str,
-    took: Duration,
-    good: bool,
+    duration: Duration,
+    passed: bool,
 }
 
 impl Stages {
-    fn run_all(&mut self, consent: Consent) -> anyhow::Result<Report> {
+    fn run_all(&mut self, tools: &Unavailable, mode: InstallMode) -> anyhow::Result<Report> {
+        let plan = TestPlan { scale: Scale::Normal, mode, filters: Vec::new() };
         self.run("format", format, |()| true)?;
+        self.run("deny", || deny(tools), |()| true)?;
         self.run("clippy", clippy, |()| true)?;
-        self.run("deny", || deny(consent), |()| true)?;
-        let plan = Plan { size: Size::Usual, consent, filters: Vec::new() };
         self.run("otlp", otlp, |()| true)?;
-        self.run("test", || test::run(&plan), Report::is_good)
+        self.run("test", || test::run(&plan), Report::is_success)
     }
 
     fn run<T>(
         &mut self,
         name: &'static str,
         stage: impl FnOnce() -> anyhow::Result<T>,
-        is_good: impl FnOnce(&T) -> bool,
+        is_success: impl FnOnce(&T) -> bool,
     ) -> anyhow::Result<T> {
         println!("==> {name}");
         let started = Instant::now();
-        let outcome = stage();
-        let row = Row { name, took: started.elapsed(), good: outcome.as_ref().is_ok_and(is_good) };
+        let result = stage();
+        let passed = result.as_ref().is_ok_and(is_success);
+        let row = Row { name, duration: started.elapsed(), passed };
         println!("<== {row}\n");
         self.rows.push(row);
-        outcome
+        result
     }
 
     fn print(&self) {
@@ -63,15 +65,15 @@ impl Stages {
 
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let verdict = if self.good { "ok" } else { "FAILED" };
-        write!(f, "{:<8} {verdict:<6} {:>7.1} s", self.name, self.took.as_secs_f64())
+        let verdict = if self.passed { "ok" } else { "FAILED" };
+        write!(f, "{:<8} {verdict:<6} {:>7.1} s", self.name, self.duration.as_secs_f64())
     }
 }
 
 fn format() -> anyhow::Result<()> {
     component("fmt", "rustfmt")?;
     child::run(child::cargo().args(["fmt", "--all", "--check"]))
-        .context("failed to accept how files are formatted (`cargo fmt --all` mends it)")
+        .context("files are not formatted; `cargo fmt --all` formats them")
 }
 
 fn clippy() -> anyhow::Result<()> {
@@ -79,22 +81,24 @@ fn clippy() -> anyhow::Result<()> {
     child::run(child::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
-/// The one feature that is off by default: its lints, and that a span arrives.
+/// The feature that is off by default: its lints, and the tests that a span arrives.
 fn otlp() -> anyhow::Result<()> {
-    let of_it = ["-p", "pilotlight", "--features", "otlp"];
-    child::run(child::cargo().arg("clippy").args(of_it).args(["--all-targets", "--", "-D", "warnings"]))?;
-    child::run(child::cargo().args(["nextest", "run"]).args(of_it).args(["--lib", "--test", "e2e", "otlp::"]))
+    let feature = ["-p", "pilotlight", "--features", "otlp"];
+    child::run(child::cargo().arg("clippy").args(feature).args(["--all-targets", "--", "-D", "warnings"]))?;
+    child::run(
+        child::cargo().args(["nextest", "run"]).args(feature).args(["--lib", "--test", "e2e", "otlp::"]),
+    )
 }
 
-fn deny(consent: Consent) -> anyhow::Result<()> {
-    if setup::meet(WantedBy::Ci, consent).lacks("cargo-deny") {
+fn deny(tools: &Unavailable) -> anyhow::Result<()> {
+    if tools.contains("cargo-deny") {
         bail!("failed to check dependencies: cargo-deny is missing");
     }
     child::run(child::cargo().args(["deny", "check", "bans", "licenses", "sources"]))
 }
 
 fn component(subcommand: &str, component: &str) -> anyhow::Result<()> {
-    if child::ask(child::cargo().args([subcommand, "--version"])).is_err() {
+    if child::output(child::cargo().args([subcommand, "--version"])).is_err() {
         bail!("`cargo {subcommand}` is missing: `rustup component add {component}`");
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The workspace's own commands: `cargo xtask setup | test | bench | soak | image | ci`.
 //!
-//! Each command lives in the file of its name; `needs` is the table of what the tests want from a machine. Nothing
-//! here knows the product: these commands only call cargo and say plainly what came of it.
+//! Each command lives in the file of its name; `requirements` is the table of the tools that they need. These commands
+//! call cargo and other tools, and print the result; they know nothing of the product.
 
 #![allow(
     clippy::print_stdout,
@@ -14,14 +14,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::setup::Consent;
-use crate::test::{Plan, Size};
+use crate::setup::InstallMode;
+use crate::test::{Scale, TestPlan};
 
+mod apt;
 mod bench;
 mod child;
 mod ci;
 mod image;
-mod needs;
+mod requirements;
 mod setup;
 mod soak;
 mod static_binary;
@@ -39,25 +40,19 @@ struct Cli {
 enum Task {
     /// Install what the tests and `ci` need, as far as this machine allows
     Setup,
-    /// Run every test; what this machine cannot run is named and counted as skipped
+    /// Run all tests; those that cannot run on this machine are named and counted as skipped
     Test(TestArgs),
-    /// Build with the release profile and measure: `bench match --help` and `bench jobs --help` show a scene's own options
+    /// Build with the release profile and measure: `bench match --help` and `bench jobs --help` show a scene's options
     Bench {
-        /// The scene (`match` when left out, or `jobs`) and its options
+        /// The scene (`match` by default, or `jobs`) and its options
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Run the tests with their bigger counts
+    /// Run the tests with bigger counts
     Soak(TestArgs),
     /// Build the static binary and the container image around it
-    Image {
-        #[command(flatten)]
-        setup: SetupArgs,
-        /// The image's name
-        #[arg(long, default_value = "pilotlight")]
-        tag: String,
-    },
-    /// Format, clippy, deny, test: what a change must pass
+    Image(ImageArgs),
+    /// Check formatting, dependencies and lints, and run all tests
     Ci(SetupArgs),
 }
 
@@ -65,44 +60,53 @@ enum Task {
 struct TestArgs {
     #[command(flatten)]
     setup: SetupArgs,
-    /// Passed on to `cargo nextest run`: parts of test names, `-p PACKAGE`, `-E EXPRESSION`
+    /// Passed to `cargo nextest run`: parts of test names, `-p PACKAGE`, `-E EXPRESSION`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     filters: Vec<OsString>,
 }
 
 #[derive(Args)]
+struct ImageArgs {
+    #[command(flatten)]
+    setup: SetupArgs,
+    /// The image's name
+    #[arg(long, default_value = "pilotlight")]
+    tag: String,
+}
+
+#[derive(Args)]
 struct SetupArgs {
-    /// Install nothing: name what is missing and go on without it
+    /// Install nothing: print what is missing and continue without it
     #[arg(long)]
     no_setup: bool,
 }
 
 impl TestArgs {
-    fn plan(self, size: Size) -> Plan {
-        Plan { size, consent: self.setup.consent(), filters: self.filters }
+    fn plan(self, scale: Scale) -> TestPlan {
+        TestPlan { scale, mode: self.setup.mode(), filters: self.filters }
     }
 }
 
 impl SetupArgs {
-    fn consent(&self) -> Consent {
-        if self.no_setup { Consent::OnlyName } else { Consent::Install }
+    fn mode(&self) -> InstallMode {
+        if self.no_setup { InstallMode::ReportOnly } else { InstallMode::Install }
     }
 }
 
 fn main() -> ExitCode {
-    perform(Cli::parse().task).unwrap_or_else(|error| {
+    run(Cli::parse().task).unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
 }
 
-fn perform(task: Task) -> anyhow::Result<ExitCode> {
+fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
-        Task::Test(args) => Ok(test::run(&args.plan(Size::Usual))?.conclude()),
+        Task::Test(args) => Ok(test::run(&args.plan(Scale::Normal))?.finish()),
         Task::Bench { args } => bench::run(args).map(|()| ExitCode::SUCCESS),
-        Task::Soak(args) => Ok(soak::run(&args.plan(Size::Soak))?.conclude()),
-        Task::Image { setup, tag } => image::run(&tag, setup.consent()).map(|()| ExitCode::SUCCESS),
-        Task::Ci(args) => ci::run(args.consent()),
+        Task::Soak(args) => Ok(soak::run(&args.plan(Scale::Soak))?.finish()),
+        Task::Image(args) => image::build(&args.tag, args.setup.mode()).map(|()| ExitCode::SUCCESS),
+        Task::Ci(args) => ci::run(args.mode()),
     }
 }

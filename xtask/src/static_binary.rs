@@ -1,16 +1,16 @@
-//! The binary without any library of the system: what the container image holds. Built for this machine's own
+//! The binary that needs no library of the system: what the container image holds. It is built for this machine's
 //! processor, with musl in place of the system's C library.
 
 use std::path::PathBuf;
 
 use crate::child;
 
-/// How it is built.
+/// The profile of cargo that the binary is built with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// Quick to build: what tests run.
+    /// For tests: quick to build.
     Dev,
-    /// What is shipped.
+    /// For users.
     Release,
 }
 
@@ -31,21 +31,21 @@ impl Profile {
     }
 }
 
-/// The target as rustc names it.
-pub(crate) fn target() -> String {
+/// Rust's name of this machine's processor with musl.
+pub(crate) fn native_triple() -> String {
     format!("{}-unknown-linux-musl", std::env::consts::ARCH)
 }
 
-/// Builds it and says where it lies.
-pub(crate) fn build(profile: Profile) -> anyhow::Result<PathBuf> {
-    let target = target();
+/// Builds the binary for this machine's processor and returns its path.
+pub(crate) fn build_native(profile: Profile) -> anyhow::Result<PathBuf> {
+    let triple = native_triple();
     child::run(
         child::cargo().args(["build", "--locked", "-p", "pilotlight", "--bin", "pilotlight"]).args([
             "--target",
-            &target,
+            &triple,
             "--profile",
             profile.name(),
         ]),
     )?;
-    Ok(child::target_folder()?.join(target).join(profile.folder()).join("pilotlight"))
+    Ok(child::target_folder()?.join(triple).join(profile.folder()).join("pilotlight"))
 }
