@@ -4,9 +4,14 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+
+/// How often a child with a deadline is looked at.
+const POLL: Duration = Duration::from_millis(100);
 
 /// The workspace's root: every child starts there.
 pub(crate) fn root() -> &'static Path {
@@ -55,6 +60,32 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     Err(format!("`{}` failed: {}", command_line(command), first_line(&stderr)))
 }
 
+/// Runs the command without its output and kills it at the deadline. The error is one line: why it failed.
+pub(crate) fn run_within(command: &mut Command, deadline: Duration) -> Result<(), String> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| start_failure(command, &error))?;
+    match wait_until(&mut child, Instant::now() + deadline) {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(status)) => Err(format!("`{}` ended with {status}", command_line(command))),
+        Ok(None) => {
+            _ = child.kill();
+            _ = child.wait();
+            Err(format!("`{}` did not end within {} s", command_line(command), deadline.as_secs()))
+        }
+        Err(error) => Err(format!("failed to wait for `{}`: {error}", command_line(command))),
+    }
+}
+
+fn wait_until(child: &mut Child, deadline: Instant) -> std::io::Result<Option<ExitStatus>> {
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || Instant::now() >= deadline {
+            return Ok(status);
+        }
+        thread::sleep(POLL);
+    }
+}
+
 fn start_failure(command: &Command, error: &std::io::Error) -> String {
     if error.kind() == ErrorKind::NotFound {
         return format!("`{}` is not installed", program_name(command));
@@ -79,6 +110,20 @@ fn program_name(command: &Command) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_child_is_killed_at_its_deadline() {
+        let started = Instant::now();
+        let error = run_within(command("sleep").arg("60"), Duration::from_millis(300)).unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(30));
+        assert_eq!(error, "`sleep 60` did not end within 0 s");
+    }
+
+    #[test]
+    fn a_child_that_ends_before_its_deadline_keeps_its_result() {
+        assert_eq!(run_within(&mut command("true"), Duration::from_secs(60)), Ok(()));
+        assert!(run_within(&mut command("false"), Duration::from_secs(60)).is_err());
+    }
 
     #[test]
     fn a_program_that_is_not_there_is_named() {

@@ -52,7 +52,7 @@ enum Task {
     Soak(TestArgs),
     /// Build the static binary and the container image around it
     Image(ImageArgs),
-    /// Check formatting, dependencies and lints, and run all tests
+    /// Check formatting, shell scripts, dependencies and lints, compile the fuzz targets, and run all tests
     Ci(SetupArgs),
 }
 

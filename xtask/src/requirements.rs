@@ -175,6 +175,13 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         without: "the test that the embedded page is the one that its source builds is skipped",
     },
     Requirement {
+        name: "shellcheck",
+        used_by: UsedBy::Ci,
+        probe: || tool("shellcheck", "--version"),
+        source: Source::Debian(&["shellcheck"]),
+        without: "`cargo xtask ci` cannot check shell scripts",
+    },
+    Requirement {
         name: "cargo-deny",
         used_by: UsedBy::Ci,
         probe: || cargo_tool("deny"),
