@@ -119,7 +119,14 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         used_by: UsedBy::Tests,
         probe: || tool("curl", "--version"),
         source: Source::Debian(&["curl"]),
-        without: "tests of the documentation's examples are skipped",
+        without: "tests of the documentation's examples and of install.sh are skipped",
+    },
+    Requirement {
+        name: "wget",
+        used_by: UsedBy::Tests,
+        probe: || tool("wget", "--version"),
+        source: Source::Debian(&["wget"]),
+        without: "a test of install.sh is skipped",
     },
     Requirement {
         name: "docker",
