@@ -1,4 +1,4 @@
-//! The workspace's own commands: `cargo xtask setup | test | bench | soak | image | ci`.
+//! The workspace's own commands: `cargo xtask setup | test | bench | soak | image | release | ci`.
 //!
 //! Each command lives in the file of its name; `requirements` is the table of the tools that they need. These commands
 //! call cargo and other tools, and print the result; they know nothing of the product.
@@ -10,21 +10,28 @@
 )]
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::release::Release;
 use crate::setup::InstallMode;
+use crate::static_binary::{RELEASED, Target};
 use crate::test::{Scale, TestPlan};
 
 mod apt;
 mod bench;
+mod changelog;
 mod child;
 mod ci;
 mod image;
+mod release;
 mod requirements;
+mod sbom;
 mod setup;
 mod soak;
+mod start_check;
 mod static_binary;
 mod test;
 
@@ -52,6 +59,8 @@ enum Task {
     Soak(TestArgs),
     /// Build the static binary and the container image around it
     Image(ImageArgs),
+    /// Build the files of a release: archives, bills of materials, checksums, notes and `install.sh`
+    Release(ReleaseArgs),
     /// Check formatting, shell scripts, dependencies and lints, compile the fuzz targets, and run all tests
     Ci(SetupArgs),
 }
@@ -72,6 +81,27 @@ struct ImageArgs {
     /// The image's name
     #[arg(long, default_value = "pilotlight")]
     tag: String,
+    /// Build for every released processor and push to this repository (`registry/name`) instead
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "tag")]
+    push: Option<String>,
+}
+
+#[derive(Args)]
+struct ReleaseArgs {
+    #[command(flatten)]
+    setup: SetupArgs,
+    /// A target to build for; all that are released by default
+    #[arg(long = "target", value_name = "TRIPLE", value_parser = Target::parse)]
+    targets: Vec<Target>,
+    /// The folder for the files; `target/dist` by default
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Where the files will be downloaded from; `install.sh` gets this address
+    #[arg(long, value_name = "ADDRESS")]
+    releases_url: Option<String>,
+    /// Fail unless this tag names the workspace's version
+    #[arg(long)]
+    tag: Option<String>,
 }
 
 #[derive(Args)]
@@ -84,6 +114,14 @@ struct SetupArgs {
 impl TestArgs {
     fn plan(self, scale: Scale) -> TestPlan {
         TestPlan { scale, mode: self.setup.mode(), filters: self.filters }
+    }
+}
+
+impl ReleaseArgs {
+    fn release(self) -> Release {
+        let targets = if self.targets.is_empty() { RELEASED.to_vec() } else { self.targets };
+        let folder = self.out.unwrap_or_else(|| child::root().join("target/dist"));
+        Release { targets, folder, address: self.releases_url, tag: self.tag }
     }
 }
 
@@ -106,7 +144,18 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Test(args) => Ok(test::run(&args.plan(Scale::Normal))?.finish()),
         Task::Bench { args } => bench::run(args).map(|()| ExitCode::SUCCESS),
         Task::Soak(args) => Ok(soak::run(&args.plan(Scale::Soak))?.finish()),
-        Task::Image(args) => image::build(&args.tag, args.setup.mode()).map(|()| ExitCode::SUCCESS),
+        Task::Image(args) => image(&args).map(|()| ExitCode::SUCCESS),
+        Task::Release(args) => {
+            let mode = args.setup.mode();
+            release::run(&args.release(), mode).map(|()| ExitCode::SUCCESS)
+        }
         Task::Ci(args) => ci::run(args.mode()),
+    }
+}
+
+fn image(args: &ImageArgs) -> anyhow::Result<()> {
+    match &args.push {
+        Some(repository) => image::push(repository, args.setup.mode()),
+        None => image::build(&args.tag, args.setup.mode()),
     }
 }

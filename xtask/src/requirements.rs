@@ -1,5 +1,5 @@
-//! The table of requirements: each tool that tests or `ci` use, how it is detected, where it comes from, and what does
-//! not happen without it. `setup` installs; a new kind of test adds its row here.
+//! The table of requirements: each tool that tests, `ci` or `release` use, how it is detected, where it comes from, and
+//! what does not happen without it. `setup` installs; a new kind of test adds its row here.
 
 use std::path::PathBuf;
 use std::{fs, process};
@@ -22,6 +22,7 @@ pub(crate) struct Requirement {
 pub(crate) enum UsedBy {
     Tests,
     Ci,
+    Release,
 }
 
 /// Why a requirement is missing, as a sentence.
@@ -195,10 +196,42 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         source: Source::Cargo { package: "cargo-deny", version: Some("0.20.2") },
         without: "`cargo xtask ci` cannot check dependencies",
     },
+    Requirement {
+        name: "cross-target",
+        used_by: UsedBy::Release,
+        probe: || rust_target(&static_binary::foreign_triple()),
+        source: Source::RustTarget(static_binary::foreign_triple),
+        without: "the binary for the other processor cannot be built",
+    },
+    Requirement {
+        name: "cross-compiler",
+        used_by: UsedBy::Release,
+        probe: || installed_for_python(CROSS),
+        source: Source::Pip(CROSS),
+        without: "the binary for the other processor cannot be built",
+    },
+    Requirement {
+        name: "qemu",
+        used_by: UsedBy::Release,
+        probe: qemu,
+        source: Source::Debian(&["qemu-user"]),
+        without: "the binary for the other processor cannot be started, so it is not released",
+    },
+    Requirement {
+        name: "buildah",
+        used_by: UsedBy::Release,
+        probe: || tool("buildah", "--version"),
+        source: Source::Debian(&["buildah"]),
+        without: "images for several processors cannot be built",
+    },
 ];
 
 /// What the static binary for this machine's processor is built with.
 pub(crate) const FOR_NATIVE_BINARY: &[&str] = &["musl-target", "musl-gcc"];
+/// What the static binary for the other processor is built and started with.
+pub(crate) const FOR_FOREIGN_BINARY: &[&str] = &["cross-target", "python", "cross-compiler", "qemu"];
+/// What images for several processors are built and pushed with.
+pub(crate) const FOR_IMAGE_LIST: &[&str] = &["buildah"];
 
 /// The oldest Node.js that the pinned packages run on.
 const NODE_MAJOR: u32 = 20;
@@ -209,6 +242,8 @@ const CLIENTS: &str = "crates/pilotlight/tests/clients";
 const BROWSER: &str = "crates/pilotlight/tests/browser";
 /// The folder that pins the real Python clients.
 const PYTHON: &str = "crates/pilotlight/tests/python";
+/// The folder that pins the C compiler for the other processor.
+const CROSS: &str = "xtask/cross";
 /// A virtual environment's folder, beside what it is made from.
 pub(crate) const VENV: &str = ".venv";
 /// The list of a virtual environment's packages, with their versions.
@@ -282,6 +317,11 @@ fn rust_target(triple: &str) -> Result<(), Missing> {
         return Ok(());
     }
     Err(Missing::NotInstalled(format!("Rust's target {triple} is not installed")))
+}
+
+/// Debian has two packages of it; the programs of one have names that end in `-static`.
+fn qemu() -> Result<(), Missing> {
+    static_binary::emulator().map(drop).map_err(Missing::NotInstalled)
 }
 
 fn node() -> Result<(), Missing> {
@@ -379,9 +419,9 @@ mod tests {
     }
 
     #[test]
-    fn requirements_of_the_static_binary_are_in_the_table() {
-        for name in FOR_NATIVE_BINARY {
-            assert!(REQUIREMENTS.iter().any(|requirement| requirement.name == *name), "{name}");
+    fn requirements_of_releases_are_in_the_table() {
+        for name in [FOR_NATIVE_BINARY, FOR_FOREIGN_BINARY, FOR_IMAGE_LIST].concat() {
+            assert!(REQUIREMENTS.iter().any(|requirement| requirement.name == name), "{name}");
         }
     }
 
