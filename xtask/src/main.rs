@@ -26,6 +26,8 @@ mod changelog;
 mod child;
 mod ci;
 mod image;
+#[cfg(test)]
+mod project_files;
 mod release;
 mod requirements;
 mod sbom;
