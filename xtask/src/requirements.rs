@@ -9,7 +9,7 @@ use crate::static_binary;
 
 /// One thing that a machine may be missing.
 pub(crate) struct Requirement {
-    /// As it stands in the variable that tells the tests what is missing, and in `need!` there.
+    /// The name in the tests' `need!`, and in the variable that lists what is missing.
     pub(crate) name: &'static str,
     pub(crate) used_by: UsedBy,
     pub(crate) probe: fn() -> Result<(), Missing>,
