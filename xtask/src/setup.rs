@@ -1,7 +1,8 @@
-//! `cargo xtask setup`: meets the needs of the tests, by name, and never more than that.
+//! `cargo xtask setup`: installs the requirements of tests and `ci` by name, and nothing else.
 //!
-//! Debian packages are installed only as root on Debian and its kin; cargo tools and npm packages anywhere. What
-//! could not be met is named with how to get it: it is never silently left out.
+//! What will be installed is printed before the first installation. Debian packages are installed only as root on
+//! Debian and its derivatives; cargo tools, npm and PyPI packages anywhere. A requirement that cannot be installed here
+//! is printed with how to get it. An installation that fails is an error: what needs it is not skipped.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,147 +10,169 @@ use std::process::Command;
 
 use anyhow::bail;
 
+use crate::apt::Apt;
 use crate::child;
-use crate::needs::{Lack, NEEDS, Need, PINNED, Source, VENV, WantedBy};
+use crate::requirements::{Missing, PINNED, REQUIREMENTS, Requirement, Source, UsedBy, VENV};
 
 /// Whether the machine may be changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Consent {
+pub(crate) enum InstallMode {
     Install,
-    OnlyName,
+    /// Missing requirements are only printed.
+    ReportOnly,
 }
 
-/// Meets every need, those of `ci` too.
+/// Installs what tests and `ci` need.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let tests = meet(WantedBy::Tests, Consent::Install);
-    let ci = meet(WantedBy::Ci, Consent::Install);
-    if tests.broken || ci.broken {
-        bail!("failed to install everything; the reasons stand above");
-    }
-    Ok(())
+    let used_there = |requirement: &Requirement| matches!(requirement.used_by, UsedBy::Tests | UsedBy::Ci);
+    provide_some(used_there, InstallMode::Install).map(drop)
 }
 
-/// What is left after [`meet`].
+/// Names of requirements that are not installed and that could not be installed here.
 #[derive(Default)]
-pub(crate) struct Met {
-    /// Names of needs that are still not met.
-    pub(crate) lacks: Vec<&'static str>,
-    /// An installation was tried and failed.
-    broken: bool,
-}
+pub(crate) struct Unavailable(Vec<&'static str>);
 
-impl Met {
-    pub(crate) fn lacks(&self, name: &str) -> bool {
-        self.lacks.contains(&name)
+impl Unavailable {
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    pub(crate) fn names(&self) -> &[&'static str] {
+        &self.0
     }
 }
 
-/// Looks for everything in the table, installs what it may, and names what is missing.
-pub(crate) fn meet(wanted_by: WantedBy, consent: Consent) -> Met {
-    meet_these(|need| need.wanted_by == wanted_by, consent)
+/// Looks for the requirements of one use, installs what it may, and returns what is unavailable. It is an error when
+/// an installation fails.
+pub(crate) fn provide(used_by: UsedBy, mode: InstallMode) -> anyhow::Result<Unavailable> {
+    provide_some(|requirement| requirement.used_by == used_by, mode)
 }
 
-/// The same for some of the table's rows.
-pub(crate) fn meet_these(wanted: impl Fn(&Need) -> bool, consent: Consent) -> Met {
-    let mut met = Met::default();
-    let mut installer = Installer::new(consent);
-    for need in NEEDS.iter().filter(|need| wanted(need)) {
-        let Err(lack) = (need.probe)() else { continue };
-        println!("lacking: {}: {}", need.name, lack.why());
-        match installer.install(need, &lack) {
-            Installed::Yes => continue,
-            Installed::Failed => met.broken = true,
-            Installed::NotTried => {}
-        }
-        match lack {
-            Lack::Absent(_) => println!("  get it: {}; without it {}", advice(&need.source), need.without),
-            Lack::Refused(_) => println!("  without it {}", need.without),
-        }
-        met.lacks.push(need.name);
+/// The same for rows of the table with these names.
+pub(crate) fn provide_named(names: &[&str], mode: InstallMode) -> anyhow::Result<Unavailable> {
+    provide_some(|requirement| names.contains(&requirement.name), mode)
+}
+
+fn provide_some(selects: impl Fn(&Requirement) -> bool, mode: InstallMode) -> anyhow::Result<Unavailable> {
+    let plan = Plan::new(REQUIREMENTS.iter().filter(|requirement| selects(requirement)), mode);
+    plan.print();
+    let failed = install_all(&plan.to_install);
+    if !failed.is_empty() {
+        bail!(
+            "failed to install {} (the reasons are printed above); with `--no-setup` nothing is installed, and what \
+             needs it is skipped",
+            failed.join(", ")
+        );
     }
-    met
+    Ok(Unavailable(plan.unavailable.iter().map(|(requirement, _)| requirement.name).collect()))
 }
 
-fn advice(source: &Source) -> String {
+/// What is missing, and what is done about it.
+#[derive(Default)]
+struct Plan {
+    to_install: Vec<&'static Requirement>,
+    unavailable: Vec<(&'static Requirement, Missing)>,
+}
+
+impl Plan {
+    fn new(requirements: impl Iterator<Item = &'static Requirement>, mode: InstallMode) -> Self {
+        let mut plan = Self::default();
+        for requirement in requirements {
+            let Err(missing) = (requirement.probe)() else { continue };
+            if plan.can_install(requirement, &missing, mode) {
+                plan.to_install.push(requirement);
+            } else {
+                plan.unavailable.push((requirement, missing));
+            }
+        }
+        plan
+    }
+
+    fn can_install(&self, requirement: &Requirement, missing: &Missing, mode: InstallMode) -> bool {
+        match missing {
+            Missing::NotInstalled(_) => {
+                mode == InstallMode::Install && self.has_installer(&requirement.source)
+            }
+            Missing::Unusable(_) => false,
+        }
+    }
+
+    /// An installer that is itself about to be installed counts.
+    fn has_installer(&self, source: &Source) -> bool {
+        let planned = |name| self.to_install.iter().any(|requirement| requirement.name == name);
+        match source {
+            Source::Cargo { .. } => true,
+            Source::Debian(_) | Source::DebianWithOptional { .. } => is_root() && is_debian(),
+            Source::RustTarget(_) => child::output(child::command("rustup").arg("--version")).is_ok(),
+            Source::Npm(_) => planned("npm") || is_available("npm"),
+            Source::Pip(_) => planned("python") || is_available("python"),
+        }
+    }
+
+    fn print(&self) {
+        for (requirement, missing) in &self.unavailable {
+            println!("missing: {}: {}", requirement.name, missing.reason());
+            match missing {
+                Missing::NotInstalled(_) => println!("  to get it: {}", instructions(&requirement.source)),
+                Missing::Unusable(_) => {}
+            }
+            println!("  without it, {}", requirement.without);
+        }
+        if !self.to_install.is_empty() {
+            println!("these will be installed now:");
+        }
+        for requirement in &self.to_install {
+            println!("  {}: {}", requirement.name, instructions(&requirement.source));
+        }
+    }
+}
+
+fn is_available(name: &str) -> bool {
+    REQUIREMENTS.iter().any(|requirement| requirement.name == name && (requirement.probe)().is_ok())
+}
+
+fn instructions(source: &Source) -> String {
     match source {
         Source::Cargo { package, version: None } => format!("cargo install {package} --locked"),
         Source::Cargo { package, version: Some(version) } => {
             format!("cargo install {package} --locked --version {version}")
         }
-        Source::Debian(packages) => format!("Debian's {}, or your system's own", packages.join(" ")),
-        Source::RustTarget(target) => format!("rustup target add {}", target()),
+        Source::Debian(packages) | Source::DebianWithOptional { packages, .. } => {
+            format!("the Debian packages {}, or your system's own", packages.join(" "))
+        }
+        Source::RustTarget(triple) => format!("rustup target add {}", triple()),
         Source::Npm(folder) => format!("npm ci in {folder}"),
-        Source::Pip(folder) => format!("cargo xtask setup makes {folder}/{VENV}"),
+        Source::Pip(folder) => format!("the packages of {folder}/{PINNED} into {folder}/{VENV}"),
     }
 }
 
-enum Installed {
-    Yes,
-    Failed,
-    NotTried,
-}
-
-struct Installer {
-    consent: Consent,
-    /// Package lists are refreshed before the first package, once.
-    lists_are_fresh: bool,
-}
-
-impl Installer {
-    fn new(consent: Consent) -> Self {
-        Self { consent, lists_are_fresh: false }
-    }
-
-    fn install(&mut self, need: &Need, lack: &Lack) -> Installed {
-        let may = match lack {
-            Lack::Absent(_) => self.may(&need.source),
-            Lack::Refused(_) => false,
-        };
-        if !may {
-            return Installed::NotTried;
+/// Returns the names of those whose installation failed.
+fn install_all(requirements: &[&Requirement]) -> Vec<&'static str> {
+    let mut apt = Apt::new();
+    let mut failed = Vec::new();
+    for requirement in requirements {
+        println!("installing: {}", requirement.name);
+        if let Err(error) = install(requirement, &mut apt) {
+            eprintln!("  failed to install {}: {error:#}", requirement.name);
+            failed.push(requirement.name);
         }
-        println!("installing: {}", need.name);
-        let done = match &need.source {
-            Source::Cargo { package, version } => child::run(&mut cargo_install(package, *version)),
-            Source::Debian(packages) => self.apt(packages),
-            Source::RustTarget(target) => {
-                child::run(child::command("rustup").args(["target", "add", &target()]))
-            }
-            Source::Npm(folder) => child::run(&mut npm_ci(folder)),
-            Source::Pip(folder) => pip_install(folder),
-        };
-        match (done, (need.probe)()) {
-            (Ok(()), Ok(())) => return Installed::Yes,
-            (Err(error), _) => eprintln!("  failed to install {}: {error:#}", need.name),
-            (Ok(()), Err(lack)) => eprintln!("  installed, yet {}", lack.why()),
-        }
-        Installed::Failed
     }
-
-    fn may(&self, source: &Source) -> bool {
-        self.consent == Consent::Install
-            && match source {
-                Source::Cargo { .. } => true,
-                Source::Debian(_) => is_root() && is_debian(),
-                Source::RustTarget(_) => child::ask(child::command("rustup").arg("--version")).is_ok(),
-                Source::Npm(_) => child::ask(child::command("npm").arg("--version")).is_ok(),
-                Source::Pip(_) => child::ask(child::command("python3").arg("--version")).is_ok(),
-            }
-    }
-
-    fn apt(&mut self, packages: &[&str]) -> anyhow::Result<()> {
-        if !self.lists_are_fresh {
-            child::run(apt_get().arg("update"))?;
-            self.lists_are_fresh = true;
-        }
-        child::run(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))
-    }
+    failed
 }
 
-fn apt_get() -> Command {
-    let mut command = child::command("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
+fn install(requirement: &Requirement, apt: &mut Apt) -> anyhow::Result<()> {
+    match &requirement.source {
+        Source::Cargo { package, version } => child::run(&mut cargo_install(package, *version)),
+        Source::Debian(packages) => apt.install(packages, &[]),
+        Source::DebianWithOptional { packages, optional } => apt.install(packages, optional),
+        Source::RustTarget(triple) => child::run(child::command("rustup").args(["target", "add", &triple()])),
+        Source::Npm(folder) => child::run(&mut npm_ci(folder)),
+        Source::Pip(folder) => pip_install(folder),
+    }?;
+    match (requirement.probe)() {
+        Ok(()) => Ok(()),
+        Err(missing) => bail!("it is still missing after the installation: {}", missing.reason()),
+    }
 }
 
 /// A tool that runs for seconds need not be optimised for minutes.
@@ -173,7 +196,7 @@ fn npm_ci(folder: &str) -> Command {
     command
 }
 
-/// Into a virtual environment of its own; the system's packages stay as they are.
+/// Into a virtual environment; the system's packages stay as they are.
 fn pip_install(folder: &str) -> anyhow::Result<()> {
     let folder = child::root().join(folder);
     let venv = folder.join(VENV);
@@ -201,7 +224,7 @@ fn is_debian() -> bool {
     fs::read_to_string("/etc/os-release").is_ok_and(|text| names_debian(&text))
 }
 
-/// `ID=debian`, or a list of kin that holds it: `ID_LIKE="ubuntu debian"`.
+/// `ID=debian`, or a list of relatives that holds it: `ID_LIKE="ubuntu debian"`.
 fn names_debian(os_release: &str) -> bool {
     os_release
         .lines()
@@ -214,8 +237,52 @@ fn names_debian(os_release: &str) -> bool {
 mod tests {
     use super::*;
 
+    const ABSENT: Requirement = Requirement {
+        name: "absent",
+        used_by: UsedBy::Tests,
+        probe: || Err(Missing::NotInstalled("`absent` is not installed".to_owned())),
+        source: Source::Cargo { package: "absent", version: None },
+        without: "nothing happens",
+    };
+    const UNUSABLE: Requirement = Requirement {
+        name: "unusable",
+        probe: || Err(Missing::Unusable("the kernel refuses it".to_owned())),
+        ..ABSENT
+    };
+    const PRESENT: Requirement = Requirement { name: "present", probe: || Ok(()), ..ABSENT };
+    const FAILING: Requirement =
+        Requirement { name: "failing", source: Source::Npm("no/such/folder"), ..ABSENT };
+    static TABLE: [Requirement; 3] = [ABSENT, UNUSABLE, PRESENT];
+
+    fn names(plan: &Plan) -> [Vec<&'static str>; 2] {
+        let to_install = plan.to_install.iter().map(|requirement| requirement.name).collect();
+        [to_install, plan.unavailable.iter().map(|(requirement, _)| requirement.name).collect()]
+    }
+
     #[test]
-    fn debian_and_its_kin_are_known_by_their_id() {
+    fn only_what_is_not_installed_is_installed() {
+        let plan = Plan::new(TABLE.iter(), InstallMode::Install);
+        assert_eq!(names(&plan), [vec!["absent"], vec!["unusable"]]);
+    }
+
+    #[test]
+    fn nothing_is_installed_in_report_mode() {
+        let plan = Plan::new(TABLE.iter(), InstallMode::ReportOnly);
+        assert_eq!(names(&plan), [vec![], vec!["absent", "unusable"]]);
+        for requirement in REQUIREMENTS {
+            let missing = Missing::NotInstalled(String::new());
+            let installs = Plan::default().can_install(requirement, &missing, InstallMode::ReportOnly);
+            assert!(!installs, "{}", requirement.name);
+        }
+    }
+
+    #[test]
+    fn an_installation_that_fails_is_named() {
+        assert_eq!(install_all(&[&FAILING]), ["failing"]);
+    }
+
+    #[test]
+    fn debian_and_its_derivatives_are_known_by_their_id() {
         for (text, debian) in [
             ("PRETTY_NAME=\"x\"\nID=debian\n", true),
             ("ID=ubuntu\nID_LIKE=debian\n", true),
@@ -229,16 +296,8 @@ mod tests {
     }
 
     #[test]
-    fn advice_can_be_typed_as_it_stands() {
+    fn instructions_for_cargo_can_be_typed_as_they_stand() {
         let deny = Source::Cargo { package: "cargo-deny", version: Some("0.20.2") };
-        assert_eq!(advice(&deny), "cargo install cargo-deny --locked --version 0.20.2");
-    }
-
-    #[test]
-    fn nothing_is_installed_without_consent() {
-        let installer = Installer::new(Consent::OnlyName);
-        for need in NEEDS {
-            assert!(!installer.may(&need.source), "{}", need.name);
-        }
+        assert_eq!(instructions(&deny), "cargo install cargo-deny --locked --version 0.20.2");
     }
 }

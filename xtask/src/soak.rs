@@ -1,10 +1,10 @@
-//! `cargo xtask soak`: the tests again, with the bigger counts they read from `PILOTLIGHT_SOAK`, and hours to finish.
+//! `cargo xtask soak`: the tests with bigger counts, which they read from `PILOTLIGHT_SOAK`, and hours to finish.
 //!
-//! No test is left out of the usual run for being long: a long one does less there.
+//! Every test is in the normal run too; a long one does less work there.
 
-use crate::test::{self, Plan, Report};
+use crate::test::{self, Report, TestPlan};
 
-/// Runs the plan, which names the size.
-pub(crate) fn run(plan: &Plan) -> anyhow::Result<Report> {
+/// Runs the plan, which names the scale.
+pub(crate) fn run(plan: &TestPlan) -> anyhow::Result<Report> {
     test::run(plan)
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: meets the tests' needs, runs all of them, and counts what was not run as loudly as the rest.
+//! `cargo xtask test`: installs the requirements of the tests, runs all tests, and counts passed, failed and skipped.
 //!
-//! A test that cannot run here returns early after writing `name: why` to the skip log. The runner cannot see that
-//! and counts it as passed; the counts printed here do not.
+//! A test that cannot run here returns early after writing `name: reason` to the skip log. nextest counts it as passed;
+//! the counts printed here do not.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,41 +12,50 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, bail};
 
 use crate::child;
-use crate::needs::{FOR_THE_STATIC_BINARY, WantedBy};
-use crate::setup::{self, Consent, Met};
+use crate::requirements::{FOR_NATIVE_BINARY, UsedBy};
+use crate::setup::{self, InstallMode, Unavailable};
 use crate::static_binary::{self, Profile};
 
-/// What to run, and how much of it.
-pub(crate) struct Plan {
-    pub(crate) size: Size,
-    pub(crate) consent: Consent,
-    /// For `cargo nextest run`; with any, documentation tests stay out.
+/// Names of unavailable requirements, separated by commas. Tests that need one of them skip themselves.
+const MISSING_VARIABLE: &str = "PILOTLIGHT_MISSING";
+/// The former name of the same, which tests still read.
+const FORMER_MISSING_VARIABLE: &str = "PILOTLIGHT_LACKS";
+/// The path of the skip log.
+const SKIP_LOG_VARIABLE: &str = "PILOTLIGHT_SKIP_LOG";
+/// The path of the static binary; not set where it cannot be built.
+const STATIC_BINARY_VARIABLE: &str = "PILOTLIGHT_STATIC";
+
+/// Which tests run, and with which counts.
+pub(crate) struct TestPlan {
+    pub(crate) scale: Scale,
+    pub(crate) mode: InstallMode,
+    /// For `cargo nextest run`; with any, documentation tests are left out.
     pub(crate) filters: Vec<OsString>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Size {
-    Usual,
+pub(crate) enum Scale {
+    Normal,
     Soak,
 }
 
-/// What came of the tests.
+/// The result of a test run.
 pub(crate) struct Report {
     counts: Counts,
-    /// `name: why`, one for each skipped test.
+    /// `name: reason`, one for each skipped test.
     skipped: Vec<String>,
-    skips: Skips,
+    skip_policy: SkipPolicy,
 }
 
-/// Whether a skipped test is a failure.
+/// Whether a skipped test makes the run fail.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Skips {
-    Allowed,
-    /// A build server that cannot run a test is not set up; nobody reads its list.
-    Refused,
+enum SkipPolicy {
+    Allow,
+    /// On a build server, where nobody reads the list of skipped tests.
+    Fail,
 }
 
-/// What a runner reported; skipped tests are among the passed.
+/// What a test runner reported; skipped tests are among the passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     passed: usize,
@@ -54,50 +63,52 @@ struct Counts {
 }
 
 /// Runs the tests that the plan names. An error means that they could not be run.
-pub(crate) fn run(plan: &Plan) -> anyhow::Result<Report> {
-    let met = setup::meet(WantedBy::Tests, plan.consent);
-    if met.lacks("cargo-nextest") {
+pub(crate) fn run(plan: &TestPlan) -> anyhow::Result<Report> {
+    let unavailable = setup::provide(UsedBy::Tests, plan.mode)?;
+    if unavailable.contains("cargo-nextest") {
         bail!("failed to run tests: cargo-nextest is missing");
     }
-    let skip_log = fresh_skip_log()?;
-    let machine = Machine { lacks: met.lacks.join(","), static_binary: static_binary(&met)? };
+    let skip_log = empty_skip_log()?;
+    let machine =
+        Machine { missing: unavailable.names().join(","), static_binary: static_binary(&unavailable)? };
     let mut counts = nextest(plan, &machine, &skip_log)?;
     if plan.filters.is_empty() && has_doc_tests(&child::root().join("crates"))? {
         counts = counts.plus(doc_tests()?);
     }
-    let report = Report { counts, skipped: read_skips(&skip_log)?, skips: Skips::here() };
+    let report = Report { counts, skipped: read_skip_log(&skip_log)?, skip_policy: SkipPolicy::here() };
     report.print();
     Ok(report)
 }
 
-/// What tests are told of the machine.
+/// What the tests need to know of this machine.
 struct Machine {
-    lacks: String,
+    missing: String,
     static_binary: Option<PathBuf>,
 }
 
-/// What the container image holds in tests; none where it cannot be built, which was told.
-fn static_binary(met: &Met) -> anyhow::Result<Option<PathBuf>> {
-    if FOR_THE_STATIC_BINARY.iter().any(|need| met.lacks(need)) {
+/// The binary that tests of the container image use; none where it cannot be built, which `setup` has printed.
+fn static_binary(unavailable: &Unavailable) -> anyhow::Result<Option<PathBuf>> {
+    if FOR_NATIVE_BINARY.iter().any(|requirement| unavailable.contains(requirement)) {
         return Ok(None);
     }
-    static_binary::build(Profile::Dev).map(Some)
+    static_binary::build_native(Profile::Dev).map(Some)
 }
 
-impl Size {
+impl Scale {
+    /// The profile of nextest.
     fn profile(self) -> &'static str {
         match self {
-            Self::Usual => "default",
+            Self::Normal => "default",
             Self::Soak => "soak",
         }
     }
 }
 
-impl Skips {
+impl SkipPolicy {
     fn here() -> Self {
         match std::env::var("CI").as_deref() {
-            Ok("" | "0" | "false") | Err(_) => Self::Allowed,
-            Ok(_) => Self::Refused,
+            Ok("" | "0" | "false") | Err(_) => Self::Allow,
+            Ok(_) => Self::Fail,
         }
     }
 }
@@ -109,27 +120,27 @@ impl Counts {
 }
 
 impl Report {
-    pub(crate) fn is_good(&self) -> bool {
-        self.complaint().is_none()
+    pub(crate) fn is_success(&self) -> bool {
+        self.failure().is_none()
     }
 
     /// Prints the last line and turns the report into an exit code.
-    pub(crate) fn conclude(&self) -> ExitCode {
-        let complaint = self.complaint();
-        if let Some(complaint) = &complaint {
-            eprintln!("error: {complaint}");
+    pub(crate) fn finish(&self) -> ExitCode {
+        let failure = self.failure();
+        if let Some(failure) = failure {
+            eprintln!("error: {failure}");
         }
         println!("{}", self.last_line());
-        if complaint.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
-    fn complaint(&self) -> Option<&'static str> {
+    fn failure(&self) -> Option<&'static str> {
         if self.counts.failed > 0 {
             return Some("tests failed");
         }
-        match self.skips {
-            Skips::Refused if !self.skipped.is_empty() => Some("tests were skipped, and CI is set"),
-            Skips::Refused | Skips::Allowed => None,
+        match self.skip_policy {
+            SkipPolicy::Fail if !self.skipped.is_empty() => Some("tests were skipped, and CI is set"),
+            SkipPolicy::Fail | SkipPolicy::Allow => None,
         }
     }
 
@@ -152,8 +163,8 @@ impl Report {
     }
 }
 
-/// In `target/` of the workspace, whatever cargo's own target folder is.
-fn fresh_skip_log() -> anyhow::Result<PathBuf> {
+/// In `target/` of the workspace, even if cargo's target folder is another one.
+fn empty_skip_log() -> anyhow::Result<PathBuf> {
     let folder = child::root().join("target");
     let log = folder.join("skipped.txt");
     fs::create_dir_all(&folder)
@@ -162,8 +173,8 @@ fn fresh_skip_log() -> anyhow::Result<PathBuf> {
     Ok(log)
 }
 
-/// A test that was tried twice may have said it twice.
-fn read_skips(log: &Path) -> anyhow::Result<Vec<String>> {
+/// Each line once: a test that was run twice may have written it twice.
+fn read_skip_log(log: &Path) -> anyhow::Result<Vec<String>> {
     let text = fs::read_to_string(log).with_context(|| format!("failed to read {}", log.display()))?;
     let mut lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
     lines.sort_unstable();
@@ -171,19 +182,23 @@ fn read_skips(log: &Path) -> anyhow::Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Its screen is its own; the counts come from the report it writes.
-fn nextest(plan: &Plan, machine: &Machine, skip_log: &Path) -> anyhow::Result<Counts> {
-    let report = child::root().join("target/nextest").join(plan.size.profile()).join("junit.xml");
-    let _absent_is_fine = fs::remove_file(&report);
+/// nextest prints to the terminal; the counts come from the report that it writes.
+fn nextest(plan: &TestPlan, machine: &Machine, skip_log: &Path) -> anyhow::Result<Counts> {
+    let report = child::root().join("target/nextest").join(plan.scale.profile()).join("junit.xml");
+    // It may not exist yet.
+    _ = fs::remove_file(&report);
     let mut command = nextest_command(plan);
-    command.env("PILOTLIGHT_LACKS", &machine.lacks).env("PILOTLIGHT_SKIP_LOG", skip_log);
-    if let Some(binary) = &machine.static_binary {
-        command.env("PILOTLIGHT_STATIC", binary);
+    for name in [MISSING_VARIABLE, FORMER_MISSING_VARIABLE] {
+        command.env(name, &machine.missing);
     }
-    let outcome = child::run(&mut command);
+    command.env(SKIP_LOG_VARIABLE, skip_log);
+    if let Some(binary) = &machine.static_binary {
+        command.env(STATIC_BINARY_VARIABLE, binary);
+    }
+    let result = child::run(&mut command);
 
     let counts = fs::read_to_string(&report).ok().as_deref().and_then(junit_counts);
-    match (outcome, counts) {
+    match (result, counts) {
         (Ok(()), Some(counts)) => Ok(counts),
         (Ok(()), None) => bail!("failed to read {}", report.display()),
         (Err(_), Some(counts)) if counts.failed > 0 => Ok(counts),
@@ -191,20 +206,20 @@ fn nextest(plan: &Plan, machine: &Machine, skip_log: &Path) -> anyhow::Result<Co
     }
 }
 
-fn nextest_command(plan: &Plan) -> Command {
+fn nextest_command(plan: &TestPlan) -> Command {
     let mut command = child::cargo();
-    command.args(["nextest", "run", "--profile", plan.size.profile()]);
+    command.args(["nextest", "run", "--profile", plan.scale.profile()]);
     if !names_package(&plan.filters) {
         command.arg("--workspace");
     }
-    if plan.size == Size::Soak {
+    if plan.scale == Scale::Soak {
         command.env("PILOTLIGHT_SOAK", "1");
     }
     command.args(&plan.filters);
     command
 }
 
-/// `--workspace` would win over `-p`.
+/// `-p` has no effect beside `--workspace`.
 fn names_package(filters: &[OsString]) -> bool {
     filters
         .iter()
@@ -265,9 +280,9 @@ fn doc_tests() -> anyhow::Result<Counts> {
         .stdout(Stdio::piped())
         .spawn()
         .context("failed to start the documentation tests")?;
-    let printed = child.stdout.take().expect("the pipe was just asked for");
+    let stdout = child.stdout.take().expect("it is piped");
     let mut counts = Counts::default();
-    for line in BufReader::new(printed).lines() {
+    for line in BufReader::new(stdout).lines() {
         let line = line.context("failed to read what the documentation tests print")?;
         println!("{line}");
         counts = counts.plus(doc_counts(&line).unwrap_or_default());
@@ -293,23 +308,24 @@ fn doc_counts(line: &str) -> Option<Counts> {
 mod tests {
     use super::*;
 
-    fn report(counts: Counts, skipped: &[&str], skips: Skips) -> Report {
-        Report { counts, skipped: skipped.iter().map(|&line| line.to_owned()).collect(), skips }
+    fn report(counts: Counts, skipped: &[&str], skip_policy: SkipPolicy) -> Report {
+        Report { counts, skipped: skipped.iter().map(|&line| line.to_owned()).collect(), skip_policy }
     }
 
     #[test]
     fn a_skipped_test_is_not_counted_as_passed() {
-        let report = report(Counts { passed: 10, failed: 1 }, &["a: no root", "b: no root"], Skips::Allowed);
+        let report =
+            report(Counts { passed: 10, failed: 1 }, &["a: no root", "b: no root"], SkipPolicy::Allow);
         assert_eq!(report.last_line(), "8 passed, 1 failed, 2 skipped");
     }
 
     #[test]
-    fn a_skip_fails_only_where_nobody_reads_it() {
+    fn a_skipped_test_fails_the_run_on_a_build_server() {
         let passed = Counts { passed: 2, failed: 0 };
-        assert!(report(passed, &["a: no root"], Skips::Allowed).is_good());
-        assert!(!report(passed, &["a: no root"], Skips::Refused).is_good());
-        assert!(report(passed, &[], Skips::Refused).is_good());
-        assert!(!report(Counts { passed: 1, failed: 1 }, &[], Skips::Allowed).is_good());
+        assert!(report(passed, &["a: no root"], SkipPolicy::Allow).is_success());
+        assert!(!report(passed, &["a: no root"], SkipPolicy::Fail).is_success());
+        assert!(report(passed, &[], SkipPolicy::Fail).is_success());
+        assert!(!report(Counts { passed: 1, failed: 1 }, &[], SkipPolicy::Allow).is_success());
     }
 
     #[test]

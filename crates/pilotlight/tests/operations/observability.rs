@@ -80,7 +80,7 @@ fn row(metric: &Metric) -> String {
     format!("| `{}` | {} | {labels} | {} |\n", metric.name, metric.kind, metric.help)
 }
 
-/// After a change of the metrics: `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --test e2e observability`.
+/// After a change of the metrics: `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --test operations observability`.
 #[test]
 fn the_documentation_has_the_table_of_all_metrics() {
     const MARKS: [&str; 2] = ["<!-- Made from /metrics. -->\n\n", "\n<!-- Until here. -->"];

@@ -1,0 +1,199 @@
+//! `cargo xtask release`: the files of a release, in one folder. For each target an archive and a software bill of
+//! materials; beside them `install.sh`, the checksums of all of these, and the release notes.
+//!
+//! A binary that does not start is not released. The same sources give the same archive: times are those of the commit,
+//! owners are root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::setup::{self, InstallMode};
+use crate::static_binary::Target;
+use crate::{changelog, child, sbom, start_check};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const CHECKSUMS: &str = "SHA256SUMS";
+const NOTES: &str = "RELEASE_NOTES.md";
+const INSTALL_SCRIPT: &str = "install.sh";
+/// The line of `install.sh` that a release replaces by its own address.
+const DEFAULT_ADDRESS_LINE: &str = "default_releases_url=''";
+/// What an archive holds beside the binary.
+const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
+
+/// What to build, and where to.
+pub(crate) struct Release {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) folder: PathBuf,
+    /// Where the files will be downloaded from; `install.sh` has no default address without it.
+    pub(crate) address: Option<String>,
+    /// The tag that is released; it must name the workspace's version.
+    pub(crate) tag: Option<String>,
+}
+
+/// The time of the commit that is built.
+struct CommitTime {
+    /// Seconds since 1970.
+    seconds: String,
+    iso_8601: String,
+}
+
+/// Builds the files of the release.
+pub(crate) fn run(release: &Release, mode: InstallMode) -> anyhow::Result<()> {
+    check_tag(release.tag.as_deref())?;
+    let notes = changelog::section(VERSION)?;
+    let time = CommitTime::read()?;
+    let tools: Vec<_> = release.targets.iter().flat_map(|target| target.requirements()).copied().collect();
+    provide_tools(&tools, mode)?;
+    fs::create_dir_all(&release.folder)
+        .with_context(|| format!("failed to create {}", release.folder.display()))?;
+    for target in &release.targets {
+        let binary = target.build()?;
+        start_check::run(*target, &binary)?;
+        write_archive(&release.folder, *target, &binary, &time)?;
+        let document = sbom::document(target.triple, &time.iso_8601)?;
+        let path = release.folder.join(format!("{}.cdx.json", base_name(*target)));
+        write(&path, &format!("{document:#}\n"))?;
+    }
+    write_install_script(&release.folder, release.address.as_deref())?;
+    write(&release.folder.join(NOTES), &format!("{notes}\n"))?;
+    write_checksums(&release.folder)
+}
+
+/// Installs these requirements; it is an error where one is unavailable.
+pub(crate) fn provide_tools(names: &[&str], mode: InstallMode) -> anyhow::Result<()> {
+    match setup::provide_named(names, mode)?.names() {
+        [] => Ok(()),
+        missing => bail!("failed to build static binaries: {} is missing", missing.join(", ")),
+    }
+}
+
+/// Name, version and target: how the files of a release begin.
+fn base_name(target: Target) -> String {
+    format!("pilotlight-{VERSION}-{}", target.triple)
+}
+
+fn check_tag(tag: Option<&str>) -> anyhow::Result<()> {
+    match tag {
+        Some(tag) if tag != concat!("v", env!("CARGO_PKG_VERSION")) => {
+            bail!("the tag is {tag}, and the version in Cargo.toml is {VERSION}")
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+impl CommitTime {
+    fn read() -> anyhow::Result<Self> {
+        let format = |format: &str| {
+            child::output(child::command("git").args(["log", "-1", format])).map_err(anyhow::Error::msg)
+        };
+        Ok(Self { seconds: format("--format=%ct")?, iso_8601: format("--format=%cI")? })
+    }
+}
+
+/// `pilotlight-0.1.0-x86_64-unknown-linux-musl.tar.gz`, with a folder of that name in it.
+fn write_archive(folder: &Path, target: Target, binary: &Path, time: &CommitTime) -> anyhow::Result<()> {
+    let name = base_name(target);
+    let staging = child::target_folder()?.join("release-archive");
+    let content = staging.join(&name);
+    // What an earlier build left.
+    _ = fs::remove_dir_all(&content);
+    fs::create_dir_all(&content).with_context(|| format!("failed to create {}", content.display()))?;
+    copy(binary, &content.join("pilotlight"))?;
+    for document in DOCUMENTS {
+        copy(&child::root().join(document), &content.join(document))?;
+    }
+    child::run(
+        child::command("tar")
+            .args(["--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"])
+            .args(["--mode=u=rwX,go=rX", "--use-compress-program=gzip -9 -n"])
+            .arg(format!("--mtime=@{}", time.seconds))
+            .arg("--file")
+            .arg(absolute(&folder.join(format!("{name}.tar.gz")))?)
+            .arg("--directory")
+            .arg(&staging)
+            .arg(&name),
+    )
+}
+
+fn write_install_script(folder: &Path, address: Option<&str>) -> anyhow::Result<()> {
+    let source = child::root().join(INSTALL_SCRIPT);
+    let script =
+        fs::read_to_string(&source).with_context(|| format!("failed to read {}", source.display()))?;
+    let path = folder.join(INSTALL_SCRIPT);
+    write(&path, &with_address(&script, address)?)?;
+    fs::set_permissions(&path, fs::metadata(&source)?.permissions())
+        .with_context(|| format!("failed to make {} executable", path.display()))
+}
+
+fn with_address(script: &str, address: Option<&str>) -> anyhow::Result<String> {
+    let Some(address) = address else { return Ok(script.to_owned()) };
+    if address.contains(['\'', '\n']) {
+        bail!("the address of the releases has a quotation mark or a line break in it: {address:?}");
+    }
+    if !script.contains(DEFAULT_ADDRESS_LINE) {
+        bail!("{INSTALL_SCRIPT} has no line `{DEFAULT_ADDRESS_LINE}`");
+    }
+    Ok(script.replacen(DEFAULT_ADDRESS_LINE, &format!("default_releases_url='{address}'"), 1))
+}
+
+/// `SHA256SUMS`, as `sha256sum --check` reads it.
+fn write_checksums(folder: &Path) -> anyhow::Result<()> {
+    let names = names_of_files(folder)?;
+    let sums = child::output(child::command("sha256sum").current_dir(folder).arg("--").args(&names))
+        .map_err(anyhow::Error::msg)?;
+    write(&folder.join(CHECKSUMS), &format!("{sums}\n"))?;
+    println!("{}:\n{sums}", folder.display());
+    Ok(())
+}
+
+/// What is checksummed: files of this version, sorted. The folder may hold those of an earlier one.
+fn names_of_files(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    let start = format!("pilotlight-{VERSION}-");
+    for entry in fs::read_dir(folder).with_context(|| format!("failed to list {}", folder.display()))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&start) || name == INSTALL_SCRIPT {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::copy(from, to).with_context(|| format!("failed to copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))
+}
+
+/// Children start in the workspace's root; a path from the command line is relative to the folder of the caller.
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("failed to make {} absolute", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_names_the_version_of_the_workspace() {
+        assert!(check_tag(None).is_ok());
+        assert!(check_tag(Some(concat!("v", env!("CARGO_PKG_VERSION")))).is_ok());
+        assert!(check_tag(Some("v99.0.0")).is_err());
+    }
+
+    #[test]
+    fn a_release_writes_its_address_into_the_install_script() {
+        let script = fs::read_to_string(child::root().join(INSTALL_SCRIPT)).unwrap();
+        let released = with_address(&script, Some("https://forge.example/releases")).unwrap();
+        assert!(released.contains("\ndefault_releases_url='https://forge.example/releases'\n"));
+        assert_eq!(with_address(&script, None).unwrap(), script);
+        assert!(with_address(&script, Some("it's")).is_err());
+        assert!(with_address("#!/bin/sh\n", Some("https://forge.example/releases")).is_err());
+    }
+}
