@@ -1,5 +1,5 @@
-//! A job as a database holds it: flat numbers, texts and bytes. Both stores write and read jobs through this file;
-//! what makes no sense is damage, never a panic.
+//! Converts a job to and from the columns of its row: flat numbers, texts and bytes. Both stores write and read jobs
+//! through this file. A row with an invalid value is [`Error::Corrupt`], never a panic.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use pilotlight_core::time::Timestamp;
 
 use crate::error::Error;
 
-/// The columns that make a [`JobColumns`], in its order.
+/// The names of the columns of a [`JobColumns`], in the order of its fields.
 macro_rules! columns {
     () => {
         "id, job_type, cache_key, is_current, priority, run_at, max_attempts, retry_backoff_ms, ttl_ms, callers, \
@@ -22,7 +22,7 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-/// A job, flat. Times are milliseconds since 1970.
+/// A job as the columns of its row. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JobColumns {
     /// 16 bytes.
@@ -30,6 +30,7 @@ pub(crate) struct JobColumns {
     pub(crate) job_type: String,
     /// 32 bytes.
     pub(crate) cache_key: Vec<u8>,
+    /// Whether equal submissions find this job.
     pub(crate) is_current: bool,
     pub(crate) priority: i64,
     pub(crate) run_at: i64,
@@ -41,61 +42,63 @@ pub(crate) struct JobColumns {
     pub(crate) updated_at: i64,
     pub(crate) ready_at: i64,
     pub(crate) attempts: i64,
+    /// `Job::lost_attempts`.
     pub(crate) losses: i64,
     pub(crate) lease: i64,
     /// A [`StoredStatus`]'s number.
     pub(crate) phase: i64,
-    /// Who has it, or had it when it ended.
+    /// The runner it is assigned to, or was assigned to when it ended.
     pub(crate) runner: Option<String>,
-    /// Since when that runner has it.
+    /// Since when it is assigned to that runner.
     pub(crate) held_at: Option<i64>,
+    /// When the runner was last seen.
     pub(crate) heard_at: Option<i64>,
-    /// The runner's own 64 bits, so numbers over 2^63 are stored as negative ones.
+    /// The 64 bits of an unsigned number: values from 2^63 on are stored as negative ones.
     pub(crate) progress_current: Option<i64>,
-    /// Likewise.
+    /// Stored like `progress_current`.
     pub(crate) progress_total: Option<i64>,
-    /// When a dispatch is over, a result not valid any more, or a failure forgotten.
+    /// When a dispatch times out, a result expires, or a failure is no longer reused for equal submissions.
     pub(crate) until_at: Option<i64>,
-    /// 32 bytes: of the result, or of the report of a failure.
+    /// 32 bytes: fingerprint of the result, or of the failure report.
     pub(crate) fingerprint: Option<Vec<u8>>,
-    /// 0 error, 1 lost, 2 cancelled.
+    /// Why it failed: 0 error, 1 lost, 2 cancelled.
     pub(crate) failure: Option<i64>,
 }
 
-/// Where a job stands, as a store has to find it.
+/// The status of a job as a store has to find it: column `phase`, finer than the public [`Status`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum StoredStatus {
-    /// It waits, and a runner may have it.
+    /// It waits for a runner.
     Ready,
-    /// It waits for its time.
+    /// It waits until `ready_at`.
     Delayed,
-    /// It is on its way to a runner.
+    /// It is being dispatched to a runner.
     Dispatching,
-    /// A runner executes it.
+    /// A runner executes it and has sent no heartbeat yet.
     Claimed,
-    /// A runner executes it and was heard of.
+    /// A runner executes it and has sent a heartbeat.
     InProgress,
     /// It has a result.
     Completed,
-    /// It had a result, which is not valid any more.
+    /// It has a result that is no longer valid.
     Expired,
     /// It failed.
     Failed,
 }
 
-/// Phases that are bounded together.
+/// Stored statuses that share one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum StatusGroup {
-    /// It waits for a runner, or for its time.
+    /// It waits for a runner, or until `ready_at`.
     Waiting,
-    /// A runner has it.
+    /// It is assigned to a runner.
     Running,
-    /// Nothing more becomes of it.
+    /// It has ended.
     Ended,
 }
 
 impl StoredStatus {
-    /// All of them, by their numbers.
+    /// All of them, in the order of their numbers.
     pub(crate) const ALL: [Self; 8] = [
         Self::Ready,
         Self::Delayed,
@@ -107,7 +110,7 @@ impl StoredStatus {
         Self::Failed,
     ];
 
-    /// Where this job stands now.
+    /// The stored status of a job at `now`.
     pub(crate) fn of_job(job: &Job, now: Timestamp) -> Self {
         match &job.state {
             State::Pending if job.ready_at <= now => Self::Ready,
@@ -121,7 +124,7 @@ impl StoredStatus {
         }
     }
 
-    /// As it is stored.
+    /// The number in column `phase`.
     pub(crate) const fn number(self) -> i64 {
         match self {
             Self::Ready => 0,
@@ -135,7 +138,8 @@ impl StoredStatus {
         }
     }
 
-    /// What callers are told. A completed job is expired too once its time is over, before anybody has marked it.
+    /// The public status. The caller must treat a completed job whose `until_at` has passed as expired: the sweep marks
+    /// it only later.
     pub(crate) const fn status(self) -> Status {
         match self {
             Self::Ready | Self::Delayed => Status::Pending,
@@ -147,7 +151,7 @@ impl StoredStatus {
         }
     }
 
-    /// What it is in the eyes of whoever counts.
+    /// The group for queue and retention limits.
     pub(crate) const fn group(self) -> StatusGroup {
         match self {
             Self::Ready | Self::Delayed => StatusGroup::Waiting,
@@ -156,7 +160,7 @@ impl StoredStatus {
         }
     }
 
-    /// The phase of this number.
+    /// The stored status with this number.
     pub(crate) fn from_number(number: i64) -> Result<Self, Error> {
         let status = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
         status.copied().ok_or_else(|| corrupt_column("phase"))
@@ -164,7 +168,7 @@ impl StoredStatus {
 }
 
 impl JobColumns {
-    /// A job as it is stored at `now`.
+    /// The columns of a job that is written at `now`.
     pub(crate) fn from_job(job: &Job, now: Timestamp) -> Self {
         let mut row = Self::without_assignment(job, now);
         if let Some(assignment) = job.assignment() {
@@ -222,10 +226,10 @@ impl JobColumns {
         }
     }
 
-    /// The job again.
+    /// The job that these columns describe.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] names the first column that makes no sense; never what it holds.
+    /// [`Error::Corrupt`] names the first column with an invalid value; never the value.
     pub(crate) fn into_job(self) -> Result<Job, Error> {
         Ok(Job {
             id: JobId::from_bytes(byte_array(&self.id, "id")?),
@@ -311,24 +315,24 @@ impl JobColumns {
     }
 }
 
-/// A time as it is stored: every [`Timestamp`] fits.
+/// A time in milliseconds since 1970, as it is stored: every [`Timestamp`] fits.
 pub(crate) fn millis_of_time(at: Timestamp) -> i64 {
     at.as_millis().cast_signed()
 }
 
-/// A time as it was stored.
+/// A stored time.
 pub(crate) fn time_from_millis(stored: i64, column: &str) -> Result<Timestamp, Error> {
     number(stored, column).map(Timestamp::from_millis)
 }
 
-/// A number that must fit.
+/// A stored number, which must fit into the target type.
 pub(crate) fn number<T: TryFrom<i64>>(stored: i64, column: &str) -> Result<T, Error> {
     T::try_from(stored).map_err(|_| corrupt_column(column))
 }
 
-/// A duration as it is stored: whole milliseconds, as much as fits.
-pub(crate) fn millis_of_duration(lasts: Duration) -> i64 {
-    i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX)
+/// A duration as it is stored: whole milliseconds, at most `i64::MAX`.
+pub(crate) fn millis_of_duration(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn duration_from_millis(stored: i64, column: &str) -> Result<Duration, Error> {
@@ -359,9 +363,9 @@ fn failure(stored: Option<i64>) -> Result<Failure, Error> {
         .ok_or_else(|| corrupt_column("failure"))
 }
 
-/// What is said of a column that makes no sense. Its contents are nobody's business.
+/// The error for a column with an invalid value. It never contains the value, which may be confidential.
 pub(crate) fn corrupt_column(column: &str) -> Error {
-    Error::Corrupt(format!("a row has no sensible `{column}`"))
+    Error::Corrupt(format!("a row has an invalid `{column}`"))
 }
 
 #[cfg(test)]

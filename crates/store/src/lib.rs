@@ -1,8 +1,8 @@
-//! Remembers. Jobs, their parameters and results, runners, and what others are still to be told live here, and
-//! nowhere else: whatever is in memory elsewhere is rebuilt from it.
+//! Persistence: jobs, their parameters and results, registered runners, and pending webhook calls. This is the only
+//! place where they are stored; everything that other crates have in memory is rebuilt from here.
 //!
-//! It decides nothing about a job: within one transaction it reads the job, lets `pilotlight_core::job` decide, and
-//! writes what follows. When a verb returns, its change is on disk.
+//! The store makes no decisions about a job: within one transaction it reads the job, lets `pilotlight_core::job`
+//! decide, and writes the result. When an operation returns, its change is on disk.
 //!
 //! In reading order:
 

@@ -1,21 +1,21 @@
-//! Decides which migrations a store still needs. It never runs one: each kind of store does, one transaction each,
-//! and writes down the number with it.
+//! Decides which migrations a store still needs. It never runs one: each store runs its own, each in one transaction
+//! that also writes the new schema number.
 
 use crate::error::Error;
 
-/// One step of a schema. Once released, its text never changes.
+/// One step of a schema. After a release, its SQL never changes.
 #[derive(Debug)]
 pub(crate) struct Migration {
-    /// Its place in the order, from 1 on without gaps; the schema's number once it has run.
+    /// Its position in the order, from 1 without gaps; also the schema number of a store on which it has run.
     pub(crate) number: u32,
-    /// What it does.
+    /// The SQL statements of the step.
     pub(crate) sql: &'static str,
 }
 
-/// What is still to be run on a store with this schema; 0 is an empty store.
+/// The migrations that a store with this schema number still needs; 0 is an empty store.
 ///
 /// # Errors
-/// [`Error::SchemaTooNew`] when a newer program has written it.
+/// [`Error::SchemaTooNew`] when a newer program has written the store.
 pub(crate) fn missing(known: &'static [Migration], found: u32) -> Result<&'static [Migration], Error> {
     let newest = newest(known);
     if found > newest {
@@ -25,19 +25,20 @@ pub(crate) fn missing(known: &'static [Migration], found: u32) -> Result<&'stati
     Ok(&known[first..])
 }
 
-/// What a store that programs of two versions use at a time says of itself. Zeros are an empty store.
+/// The version of a store that two versions of the program may use at the same time. Both numbers are 0 for an empty
+/// store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SchemaVersion {
-    /// Its schema.
+    /// Its schema number.
     pub(crate) schema: u32,
-    /// The oldest schema whose programs may still use it.
+    /// The oldest schema number whose programs may still use the store.
     pub(crate) readable_from: u32,
 }
 
-/// The same for such a store: a newer schema is no obstacle to the programs that it was made for as well.
+/// The migrations that such a store still needs: none when its schema is newer but still usable by this program.
 ///
 /// # Errors
-/// [`Error::SchemaTooNew`] when this program is too old for it.
+/// [`Error::SchemaTooNew`] when this program is too old for the store.
 pub(crate) fn missing_for_shared_schema(
     known: &'static [Migration],
     found: SchemaVersion,
@@ -49,7 +50,7 @@ pub(crate) fn missing_for_shared_schema(
     missing(known, found.schema)
 }
 
-/// The newest schema there is.
+/// The number of the newest known schema; 0 when there is none.
 pub(crate) fn newest(known: &[Migration]) -> u32 {
     known.last().map_or(0, |migration| migration.number)
 }

@@ -1,4 +1,4 @@
-//! What goes into the store and comes out of it.
+//! The arguments and results of the store's operations.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,244 +12,246 @@ use pilotlight_core::job::{
 };
 use pilotlight_core::time::Timestamp;
 
-/// What the store must know to decide as configured.
+/// The part of the configuration that the store needs.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The rules of all jobs.
+    /// The rules that apply to all jobs: timeouts and retries.
     pub policy: JobPolicy,
-    /// Types of whose jobs others are told (webhooks).
+    /// Job types with a configured webhook.
     pub webhook_types: Arc<HashSet<JobType>>,
-    /// Caps on what is kept of one job.
+    /// Limits on the stored data of one job.
     pub limits: Limits,
-    /// How much may wait for runners. Several instances on one store may exceed it by what they take within a moment.
+    /// How many jobs and bytes may wait for runners. Several instances on one store may exceed a limit slightly: by the
+    /// jobs that the others accepted within the last moment.
     pub queue_limits: QueueLimits,
 }
 
-/// Caps on what is kept of one job.
+/// Limits on the stored data of one job.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes of console output, of all pieces together.
+    /// Bytes of console output, all chunks of an attempt together.
     pub console_bytes: usize,
 }
 
 /// A submission.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    /// Its name, if it becomes a job of its own.
+    /// The id of the job, if the submission becomes a new one.
     pub id: JobId,
-    /// What kind of work it is.
+    /// The job type.
     pub job_type: JobType,
-    /// What equal submissions have in common.
+    /// The cache key: equal submissions have the same one.
     pub key: CacheKey,
-    /// The parameters, JSON as the caller wrote it.
+    /// The parameters: the caller's JSON, unchanged.
     pub input: String,
-    /// The caller's wishes.
+    /// The options that the caller chose.
     pub options: JobOptions,
-    /// Whether a known result will do.
+    /// Whether an existing job or result may answer the submission.
     pub cache_mode: CacheMode,
-    /// What makes it safe to submit twice.
+    /// Makes it safe to repeat the submission.
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// A SHA-256 of the caller's `Idempotency-Key`. It stands for the job that its submission became or joined, as long
-/// as that job is there; a submission that found an end has done nothing that must not be done twice.
+/// The SHA-256 of the caller's `Idempotency-Key`. The store maps it to the job that the submission created or joined,
+/// as long as that job exists. A submission that found an ended job stores no key: repeating it changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdempotencyKey(pub [u8; 32]);
 
-/// What a submission became.
+/// The outcome of a submission.
 #[derive(Debug, Clone)]
 pub enum SubmitOutcome {
-    /// A job of its own.
+    /// A new job.
     New(Job),
-    /// An equal one was known: under way, now with one more caller, or ended.
+    /// An equal job exists: it is under way and now has one more caller, or it has ended. Or the job of a repeated
+    /// `Idempotency-Key`.
     Existing(JobRecord),
-    /// The same `Idempotency-Key` came with another submission before. Nothing has changed.
+    /// The same `Idempotency-Key` was used for a different submission before. Nothing has changed.
     Conflict,
-    /// It would be a job of its own, and there is no room for one. Nothing has changed.
+    /// It would be a new job, and the queue is full. Nothing has changed.
     QueueFull(QueueFull),
 }
 
-/// A job and its end.
+/// A job and its output.
 #[derive(Debug, Clone)]
 pub struct JobRecord {
     /// The job.
     pub job: Job,
-    /// What it ended with; `None` while it has not, or when it was not asked for. [`crate::Store::job`] always has it,
-    /// for the console so far.
+    /// Result, error and console. [`crate::Store::job`] always returns it, because of the console so far; the other
+    /// operations return `None` for a job that has not ended.
     pub output: Option<JobOutput>,
 }
 
-/// What a job ended with, and what it said until then.
+/// The result or error of a job, and its console.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobOutput {
-    /// The result, JSON as its runner wrote it.
+    /// The result: the runner's JSON, unchanged.
     pub result: Option<String>,
-    /// Why there is none.
+    /// The error message of a failed job.
     pub error: Option<String>,
-    /// What its command wrote.
+    /// The console output of its last attempt.
     pub console: String,
 }
 
-/// A job on its way to a runner.
+/// A job with its parameters, as a runner needs it.
 #[derive(Debug, Clone)]
 pub struct LeasedJob {
-    /// The job, leased to the runner where it was asked for.
+    /// The job: leased to the runner when it comes from [`crate::Store::dispatch`], unleased when it comes from
+    /// [`crate::Store::available`].
     pub job: Job,
-    /// Its parameters.
+    /// Its parameters, JSON.
     pub input: String,
 }
 
-/// What a runner brings along with its word. It is kept only when the word is taken and changes something: the
-/// console always, result and error when the job ends with it. A new try begins with an empty console.
+/// The output that a runner sends with an event. It is stored only when the event is applied and changes the job: the
+/// console always, result and error only when the job ends with this event. A new attempt begins with an empty console.
 #[derive(Debug, Clone, Default)]
 pub struct RunnerOutput {
-    /// What its command wrote.
+    /// A change of the console.
     pub console: Option<ConsoleUpdate>,
     /// The result, JSON.
     pub result: Option<String>,
-    /// Why there is none.
+    /// The error message.
     pub error: Option<String>,
 }
 
-/// What a command wrote.
+/// A change of a job's console.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConsoleUpdate {
-    /// All of it so far, in place of what is known.
+    /// The whole console so far; it replaces the stored one.
     Replace(String),
-    /// What came since.
+    /// A chunk to be appended to the stored console.
     Append(String),
 }
 
-/// What became of a word about a job.
+/// The outcome of an event.
 #[derive(Debug, Clone)]
 pub enum EventOutcome {
-    /// It was taken.
+    /// The event was applied.
     Applied(AppliedEvent),
-    /// It was refused; nothing has changed. With the job as it is.
+    /// The event was rejected, and nothing has changed. The job is included as it is.
     Rejected(Rejected, Job),
-    /// Console pieces would be more than the cap together; nothing has changed.
+    /// The console would exceed [`Limits::console_bytes`]; nothing has changed.
     ConsoleFull,
-    /// There is no such job.
+    /// No job has this id.
     UnknownJob,
 }
 
-/// A job after a word about it.
+/// A job after an event.
 #[derive(Debug, Clone)]
 pub struct AppliedEvent {
-    /// What the word changed.
+    /// What the event changed.
     pub transition: Transition,
     /// The job now.
     pub job: Job,
 }
 
-/// What waits for runners.
+/// The jobs that wait for runners.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Types with jobs that a runner may have now, and how many of them, counted up to
-    /// `pilotlight_core::limits::MAX_BACKLOG_COUNT`.
+    /// The job types with ready jobs, and the number of ready jobs of each.
     pub ready: Vec<(JobType, u64)>,
-    /// All that waits, whether its time has come or not.
+    /// Number and bytes of all waiting jobs, ready and delayed.
     pub usage: QueueUsage,
-    /// When the next job's time comes, if one is delayed. In the past when there were too many to make ready at once:
-    /// ask again.
+    /// When the next delayed job becomes ready; `None` when no job is delayed. A time in the past means that there were
+    /// too many to make ready at once: the caller asks again.
     pub next_at: Option<Timestamp>,
 }
 
-/// What is asked of a list of jobs.
+/// Which jobs a list contains.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JobFilter {
-    /// Only those.
+    /// Only jobs with this status; all jobs when `None`.
     pub status: Option<Status>,
-    /// At most so many, the newest first.
+    /// The maximum number of jobs, the newest first.
     pub limit: usize,
 }
 
-/// How many jobs and runners there are.
+/// The numbers of jobs and runners.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Jobs by status, in the order of [`Status::ALL`].
     pub jobs: [u64; 6],
     /// Registered runners.
     pub runners: u64,
-    /// Those that were seen since the moment asked for.
+    /// Runners last seen after `active_since` (see [`crate::Store::counts`]).
     pub active_runners: u64,
 }
 
 /// A registered runner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runner {
-    /// Its identity.
+    /// Its id.
     pub id: RunnerId,
-    /// What it calls itself.
+    /// The name that it registered with.
     pub name: String,
-    /// What it can do.
+    /// The capabilities that it registered with.
     pub capabilities: Vec<String>,
     /// When it registered.
     pub registered_at: Timestamp,
-    /// When it last asked for anything.
+    /// When its last request arrived.
     pub seen_at: Timestamp,
 }
 
-/// What is kept of ended jobs.
+/// How long and within how many bytes ended jobs are stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
-    /// For so long after they ended.
+    /// How long after its end a job is stored.
     pub keep_for: Duration,
-    /// Within so many bytes of their parameters, results and consoles; 0 is without bound. The ones that ended first go
-    /// first. What has not ended does not count: forgetting others would not make room for it.
+    /// The maximum number of bytes of the parameters, results and consoles of ended jobs; 0 is unlimited. The jobs that
+    /// ended first are deleted first. Jobs that have not ended do not count: deleting others would not shrink them.
     pub max_bytes: u64,
-    /// At most so many in one transaction.
+    /// The maximum number of jobs that one call deletes.
     pub at_most: usize,
 }
 
-/// What was pruned.
+/// What a prune deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PruneStats {
-    /// Jobs.
+    /// Number of jobs.
     pub jobs: u64,
     /// Bytes of their parameters, results and consoles.
     pub bytes: u64,
 }
 
-/// Somebody who is still to be told of a job.
+/// A webhook call that is still to be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookCall {
-    /// Names the telling, for ever.
+    /// Its id; never used for another call.
     pub id: WebhookCallId,
     /// The job.
     pub job: JobId,
-    /// Its type.
+    /// The type of the job.
     pub job_type: JobType,
-    /// What happened to it.
+    /// What happened to the job.
     pub event: WebhookTrigger,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// How often it was tried in vain.
+    /// Number of failed deliveries so far.
     pub failures: u32,
 }
 
-/// Names a telling.
+/// The id of a webhook call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WebhookCallId(pub i64);
 
-/// What others are told of.
+/// The event that triggers a webhook call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WebhookTrigger {
-    /// It was submitted.
+    /// The job was submitted.
     Created,
-    /// It has its result.
+    /// The job completed.
     Completed,
-    /// It failed for good.
+    /// The job failed and is not retried.
     Failed,
 }
 
-/// What another instance on the same store did, or that this was missed for a while.
+/// A change made by another instance on the same store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreNotification {
     /// Jobs of these types may be ready.
     Ready(Vec<JobType>),
-    /// Something of these jobs changed.
+    /// These jobs changed.
     Changed(Vec<JobId>),
-    /// Anything may have happened: look again.
+    /// Notifications were lost or were too many: any job may have changed, so read everything again.
     Resync,
 }

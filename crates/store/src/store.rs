@@ -1,4 +1,5 @@
-//! What a store can be asked. Two kinds of it stand beside this file; one suite of tests holds both to these words.
+//! The trait that both stores implement (`sqlite/` and `postgres/`). The conformance suite (`tests/conformance/`) runs
+//! every case against both of them.
 
 use async_trait::async_trait;
 use pilotlight_core::cache_key::CacheKey;
@@ -12,28 +13,30 @@ use crate::records::{
     RunnerOutput, SubmitOutcome, WebhookCall, WebhookCallId,
 };
 
-/// A store. Every verb is one transaction: it has happened when it returns, or it has not.
+/// A store. Each method is one transaction: its change is committed when the method returns `Ok`.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
-    /// The time by the store's own clock; `None` when it goes by that of this machine.
+    /// The current time by the clock of the database server; `None` when the store uses this machine's clock.
     async fn clock(&self) -> Result<Option<Timestamp>, Error>;
 
-    /// Takes a submission: new, or one more caller of its twin. `core::job::admit` decides. An `Idempotency-Key` that
-    /// was seen before decides first: the job that it stands for is known, with no further caller. A new job needs room:
-    /// `core::job::QueueLimits` says whether there is.
+    /// Accepts a submission: it becomes a new job, joins an equal job under way as one more caller, or finds a finished
+    /// one; `core::job::admit` decides. An `Idempotency-Key` that is already stored takes precedence: its job is
+    /// returned and gets no further caller. A new job is created only within `core::job::QueueLimits`.
     async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error>;
 
-    /// The current job of a key, with its end if it has one. Changes nothing.
+    /// The current job of a cache key, with its output if it has ended. Changes nothing.
     async fn lookup(&self, key: CacheKey) -> Result<Option<JobRecord>, Error>;
 
-    /// A job, with its console so far and its end. While it is pending again, the console is its last try's.
+    /// A job, with its output and its console so far. While a job waits for a retry, the console is the one of its last
+    /// attempt.
     async fn job(&self, id: JobId) -> Result<Option<JobRecord>, Error>;
 
     /// A job's parameters.
     async fn input(&self, id: JobId) -> Result<Option<String>, Error>;
 
-    /// Says something about a job; `core::job` decides what it changes. What the payload brings is kept with it. A job
-    /// that completes and is not the current one of its key is held against that one (`Job::update_current`).
+    /// Applies an event to a job; `core::job` decides what it changes. `runner_output` is stored in the same
+    /// transaction. When a job completes that is not the current job of its cache key, `Job::update_current` compares
+    /// the two and decides which one is current.
     async fn apply_event(
         &self,
         id: JobId,
@@ -42,7 +45,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<EventOutcome, Error>;
 
-    /// Dispatches the next ready job of these types to a runner: the highest priority, then the first submitted.
+    /// Dispatches the next ready job of these types to a runner: the one with the highest priority, among equals the
+    /// one submitted first. `None` when no job is ready.
     async fn dispatch(
         &self,
         types: &[JobType],
@@ -50,7 +54,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<Option<LeasedJob>, Error>;
 
-    /// The ready jobs of these types in the order they were submitted, at most so many. Changes nothing.
+    /// The ready jobs of these types in submission order, at most `at_most`. Changes nothing.
     async fn available(
         &self,
         types: &[JobType],
@@ -58,12 +62,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<Vec<LeasedJob>, Error>;
 
-    /// What waits for runners. Delayed jobs whose time has come are ready from here on.
+    /// The jobs that wait for runners. Delayed jobs whose time has come become ready in this call.
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error>;
 
-    /// Tells jobs that are due (`Job::due_at`) that time has passed, at most so many, and returns those that changed.
-    /// Nobody could be heard before `listening_since`, so no runner counts as silent until a whole heartbeat's
-    /// time-out after it.
+    /// Applies `Event::Tick` to jobs that are due (`Job::due_at`), at most `at_most`, and returns those that changed.
+    /// Heartbeats could not arrive before `listening_since`, so no runner counts as lost until a whole heartbeat
+    /// timeout after it.
     async fn sweep(
         &self,
         at_most: usize,
@@ -71,11 +75,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<Vec<(Job, Transition)>, Error>;
 
-    /// Forgets ended jobs as retention says.
+    /// Deletes ended jobs that exceed the retention.
     async fn prune(&self, retention: Retention, now: Timestamp) -> Result<PruneStats, Error>;
 
-    /// Completed jobs of these types that equal submissions find and that were not checked since `before`, the longest
-    /// unchecked first, at most so many. Changes nothing.
+    /// Completed, current jobs of these types whose result was not validated since `before`, the longest not validated
+    /// first, at most `at_most`. Changes nothing.
     async fn due_for_validation(
         &self,
         types: &[JobType],
@@ -83,39 +87,40 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         at_most: usize,
     ) -> Result<Vec<JobRecord>, Error>;
 
-    /// Remembers that a job's result was found valid at `now`.
+    /// Stores that a job's result was found valid at `now`.
     async fn mark_validated(&self, id: JobId, now: Timestamp) -> Result<(), Error>;
 
-    /// Jobs, the newest first, and how many there are of that status. The status is as of `now`.
+    /// Jobs that match the filter, the newest first, and the total number of jobs that match. The status of a job is
+    /// its status at `now`.
     async fn jobs(&self, filter: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error>;
 
-    /// Forgets these jobs, whatever they are about. Returns those that were there.
+    /// Deletes these jobs, whatever their status. Returns the ids of those that existed.
     async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error>;
 
-    /// How many jobs and runners there are. Runners seen after `active_since` are active.
+    /// The numbers of jobs and runners. Runners last seen after `active_since` are active.
     async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error>;
 
-    /// Remembers a runner; one of the same identity is replaced.
+    /// Stores a runner; a runner with the same id is replaced.
     async fn register_runner(&self, runner: Runner) -> Result<(), Error>;
 
-    /// Remembers that a runner was heard of. Says whether it is registered.
+    /// Stores that a runner was seen at `now`. Returns whether it is registered.
     async fn touch_runner(&self, runner: &RunnerId, now: Timestamp) -> Result<bool, Error>;
 
-    /// A runner.
+    /// The registered runner with this id.
     async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error>;
 
-    /// Runners, the last seen first, at most so many, and how many there are.
+    /// Registered runners, the last seen first, at most `at_most`, and their total number.
     async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error>;
 
-    /// Forgets runners that were last seen before `before` and that no job names, the longest unseen first, at most so
-    /// many. Returns how many.
+    /// Deletes runners that were last seen before `before` and that no job refers to, the longest unseen first, at most
+    /// `at_most`. Returns the number of deleted runners.
     async fn prune_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error>;
 
-    /// The last jobs that a runner has or had, the newest first, at most so many.
+    /// The jobs that are or were assigned to a runner, the newest first, at most `at_most`.
     async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error>;
 
-    /// Tellings of these types whose time has come, of each type at most so many. They are nobody else's for `lease`
-    /// from now on.
+    /// Claims webhook calls that are due: of each job type at most its `capacity`. No other claim returns them until
+    /// `lease` has passed since `now`.
     async fn claim_webhooks(
         &self,
         capacity: &[(JobType, usize)],
@@ -123,22 +128,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<Vec<WebhookCall>, Error>;
 
-    /// A telling was heard, or given up.
+    /// Deletes a webhook call, because it was delivered or given up.
     async fn ack_webhook(&self, id: WebhookCallId) -> Result<(), Error>;
 
-    /// A telling failed; it is tried again at that time.
+    /// Counts a failed delivery of a webhook call, and makes it due again at `again_at`.
     async fn retry_webhook(&self, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error>;
 
-    /// Forgets tellings of types of which nobody is told (`Settings::webhook_types`) that were due before `before`, at most so
-    /// many. Returns how many.
+    /// Deletes webhook calls that were due before `before` and whose job type has no webhook configured
+    /// (`Settings::webhook_types`), at most `at_most`. Returns the number of deleted calls.
     async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error>;
 
-    /// Bytes of parameters, results and consoles of all jobs.
+    /// Total size of the parameters, results and consoles of all jobs, in bytes.
     async fn stored_bytes(&self) -> Result<u64, Error>;
 
-    /// Looks through all of it. The sentences say what is wrong; none, and it is sound.
+    /// Checks the whole store for contradictions. Returns one sentence for each problem; empty when there is none.
     async fn verify_integrity(&self) -> Result<Vec<String>, Error>;
 
-    /// What other instances on the same store did; pending for ever where there are none.
+    /// Waits for the next change made by another instance on the same store. Never returns on a store that has no other
+    /// instances (SQLite).
     async fn next_notification(&self) -> crate::records::StoreNotification;
 }

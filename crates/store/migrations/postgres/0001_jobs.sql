@@ -1,8 +1,9 @@
--- Jobs, what they were given and what they gave, runners, and what others are still to be told.
--- Times are milliseconds since 1970. The meaning of each column of `jobs` is in `src/row.rs`.
--- Texts that come from outside are BYTEA: TEXT cannot hold the character NUL. `SET bytea_output = escape` shows them.
+-- Jobs with their parameters and outputs, runners, and pending webhook calls.
+-- Times are milliseconds since 1970. The columns of `jobs` are documented in `src/columns.rs`.
+-- Texts from clients are BYTEA: TEXT cannot store the character NUL. `SET bytea_output = escape` makes them readable.
 
--- Small rows that change often; what is large stands apart. There is room on each page for a row's next version.
+-- Small rows that change often; large texts are in other tables. `fillfactor` leaves space on each page for the next
+-- version of a row.
 CREATE TABLE jobs (
     seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id BYTEA NOT NULL UNIQUE CHECK (length(id) = 16),
@@ -39,7 +40,7 @@ CREATE TABLE jobs (
 
 -- Phases: 0 ready, 1 delayed, 2 dispatching, 3 claimed, 4 in progress, 5 completed, 6 expired, 7 failed.
 CREATE UNIQUE INDEX jobs_current ON jobs (cache_key) WHERE is_current;
--- Also finds those under way that were not heard of. `heard_at` is in no index: a heartbeat then writes none.
+-- Also finds running jobs with a lost lease. `heard_at` is in no index, so that a heartbeat writes no index.
 CREATE INDEX jobs_by_phase ON jobs (phase, seq);
 CREATE INDEX jobs_ready ON jobs (job_type, priority DESC, seq) WHERE phase = 0;
 CREATE INDEX jobs_available ON jobs (job_type, seq) WHERE phase = 0;
@@ -61,7 +62,8 @@ CREATE TABLE outputs (
     error BYTEA
 );
 
--- A console in the order it was written. Its pieces are joined up to a size, so that adding one rewrites little.
+-- The pieces of each job's console, in the order in which they were written. Small pieces are joined up to 16 KiB, so
+-- that an append rewrites little.
 CREATE TABLE consoles (
     piece BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     job BIGINT NOT NULL REFERENCES jobs ON DELETE CASCADE,
@@ -69,7 +71,7 @@ CREATE TABLE consoles (
 );
 CREATE INDEX consoles_by_job ON consoles (job, piece);
 
--- Which job a caller's Idempotency-Key (its SHA-256) became, or joined.
+-- The job that a submission with this Idempotency-Key (its SHA-256) created or joined.
 CREATE TABLE idempotency (
     key BYTEA PRIMARY KEY CHECK (length(key) = 32),
     job BIGINT NOT NULL REFERENCES jobs ON DELETE CASCADE
@@ -85,7 +87,7 @@ CREATE TABLE runners (
 ) WITH (fillfactor = 80);
 CREATE INDEX runners_by_seen ON runners (seen_at);
 
--- Events: 0 created, 1 completed, 2 failed. A number is never used twice.
+-- Pending webhook calls. Events: 0 created, 1 completed, 2 failed. An id is never used twice.
 CREATE TABLE hooks (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     job BYTEA NOT NULL,
@@ -97,9 +99,9 @@ CREATE TABLE hooks (
 );
 CREATE INDEX hooks_due ON hooks (job_type, due_at, id);
 
--- How many jobs of a type are in a phase, and how many bytes of parameters, results and consoles they have. Kept in
--- step with `jobs`, so that nobody has to count a million rows. In shares, of which each connection has one: a single
--- row would line up all verbs. A share may be below 0; their sum is not.
+-- Number of jobs, and bytes of their parameters, results and consoles, by phase and job type. Every change of a job
+-- updates them, so that no query has to count a million rows. They are split into shares, of which each connection
+-- updates one: a single row would serialize all transactions. A share may be negative; the sum of all shares is not.
 CREATE TABLE tallies (
     phase SMALLINT NOT NULL,
     job_type BYTEA NOT NULL,

@@ -1,7 +1,7 @@
--- Jobs, what they were given and what they gave, runners, and what others are still to be told.
--- Times are milliseconds since 1970. The meaning of each column of `jobs` is in `src/row.rs`.
+-- Jobs with their parameters and outputs, runners, and pending webhook calls.
+-- Times are milliseconds since 1970. The columns of `jobs` are documented in `src/columns.rs`.
 
--- Small rows that change often; what is large stands apart.
+-- Small rows that change often; large texts are in other tables.
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
@@ -60,7 +60,8 @@ CREATE TABLE outputs (
     error TEXT
 ) STRICT;
 
--- A console in the order it was written. Its pieces are joined up to a size, so that adding one rewrites little.
+-- The pieces of each job's console, in the order in which they were written. Small pieces are joined up to 16 KiB, so
+-- that an append rewrites little.
 CREATE TABLE consoles (
     piece INTEGER PRIMARY KEY,
     job INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
@@ -68,7 +69,7 @@ CREATE TABLE consoles (
 ) STRICT;
 CREATE INDEX consoles_by_job ON consoles (job);
 
--- Which job a caller's Idempotency-Key (its SHA-256) became, or joined.
+-- The job that a submission with this Idempotency-Key (its SHA-256) created or joined.
 CREATE TABLE idempotency (
     key BLOB PRIMARY KEY CHECK (length(key) = 32),
     job INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE
@@ -84,7 +85,7 @@ CREATE TABLE runners (
 ) STRICT;
 CREATE INDEX runners_by_seen ON runners (seen_at);
 
--- Events: 0 created, 1 completed, 2 failed. A number is never used twice.
+-- Pending webhook calls. Events: 0 created, 1 completed, 2 failed. An id is never used twice.
 CREATE TABLE hooks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     job BLOB NOT NULL,
@@ -96,7 +97,7 @@ CREATE TABLE hooks (
 ) STRICT;
 CREATE INDEX hooks_due ON hooks (job_type, due_at);
 
--- How many jobs of a type are in a phase. Kept in step with `jobs`, so that nobody has to count a million rows.
+-- Number of jobs by phase and job type. Every change of a job updates it, so that no query has to count a million rows.
 CREATE TABLE tallies (
     phase INTEGER NOT NULL,
     job_type TEXT NOT NULL,
@@ -104,8 +105,8 @@ CREATE TABLE tallies (
     PRIMARY KEY (phase, job_type)
 ) STRICT, WITHOUT ROWID;
 
--- What bounds are held against, in one row: how many jobs wait (phases 0 and 1), and the bytes of parameters, results and
--- consoles of those that wait, are under way (2 to 4), and have ended (5 to 7).
+-- The sums that limits are compared with, in one row: the number of waiting jobs (phases 0 and 1), and the bytes of the
+-- parameters, results and consoles of waiting, running (2 to 4) and ended (5 to 7) jobs.
 CREATE TABLE sums (
     waiting_jobs INTEGER NOT NULL,
     waiting_bytes INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-//! Rows and back, and rows that make no sense.
+//! Jobs converted to columns and back, and columns with invalid values.
 
 use super::*;
 use pilotlight_core::job::{CancelScope, Event, LeaseClaim, Submission};
@@ -18,8 +18,8 @@ fn runner() -> RunnerId {
     RunnerId::parse("r").unwrap()
 }
 
-/// A job after these words, each a millisecond later.
-fn job(life: &[Event]) -> Job {
+/// A job after these events, each a millisecond after the one before.
+fn job(events: &[Event]) -> Job {
     let options = JobOptions {
         priority: i32::MIN,
         run_at: at(0),
@@ -35,13 +35,13 @@ fn job(life: &[Event]) -> Job {
         is_current: true,
     };
     let mut job = Job::new(submission, at(1));
-    for (step, event) in (2..).zip(life) {
+    for (step, event) in (2..).zip(events) {
         job.handle(event, &POLICY, at(step)).unwrap();
     }
     job
 }
 
-/// One job for each place in a life.
+/// At least one job for each stored status.
 fn jobs() -> Vec<(StoredStatus, Job)> {
     let lease_claim = || LeaseClaim { runner: runner(), lease: None };
     let claim = Event::Claim { runner: runner() };
@@ -125,6 +125,6 @@ fn an_invalid_row_is_corrupt_and_names_its_column() {
         ("failure", JobColumns { phase: 7, failure: Some(3), ..claimed() }),
     ] {
         let error = row.into_job().unwrap_err();
-        assert_eq!(error.to_string(), format!("the store is damaged: a row has no sensible `{column}`"));
+        assert_eq!(error.to_string(), format!("the store is damaged: a row has an invalid `{column}`"));
     }
 }

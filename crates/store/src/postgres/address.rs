@@ -1,4 +1,5 @@
-//! Reads a database's address, once. What of it may be shown stands here: never the user, never the password.
+//! Parses the database's address, once, and builds its display name. Neither the display name nor an error text ever
+//! contains the user or the password.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,26 +9,26 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use super::tls::Trust;
 use crate::error::Error;
 
-/// For each of the server's addresses. Longer is for machines that do not exist.
+/// Time limit of a connection attempt to each of the server's IP addresses.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// What was sent and not acknowledged for so long goes to nobody.
+/// A connection is closed when sent data stays unacknowledged for this long (`TCP_USER_TIMEOUT`).
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// A silent connection is asked after this.
+/// Idle time after which TCP keepalive probes are sent.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
-/// Where a database is, and how it is reached.
+/// The address of a database, and the options of its connections.
 #[derive(Clone)]
 pub(super) struct Address {
-    /// For the client.
+    /// The client library's configuration, including user and password.
     pub(super) config: tokio_postgres::Config,
-    /// What makes a sealed connection the right one.
+    /// Which certificates a TLS connection accepts.
     pub(super) trust: Trust,
-    /// For people.
+    /// Name for logs and error texts, without user and password.
     pub(super) shown: String,
 }
 
 impl Address {
-    /// Reads `postgres://user:password@host:port/database?option=value`.
+    /// Parses `postgres://user:password@host:port/database?option=value`.
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         let (url, tls) = TlsOptions::take_from(url)?;
         let mut config: tokio_postgres::Config = url.parse().map_err(|_| invalid_address(INVALID_URL))?;
@@ -51,10 +52,10 @@ impl Address {
     }
 }
 
-const INVALID_URL: &str = "it is not understood; it looks like postgres://user:password@host:5432/database, with \
-                              special characters escaped (`@` is `%40`), and its options are those of the library libpq";
+const INVALID_URL: &str = "it is not a valid URL; write postgres://user:password@host:5432/database, with special \
+                              characters percent-encoded (`@` as `%40`) and only options that libpq knows";
 
-/// Texts of the address are never repeated: a part of the password may be among them.
+/// An error never repeats a part of the address, because it may be a part of the password.
 fn invalid_address(why: &str) -> Error {
     Error::Unavailable(format!("failed to read the database's address: {why}"))
 }
@@ -77,33 +78,34 @@ fn display_name(config: &tokio_postgres::Config) -> String {
     format!("PostgreSQL at {}{database}", hosts.join(","))
 }
 
-/// The options that the client's library does not know.
+/// The TLS options of the address, which the client library does not know.
 #[derive(Default)]
 struct TlsOptions {
     mode: TlsMode,
     roots: Option<String>,
 }
 
-/// How sealed a connection must be.
+/// Whether a connection must use TLS, as `sslmode` says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum TlsMode {
+    /// No TLS.
     Disable,
-    /// Where the server can.
+    /// TLS if the server supports it.
     #[default]
     Prefer,
-    /// By whomever.
+    /// TLS, with any certificate unless `sslrootcert` is given.
     Require,
-    /// By the server that the address names.
+    /// TLS, with a valid certificate for the host name.
     Verify,
 }
 
 impl TlsOptions {
-    /// The address without them, and them.
+    /// Splits the address into an address without TLS options, and the TLS options.
     fn take_from(url: &str) -> Result<(String, Self), Error> {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(invalid_address(INVALID_URL));
         }
-        // The password goes up to the first `@`, whatever stands in it.
+        // The password ends at the first `@`; it may contain `?`.
         let host_at = url.find('@').map_or(0, |at| at + 1);
         let Some(options_at) = url[host_at..].find('?').map(|at| host_at + at) else {
             return reject_second_at(&url[host_at..]).map(|()| (url.to_owned(), Self::default()));
@@ -133,9 +135,10 @@ impl TlsOptions {
     }
 }
 
-const NO_CLIENT_CERTIFICATE: &str = "`sslcert` and `sslkey` are not supported: sign in with a password";
+const NO_CLIENT_CERTIFICATE: &str = "`sslcert` and `sslkey` are not supported; use a password instead";
 
-/// A second `@` is one in the password that was not escaped: the rest would be taken for a host and shown.
+/// Rejects a second `@`. It belongs to a password that is not percent-encoded; the rest of the password would be taken
+/// for a host name and shown.
 fn reject_second_at(authority: &str) -> Result<(), Error> {
     if authority.contains('@') { Err(invalid_address(INVALID_URL)) } else { Ok(()) }
 }
@@ -152,7 +155,7 @@ impl TlsMode {
             "allow" | "prefer" => Ok(Self::Prefer),
             "require" => Ok(Self::Require),
             "verify-ca" | "verify-full" => Ok(Self::Verify),
-            _ => Err(invalid_address("`sslmode` is disable, prefer, require or verify-full")),
+            _ => Err(invalid_address("`sslmode` must be disable, prefer, require or verify-full")),
         }
     }
 
@@ -169,8 +172,8 @@ impl TlsMode {
 mod tests {
     use super::*;
 
-    fn why_not(url: &str) -> String {
-        Address::parse(url).map(|address| address.shown).expect_err("it is refused").to_string()
+    fn error_of(url: &str) -> String {
+        Address::parse(url).map(|address| address.shown).expect_err("an invalid address").to_string()
     }
 
     #[test]
@@ -199,7 +202,7 @@ mod tests {
             "u:secret@db.example/jobs",
             "",
         ] {
-            let why = why_not(url);
+            let why = error_of(url);
             assert!(!why.contains("secret") && why.contains("address"), "{why}");
         }
     }

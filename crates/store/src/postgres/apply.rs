@@ -1,4 +1,4 @@
-//! Words about jobs: the job is read, `core::job` decides, and what follows is written.
+//! Applies an event to a job: reads and locks the job, lets `core::job` decide, and writes the result.
 
 use pilotlight_core::job::{Event, JobId, Transition};
 use pilotlight_core::time::Timestamp;
@@ -36,7 +36,7 @@ impl StoreOperation for ApplyEvent<'_> {
             }
             None => EventOutcome::UnknownJob,
         };
-        // What was prepared before a console turned out to be full is not written.
+        // Writes that were collected before the console limit was found exceeded must not be sent.
         if matches!(outcome, EventOutcome::ConsoleFull) {
             tx.rollback().await?;
             return Ok(Committed::without_notifications(outcome));
@@ -46,8 +46,8 @@ impl StoreOperation for ApplyEvent<'_> {
 }
 
 impl ApplyEvent<'_> {
-    /// The current job of this one's key, locked, when this one may be about to take its place. Most jobs are that
-    /// themselves.
+    /// Locks the current job of this job's cache key, if this event may replace it by this job. Most jobs are the
+    /// current one themselves and need no second lock.
     async fn lock_current(&self, tx: &Tx, before: &JobRow) -> Result<Option<JobRow>, Failure> {
         if before.job.is_current || before.job.has_ended() || !matches!(self.event, Event::Complete { .. }) {
             return Ok(None);
@@ -58,30 +58,32 @@ impl ApplyEvent<'_> {
                 return Ok(Some(current));
             }
         }
-        // There is none, or another one comes up this very moment: then the index refuses two, and all is tried again.
+        // There is no current job. If another one becomes current right now, the unique index rejects the second one
+        // and the operation is retried.
         Ok(None)
     }
 }
 
-/// Whoever steps down while it is waited for is not found, and has a successor: it is looked for again.
+/// Attempts to lock the current job. A job that stops being current while its lock is awaited is not returned; the next
+/// attempt finds its successor.
 const LOCK_ATTEMPTS: u32 = 2;
 
-/// What was read of a job, and is locked by this transaction.
+/// A job that this transaction has read and locked.
 #[derive(Clone, Copy)]
 pub(super) struct LockedJob<'a> {
     pub(super) before: &'a JobRow,
-    /// The current job of its key, when it may be about to take its place.
+    /// The current job of its cache key, if this job may replace it.
     pub(super) current: Option<&'a JobRow>,
 }
 
 impl<'a> LockedJob<'a> {
-    /// A job that is not about to complete.
+    /// A job whose event cannot complete it.
     pub(super) const fn only(before: &'a JobRow) -> Self {
         Self { before, current: None }
     }
 }
 
-/// The same of a job that was read in this transaction.
+/// Applies an event to a locked job, and collects the writes in `tx`.
 pub(super) fn apply_to_row(
     tx: &mut Tx,
     LockedJob { before, current }: LockedJob<'_>,
@@ -92,7 +94,7 @@ pub(super) fn apply_to_row(
     let mut job = before.job.clone();
     let transition = match job.handle(event, &settings.policy, now) {
         Ok(transition) => transition,
-        Err(refused) => return EventOutcome::Rejected(refused, job),
+        Err(rejected) => return EventOutcome::Rejected(rejected, job),
     };
     if transition == Transition::Unchanged {
         return EventOutcome::Applied(AppliedEvent { transition, job });

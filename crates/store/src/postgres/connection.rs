@@ -1,6 +1,7 @@
-//! Connections, lent for one verb each. A link that is not given back by [`StoreConnection::commit`] or [`StoreConnection::rollback`] is
-//! closed, and the server undoes what it had begun: so a verb may be dropped at any moment. Statements that need not
-//! wait for each other's answers are sent together.
+//! The connection pool. Each operation borrows one connection and returns it by [`StoreConnection::commit`],
+//! [`StoreConnection::rollback`], [`StoreConnection::write`] or [`StoreConnection::release`]. A connection that is
+//! dropped instead is closed, and the server rolls back its transaction: so an operation may be cancelled at any
+//! moment. Statements that do not need each other's answers are sent together.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -21,15 +22,15 @@ use super::tls::PgTlsConnector;
 use super::tx::WriteStatement;
 use crate::error::Error;
 
-/// A verb waits for a connection as long as this.
+/// How long an operation waits for a free connection.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Making one takes this at most, all of the server's addresses together.
+/// Time limit for opening a connection, all of the server's addresses together.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a statement is given.
+/// The parameters of a statement.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// Connections to one database, made as they are needed.
+/// The connections to one database, opened as they are needed.
 pub(super) struct Pool {
     connections: deadpool_postgres::Pool,
     server: Arc<str>,
@@ -56,6 +57,7 @@ impl Pool {
         Ok(Self { connections, server: address.shown.as_str().into() })
     }
 
+    /// Borrows a connection.
     pub(super) async fn acquire(&self) -> Result<StoreConnection, Failure> {
         match self.connections.get().await {
             Ok(client) => Ok(StoreConnection {
@@ -66,7 +68,7 @@ impl Pool {
         }
     }
 
-    /// Where it leads to, for people.
+    /// The display name of the server, for error texts.
     pub(super) fn server(&self) -> &str {
         &self.server
     }
@@ -78,18 +80,18 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// A connection on which nobody else speaks.
+/// A connection that one operation uses exclusively.
 pub(super) struct StoreConnection {
     client: PooledConnection,
     server: Arc<str>,
 }
 
-/// Closes the connection on drop: nobody knows what it is in the middle of.
+/// Closes the connection on drop, because its protocol state is unknown then.
 struct PooledConnection(Option<Object>);
 
 impl PooledConnection {
     fn client(&self) -> &Object {
-        self.0.as_ref().expect("it is there until it is given back")
+        self.0.as_ref().expect("the connection is present until it is released")
     }
 
     fn release(mut self) {
@@ -104,7 +106,7 @@ impl Drop for PooledConnection {
 }
 
 impl StoreConnection {
-    /// Begins a transaction with this statement.
+    /// Begins a transaction and runs its first statement; both are sent together.
     pub(super) async fn begin(
         &self,
         statement: &'static str,
@@ -117,7 +119,7 @@ impl StoreConnection {
         begun.and(rows).map_err(|error| self.failure(&error))
     }
 
-    /// Runs a statement; by itself it is a transaction.
+    /// Runs a statement: in the open transaction, or as a transaction of its own.
     pub(super) async fn query(
         &self,
         statement: &'static str,
@@ -127,8 +129,8 @@ impl StoreConnection {
         self.client.client().query(&prepared, params).await.map_err(|error| self.failure(&error))
     }
 
-    /// Runs these statements, makes all of the transaction true, and gives the connection back. Returns how many rows
-    /// each of them was about.
+    /// Runs these statements, commits, and returns the connection to the pool. Returns the number of rows that each
+    /// statement affected.
     pub(super) async fn commit(self, writes: &[WriteStatement]) -> Result<Vec<u64>, Failure> {
         let mut prepared = Vec::with_capacity(writes.len());
         for write in writes {
@@ -145,7 +147,8 @@ impl StoreConnection {
         Ok(counts)
     }
 
-    /// Runs a statement that is a transaction by itself, and gives the connection back.
+    /// Runs a statement as a transaction of its own, and returns the connection to the pool. Returns the number of
+    /// affected rows.
     pub(super) async fn write(self, write: &WriteStatement) -> Result<u64, Failure> {
         let prepared = self.prepare(write.statement).await?;
         let written = execute(self.client.client(), &prepared, write).await;
@@ -154,20 +157,20 @@ impl StoreConnection {
         Ok(count)
     }
 
-    /// Gives the connection back after statements that were transactions by themselves.
+    /// Returns the connection to the pool; no transaction may be open on it.
     pub(super) fn release(self) {
         self.client.release();
     }
 
-    /// Leaves the transaction without a change, and gives the connection back.
+    /// Rolls the transaction back, and returns the connection to the pool.
     pub(super) async fn rollback(self) -> Result<(), Failure> {
-        let left = self.client.client().batch_execute(statements::ROLLBACK).await;
-        left.map_err(|error| self.failure(&error))?;
+        let rolled_back = self.client.client().batch_execute(statements::ROLLBACK).await;
+        rolled_back.map_err(|error| self.failure(&error))?;
         self.client.release();
         Ok(())
     }
 
-    /// Runs SQL of several statements, without parameters.
+    /// Runs SQL that may contain several statements, without parameters.
     pub(super) async fn batch_execute(&self, sql: &str) -> Result<(), Failure> {
         self.client.client().batch_execute(sql).await.map_err(|error| self.failure(&error))
     }
@@ -180,7 +183,8 @@ impl StoreConnection {
         Failure::before_commit(error, &self.server)
     }
 
-    /// A statement that the server refused takes the commit with it. One that was not answered says nothing.
+    /// The failure of a statement that was sent together with the commit. If the server rejected the statement, nothing
+    /// is committed; if the answer is missing, it is unknown whether it is.
     fn failure_at_commit(&self, error: &tokio_postgres::Error) -> Failure {
         if error.as_db_error().is_some() {
             self.failure(error)
@@ -199,7 +203,7 @@ async fn execute(
     client.execute(prepared, &params).await
 }
 
-/// Polls all of them in this order, which is the order in which they are sent, until each has its answer.
+/// Polls all futures in this order, so that their statements are sent in this order, until each has its answer.
 async fn join_in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut waiting: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
     let mut answers: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();

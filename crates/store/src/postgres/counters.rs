@@ -1,5 +1,6 @@
-//! Sums that are kept in step with the jobs: how many of a type are in a phase, and how many bytes they have. Each
-//! transaction adds its changes once, at its end, to its connection's own share.
+//! Counters that every change of a job updates: number and bytes of the jobs of each type and stored status. Each
+//! transaction writes its changes once, at its end, to one of 16 shares, chosen by its connection: a single row would
+//! serialize all transactions.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +16,12 @@ use crate::columns::{StoredStatus, corrupt_column, number};
 use crate::error::Error;
 use crate::job_row::JobBytes;
 
-/// Changes of the sums.
+/// Changes of the counters: number of jobs and bytes by stored status and job type.
 #[derive(Debug, Default)]
 pub(super) struct Delta(BTreeMap<(i16, Vec<u8>), (i64, i64)>);
 
 impl Delta {
-    /// A job of this type went from one phase to another, or changed in size.
+    /// A job of this type changed its stored status or its size.
     pub(super) fn move_job(
         &mut self,
         job_type: &JobType,
@@ -31,7 +32,7 @@ impl Delta {
         self.add(job_type, to.0, (1, to.1.sum()));
     }
 
-    /// A job of this type is forgotten.
+    /// A job of this type was deleted.
     pub(super) fn remove_job(&mut self, job_type: &JobType, status: StoredStatus, bytes: JobBytes) {
         self.add(job_type, status, (-1, -bytes.sum()));
     }
@@ -42,7 +43,7 @@ impl Delta {
         *sums = (sums.0 + jobs, sums.1 + bytes);
     }
 
-    /// As one statement, if anything changes.
+    /// The changes as one statement; `None` when there are none.
     pub(super) fn write(self) -> Option<WriteStatement> {
         let changes: Vec<_> = self.0.into_iter().filter(|(_, sums)| *sums != (0, 0)).collect();
         let phases: Vec<i16> = changes.iter().map(|((status, _), _)| *status).collect();
@@ -57,7 +58,7 @@ impl Delta {
     }
 }
 
-/// How many jobs are in each phase, in the order of [`StoredStatus::ALL`].
+/// Number of jobs by stored status, in the order of [`StoredStatus::ALL`].
 pub(super) fn by_status(rows: &[PgRow]) -> Result<[u64; StoredStatus::ALL.len()], Failure> {
     let mut counts = [0; StoredStatus::ALL.len()];
     for row in rows {
@@ -72,12 +73,12 @@ fn status_count(row: &PgRow) -> Result<(StoredStatus, u64), Error> {
     Ok((StoredStatus::from_number(status.into())?, number(column(row, 1)?, "jobs")?))
 }
 
-/// Where this phase stands among all.
+/// The index of a stored status in [`StoredStatus::ALL`].
 pub(super) fn status_index(status: StoredStatus) -> usize {
-    StoredStatus::ALL.iter().position(|it| *it == status).expect("`ALL` has every phase")
+    StoredStatus::ALL.iter().position(|it| *it == status).expect("`ALL` has every status")
 }
 
-/// What waits.
+/// Number and bytes of the waiting jobs.
 pub(super) fn usage(rows: &[PgRow]) -> Result<QueueUsage, Failure> {
     rows.first().map_or(Ok(QueueUsage::default()), |row| usage_of_row(row).map_err(Failure::permanent))
 }
@@ -86,7 +87,7 @@ fn usage_of_row(row: &PgRow) -> Result<QueueUsage, Error> {
     Ok(QueueUsage { jobs: number(column(row, 0)?, "jobs")?, bytes: number(column(row, 1)?, "bytes")? })
 }
 
-/// Types with jobs in a phase, and how many.
+/// The job types with jobs in one stored status, and the number of jobs of each.
 pub(super) fn by_type(rows: &[PgRow]) -> Result<Vec<(JobType, u64)>, Failure> {
     rows.iter().map(|row| type_count(row).map_err(Failure::permanent)).collect()
 }

@@ -1,5 +1,5 @@
-//! What went wrong between here and the database, in the store's own words, and whether trying again may help. What
-//! the server says in detail never leaves this file: it may hold a row's contents.
+//! Converts the errors of the pool and the server to [`Error`], and decides whether a retry may help. The server's
+//! message texts never leave this file, because they may contain the contents of rows.
 
 use std::fmt;
 
@@ -8,45 +8,45 @@ use tokio_postgres::error::DbError;
 
 use crate::error::Error;
 
-/// Why a try of a verb did not come about.
+/// Why an attempt of an operation failed.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// For the caller.
+    /// The error for the caller.
     pub(super) error: Error,
-    /// For the store.
+    /// Whether the operation is attempted again.
     pub(super) retry: Retry,
 }
 
-/// What another try would be.
+/// Whether another attempt makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Retry {
-    /// Worth it: nothing has changed, and the next one may well succeed.
+    /// Yes: nothing has changed, and the next attempt may succeed.
     Worthwhile,
-    /// Not: it would fail as well, or it is unknown whether this one came about.
+    /// No: it would fail too, or it is unknown whether this attempt was committed.
     Pointless,
 }
 
 impl Failure {
-    /// It would fail again.
+    /// A failure that another attempt would meet again.
     pub(super) const fn permanent(error: Error) -> Self {
         Self { error, retry: Retry::Pointless }
     }
 
-    /// The pool had no connection to lend.
+    /// The pool could not provide a connection.
     pub(super) fn no_connection(error: &PoolError, server: &str) -> Self {
         let why = match error {
             PoolError::Backend(error) => return Self::before_commit(error, server),
-            PoolError::Timeout(TimeoutType::Wait) => {
-                "is slower than what is asked of it: all connections are busy"
-            }
+            PoolError::Timeout(TimeoutType::Wait) => "is too slow for this load: all connections are busy",
             PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => "did not answer in time",
-            PoolError::PostCreateHook(_) => "ended a new connection",
-            PoolError::Closed | PoolError::NoRuntimeSpecified => "is not used any more",
+            PoolError::PostCreateHook(_) => "closed a new connection",
+            PoolError::Closed | PoolError::NoRuntimeSpecified => {
+                "cannot be used: the connection pool is closed"
+            }
         };
         Self::permanent(Error::Unavailable(format!("{server} {why}")))
     }
 
-    /// Before a commit was asked for: nothing has changed.
+    /// A failure before a commit was sent: nothing has changed.
     pub(super) fn before_commit(error: &tokio_postgres::Error, server: &str) -> Self {
         match error.as_db_error() {
             Some(error) => Self::from_server(error, server),
@@ -54,30 +54,31 @@ impl Failure {
         }
     }
 
-    /// The answer to a commit was lost.
+    /// The answer to a commit was lost: the change may or may not be stored.
     pub(super) fn commit_unknown(server: &str) -> Self {
         Self::permanent(Error::Unavailable(format!(
-            "the connection to {server} was lost while a change was being written; it may have come about or not: \
-             look, or say it again"
+            "the connection to {server} was lost during a commit; the change may or may not be stored: check it, or \
+             repeat the request"
         )))
     }
 
-    /// Another instance was faster: what was read is not true any more.
+    /// Another transaction changed the same job first: the state that was read is outdated.
     pub(super) fn conflict() -> Self {
-        let why = "changes of the same jobs were in each other's way".to_owned();
+        let why = "concurrent changes of the same jobs conflicted; repeat the request".to_owned();
         Self { error: Error::Unavailable(why), retry: Retry::Worthwhile }
     }
 
-    /// A verb took too long.
+    /// An operation, with all its attempts, took too long.
     pub(super) fn timed_out(server: &str) -> Self {
         Self::permanent(Error::Unavailable(format!(
-            "{server} did not get a change done in time; it may have come about or not: look, or say it again"
+            "{server} did not finish an operation in time; a change may or may not be stored: check it, or repeat the \
+             request"
         )))
     }
 
     fn from_server(error: &DbError, server: &str) -> Self {
         let retry = match error.code().code() {
-            // Two transactions were in each other's way; the server is going or coming.
+            // Two transactions conflicted (23505, 40001, 40P01); the server is stopping or starting (57P0x).
             "23505" | "40001" | "40P01" | "57P01" | "57P02" | "57P03" => Retry::Worthwhile,
             _ => Retry::Pointless,
         };
@@ -85,9 +86,9 @@ impl Failure {
     }
 }
 
-/// The connection did not come about, or is gone.
+/// A connection could not be opened, or was lost.
 fn connection_lost(error: &tokio_postgres::Error, server: &str) -> Error {
-    // The last cause is the operating system's, or says what is wrong with a certificate.
+    // The innermost cause is the operating system's error, or says what is wrong with a certificate.
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
@@ -95,7 +96,7 @@ fn connection_lost(error: &tokio_postgres::Error, server: &str) -> Error {
     Error::Unavailable(format!("{server} cannot be reached: {cause}"))
 }
 
-/// The server answered, and says no.
+/// The server answered with an error.
 fn server_error(error: &DbError, server: &str) -> Error {
     let unavailable = |why: &str| Error::Unavailable(format!("{server} {why}"));
     let code = error.code().code();
@@ -107,21 +108,21 @@ fn server_error(error: &DbError, server: &str) -> Error {
         }
         (_, "3D000") => unavailable("has no such database; create it"),
         (_, "57014" | "55P03") => {
-            unavailable("did not get it done in time; it is busy, or something holds a lock")
+            unavailable("did not finish a statement in time; it is busy, or a row is locked")
         }
-        (_, "40001" | "40P01") => unavailable("is busy: changes of the same jobs were in each other's way"),
+        (_, "40001" | "40P01") => unavailable("is busy: concurrent changes of the same jobs conflicted"),
         (_, "57P03") => unavailable("is starting or stopping"),
-        (_, "42501") => {
-            unavailable("does not let this user do what a store does; make it the database's owner")
-        }
-        (_, "XX001" | "XX002") => Error::Corrupt(format!("{server} says that it is corrupt ({code})")),
-        ("28", _) => unavailable("does not let us in: the user or the password is wrong"),
-        ("08" | "53" | "57" | "58", _) => unavailable(&format!("is in trouble ({code})")),
+        (_, "42501") => unavailable(
+            "denies this user a permission that the store needs; make the user the owner of the database",
+        ),
+        (_, "XX001" | "XX002") => Error::Corrupt(format!("{server} reports corrupt data (SQLSTATE {code})")),
+        ("28", _) => unavailable("rejects the login: the user or the password is wrong"),
+        ("08" | "53" | "57" | "58", _) => unavailable(&format!("has an internal problem (SQLSTATE {code})")),
         _ => Error::Database(Box::new(SqlStateError { code: code.to_owned() })),
     }
 }
 
-/// A code of the SQL standard or of PostgreSQL's own.
+/// An error code of the SQL standard or of PostgreSQL, without the message text.
 #[derive(Debug)]
 struct SqlStateError {
     code: String,
@@ -131,6 +132,6 @@ impl std::error::Error for SqlStateError {}
 
 impl fmt::Display for SqlStateError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "the server refuses a statement: SQLSTATE {}", self.code)
+        write!(out, "the server rejected a statement: SQLSTATE {}", self.code)
     }
 }

@@ -1,5 +1,5 @@
-//! Looks through the whole store for what cannot be. It changes nothing, and says nothing of what jobs hold. All of it
-//! is seen as it was at one moment, whatever other instances do meanwhile.
+//! Checks the whole store for contradictions. It changes nothing, and its texts never contain the contents of jobs. All
+//! queries see one snapshot, whatever other instances change meanwhile.
 
 use tokio_postgres::Row as PgRow;
 
@@ -9,21 +9,25 @@ use super::jobs::{column, job_row};
 use super::operation::{Committed, StoreOperation};
 use super::statements;
 
-/// Sentences of one kind that are told; one broken rule can be broken a million times.
+/// The maximum number of reported violations of one rule, because one rule can be violated a million times.
 const MAX_REPORTED: usize = 20;
 
-/// Jobs that are read at a time.
+/// Jobs that one query reads.
 const JOBS_PER_PAGE: i64 = 5_000;
 
-/// What is said of what each statement must never find.
+/// The text for a violation, and the statement that finds violations. Each statement returns one column, which follows
+/// the text.
 const RULES: &[(&str, &str)] = &[
-    ("more than one current job of the key of job", statements::DUPLICATE_CURRENT),
-    ("a job has ended without a time, or has one without having ended:", statements::WRONG_END),
+    ("more than one current job for the cache key of job", statements::DUPLICATE_CURRENT),
+    (
+        "an ended job without an end time, or an end time of a job that has not ended: job",
+        statements::WRONG_END,
+    ),
     ("no parameters for job", statements::NO_INPUT),
     ("no result for completed job", statements::NO_OUTPUT),
-    ("a wrong size of the things of job", statements::WRONG_SIZE),
-    ("the sum of all sizes is wrong by", statements::WRONG_BYTES),
-    ("a wrong count or size of jobs in phase", statements::WRONG_COUNT),
+    ("wrong stored sizes of job", statements::WRONG_SIZE),
+    ("the total of all stored sizes is wrong by", statements::WRONG_BYTES),
+    ("wrong number or size of jobs in phase", statements::WRONG_COUNT),
 ];
 
 /// See [`crate::Store::verify_integrity`].
@@ -36,10 +40,10 @@ impl StoreOperation for VerifyIntegrity {
     async fn run(&self, connection: StoreConnection) -> Result<Committed<Vec<String>>, Failure> {
         connection.batch_execute(statements::BEGIN_INTEGRITY_CHECK).await?;
         let mut violations = Vec::new();
-        for (sentence, statement) in RULES {
+        for (text, statement) in RULES {
             for row in connection.query(statement, &[]).await?.iter().take(MAX_REPORTED) {
                 let it: String = column(row, 0).map_err(Failure::permanent)?;
-                violations.push(format!("{sentence} {it}"));
+                violations.push(format!("{text} {it}"));
             }
         }
         violations.extend(unreadable_jobs(&connection).await?);
@@ -48,7 +52,7 @@ impl StoreOperation for VerifyIntegrity {
     }
 }
 
-/// Every job must make sense.
+/// Reports jobs whose rows have invalid values.
 async fn unreadable_jobs(connection: &StoreConnection) -> Result<Vec<String>, Failure> {
     let (mut violations, mut after) = (Vec::new(), 0_i64);
     loop {

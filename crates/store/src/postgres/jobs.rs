@@ -1,4 +1,4 @@
-//! Jobs as rows: reading, adding, writing back, forgetting. The sums follow here, and nowhere else.
+//! Reads, inserts, updates and deletes rows of `jobs`, and collects the changes of the counters and the notifications.
 
 use pilotlight_core::job::Job;
 use pilotlight_core::time::Timestamp;
@@ -12,17 +12,17 @@ use crate::error::Error;
 use crate::job_row::{JobBytes, JobRow};
 use crate::records::NewJob;
 
-/// The only one of these.
+/// The job of the first row, if any.
 pub(super) fn one(rows: &[PgRow]) -> Result<Option<JobRow>, Failure> {
     rows.first().map(job_row).transpose()
 }
 
-/// All of these.
+/// The jobs of all rows.
 pub(super) fn all(rows: &[PgRow]) -> Result<Vec<JobRow>, Failure> {
     rows.iter().map(job_row).collect()
 }
 
-/// All of these, without what only the store knows.
+/// The jobs of all rows, without the columns that only the store uses.
 pub(super) fn only_jobs(rows: &[PgRow]) -> Result<Vec<Job>, Failure> {
     rows.iter().map(|row| job_row(row).map(|job_row| job_row.job)).collect()
 }
@@ -72,7 +72,7 @@ fn job_columns(row: &PgRow) -> Result<JobColumns, Error> {
     })
 }
 
-/// A column of the type that it must have.
+/// A column's value; [`Error::Corrupt`] when it has another type.
 pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
     row: &'a PgRow,
     at: usize,
@@ -81,27 +81,28 @@ pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
         .map_err(|_| corrupt_column(row.columns().get(at).map_or("column", |column| column.name())))
 }
 
-/// A text that is stored as bytes.
+/// A text that is stored as `BYTEA`.
 pub(super) fn text(row: &PgRow, at: usize) -> Result<String, Error> {
     maybe_text(row, at)?
         .ok_or_else(|| corrupt_column(row.columns().get(at).map_or("column", |column| column.name())))
 }
 
-/// The same, where there may be none.
+/// A text that is stored as `BYTEA` and may be NULL.
 pub(super) fn maybe_text(row: &PgRow, at: usize) -> Result<Option<String>, Error> {
     let Some(bytes) = column::<Option<Vec<u8>>>(row, at)? else { return Ok(None) };
     let text = String::from_utf8(bytes);
     text.map(Some).map_err(|_| corrupt_column(row.columns().get(at).map_or("column", |column| column.name())))
 }
 
-/// Who else is told of a new job.
+/// Whether a new job needs a webhook call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WebhookNeeded {
     Yes,
     No,
 }
 
-/// Adds a job with all that belongs to it, where nobody else is current. The one statement follows the sums too.
+/// Inserts a new job with its parameters, idempotency key and webhook call, unless its cache key has a current job. The
+/// same statement updates the counters.
 pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, webhook: WebhookNeeded, now: Timestamp) {
     let row = JobColumns::from_job(job, now);
     tx.write(
@@ -132,7 +133,7 @@ pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, webhook: WebhookNeede
     tx.notifications.add_ready_type(job.job_type.clone());
 }
 
-/// Writes back what became of a job.
+/// Updates the row of a changed job.
 pub(super) fn update(tx: &mut Tx, before: &JobRow, after: &Job, bytes: JobBytes, now: Timestamp) {
     let row = JobColumns::from_job(after, now);
     let status = StoredStatus::of_job(after, now);
@@ -171,12 +172,12 @@ pub(super) fn update(tx: &mut Tx, before: &JobRow, after: &Job, bytes: JobBytes,
     }
 }
 
-/// The current job of its key, which was read and locked, is not any more.
+/// Makes a locked current job no longer current.
 pub(super) fn clear_current(tx: &mut Tx, current: &JobRow) {
     tx.write(statements::CLEAR_CURRENT, owned_params![current.seq]);
 }
 
-/// Forgets jobs and all that belongs to them.
+/// Deletes jobs; their parameters, outputs, consoles and idempotency keys are deleted by cascade.
 pub(super) fn delete(tx: &mut Tx, jobs: &[JobRow]) {
     if jobs.is_empty() {
         return;
@@ -188,7 +189,7 @@ pub(super) fn delete(tx: &mut Tx, jobs: &[JobRow]) {
     }
 }
 
-/// A phase or a failure as it is stored.
+/// The number of a stored status or failure as `SMALLINT`.
 pub(super) fn small_int(number: i64) -> i16 {
-    i16::try_from(number).expect("phases and failures have small numbers")
+    i16::try_from(number).expect("the numbers of statuses and failures are below 8")
 }

@@ -1,6 +1,6 @@
-//! The one connection on which an instance hears what others did, and says what it did. What it says is collected
-//! and sent together, a few milliseconds apart, so that notifications never line up behind each other or hold up a
-//! verb. When the connection breaks it is made again, and everybody looks at everything.
+//! The one connection for notifications between instances (`LISTEN`/`NOTIFY`). Outgoing notifications are collected and
+//! sent in batches, a few milliseconds apart, so that they do not wait for each other and never delay an operation.
+//! When the connection breaks it is reopened, and all instances get a resync: they read everything again.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -20,18 +20,18 @@ use super::tls::{PgTlsConnector, PgTlsStream};
 use crate::error::Error;
 use crate::records::StoreNotification;
 
-/// Between two sendings. What happens meanwhile is sent together.
+/// Pause between two batches of outgoing notifications.
 const SEND_INTERVAL: Duration = Duration::from_millis(5);
-/// A connection without a word is asked whether it is still there.
+/// After this time without outgoing notifications, a ping checks the connection.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
-/// An answer takes this long at most.
+/// Time limit for an answer of the server.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// After a connection broke; each further failure doubles it.
+/// Pause before the first reconnect; it doubles after each further failure.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(50);
-/// Between two tries at most.
+/// Maximum pause between two reconnects.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// Notifications that wait for somebody to take them.
+/// Notifications that wait to be taken.
 #[derive(Debug, Default)]
 pub(super) struct NotificationQueue {
     notifications: Mutex<Notifications>,
@@ -39,7 +39,7 @@ pub(super) struct NotificationQueue {
 }
 
 impl NotificationQueue {
-    /// Puts something in.
+    /// Changes the waiting notifications, and wakes the task that waits for them.
     pub(super) fn update(&self, change: impl FnOnce(&mut Notifications)) {
         let is_empty = {
             let mut notifications = self.notifications.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,7 +51,7 @@ impl NotificationQueue {
         }
     }
 
-    /// Waits for something and takes the next part of it.
+    /// Waits for notifications and takes the next one.
     pub(super) async fn next(&self) -> StoreNotification {
         loop {
             let notification = self.notifications.lock().unwrap_or_else(PoisonError::into_inner).take_next();
@@ -62,7 +62,7 @@ impl NotificationQueue {
         }
     }
 
-    /// Waits for something and takes all of it.
+    /// Waits for notifications and takes all of them.
     async fn take_all(&self) -> Notifications {
         loop {
             let all = std::mem::take(&mut *self.notifications.lock().unwrap_or_else(PoisonError::into_inner));
@@ -74,12 +74,12 @@ impl NotificationQueue {
     }
 }
 
-/// What the verbs and the line share.
+/// The queues between the operations of this instance and its notification connection.
 #[derive(Debug)]
 pub(super) struct NotificationBus {
-    /// What others did.
+    /// Changes by other instances.
     pub(super) received: NotificationQueue,
-    /// What was done here.
+    /// Changes by this instance.
     pub(super) outgoing: NotificationQueue,
     instance: InstanceId,
 }
@@ -90,7 +90,7 @@ impl NotificationBus {
     }
 }
 
-/// A connection that hears.
+/// A connection that listens for notifications.
 pub(super) struct Listener {
     client: Client,
     connection: Connection<Socket, PgTlsStream>,
@@ -102,12 +102,12 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// Keeps one open for ever, beginning with this one.
+/// Serves this connection; reopens it whenever it breaks. Never returns.
 pub(super) async fn run(mut listener: Listener, address: Address, bus: Arc<NotificationBus>) {
     loop {
         listener.serve(&bus).await;
         listener = reconnect(&address).await;
-        // What was said meanwhile is lost, on both sides.
+        // Notifications were lost in both directions while there was no connection.
         bus.received.update(Notifications::request_resync);
         bus.outgoing.update(Notifications::request_resync);
     }
@@ -125,25 +125,25 @@ async fn reconnect(address: &Address) -> Listener {
 }
 
 impl Listener {
-    /// Connects and listens: nothing is missed from here on.
+    /// Connects and runs `LISTEN`: after this returns, no notification is missed.
     pub(super) async fn open(address: &Address) -> Result<Self, Error> {
         let server = &address.shown;
-        let late = || Error::Unavailable(format!("{server} did not answer in time"));
+        let timed_out = || Error::Unavailable(format!("{server} did not answer in time"));
         let tls_connector = PgTlsConnector::new(&address.trust);
         let (client, mut connection) = timeout(ANSWER_TIMEOUT * 2, address.config.connect(tls_connector))
             .await
-            .map_err(|_| late())?
+            .map_err(|_| timed_out())?
             .map_err(|error| Failure::before_commit(&error, server).error)?;
         let listening = drive_while(&mut connection, client.batch_execute(statements::LISTEN));
-        let listens = timeout(ANSWER_TIMEOUT, listening).await.map_err(|_| late())?;
-        match listens {
+        let listened = timeout(ANSWER_TIMEOUT, listening).await.map_err(|_| timed_out())?;
+        match listened {
             Some(Ok(())) => Ok(Self { client, connection }),
             Some(Err(error)) => Err(Failure::before_commit(&error, server).error),
-            None => Err(Error::Unavailable(format!("{server} ended a new connection"))),
+            None => Err(Error::Unavailable(format!("{server} closed a new connection"))),
         }
     }
 
-    /// Hears and says until it breaks.
+    /// Receives and sends notifications until the connection breaks.
     async fn serve(self, bus: &NotificationBus) {
         let Self { client, mut connection } = self;
         tokio::select! {
@@ -153,8 +153,8 @@ impl Listener {
     }
 }
 
-/// Drives the connection while something is asked on it; `None` when the connection ended first. What is heard
-/// meanwhile came before anybody could wait for it.
+/// Drives the connection until a request on it is answered; `None` when the connection ended first. Notifications that
+/// arrive meanwhile are discarded: the store is not open yet, or a resync follows.
 async fn drive_while<F: Future>(
     connection: &mut Connection<Socket, PgTlsStream>,
     request: F,
@@ -167,6 +167,7 @@ async fn drive_while<F: Future>(
     }
 }
 
+/// Receives notifications until the connection ends.
 async fn receive_loop(connection: &mut Connection<Socket, PgTlsStream>, bus: &NotificationBus) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         if let AsyncMessage::Notification(note) = message {
@@ -176,7 +177,7 @@ async fn receive_loop(connection: &mut Connection<Socket, PgTlsStream>, bus: &No
     }
 }
 
-/// Returns when the connection does not take it. What is lost then is told as anything by the next one.
+/// Sends notifications until the connection fails. Lost notifications are replaced by a resync after the reconnect.
 async fn send_loop(client: &Client, bus: &NotificationBus) {
     let Ok(notify) = client.prepare(statements::NOTIFY).await else { return };
     loop {

@@ -1,6 +1,6 @@
-//! Brings the database's schema to what this program knows, one step and one transaction at a time, under a lock that
-//! only one instance has. Instances of two neighbouring versions use one database: a step only adds, and what it
-//! makes says from which program on it may be used.
+//! Brings the database's schema up to date, one transaction for each migration, under an advisory lock that only one
+//! instance can have. Instances of two neighbouring versions may use one database at the same time: a migration only
+//! adds to the schema, and stores the oldest schema number whose programs may still use the database.
 
 use super::connection::Pool;
 use super::failure::Failure;
@@ -11,15 +11,15 @@ use crate::columns::number;
 use crate::error::Error;
 use crate::migrations::{self, Migration};
 
-/// All steps there are.
+/// All migrations.
 const MIGRATIONS: &[Migration] =
     &[Migration { number: 1, sql: include_str!("../../migrations/postgres/0001_jobs.sql") }];
 
-/// The oldest schema whose programs may use what the newest step makes. It is raised by a step that takes something
-/// away, one release after nothing uses that any more.
+/// The oldest schema number whose programs can use the newest schema. It is raised by a migration that removes
+/// something, one release after the last program that used it.
 const READABLE_FROM: u32 = 1;
 
-/// Runs what is missing.
+/// Runs all missing migrations.
 pub(super) async fn migrate(pool: &Pool) -> Result<(), Error> {
     while step(pool).await.map_err(|failure| failure.error)? == Step::Applied {}
     Ok(())
@@ -31,6 +31,7 @@ enum Step {
     NoneLeft,
 }
 
+/// Runs the next missing migration, if any.
 async fn step(pool: &Pool) -> Result<Step, Failure> {
     let connection = pool.acquire().await?;
     connection.batch_execute(statements::BEGIN_MIGRATION).await?;
@@ -53,7 +54,7 @@ async fn step(pool: &Pool) -> Result<Step, Failure> {
     Ok(Step::Applied)
 }
 
-/// A number of `meta`; 0 where it has none.
+/// A number from the table `meta`; 0 when the row is missing.
 fn read(rows: &[tokio_postgres::Row]) -> Result<u32, Failure> {
     let Some(row) = rows.first() else { return Ok(0) };
     let value: i64 = column(row, 0).map_err(Failure::permanent)?;

@@ -1,8 +1,9 @@
 //! The store in PostgreSQL: several instances of the program work on one database at the same time.
 //!
-//! Whoever changes a job holds its row's lock from the reading on, so `core::job` decides on what is true; a
-//! connection on which something went wrong is closed, never lent again, and the server undoes what it had begun. It
-//! never notifies within a verb: that would line up all commits behind one lock.
+//! An operation that changes a job locks the row when it reads it, so that `core::job` decides on the latest state. A
+//! connection on which an operation failed is closed and never reused; the server rolls back its transaction.
+//! Notifications are never sent within an operation's transaction: PostgreSQL would serialize all such commits behind
+//! one lock.
 //!
 //! In reading order:
 

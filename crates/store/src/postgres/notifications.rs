@@ -1,5 +1,5 @@
-//! Collects what happened until somebody asks, and writes it as the text that instances send each other. What would
-//! be too much becomes "anything": whoever hears that looks again.
+//! Collects notifications until they are taken, and encodes them as the payloads that instances send each other. Too
+//! many notifications become one resync: its receivers read everything again.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,13 +9,13 @@ use pilotlight_core::job::JobId;
 
 use crate::records::StoreNotification;
 
-/// More jobs or types than this at a time are told as anything.
+/// The maximum number of jobs, and of job types; more than this become a resync.
 const MAX_ENTRIES: usize = 2_000;
 
-/// Bytes of one text; the database takes fewer than 8,000.
+/// Bytes of one payload; PostgreSQL's limit is below 8,000.
 const MAX_PAYLOAD_BYTES: usize = 7_900;
 
-/// What happened and was not told yet.
+/// Changes that are not yet sent to other instances, or not yet taken by this one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Notifications {
     ready: BTreeSet<JobType>,
@@ -30,19 +30,19 @@ impl Notifications {
         self.enforce_cap();
     }
 
-    /// Something of this job changed.
+    /// This job changed.
     pub(super) fn add_changed_job(&mut self, job: JobId) {
         self.changed.insert(job);
         self.enforce_cap();
     }
 
-    /// Anything may have happened.
+    /// Any job may have changed.
     pub(super) fn request_resync(&mut self) {
         self.needs_resync = true;
         self.enforce_cap();
     }
 
-    /// All of the others come to these.
+    /// Adds the other notifications.
     pub(super) fn merge(&mut self, other: Self) {
         self.ready.extend(other.ready);
         self.changed.extend(other.changed);
@@ -62,7 +62,7 @@ impl Notifications {
         !self.needs_resync && self.ready.is_empty() && self.changed.is_empty()
     }
 
-    /// The next thing to tell, which is then told.
+    /// Removes and returns the next notification.
     pub(super) fn take_next(&mut self) -> Option<StoreNotification> {
         if std::mem::take(&mut self.needs_resync) {
             return Some(StoreNotification::Resync);
@@ -76,14 +76,14 @@ impl Notifications {
         None
     }
 
-    /// As texts that each fit into one notification: who says it, then each thing with its kind and length, such as
-    /// `r6:render`.
+    /// Encodes as payloads that each fit into one `NOTIFY`: the sender's instance id, then each item as kind, length
+    /// and text, such as `r6:render`. Kinds: `r` a job type that may be ready, `c` a changed job, `a` a resync.
     pub(super) fn encode(&self, from: &InstanceId) -> Vec<String> {
         let types = self.ready.iter().map(|it| encode_item('r', it.as_str()));
         let jobs = self.changed.iter().map(|it| encode_item('c', &it.to_string()));
-        let anything = self.needs_resync.then(|| encode_item('a', ""));
+        let resync = self.needs_resync.then(|| encode_item('a', ""));
         let mut texts: Vec<String> = Vec::new();
-        for item in types.chain(jobs).chain(anything) {
+        for item in types.chain(jobs).chain(resync) {
             match texts.last_mut() {
                 Some(text) if text.len() + item.len() <= MAX_PAYLOAD_BYTES => text.push_str(&item),
                 Some(_) | None => texts.push(format!("{}{item}", from.0)),
@@ -92,7 +92,8 @@ impl Notifications {
         texts
     }
 
-    /// What another instance says; nothing when it is one's own text. What is not understood is from a newer program.
+    /// Decodes a payload; nothing when this instance sent it. An unknown item, such as one of a newer program, is a
+    /// resync.
     pub(super) fn decode(text: &str, own: &InstanceId) -> Self {
         let mut notifications = Self::default();
         let parts = text.split_at_checked(InstanceId::BYTES);
@@ -109,7 +110,7 @@ impl Notifications {
         notifications
     }
 
-    /// Takes the first item and returns what is behind it.
+    /// Adds the first item of the text and returns the rest; `None` when the item is unknown or malformed.
     fn decode_item<'a>(&mut self, text: &'a str) -> Option<&'a str> {
         let (head, rest) = text.split_once(':')?;
         let (kind, length) = head.split_at_checked(1)?;
@@ -125,19 +126,19 @@ impl Notifications {
 
 fn encode_item(kind: char, what: &str) -> String {
     let mut text = String::with_capacity(what.len() + 6);
-    write!(text, "{kind}{}:{what}", what.len()).expect("a text can be written");
+    write!(text, "{kind}{}:{what}", what.len()).expect("writing to a String never fails");
     text
 }
 
-/// The name of one instance among those on a database.
+/// The id of one instance among those on a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InstanceId(String);
 
 impl InstanceId {
-    /// Bytes of the name.
+    /// Length of an id in bytes.
     const BYTES: usize = 16;
 
-    /// A name that nobody else has.
+    /// An id made of a random number, as hexadecimal digits.
     pub(super) fn new(random: u64) -> Self {
         Self(format!("{random:016x}"))
     }

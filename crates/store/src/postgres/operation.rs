@@ -1,4 +1,5 @@
-//! A verb as a value, so that it can be tried again: what fails before its commit has not happened.
+//! Store operations as values, so that they can be retried: an operation that fails before its commit has changed
+//! nothing.
 
 use std::time::Duration;
 
@@ -9,48 +10,48 @@ use super::failure::{Failure, Retry};
 use super::notifications::Notifications;
 use crate::error::Error;
 
-/// Tries of one verb.
+/// Maximum number of attempts of one operation.
 const MAX_ATTEMPTS: u32 = 5;
-/// After the first try; each further one doubles it.
+/// Pause after the first failed attempt; it doubles after each further one.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(10);
-/// All attempts together. What is not answered by then is given up, and its connection closed.
+/// Time limit of all attempts together. After it the operation is cancelled and its connection closed.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// One of the store's verbs with what it was given.
+/// One operation of the store with its arguments.
 pub(super) trait StoreOperation: Sync {
-    /// What the caller gets.
+    /// The result for the caller.
     type Output: Send;
 
-    /// Whether it writes: then nobody knows what became of it when it fails.
+    /// Whether it writes. After a failed write, other instances get a resync, because the write may be committed.
     const WRITES: bool = true;
 
-    /// Does it once, on a connection of its own.
+    /// Runs one attempt, on a connection of its own.
     fn run(
         &self,
         connection: StoreConnection,
     ) -> impl Future<Output = Result<Committed<Self::Output>, Failure>> + Send;
 }
 
-/// A verb that has happened.
+/// The result of a committed operation.
 pub(super) struct Committed<T> {
     pub(super) value: T,
-    /// What other instances are to be told of it.
+    /// The notifications for other instances.
     pub(super) notifications: Notifications,
 }
 
 impl<T> Committed<T> {
-    /// It changed nothing that others want to know.
+    /// The result of an operation that other instances need not know about.
     pub(super) fn without_notifications(value: T) -> Self {
         Self { value, notifications: Notifications::default() }
     }
 }
 
-/// Tries a verb until it has happened, or cannot.
+/// Runs an operation, with retries, within the usual time limit.
 pub(super) async fn run<V: StoreOperation>(pool: &Pool, operation: V) -> Result<Committed<V::Output>, Error> {
     run_within(pool, operation, TIMEOUT).await
 }
 
-/// The same for what takes longer.
+/// Runs an operation, with retries, within this time limit.
 pub(super) async fn run_within<V: StoreOperation>(
     pool: &Pool,
     operation: V,

@@ -1,4 +1,4 @@
-//! What jobs bring along: parameters, results, consoles.
+//! Reads and writes the texts of jobs: parameters, results, errors and consoles.
 
 use pilotlight_core::job::{Job, Transition};
 use tokio_postgres::Row as PgRow;
@@ -11,12 +11,12 @@ use crate::error::Error;
 use crate::job_row::{JOB_ROW_COLUMNS, JobBytes, JobRow, length};
 use crate::records::{ConsoleUpdate, JobOutput, JobRecord, LeasedJob, Limits, RunnerOutput};
 
-/// The only one of these.
+/// The record of the first row, if any.
 pub(super) fn record(rows: &[PgRow]) -> Result<Option<JobRecord>, Failure> {
     rows.first().map(read_record).transpose()
 }
 
-/// All of these.
+/// The records of all rows.
 pub(super) fn all_records(rows: &[PgRow]) -> Result<Vec<JobRecord>, Failure> {
     rows.iter().map(read_record).collect()
 }
@@ -25,7 +25,7 @@ fn read_record(row: &PgRow) -> Result<JobRecord, Failure> {
     Ok(JobRecord { job: job_row(row)?.job, output: Some(output(row, JOB_ROW_COLUMNS)?) })
 }
 
-/// What a job ended with, in the columns from this one on.
+/// A job's output: the three columns from index `from` on.
 pub(super) fn output(row: &PgRow, from: usize) -> Result<JobOutput, Failure> {
     let read = || {
         Ok::<_, Error>(JobOutput {
@@ -37,27 +37,27 @@ pub(super) fn output(row: &PgRow, from: usize) -> Result<JobOutput, Failure> {
     read().map_err(Failure::permanent)
 }
 
-/// Without what is no end yet.
+/// Removes the output of a job that has not ended.
 pub(super) fn only_if_ended(mut record: JobRecord) -> JobRecord {
     record.output = record.output.filter(|_| record.job.has_ended());
     record
 }
 
-/// Jobs with their parameters.
+/// A job with its parameters.
 pub(super) fn leased_job(row: &PgRow) -> Result<LeasedJob, Failure> {
     let input = text(row, JOB_ROW_COLUMNS).map_err(Failure::permanent)?;
     Ok(LeasedJob { job: job_row(row)?.job, input })
 }
 
-/// Whether there was room for what a word brought.
+/// Whether the output of a runner was stored.
 pub(super) enum StoreOutcome {
-    /// There was; the job's large things come to this now.
+    /// It was; these are the sizes of the job's texts now.
     Stored(JobBytes),
-    /// Its console would be too large.
+    /// The console would exceed its limit.
     ConsoleFull,
 }
 
-/// Keeps what a word brought that changed a job into `after`.
+/// Stores the output that came with an event; the event changed the job from `before` to `after`.
 pub(super) fn store_output(
     tx: &mut Tx,
     before: &JobRow,
@@ -66,7 +66,7 @@ pub(super) fn store_output(
     limits: Limits,
 ) -> StoreOutcome {
     let mut bytes = before.bytes;
-    // A new try begins with an empty console.
+    // A new attempt begins with an empty console.
     if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
         tx.write(statements::CLEAR_CONSOLE, owned_params![before.seq]);
         bytes.console = 0;

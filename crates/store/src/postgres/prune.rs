@@ -1,4 +1,4 @@
-//! Forgetting jobs: because they are old, because they are large, or because somebody says so.
+//! Deletes jobs: those beyond the retention time or size, and those that an operator names.
 
 use pilotlight_core::job::JobId;
 use pilotlight_core::time::Timestamp;
@@ -29,30 +29,31 @@ impl StoreOperation for Prune {
         let (mut tx, oldest) =
             Tx::begin(connection, statements::LOCK_OLDEST, &[&limit(self.retention.at_most)]).await?;
         let bytes = sum(&tx.query(statements::ENDED_BYTES, &[]).await?)?;
-        let too_many = self.jobs_to_prune(jobs::all(&oldest)?, bytes).map_err(Failure::permanent)?;
-        let pruned_bytes: i64 = too_many.iter().map(|job| job.bytes.sum()).sum();
-        jobs::delete(&mut tx, &too_many);
+        let to_prune = self.jobs_to_prune(jobs::all(&oldest)?, bytes).map_err(Failure::permanent)?;
+        let pruned_bytes: i64 = to_prune.iter().map(|job| job.bytes.sum()).sum();
+        jobs::delete(&mut tx, &to_prune);
         let bytes = number(pruned_bytes, "bytes").map_err(Failure::permanent)?;
-        let jobs = u64::try_from(too_many.len()).unwrap_or(u64::MAX);
+        let jobs = u64::try_from(to_prune.len()).unwrap_or(u64::MAX);
         Ok(Committed { notifications: tx.commit().await?, value: PruneStats { jobs, bytes } })
     }
 }
 
 impl Prune {
-    /// Of those that ended first, the ones that are to be forgotten.
+    /// Selects the jobs to delete from `oldest`, the jobs that ended first.
     fn jobs_to_prune(
         &self,
         oldest: Vec<JobRow>,
         ended_bytes: u64,
     ) -> Result<Vec<JobRow>, crate::error::Error> {
-        let mut left = ended_bytes;
+        let mut remaining_bytes = ended_bytes;
         let mut jobs_to_prune = Vec::new();
         for job in oldest {
-            let is_too_much = self.retention.max_bytes > 0 && left > self.retention.max_bytes;
-            if !is_too_much && !self.is_old(&job)? {
+            let exceeds_max_bytes =
+                self.retention.max_bytes > 0 && remaining_bytes > self.retention.max_bytes;
+            if !exceeds_max_bytes && !self.is_old(&job)? {
                 break;
             }
-            left = left.saturating_sub(number(job.bytes.sum(), "bytes")?);
+            remaining_bytes = remaining_bytes.saturating_sub(number(job.bytes.sum(), "bytes")?);
             jobs_to_prune.push(job);
         }
         Ok(jobs_to_prune)
@@ -94,15 +95,15 @@ impl StoreOperation for Delete<'_> {
     async fn run(&self, connection: StoreConnection) -> Result<Committed<Vec<JobId>>, Failure> {
         let ids: Vec<&[u8]> = self.ids.iter().map(|id| id.as_bytes().as_slice()).collect();
         let (mut tx, rows) = Tx::begin(connection, statements::LOCK_SEVERAL, &[&ids]).await?;
-        let there = jobs::all(&rows)?;
-        jobs::delete(&mut tx, &there);
+        let found = jobs::all(&rows)?;
+        jobs::delete(&mut tx, &found);
         let notifications = tx.commit().await?;
-        let is_there = |id: &&JobId| there.iter().any(|stored| stored.job.id == **id);
-        Ok(Committed { value: deduplicated(self.ids.iter().filter(is_there)), notifications })
+        let exists = |id: &&JobId| found.iter().any(|stored| stored.job.id == **id);
+        Ok(Committed { value: deduplicated(self.ids.iter().filter(exists)), notifications })
     }
 }
 
-/// Each of them once.
+/// The ids without repetitions.
 fn deduplicated<'a>(ids: impl Iterator<Item = &'a JobId>) -> Vec<JobId> {
     let mut seen = std::collections::HashSet::new();
     ids.filter(|id| seen.insert(**id)).copied().collect()

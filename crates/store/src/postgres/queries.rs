@@ -1,4 +1,4 @@
-//! Lists and counts, for people.
+//! Lists and counts of jobs, for the dashboard and the admin API.
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::{Job, Status};
@@ -13,7 +13,7 @@ use super::{counters, statements};
 use crate::columns::{StoredStatus, millis_of_time, number};
 use crate::records::{Counts, JobFilter};
 
-/// As many as a statement can be asked for.
+/// A maximum number of rows as a statement parameter.
 pub(super) fn limit(at_most: usize) -> i64 {
     i64::try_from(at_most).unwrap_or(i64::MAX)
 }
@@ -95,7 +95,8 @@ async fn by_status(connection: &StoreConnection, now: Timestamp) -> Result<[u64;
         counts[index_of(stored_status.status())] +=
             jobs_by_stored_status[counters::status_index(stored_status)];
     }
-    // The two are read one after the other: a job that is marked between them is counted once.
+    // The two queries see different snapshots. A sweep between them may mark jobs, so the difference must not be
+    // negative.
     let overdue = count(&connection.query(statements::COUNT_OVERDUE, &[&millis_of_time(now)]).await?, 0)?;
     let overdue = overdue.min(counts[index_of(Status::Completed)]);
     counts[index_of(Status::Completed)] -= overdue;
@@ -107,7 +108,7 @@ fn index_of(status: Status) -> usize {
     Status::ALL.iter().position(|it| *it == status).expect("`ALL` has every status")
 }
 
-/// A count in the only row.
+/// A count in the first row; 0 when there is no row.
 pub(super) fn count(rows: &[PgRow], at: usize) -> Result<u64, Failure> {
     let Some(row) = rows.first() else { return Ok(0) };
     column(row, at).and_then(|stored: i64| number(stored, "count")).map_err(Failure::permanent)

@@ -1,4 +1,4 @@
-//! Jobs that wait for runners.
+//! The queue: dispatches ready jobs, makes delayed jobs ready, and reports what waits.
 
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::Event;
@@ -15,9 +15,9 @@ use super::{counters, payloads, statements};
 use crate::columns::{StoredStatus, millis_of_time, time_from_millis};
 use crate::records::{Backlog, EventOutcome, LeasedJob, RunnerOutput, Settings};
 
-/// Of each type so many come into question at first: usually one of them is not being taken by somebody else.
+/// Candidates of each job type in the first query: usually another transaction has locked fewer than these.
 const FEW_CANDIDATES: i64 = 8;
-/// More than there are connections to the database: one of these is not being taken.
+/// Candidates in the second query: more than there are connections to the database, so not all can be locked.
 const MANY_CANDIDATES: i64 = 1_000;
 
 /// See [`crate::Store::dispatch`].
@@ -28,7 +28,7 @@ pub(super) struct Dispatch<'a> {
     pub(super) now: Timestamp,
 }
 
-/// As a statement takes them.
+/// Job types as a statement parameter.
 pub(super) fn type_names(types: &[JobType]) -> Vec<&[u8]> {
     types.iter().map(|job_type| job_type.as_str().as_bytes()).collect()
 }
@@ -105,12 +105,13 @@ impl StoreOperation for ReadBacklog {
     }
 }
 
+/// Makes due delayed jobs ready; returns the notifications of their types.
 async fn promote(connection: &StoreConnection, now: Timestamp) -> Result<Notifications, Failure> {
     let rows = connection.query(statements::PROMOTE, &[&millis_of_time(now)]).await?;
     let mut notifications = Notifications::default();
     for row in &rows {
         let job_type = jobs::text(row, 0).map_err(Failure::permanent)?;
-        // What is no type is found by whoever reads the job.
+        // An invalid type is reported as corrupt when the job is read.
         if let Ok(job_type) = JobType::parse(&job_type) {
             notifications.add_ready_type(job_type);
         }

@@ -1,4 +1,4 @@
-//! One job, for who asks; and the time.
+//! Reads of a single job, of a job's parameters, and of the database's clock. None of them locks.
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::job::JobId;

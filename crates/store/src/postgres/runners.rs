@@ -1,4 +1,4 @@
-//! Runners that registered.
+//! Reads and writes registered runners.
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::time::Timestamp;
@@ -102,9 +102,9 @@ impl StoreOperation for PruneRunners {
 
     async fn run(&self, connection: StoreConnection) -> Result<Committed<u64>, Failure> {
         let params = owned_params![millis_of_time(self.before), self.at_most];
-        let forgotten =
-            connection.write(&WriteStatement { statement: statements::FORGET_RUNNERS, params }).await?;
-        Ok(Committed::without_notifications(forgotten))
+        let deleted =
+            connection.write(&WriteStatement { statement: statements::DELETE_RUNNERS, params }).await?;
+        Ok(Committed::without_notifications(deleted))
     }
 }
 

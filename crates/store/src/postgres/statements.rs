@@ -1,20 +1,21 @@
-//! Every statement, so that one test prepares them all on a real server. Those of jobs read the columns of
-//! [`crate::columns::JobColumns`] in their order, then what the store keeps beside them.
+//! All SQL statements, in one file so that one test prepares them all on a real server. Statements that read jobs
+//! return the columns of [`crate::columns::JobColumns`] in order, then the other columns of a
+//! [`crate::job_row::JobRow`].
 
 use crate::columns::columns;
 
-/// How each connection is set up. Nothing waits for ever, and a commit is on disk when it is answered.
+/// The settings of each new connection: every wait has a timeout, and a commit is answered only when it is on disk.
 pub(super) const SESSION: &str = "SET search_path = pilotlight; SET client_min_messages = warning; \
      SET statement_timeout = '10s'; SET lock_timeout = '8s'; SET idle_in_transaction_session_timeout = '20s'; \
      SET jit = off; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
-/// A row is read as it is, not as it was when the transaction began.
+/// Each statement sees the latest committed rows, not a snapshot of the transaction's beginning.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
 pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
-/// The number is any, and the same in all versions.
+/// Begins a migration under an advisory lock. The lock's number is arbitrary, and must be the same in all versions.
 pub(super) const BEGIN_MIGRATION: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; \
      SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '5min'; \
      SET LOCAL idle_in_transaction_session_timeout = '10min'; \
@@ -28,30 +29,31 @@ pub(super) const READABLE_FROM: &str = "SELECT value FROM meta WHERE name = 'rea
 pub(super) const SET_META: &str = "INSERT INTO meta (name, value) VALUES ($1, $2) \
      ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
-/// A notification that is lost with the server is made up for: nobody waits for the disk.
+/// Commits on this connection do not wait for the disk: notifications that are lost in a server crash are replaced by a
+/// resync.
 pub(super) const LISTEN: &str =
     "SET synchronous_commit = off; SET statement_timeout = '5s'; LISTEN pilotlight";
 pub(super) const NOTIFY: &str = "SELECT pg_notify('pilotlight', $1)";
 pub(super) const PING: &str = "SELECT 1";
 
-/// Now, not when a transaction began.
+/// The time of this call in milliseconds since 1970, not of the transaction's beginning.
 pub(super) const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
-/// The columns of a job, and those that only the store knows.
+/// The columns of a [`crate::job_row::JobRow`].
 macro_rules! job_row {
     () => {
         concat!(columns!(), ", seq, ended_at, input_bytes, output_bytes, console_bytes")
     };
 }
 
-/// A job's console so far.
+/// The console of the job in the outer query.
 macro_rules! console {
     () => {
         "(SELECT string_agg(text, ''::bytea ORDER BY piece) FROM consoles WHERE consoles.job = seq)"
     };
 }
 
-/// A job with what it ended with.
+/// A `SELECT` of jobs with their outputs.
 macro_rules! select_record {
     () => {
         concat!(
@@ -74,15 +76,15 @@ pub(super) const LOCK_CURRENT: &str =
 pub(super) const LOCK_SEVERAL: &str =
     concat!("SELECT ", job_row!(), " FROM jobs WHERE id = ANY($1) ORDER BY seq FOR UPDATE");
 
-/// A connection's own share of the sums.
+/// The counter share of this connection.
 macro_rules! counter_share {
     () => {
         "(pg_backend_pid() % 16)::smallint"
     };
 }
 
-/// A new job with all that belongs to it, unless its key has a current one. By itself it is a transaction. Its one
-/// row is what was made.
+/// Inserts a new job with its parameters, idempotency key, webhook call and counters, unless its cache key has a
+/// current job. Can run as a transaction of its own. Returns one row if the job was inserted.
 pub(super) const INSERT: &str = concat!(
     "WITH made AS ( \
        INSERT INTO jobs (id, job_type, cache_key, is_current, priority, run_at, max_attempts, retry_backoff_ms, \
@@ -112,13 +114,13 @@ pub(super) const UPDATE: &str = "UPDATE jobs SET is_current = $2, priority = $3,
      updated_at = $6, ready_at = $7, attempts = $8, losses = $9, lease = $10, phase = $11, runner = $12, \
      held_at = $13, heard_at = $14, progress_current = $15, progress_total = $16, until_at = $17, \
      fingerprint = $18, failure = $19, ended_at = $20, output_bytes = $21, console_bytes = $22 WHERE seq = $1";
-/// This one, which was read, is not found by equal submissions any more. Should another one have taken its place since,
-/// the next one that wants it is refused: there is one for a key.
+/// Makes a job that was read before no longer current. If another job has become current since, the statement that
+/// makes a second job current fails: a unique index allows one current job for each cache key.
 pub(super) const CLEAR_CURRENT: &str = "UPDATE jobs SET is_current = false WHERE seq = $1";
 
 pub(super) const FIND_BY_IDEMPOTENCY: &str =
     concat!(select_record!(), "WHERE seq = (SELECT job FROM idempotency WHERE key = $1)");
-/// Another caller's key stands for a job that it joined.
+/// Stores the idempotency key of a caller that joined a job.
 pub(super) const SET_IDEMPOTENCY: &str = "INSERT INTO idempotency (key, job) VALUES ($1, $2)";
 
 pub(super) const JOB_OUTPUT: &str =
@@ -126,13 +128,13 @@ pub(super) const JOB_OUTPUT: &str =
 pub(super) const SET_OUTPUT: &str = "INSERT INTO outputs (job, output, error) VALUES ($1, $2, $3) \
      ON CONFLICT (job) DO UPDATE SET output = excluded.output, error = excluded.error";
 pub(super) const CLEAR_CONSOLE: &str = "DELETE FROM consoles WHERE job = $1";
-/// A piece that is still small grows.
+/// Appends to the last piece if it is below 16 KiB; otherwise begins a new piece.
 pub(super) const ADD_TO_CONSOLE: &str = "WITH grown AS ( \
        UPDATE consoles SET text = text || $2 \
        WHERE piece = (SELECT max(piece) FROM consoles WHERE job = $1) AND length(text) < 16384 RETURNING piece \
      ) INSERT INTO consoles (job, text) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM grown)";
 
-/// In the order of their keys, so that two connections with one share never wait for each other in a circle.
+/// Updates the counters in the order of their keys, so that two connections with the same share never deadlock.
 pub(super) const ADD_TO_COUNTERS: &str = concat!(
     "INSERT INTO tallies (phase, job_type, share, jobs, bytes) SELECT p, t, ",
     counter_share!(),
@@ -146,8 +148,8 @@ pub(super) const COUNTS_BY_STATUS: &str =
 pub(super) const COUNTS_BY_TYPE: &str = "SELECT job_type, sum(jobs)::bigint FROM tallies WHERE phase = $1 \
      GROUP BY job_type HAVING sum(jobs) > 0 ORDER BY job_type";
 
-/// The first of these types that nobody else is taking. Of each type the first few come into question; their number
-/// only has to be more than what others take at this moment.
+/// Locks the next ready job of these types, and skips jobs that other transactions have locked. The first $3 jobs of
+/// each type are candidates; $3 only has to exceed the number of jobs that are locked at this moment.
 pub(super) const LOCK_NEXT: &str = concat!(
     "SELECT ",
     job_row!(),
@@ -170,8 +172,8 @@ pub(super) const AVAILABLE: &str = concat!(
        ) AS first \
      ) ORDER BY seq LIMIT $3"
 );
-/// Delayed jobs whose time has come become ready, and the sums follow. What is left over has its time in the past, so
-/// it is asked for again. Returns the types in phase 0.
+/// Makes due delayed jobs ready, at most 10,000, and updates the counters. If more are due, [`NEXT_DELAYED`] is in the
+/// past and the caller asks again. Returns the updated counters: for each type one row of phase 0 and one of phase 1.
 pub(super) const PROMOTE: &str = concat!(
     "WITH ripe AS ( \
        SELECT seq FROM jobs WHERE phase = 1 AND ready_at <= $1 ORDER BY ready_at LIMIT 10000 \
@@ -190,7 +192,8 @@ pub(super) const PROMOTE: &str = concat!(
 );
 pub(super) const NEXT_DELAYED: &str = "SELECT min(ready_at) FROM jobs WHERE phase = 1";
 
-/// Dispatched and not started, or not heard of; then those whose result is only to be marked.
+/// Locks due jobs: first those with a dispatch that was not started or with a lost lease, then those with an expired
+/// result, which is only marked.
 pub(super) const LOCK_DUE: &str = concat!(
     "SELECT ",
     job_row!(),
@@ -212,13 +215,13 @@ pub(super) const LIST_BY_STATUS: &str = concat!(
        ) AS newest \
      ) ORDER BY seq DESC LIMIT $2"
 );
-/// Those whose time is over stay out before anybody has marked them.
+/// Excludes expired results, even before a sweep has marked them.
 pub(super) const LIST_COMPLETED: &str = concat!(
     "SELECT ",
     job_row!(),
     " FROM jobs WHERE phase = 5 AND (until_at IS NULL OR until_at > $2) ORDER BY seq DESC LIMIT $1"
 );
-/// Those whose time is over count before anybody has marked them.
+/// Includes expired results, even before a sweep has marked them.
 pub(super) const LIST_EXPIRED: &str = concat!(
     "SELECT ",
     job_row!(),
@@ -247,7 +250,7 @@ pub(super) const LOCK_OLDEST: &str = concat!(
     job_row!(),
     " FROM jobs WHERE ended_at IS NOT NULL ORDER BY ended_at, seq LIMIT $1 FOR UPDATE SKIP LOCKED"
 );
-/// Shares of types that are gone, as far as nobody is changing them.
+/// Deletes the counters of types without jobs, except shares that another transaction has locked.
 pub(super) const DELETE_EMPTY_COUNTERS: &str = "WITH idle AS ( \
        SELECT phase, job_type FROM tallies GROUP BY phase, job_type HAVING sum(jobs) = 0 AND sum(bytes) = 0 LIMIT 100 \
      ), locked AS ( \
@@ -275,15 +278,15 @@ pub(super) const RUNNERS: &str =
     "SELECT id, name, capabilities, registered_at, seen_at FROM runners ORDER BY seen_at DESC, id LIMIT $1";
 pub(super) const COUNT_RUNNERS: &str = "SELECT count(*), count(*) FILTER (WHERE seen_at > $1) FROM runners";
 
-/// One that is heard of meanwhile is not old any more when its row is locked.
-pub(super) const FORGET_RUNNERS: &str = "DELETE FROM runners WHERE id IN ( \
+/// A runner that is seen meanwhile no longer matches `seen_at < $1` when its row is locked.
+pub(super) const DELETE_RUNNERS: &str = "DELETE FROM runners WHERE id IN ( \
        SELECT id FROM runners WHERE seen_at < $1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE runner = runners.id) \
        ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED \
      )";
 
 pub(super) const INSERT_WEBHOOK: &str =
     "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES ($1, $2, $3, $4, $4)";
-/// Of each type as many as there is room for: what one type has due stands before no other.
+/// Claims due webhook calls, of each type at most its capacity: many due calls of one type do not delay other types.
 pub(super) const CLAIM_WEBHOOKS: &str = "WITH due AS ( \
        SELECT first.id FROM unnest($3::bytea[], $4::bigint[]) AS wanted (job_type, room) CROSS JOIN LATERAL ( \
          SELECT id FROM hooks WHERE job_type = wanted.job_type AND due_at <= $1 \
@@ -295,7 +298,7 @@ pub(super) const CLAIM_WEBHOOKS: &str = "WITH due AS ( \
      ) SELECT id, job, job_type, event, at, failures FROM leased ORDER BY id";
 pub(super) const DELETE_WEBHOOK: &str = "DELETE FROM hooks WHERE id = $1";
 pub(super) const RETRY_WEBHOOK: &str = "UPDATE hooks SET failures = failures + 1, due_at = $2 WHERE id = $1";
-/// One type after the other: by the index that is a look each, however many tellings they have.
+/// Finds the job types one after the other: each is one index lookup, however many calls a type has.
 pub(super) const DROP_WEBHOOKS: &str = "WITH RECURSIVE types (job_type) AS ( \
        (SELECT job_type FROM hooks ORDER BY job_type LIMIT 1) UNION ALL \
        SELECT (SELECT job_type FROM hooks WHERE job_type > before.job_type ORDER BY job_type LIMIT 1) \
@@ -307,7 +310,7 @@ pub(super) const DROP_WEBHOOKS: &str = "WITH RECURSIVE types (job_type) AS ( \
        ) AS first WHERE types.job_type <> ALL($1::bytea[]) LIMIT $3 \
      )";
 
-/// What [`super::integrity`] reads is as it was at one moment.
+/// All statements of [`super::integrity`] see one snapshot.
 pub(super) const BEGIN_INTEGRITY_CHECK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
      SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '10min'";
 pub(super) const DUPLICATE_CURRENT: &str = "SELECT max(encode(id, 'hex')) FROM jobs WHERE is_current \
@@ -338,7 +341,7 @@ pub(super) const PAGE: &str =
 mod tests {
     use super::*;
 
-    /// Those that are prepared; the others are sent as they are, when a connection is made or lent.
+    /// Statements that are prepared. The others are sent as plain SQL.
     const PREPARED: &[&str] = &[
         SCHEMA,
         READABLE_FROM,
@@ -388,7 +391,7 @@ mod tests {
         RUNNER,
         RUNNERS,
         COUNT_RUNNERS,
-        FORGET_RUNNERS,
+        DELETE_RUNNERS,
         INSERT_WEBHOOK,
         CLAIM_WEBHOOKS,
         DELETE_WEBHOOK,
@@ -407,13 +410,13 @@ mod tests {
         &[SESSION, BEGIN_MIGRATION, LISTEN, BEGIN_INTEGRITY_CHECK, BEGIN, COMMIT, ROLLBACK];
 
     #[test]
-    fn no_statement_is_left_out() {
+    fn every_statement_is_in_one_of_the_lists() {
         let all = include_str!("statements.rs").matches("\npub(super) const ").count();
         assert_eq!(PREPARED.len() + UNPREPARED.len(), all);
     }
 
     #[tokio::test]
-    async fn a_real_server_understands_every_statement() {
+    async fn a_real_server_can_prepare_every_statement() {
         pilotlight_testkit::need!("postgresql");
         let cluster = pilotlight_testkit::postgres::PostgresCluster::shared();
         let url = cluster.database();

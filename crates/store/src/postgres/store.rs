@@ -1,4 +1,5 @@
-//! PostgreSQL as a [`Store`]: its connections, and the one on which instances hear of each other.
+//! Implements [`Store`] for PostgreSQL: the connection pool, and the one connection for notifications between
+//! instances.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -36,32 +37,33 @@ use crate::records::{
 };
 use crate::store::Store;
 
-/// Connections besides the one that hears. PostgreSQL allows 100 to all, if nobody says otherwise.
-const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("it is not zero");
+/// Connections besides the one for notifications. PostgreSQL's default limit is 100 for all clients together.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
-/// Looking through everything takes its time.
+/// Time limit of an integrity check, which reads all rows.
 const INTEGRITY_CHECK_TIMEOUT: Duration = Duration::from_mins(30);
 
-/// A store in a database that several instances use. What an instance was not told of its last verb, because its
-/// connection broke, may have come about or not: [`Error::Unavailable`] says so, and it may be said again. A word of a
-/// runner that was taken is then taken as a repetition, a submission joins itself, a claim is refused to who has it.
+/// A store in a database that several instances use. When a connection breaks during a commit, the change may or may
+/// not be stored: [`Error::Unavailable`] says so, and the caller may repeat the request. If the change was stored, a
+/// repeated runner event counts as a repetition, a repeated submission joins its own job, and a repeated claim is
+/// rejected.
 #[derive(Debug)]
 pub struct Postgres {
     pool: Pool,
     settings: Settings,
     usage_cache: UsageCache,
     bus: Arc<NotificationBus>,
-    /// Ends with the store.
+    /// The task of the notification connection; aborted when the store is dropped.
     _listener: JoinSet<()>,
 }
 
 impl Postgres {
     /// Opens the store in the database at this address, `postgres://user:password@host:port/database?sslmode=..`, or
-    /// makes an empty one there, in a schema of its own.
+    /// creates an empty one there, in the schema `pilotlight`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it cannot be reached, and says why; [`Error::SchemaTooNew`] when a newer program has
-    /// written it and left nothing that this one understands. Neither shows the user or the password.
+    /// [`Error::Unavailable`] when the database cannot be used, with the reason; [`Error::SchemaTooNew`] when a newer
+    /// program has written a schema that this one cannot use. Error texts never contain the user or the password.
     pub async fn open(url: &str, settings: Settings) -> Result<Arc<Self>, Error> {
         let address = Address::parse(url)?;
         let pool = Pool::new(&address, CONNECTIONS)?;
@@ -82,7 +84,7 @@ impl Postgres {
             }
             Err(error) => {
                 if V::WRITES {
-                    // It may have come about nevertheless.
+                    // The change may be committed nevertheless.
                     self.bus.outgoing.update(Notifications::request_resync);
                 }
                 Err(error)
@@ -92,7 +94,9 @@ impl Postgres {
 }
 
 fn random_number() -> Result<u64, Error> {
-    getrandom::u64().map_err(|error| Error::Unavailable(format!("there is no randomness: {error}")))
+    getrandom::u64().map_err(|error| {
+        Error::Unavailable(format!("failed to get a random number from the operating system: {error}"))
+    })
 }
 
 #[async_trait]

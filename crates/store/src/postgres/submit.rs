@@ -1,5 +1,6 @@
-//! A submission, and what equal ones find. A known result is found without a lock, and a new job is made by one
-//! statement; only what changes a current job waits for its row.
+//! Submissions: a submission creates a job, joins an equal job under way, or finds an ended one. A cached result is
+//! found without a lock, and a new job is inserted by one statement; only a change of the current job waits for its row
+//! lock.
 
 use std::time::Instant;
 
@@ -57,7 +58,7 @@ impl Submit<'_> {
         admit(current, self.new.cache_mode, &self.new.options, self.now)
     }
 
-    /// What this caller's key stands for, if it was seen before.
+    /// The outcome of a repeated `Idempotency-Key`; `None` when the key is new.
     async fn find_by_idempotency_key(
         &self,
         connection: &StoreConnection,
@@ -106,7 +107,7 @@ impl Submit<'_> {
         Ok(Committed { notifications: tx.commit().await?, value: SubmitOutcome::New(job) })
     }
 
-    /// Why another job may not wait, if it may not.
+    /// The limit that forbids another waiting job; `None` when the queue has space.
     async fn check_queue_limits(&self, tx: &Tx) -> Result<Option<QueueFull>, Failure> {
         let bytes = self.new.input.len() as u64;
         let Err(query) = self.usage_cache.try_reserve(bytes, Instant::now()) else { return Ok(None) };
@@ -129,7 +130,7 @@ impl Submit<'_> {
     }
 }
 
-/// The current job ended while its row was waited for.
+/// Returns the current job, which ended while its row lock was awaited.
 async fn existing(tx: Tx, current: JobRow) -> Result<Committed<SubmitOutcome>, Failure> {
     let rows = tx.query(statements::JOB_OUTPUT, &[&current.seq]).await?;
     let output = rows.first().map(|row| payloads::output(row, 0)).transpose()?;

@@ -1,4 +1,4 @@
-//! Jobs that are due: each is told that time has passed.
+//! Applies `Event::Tick` to the jobs that are due: their dispatch, lease or result has timed out.
 
 use pilotlight_core::job::{Event, Job, Transition};
 use pilotlight_core::time::Timestamp;

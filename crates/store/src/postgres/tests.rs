@@ -1,4 +1,4 @@
-//! What the store's own tests of PostgreSQL share.
+//! Helpers of this module's unit tests.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use pilotlight_core::job::{JobPolicy, QueueLimits};
 use super::Postgres;
 use crate::records::{Limits, Settings};
 
-/// The store at this address, with rules of no interest.
+/// Opens the store at this address with default-like settings; no test depends on their values.
 pub(super) async fn open(url: &str) -> Arc<Postgres> {
     let policy = JobPolicy {
         heartbeat_timeout: Duration::from_secs(90),

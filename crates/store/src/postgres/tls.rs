@@ -1,6 +1,6 @@
-//! Seals a connection to the database, with the one implementation of TLS there is. Who must be at the other end is
-//! said by the address: with `sslmode=verify-full`, or with roots of one's own, the server that it names; else
-//! anybody, as the library libpq has it.
+//! TLS for connections to the database, by rustls like everywhere in this program. The address decides which
+//! certificates are accepted: with `sslmode=verify-full` or `sslrootcert`, only a valid certificate for the host name;
+//! otherwise any certificate, as in libpq.
 
 use std::future::Future;
 use std::io;
@@ -25,36 +25,36 @@ use tokio_rustls::rustls::{
 
 use crate::error::Error;
 
-/// Who may be at the other end.
+/// Which server certificates are accepted.
 #[derive(Clone)]
 pub(super) enum Trust {
-    /// Whoever answers there. The connection is sealed against those who only listen.
+    /// Any certificate. This protects only against passive eavesdropping.
     AnyCertificate,
-    /// The named server, by a public authority.
+    /// A certificate for the host name, issued by a public authority.
     PublicRoots,
-    /// The named server, by one of these.
+    /// A certificate for the host name, issued by one of these authorities.
     Roots(Arc<RootCertStore>),
 }
 
 impl Trust {
-    /// The authorities in a PEM file.
+    /// Reads authorities from a PEM file.
     pub(super) fn roots_in(path: &Path) -> Result<Self, Error> {
-        let refused = || {
+        let unreadable = || {
             let path = path.display();
             Error::Unavailable(format!("failed to read certificates from {path}, which `sslrootcert` names"))
         };
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|_| refused())? {
-            certificate.map_err(|_| refused()).and_then(|it| roots.add(it).map_err(|_| refused()))?;
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|_| unreadable())? {
+            certificate.map_err(|_| unreadable()).and_then(|it| roots.add(it).map_err(|_| unreadable()))?;
         }
-        if roots.is_empty() { Err(refused()) } else { Ok(Self::Roots(Arc::new(roots))) }
+        if roots.is_empty() { Err(unreadable()) } else { Ok(Self::Roots(Arc::new(roots))) }
     }
 
     fn config(&self) -> ClientConfig {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .expect("the provider knows the default versions");
+            .expect("the provider supports the default TLS versions");
         let mut config = match self {
             Self::AnyCertificate => config
                 .dangerous()
@@ -71,7 +71,7 @@ impl Trust {
     }
 }
 
-/// Seals connections for the client's library.
+/// Creates TLS handshakes for the client library.
 #[derive(Clone)]
 pub(super) struct PgTlsConnector(Arc<ClientConfig>);
 
@@ -87,13 +87,13 @@ impl MakeTlsConnect<Socket> for PgTlsConnector {
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, host: &str) -> io::Result<PgTlsHandshake> {
-        // A socket of this machine has no name, and is not sealed.
+        // A Unix socket has no host name and uses no TLS.
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other);
         Ok(PgTlsHandshake { connector: TlsConnector::from(Arc::clone(&self.0)), name })
     }
 }
 
-/// Seals one connection to that server.
+/// The TLS handshake of one connection to a server.
 pub(super) struct PgTlsHandshake {
     connector: TlsConnector,
     name: io::Result<ServerName<'static>>,
@@ -109,7 +109,7 @@ impl TlsConnect<Socket> for PgTlsHandshake {
     }
 }
 
-/// A sealed connection.
+/// A TLS connection.
 pub(super) struct PgTlsStream(tokio_rustls::client::TlsStream<Socket>);
 
 impl TlsStream for PgTlsStream {
@@ -146,7 +146,7 @@ impl AsyncWrite for PgTlsStream {
     }
 }
 
-/// Takes any certificate; that the other end holds its key is still proven.
+/// Accepts any certificate, but still checks that the server has its private key.
 #[derive(Debug)]
 struct AcceptAnyCertificate(Arc<CryptoProvider>);
 

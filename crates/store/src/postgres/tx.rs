@@ -1,5 +1,5 @@
-//! What a verb that writes has in its hands: a transaction, what it is going to write, and what others are told when
-//! that has happened. Whatever it writes is sent at once with the commit.
+//! The context of a writing operation: a transaction, the statements it will write, and the notifications for other
+//! instances after the commit. All writes are collected and sent together with the commit.
 
 use tokio_postgres::Row as PgRow;
 use tokio_postgres::types::ToSql;
@@ -10,16 +10,16 @@ use super::failure::Failure;
 use super::notifications::Notifications;
 use super::statements;
 
-/// What a statement is given, kept until it is sent.
+/// The parameters of a statement, owned until it is sent.
 pub(super) type OwnedParams = Vec<Box<dyn ToSql + Sync + Send>>;
 
-/// A statement to be sent.
+/// A statement that writes, with its parameters.
 pub(super) struct WriteStatement {
     pub(super) statement: &'static str,
     pub(super) params: OwnedParams,
 }
 
-/// A [`OwnedParams`] of these values.
+/// Makes [`OwnedParams`] of these values.
 macro_rules! owned_params {
     ($($value:expr),* $(,)?) => {
         vec![$(Box::new($value) as Box<dyn tokio_postgres::types::ToSql + Sync + Send>),*]
@@ -32,22 +32,23 @@ pub(super) struct Tx {
     connection: StoreConnection,
     state: TxState,
     writes: Vec<WriteStatement>,
-    /// What the verb changes in the sums.
+    /// The operation's changes of the counters.
     pub(super) delta: Delta,
-    /// What others are told of it.
+    /// The notifications to be sent after the commit.
     pub(super) notifications: Notifications,
 }
 
-/// Whether the server knows of it.
+/// How the transaction exists on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TxState {
+    /// `BEGIN` was sent.
     Open,
-    /// It is one statement, which needs no more.
+    /// It consists of one statement, which needs no `BEGIN`.
     SingleStatement,
 }
 
 impl Tx {
-    /// One statement without anything to find before.
+    /// A transaction that writes one statement and reads nothing before.
     pub(super) fn single_statement(connection: StoreConnection) -> Self {
         Self::new(connection, TxState::SingleStatement)
     }
@@ -62,7 +63,7 @@ impl Tx {
         }
     }
 
-    /// Begins with what this statement finds.
+    /// Begins a transaction with a statement that reads; returns its rows.
     pub(super) async fn begin(
         connection: StoreConnection,
         statement: &'static str,
@@ -72,7 +73,7 @@ impl Tx {
         Ok((Self::new(connection, TxState::Open), rows))
     }
 
-    /// Asks something more.
+    /// Runs a statement that reads.
     pub(super) async fn query(
         &self,
         statement: &'static str,
@@ -81,12 +82,12 @@ impl Tx {
         self.connection.query(statement, params).await
     }
 
-    /// Writes this at its end.
+    /// Adds a statement to be sent with the commit.
     pub(super) fn write(&mut self, statement: &'static str, params: OwnedParams) {
         self.writes.push(WriteStatement { statement, params });
     }
 
-    /// Leaves everything as it was.
+    /// Ends the transaction without a change.
     pub(super) async fn rollback(self) -> Result<(), Failure> {
         match self.state {
             TxState::Open => self.connection.rollback().await,
@@ -97,7 +98,8 @@ impl Tx {
         }
     }
 
-    /// Writes what there is to write, if anything. Returns what others are to be told.
+    /// Sends the collected writes, if any, and commits. Returns the notifications for other instances. Fails with a
+    /// conflict when [`statements::INSERT`] inserted no job, because its cache key has a current one.
     pub(super) async fn commit(mut self) -> Result<Notifications, Failure> {
         self.writes.extend(std::mem::take(&mut self.delta).write());
         let counts = match (self.state, self.writes.as_slice()) {
@@ -108,9 +110,9 @@ impl Tx {
             (TxState::SingleStatement, [only]) => vec![self.connection.write(only).await?],
             (TxState::Open | TxState::SingleStatement, writes) => self.connection.commit(writes).await?,
         };
-        let is_made =
+        let is_written =
             |(write, count): (&WriteStatement, &u64)| write.statement != statements::INSERT || *count == 1;
-        if self.writes.iter().zip(&counts).all(is_made) {
+        if self.writes.iter().zip(&counts).all(is_written) {
             Ok(self.notifications)
         } else {
             Err(Failure::conflict())

@@ -1,17 +1,18 @@
-//! Whether another job may wait, mostly without asking: what waited a moment ago is remembered, and what this instance
-//! took since comes to it. Nothing is refused by that memory: before a refusal the database is asked. What is on its way
-//! to the database at that moment is not seen, so a bound may be exceeded by a few for each connection, and by what other
-//! instances took within the moment.
+//! Decides whether the queue has space for another job, mostly without a query: it adds the jobs that this instance has
+//! accepted since to the last known usage of the queue. It never rejects a job by cached usage: before a rejection the
+//! database is queried. A query does not see jobs that are just being inserted, so a limit may be exceeded by a few
+//! jobs for each connection, and by the jobs that other instances accept within [`CACHE_TTL`].
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pilotlight_core::job::{QueueFull, QueueLimits, QueueUsage};
 
-/// After it the database is asked again. Runners make room meanwhile, which is found out when it is needed.
+/// How long cached usage is valid; then the database is queried again. Runners shrink the queue meanwhile, which the
+/// cache learns by the query before a rejection.
 const CACHE_TTL: Duration = Duration::from_millis(100);
 
-/// What is known of what waits.
+/// The last known usage of the queue, and its limits.
 #[derive(Debug)]
 pub(super) struct UsageCache {
     queue_limits: QueueLimits,
@@ -20,13 +21,13 @@ pub(super) struct UsageCache {
 
 #[derive(Debug, Default)]
 struct CachedUsage {
-    /// All that this instance ever took.
+    /// Number and bytes of all jobs that this instance has ever accepted.
     reserved: QueueUsage,
-    /// The last answer.
+    /// The last query, and its result.
     last: Option<(UsageQuery, QueueUsage)>,
 }
 
-/// A question about what waits: when it was asked, and what this instance had taken until then.
+/// A query of the queue's usage: when it was sent, and what this instance had accepted until then.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UsageQuery {
     at: Instant,
@@ -34,12 +35,15 @@ pub(super) struct UsageQuery {
 }
 
 impl UsageCache {
-    /// Nothing yet.
+    /// An empty cache.
     pub(super) fn new(queue_limits: QueueLimits) -> Self {
         Self { queue_limits, cached: Mutex::default() }
     }
 
-    /// Takes a job of this size if it surely may wait; otherwise the database is to be asked.
+    /// Reserves space for a job of this size if cached usage shows that there is enough.
+    ///
+    /// # Errors
+    /// The caller must query the database, and pass the result to [`Self::update`].
     pub(super) fn try_reserve(&self, bytes: u64, now: Instant) -> Result<(), UsageQuery> {
         if !self.queue_limits.is_bounded() {
             return Ok(());
@@ -54,10 +58,13 @@ impl UsageCache {
         }
     }
 
-    /// The database said that so much waits. Takes the job of this size if it may.
+    /// Caches the result of a query, and reserves space for a job of this size if there is enough.
+    ///
+    /// # Errors
+    /// The limit that is reached.
     pub(super) fn update(&self, query: UsageQuery, waiting: QueueUsage, bytes: u64) -> Result<(), QueueFull> {
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
-        // An answer that was long on its way does not displace a younger one.
+        // A slow query must not replace the result of a later one.
         if cached.last.is_none_or(|(last, _)| last.at <= query.at) {
             cached.last = Some((query, waiting));
         }
@@ -68,7 +75,8 @@ impl UsageCache {
 }
 
 impl CachedUsage {
-    /// What waits at most, as far as this instance knows: what it took and what was counted may be the same.
+    /// An upper bound of the usage, as far as this instance knows: a job may be in both the query's result and the
+    /// reservations. `None` when the cached result is too old.
     fn waiting(&self, now: Instant) -> Option<QueueUsage> {
         let (query, waiting) = self.last.filter(|(query, _)| now.duration_since(query.at) < CACHE_TTL)?;
         Some(QueueUsage {
@@ -95,10 +103,10 @@ mod tests {
     #[test]
     fn cached_usage_admits_and_never_rejects() {
         let (cache, now) = (UsageCache::new(TWO_JOBS), Instant::now());
-        let query = cache.try_reserve(1, now).expect_err("nothing is known");
+        let query = cache.try_reserve(1, now).expect_err("the cache is empty");
         assert_eq!(cache.update(query, waiting(0), 1), Ok(()));
         assert!(cache.try_reserve(1, now).is_ok(), "the second");
-        let query = cache.try_reserve(1, now).expect_err("it has to ask");
+        let query = cache.try_reserve(1, now).expect_err("a query is needed before a rejection");
         assert_eq!(cache.update(query, waiting(2), 1), Err(QueueFull::Jobs(2)));
         assert_eq!(cache.update(query, waiting(1), 1), Ok(()));
     }
@@ -117,7 +125,7 @@ mod tests {
         let (slow, quick) = (cache.try_reserve(1, now).unwrap_err(), cache.try_reserve(1, now).unwrap_err());
         assert_eq!(cache.update(quick, waiting(0), 1), Ok(()));
         assert_eq!(cache.update(slow, waiting(0), 1), Ok(()));
-        assert!(cache.try_reserve(1, now).is_err(), "two were taken since it asked");
+        assert!(cache.try_reserve(1, now).is_err(), "two jobs were reserved since the slow query was sent");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Results that are looked at from time to time.
+//! Finds results that are due for validation, and stores when a result was validated.
 
 use pilotlight_core::job::JobId;
 use pilotlight_core::time::Timestamp;

@@ -1,4 +1,5 @@
-//! What others are still to be told. A telling is written in the transaction of what it tells.
+//! The queue of pending webhook calls (table `hooks`). A call is inserted in the transaction of the change that it
+//! reports.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::columns::{corrupt_column, millis_of_time, number, time_from_millis};
 use crate::error::Error;
 use crate::records::{Settings, WebhookCall, WebhookCallId, WebhookTrigger};
 
-/// Notes that this is to be told, where somebody wants to know.
+/// Inserts a webhook call for this event, if the job's type has a webhook configured.
 pub(super) fn enqueue(tx: &mut Tx, job: &Job, event: WebhookTrigger, settings: &Settings, now: Timestamp) {
     if settings.webhook_types.contains(&job.job_type) {
         let (id, job_type) = (job.id.as_bytes().to_vec(), job.job_type.as_str().as_bytes().to_vec());

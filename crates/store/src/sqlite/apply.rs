@@ -1,4 +1,4 @@
-//! Words about jobs: the job is read, `core::job` decides, and what follows is written.
+//! Applies an event to a job: reads the job, lets `core::job` decide, and writes the result.
 
 use pilotlight_core::job::{Event, Job, JobId, Transition};
 use pilotlight_core::time::Timestamp;
@@ -25,7 +25,7 @@ pub(super) fn apply_event(
     }
 }
 
-/// The same of a job that was read in this transaction.
+/// Applies an event to a job that was read in this transaction.
 pub(super) fn apply_to_row(
     tx: &mut Tx<'_>,
     before: &JobRow,
@@ -36,7 +36,7 @@ pub(super) fn apply_to_row(
     let mut job = before.job.clone();
     let transition = match job.handle(event, &tx.settings.policy, now) {
         Ok(transition) => transition,
-        Err(refused) => return Ok(EventOutcome::Rejected(refused, job)),
+        Err(rejected) => return Ok(EventOutcome::Rejected(rejected, job)),
     };
     if transition == Transition::Unchanged {
         return Ok(EventOutcome::Applied(AppliedEvent { transition, job }));

@@ -1,5 +1,5 @@
-//! Copies of a store. A backup may be made while a service uses the store: it reads like any reader. A restore needs
-//! the folder for itself.
+//! Backup and restore of a store. A backup can be made while a service uses the store, because it only reads. A restore
+//! takes an exclusive lock on the folder.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -12,21 +12,21 @@ use super::open::{self, Lock};
 use crate::error::Error;
 use crate::migrations;
 
-/// What a restore does with a store that is there.
+/// What a restore does with an existing store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestoreMode {
-    /// It stays, and nothing is restored.
+    /// Keeps it and fails.
     KeepExisting,
-    /// It is lost.
+    /// Replaces it; its jobs are lost.
     ReplaceExisting,
 }
 
-/// Writes a copy of the store in this folder to a file that must not be there yet. It is complete and on disk when
-/// this returns; a copy that failed leaves nothing behind.
+/// Writes a copy of the store in this folder to a file that must not exist yet. The copy is complete and on disk when
+/// this returns `Ok`; a failed backup deletes its incomplete file.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when there is no store, or the file is there already; [`Error::DiskFull`] and others as the
-/// disk says.
+/// [`Error::Unavailable`] when there is no store, or the file already exists; [`Error::DiskFull`] and
+/// [`Error::ReadOnly`] when the file cannot be written.
 pub fn backup(folder: &Path, to: &Path) -> Result<(), Error> {
     let from = open::file_in(folder);
     if !from.exists() {
@@ -35,11 +35,11 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), Error> {
     let db = open::connect(&from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     open::assert_own_file(&db)?;
     open::private_file_options().create_new(true).open(to).map_err(|error| from_disk_error(&error, to))?;
-    let made = copy(&db, to);
-    if made.is_err() {
+    let copied = copy(&db, to);
+    if copied.is_err() {
         let _ = std::fs::remove_file(to);
     }
-    made
+    copied
 }
 
 fn copy(db: &Connection, to: &Path) -> Result<(), Error> {
@@ -48,11 +48,12 @@ fn copy(db: &Connection, to: &Path) -> Result<(), Error> {
     sync_to_disk(to)
 }
 
-/// Puts a backup into this folder, as its store.
+/// Restores a backup as the store in this folder.
 ///
 /// # Errors
-/// [`Error::InUse`] while a service uses the store; [`Error::Unavailable`] when there is one and it is to be kept;
-/// [`Error::Corrupt`] when the backup is none, or is not whole; [`Error::SchemaTooNew`] when it is of a newer program.
+/// [`Error::InUse`] while a service uses the store; [`Error::Unavailable`] when a store exists and must be kept;
+/// [`Error::Corrupt`] when the file is not a backup or is incomplete; [`Error::SchemaTooNew`] when a newer program has
+/// written it.
 pub fn restore(from: &Path, folder: &Path, existing: RestoreMode) -> Result<(), Error> {
     verify_backup(from)?;
     let lock = Lock::exclusive(folder)?;
@@ -70,11 +71,11 @@ pub fn restore(from: &Path, folder: &Path, existing: RestoreMode) -> Result<(), 
     Ok(())
 }
 
-/// The old store's log must not be taken for the new file's. What is in it goes into the old file first: should this
-/// end here, the old store is still one.
+/// Deletes the write-ahead log of the old store, which SQLite would otherwise apply to the new file. Checkpoints it
+/// into the old file first: if the restore stops after this, the old store is still complete.
 fn delete_wal(folder: &Path) -> Result<(), Error> {
     if let Ok(old) = open::connect(&open::file_in(folder), OpenFlags::SQLITE_OPEN_READ_WRITE) {
-        // A store that is too damaged for that is replaced for this very reason.
+        // A checkpoint may fail on a damaged store, which is a reason to replace it.
         let _ = old.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
     remove(&folder.join("pilotlight.db-wal"))?;
@@ -101,12 +102,12 @@ fn sync_to_disk(path: &Path) -> Result<(), Error> {
     synced.map_err(|error| from_disk_error(&error, path))
 }
 
-/// Whether this is a whole backup that this program can read.
+/// Checks that the file is a complete backup that this program can read.
 fn verify_backup(from: &Path) -> Result<(), Error> {
     let db = open::connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     open::assert_own_file(&db)?;
     if open::schema(&db)? == 0 {
-        return Err(Error::Corrupt("the backup holds nothing".to_owned()));
+        return Err(Error::Corrupt("the backup is empty".to_owned()));
     }
     migrations::missing(open::MIGRATIONS, open::schema(&db)?)?;
     let verdict: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;

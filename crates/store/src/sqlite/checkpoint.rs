@@ -1,5 +1,5 @@
-//! Carries the write-ahead log over into the file while others write. It only takes work off the writer, who would
-//! have to stop for it: whatever fails here, the writer does itself once the log is long.
+//! Background checkpointer: copies the write-ahead log into the database file while the writer continues. It only saves
+//! the writer this pause: when a checkpoint fails here, the writer checkpoints itself once the log is long enough.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::error::Error;
 
-/// Verbs until the log is worth carrying over: some megabytes.
+/// Committed operations between two checkpoints: some megabytes of log.
 const OPERATIONS_PER_CHECKPOINT: usize = 4096;
 
 #[derive(Debug)]
@@ -28,14 +28,14 @@ impl Checkpointer {
         Ok(Self { nudge: Some(nudge), thread: Some(thread), operations: 0 })
     }
 
-    /// So many verbs were committed.
+    /// Counts committed operations; starts a checkpoint after [`OPERATIONS_PER_CHECKPOINT`] of them.
     pub(super) fn committed(&mut self, operations: usize) {
         self.operations += operations;
         let Some(nudge) = self.nudge.as_ref().filter(|_| self.operations >= OPERATIONS_PER_CHECKPOINT) else {
             return;
         };
         match nudge.try_send(()) {
-            // Full: it is at work, and will be again.
+            // Full: a checkpoint is running and another one is already queued.
             Ok(()) | Err(TrySendError::Full(())) => self.operations = 0,
             Err(TrySendError::Disconnected(())) => self.nudge = None,
         }

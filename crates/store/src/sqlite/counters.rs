@@ -1,5 +1,6 @@
-//! Sums that are kept in step with the jobs: how many of a type are in a phase, how many wait, and how many bytes those
-//! have that wait, are under way, and have ended. Each transaction adds its changes once, at its end.
+//! Counters that every change of a job updates: the number of jobs of each type and stored status, the number of
+//! waiting jobs, and the bytes of waiting, running and ended jobs. Each transaction writes its changes once, at its
+//! end.
 
 use std::collections::HashMap;
 
@@ -11,16 +12,16 @@ use crate::columns::{StatusGroup, StoredStatus, number};
 use crate::error::Error;
 use crate::job_row::JobBytes;
 
-/// What bounds are held against, or a change of it.
+/// The sums that the queue and retention limits are compared with, or a change of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sums {
-    /// Jobs that wait.
+    /// Number of waiting jobs.
     waiting_jobs: i64,
-    /// Their bytes.
+    /// Bytes of waiting jobs.
     waiting_bytes: i64,
-    /// Bytes of jobs that runners have.
+    /// Bytes of jobs that are assigned to runners.
     under_way_bytes: i64,
-    /// Bytes of jobs that have ended.
+    /// Bytes of ended jobs.
     pub(super) ended_bytes: i64,
 }
 
@@ -51,7 +52,7 @@ impl Sums {
         }
     }
 
-    /// What waits.
+    /// Number and bytes of the waiting jobs.
     pub(super) fn usage(self) -> Result<QueueUsage, Error> {
         let jobs = number(self.waiting_jobs, "waiting_jobs")?;
         Ok(QueueUsage { jobs, bytes: number(self.waiting_bytes, "waiting_bytes")? })
@@ -75,7 +76,7 @@ impl Sums {
     }
 }
 
-/// Changes of the sums.
+/// Changes of the counters.
 #[derive(Debug, Default)]
 pub(super) struct Delta {
     pub(super) sums: Sums,
@@ -83,19 +84,19 @@ pub(super) struct Delta {
 }
 
 impl Delta {
-    /// There is one more job of this type.
+    /// A job of this type was inserted.
     pub(super) fn add_job(&mut self, job_type: &JobType, status: StoredStatus, bytes: JobBytes) {
         self.jobs.push((status, job_type.clone(), 1));
         self.sums = self.sums.plus(Sums::of(status, bytes.sum()));
     }
 
-    /// A job of this type is forgotten.
+    /// A job of this type was deleted.
     pub(super) fn remove_job(&mut self, job_type: &JobType, status: StoredStatus, bytes: JobBytes) {
         self.jobs.push((status, job_type.clone(), -1));
         self.sums = self.sums.minus(Sums::of(status, bytes.sum()));
     }
 
-    /// A job of this type went from one phase to another, or changed in size.
+    /// A job of this type changed its stored status or its size.
     pub(super) fn move_job(
         &mut self,
         job_type: &JobType,
@@ -109,7 +110,7 @@ impl Delta {
         self.sums = self.sums.minus(before).plus(after);
     }
 
-    /// The changes of another verb come to these.
+    /// Adds the changes of another operation.
     pub(super) fn add(&mut self, other: Self) {
         self.sums = self.sums.plus(other.sums);
         self.jobs.extend(other.jobs);
@@ -141,7 +142,7 @@ fn add_jobs(db: &Connection, status: StoredStatus, job_type: &JobType, by: i64) 
     Ok(())
 }
 
-/// What bounds are held against.
+/// Reads the sums that limits are compared with.
 pub(super) fn sums(db: &Connection) -> Result<Sums, Error> {
     let mut read =
         db.prepare_cached("SELECT waiting_jobs, waiting_bytes, under_way_bytes, ended_bytes FROM sums")?;
@@ -156,7 +157,7 @@ pub(super) fn sums(db: &Connection) -> Result<Sums, Error> {
     Ok(sums)
 }
 
-/// How many jobs are in each phase, in the order of [`StoredStatus::ALL`].
+/// Number of jobs by stored status, in the order of [`StoredStatus::ALL`].
 pub(super) fn by_status(db: &Connection) -> Result<[u64; StoredStatus::ALL.len()], Error> {
     let mut read = db.prepare_cached("SELECT phase, sum(jobs) FROM tallies GROUP BY phase")?;
     let mut rows = read.query([])?;
@@ -168,12 +169,12 @@ pub(super) fn by_status(db: &Connection) -> Result<[u64; StoredStatus::ALL.len()
     Ok(counts)
 }
 
-/// Where a phase stands among them.
+/// The index of a stored status in [`StoredStatus::ALL`].
 pub(super) fn status_index(status: StoredStatus) -> usize {
-    StoredStatus::ALL.iter().position(|it| *it == status).expect("`ALL` has every phase")
+    StoredStatus::ALL.iter().position(|it| *it == status).expect("`ALL` has every status")
 }
 
-/// Types with jobs in this phase, and how many.
+/// The job types with jobs in this stored status, and the number of jobs of each.
 pub(super) fn by_type(db: &Connection, status: StoredStatus) -> Result<Vec<(String, i64)>, Error> {
     let mut read = db.prepare_cached("SELECT job_type, jobs FROM tallies WHERE phase = ?1")?;
     let rows = read.query_map([status.number()], |row| Ok((row.get(0)?, row.get(1)?)))?;

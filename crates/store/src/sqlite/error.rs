@@ -1,4 +1,4 @@
-//! What SQLite and the disk say, in the store's words.
+//! Converts the errors of SQLite and the file system to [`Error`].
 
 use std::io;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn from_sqlite_code(code: ErrorCode, error: rusqlite::Error) -> Error {
     }
 }
 
-/// A column of another type than was written there.
+/// Whether a column has another type than this program writes.
 fn is_corrupt_value(error: &rusqlite::Error) -> bool {
     matches!(
         error,
@@ -41,7 +41,7 @@ fn is_corrupt_value(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// What the file system says of a path.
+/// The error for a failed file operation on a path.
 pub(super) fn from_disk_error(error: &io::Error, path: &Path) -> Error {
     match from_io_kind(error.kind()) {
         Some(known) => known,
@@ -49,7 +49,7 @@ pub(super) fn from_disk_error(error: &io::Error, path: &Path) -> Error {
     }
 }
 
-/// What SQLite names only as an error of input and output: a disk over its quota, or one that turned read-only.
+/// The errors of a full disk (or quota) and a read-only one, which SQLite reports only as I/O errors.
 pub(super) fn from_io_kind(kind: io::ErrorKind) -> Option<Error> {
     if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         Some(Error::DiskFull)
@@ -60,7 +60,7 @@ pub(super) fn from_io_kind(kind: io::ErrorKind) -> Option<Error> {
     }
 }
 
-/// The same for somebody else who suffers from it.
+/// A copy of the error for another caller of the same transaction.
 pub(super) fn copy_of(error: &Error) -> Error {
     match error {
         Error::DiskFull => Error::DiskFull,

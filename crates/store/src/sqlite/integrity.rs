@@ -1,21 +1,22 @@
-//! Looks through the whole store for what cannot be. It changes nothing, and says nothing of what jobs hold.
+//! Checks the whole store for contradictions. It changes nothing, and its texts never contain the contents of jobs.
 
 use rusqlite::Connection;
 
 use super::jobs::{job_row, select_jobs};
 use crate::error::Error;
 
-/// Sentences of one kind that are told; one broken rule can be broken a million times.
+/// The maximum number of reported violations of one rule, because one rule can be violated a million times.
 const MAX_REPORTED: usize = 20;
 
-/// What must never be found, and how it is said. Each query gives one column.
+/// The text for a violation, and the query that finds violations. Each query returns one column, which follows the
+/// text.
 const RULES: &[(&str, &str)] = &[
     (
-        "more than one current job of the key of job",
+        "more than one current job for the cache key of job",
         "SELECT lower(hex(max(id))) FROM jobs WHERE is_current = 1 GROUP BY cache_key HAVING count(*) > 1",
     ),
     (
-        "a job has ended without a time, or has one without having ended:",
+        "an ended job without an end time, or an end time of a job that has not ended: job",
         "SELECT lower(hex(id)) FROM jobs WHERE (phase >= 5) <> (ended_at IS NOT NULL)",
     ),
     (
@@ -27,14 +28,14 @@ const RULES: &[(&str, &str)] = &[
         "SELECT lower(hex(id)) FROM jobs LEFT JOIN outputs ON job = seq WHERE phase IN (5, 6) AND output IS NULL",
     ),
     (
-        "a wrong size of the things of job",
+        "wrong stored sizes of job",
         "SELECT lower(hex(id)) FROM jobs LEFT JOIN outputs ON job = seq \
          WHERE input_bytes <> (SELECT octet_length(input) FROM inputs WHERE job = seq) \
          OR output_bytes <> coalesce(octet_length(output), 0) + coalesce(octet_length(error), 0) \
          OR console_bytes <> (SELECT coalesce(sum(octet_length(text)), 0) FROM consoles WHERE job = seq)",
     ),
     (
-        "a wrong sum of what waits, is under way or has ended: phases from",
+        "wrong totals of waiting (0), running (2) or ended (5) jobs: phases from",
         "WITH kept (first, jobs, bytes) AS ( \
            SELECT 0, waiting_jobs, waiting_bytes FROM sums UNION ALL \
            SELECT 2, 0, under_way_bytes FROM sums UNION ALL SELECT 5, 0, ended_bytes FROM sums \
@@ -45,32 +46,32 @@ const RULES: &[(&str, &str)] = &[
          GROUP BY first HAVING sum(jobs) <> 0 OR sum(bytes) <> 0",
     ),
     (
-        "a wrong count of jobs in phase",
+        "wrong number of jobs in phase",
         "SELECT phase FROM (SELECT phase, job_type, jobs FROM tallies \
          UNION ALL SELECT phase, job_type, -count(*) FROM jobs GROUP BY phase, job_type) \
          GROUP BY phase, job_type HAVING sum(jobs) <> 0",
     ),
-    ("a row belongs to nothing, in table", "SELECT \"table\" FROM pragma_foreign_key_check"),
+    ("a row refers to a job that does not exist, in table", "SELECT \"table\" FROM pragma_foreign_key_check"),
 ];
 
 /// See [`crate::Store::verify_integrity`].
 pub(super) fn verify_integrity(db: &Connection) -> Result<Vec<String>, Error> {
-    let state = db.unchecked_transaction()?;
+    let snapshot = db.unchecked_transaction()?;
     let mut violations = Vec::new();
     collect_violations(
-        &state,
+        &snapshot,
         "PRAGMA integrity_check(20)",
         |it| if it == "ok" { None } else { Some(it) },
         &mut violations,
     )?;
-    // With a damaged file the other questions only repeat that.
+    // In a damaged file the other rules would only report the same damage.
     if !violations.is_empty() {
         return Ok(violations);
     }
-    for (sentence, sql) in RULES {
-        collect_violations(&state, sql, |it| Some(format!("{sentence} {it}")), &mut violations)?;
+    for (text, sql) in RULES {
+        collect_violations(&snapshot, sql, |it| Some(format!("{text} {it}")), &mut violations)?;
     }
-    collect_unreadable(&state, &mut violations)?;
+    collect_unreadable(&snapshot, &mut violations)?;
     Ok(violations)
 }
 
@@ -94,7 +95,7 @@ fn collect_violations(
     Ok(())
 }
 
-/// Every job must make sense.
+/// Reports jobs whose rows have invalid values.
 fn collect_unreadable(db: &Connection, violations: &mut Vec<String>) -> Result<(), Error> {
     let mut statement = db.prepare(select_jobs!("ORDER BY seq"))?;
     let mut rows = statement.query([])?;

@@ -1,4 +1,5 @@
-//! Jobs as rows: reading, adding, writing back, forgetting. The sums follow here, and nowhere else.
+//! Reads, inserts, updates and deletes rows of `jobs`. The changes of the counters are computed here and in
+//! `queue::promote`.
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::job::{Job, JobId};
@@ -10,7 +11,7 @@ use crate::columns::{JobColumns, StoredStatus, columns, millis_of_time, number};
 use crate::error::Error;
 use crate::job_row::{JobBytes, JobRow, length};
 
-/// `SELECT`s a [`JobRow`], and what follows its columns.
+/// A `SELECT` of the columns of a [`JobRow`], optionally followed by more columns.
 macro_rules! select_jobs {
     ($rest:literal) => {
         concat!(
@@ -41,7 +42,7 @@ pub(super) fn by_seq(db: &Connection, seq: i64) -> Result<Option<JobRow>, Error>
     one(db, select_jobs!("WHERE seq = ?1"), [seq])
 }
 
-/// The job that equal submissions find.
+/// The current job of a cache key: the one that equal submissions find.
 pub(super) fn current(db: &Connection, key: CacheKey) -> Result<Option<JobRow>, Error> {
     let sql = select_jobs!("INDEXED BY jobs_current WHERE cache_key = ?1 AND is_current = 1");
     one(db, sql, [key.as_bytes()])
@@ -98,13 +99,13 @@ fn job_columns(row: &rusqlite::Row<'_>) -> Result<JobColumns, Error> {
     })
 }
 
-/// Adds a job with its parameters.
+/// Inserts a new job with its parameters; returns its `seq`.
 pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Timestamp) -> Result<i64, Error> {
     if job.is_current {
         clear_current(tx, job.key)?;
     }
     let row = JobColumns::from_job(job, now);
-    // A job that was just submitted: nobody holds it, and it has no end.
+    // A new job is not assigned to a runner and has not ended, so the other columns are NULL.
     tx.db
         .prepare_cached(concat!(
             "INSERT INTO jobs (",
@@ -139,7 +140,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Timestamp) ->
     Ok(seq)
 }
 
-/// Writes back what became of a job.
+/// Updates the row of a changed job.
 pub(super) fn update(
     tx: &mut Tx<'_>,
     before: &JobRow,
@@ -162,7 +163,7 @@ pub(super) fn update(
     Ok(())
 }
 
-/// Most of what is written are signs of life: they touch one index.
+/// Updates only the columns that a heartbeat changes. Most writes are heartbeats; this one touches a single index.
 fn write_heartbeat(tx: &Tx<'_>, seq: i64, row: &JobColumns) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs SET updated_at = ?2, heard_at = ?3, progress_current = ?4, progress_total = ?5, callers = ?6, \
@@ -222,7 +223,7 @@ fn write_row(
     Ok(())
 }
 
-/// Nobody is the current job of this key any more.
+/// Makes the current job of this cache key, if any, no longer current.
 fn clear_current(tx: &Tx<'_>, key: CacheKey) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs INDEXED BY jobs_current SET is_current = 0 WHERE cache_key = ?1 AND is_current = 1",
@@ -231,14 +232,14 @@ fn clear_current(tx: &Tx<'_>, key: CacheKey) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets a job and all that belongs to it.
+/// Deletes a job; its parameters, output, console and idempotency keys are deleted by cascade.
 pub(super) fn delete(tx: &mut Tx<'_>, job_row: &JobRow) -> Result<(), Error> {
     tx.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([job_row.seq])?;
     tx.delta.remove_job(&job_row.job.job_type, job_row.status, job_row.bytes);
     Ok(())
 }
 
-/// A count as it was stored.
+/// A count in the first column.
 pub(super) fn count(row: &rusqlite::Row<'_>) -> Result<u64, Error> {
     number(row.get(0)?, "count")
 }

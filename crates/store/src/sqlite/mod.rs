@@ -1,5 +1,5 @@
-//! The embedded store: one SQLite file. One thread writes, and makes one transaction of whatever waits
-//! (`writer`); reading goes past it (`readers`). Each other file holds some verbs.
+//! The embedded store: one SQLite file. One thread writes, and commits all waiting operations in one transaction
+//! (`writer`); reads use connections of their own (`readers`). Each other file implements some operations of the store.
 //!
 //! In reading order:
 

@@ -1,5 +1,6 @@
-//! Opens the file, and brings its schema up to date. Who serves shares the folder with others who do, because one
-//! process hands over to the next; who replaces the file has it alone.
+//! Opens the database file and brings its schema up to date. A service takes a shared lock on the folder, because two
+//! processes have the store open while one hands over to the next; a restore, which replaces the file, takes the lock
+//! exclusively.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
@@ -14,53 +15,56 @@ use super::error::{from_disk_error, from_io_kind};
 use crate::error::Error;
 use crate::migrations::{self, Migration};
 
-/// Every step of the schema.
+/// All migrations.
 pub(super) const MIGRATIONS: &[Migration] =
     &[Migration { number: 1, sql: include_str!("../../migrations/sqlite/0001_jobs.sql") }];
 
-/// Says in the file's head whose it is ("PLIT").
+/// Identifies the file as this program's ("PLIT" in ASCII), in the SQLite header.
 pub(super) const APPLICATION_ID: i64 = 0x504c_4954;
 
-/// Older ones can damage a file when its log is reset (sqlite.org/wal.html).
+/// The oldest accepted version of SQLite. Older ones can damage a file when its write-ahead log is reset
+/// (sqlite.org/wal.html).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// Another process writes only while one hands over to the next, and never for long.
+/// How long a statement waits for a lock of another process. Another process writes only during a handover, and only
+/// briefly.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Statements kept ready by each connection: more than there are.
+/// Prepared statements that each connection caches: more than this crate has.
 const STATEMENT_CACHE: usize = 128;
 
-/// Pages kept by the connection that writes, in KiB.
+/// Page cache of the writing connection, in KiB.
 const WRITER_CACHE_KIB: i32 = 32 * 1024;
 
-/// Pages kept by each connection that reads, in KiB; the system's own cache stands behind it.
+/// Page cache of each reading connection, in KiB; the operating system caches the file as well.
 const READER_CACHE_KIB: i32 = 8 * 1024;
 
-/// Pages of the log at which the writer stops to carry it over into the file: 64 MiB. Before that it is done beside it.
+/// Length of the write-ahead log, in pages, at which the writer itself checkpoints it: 64 MiB. Below that the
+/// [`super::checkpoint::Checkpointer`] does it in the background.
 const WAL_PAGES: i32 = 16 * 1024;
 
-/// What is left of a log that had to grow, in bytes.
+/// The size to which a longer write-ahead log is truncated after a checkpoint, in bytes.
 const WAL_BYTES: i32 = 64 * 1024 * 1024;
 
-/// The store's file in its folder.
+/// The path of the database file in the store's folder.
 #[must_use]
 pub fn file_in(folder: &Path) -> PathBuf {
     folder.join("pilotlight.db")
 }
 
-/// A claim to the folder.
+/// A lock on the folder; released on drop.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Makes the folder where there is none, and shares it with whoever else serves it.
+    /// Creates the folder if it does not exist, and takes a shared lock: other services may have one too.
     pub(super) fn shared(folder: &Path) -> Result<Self, Error> {
         let file = Self::file(folder)?;
         let locked = file.try_lock_shared();
         Self::acquired(file, locked, folder)
     }
 
-    /// The same, with nobody else.
+    /// Creates the folder if it does not exist, and takes an exclusive lock.
     pub(super) fn exclusive(folder: &Path) -> Result<Self, Error> {
         let file = Self::file(folder)?;
         let locked = file.try_lock();
@@ -81,26 +85,27 @@ impl Lock {
         }
     }
 
-    /// Why the disk takes nothing, if it can be told by writing there.
+    /// Finds out why the disk cannot be written, by writing 4 KiB to the lock file. `None` when that succeeds or fails
+    /// for another reason.
     pub(super) fn write_error(&self) -> Option<Error> {
         const PAGE: [u8; 4096] = [0; 4096];
         let mut file = &self.0;
         let written =
             file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&PAGE)).and_then(|()| file.sync_data());
-        // What cannot be taken away again is 4 KiB.
+        // If truncating fails, 4 KiB stay in the file.
         let _ = file.set_len(0);
         written.err().and_then(|error| from_io_kind(error.kind()))
     }
 }
 
-/// Nobody else's business on this machine.
+/// Options for files that only their owner may read.
 pub(super) fn private_file_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options
 }
 
-/// The connection that writes, to a file whose schema is up to date.
+/// Opens the writing connection; creates the file and brings its schema up to date.
 pub(super) fn writer(folder: &Path) -> Result<Connection, Error> {
     assert_version()?;
     let path = file_in(folder);
@@ -119,27 +124,28 @@ pub(super) fn writer(folder: &Path) -> Result<Connection, Error> {
     Ok(db)
 }
 
-/// A connection that carries the log over.
+/// Opens the connection that checkpoints the write-ahead log.
 pub(super) fn checkpointer(folder: &Path) -> Result<Connection, Error> {
     let db = connect(&file_in(folder), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     db.pragma_update(None, "synchronous", "FULL")?;
     Ok(db)
 }
 
-/// A connection that reads what was committed.
+/// Opens a read-only connection, which sees only committed data.
 pub(super) fn reader(folder: &Path) -> Result<Connection, Error> {
     let db = connect(&file_in(folder), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(db)
 }
 
-/// A connection as all have it. Nothing is mapped into memory: a disk's error there would be the process's end.
+/// Opens a connection with the settings that all connections share. Memory mapping is off: a disk error in mapped
+/// memory would end the process.
 pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
     let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    // Plans do not depend on what is bound. Otherwise a statement beside a partial index is planned anew each time,
-    // which takes three times as long as what it does.
+    // Query plans must not depend on bound values. Otherwise SQLite plans a statement that could use a partial index
+    // anew for each execution, which takes three times as long as the execution.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.execute_batch("PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;")?;
     Ok(db)
@@ -147,34 +153,34 @@ pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Erro
 
 fn assert_version() -> Result<(), Error> {
     if rusqlite::version_number() < OLDEST_SQLITE {
-        let why = format!("it needs SQLite 3.51.3 or newer, and this is {}", rusqlite::version());
+        let why = format!("SQLite 3.51.3 or newer is needed, and this is {}", rusqlite::version());
         return Err(Error::Unavailable(why));
     }
     Ok(())
 }
 
-/// A file of somebody else's is left alone.
+/// Refuses the database file of another program.
 pub(super) fn assert_own_file(db: &Connection) -> Result<(), Error> {
     let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application == APPLICATION_ID || (application == 0 && is_empty(db)?) {
         return Ok(());
     }
-    Err(Error::Corrupt("its file is a database of another program".to_owned()))
+    Err(Error::Corrupt("its file is the database of another program".to_owned()))
 }
 
 fn is_empty(db: &Connection) -> Result<bool, Error> {
     Ok(db.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?)
 }
 
-/// Brings the schema up to date, one transaction for each step. Its number stands in the file's head
-/// (`user_version`), which is there before any table is.
+/// Brings the schema up to date, one transaction for each migration. The schema number is in the SQLite header
+/// (`user_version`), which exists before any table does.
 fn migrate(db: &mut Connection) -> Result<(), Error> {
     let missing = migrations::missing(MIGRATIONS, schema(db)?)?;
     enable_wal(db)?;
     for migration in missing {
         let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if schema(&step)? >= migration.number {
-            // Another process that began at the same time was here before.
+            // Another process that started at the same time has already run this migration.
             continue;
         }
         step.execute_batch(migration.sql)?;
@@ -182,11 +188,11 @@ fn migrate(db: &mut Connection) -> Result<(), Error> {
         step.pragma_update(None, "application_id", APPLICATION_ID)?;
         step.commit()?;
     }
-    // A file that cannot be written is found out now, not with the first job.
+    // Detects a file that cannot be written now, not with the first job.
     Ok(db.execute_batch("BEGIN IMMEDIATE; COMMIT")?)
 }
 
-/// The schema's number.
+/// The schema number of the file; 0 for an empty one.
 pub(super) fn schema(db: &Connection) -> Result<u32, Error> {
     Ok(db.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
@@ -194,7 +200,9 @@ pub(super) fn schema(db: &Connection) -> Result<u32, Error> {
 fn enable_wal(db: &Connection) -> Result<(), Error> {
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
-        return Err(Error::Unavailable(format!("its disk allows no write-ahead log, only `{mode}`")));
+        return Err(Error::Unavailable(format!(
+            "its file system supports no write-ahead log (the journal mode is `{mode}`)"
+        )));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What jobs bring along: parameters, results, consoles.
+//! Reads and writes the texts of jobs: parameters, results, errors and consoles.
 
 use pilotlight_core::job::{Job, JobId, Transition};
 use rusqlite::{Connection, OptionalExtension, Params, params};
@@ -9,12 +9,13 @@ use crate::error::Error;
 use crate::job_row::{JOB_ROW_COLUMNS, JobBytes, JobRow, length};
 use crate::records::{ConsoleUpdate, JobOutput, JobRecord, RunnerOutput};
 
-/// Adding to a console rewrites its last piece up to this size, in bytes, and begins a new one beyond it.
+/// A console is stored in pieces of up to this size, in bytes: an append that fits extends the last piece, any other
+/// append begins a new one.
 const PIECE: i64 = 16 * 1024;
-const _: () = assert!(PIECE == 16_384, "`select_record` has it as well");
+const _: () = assert!(PIECE == 16_384, "the SQL of `select_record` repeats this number");
 
-/// What follows a [`JobRow`] to make it a [`JobRecord`]. A console of at most [`PIECE`] bytes is in one piece, and is read
-/// without the table that sorts several.
+/// A `SELECT` of a [`JobRecord`]. A console of at most [`PIECE`] bytes is one piece, and is read without the temporary
+/// table that sorts several pieces.
 macro_rules! select_record {
     ($rest:literal) => {
         super::jobs::select_jobs!(
@@ -54,22 +55,22 @@ pub(super) fn input(db: &Connection, id: JobId) -> Result<Option<String>, Error>
     Ok(read.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
 }
 
-/// The parameters of the job at this place.
+/// The parameters of the job with this `seq`.
 pub(super) fn input_of(db: &Connection, seq: i64) -> Result<String, Error> {
     let mut read = db.prepare_cached("SELECT input FROM inputs WHERE job = ?1")?;
     let input = read.query_row([seq], |row| row.get(0)).optional()?;
     input.ok_or_else(|| Error::Corrupt("a job has no parameters".to_owned()))
 }
 
-/// Whether there was room for what a word brought.
+/// Whether the output of a runner was stored.
 pub(super) enum StoreOutcome {
-    /// There was; the job's large things come to this now.
+    /// It was; these are the sizes of the job's texts now.
     Stored(JobBytes),
-    /// Its console would be too large. Nothing has changed.
+    /// The console would exceed its limit.
     ConsoleFull,
 }
 
-/// Keeps what a word brought that changed a job into `after`.
+/// Stores the output that came with an event; the event changed the job from `before` to `after`.
 pub(super) fn store_output(
     tx: &Tx<'_>,
     before: &JobRow,
@@ -78,7 +79,7 @@ pub(super) fn store_output(
     runner_output: &RunnerOutput,
 ) -> Result<StoreOutcome, Error> {
     let mut bytes = before.bytes;
-    // A new try begins with an empty console.
+    // A new attempt begins with an empty console.
     if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
         clear_console(tx, before.seq)?;
         bytes.console = 0;

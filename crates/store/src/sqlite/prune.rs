@@ -1,4 +1,4 @@
-//! Forgetting jobs: because they are old, because they are large, or because somebody says so.
+//! Deletes jobs: those beyond the retention time or size, and those that an operator names.
 
 use pilotlight_core::job::JobId;
 use pilotlight_core::time::Timestamp;
@@ -16,7 +16,7 @@ pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Re
     let mut pruned = PruneStats::default();
     for _ in 0..retention.at_most {
         let Some(oldest) = first_ended(tx.db)? else { break };
-        if !(is_old(&oldest, retention, now)? || is_too_much(tx, retention)?) {
+        if !(is_old(&oldest, retention, now)? || exceeds_max_bytes(tx, retention)?) {
             break;
         }
         jobs::delete(tx, &oldest)?;
@@ -36,7 +36,7 @@ fn is_old(job: &JobRow, retention: Retention, now: Timestamp) -> Result<bool, Er
     Ok(now.since(ended_at) >= retention.keep_for)
 }
 
-fn is_too_much(tx: &Tx<'_>, retention: Retention) -> Result<bool, Error> {
+fn exceeds_max_bytes(tx: &Tx<'_>, retention: Retention) -> Result<bool, Error> {
     Ok(retention.max_bytes > 0 && number::<u64>(tx.sums()?.ended_bytes, "bytes")? > retention.max_bytes)
 }
 

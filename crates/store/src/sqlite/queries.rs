@@ -1,4 +1,4 @@
-//! Lists and counts, for people.
+//! Lists and counts of jobs, for the dashboard and the admin API.
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::{Job, Status};
@@ -51,7 +51,7 @@ fn rows_with_status(
     jobs::all(db, sql, params![stored_status.number(), millis_of_time(now), limit])
 }
 
-/// Results whose time is over and that no sweep has marked yet: few.
+/// Completed jobs whose result has expired and that no sweep has marked yet. There are few.
 fn overdue(db: &Connection, limit: i64, now: Timestamp) -> Result<Vec<JobRow>, Error> {
     let sql =
         select_jobs!("INDEXED BY jobs_valid WHERE phase = 5 AND until_at <= ?1 ORDER BY seq DESC LIMIT ?2");

@@ -1,4 +1,4 @@
-//! Jobs that wait for runners.
+//! The queue: dispatches ready jobs, makes delayed jobs ready, and reports what waits.
 
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::Event;
@@ -13,7 +13,8 @@ use crate::error::Error;
 use crate::job_row::{JOB_ROW_COLUMNS, JobBytes};
 use crate::records::{Backlog, EventOutcome, LeasedJob, RunnerOutput};
 
-/// Delayed jobs that become ready in one transaction. What is left has its time in the past, so it is asked for again.
+/// Delayed jobs that become ready in one transaction. If more are due, `Backlog::next_at` is in the past and the caller
+/// asks again.
 const PROMOTE_BATCH: i64 = 10_000;
 
 /// See [`crate::Store::dispatch`].
@@ -35,7 +36,7 @@ pub(super) fn dispatch(
     }
 }
 
-/// The most urgent of what each type has to offer.
+/// The `seq` of the next job: of the first job of each type, the one with the highest priority, then the lowest `seq`.
 fn next(db: &Connection, types: &[JobType], now: Timestamp) -> Result<Option<i64>, Error> {
     let mut best: Option<(i64, i64)> = None;
     for job_type in types {
@@ -90,12 +91,12 @@ fn ready_of(
     rows.collect()
 }
 
-/// Whether there are delayed jobs whose time has come.
+/// Whether a delayed job is due.
 pub(super) fn is_overdue(db: &Connection, now: Timestamp) -> Result<bool, Error> {
     Ok(next_at(db)?.is_some_and(|at| at <= now))
 }
 
-/// Makes delayed jobs ready whose time has come.
+/// Makes due delayed jobs ready, at most [`PROMOTE_BATCH`].
 pub(super) fn promote(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs SET phase = 0 WHERE seq IN (SELECT seq FROM jobs INDEXED BY jobs_delayed \
@@ -105,7 +106,7 @@ pub(super) fn promote(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
     while let Some(row) = promoted.next()? {
         let job_type = JobType::parse(row.get_ref(0)?.as_str().map_err(|_| corrupt_column("job_type"))?);
         let job_type = job_type.map_err(|_| corrupt_column("job_type"))?;
-        // Both wait, so its size is the same to all sums.
+        // Both statuses count as waiting, so the job's size changes no sum.
         let bytes = JobBytes::default();
         tx.delta.move_job(&job_type, (StoredStatus::Delayed, bytes), (StoredStatus::Ready, bytes));
     }

@@ -1,4 +1,4 @@
-//! Runners that registered.
+//! Reads and writes registered runners.
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::time::Timestamp;
@@ -57,14 +57,14 @@ pub(super) fn runners(db: &Connection, at_most: usize) -> Result<(Vec<Runner>, u
 
 /// See [`crate::Store::prune_runners`].
 pub(super) fn prune_runners(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
-    let mut forget = tx.db.prepare_cached(
+    let mut delete = tx.db.prepare_cached(
         "DELETE FROM runners WHERE id IN (SELECT id FROM runners INDEXED BY runners_by_seen WHERE seen_at < ?1 \
          AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_by_runner WHERE runner = runners.id) \
          ORDER BY seen_at LIMIT ?2)",
     )?;
-    let forgotten =
-        forget.execute(params![millis_of_time(before), i64::try_from(at_most).unwrap_or(i64::MAX)])?;
-    Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
+    let deleted =
+        delete.execute(params![millis_of_time(before), i64::try_from(at_most).unwrap_or(i64::MAX)])?;
+    Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Runner, Error> {

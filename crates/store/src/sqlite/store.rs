@@ -1,4 +1,4 @@
-//! The embedded store as a [`Store`]: which verb writes, which reads, and where.
+//! Implements [`Store`] for the embedded store: which operation writes, which one reads, and on which connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,14 +26,14 @@ use crate::records::{
 };
 use crate::store::Store;
 
-/// Connections for short reads: as many as there are threads that would read at once on most machines.
+/// Connections for short reads: about as many as threads read at the same time on most machines.
 const SHORT_READERS: usize = 4;
 
-/// Connections for long reads; more of them at once only slow each other down.
+/// Connections for long reads; more of them would only slow each other down.
 const LONG_READERS: usize = 2;
 
-/// A store in a folder of this machine. Several processes may have it open, as when one hands over to the next; they
-/// do not tell each other what they do. Dropping it waits until what was asked for is written.
+/// A store in a folder of this machine. Several processes may have it open, during a handover from one to the next;
+/// they do not notify each other of changes. Dropping it blocks until all submitted operations are committed.
 #[derive(Debug)]
 pub struct Sqlite {
     writer: Writer,
@@ -43,11 +43,11 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the store in this folder, or makes an empty one there.
+    /// Opens the store in this folder, or creates an empty one.
     ///
     /// # Errors
-    /// [`Error::InUse`] while a backup is put back, [`Error::SchemaTooNew`] when a newer program has written it,
-    /// [`Error::ReadOnly`] or [`Error::DiskFull`] when nothing can be written there.
+    /// [`Error::InUse`] while a backup is being restored, [`Error::SchemaTooNew`] when a newer program has written the
+    /// store, [`Error::ReadOnly`] or [`Error::DiskFull`] when the folder cannot be written.
     pub fn open(folder: &Path, settings: Settings) -> Result<Arc<dyn Store>, Error> {
         let lock = Lock::shared(folder)?;
         let db = open::writer(folder)?;
@@ -68,7 +68,7 @@ impl Sqlite {
     }
 }
 
-/// On a thread that may wait.
+/// Runs blocking work on a thread of its own.
 async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -233,7 +233,7 @@ impl Store for Sqlite {
     }
 
     async fn next_notification(&self) -> StoreNotification {
-        // Another process has it only while one hands over to the next, and is found out by looking.
+        // Another process has the store open only during a handover; its changes are found by periodic reads.
         std::future::pending().await
     }
 }

@@ -1,4 +1,4 @@
-//! A submission, and what equal ones find.
+//! Submissions and lookups: a submission creates a job, joins an equal job under way, or finds an ended one.
 
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::job::{Admission, Job, JobId, Submission, admit};
@@ -26,7 +26,7 @@ pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<Sub
             let record = lookup(tx.db, new.key)?;
             record
                 .map(SubmitOutcome::Existing)
-                .ok_or_else(|| Error::Corrupt("a known job is not there".to_owned()))
+                .ok_or_else(|| Error::Corrupt("the current job of a cache key is missing".to_owned()))
         }
     }
 }
@@ -41,7 +41,7 @@ fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Timestamp) -> Res
         Submission { id: new.id, job_type: new.job_type, key: new.key, options: new.options, is_current };
     let job = Job::new(submission, now);
     let seq = jobs::insert(tx, &job, &new.input, now)?;
-    remember(tx, new.idempotency_key, seq)?;
+    store_idempotency_key(tx, new.idempotency_key, seq)?;
     webhooks::enqueue(tx, &job, WebhookTrigger::Created, now)?;
     Ok(SubmitOutcome::New(job))
 }
@@ -55,11 +55,11 @@ fn join(
 ) -> Result<SubmitOutcome, Error> {
     let current = current.expect("only a current job is joined");
     jobs::update(tx, &current, &job, current.bytes, now)?;
-    remember(tx, idempotency, current.seq)?;
+    store_idempotency_key(tx, idempotency, current.seq)?;
     Ok(SubmitOutcome::Existing(JobRecord { job, output: None }))
 }
 
-/// What this caller's key stands for, if it was seen before.
+/// The outcome of a repeated `Idempotency-Key`; `None` when the key is new.
 fn find_by_idempotency_key(db: &Connection, new: &NewJob) -> Result<Option<SubmitOutcome>, Error> {
     let Some(idempotency) = new.idempotency_key else { return Ok(None) };
     let mut read = db.prepare_cached("SELECT job FROM idempotency WHERE key = ?1")?;
@@ -67,7 +67,8 @@ fn find_by_idempotency_key(db: &Connection, new: &NewJob) -> Result<Option<Submi
     let Some(seq) = seq else { return Ok(None) };
     let record =
         payloads::record(db, select_record!("LEFT JOIN outputs ON job = seq WHERE seq = ?1"), [seq])?;
-    let record = record.ok_or_else(|| Error::Corrupt("a known job is not there".to_owned()))?;
+    let record =
+        record.ok_or_else(|| Error::Corrupt("the job of an idempotency key is missing".to_owned()))?;
     Ok(Some(if record.job.key == new.key {
         SubmitOutcome::Existing(only_if_ended(record))
     } else {
@@ -75,7 +76,7 @@ fn find_by_idempotency_key(db: &Connection, new: &NewJob) -> Result<Option<Submi
     }))
 }
 
-fn remember(tx: &Tx<'_>, idempotency: Option<IdempotencyKey>, seq: i64) -> Result<(), Error> {
+fn store_idempotency_key(tx: &Tx<'_>, idempotency: Option<IdempotencyKey>, seq: i64) -> Result<(), Error> {
     if let Some(idempotency) = idempotency {
         tx.db
             .prepare_cached("INSERT INTO idempotency (key, job) VALUES (?1, ?2)")?
@@ -97,7 +98,7 @@ pub(super) fn job(db: &Connection, id: JobId) -> Result<Option<JobRecord>, Error
     payloads::record(db, select_record!("LEFT JOIN outputs ON job = seq WHERE id = ?1"), [id.as_bytes()])
 }
 
-/// Without what is no end yet.
+/// Removes the output of a job that has not ended.
 fn only_if_ended(mut record: JobRecord) -> JobRecord {
     record.output = record.output.filter(|_| record.job.has_ended());
     record

@@ -1,4 +1,4 @@
-//! Jobs that are due: each is told that time has passed.
+//! Applies `Event::Tick` to the jobs that are due: their dispatch, lease or result has timed out.
 
 use pilotlight_core::job::{Event, Job, Transition};
 use pilotlight_core::time::Timestamp;
@@ -31,7 +31,8 @@ pub(super) fn sweep(
     Ok(changed)
 }
 
-/// Those that wait for somebody go before those whose result is only to be marked.
+/// The `seq` of the due jobs. Dispatches and lost leases come first, because callers wait for those jobs; expired
+/// results are only marked.
 fn due(tx: &Tx<'_>, at_most: usize, listening_since: Timestamp, now: Timestamp) -> Result<Vec<i64>, Error> {
     let heartbeat_cutoff = tx.settings.policy.heartbeat_cutoff(listening_since, now);
     let mut due = Vec::new();

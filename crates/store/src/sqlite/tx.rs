@@ -1,4 +1,4 @@
-//! What a verb that writes has in its hands: the transaction, the rules, and what it changes in the sums.
+//! The context of a writing operation: the transaction, the settings, and the operation's changes of the counters.
 
 use std::cell::Cell;
 
@@ -11,16 +11,16 @@ use crate::records::Settings;
 pub(super) struct Tx<'a> {
     pub(super) db: &'a Connection,
     pub(super) settings: &'a Settings,
-    /// What this verb changes in the sums; dropped with it when it fails.
+    /// The operation's changes of the counters; discarded when the operation fails.
     pub(super) delta: Delta,
-    /// The sums as they were when the transaction began, once somebody asked: they are written at its end.
+    /// The sums at the beginning of the transaction, cached at the first read: changes are written only at its end.
     pub(super) initial_sums: &'a Cell<Option<Sums>>,
-    /// What the verbs before it in the same transaction changed in the sums.
+    /// The changes of the sums by earlier operations in the same transaction.
     pub(super) batch_sums: Sums,
 }
 
 impl Tx<'_> {
-    /// What bounds are held against, as this verb sees it.
+    /// The sums that limits are compared with, including all changes of this transaction so far.
     pub(super) fn sums(&self) -> Result<Sums, Error> {
         let initial = match self.initial_sums.get() {
             Some(sums) => sums,

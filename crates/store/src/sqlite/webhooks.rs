@@ -1,4 +1,5 @@
-//! What others are still to be told. A telling is written in the transaction of what it tells.
+//! The queue of pending webhook calls (table `hooks`). A call is inserted in the transaction of the change that it
+//! reports.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::columns::{corrupt_column, millis_of_time, number, time_from_millis};
 use crate::error::Error;
 use crate::records::{WebhookCall, WebhookCallId, WebhookTrigger};
 
-/// Notes that this is to be told, where somebody wants to know.
+/// Inserts a webhook call for this event, if the job's type has a webhook configured.
 pub(super) fn enqueue(tx: &Tx<'_>, job: &Job, event: WebhookTrigger, now: Timestamp) -> Result<(), Error> {
     if tx.settings.webhook_types.contains(&job.job_type) {
         tx.db
@@ -84,7 +85,7 @@ pub(super) fn retry_webhook(tx: &Tx<'_>, id: WebhookCallId, again_at: Timestamp)
 
 /// See [`crate::Store::drop_webhooks`].
 pub(super) fn drop_webhooks(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
-    let mut forget = tx.db.prepare_cached(
+    let mut delete = tx.db.prepare_cached(
         "DELETE FROM hooks WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
          WHERE job_type = ?1 AND due_at < ?2 LIMIT ?3)",
     )?;
@@ -93,14 +94,15 @@ pub(super) fn drop_webhooks(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> R
     while let Some(name) = job_type {
         if dropped < at_most && !JobType::parse(&name).is_ok_and(|it| tx.settings.webhook_types.contains(&it))
         {
-            dropped += forget.execute(params![name, millis_of_time(before), limit(at_most - dropped)])?;
+            dropped += delete.execute(params![name, millis_of_time(before), limit(at_most - dropped)])?;
         }
         job_type = next_type(tx, &name)?;
     }
     Ok(u64::try_from(dropped).unwrap_or(u64::MAX))
 }
 
-/// The types there are, one after the other: by the index that is a look each, however many tellings they have.
+/// The next job type with pending calls, in alphabetical order. Each step is one index lookup, however many calls a
+/// type has.
 fn next_type(tx: &Tx<'_>, after: &str) -> Result<Option<String>, Error> {
     let mut find = tx.db.prepare_cached(
         "SELECT job_type FROM hooks INDEXED BY hooks_due WHERE job_type > ?1 ORDER BY job_type LIMIT 1",

@@ -1,6 +1,7 @@
-//! The one thread that writes. It takes whatever waits, makes one transaction of it with a savepoint for each verb,
-//! commits, and only then answers: with many callers one sync of the disk serves them all. When the transaction does
-//! not come about, nothing of it has happened, everybody in it is told so, and the next one is tried afresh.
+//! The only thread that writes. It takes all waiting operations, runs them in one transaction with a savepoint for each
+//! operation, commits, and only then replies: many callers share one sync of the disk. When the transaction fails,
+//! none of its operations has changed anything, each of its callers gets the error, and the thread continues with the
+//! next transaction.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,10 +18,10 @@ use super::tx::Tx;
 use crate::error::Error;
 use crate::records::Settings;
 
-/// Verbs in one transaction: enough for one sync to be shared by many, few enough that nobody waits long for it.
+/// Operations in one transaction: enough that many callers share one sync, few enough that no caller waits long.
 const BATCH_SIZE: usize = 256;
 
-/// Verbs that wait for the next transaction. Beyond it, callers wait for a place.
+/// Operations that wait for the next transaction. When the queue is full, callers wait until it has space.
 const QUEUE_SIZE: usize = 256;
 
 #[derive(Debug)]
@@ -45,7 +46,8 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
-    /// Does this in a transaction; it has happened when this returns, or it has not.
+    /// Runs an operation in a transaction. It is committed when this returns `Ok`; it has changed nothing when this
+    /// returns an error.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
@@ -60,7 +62,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// What waits is still written; then the log is carried over and the file closed.
+    /// Blocks until the queued operations are committed, the write-ahead log is checkpointed and the file is closed.
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
@@ -70,18 +72,18 @@ impl Drop for Writer {
 }
 
 fn writer_ended() -> Error {
-    Error::Unavailable("its writer has ended".to_owned())
+    Error::Unavailable("its writer thread has ended".to_owned())
 }
 
-/// Something to be done in a transaction, and somebody who waits for it.
+/// An operation to be run in a transaction, and the caller that waits for its outcome.
 trait StoreOperation: Send {
-    /// Does it, and keeps what came of it. Says whether it may stay.
+    /// Runs the operation and stores its outcome for the reply. An error means that its savepoint must be rolled back.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Error>;
 
-    /// The transaction did not come about.
+    /// Replaces the outcome by this error, because the transaction failed.
     fn fail(&mut self, why: &Error);
 
-    /// Tells who waits.
+    /// Sends the outcome to the caller.
     fn send_reply(&mut self);
 }
 
@@ -97,9 +99,10 @@ where
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let Some(operation) = self.operation.take() else { return Ok(()) };
-        // A verb's own mistake is its caller's, not everybody's: its savepoint is undone, and the thread goes on.
-        let outcome = catch_unwind(AssertUnwindSafe(|| operation(tx)))
-            .unwrap_or_else(|_| Err(Error::Unavailable("the verb panicked; nothing has changed".to_owned())));
+        // A panic fails only its own operation: the savepoint is rolled back, and the thread continues.
+        let outcome = catch_unwind(AssertUnwindSafe(|| operation(tx))).unwrap_or_else(|_| {
+            Err(Error::Unavailable("the operation panicked; nothing has changed".to_owned()))
+        });
         let status = outcome.as_ref().map(|_| ()).map_err(copy_of);
         self.outcome = Some(outcome);
         status
@@ -111,18 +114,18 @@ where
 
     fn send_reply(&mut self) {
         if let Some((reply, outcome)) = self.reply.take().zip(self.outcome.take()) {
-            // Nobody waits any more: it has happened all the same.
+            // The send fails when the caller no longer waits. The operation is committed nevertheless.
             let _ = reply.send(outcome);
         }
     }
 }
 
-/// What the thread has.
+/// The state of the writer thread.
 struct WriterThread {
     db: Connection,
     checkpointer: Checkpointer,
     settings: Settings,
-    /// Held as long as anything is written.
+    /// Locks the folder as long as the thread runs.
     lock: Lock,
 }
 
@@ -139,7 +142,7 @@ impl WriterThread {
             batch.drain(..).for_each(|mut operation| operation.send_reply());
         }
         drop(self.checkpointer);
-        // Not needed for what was answered: it is on disk. It makes the next start quicker.
+        // Committed data is already on disk. The checkpoint makes the next start faster.
         let _ = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
@@ -147,7 +150,7 @@ impl WriterThread {
         self.execute("BEGIN IMMEDIATE")?;
         let (mut total, initial_sums) = (Delta::default(), Cell::new(None));
         for operation in batch {
-            self.execute("SAVEPOINT verb")?;
+            self.execute("SAVEPOINT operation")?;
             let mut tx = Tx {
                 db: &self.db,
                 settings: &self.settings,
@@ -159,28 +162,30 @@ impl WriterThread {
                 Ok(()) => total.add(tx.delta),
                 Err(error) => self.roll_back_operation(error)?,
             }
-            self.execute("RELEASE verb")?;
+            self.execute("RELEASE operation")?;
         }
         total.write(&self.db)?;
         self.execute("COMMIT")
     }
 
-    /// Undoes one verb. Some failures, such as a full disk, have undone the whole transaction by themselves.
+    /// Rolls back one operation. After some errors, such as a full disk, SQLite has already rolled back the whole
+    /// transaction; then the error is returned.
     fn roll_back_operation(&self, error: Error) -> Result<(), Error> {
         if self.db.is_autocommit() {
             return Err(error);
         }
-        self.execute("ROLLBACK TO verb")
+        self.execute("ROLLBACK TO operation")
     }
 
     fn roll_back(&self) {
         if !self.db.is_autocommit() {
-            // Should it fail, the next transaction cannot begin, and says so.
+            // If this fails, the next `BEGIN` fails too and reports the error.
             let _ = self.execute("ROLLBACK");
         }
     }
 
-    /// SQLite does not tell a read-only disk from a broken one.
+    /// The error as the callers get it. SQLite reports a disk that became full or read-only only as an I/O error; a
+    /// test write to the lock file finds the cause.
     fn disk_error(&self, error: Error) -> Error {
         match error {
             Error::Database(_) => self.lock.write_error().unwrap_or(error),

@@ -1,4 +1,4 @@
-//! The seam: what the suite needs of a kind of store.
+//! The interface between the suite and each kind of store.
 
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
@@ -11,7 +11,7 @@ use pilotlight_store::{Settings, Store};
 /// A kind of store.
 #[async_trait]
 pub(crate) trait Backend: Send {
-    /// What a machine must have, by the names of `xtask/src/needs.rs`.
+    /// What the machine must provide, by the names in `xtask/src/requirements.rs`.
     fn requirements() -> &'static [&'static str]
     where
         Self: Sized,
@@ -19,14 +19,14 @@ pub(crate) trait Backend: Send {
         &[]
     }
 
-    /// An empty store of its own.
+    /// Creates a new, empty store.
     async fn create(settings: &Settings) -> Self
     where
         Self: Sized;
 
-    /// The store as it is open now.
+    /// The open store.
     fn store(&self) -> Arc<dyn Store>;
 
-    /// Lets go of the store and opens again what it left. Nobody else holds the store when this is called.
+    /// Closes the store and opens it again. The caller has dropped all other references to the store.
     async fn reopen(&mut self, settings: &Settings);
 }

@@ -1,4 +1,4 @@
-//! Many at once, and what is there when a store is opened again.
+//! Concurrent operations, and the contents of a reopened store.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) async fn a_hundred_concurrent_retries_are_one_job(fixture: StoreFixtu
                 SubmitOutcome::New(job) => job.id,
                 SubmitOutcome::Existing(found) => found.job.id,
                 SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_) => {
-                    panic!("they are equal, and there is room")
+                    panic!("the submissions are equal and the queue is not full")
                 }
             }
         });

@@ -1,4 +1,4 @@
-//! Words of runners and callers about a job.
+//! Events of runners and callers: which are applied, which are rejected, and what they change.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub(crate) async fn a_heartbeat_brings_progress(fixture: StoreFixture) {
     }
     let (_, after) = fixture.apply_ok(job.id, heartbeat(&job), no_output(), at(8)).await;
     let State::Running(running) = &after.state else { panic!("{after:?}") };
-    assert!(running.progress.is_some(), "a heartbeat that says nothing of progress takes none away");
+    assert!(running.progress.is_some(), "a heartbeat without progress leaves the progress unchanged");
 }
 
 pub(crate) async fn a_result_ends_a_job(fixture: StoreFixture) {

@@ -1,4 +1,4 @@
-//! What a case stands on: an empty store, and short words for what callers and runners do.
+//! What each test case starts with: an empty store, and short helpers for the actions of callers and runners.
 
 use std::collections::HashSet;
 use std::ops::Deref;
@@ -20,14 +20,14 @@ use pilotlight_store::{
 
 use crate::backend::Backend;
 
-/// The types of whose jobs others are told.
+/// Job types with a configured webhook.
 pub(crate) const WEBHOOK_TYPE: &str = "hooked";
 pub(crate) const OTHER_WEBHOOK_TYPE: &str = "hooked too";
 
-/// Bytes of console that are kept.
+/// Maximum bytes of a console.
 pub(crate) const CONSOLE_BYTES: usize = 100;
 
-/// A lost job is queued again once.
+/// A lost job is requeued once.
 pub(crate) const POLICY: JobPolicy = JobPolicy {
     heartbeat_timeout: Duration::from_millis(90),
     start_timeout: Duration::from_millis(20),
@@ -35,13 +35,13 @@ pub(crate) const POLICY: JobPolicy = JobPolicy {
     failed_ttl: Duration::from_millis(600),
 };
 
-/// A store, empty at first.
+/// A store that is empty when the case begins.
 pub(crate) struct StoreFixture {
     backend: Box<dyn Backend>,
     store: Option<Arc<dyn Store>>,
 }
 
-/// Plays a case on a store of this kind.
+/// Runs a case on a new store of this backend.
 pub(crate) fn run_case<B: Backend + 'static, F: Future<Output = ()>>(case: impl FnOnce(StoreFixture) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -51,7 +51,7 @@ pub(crate) fn run_case<B: Backend + 'static, F: Future<Output = ()>>(case: impl 
     });
 }
 
-/// As cases play.
+/// The settings of a case that sets no others.
 pub(crate) fn settings() -> Settings {
     with_queue_limits(QueueLimits::default())
 }
@@ -69,51 +69,51 @@ impl Deref for StoreFixture {
     type Target = dyn Store;
 
     fn deref(&self) -> &Self::Target {
-        &**self.store.as_ref().expect("it is open between two verbs")
+        &**self.store.as_ref().expect("the store is open except during a reopen")
     }
 }
 
 impl StoreFixture {
-    /// The store, for tasks of their own.
+    /// The store, for use by spawned tasks.
     pub(crate) fn shared_store(&self) -> Arc<dyn Store> {
         self.backend.store()
     }
 
-    /// Closes the store and opens what it left.
+    /// Closes the store and opens it again.
     pub(crate) async fn reopen(&mut self) {
         self.reopen_with(&settings()).await;
     }
 
-    /// The same with only so much room for jobs that wait.
+    /// Reopens the store with these queue limits.
     pub(crate) async fn with_queue_limits(mut self, queue_limits: QueueLimits) -> Self {
         self.reopen_with(&with_queue_limits(queue_limits)).await;
         self
     }
 
-    /// The same as it is configured then.
+    /// Closes the store and opens it again with these settings.
     pub(crate) async fn reopen_with(&mut self, settings: &Settings) {
         self.store = None;
         self.backend.reopen(settings).await;
         self.store = Some(self.backend.store());
     }
 
-    /// Submits what must become a job of its own.
+    /// Submits; panics unless the submission becomes a new job.
     pub(crate) async fn submit_new(&self, new: NewJob, now: Timestamp) -> Job {
         match self.submit(new, now).await.unwrap() {
             SubmitOutcome::New(job) => job,
-            other => panic!("is not new: {other:?}"),
+            other => panic!("the submission is not a new job: {other:?}"),
         }
     }
 
-    /// Submits what must be known.
+    /// Submits; panics unless an existing job is found.
     pub(crate) async fn submit_existing(&self, new: NewJob, now: Timestamp) -> JobRecord {
         match self.submit(new, now).await.unwrap() {
             SubmitOutcome::Existing(found) => found,
-            other => panic!("is not known: {other:?}"),
+            other => panic!("no existing job was found: {other:?}"),
         }
     }
 
-    /// Submits what there must be no room for.
+    /// Submits; panics unless the queue is full.
     pub(crate) async fn submit_over_limit(&self, new: NewJob, now: Timestamp) -> QueueFull {
         let id = new.id;
         match self.submit(new, now).await.unwrap() {
@@ -121,11 +121,11 @@ impl StoreFixture {
                 assert!(self.job(id).await.unwrap().is_none());
                 full
             }
-            other => panic!("there is room: {other:?}"),
+            other => panic!("the queue is not full: {other:?}"),
         }
     }
 
-    /// Says what must be taken.
+    /// Applies an event; panics unless it is applied.
     pub(crate) async fn apply_ok(
         &self,
         id: JobId,
@@ -135,11 +135,11 @@ impl StoreFixture {
     ) -> (Transition, Job) {
         match self.apply_event(id, event.clone(), payload, now).await.unwrap() {
             EventOutcome::Applied(answer) => (answer.transition, answer.job),
-            other => panic!("{event:?} is not taken: {other:?}"),
+            other => panic!("{event:?} is not applied: {other:?}"),
         }
     }
 
-    /// A runner takes this job.
+    /// A runner claims this job.
     pub(crate) async fn claim(&self, id: JobId, name: &str, now: Timestamp) -> Job {
         let (transition, job) =
             self.apply_ok(id, Event::Claim { runner: runner(name) }, no_output(), now).await;
@@ -147,12 +147,12 @@ impl StoreFixture {
         job
     }
 
-    /// Says what must be refused, and change nothing.
+    /// Applies an event; panics unless it is rejected and changes nothing.
     pub(crate) async fn apply_rejected(&self, id: JobId, event: Event, now: Timestamp) -> Rejected {
         self.apply_rejected_with(id, event, no_output(), now).await
     }
 
-    /// The same with something that must not be kept.
+    /// Applies an event with output; panics unless it is rejected and changes nothing.
     pub(crate) async fn apply_rejected_with(
         &self,
         id: JobId,
@@ -166,7 +166,7 @@ impl StoreFixture {
                 assert_eq!(job, before.job);
                 refused
             }
-            other => panic!("{event:?} is not refused: {other:?}"),
+            other => panic!("{event:?} is not rejected: {other:?}"),
         };
         let after = self.record(id).await;
         assert_eq!((after.job, after.output), (before.job, before.output));
@@ -179,43 +179,43 @@ impl StoreFixture {
         self.claim(job.id, "r", now).await
     }
 
-    /// A new job that has this result at once.
+    /// A new job that completes at once with this result.
     pub(crate) async fn completed_job(&self, name: &str, result: &str, now: Timestamp) -> Job {
         self.complete_submission(submission(name), result, now).await
     }
 
-    /// The same of this submission.
+    /// Submits a new job that completes at once with this result.
     pub(crate) async fn complete_submission(&self, new: NewJob, result: &str, now: Timestamp) -> Job {
         let job = self.submit_new(new, now).await;
         let job = self.claim(job.id, "r", now).await;
         self.complete(&job, result, now).await
     }
 
-    /// A runner gets the next job of this type.
+    /// Dispatches the next job of this type to a runner.
     pub(crate) async fn dispatch_next(&self, of: &str, name: &str, now: Timestamp) -> Option<LeasedJob> {
         self.dispatch(&[job_type(of)], &runner(name), now).await.unwrap()
     }
 
-    /// The holder of a job has its result.
+    /// The runner of a job reports its result.
     pub(crate) async fn complete(&self, job: &Job, result: &str, now: Timestamp) -> Job {
         let event = Event::Complete { lease_claim: lease_claim_of(job), result: fingerprint(result) };
         self.apply_ok(job.id, event, result_output(result), now).await.1
     }
 
-    /// The holder of a job could not do it.
+    /// The runner of a job reports a failure.
     pub(crate) async fn fail(&self, job: &Job, why: &str, now: Timestamp) -> (Transition, Job) {
         let event = Event::Fail { lease_claim: lease_claim_of(job), report: fingerprint(why) };
         self.apply_ok(job.id, event, error_output(why), now).await
     }
 
-    /// A caller leaves.
+    /// A caller cancels.
     pub(crate) async fn cancel(&self, id: JobId, cancel: CancelScope, now: Timestamp) -> (Transition, Job) {
         self.apply_ok(id, Event::Cancel(cancel), no_output(), now).await
     }
 
-    /// A job that is there.
+    /// The record of a job that must exist.
     pub(crate) async fn record(&self, id: JobId) -> JobRecord {
-        self.job(id).await.unwrap().expect("the job is there")
+        self.job(id).await.unwrap().expect("the job exists")
     }
 }
 
@@ -240,7 +240,7 @@ pub(crate) fn submission_of_type(of: &str, name: &str) -> NewJob {
     }
 }
 
-/// No wishes.
+/// The default options.
 pub(crate) fn options() -> JobOptions {
     JobOptions {
         priority: 0,
@@ -251,19 +251,19 @@ pub(crate) fn options() -> JobOptions {
     }
 }
 
-/// The same submission with other wishes.
+/// The submission with changed options.
 pub(crate) fn with_options(mut new: NewJob, change: impl FnOnce(&mut JobOptions)) -> NewJob {
     change(&mut new.options);
     new
 }
 
-/// The same submission, to be computed again.
+/// The submission with `CacheMode::Recompute`.
 pub(crate) fn recomputed(mut new: NewJob) -> NewJob {
     new.cache_mode = CacheMode::Recompute;
     new
 }
 
-/// The same submission with an `Idempotency-Key`.
+/// The submission with an `Idempotency-Key`.
 pub(crate) fn with_idempotency_key(mut new: NewJob, name: &str) -> NewJob {
     new.idempotency_key = Some(IdempotencyKey(*key(name).as_bytes()));
     new
@@ -282,7 +282,7 @@ pub(crate) fn runner(name: &str) -> RunnerId {
     RunnerId::parse(name).unwrap()
 }
 
-/// A key for a name of up to 32 bytes.
+/// A cache key for a name of up to 32 bytes.
 pub(crate) fn key(name: &str) -> CacheKey {
     CacheKey::from_bytes(padded(name))
 }
@@ -297,18 +297,18 @@ fn padded(text: &str) -> [u8; 32] {
     bytes
 }
 
-/// The word of a job's holder, with its lease.
+/// The lease claim of a job's runner.
 pub(crate) fn lease_claim_of(job: &Job) -> LeaseClaim {
-    let holder = job.assignment().expect("somebody holds it");
-    LeaseClaim { runner: holder.runner.clone(), lease: Some(job.lease) }
+    let assignment = job.assignment().expect("the job is assigned");
+    LeaseClaim { runner: assignment.runner.clone(), lease: Some(job.lease) }
 }
 
-/// A runner's word.
+/// A lease claim of a runner.
 pub(crate) fn lease_claim(name: &str, lease: Option<u64>) -> LeaseClaim {
     LeaseClaim { runner: runner(name), lease: lease.map(LeaseId::new) }
 }
 
-/// A heartbeat of a job's holder.
+/// A heartbeat of a job's runner.
 pub(crate) fn heartbeat(job: &Job) -> Event {
     Event::Heartbeat { lease_claim: lease_claim_of(job), progress: None }
 }

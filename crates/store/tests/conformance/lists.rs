@@ -1,4 +1,4 @@
-//! Lists, counts, runners.
+//! Lists and counts of jobs and runners, and pruning of runners.
 
 use pilotlight_core::job::{CancelScope, Status};
 use pilotlight_core::time::Timestamp;
@@ -6,7 +6,7 @@ use pilotlight_store::{Counts, JobFilter, Runner};
 
 use crate::fixture::{StoreFixture, at, heartbeat, no_output, runner, submission, with_options};
 
-/// One job of each status but expired, named by it.
+/// Submits one job of each status except expired.
 async fn submit_one_of_each_status(fixture: &StoreFixture) {
     fixture.completed_job("completed", "42", at(5)).await;
     let failed = fixture.claimed_job("failed", at(5)).await;
@@ -99,7 +99,7 @@ pub(crate) async fn a_registered_runner_is_remembered(fixture: StoreFixture) {
 
 pub(crate) async fn touching_a_runner_updates_seen_at(fixture: StoreFixture) {
     assert!(!fixture.touch_runner(&runner("r"), at(5)).await.unwrap());
-    assert_eq!(fixture.runner(&runner("r")).await.unwrap(), None, "being seen registers nobody");
+    assert_eq!(fixture.runner(&runner("r")).await.unwrap(), None, "touching does not register a runner");
     fixture.register_runner(runner_record("r", at(5))).await.unwrap();
     assert!(fixture.touch_runner(&runner("r"), at(9)).await.unwrap());
     assert!(fixture.touch_runner(&runner("r"), at(7)).await.unwrap());
@@ -135,7 +135,11 @@ pub(crate) async fn runners_not_seen_for_long_are_pruned(fixture: StoreFixture) 
     fixture.touch_runner(&runner("d"), at(9)).await.unwrap();
     assert_eq!(fixture.prune_runners(at(5), 10).await.unwrap(), 0);
     assert_eq!(fixture.prune_runners(at(8), 1).await.unwrap(), 1);
-    assert_eq!(fixture.runner(&runner("a")).await.unwrap(), None, "the longest unseen goes first");
+    assert_eq!(
+        fixture.runner(&runner("a")).await.unwrap(),
+        None,
+        "the runner not seen for the longest time is pruned first"
+    );
     assert_eq!(fixture.prune_runners(at(8), 10).await.unwrap(), 2);
     assert_eq!(fixture.prune_runners(at(8), 10).await.unwrap(), 0);
     let (left, total) = fixture.runners(10).await.unwrap();

@@ -1,7 +1,11 @@
-//! One suite for every kind of store: each case is a function over a [`fixture::StoreFixture`], and becomes one test per kind.
-//! A new kind implements [`backend::Backend`] and gets one line at the end of this file.
+//! The conformance suite of all stores: each case is a function over a [`fixture::StoreFixture`], and becomes one test
+//! for each kind of store. A new kind implements [`backend::Backend`] and gets one line at the end of this file.
 
-#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests: what cannot be ends them")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests: a violated assumption fails the test"
+)]
 
 mod backend;
 mod fixture;
@@ -17,7 +21,7 @@ mod submit;
 mod sweep;
 mod webhooks;
 
-/// Every case there is, by its module. `$with` is a macro that makes tests of them.
+/// All cases, by module. `$with` is a macro that turns them into tests.
 macro_rules! every_case {
     ($with:ident, $backend:ty) => {
         $with! { $backend;
@@ -167,7 +171,7 @@ macro_rules! every_case {
     };
 }
 
-/// One test for each case, on one kind of store.
+/// Defines one test for each case, on one kind of store.
 macro_rules! tests {
     ($backend:ty; $($module:ident { $($case:ident)* })*) => {
         $(mod $module {

@@ -1,4 +1,4 @@
-//! Jobs that wait for runners: who is next, and when.
+//! The queue: which job is dispatched next, and when delayed jobs become ready.
 
 use pilotlight_core::job::Job;
 use pilotlight_store::{Backlog, LeasedJob};
@@ -57,7 +57,7 @@ pub(crate) async fn a_delayed_job_is_not_dispatched_before_its_time(fixture: Sto
     fixture.backlog(at(50)).await.unwrap();
     assert!(
         fixture.dispatch_next("render", "r", at(49)).await.is_none(),
-        "not even by a clock that went back"
+        "a caller with an earlier clock gets no job either"
     );
     assert!(fixture.dispatch_next("render", "r", at(50)).await.is_some());
 }
@@ -113,7 +113,7 @@ pub(crate) async fn available_jobs_are_listed_in_the_order_of_submission(fixture
     assert_eq!(names(fixture.available(&types, 1, at(6)).await.unwrap()), r#"{"name":"a"}"#);
     assert!(fixture.available(&[], 10, at(6)).await.unwrap().is_empty());
     let job: Job = fixture.available(&types, 1, at(6)).await.unwrap().remove(0).job;
-    assert_eq!(fixture.record(job.id).await.job, job, "asking changes nothing");
+    assert_eq!(fixture.record(job.id).await.job, job, "listing changes nothing");
 }
 
 pub(crate) async fn a_claimed_job_is_not_available(fixture: StoreFixture) {

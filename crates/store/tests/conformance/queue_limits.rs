@@ -1,4 +1,4 @@
-//! How much may wait.
+//! The limits on the number and bytes of waiting jobs.
 
 use pilotlight_core::job::{CancelScope, QueueFull, QueueLimits, QueueUsage, Transition};
 use pilotlight_core::time::Timestamp;
@@ -9,7 +9,7 @@ use crate::fixture::{
     StoreFixture, at, key, recomputed, submission, submission_of_type, with_idempotency_key, with_options,
 };
 
-/// Of a job with a name of one letter.
+/// Bytes of the parameters of a job with a name of one letter.
 const INPUT_BYTES: u64 = 12;
 
 const TWO_JOBS: QueueLimits = QueueLimits { jobs: 2, bytes: 0 };
@@ -35,7 +35,7 @@ pub(crate) async fn queue_usage_counts_jobs_and_bytes(fixture: StoreFixture) {
         .await;
     fixture.fail(&job, "no", at(7)).await;
     assert_eq!(waiting(&fixture, at(7)).await, of(3, 3 * INPUT_BYTES + 4));
-    assert_eq!(waiting(&fixture, at(50)).await, of(3, 3 * INPUT_BYTES + 4), "all of them are ready now");
+    assert_eq!(waiting(&fixture, at(50)).await, of(3, 3 * INPUT_BYTES + 4), "all waiting jobs are ready");
     let job = fixture.claim(job.id, "r", at(50)).await;
     fixture.complete(&job, "42", at(51)).await;
     assert_eq!(waiting(&fixture, at(51)).await, of(2, 2 * INPUT_BYTES));
@@ -123,7 +123,8 @@ pub(crate) async fn a_requeued_job_ignores_the_limit(fixture: StoreFixture) {
     assert_eq!(fixture.submit_over_limit(submission("d"), at(101)).await, QueueFull::Jobs(2));
 }
 
-/// For each of the connections to a database a question and a job may be on their way at once.
+/// How far the limit may be exceeded on PostgreSQL: each of its 16 connections may be running a usage query and
+/// inserting a job at the same time.
 const MAX_OVERSHOOT: usize = 2 * 16;
 
 pub(crate) async fn a_hundred_concurrent_submissions_barely_exceed_the_limit(fixture: StoreFixture) {

@@ -1,4 +1,4 @@
-//! What is kept, and what is forgotten.
+//! Retention, deletion, stored bytes, and the integrity check.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(crate) async fn over_the_byte_limit_the_oldest_ended_job_is_pruned_first(fix
     assert_eq!(fixture.prune(within(bytes - 1), at(9)).await.unwrap(), PruneStats { jobs: 1, bytes: 14 });
     assert!(fixture.job(early.id).await.unwrap().is_none());
     assert_eq!(fixture.prune(within(1), at(9)).await.unwrap(), PruneStats { jobs: 1, bytes: 14 });
-    assert_eq!(fixture.stored_bytes().await.unwrap(), 12, "the pending one's parameters");
+    assert_eq!(fixture.stored_bytes().await.unwrap(), 12, "the parameters of the pending job");
 }
 
 pub(crate) async fn unfinished_jobs_do_not_count_against_the_byte_limit(fixture: StoreFixture) {

@@ -1,4 +1,4 @@
-//! What words bring along.
+//! The output that runners send with events: consoles, results, error messages.
 
 use pilotlight_core::job::{Event, Transition};
 use pilotlight_core::time::Timestamp;
@@ -40,7 +40,7 @@ pub(crate) async fn a_console_over_its_cap_changes_nothing(fixture: StoreFixture
     let job = fixture.claimed_job("a", at(5)).await;
     let (_, job) =
         fixture.apply_ok(job.id, heartbeat(&job), console_replacement(&"x".repeat(99)), at(6)).await;
-    // Two bytes, one character.
+    // The limit counts bytes: this is one character of two bytes.
     for console in [console_chunk("\u{e9}"), console_replacement(&"y".repeat(CONSOLE_BYTES + 1))] {
         let outcome = fixture.apply_event(job.id, heartbeat(&job), console, at(7)).await.unwrap();
         assert!(matches!(outcome, EventOutcome::ConsoleFull), "{outcome:?}");
@@ -88,7 +88,11 @@ pub(crate) async fn a_new_attempt_begins_with_an_empty_console(fixture: StoreFix
     let job = fixture.claim(job.id, "r", at(5)).await;
     let fail = Event::Fail { lease_claim: lease_claim_of(&job), report: fingerprint("no") };
     fixture.apply_ok(job.id, fail, console_replacement("why it failed"), at(6)).await;
-    assert_eq!(fixture.record(job.id).await.output.unwrap().console, "why it failed", "while it waits");
+    assert_eq!(
+        fixture.record(job.id).await.output.unwrap().console,
+        "why it failed",
+        "the console of the failed attempt stays until the retry"
+    );
     let job = fixture.claim(job.id, "r", at(50)).await;
     assert_eq!(fixture.record(job.id).await.output.unwrap().console, "");
     fixture.apply_ok(job.id, heartbeat(&job), console_chunk("lost"), at(51)).await;

@@ -1,4 +1,4 @@
-//! What a submission becomes.
+//! Submissions: new jobs, joined jobs, cached results, recomputation, and idempotency keys.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub(crate) async fn joined_callers_share_the_most_urgent_options(fixture: StoreF
     let leased = fixture
         .dispatch_next("render", "r", at(6))
         .await
-        .expect("its time has come with the caller who joined");
+        .expect("the joined caller's earlier `run_at` makes the job ready");
     assert_eq!(leased.job.id, job.id);
 }
 
@@ -186,7 +186,7 @@ pub(crate) async fn an_older_job_that_completes_later_leaves_the_newer_result(fi
 
 pub(crate) async fn a_result_replaces_a_later_submission_without_a_valid_one(fixture: StoreFixture) {
     for name in ["failed", "cancelled", "expired", "invalid", "deleted"] {
-        // Nothing is known of the key when the later one is submitted, so that is the one that is found.
+        // The cache key has no valid result when the later job is submitted, so the later job becomes current.
         let old = fixture.claimed_job(name, at(5)).await;
         let slow = fixture.submit_new(recomputed(submission(name)), at(6)).await;
         let slow = fixture.claim(slow.id, "r", at(6)).await;

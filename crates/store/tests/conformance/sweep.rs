@@ -1,4 +1,4 @@
-//! What happens when nobody says anything.
+//! Timeouts: lost leases, unanswered dispatches, expired results, and results due for validation.
 
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ pub(crate) async fn lists_show_expired_results_before_a_sweep(fixture: StoreFixt
             let (jobs, total) = fixture.jobs(listed, at(25)).await.unwrap();
             assert_eq!((jobs.len(), total), (names, names as u64), "{status:?} {swept}");
             assert!(jobs.iter().all(|job| job.status(at(25)) == status));
-            assert!(jobs.is_sorted_by(|one, next| one.id > next.id), "the newest first");
+            assert!(jobs.is_sorted_by(|one, next| one.id > next.id), "the newest job is first");
         }
         let counts = fixture.counts(at(0), at(25)).await.unwrap();
         assert_eq!(counts.jobs, [0, 0, 0, 1, 0, 2], "{swept}");

@@ -1,4 +1,4 @@
-//! What others are told, in the transaction of what it tells.
+//! Pending webhook calls: which events queue one, and how calls are claimed, acknowledged, retried and dropped.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::fixture::{
 
 const LEASE: Duration = Duration::from_millis(100);
 
-/// What is to be told at this time, and to nobody else for a while.
+/// Claims the webhook calls that are due at this time.
 async fn claim_webhooks(fixture: &StoreFixture, now: u64) -> Vec<WebhookCall> {
     fixture.claim_webhooks(&[(job_type(WEBHOOK_TYPE), 10)], LEASE, at(now)).await.unwrap()
 }
@@ -145,12 +145,12 @@ pub(crate) async fn webhooks_of_unconfigured_types_are_dropped(mut fixture: Stor
     {
         fixture.submit_new(submission_of_type(of, name), at(if name == "d" { 9 } else { 5 })).await;
     }
-    assert_eq!(fixture.drop_webhooks(at(100), 10).await.unwrap(), 0, "all are wanted");
+    assert_eq!(fixture.drop_webhooks(at(100), 10).await.unwrap(), 0, "all types have a webhook");
     let mut fewer = settings();
     fewer.webhook_types =
         [job_type(WEBHOOK_TYPE)].into_iter().collect::<std::collections::HashSet<_>>().into();
     fixture.reopen_with(&fewer).await;
-    assert_eq!(fixture.drop_webhooks(at(5), 10).await.unwrap(), 0, "not yet");
+    assert_eq!(fixture.drop_webhooks(at(5), 10).await.unwrap(), 0, "none was due before this time");
     assert_eq!(fixture.drop_webhooks(at(6), 1).await.unwrap(), 1);
     assert_eq!(fixture.drop_webhooks(at(6), 10).await.unwrap(), 1);
     fixture.reopen().await;

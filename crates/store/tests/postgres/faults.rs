@@ -1,4 +1,4 @@
-//! Connections that break, and a server that goes and comes.
+//! Broken connections, a stopped server, and a crashed server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +14,10 @@ use crate::fixture::{
     at, claim, complete, job_type, next_notification, open, output, submission, submit, wait_for_notification,
 };
 
-/// Ends the backends that hear, or those that do not.
+/// Terminates the backends of the notification connections.
 const END_LISTENERS: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
      WHERE pid <> pg_backend_pid() AND (query LIKE '%pg_notify%' OR query LIKE '%LISTEN%')";
+/// Terminates all other backends.
 const END_ALL: &str =
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
 
@@ -29,7 +30,8 @@ async fn a_disconnected_listener_gets_a_resync() {
 
     server.sql(&address, END_LISTENERS);
     assert_eq!(next_notification(&*here).await, StoreNotification::Resync);
-    // From here on it hears again, and so does the other. Who was not connected yet says "anything" instead.
+    // From here on this instance receives notifications again. If the other one is not connected yet, it sends a resync
+    // once it is.
     let is_received = |notification: &StoreNotification, of| {
         *notification == StoreNotification::Ready(vec![job_type(of)])
             || *notification == StoreNotification::Resync
@@ -76,14 +78,14 @@ async fn acknowledged_writes_survive_terminated_backends() {
 
     assert!(!completed.is_empty());
     for id in completed {
-        let found = stores[0].job(id).await.unwrap().expect("it was answered");
+        let found = stores[0].job(id).await.unwrap().expect("an acknowledged job is stored");
         assert_eq!(found.job.status(at(3)), Status::Completed);
         assert_eq!(found.output.unwrap().result.as_deref(), Some("1"));
     }
     assert_eq!(stores[0].verify_integrity().await.unwrap(), [""; 0]);
 }
 
-/// Lives of jobs, one after the other. Returns those whose end was answered.
+/// Runs jobs one after the other until `stopped`. Returns those whose completion was acknowledged.
 async fn run_jobs(store: &dyn Store, first: u64, stopped: &AtomicBool) -> Vec<JobId> {
     let mut completed = Vec::new();
     for number in first.. {
@@ -92,7 +94,7 @@ async fn run_jobs(store: &dyn Store, first: u64, stopped: &AtomicBool) -> Vec<Jo
         }
         let new = submission("render", number);
         let id = new.id;
-        // What is not answered may have come about or not.
+        // A failed submission may or may not be stored.
         if store.submit(new, at(1)).await.is_err() {
             continue;
         }
@@ -103,9 +105,9 @@ async fn run_jobs(store: &dyn Store, first: u64, stopped: &AtomicBool) -> Vec<Jo
         let outcome = store.apply_event(id, complete(&claimed.job), output("1"), at(2)).await;
         match outcome {
             Ok(EventOutcome::Applied(_)) => completed.push(id),
-            Ok(other) => panic!("its holder is refused: {other:?}"),
+            Ok(other) => panic!("the completion is not applied: {other:?}"),
             Err(Error::Unavailable(_)) => {}
-            Err(other) => panic!("is no lost connection: {other:?}"),
+            Err(other) => panic!("the error is not a lost connection: {other:?}"),
         }
     }
     completed

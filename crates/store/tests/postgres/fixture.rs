@@ -1,4 +1,4 @@
-//! Short words for what callers and runners do, and patience.
+//! Short helpers for the actions of callers and runners, and waits with a deadline.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use pilotlight_store::{
     SubmitOutcome,
 };
 
-/// After this a test hangs. A loaded machine needs a small part of it.
+/// A wait that takes longer fails the test. Even a loaded machine needs only a small part of it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn open(address: &str) -> Arc<Postgres> {
@@ -70,15 +70,15 @@ pub(crate) async fn submit(store: &dyn Store, new: NewJob) -> Job {
     match store.submit(new, at(1)).await.unwrap() {
         SubmitOutcome::New(job) => job,
         other @ (SubmitOutcome::Existing(_) | SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_)) => {
-            panic!("is not new: {other:?}")
+            panic!("the submission is not a new job: {other:?}")
         }
     }
 }
 
-/// Its holder's result.
+/// The completion of a job by its runner.
 pub(crate) fn complete(job: &Job) -> Event {
-    let holder = job.assignment().expect("somebody holds it");
-    let lease_claim = LeaseClaim { runner: holder.runner.clone(), lease: Some(job.lease) };
+    let assignment = job.assignment().expect("the job is assigned");
+    let lease_claim = LeaseClaim { runner: assignment.runner.clone(), lease: Some(job.lease) };
     Event::Complete { lease_claim, result: Fingerprint([7; 32]) }
 }
 
@@ -99,17 +99,17 @@ pub(crate) async fn apply_ok(
     match store.apply_event(id, event, payload, at(2)).await.unwrap() {
         EventOutcome::Applied(answer) => answer,
         other @ (EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob) => {
-            panic!("is not taken: {other:?}")
+            panic!("the event is not applied: {other:?}")
         }
     }
 }
 
-/// The next thing that others did.
+/// The next notification from another instance.
 pub(crate) async fn next_notification(store: &dyn Store) -> StoreNotification {
-    tokio::time::timeout(DEADLINE, store.next_notification()).await.expect("something is told")
+    tokio::time::timeout(DEADLINE, store.next_notification()).await.expect("a notification arrives")
 }
 
-/// Everything that is told until it is what is waited for.
+/// Skips notifications until one matches.
 pub(crate) async fn wait_for_notification(store: &dyn Store, matches: impl Fn(&StoreNotification) -> bool) {
     while !matches(&next_notification(store).await) {}
 }

@@ -42,7 +42,7 @@ async fn own_changes_are_not_notified() {
     let [here, there] = [open(&address).await, open(&address).await];
 
     submit(&*here, submission("own", 1)).await;
-    // What comes after it is told, and it was not.
+    // A later change is notified, and this one was not.
     wait_for_notification(&*there, |notification| {
         *notification == StoreNotification::Ready(vec![job_type("own")])
     })
@@ -140,7 +140,7 @@ async fn instances_started_together_create_the_schema_once() {
     assert!(stores[3].lookup(submission("render", 1).key).await.unwrap().is_some());
 }
 
-/// What an instance says whose own clock is so far ahead, and that goes by the database's.
+/// The time that an instance computes from the database's clock when its own clock is ahead by `own_ahead_ms`.
 async fn now_of(store: &dyn Store, own_ahead_ms: i64) -> Timestamp {
     let own = || ClockOffset::from_millis(own_ahead_ms).apply(system_time());
     let (asked_at, began) = (own(), Instant::now());
@@ -175,12 +175,12 @@ async fn lease_timeouts_agree_between_instances_with_skewed_clocks() {
     let job = match slow.submit(submission("render", 1), now_of(&*slow, -HOUR).await).await.unwrap() {
         SubmitOutcome::New(job) => job,
         other @ (SubmitOutcome::Existing(_) | SubmitOutcome::Conflict | SubmitOutcome::QueueFull(_)) => {
-            panic!("is not new: {other:?}")
+            panic!("the submission is not a new job: {other:?}")
         }
     };
     let leased =
         slow.dispatch(&[job_type("render")], &runner("r"), now_of(&*slow, -HOUR).await).await.unwrap();
-    assert_eq!(leased.expect("it is ready").job.id, job.id);
+    assert_eq!(leased.expect("the job is ready").job.id, job.id);
     let sweep = async |now| fast.sweep(10, Timestamp::default(), now).await.unwrap().len();
     assert_eq!(sweep(now_of(&*fast, HOUR).await).await, 0, "its time is not over");
     assert_eq!(sweep(now_of(&*fast, HOUR).await.after(Duration::from_secs(3))).await, 1);

@@ -1,7 +1,7 @@
-//! What only the store in PostgreSQL must withstand: other instances on the same database, connections that break, a
-//! server that goes and comes. What both stores must do is in the suite beside this one.
+//! Tests that only the PostgreSQL store needs: other instances on the same database, broken connections, a restarted
+//! server, TLS. The tests of both stores are in `tests/conformance`.
 
-#![allow(clippy::unwrap_used, reason = "tests: what cannot be ends them")]
+#![allow(clippy::unwrap_used, reason = "tests: a violated assumption fails the test")]
 
 mod fixture;
 

@@ -1,4 +1,4 @@
-//! Opening a store: the schema, addresses, and servers that do not want.
+//! Opening a store: the schema, addresses, and servers that cannot be used.
 
 use pilotlight_store::{Error, Store};
 use pilotlight_testkit::need;

@@ -8,7 +8,7 @@ use pilotlight_testkit::postgres::PostgresCluster;
 
 use crate::fixture::{at, try_open};
 
-/// A server with a certificate for its address, and a file that says so.
+/// A server with a self-signed certificate, and a file with that certificate for `sslrootcert`.
 struct TlsServer {
     server: PostgresCluster,
     roots: PathBuf,

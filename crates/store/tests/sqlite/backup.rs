@@ -1,4 +1,4 @@
-//! Backups, and what is made of them.
+//! Backup and restore.
 
 use pilotlight_store::Error;
 use pilotlight_store::sqlite::{RestoreMode, backup, restore};

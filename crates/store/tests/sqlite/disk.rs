@@ -1,4 +1,4 @@
-//! Disks that take nothing more, and then do again.
+//! Full and read-only disks, and recovery once there is space again.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{Folder, at, mount, open, submission};
 
-/// Submits until that fails. Says how many were taken, and why the next was not.
+/// Submits until a submission fails. Returns the number of accepted ones, and the error.
 async fn submit_until_full(store: &dyn Store, from: u64, bytes: usize) -> (u64, Error) {
     for number in from.. {
         if let Err(error) = store.submit(submission(number, bytes), at(1)).await {
@@ -24,7 +24,7 @@ async fn assert_stored(store: &dyn Store, numbers: std::ops::Range<u64>) {
     }
 }
 
-/// Takes all room that is left.
+/// Fills the remaining space.
 fn fill_disk(path: &Path) {
     let mut size = 64 * 1024;
     while size >= 512 {

@@ -1,5 +1,5 @@
-//! A process that is killed at any moment loses nothing that it answered. The child is this very test, started again
-//! with a folder to write to; it says each number once its submission has returned.
+//! A process that is killed at any moment loses no acknowledged submission. The child process is this same test,
+//! started again with a folder to write to; it prints each number once its submission has returned.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::support::{Folder, at, open, submission};
 const FOLDER: &str = "PILOTLIGHT_TEST_KILLED_FOLDER";
 const FROM: &str = "PILOTLIGHT_TEST_KILLED_FROM";
 
-/// How often it is killed.
+/// How often the child is killed.
 const RUNS: u64 = 8;
 
-/// Numbers of one life begin here, times its number.
+/// The numbers of run `n` begin at `n` times this.
 const NUMBERS_PER_RUN: u64 = 1_000_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,25 +32,25 @@ async fn acknowledged_writes_survive_being_killed() {
         for number in &answered {
             assert!(store.job(submission(*number, 0).id).await.unwrap().is_some(), "{number} was answered");
         }
-        assert_eq!(store.verify_integrity().await.unwrap(), [""; 0], "after life {run}");
+        assert_eq!(store.verify_integrity().await.unwrap(), [""; 0], "after run {run}");
     }
-    assert!(answered.len() as u64 > RUNS, "it wrote something in each life");
+    assert!(answered.len() as u64 > RUNS, "the child wrote something in each run");
 }
 
-/// Starts a child, lets it say some numbers, and kills it. Gives what it said.
+/// Starts a child, waits until it has printed some numbers, and kills it. Returns all printed numbers.
 fn run_until_killed(folder: &Path, run: u64) -> Vec<u64> {
     let mut child = start(folder, run * NUMBERS_PER_RUN);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut numbers = Vec::new();
-    // A different moment each time, from right at its first word on.
+    // The child is killed at a different moment in each run, in the first run right after its first number.
     let wanted = 1 + usize::try_from(run * run * 17).unwrap();
     while numbers.len() < wanted {
-        let line = lines.next().expect("the child ended by itself");
+        let line = lines.next().expect("the child runs until it is killed");
         numbers.extend(number(&line));
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    // What it said before it died and we had not read yet.
+    // Numbers that the child printed before it died and that were not read yet.
     numbers.extend(lines.filter_map(|line| number(&line)));
     numbers
 }
@@ -77,7 +77,8 @@ async fn submit_forever(folder: &Path, from: u64) {
         callers.spawn(async move {
             for number in (from + caller..).step_by(8) {
                 store.submit(submission(number, 500), at(1)).await.unwrap();
-                // On a line of its own, whatever the test's runner has written on this one. One write, so no half line.
+                // The leading line break separates it from output of the test runner. One write, so that no partial
+                // line is read.
                 let line = format!("\nanswered {number}.\n");
                 std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
             }

@@ -1,13 +1,12 @@
-//! What only the embedded store has to withstand: a full disk, a read-only one, a killed process, a second process,
-//! a newer program. Disks of a few hundred KiB are made where this runs as root; elsewhere those tests say that they
-//! did not run.
+//! Tests that only the embedded store needs: full and read-only disks, a killed process, a second process, a newer
+//! program. The tests with small disks (a few hundred KiB) need root; elsewhere they print that they were skipped.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "tests: what a machine cannot run is said, and what cannot be ends them"
+    reason = "tests: a skipped test prints why, and a violated assumption fails the test"
 )]
 
 mod support;

@@ -1,4 +1,4 @@
-//! Who may have the store, and what it refuses to read.
+//! Sharing of the store between processes, file permissions, files that are refused, and failures of single operations.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ async fn a_failed_operation_does_not_undo_others_of_its_batch() {
     let mut callers = JoinSet::new();
     for number in 0..200_u64 {
         let store = store.clone();
-        // Every fourth has the name of another, which the database refuses.
+        // Every fourth submission repeats the id of another job, which the database rejects.
         let mut job = submission(number, 10);
         job.id = if number % 4 == 3 { submission(number - 1, 0).id } else { job.id };
         callers.spawn(async move { store.submit(job, at(1)).await.is_ok() });

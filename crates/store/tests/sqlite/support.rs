@@ -1,4 +1,4 @@
-//! Folders, small disks, and stores on them.
+//! Temporary folders, small disks, and stores in them.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use pilotlight_core::job::{CacheMode, JobId, JobOptions, JobPolicy, QueueLimits}
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, Limits, NewJob, Settings, Store, sqlite};
 
-/// A folder that is gone after the test.
+/// A temporary folder, deleted on drop.
 pub(crate) struct Folder {
     path: PathBuf,
     is_disk: bool,
@@ -28,7 +28,7 @@ impl Folder {
         Self { path, is_disk: false }
     }
 
-    /// A disk of its own, of so many KiB. `None`, with a word about it, where none can be made.
+    /// A folder on a disk of its own, of `kib` KiB. When none can be mounted, prints a line and returns `None`.
     pub(crate) fn disk(kib: u32) -> Option<Self> {
         let mut folder = Self::new();
         let options = format!("size={kib}k");
@@ -44,7 +44,7 @@ impl Folder {
         &self.path
     }
 
-    /// The place of the store in it.
+    /// The store's folder inside this folder.
     pub(crate) fn store(&self) -> PathBuf {
         self.path.join("data")
     }
@@ -63,7 +63,7 @@ impl Drop for Folder {
     }
 }
 
-/// Whether that could be mounted.
+/// Runs `mount` with these arguments. Returns whether it succeeded.
 pub(crate) fn mount(arguments: &[&str]) -> bool {
     let output = Command::new("mount").args(arguments).output();
     output.is_ok_and(|output| output.status.success())
@@ -84,7 +84,7 @@ pub(crate) fn open(folder: &Path) -> Result<Arc<dyn Store>, Error> {
     sqlite::Sqlite::open(folder, settings)
 }
 
-/// A submission, different for each number, with so many bytes of parameters.
+/// A submission with `bytes` bytes of parameters; different for each number.
 pub(crate) fn submission(number: u64, bytes: usize) -> NewJob {
     let mut random = [0; 10];
     random[2..].copy_from_slice(&number.to_be_bytes());

@@ -1,4 +1,4 @@
-//! The store in PostgreSQL, in a database of its own.
+//! The PostgreSQL store, each in a database of its own.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl Backend for Postgres {
     }
 
     fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(self.store.as_ref().expect("it is open between two verbs"))
+        Arc::clone(self.store.as_ref().expect("the store is open except during a reopen"))
     }
 
     async fn reopen(&mut self, settings: &Settings) {

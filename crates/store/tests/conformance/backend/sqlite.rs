@@ -1,4 +1,4 @@
-//! The embedded store, in a folder of its own.
+//! The embedded store, each in a folder of its own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl Backend for Sqlite {
     }
 
     fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(self.store.as_ref().expect("it is open between two verbs"))
+        Arc::clone(self.store.as_ref().expect("the store is open except during a reopen"))
     }
 
     async fn reopen(&mut self, settings: &Settings) {
