@@ -29,8 +29,13 @@ pub fn is_skipped<T>(requirements: &[&str], location: &T) -> bool {
     if missing.is_empty() {
         return false;
     }
-    log(&format!("{}: lacking {}", test_name(location), missing.join(" and ")));
+    skipped(location, &format!("lacking {}", missing.join(" and ")));
     true
+}
+
+/// Logs a test as skipped for a reason that only the test itself could find out.
+pub fn skipped<T>(location: &T, why: &str) {
+    log(&format!("{}: {why}", test_name(location)));
 }
 
 fn test_name<T>(_location: &T) -> String {

@@ -37,7 +37,7 @@ pub fn job_type(name: &str) -> JobType {
 }
 
 /// A runner id that is known to be valid.
-pub fn runner_id(name: &str) -> RunnerId {
+pub fn runner(name: &str) -> RunnerId {
     RunnerId::parse(name).expect("a valid runner id")
 }
 
@@ -57,7 +57,7 @@ pub fn cache_key(text: &str) -> CacheKey {
 }
 
 /// A submission of a type. Equal names are equal submissions.
-pub fn new_job(job_type_name: &str, name: &str) -> NewJob {
+pub fn submission(job_type_name: &str, name: &str) -> NewJob {
     NewJob {
         id: new_job_id(),
         job_type: job_type(job_type_name),

@@ -100,8 +100,8 @@ fn a_result_url_of_this_machine_is_never_requested(store: &JobStore) {
     .map(Value::from)
     .to_vec();
     refused.extend([json!(1), json!(["http://localhost/"]), Value::Null]);
-    for url in &refused {
-        let job = executed(&server, "linked", &json!({ "url": url }));
+    let jobs = refused.iter().map(|url| (url, executed(&server, "linked", &json!({ "url": url }))));
+    for (url, job) in jobs.collect::<Vec<_>>() {
         wait_until(&format!("{url} is no valid one"), || status(&server, &job) == "expired");
     }
     // They were looked at before all these, and nothing came of it.

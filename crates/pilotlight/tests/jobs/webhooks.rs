@@ -148,7 +148,7 @@ fn the_webhook_secret_is_never_shown(store: &JobStore) {
         assert!(!text.contains(SECRET) && !text.contains(IN_URL), "{text}");
     }
     assert!(
-        server.log().contains("500 Internal TestServer Error"),
+        server.log().contains("500 Internal Server Error"),
         "why it is in vain is said: {}",
         server.log()
     );

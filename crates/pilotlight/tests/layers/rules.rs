@@ -95,10 +95,10 @@ pub(crate) const RULES: &[Rule] = &[
         keeps: &[("crates/store/Cargo.toml", "[dependencies]\npilotlight-core.workspace = true\n")],
     },
     Rule {
-        name: "what is shipped never uses sim or bench",
+        name: "what is shipped never uses sim, bench or testkit",
         because: "fakes and floors are for attacking and measuring the product, never part of it",
         covers: |file| file.path() == "crates/pilotlight/Cargo.toml",
-        forbids: Forbids::Dependencies(&["pilotlight-bench", "pilotlight-sim"]),
+        forbids: Forbids::Dependencies(&["pilotlight-bench", "pilotlight-sim", "pilotlight-testkit"]),
         breaks: &[(
             "crates/pilotlight/Cargo.toml",
             "[dependencies]\npilotlight-sim = { path = \"../sim\" }\n",

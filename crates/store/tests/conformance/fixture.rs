@@ -3,11 +3,8 @@
 use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use pilotlight_core::cache_key::CacheKey;
-use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
     CacheMode, CancelScope, Event, Fingerprint, Job, JobId, JobOptions, JobPolicy, LeaseClaim, LeaseId,
     QueueFull, QueueLimits, Rejected, Transition,
@@ -17,6 +14,8 @@ use pilotlight_store::{
     ConsoleUpdate, EventOutcome, IdempotencyKey, JobRecord, LeasedJob, Limits, NewJob, RunnerOutput,
     Settings, Store, SubmitOutcome,
 };
+use pilotlight_testkit::store_fixtures;
+pub(crate) use pilotlight_testkit::store_fixtures::{at, cache_key as key, job_type, runner};
 
 use crate::backend::Backend;
 
@@ -226,18 +225,7 @@ pub(crate) fn submission(name: &str) -> NewJob {
 
 /// A submission of this type.
 pub(crate) fn submission_of_type(of: &str, name: &str) -> NewJob {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut random = [0; 10];
-    random[2..].copy_from_slice(&COUNT.fetch_add(1, Relaxed).to_be_bytes());
-    NewJob {
-        id: JobId::new(at(0), random),
-        job_type: job_type(of),
-        key: key(name),
-        input: format!("{{\"name\":\"{name}\"}}"),
-        options: options(),
-        cache_mode: CacheMode::Reuse,
-        idempotency_key: None,
-    }
+    NewJob { options: options(), ..store_fixtures::submission(of, name) }
 }
 
 /// The default options.
@@ -269,32 +257,8 @@ pub(crate) fn with_idempotency_key(mut new: NewJob, name: &str) -> NewJob {
     new
 }
 
-/// Milliseconds after 1970.
-pub(crate) fn at(millis: u64) -> Timestamp {
-    Timestamp::from_millis(millis)
-}
-
-pub(crate) fn job_type(name: &str) -> JobType {
-    JobType::parse(name).unwrap()
-}
-
-pub(crate) fn runner(name: &str) -> RunnerId {
-    RunnerId::parse(name).unwrap()
-}
-
-/// A cache key for a name of up to 32 bytes.
-pub(crate) fn key(name: &str) -> CacheKey {
-    CacheKey::from_bytes(padded(name))
-}
-
 pub(crate) fn fingerprint(of: &str) -> Fingerprint {
-    Fingerprint(padded(of))
-}
-
-fn padded(text: &str) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[..text.len()].copy_from_slice(text.as_bytes());
-    bytes
+    Fingerprint(*key(of).as_bytes())
 }
 
 /// The lease claim of a job's runner.

@@ -1,21 +1,15 @@
 //! Short helpers for the actions of callers and runners, and waits with a deadline.
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pilotlight_core::cache_key::CacheKey;
-use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{
-    CacheMode, Event, Fingerprint, Job, JobId, JobOptions, JobPolicy, LeaseClaim, QueueLimits,
-};
-use pilotlight_core::time::Timestamp;
+use pilotlight_core::job::{Event, Fingerprint, Job, JobId, LeaseClaim};
 use pilotlight_store::postgres::Postgres;
 use pilotlight_store::{
-    AppliedEvent, Error, EventOutcome, Limits, NewJob, RunnerOutput, Settings, Store, StoreNotification,
-    SubmitOutcome,
+    AppliedEvent, Error, EventOutcome, NewJob, RunnerOutput, Store, StoreNotification, SubmitOutcome,
 };
+use pilotlight_testkit::store_fixtures;
+pub(crate) use pilotlight_testkit::store_fixtures::{at, job_type, runner};
 
 /// A wait that takes longer fails the test. Even a loaded machine needs only a small part of it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -25,45 +19,12 @@ pub(crate) async fn open(address: &str) -> Arc<Postgres> {
 }
 
 pub(crate) async fn try_open(address: &str) -> Result<Arc<Postgres>, Error> {
-    let policy = JobPolicy {
-        heartbeat_timeout: Duration::from_secs(90),
-        start_timeout: Duration::from_secs(2),
-        lost_retries: 1,
-        failed_ttl: Duration::from_mins(10),
-    };
-    let limits = Limits { console_bytes: 1_000 };
-    let (webhook_types, queue_limits) = (Arc::new(HashSet::new()), QueueLimits::default());
-    Postgres::open(address, Settings { policy, webhook_types, limits, queue_limits }).await
-}
-
-pub(crate) fn at(millis: u64) -> Timestamp {
-    Timestamp::from_millis(millis)
-}
-
-pub(crate) fn job_type(name: &str) -> JobType {
-    JobType::parse(name).unwrap()
-}
-
-pub(crate) fn runner(name: &str) -> RunnerId {
-    RunnerId::parse(name).unwrap()
+    Postgres::open(address, store_fixtures::settings()).await
 }
 
 /// A submission of this type; equal numbers are equal submissions.
 pub(crate) fn submission(of: &str, number: u64) -> NewJob {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut random = [0; 10];
-    random[2..].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&number.to_be_bytes());
-    NewJob {
-        id: JobId::new(at(0), random),
-        job_type: job_type(of),
-        key: CacheKey::from_bytes(key),
-        input: format!("{{\"number\":{number}}}"),
-        options: JobOptions::default_at(at(0)),
-        cache_mode: CacheMode::Reuse,
-        idempotency_key: None,
-    }
+    store_fixtures::submission(of, &number.to_string())
 }
 
 pub(crate) async fn submit(store: &dyn Store, new: NewJob) -> Job {

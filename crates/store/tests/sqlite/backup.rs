@@ -2,14 +2,15 @@
 
 use pilotlight_store::Error;
 use pilotlight_store::sqlite::{RestoreMode, backup, restore};
+use pilotlight_testkit::temp_dir::TempDir;
 use tokio::task::JoinSet;
 
-use crate::support::{Folder, at, open, submission};
+use crate::support::{at, open, store_in, submission};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_of_a_store_in_use_is_complete() {
-    let folder = Folder::new();
-    let store = open(&folder.store()).unwrap();
+    let folder = TempDir::new();
+    let store = open(&store_in(&folder)).unwrap();
     for number in 0..100 {
         store.submit(submission(number, 1000), at(1)).await.unwrap();
     }
@@ -23,7 +24,7 @@ async fn a_backup_of_a_store_in_use_is_complete() {
         });
     }
     let copy = folder.path().join("copy.db");
-    let (from, to) = (folder.store(), copy.clone());
+    let (from, to) = (store_in(&folder), copy.clone());
     tokio::task::spawn_blocking(move || backup(&from, &to)).await.unwrap().unwrap();
     callers.join_all().await;
 
@@ -38,11 +39,11 @@ async fn a_backup_of_a_store_in_use_is_complete() {
 
 #[tokio::test]
 async fn a_backup_overwrites_nothing() {
-    let folder = Folder::new();
-    drop(open(&folder.store()).unwrap());
+    let folder = TempDir::new();
+    drop(open(&store_in(&folder)).unwrap());
     let there = folder.path().join("there");
     std::fs::write(&there, "precious").unwrap();
-    assert!(backup(&folder.store(), &there).is_err());
+    assert!(backup(&store_in(&folder), &there).is_err());
     assert_eq!(std::fs::read(&there).unwrap(), b"precious");
     assert!(backup(&folder.path().join("nowhere"), &folder.path().join("copy")).is_err());
     assert!(!folder.path().join("copy").exists());
@@ -50,18 +51,21 @@ async fn a_backup_overwrites_nothing() {
 
 #[tokio::test]
 async fn a_restore_replaces_a_store_only_when_requested() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let copy = folder.path().join("copy.db");
-    let store = open(&folder.store()).unwrap();
+    let store = open(&store_in(&folder)).unwrap();
     store.submit(submission(1, 10), at(1)).await.unwrap();
-    backup(&folder.store(), &copy).unwrap();
+    backup(&store_in(&folder), &copy).unwrap();
     store.submit(submission(2, 10), at(1)).await.unwrap();
-    assert!(matches!(restore(&copy, &folder.store(), RestoreMode::ReplaceExisting), Err(Error::InUse)));
+    assert!(matches!(restore(&copy, &store_in(&folder), RestoreMode::ReplaceExisting), Err(Error::InUse)));
     drop(store);
-    assert!(matches!(restore(&copy, &folder.store(), RestoreMode::KeepExisting), Err(Error::Unavailable(_))));
-    assert!(open(&folder.store()).unwrap().job(submission(2, 0).id).await.unwrap().is_some());
-    restore(&copy, &folder.store(), RestoreMode::ReplaceExisting).unwrap();
-    let store = open(&folder.store()).unwrap();
+    assert!(matches!(
+        restore(&copy, &store_in(&folder), RestoreMode::KeepExisting),
+        Err(Error::Unavailable(_))
+    ));
+    assert!(open(&store_in(&folder)).unwrap().job(submission(2, 0).id).await.unwrap().is_some());
+    restore(&copy, &store_in(&folder), RestoreMode::ReplaceExisting).unwrap();
+    let store = open(&store_in(&folder)).unwrap();
     assert!(store.job(submission(1, 0).id).await.unwrap().is_some());
     assert!(store.job(submission(2, 0).id).await.unwrap().is_none());
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
@@ -69,14 +73,14 @@ async fn a_restore_replaces_a_store_only_when_requested() {
 
 #[tokio::test]
 async fn an_incomplete_backup_is_not_restored() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let other = folder.path().join("other");
-    let store = open(&folder.store()).unwrap();
+    let store = open(&store_in(&folder)).unwrap();
     for number in 0..100 {
         store.submit(submission(number, 1000), at(1)).await.unwrap();
     }
     let copy = folder.path().join("copy.db");
-    backup(&folder.store(), &copy).unwrap();
+    backup(&store_in(&folder), &copy).unwrap();
 
     let half = folder.path().join("half.db");
     let bytes = std::fs::read(&copy).unwrap();

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use pilotlight_store::{Error, Store};
+use pilotlight_testkit::temp_dir::mount;
 use tokio::task::JoinSet;
 
-use crate::support::{Folder, at, mount, open, submission};
+use crate::support::{at, need_disk, open, store_in, submission};
 
 /// Submits until a submission fails. Returns the number of accepted ones, and the error.
 async fn submit_until_full(store: &dyn Store, from: u64, bytes: usize) -> (u64, Error) {
@@ -37,8 +38,8 @@ fn fill_disk(path: &Path) {
 
 #[tokio::test]
 async fn a_full_disk_is_reported_and_recovers() {
-    let Some(disk) = Folder::disk(2048) else { return };
-    let store = open(&disk.store()).unwrap();
+    let disk = need_disk!(2048);
+    let store = open(&store_in(&disk)).unwrap();
     store.submit(submission(0, 10), at(1)).await.unwrap();
 
     let ballast = disk.path().join("ballast");
@@ -59,15 +60,15 @@ async fn a_full_disk_is_reported_and_recovers() {
     store.submit(submission(5000, 3000), at(1)).await.unwrap();
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
     drop(store);
-    let store = open(&disk.store()).unwrap();
+    let store = open(&store_in(&disk)).unwrap();
     assert_stored(&*store, 0..1 + taken).await;
     assert_stored(&*store, 5000..5001).await;
 }
 
 #[tokio::test]
 async fn acknowledged_writes_are_stored_while_the_disk_fills() {
-    let Some(disk) = Folder::disk(3 * 1024) else { return };
-    let store = open(&disk.store()).unwrap();
+    let disk = need_disk!(3 * 1024);
+    let store = open(&store_in(&disk)).unwrap();
     let mut callers = JoinSet::new();
     for caller in 0..16_u64 {
         let store = store.clone();
@@ -86,21 +87,21 @@ async fn acknowledged_writes_are_stored_while_the_disk_fills() {
 
 #[tokio::test]
 async fn creating_a_store_on_a_full_disk_reports_it() {
-    let Some(disk) = Folder::disk(64) else { return };
+    let disk = need_disk!(64);
     fill_disk(&disk.path().join("ballast"));
-    let error = open(&disk.store()).unwrap_err();
+    let error = open(&store_in(&disk)).unwrap_err();
     assert!(matches!(error, Error::DiskFull), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_read_only_disk_is_reported() {
-    let Some(disk) = Folder::disk(4096) else { return };
-    let store = open(&disk.store()).unwrap();
+    let disk = need_disk!(4096);
+    let store = open(&store_in(&disk)).unwrap();
     store.submit(submission(0, 10), at(1)).await.unwrap();
     drop(store);
     assert!(mount(&["-o", "remount,ro", disk.text()]));
-    let error = open(&disk.store()).unwrap_err();
+    let error = open(&store_in(&disk)).unwrap_err();
     assert!(matches!(error, Error::ReadOnly), "{error:?}");
     assert!(mount(&["-o", "remount,rw", disk.text()]));
-    assert_stored(&*open(&disk.store()).unwrap(), 0..1).await;
+    assert_stored(&*open(&store_in(&disk)).unwrap(), 0..1).await;
 }

@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use tokio::task::JoinSet;
 
-use crate::support::{Folder, at, open, submission};
+use pilotlight_testkit::temp_dir::TempDir;
+
+use crate::support::{at, open, store_in, submission};
 
 const FOLDER: &str = "PILOTLIGHT_TEST_KILLED_FOLDER";
 const FROM: &str = "PILOTLIGHT_TEST_KILLED_FROM";
@@ -24,11 +26,11 @@ async fn acknowledged_writes_survive_being_killed() {
         let from = std::env::var(FROM).unwrap().parse().unwrap();
         return submit_forever(Path::new(&folder), from).await;
     }
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let mut answered = Vec::new();
     for run in 0..RUNS {
-        answered.extend(run_until_killed(&folder.store(), run));
-        let store = open(&folder.store()).unwrap();
+        answered.extend(run_until_killed(&store_in(&folder), run));
+        let store = open(&store_in(&folder)).unwrap();
         for number in &answered {
             assert!(store.job(submission(*number, 0).id).await.unwrap().is_some(), "{number} was answered");
         }

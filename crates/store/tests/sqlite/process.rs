@@ -7,14 +7,15 @@ use std::time::Duration;
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::job::Event;
 use pilotlight_store::{Error, RunnerOutput};
+use pilotlight_testkit::temp_dir::TempDir;
 use tokio::task::JoinSet;
 
-use crate::support::{Folder, at, open, submission};
+use crate::support::{at, open, store_in, submission};
 
 #[tokio::test]
 async fn two_processes_may_share_the_store_during_a_handover() {
-    let folder = Folder::new();
-    let (old, next) = (open(&folder.store()).unwrap(), open(&folder.store()).unwrap());
+    let folder = TempDir::new();
+    let (old, next) = (open(&store_in(&folder)).unwrap(), open(&store_in(&folder)).unwrap());
     let runner = RunnerId::parse("runner").unwrap();
     let mut jobs = JoinSet::new();
     for number in 0..100 {
@@ -33,11 +34,11 @@ async fn two_processes_may_share_the_store_during_a_handover() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
-    let folder = Folder::new();
-    drop(open(&folder.store()).unwrap());
-    let db = rusqlite::Connection::open(folder.store().join("pilotlight.db")).unwrap();
+    let folder = TempDir::new();
+    drop(open(&store_in(&folder)).unwrap());
+    let db = rusqlite::Connection::open(store_in(&folder).join("pilotlight.db")).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
-    let error = open(&folder.store()).unwrap_err();
+    let error = open(&store_in(&folder)).unwrap_err();
     assert!(matches!(error, Error::SchemaTooNew { found: 99, known: 1 }), "{error:?}");
     let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
@@ -45,32 +46,32 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_database_of_another_program_is_left_alone() {
-    let folder = Folder::new();
-    std::fs::create_dir(folder.store()).unwrap();
-    let file = folder.store().join("pilotlight.db");
+    let folder = TempDir::new();
+    std::fs::create_dir(store_in(&folder)).unwrap();
+    let file = store_in(&folder).join("pilotlight.db");
     rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
-    assert!(matches!(open(&folder.store()), Err(Error::Corrupt(_))));
+    assert!(matches!(open(&store_in(&folder)), Err(Error::Corrupt(_))));
     std::fs::write(&file, "something else altogether, and long enough to be no header of a database")
         .unwrap();
-    assert!(matches!(open(&folder.store()), Err(Error::Corrupt(_))));
+    assert!(matches!(open(&store_in(&folder)), Err(Error::Corrupt(_))));
 }
 
 #[tokio::test]
 async fn files_are_readable_by_the_owner_only() {
-    let folder = Folder::new();
-    let store = open(&folder.store()).unwrap();
+    let folder = TempDir::new();
+    let store = open(&store_in(&folder)).unwrap();
     store.submit(submission(1, 10), at(1)).await.unwrap();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&folder.store()), 0o700);
-    for file in std::fs::read_dir(folder.store()).unwrap() {
+    assert_eq!(mode(&store_in(&folder)), 0o700);
+    for file in std::fs::read_dir(store_in(&folder)).unwrap() {
         assert_eq!(mode(&file.unwrap().path()), 0o600);
     }
 }
 
 #[tokio::test]
 async fn a_failed_operation_does_not_undo_others_of_its_batch() {
-    let folder = Folder::new();
-    let store = open(&folder.store()).unwrap();
+    let folder = TempDir::new();
+    let store = open(&store_in(&folder)).unwrap();
     let mut callers = JoinSet::new();
     for number in 0..200_u64 {
         let store = store.clone();
@@ -87,8 +88,8 @@ async fn a_failed_operation_does_not_undo_others_of_its_batch() {
 
 #[tokio::test]
 async fn a_dropped_call_is_still_executed() {
-    let folder = Folder::new();
-    let store = open(&folder.store()).unwrap();
+    let folder = TempDir::new();
+    let store = open(&store_in(&folder)).unwrap();
     for number in 0..50 {
         let call = tokio::time::timeout(Duration::ZERO, store.submit(submission(number, 10), at(1)));
         let _ = call.await;
@@ -99,14 +100,14 @@ async fn a_dropped_call_is_still_executed() {
 
 #[tokio::test]
 async fn an_invalid_row_is_reported_as_corrupt() {
-    let folder = Folder::new();
-    let store = open(&folder.store()).unwrap();
+    let folder = TempDir::new();
+    let store = open(&store_in(&folder)).unwrap();
     store.submit(submission(1, 10), at(1)).await.unwrap();
     drop(store);
-    let db = rusqlite::Connection::open(folder.store().join("pilotlight.db")).unwrap();
+    let db = rusqlite::Connection::open(store_in(&folder).join("pilotlight.db")).unwrap();
     db.execute("UPDATE jobs SET phase = 77", []).unwrap();
     drop(db);
-    let store = open(&folder.store()).unwrap();
+    let store = open(&store_in(&folder)).unwrap();
     assert!(matches!(store.job(submission(1, 0).id).await, Err(Error::Corrupt(_))));
     let claim = Event::Claim { runner: RunnerId::parse("r").unwrap() };
     let outcome = store.apply_event(submission(1, 0).id, claim, RunnerOutput::default(), at(2)).await;
@@ -118,8 +119,8 @@ async fn an_invalid_row_is_reported_as_corrupt() {
 
 #[tokio::test]
 async fn a_sqlite_store_never_notifies() {
-    let folder = Folder::new();
-    let store = open(&folder.store()).unwrap();
+    let folder = TempDir::new();
+    let store = open(&store_in(&folder)).unwrap();
     store.submit(submission(1, 10), at(1)).await.unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(20), store.next_notification()).await.is_err());
 }

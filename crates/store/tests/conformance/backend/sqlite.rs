@@ -1,24 +1,25 @@
 //! The embedded store, each in a folder of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use pilotlight_store::{Settings, Store, sqlite};
+use pilotlight_testkit::temp_dir::TempDir;
 
 use super::Backend;
 
 pub(crate) struct Sqlite {
     store: Option<Arc<dyn Store>>,
-    folder: PathBuf,
+    // Removed after the store is closed.
+    folder: TempDir,
 }
 
 #[async_trait]
 impl Backend for Sqlite {
     async fn create(settings: &Settings) -> Self {
-        let folder = new_folder();
-        Self { store: Some(open(&folder, settings)), folder }
+        let folder = TempDir::new();
+        Self { store: Some(open(folder.path(), settings)), folder }
     }
 
     fn store(&self) -> Arc<dyn Store> {
@@ -27,23 +28,10 @@ impl Backend for Sqlite {
 
     async fn reopen(&mut self, settings: &Settings) {
         self.store = None;
-        self.store = Some(open(&self.folder, settings));
-    }
-}
-
-impl Drop for Sqlite {
-    fn drop(&mut self) {
-        self.store = None;
-        let _ = std::fs::remove_dir_all(&self.folder);
+        self.store = Some(open(self.folder.path(), settings));
     }
 }
 
 fn open(folder: &Path, settings: &Settings) -> Arc<dyn Store> {
     sqlite::Sqlite::open(folder, settings.clone()).unwrap()
-}
-
-fn new_folder() -> PathBuf {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("pilotlight-conformance-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
-    std::env::temp_dir().join(name)
 }
