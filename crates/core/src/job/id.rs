@@ -3,11 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use uuid::fmt::Hyphenated;
+use uuid::{Builder, Uuid};
+
 use crate::time::Timestamp;
 
 /// The id of a job: 128 bits, formatted as a UUID of version 7 (RFC 9562), so that later jobs sort after earlier ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId([u8; 16]);
+pub struct JobId(Uuid);
 
 /// The text is not a job id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,64 +21,37 @@ impl JobId {
     /// The id of a job that is submitted `at`; `random` must not repeat within a millisecond.
     #[must_use]
     pub fn new(at: Timestamp, random: [u8; 10]) -> Self {
-        let mut bytes = [0; 16];
-        bytes[..6].copy_from_slice(&at.as_millis().to_be_bytes()[2..]);
-        bytes[6..].copy_from_slice(&random);
-        bytes[6] = 0x70 | (bytes[6] & 0x0f);
-        bytes[8] = 0x80 | (bytes[8] & 0x3f);
-        Self(bytes)
+        Self(Builder::from_unix_timestamp_millis(at.as_millis(), &random).into_uuid())
     }
 
     /// An id from its stored bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+        Self(Uuid::from_bytes(bytes))
     }
 
     /// The id's bytes, as they are stored.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+        self.0.as_bytes()
     }
 }
-
-/// Positions of the hyphens in the text.
-const HYPHEN_POSITIONS: [usize; 4] = [8, 13, 18, 23];
-
-/// Length of the text in characters.
-const TEXT_LEN: usize = 36;
 
 impl FromStr for JobId {
     type Err = InvalidJobId;
 
     fn from_str(text: &str) -> Result<Self, InvalidJobId> {
-        if text.len() != TEXT_LEN || !HYPHEN_POSITIONS.iter().all(|at| text.as_bytes()[*at] == b'-') {
+        // The parser of `uuid` also accepts texts without hyphens, in braces and with the prefix `urn:uuid:`.
+        if text.len() != Hyphenated::LENGTH {
             return Err(InvalidJobId);
         }
-        let mut digits =
-            text.bytes().enumerate().filter(|(at, _)| !HYPHEN_POSITIONS.contains(at)).map(|(_, digit)| digit);
-        let mut bytes = [0; 16];
-        for byte in &mut bytes {
-            *byte = nibble(digits.next())? << 4 | nibble(digits.next())?;
-        }
-        Ok(Self(bytes))
+        Uuid::try_parse(text).map(Self).map_err(|_| InvalidJobId)
     }
-}
-
-fn nibble(digit: Option<u8>) -> Result<u8, InvalidJobId> {
-    let digit = digit.map(char::from).and_then(|digit| digit.to_digit(16)).ok_or(InvalidJobId)?;
-    u8::try_from(digit).map_err(|_| InvalidJobId)
 }
 
 impl fmt::Display for JobId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                out.write_str("-")?;
-            }
-            write!(out, "{byte:02x}")?;
-        }
-        Ok(())
+        fmt::Display::fmt(&self.0, out)
     }
 }
 
@@ -125,6 +101,7 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
         assert_eq!(JobId::from_bytes(*id.as_bytes()), id);
+        assert_eq!(id.as_bytes()[..7], [0x01, 0x92, 0xf0, 0xc1, 0x5a, 0x3e, 0x7f]);
     }
 
     #[test]
@@ -144,6 +121,9 @@ mod tests {
             "0192f0c1-5a3e-7fff-bfff-fffffffffffg",
             "0192f0c1-5a3e-7fff-bfff-ffffffffff\u{e9}",
             "+192f0c1-5a3e-7fff-bfff-ffffffffffff",
+            "0192f0c15a3e7fffbfffffffffffffff",
+            "{0192f0c1-5a3e-7fff-bfff-ffffffffffff}",
+            "urn:uuid:0192f0c1-5a3e-7fff-bfff-ffffffffffff",
         ] {
             assert_eq!(text.parse::<JobId>(), Err(InvalidJobId), "{text}");
         }

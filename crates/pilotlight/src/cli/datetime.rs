@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pilotlight_core::time::{Timestamp, millis};
-
-const DAY_SECONDS: i64 = 86_400;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// This machine's wall clock.
 pub(super) fn now() -> Timestamp {
@@ -22,85 +22,20 @@ pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
 }
 
 fn rfc3339(text: &str) -> Option<u64> {
-    let (date, rest) = text.split_once(['T', 't', ' '])?;
-    let at = rest.find(['Z', 'z', '+', '-'])?;
-    let (clock, zone) = rest.split_at(at);
-    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-    let [year, month, day] = parse_three(date, '-')?;
-    let [hour, minute, second] = parse_three(clock, ':')?;
-    let is_real = (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
-    if !is_real || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let seconds = days_since_1970(year, month, day) * DAY_SECONDS + hour * 3600 + minute * 60 + second;
-    let whole = (seconds - parse_offset(zone)?).checked_mul(1000)?;
-    u64::try_from(whole + parse_millis(fraction)?).ok()
-}
-
-fn parse_three(text: &str, between: char) -> Option<[i64; 3]> {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let parts: Vec<_> = text.split(between).collect();
-    let [one, two, three] = parts[..] else { return None };
-    if ![one, two, three].into_iter().all(is_number) || one.len() > 4 {
-        return None;
-    }
-    Some([one.parse().ok()?, two.parse().ok()?, three.parse().ok()?])
-}
-
-fn parse_millis(fraction: &str) -> Option<i64> {
-    if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    format!("{fraction:0<3}")[..3].parse().ok()
-}
-
-/// The offset from UTC in seconds.
-fn parse_offset(zone: &str) -> Option<i64> {
-    let sign = match zone.as_bytes().first()? {
-        b'Z' | b'z' => return (zone.len() == 1).then_some(0),
-        b'-' => -1,
-        _ => 1,
-    };
-    let (hours, minutes) = zone[1..].split_once(':')?;
-    let [hours, minutes, _] = parse_three(&format!("{hours}:{minutes}:0"), ':')?;
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
-}
-
-const fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Howard Hinnant's `days_from_civil`: it counts years from March, so that a leap day is a year's last day.
-const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    // The parser accepts any character between the date and the time.
+    let has_separator = matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' '));
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok().filter(|_| has_separator)?;
+    u64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
 }
 
 /// Formats a time as `2026-11-23 04:00:00 UTC`.
 pub(super) fn format_utc(time: Timestamp) -> String {
     let seconds = i64::try_from(time.as_millis() / 1000).unwrap_or(i64::MAX);
-    let (days, of_day) = (seconds / DAY_SECONDS, seconds % DAY_SECONDS);
-    let (year, month, day) = date_of_day(days);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-}
-
-const fn date_of_day(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + if month <= 2 { 1 } else { 0 }, month, day)
+    let Ok(time) = OffsetDateTime::from_unix_timestamp(seconds) else {
+        return "after the year 9999".to_owned();
+    };
+    let (hour, minute, second) = time.to_hms();
+    format!("{} {hour:02}:{minute:02}:{second:02} UTC", time.date())
 }
 
 /// Formats a duration in its largest whole unit: `3s`, `5m`, `2h`, `4d`.
@@ -154,6 +89,7 @@ mod tests {
         {
             assert_eq!(format_utc(parse(&format!("{text}Z")).unwrap()), format!("{text} UTC"));
         }
+        assert_eq!(format_utc(Timestamp::LAST), "after the year 9999");
     }
 
     #[test]

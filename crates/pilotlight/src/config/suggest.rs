@@ -35,24 +35,9 @@ fn key_within(wrong: &str) -> Option<&'static KeySpec> {
 
 fn nearest<T>(wrong: &str, known: impl Iterator<Item = (T, String)>) -> Option<T> {
     let most = (wrong.len() / 3).clamp(1, MAX_DISTANCE);
-    let measured = known.map(|(item, name)| (distance(wrong, &name), item));
+    let measured = known.map(|(item, name)| (strsim::levenshtein(wrong, &name), item));
     let near = measured.filter(|(distance, _)| *distance <= most);
     near.min_by_key(|(distance, _)| *distance).map(|(_, item)| item)
-}
-
-/// The Levenshtein distance (letters to insert, remove or replace), computed one row of the matrix at a time.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.chars().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[row.len() - 1]
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ pub(crate) const RULES: &[Rule] = &[
         name: "core lists only what computes",
         because: "a crate that decides cannot do I/O if it has nothing to do it with",
         covers: |file| file.path() == "crates/core/Cargo.toml",
-        forbids: Forbids::DependenciesBut(&["ryu-js", "sha2", "slab", "thiserror"]),
+        // `uuid` without features: it lays out and parses ids, and has neither a clock nor random bytes.
+        forbids: Forbids::DependenciesBut(&["ryu-js", "sha2", "slab", "thiserror", "uuid"]),
         breaks: &[
             ("crates/core/Cargo.toml", "[dependencies]\nslab = \"1\"\ntokio.workspace = true\n"),
             ("crates/core/Cargo.toml", "[dependencies]\npilotlight-wire = { path = \"../wire\" }\n"),
