@@ -146,7 +146,7 @@ fn otlp() -> anyhow::Result<()> {
     let feature = ["-p", "pilotlight", "--features", "otlp"];
     child::run(child::cargo().arg("clippy").args(feature).args(["--all-targets", "--", "-D", "warnings"]))?;
     child::run(
-        child::cargo().args(["nextest", "run"]).args(feature).args(["--lib", "--test", "e2e", "otlp::"]),
+        child::cargo().args(["nextest", "run"]).args(feature).args(["--lib", "--test", "operations", "otlp::"]),
     )
 }
 

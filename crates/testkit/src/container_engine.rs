@@ -121,13 +121,17 @@ impl ContainerEngine {
         command(&self.folder, arguments)
     }
 
-    /// Removes everything that `list` prints by `remove`.
+    /// Removes everything that `list` prints by `remove`, and waits until nothing is listed. A removal fails while the
+    /// engine itself removes the same container (`--rm`).
     fn remove_all(&self, list: &[&str], remove: &[&str]) {
-        let listed = String::from_utf8_lossy(&self.try_docker(list).stdout).into_owned();
-        let names: Vec<_> = listed.split_whitespace().collect();
-        if !names.is_empty() {
-            self.docker(&[remove, &names[..]].concat());
-        }
+        wait::wait_until(&format!("`docker {}` lists nothing", list.join(" ")), || {
+            let listed = String::from_utf8_lossy(&self.try_docker(list).stdout).into_owned();
+            let names: Vec<_> = listed.split_whitespace().collect();
+            if !names.is_empty() {
+                self.try_docker(&[remove, &names[..]].concat());
+            }
+            names.is_empty()
+        });
     }
 }
 

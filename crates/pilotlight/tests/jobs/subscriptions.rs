@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use pilotlight_testkit::api_client::ApiClient;
@@ -102,8 +103,8 @@ impl Slow {
         Self(connection)
     }
 
-    /// All that comes, so many bytes at a time.
-    fn read(self, bytes: usize) -> String {
+    /// Reads the whole stream, so many bytes at a time, with a pause after each as long as `job_runs`.
+    fn read(self, bytes: usize, job_runs: &AtomicBool) -> String {
         let (mut all, mut some) = (Vec::new(), vec![0; bytes]);
         loop {
             match self.0.stream().read(&mut some) {
@@ -116,7 +117,9 @@ impl Slow {
                 break;
             }
             // The subject: a slow reader.
-            pause(Duration::from_millis(2));
+            if job_runs.load(Relaxed) {
+                pause(Duration::from_millis(2));
+            }
         }
         String::from_utf8(all).expect("text")
     }
@@ -129,9 +132,10 @@ fn a_slow_subscriber_misses_updates_but_not_the_end_and_slows_nobody() {
     let id = submit(&server);
     let (mut runner, job) = claimed(&server);
     let console = |number: usize| format!("{number:>8}{}", "x".repeat(CONSOLE / 2));
+    let job_runs = AtomicBool::new(true);
     std::thread::scope(|scope| {
         let slow = Slow::of(&server, &id);
-        let slow = scope.spawn(|| slow.read(32 * KIB));
+        let slow = scope.spawn(|| slow.read(32 * KIB, &job_runs));
         let quick = scope.spawn(|| watched(EventStream::of_job(server.connect(), &id)));
         let began = Instant::now();
         for number in 0..TIMES {
@@ -140,6 +144,7 @@ fn a_slow_subscriber_misses_updates_but_not_the_end_and_slows_nobody() {
         }
         let took = began.elapsed();
         assert_eq!(runner.report("complete", &job, json!({ "output_data": { "n": 1 } })).status, 200);
+        job_runs.store(false, Relaxed);
         let (seen, last, steps) = quick.join().expect("the stream ends");
         assert!(seen == console(TIMES - 1), "the quick one knows the end");
         assert_eq!(last["status"], "completed");
