@@ -145,9 +145,12 @@ fn is_newer(first: &Path, second: &Path) -> bool {
 fn otlp() -> anyhow::Result<()> {
     let feature = ["-p", "pilotlight", "--features", "otlp"];
     child::run(child::cargo().arg("clippy").args(feature).args(["--all-targets", "--", "-D", "warnings"]))?;
-    child::run(
-        child::cargo().args(["nextest", "run"]).args(feature).args(["--lib", "--test", "operations", "otlp::"]),
-    )
+    child::run(child::cargo().args(["nextest", "run"]).args(feature).args([
+        "--lib",
+        "--test",
+        "operations",
+        "otlp::",
+    ]))
 }
 
 /// Bans, licences and sources always; advisories where their database can be fetched.

@@ -7,14 +7,11 @@ use crate::series::{Series, Unit};
 pub(crate) const MIN_PAIRS: usize = 5;
 
 /// One figure per series that has samples of both contenders: the value of `after`, and its ratio to `before`.
-pub(crate) fn figures<'a, C: Copy + Ord>(
+pub(crate) fn figures<'a, C: Copy + Ord + 'a>(
     series: impl IntoIterator<Item = &'a Series<C>>,
     before: C,
     after: C,
-) -> Vec<Figure>
-where
-    C: 'a,
-{
+) -> Vec<Figure> {
     let compared = |series: &Series<C>| {
         let measurement = Measurement {
             name: series.name.to_owned(),

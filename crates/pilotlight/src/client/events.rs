@@ -3,9 +3,17 @@
 //! The service closes the stream when the job ends, or after some minutes; then the caller must subscribe again. See
 //! `docs/protocols/event-streams.md`.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt};
 use pilotlight_core::limits::{CLIENT_STREAM_TIMEOUT, MAX_CLIENT_RESPONSE_BYTES};
 use pilotlight_wire::jobs::{Console, Job, Progress};
 use reqwest::{Method, Response};
+use sse_stream::{Sse, SseByteStream};
 use tokio::time::timeout;
 
 use super::error::{ClientError, Reason};
@@ -23,21 +31,23 @@ pub enum JobEvent {
 }
 
 /// The stream of a job's events.
-#[derive(Debug)]
 pub struct EventStream {
     client: Client,
     action: String,
-    response: Response,
-    buffer: EventBuffer,
+    events: SseEvents,
 }
 
-/// Bytes that were read and are not a complete event yet.
-#[derive(Debug, Default)]
-struct EventBuffer {
-    bytes: Vec<u8>,
-    /// The first `searched` bytes contain no end of an event.
-    searched: usize,
+/// Server-sent events, parsed from the pieces of a response as they arrive.
+struct SseEvents {
+    events: SseByteStream<BoxStream<'static, Result<Bytes, ReadError>>>,
+    /// Bytes that were read since the last event.
+    unparsed_bytes: Arc<AtomicUsize>,
 }
+
+/// Why the response could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to read the response")]
+struct ReadError(Reason);
 
 impl Client {
     /// `GET /api/jobs/{id}/events`: subscribes to a job. Never repeated: only the caller knows which events it has
@@ -49,7 +59,7 @@ impl Client {
         let action = format!("watch job {id}");
         let request = self.request(Method::GET, &["jobs", id, "events"]);
         let response = self.stream(&action, request).await?;
-        Ok(EventStream { client: self.clone(), action, response, buffer: EventBuffer::default() })
+        Ok(EventStream { client: self.clone(), action, events: SseEvents::parse(pieces(response)) })
     }
 }
 
@@ -59,59 +69,74 @@ impl EventStream {
     /// # Errors
     /// [`ClientError`]: the connection broke, or an event is invalid.
     pub async fn next(&mut self) -> Result<Option<JobEvent>, ClientError> {
-        loop {
-            while let Some(event) = self.buffer.next() {
-                if let Some(job_event) = parse_event(&event).map_err(|reason| self.failure(reason))? {
-                    return Ok(Some(job_event));
-                }
-            }
-            if self.buffer.bytes.len() > MAX_CLIENT_RESPONSE_BYTES {
-                return Err(self.failure(Reason::TooLarge));
-            }
-            let Ok(read) = timeout(CLIENT_STREAM_TIMEOUT, self.response.chunk()).await else {
-                return Err(self.failure(Reason::NoResponse("the stream was silent for too long".into())));
-            };
-            let piece =
-                read.map_err(|error| self.failure(Reason::NoResponse(root_cause(&error.without_url()))))?;
-            let Some(piece) = piece else { return Ok(None) };
-            self.buffer.bytes.extend_from_slice(&piece);
-        }
-    }
-
-    fn failure(&self, reason: Reason) -> ClientError {
-        self.client.failure(self.action.clone(), reason)
+        self.events.next().await.map_err(|reason| self.client.failure(self.action.clone(), reason))
     }
 }
 
-impl EventBuffer {
-    /// Takes the next complete event, without the empty line after it.
-    fn next(&mut self) -> Option<Vec<u8>> {
-        let from = self.searched.saturating_sub(1);
-        let Some(at) = self.bytes[from..].windows(2).position(|two| two == b"\n\n") else {
-            self.searched = self.bytes.len();
-            return None;
+impl fmt::Debug for EventStream {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("EventStream").field("action", &self.action).finish_non_exhaustive()
+    }
+}
+
+/// The pieces of a response, each within the timeout of streams.
+fn pieces(response: Response) -> impl Stream<Item = Result<Bytes, Reason>> + Send {
+    stream::try_unfold(response, async |mut response| {
+        let Ok(read) = timeout(CLIENT_STREAM_TIMEOUT, response.chunk()).await else {
+            return Err(Reason::NoResponse("the stream was silent for too long".into()));
         };
-        let rest = self.bytes.split_off(from + at + 2);
-        self.searched = 0;
-        Some(std::mem::replace(&mut self.bytes, rest))
+        let piece = read.map_err(|error| Reason::NoResponse(root_cause(&error.without_url())))?;
+        Ok(piece.map(|piece| (piece, response)))
+    })
+}
+
+impl SseEvents {
+    /// The parser itself has no limit, so the bytes that go into it are counted here.
+    fn parse(pieces: impl Stream<Item = Result<Bytes, Reason>> + Send + 'static) -> Self {
+        let unparsed_bytes = Arc::new(AtomicUsize::new(0));
+        let unparsed = Arc::clone(&unparsed_bytes);
+        let pieces = pieces.map(move |piece| {
+            let piece = piece.map_err(ReadError)?;
+            let bytes = unparsed.fetch_add(piece.len(), Relaxed) + piece.len();
+            if bytes > MAX_CLIENT_RESPONSE_BYTES { Err(ReadError(Reason::TooLarge)) } else { Ok(piece) }
+        });
+        Self { events: SseByteStream::new(pieces.boxed()), unparsed_bytes }
+    }
+
+    /// The next event of a type that this version knows.
+    async fn next(&mut self) -> Result<Option<JobEvent>, Reason> {
+        while let Some(event) = self.events.next().await {
+            let event = event.map_err(reason)?;
+            self.unparsed_bytes.store(0, Relaxed);
+            if let Some(job_event) = parse_event(&event)? {
+                return Ok(Some(job_event));
+            }
+        }
+        Ok(None)
     }
 }
 
-/// `None` for a keepalive comment, and for event types that this version does not know.
-fn parse_event(event: &[u8]) -> Result<Option<JobEvent>, Reason> {
-    let (mut name, mut data) = (&b""[..], &b""[..]);
-    for line in event.split(|byte| *byte == b'\n') {
-        if let Some(text) = line.strip_prefix(b"event: ") {
-            name = text;
-        } else if let Some(text) = line.strip_prefix(b"data: ") {
-            data = text;
+fn reason(error: sse_stream::Error) -> Reason {
+    let sse_stream::Error::Body(error) = error else {
+        return Reason::InvalidResponse(error.to_string());
+    };
+    match error.downcast() {
+        Ok(read) => {
+            let ReadError(reason) = *read;
+            reason
         }
+        Err(error) => Reason::NoResponse(root_cause(&*error)),
     }
-    Ok(match name {
-        b"status" => Some(JobEvent::Status(Box::new(parse_json(data)?))),
-        b"progress" => Some(JobEvent::Progress(parse_json(data)?)),
-        b"console" => Some(JobEvent::Console(parse_json(data)?)),
-        _ => None,
+}
+
+/// `None` for event types that this version does not know.
+fn parse_event(event: &Sse) -> Result<Option<JobEvent>, Reason> {
+    let data = event.data.as_deref().unwrap_or_default().as_bytes();
+    Ok(match event.event.as_deref() {
+        Some("status") => Some(JobEvent::Status(Box::new(parse_json(data)?))),
+        Some("progress") => Some(JobEvent::Progress(parse_json(data)?)),
+        Some("console") => Some(JobEvent::Console(parse_json(data)?)),
+        Some(_) | None => None,
     })
 }
 
@@ -119,18 +144,19 @@ fn parse_event(event: &[u8]) -> Result<Option<JobEvent>, Reason> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn events_are_parsed_across_chunk_boundaries() {
+    fn parse(pieces: Vec<Bytes>) -> SseEvents {
+        SseEvents::parse(stream::iter(pieces).map(Ok))
+    }
+
+    #[tokio::test]
+    async fn events_are_parsed_across_chunk_boundaries() {
         let text = "event: progress\ndata: {\"current\":1,\"total\":2}\n\n:\n\nevent: console\ndata: \
                     {\"is_whole\":true,\"text\":\"a\\n\"}\n\nevent: later\ndata: {}\n\n";
         for size in 1..text.len() {
-            let mut buffer = EventBuffer::default();
+            let mut events = parse(text.as_bytes().chunks(size).map(Bytes::from_static).collect());
             let mut job_events = Vec::new();
-            for piece in text.as_bytes().chunks(size) {
-                buffer.bytes.extend_from_slice(piece);
-                while let Some(event) = buffer.next() {
-                    job_events.extend(parse_event(&event).unwrap());
-                }
+            while let Some(event) = events.next().await.unwrap() {
+                job_events.push(event);
             }
             let [JobEvent::Progress(progress), JobEvent::Console(console)] = &job_events[..] else {
                 panic!("{job_events:?}")
@@ -140,11 +166,19 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn an_event_that_is_too_large_is_an_error_and_many_small_ones_are_not() {
+        let piece = Bytes::from(vec![b'x'; MAX_CLIENT_RESPONSE_BYTES / 8]);
+        let event = [Bytes::from_static(b"event: later\ndata: "), piece.clone(), Bytes::from_static(b"\n\n")];
+        assert!(matches!(parse(vec![event; 9].concat()).next().await, Ok(None)));
+        let too_large = [vec![Bytes::from_static(b"data: ")], vec![piece; 8]].concat();
+        assert!(matches!(parse(too_large).next().await, Err(Reason::TooLarge)));
+    }
+
     #[test]
     fn a_parse_error_does_not_contain_the_payload() {
-        let Err(Reason::InvalidResponse(why)) = parse_event(b"event: progress\ndata: \"secret\"") else {
-            panic!()
-        };
+        let event = Sse::default().event("progress").data("\"secret\"");
+        let Err(Reason::InvalidResponse(why)) = parse_event(&event) else { panic!() };
         assert!(!why.contains("secret"), "{why}");
     }
 }

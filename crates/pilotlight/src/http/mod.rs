@@ -19,6 +19,7 @@ pub mod body_limits;
 pub mod convert;
 pub mod date;
 pub mod error;
+mod event_stream;
 pub mod extract;
 pub mod fields;
 pub mod json_body;

@@ -171,7 +171,7 @@ impl CheckedOffer {
             at,
             took: at.since(self.began),
             dispatches: self.core.dispatches(),
-            outcome: outcome,
+            outcome,
             runner,
         };
         (record, selection)

@@ -5,7 +5,6 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bytes::Bytes;
 use pilotlight_core::limits::{MAX_DASHBOARD_STREAMS, MAX_QUEUED_UPDATES};
 use pilotlight_wire::jobs_admin::AdminStats;
 use serde::Serialize;
@@ -29,11 +28,6 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 /// change jobs too.
 const MAX_UNCHANGED_COUNTS: u32 = 5;
 
-/// A comment is sent after this many samples without a change (15 s), so that proxies do not close the idle connection.
-const QUIET_SAMPLES: u32 = 60;
-
-const KEEPALIVE: Bytes = Bytes::from_static(b":\n\n");
-
 /// Why a new subscriber is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscribeError {
@@ -41,6 +35,15 @@ pub enum SubscribeError {
     TooMany,
     /// The service is stopping.
     Stopping,
+}
+
+/// An event of the stream. Clones share the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DashboardEvent {
+    /// The type of the event: `snapshot` or `update`.
+    pub name: &'static str,
+    /// The JSON of the event.
+    pub data: Arc<str>,
 }
 
 /// Sends the same events to all subscribers.
@@ -57,11 +60,10 @@ pub struct Broadcaster {
 
 #[derive(Debug, Default)]
 struct Subscribers {
-    senders: Vec<mpsc::Sender<Bytes>>,
+    senders: Vec<mpsc::Sender<DashboardEvent>>,
     // The state that every subscriber has; empty while there are no subscribers.
     state: DashboardState,
     counts: Option<AdminStats>,
-    quiet_samples: u32,
     stopping: bool,
 }
 
@@ -90,7 +92,7 @@ impl Broadcaster {
     ///
     /// # Errors
     /// [`SubscribeError`]: too many streams are open, or the service is stopping.
-    pub fn subscribe(&self) -> Result<mpsc::Receiver<Bytes>, SubscribeError> {
+    pub fn subscribe(&self) -> Result<mpsc::Receiver<DashboardEvent>, SubscribeError> {
         let mut subscribers = self.subscribers();
         subscribers.remove_closed();
         if subscribers.stopping {
@@ -184,7 +186,7 @@ impl Broadcaster {
             return;
         }
         let event = match diff {
-            Diff::Unchanged => return subscribers.unchanged(),
+            Diff::Unchanged => return,
             Diff::Update(update) => event("update", &*update),
             Diff::Reset => event("snapshot", &subscribers.state.snapshot(&self.info, self.clock)),
         };
@@ -204,33 +206,25 @@ impl Subscribers {
 
     /// Sends an event to all subscribers. A subscriber whose channel is full is disconnected: without this event, its
     /// state would be wrong.
-    fn send(&mut self, event: &Bytes) {
+    fn send(&mut self, event: &DashboardEvent) {
         self.senders.retain(|sender| sender.try_send(event.clone()).is_ok());
-        self.quiet_samples = 0;
-    }
-
-    fn unchanged(&mut self) {
-        self.quiet_samples += 1;
-        if self.quiet_samples == QUIET_SAMPLES {
-            self.send(&KEEPALIVE);
-        }
     }
 }
 
-fn event(name: &str, data: &impl Serialize) -> Bytes {
-    let mut event = format!("event: {name}\ndata: ").into_bytes();
-    serde_json::to_writer(&mut event, data).expect("wire types have string keys and finite numbers");
-    event.extend_from_slice(b"\n\n");
-    event.into()
+fn event(name: &'static str, data: &impl Serialize) -> DashboardEvent {
+    let data = serde_json::to_string(data).expect("wire types have string keys and finite numbers");
+    DashboardEvent { name, data: data.into() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TICK: Bytes = Bytes::from_static(b"x");
+    fn tick() -> DashboardEvent {
+        event("update", &0)
+    }
 
-    fn subscribe(subscribers: &mut Subscribers) -> mpsc::Receiver<Bytes> {
+    fn subscribe(subscribers: &mut Subscribers) -> mpsc::Receiver<DashboardEvent> {
         let (sender, receiver) = mpsc::channel(MAX_QUEUED_UPDATES);
         subscribers.senders.push(sender);
         receiver
@@ -241,12 +235,12 @@ mod tests {
         let mut subscribers = Subscribers::default();
         let (mut fast, mut slow) = (subscribe(&mut subscribers), subscribe(&mut subscribers));
         for _ in 0..=MAX_QUEUED_UPDATES {
-            subscribers.send(&TICK);
-            assert_eq!(fast.try_recv(), Ok(TICK));
+            subscribers.send(&tick());
+            assert_eq!(fast.try_recv(), Ok(tick()));
         }
         assert_eq!(subscribers.senders.len(), 1);
         // The events that were sent before can still be read, then the stream ends.
-        (0..MAX_QUEUED_UPDATES).for_each(|_| assert_eq!(slow.try_recv(), Ok(TICK)));
+        (0..MAX_QUEUED_UPDATES).for_each(|_| assert_eq!(slow.try_recv(), Ok(tick())));
         assert_eq!(slow.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
     }
 
@@ -257,15 +251,5 @@ mod tests {
         drop(subscribe(&mut subscribers));
         subscribers.remove_closed();
         assert_eq!(subscribers.senders.len(), 1);
-    }
-
-    #[test]
-    fn a_keepalive_is_sent_after_many_samples_without_a_change() {
-        let mut subscribers = Subscribers::default();
-        let mut receiver = subscribe(&mut subscribers);
-        (1..QUIET_SAMPLES).for_each(|_| subscribers.unchanged());
-        assert!(receiver.try_recv().is_err());
-        subscribers.unchanged();
-        assert_eq!(receiver.try_recv(), Ok(KEEPALIVE));
     }
 }
