@@ -7,27 +7,24 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use hyper::Uri;
+use anyhow::{Context, ensure};
+use hyper::{StatusCode, Uri};
 use pilotlight_wire::warm_start::Health;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use reqwest::header::ACCEPT;
+use reqwest::redirect::Policy;
 
 use super::command::{ConfigArgs, Failure};
 use super::config;
 use super::exit_code::Code;
 use super::output;
+use crate::app;
 use crate::config::ServerConfig;
-use crate::net::insecure_tls;
 
 /// The time for the whole request: DNS lookup, connecting and the response.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Most bytes of a response, head and body; the service's own response is under 1 KiB.
-const MAX_RESPONSE_BYTES: u64 = 64 * 1024;
-
-/// Most headers of a response; the service sends three.
-const MAX_HEADERS: usize = 32;
+/// Most bytes of a response's body; the service's own response is under 1 KiB.
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The address of a service: `http://host:port` or `https://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +43,7 @@ enum Scheme {
 
 /// The service's response.
 struct HealthResponse {
-    status: u16,
+    status: StatusCode,
     body: String,
 }
 
@@ -96,30 +93,22 @@ fn fetch_with_timeout(url: &HealthUrl) -> anyhow::Result<HealthResponse> {
 }
 
 async fn fetch(url: &HealthUrl) -> anyhow::Result<HealthResponse> {
-    let stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
-    match url.scheme {
-        Scheme::Http => fetch_on(stream, url).await,
-        // The certificate is not verified: the check does not depend on the peer's identity, and no secret is sent.
-        Scheme::Https => fetch_on(insecure_tls::connect(stream, &url.host).await?, url).await,
+    // The certificate is not verified: the check does not depend on the peer's identity, and no secret is sent.
+    let client = app::https_client_builder()?.danger_accept_invalid_certs(true);
+    let client = client.no_proxy().redirect(Policy::none()).build()?;
+    let request = client.get(format!("{url}/health")).header(ACCEPT, "application/json");
+    let mut response = request.send().await.map_err(root_cause)?;
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(root_cause)? {
+        ensure!(body.len() + piece.len() <= MAX_BODY_BYTES, "the response is too large");
+        body.extend_from_slice(&piece);
     }
+    Ok(HealthResponse { status: response.status(), body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-async fn fetch_on(
-    mut connection: impl AsyncRead + AsyncWrite + Unpin,
-    url: &HealthUrl,
-) -> anyhow::Result<HealthResponse> {
-    let request = format!(
-        "GET /health HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\nconnection: close\r\n\r\n",
-        url.authority()
-    );
-    connection.write_all(request.as_bytes()).await?;
-    let mut bytes = Vec::new();
-    let read = connection.take(MAX_RESPONSE_BYTES).read_to_end(&mut bytes).await;
-    // Some servers close a TLS connection without `close_notify`; that is an error only if there is no response.
-    if bytes.is_empty() {
-        read?;
-    }
-    HealthResponse::parse(&bytes)
+/// The outer errors only say that the request failed.
+fn root_cause(error: reqwest::Error) -> anyhow::Error {
+    anyhow::anyhow!("{}", anyhow::Error::new(error.without_url()).root_cause())
 }
 
 fn line(health: &Health) -> String {
@@ -135,21 +124,8 @@ fn line(health: &Health) -> String {
 }
 
 impl HealthResponse {
-    /// The request has `connection: close`, so the body ends where the connection ends.
-    fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
-        ensure!(!bytes.is_empty(), "the connection was closed without a response");
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut head = httparse::Response::new(&mut headers);
-        let httparse::Status::Complete(length) = head.parse(bytes).context("this is not HTTP")? else {
-            bail!("the response is incomplete");
-        };
-        let status = head.code.context("the response has no status")?;
-        let body = bytes.get(length..).unwrap_or_default();
-        Ok(Self { status, body: String::from_utf8_lossy(body).into_owned() })
-    }
-
     fn health(&self) -> anyhow::Result<Health> {
-        ensure!(self.status == 200, "the status is {}", self.status);
+        ensure!(self.status == StatusCode::OK, "the status is {}", self.status.as_u16());
         serde_json::from_str(&self.body).context("the body is not the health of a Pilotlight service")
     }
 }
@@ -200,6 +176,9 @@ impl FromStr for HealthUrl {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
     use super::*;
 
     fn url(text: &str) -> Result<String, String> {
@@ -241,13 +220,27 @@ mod tests {
         );
     }
 
+    /// A server on a free port, which sends this response to one client and closes the connection.
+    fn serve_once(response: &str) -> HealthUrl {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let response = response.to_owned();
+        std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            // The whole request, so that closing the connection does not reset it.
+            let mut request = BufReader::new(client.try_clone().unwrap()).lines();
+            while request.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            client.write_all(response.as_bytes()).unwrap();
+        });
+        HealthUrl { scheme: Scheme::Http, host: "127.0.0.1".to_owned(), port }
+    }
+
     #[test]
     fn only_a_complete_health_response_is_accepted() {
         let body = r#"{"status":"ok","waitingRunners":1,"deployments":1,"executingRunners":0,"connections":2,
             "ack":"kernel","version":"1.0.0","uptimeMs":5000,"later":true}"#;
-        let health = |response: &str| {
-            HealthResponse::parse(response.as_bytes()).and_then(|response| response.health())
-        };
+        let health =
+            |response: &str| fetch_with_timeout(&serve_once(response)).and_then(|response| response.health());
         let good = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{body}");
         let parsed = health(&good).expect("unknown fields are ignored");
         assert_eq!(
@@ -260,7 +253,9 @@ mod tests {
             "HTTP/1.1 200 OK\r\n",
             "HTTP/1.1 200 OK\r\n\r\nhello",
             &good.replace("200 OK", "503 Busy"),
+            &good.replace("200 OK", "302 Found\r\nlocation: /health"),
             &good[..good.len() - 1],
+            &format!("{good}{}", " ".repeat(MAX_BODY_BYTES)),
         ] {
             assert!(health(wrong).is_err(), "{wrong}");
         }

@@ -1,7 +1,6 @@
 //! Sockets: accepts connections, moves bytes, and asks the kernel which bytes the peer acknowledged. Must not know
 //! runs, runners or routes.
 
-pub mod insecure_tls;
 pub mod listener;
 pub mod sockets;
 pub mod tls;

@@ -60,15 +60,19 @@ impl Trust {
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
                 .with_no_client_auth(),
-            Self::PublicRoots => {
-                let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-                config.with_root_certificates(roots).with_no_client_auth()
-            }
+            Self::PublicRoots => config.with_root_certificates(public_roots()).with_no_client_auth(),
             Self::Roots(roots) => config.with_root_certificates(Arc::clone(roots)).with_no_client_auth(),
         };
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         config
     }
+}
+
+/// The certificate authorities of the public web, compiled in.
+fn public_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    roots
 }
 
 /// Creates TLS handshakes for the client library.
@@ -184,5 +188,15 @@ impl ServerCertVerifier for AcceptAnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_public_root_is_usable() {
+        assert_eq!(public_roots().len(), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
     }
 }
