@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod net;
 
 pub mod clock;
+mod json;
 pub mod memory;
 pub mod telemetry;
 

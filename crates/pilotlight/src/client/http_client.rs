@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::{ClientError, Reason};
+use crate::json;
 
 /// The pause before the first retry; each further retry doubles it, up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -255,12 +256,9 @@ async fn body(mut response: Response) -> Result<Vec<u8>, Reason> {
     Ok(body)
 }
 
-/// Parses JSON. The error gives only the position, because serde's message could quote the payload.
+/// Parses JSON. The error gives the position and the field, because serde's message could quote the payload.
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Reason> {
-    serde_json::from_slice(body).map_err(|error| {
-        let at = format!("line {} column {}", error.line(), error.column());
-        Reason::InvalidResponse(format!("it is not valid at {at}"))
-    })
+    json::from_slice(body).map_err(|invalid| Reason::InvalidResponse(format!("it is not valid at {invalid}")))
 }
 
 fn error_message(body: &[u8]) -> String {

@@ -12,7 +12,6 @@ use pilotlight_core::ids::{BadId, DeploymentId, RunnerId, Version};
 use pilotlight_core::limits::{DEFAULT_RETIREMENT, MAX_RETIREMENT, SMALL_BODY_BYTES};
 use pilotlight_core::retire::RunnerFilter;
 use pilotlight_wire::admin::{RetireRequest, RetireResponse};
-use pilotlight_wire::object::Object;
 
 use super::body;
 use super::error::{ApiError, json};
@@ -28,11 +27,8 @@ pub async fn retire(State(state): State<Arc<HttpState>>, body: Body) -> Response
 
 async fn retire_or_refuse(state: &HttpState, body: Body) -> Result<RetireResponse, ApiError> {
     let body = body::read(body, SMALL_BODY_BYTES).await?;
-    let Object(request): Object<RetireRequest> = serde_json::from_slice(&body).map_err(|_| {
-        ApiError::bad_request(
-            "expected JSON with deployment, version or runner (strings), and optionally for_ms",
-        )
-    })?;
+    let expected = "expected JSON with deployment, version or runner (strings), and optionally for_ms";
+    let request: RetireRequest = body::parse(&body, expected)?;
     let within = request.for_ms.map_or(DEFAULT_RETIREMENT, Duration::from_millis);
     if within > MAX_RETIREMENT {
         let text = format!("for_ms is more than {} days", MAX_RETIREMENT.as_secs() / 86_400);

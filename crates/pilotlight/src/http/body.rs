@@ -5,9 +5,12 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use pilotlight_core::limits::BODY_TIMEOUT;
+use pilotlight_wire::object::Object;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::error::ApiError;
+use crate::json;
 
 /// Reads the whole body, at most `limit` bytes.
 ///
@@ -23,4 +26,18 @@ pub async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
         Ok(Err(_)) => Err(ApiError::bad_request("the body ended early, or its framing is not valid HTTP")),
         Ok(Ok(body)) => Ok(body.to_bytes()),
     }
+}
+
+/// Parses a body that is one JSON object.
+///
+/// # Errors
+/// A refusal that says what is expected, and names the field that is wrong.
+pub fn parse<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, ApiError> {
+    let Object(value) = json::from_slice(body).map_err(|error| {
+        ApiError::bad_request(match error.field {
+            Some(field) => format!("{field} is not valid: {expected}"),
+            None => expected.to_owned(),
+        })
+    })?;
+    Ok(value)
 }

@@ -16,7 +16,6 @@ use pilotlight_core::limits::{
     MAX_FAILED_SIGN_INS_PER_SECOND, MAX_SESSIONS, SESSION_LIFETIME, SMALL_BODY_BYTES,
 };
 use pilotlight_core::time::Moment;
-use pilotlight_wire::object::Object;
 use pilotlight_wire::session::{KeyRequirement, Session, SignInRequest};
 use subtle::ConstantTimeEq;
 
@@ -137,12 +136,11 @@ pub async fn sign_in(
     Extension(conn): Extension<Arc<Conn>>,
     body: Body,
 ) -> Response {
-    let key = match body::read(body, SMALL_BODY_BYTES).await {
-        Ok(body) => serde_json::from_slice::<Object<SignInRequest>>(&body).map(|Object(sign_in)| sign_in.key),
+    let body = body::read(body, SMALL_BODY_BYTES).await;
+    let sign_in = body.and_then(|body| body::parse(&body, r#"expected {"key": "..."}"#));
+    let SignInRequest { key } = match sign_in {
+        Ok(sign_in) => sign_in,
         Err(error) => return error.into_response(),
-    };
-    let Ok(key) = key else {
-        return ApiError::bad_request(r#"expected {"key": "..."}"#).into_response();
     };
     match state.auth.key(&key) {
         PresentedKey::Known(scopes) if scopes.contains(Scope::Admin) => {
