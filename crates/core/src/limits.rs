@@ -155,6 +155,10 @@ pub const MAX_RESET_WATCHED_CONNS: usize = 1024;
 /// 160,000 offers per second.
 pub const OFFER_EVENT_QUEUE: usize = 16 * 1024;
 
+/// Capacity of the queue of job spans. It is emptied ten times a second, which allows about 80,000 jobs per second with
+/// two spans each.
+pub const JOB_SPAN_QUEUE: usize = 16 * 1024;
+
 /// Maximum number of spans in one export. They are under 1 MiB; collectors accept 4 MiB by default.
 pub const MAX_SPANS_PER_EXPORT: usize = 1024;
 

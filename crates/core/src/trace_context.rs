@@ -49,6 +49,12 @@ impl TraceId {
     pub fn new(bytes: [u8; 16]) -> Option<Self> {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
+
+    /// The bytes of the id.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
 }
 
 impl SpanId {
@@ -56,6 +62,12 @@ impl SpanId {
     #[must_use]
     pub fn new(bytes: [u8; 8]) -> Option<Self> {
         (bytes != [0; 8]).then_some(Self(bytes))
+    }
+
+    /// The bytes of the id.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0
     }
 }
 

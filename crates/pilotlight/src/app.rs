@@ -35,9 +35,9 @@ use crate::net::listener::{self, Connections};
 use crate::net::sockets::{self, BoundListener, InheritedSockets, ReusePort};
 use crate::net::tls::Tls;
 use crate::telemetry::event_queue::{EventSender, EventSinks};
+use crate::telemetry::jobs::JobTelemetry;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::offer_log;
-#[cfg(feature = "otlp")]
 use crate::telemetry::otlp;
 
 /// One connection in this many is reserved for supervisors and people, so that polls of runners cannot use all of
@@ -87,12 +87,13 @@ impl App {
         let (address, control_address) = (main.address, control.as_ref().map(|listener| listener.address));
         let (event_sender, telemetry_tasks) = TelemetryTasks::start(config, clock, &metrics)?;
         let settings = settings(&config.warm_start, ack_mode, connections.max_open());
-        let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), event_sender);
+        let dispatcher = Dispatcher::new(settings, clock, Arc::clone(&metrics), event_sender.clone());
         let connect_timeouts = connect_timeouts(&config.warm_start);
         let is_enabled = |name| only.is_none_or(|only| only.contains(&name));
         let mut tasks = JoinSet::new();
         let jobs = if is_enabled(CapabilityName::Jobs) {
-            Some(jobs::start(config, (ack_mode, clock), metrics.jobs(), &mut tasks).await?)
+            let telemetry = JobTelemetry { metrics: metrics.jobs(), spans: event_sender.job_spans() };
+            Some(jobs::start(config, (ack_mode, clock), telemetry, &mut tasks).await?)
         } else {
             None
         };
@@ -203,17 +204,14 @@ impl TelemetryTasks {
     fn start(config: &Config, clock: Clock, metrics: &Metrics) -> anyhow::Result<(EventSender, Self)> {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         let log = open_offer_log(&config.log.offers)?;
-        #[cfg(feature = "otlp")]
         let spans = config.telemetry.otlp_endpoint.as_deref().map(|endpoint| {
-            let (spans, exporter) = otlp::new(endpoint, clock, metrics.dropped().spans);
+            let exporter = otlp::new(https_client_builder()?, endpoint, clock, metrics.dropped().spans);
+            let (spans, exporter) =
+                exporter.context("failed to set up the export of spans (telemetry.otlp_endpoint)")?;
             tasks.spawn(exporter.run(stop.clone()));
-            spans
+            anyhow::Ok(spans)
         });
-        let sinks = EventSinks {
-            log,
-            #[cfg(feature = "otlp")]
-            spans,
-        };
+        let sinks = EventSinks { log, spans: spans.transpose()? };
         let (event_sender, event_worker) = EventSender::new(sinks, clock, metrics.dropped());
         if let Some(event_worker) = event_worker {
             tasks.spawn(event_worker.run(stop.clone()));

@@ -7,8 +7,8 @@ use std::time::Duration;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::{
-    CacheMode, Job, JobId, JobOptions, JobPolicy, QueueFull, QueueLimits, QueueUsage, Rejected, Status,
-    Transition,
+    CacheMode, EndedAttempt, Job, JobId, JobOptions, JobPolicy, QueueFull, QueueLimits, QueueUsage, Rejected,
+    Status, Transition,
 };
 use pilotlight_core::time::Timestamp;
 
@@ -143,6 +143,8 @@ pub struct AppliedEvent {
     pub transition: Transition,
     /// The job now.
     pub job: Job,
+    /// The attempt that the event ended, if it ended one.
+    pub ended_attempt: Option<EndedAttempt>,
 }
 
 /// The jobs that wait for runners.

@@ -4,13 +4,13 @@
 use async_trait::async_trait;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Event, Job, JobId, Transition};
+use pilotlight_core::job::{Event, Job, JobId};
 use pilotlight_core::time::Timestamp;
 
 use crate::error::Error;
 use crate::records::{
-    Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats, Retention, Runner,
-    RunnerOutput, SubmitOutcome, WebhookCall, WebhookCallId,
+    AppliedEvent, Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats,
+    Retention, Runner, RunnerOutput, SubmitOutcome, WebhookCall, WebhookCallId,
 };
 
 /// A store. Each method is one transaction: its change is committed when the method returns `Ok`.
@@ -73,7 +73,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         at_most: usize,
         listening_since: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<(Job, Transition)>, Error>;
+    ) -> Result<Vec<AppliedEvent>, Error>;
 
     /// Deletes ended jobs that exceed the retention.
     async fn prune(&self, retention: Retention, now: Timestamp) -> Result<PruneStats, Error>;

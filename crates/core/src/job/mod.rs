@@ -26,5 +26,10 @@ pub use queue_limits::{QueueFull, QueueLimits, QueueUsage};
 mod transitions;
 pub use transitions::{CancelScope, Event, LeaseClaim, Rejected, Transition};
 
+mod attempt;
+pub use attempt::{AttemptOutcome, EndedAttempt};
+
+mod trace;
+
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 mod admit;
 use admit::joined;
 
+mod attempt;
+
 /// Start timeout 20 ms, heartbeat timeout 90 ms; a failure is cached for 600 ms; a lost job is queued again twice.
 const POLICY: JobPolicy = JobPolicy {
     heartbeat_timeout: Duration::from_millis(90),

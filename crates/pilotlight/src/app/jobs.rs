@@ -22,7 +22,7 @@ use crate::config::{Config, JobTypeSettings, WebhookEvent};
 use crate::jobs::validation::{ResultValidator, UrlRule, ValidationRule};
 use crate::jobs::webhooks::{WebhookTarget, Webhooks};
 use crate::jobs::{JobService, Settings};
-use crate::telemetry::jobs::JobMetrics;
+use crate::telemetry::jobs::JobTelemetry;
 
 /// How long a result's validity is used before it is checked again.
 const VALIDATION_INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -31,10 +31,10 @@ const VALIDATION_INTERVAL: Duration = Duration::from_secs(10 * 60);
 pub(super) async fn start(
     config: &Config,
     (ack_mode, clock): (AckMode, Clock),
-    metrics: JobMetrics,
+    telemetry: JobTelemetry,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<JobService>> {
-    let jobs = JobService::new(settings(config, ack_mode), open_store(config).await?, clock, metrics);
+    let jobs = JobService::new(settings(config, ack_mode), open_store(config).await?, clock, telemetry);
     let offset = jobs.sync_clock(None).await.context("failed to read the store's clock")?;
     if offset.is_some() {
         tasks.spawn(Arc::clone(&jobs).run_clock_sync(offset));

@@ -48,10 +48,6 @@ pub(super) enum Problem {
     BadType { name: String, why: String },
     #[error("{key} needs {other}; set both")]
     Needs { key: String, other: &'static str },
-    #[error(
-        "{key} has no effect: this binary was built without the feature `{feature}`; leave it out, or build with it"
-    )]
-    NotBuilt { key: &'static str, feature: &'static str },
     #[error("not TOML: {0}")]
     Syntax(String),
     /// The text includes the cause, because a list of errors has no single `source()`.

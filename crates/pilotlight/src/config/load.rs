@@ -149,9 +149,6 @@ impl ParsedSources {
         if !missing.is_empty() {
             return Err(ConfigErrors(missing));
         }
-        if config.telemetry.otlp_endpoint.is_some() && !cfg!(feature = "otlp") {
-            return Err(ConfigErrors(vec![resolved.not_built("telemetry.otlp_endpoint", "otlp")]));
-        }
         self.warnings.extend(config.unverified_token_warning());
         Ok(Loaded { config, resolved, warnings: self.warnings })
     }

@@ -86,11 +86,6 @@ impl Resolved {
         Problem::Needs { key: setting.key.to_string(), other }.at(setting.origin.clone())
     }
 
-    /// The error for `key` set in a binary that was built without `feature`.
-    pub(super) fn not_built(&self, key: &'static str, feature: &'static str) -> ConfigError {
-        Problem::NotBuilt { key, feature }.at(self.origin(key))
-    }
-
     fn origin(&self, key: &str) -> Origin {
         let matches = |candidate: &QualifiedKey| candidate.job_type().is_none() && candidate.spec.name == key;
         let setting = self.0.iter().find(|setting| matches(&setting.key));

@@ -9,7 +9,7 @@ use super::value_type::ValueType;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetryConfig {
-    /// The OTLP collector that receives a span for each offer: an `http` URL, to which `/v1/traces` is appended.
+    /// The OTLP collector that receives the spans of offers and jobs: an `http` URL, to which `/v1/traces` is appended.
     pub otlp_endpoint: Option<String>,
 }
 
@@ -23,5 +23,5 @@ pub(super) const KEYS: &[KeySpec] = &[KeySpec::new(
     "telemetry.otlp_endpoint",
     "none",
     ValueType::NoneOrHttpUrl,
-    "collector that receives a span for each offer, by OTLP over HTTP; needs a binary built with the feature `otlp`",
+    "collector that receives the spans of offers and jobs, by OTLP over HTTP",
 )];

@@ -250,15 +250,6 @@ use the configuration: 2 mistakes
     assert_eq!(errors(halves, ""), expected);
 }
 
-#[cfg(not(feature = "otlp"))]
-#[test]
-fn a_key_of_a_missing_feature_is_an_error() {
-    let text = errors("[telemetry]\notlp_endpoint = 'http://127.0.0.1:4318'", "");
-    let expected =
-        "p.toml:2: telemetry.otlp_endpoint has no effect: this binary was built without the feature `otlp`";
-    assert!(text.contains(expected), "{text}");
-}
-
 #[test]
 fn every_syntax_error_names_its_line_without_the_value() {
     let toml = "[server]\nhost = \"hunter2\nport = hunter2\nport = 1\n[server]\n";

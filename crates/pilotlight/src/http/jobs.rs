@@ -17,10 +17,12 @@ use pilotlight_wire::jobs;
 use pilotlight_wire::warm_start::ErrorBody;
 
 use super::body_limits::BodyLimits;
+use super::convert;
 use super::error::{ApiError, Reply};
 use super::extract::{JobIdPath, QueryPairs};
 use super::json_body::JsonBody;
 use super::router::HttpState;
+use crate::telemetry::job_span::SubmissionTrace;
 
 /// `POST /api/jobs/check`: checks whether such a job is known. Changes nothing.
 #[utoipa::path(post, path = "/api/jobs/check", tag = "jobs", request_body = jobs::Check,
@@ -52,17 +54,33 @@ pub async fn submit(
     query: QueryPairs,
     request: Request,
 ) -> Result<Reply, ApiError> {
+    let mut trace = state.jobs().begin_submission(|| convert::trace_parent(request.headers()));
+    let reply = submit_traced(&state, query, request, &mut trace).await;
+    if reply.is_err() {
+        trace.refused();
+    }
+    reply
+}
+
+async fn submit_traced(
+    state: &HttpState,
+    query: QueryPairs,
+    request: Request,
+    trace: &mut SubmissionTrace,
+) -> Result<Reply, ApiError> {
     let wait = query.wait()?;
     let (parts, body) = request.into_parts();
     let json_body =
         JsonBody::read(&state.body_budget, body, BodyLimits::max_body_bytes(state.body_limits.input)).await?;
-    let new = request::submission(&json_body, &parts.headers, &state)?;
+    let mut new = request::submission(&json_body, &parts.headers, state)?;
+    new.id = new.id.with_sampled(trace.is_sampled());
     let submitted = state.jobs().submit(new).await?;
+    trace.submitted(&submitted);
     // The body holds a part of the body budget until it is dropped. The store has the job now, and a caller that waits
     // must not hold that part.
     drop((json_body, parts));
     let (status, record) = submit_result(submitted)?;
-    let record = wait_for_end(&state, record, wait).await?;
+    let record = wait_for_end(state, record, wait).await?;
     Ok(Reply::json(status, &response::submitted(record, state.jobs().now())?))
 }
 

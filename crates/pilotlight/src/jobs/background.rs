@@ -88,9 +88,9 @@ impl JobService {
     /// One batch of a sweep. Returns whether there may be more.
     async fn sweep(self: &Arc<Self>, heartbeats_since: Timestamp) -> Result<bool, Error> {
         let changed = self.store.sweep(SWEEP_BATCH, heartbeats_since, self.now()).await?;
-        for (job, transition) in &changed {
-            self.metrics.record_sweep(*transition);
-            self.on_transition(*transition, job);
+        for applied in &changed {
+            self.metrics.record_sweep(applied.transition);
+            self.on_applied(applied);
         }
         Ok(changed.len() == SWEEP_BATCH)
     }

@@ -11,6 +11,7 @@ use pilotlight_core::job::{Admission, CacheMode, Event, Job, JobId, State, Trans
 use pilotlight_core::job_stats::{JobOutcome, JobStats};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Timestamp;
+use pilotlight_core::trace_context::TraceParent;
 use pilotlight_store::{
     AppliedEvent, Error, EventOutcome, JobRecord, NewJob, Retention, Runner, RunnerOutput, Store,
     SubmitOutcome,
@@ -27,7 +28,8 @@ use super::stats::StatsRecorder;
 use super::store_clock::StoreClock;
 use super::subscription::JobSubscriptions;
 use crate::clock::Clock;
-use crate::telemetry::jobs::JobMetrics;
+use crate::telemetry::job_span::{JobSpanSender, SubmissionTrace};
+use crate::telemetry::jobs::{JobMetrics, JobTelemetry};
 
 /// Settings of the job service.
 #[derive(Debug, Clone)]
@@ -55,6 +57,7 @@ pub struct JobService {
     /// Converts local time to the time of the store's clock, if the store has its own clock.
     pub(super) store_clock: StoreClock,
     pub(super) metrics: JobMetrics,
+    pub(super) spans: JobSpanSender,
     pub(super) stats: StatsRecorder,
     pub(super) dispatcher: JobDispatcher,
     pub(super) notifier: Arc<JobNotifier>,
@@ -70,7 +73,13 @@ pub struct JobService {
 impl JobService {
     /// A service on this store, without waiting polls or tasks.
     #[must_use]
-    pub fn new(settings: Settings, store: Arc<dyn Store>, clock: Clock, metrics: JobMetrics) -> Arc<Self> {
+    pub fn new(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        telemetry: JobTelemetry,
+    ) -> Arc<Self> {
+        let JobTelemetry { metrics, spans } = telemetry;
         Arc::new(Self {
             dispatcher: JobDispatcher::new(settings.order),
             settings,
@@ -78,6 +87,7 @@ impl JobService {
             clock,
             store_clock: StoreClock::default(),
             metrics,
+            spans,
             stats: StatsRecorder::default(),
             notifier: Arc::default(),
             subscriptions: JobSubscriptions::default(),
@@ -112,10 +122,15 @@ impl JobService {
         self.settings.lease_timeout
     }
 
-    /// A new id, for a job that is about to be submitted.
+    /// A new id, for a job that is about to be submitted. The job's trace is sampled.
     #[must_use]
     pub fn new_id(&self) -> JobId {
-        JobId::new(self.now(), random::bytes())
+        JobId::new(self.now(), random::bytes()).with_sampled(true)
+    }
+
+    /// Begins the span of a submission. `parent` reads the caller's position in its trace.
+    pub fn begin_submission(&self, parent: impl FnOnce() -> Option<TraceParent>) -> SubmissionTrace {
+        self.spans.begin_submission(parent)
     }
 
     /// Whether the service is stopping.
@@ -190,8 +205,8 @@ impl JobService {
         output: RunnerOutput,
     ) -> Result<EventOutcome, Error> {
         let outcome = self.store.apply_event(id, event, output, self.now()).await?;
-        if let EventOutcome::Applied(AppliedEvent { transition, job }) = &outcome {
-            self.on_transition(*transition, job);
+        if let EventOutcome::Applied(applied) = &outcome {
+            self.on_applied(applied);
         }
         Ok(outcome)
     }
@@ -255,8 +270,12 @@ impl JobService {
     }
 
     /// Counts a committed transition, and wakes the tasks that wait for it.
-    pub(super) fn on_transition(self: &Arc<Self>, transition: Transition, job: &Job) {
+    pub(super) fn on_applied(self: &Arc<Self>, applied: &AppliedEvent) {
+        let AppliedEvent { transition, job, ended_attempt } = applied;
         self.stats.bump_revision();
+        if let Some(attempt) = ended_attempt {
+            self.spans.attempt_ended(job, attempt);
+        }
         match transition {
             Transition::Unchanged => {}
             Transition::Dispatched | Transition::Claimed | Transition::Heartbeat | Transition::CallerLeft => {

@@ -18,6 +18,8 @@ use tokio::time::timeout;
 
 use super::service::{JobService, Settings};
 use crate::clock::Clock;
+use crate::telemetry::job_span::JobSpanSender;
+use crate::telemetry::jobs::JobTelemetry;
 use crate::telemetry::metrics::Metrics;
 
 const WITH_WEBHOOK: &str = "hooked";
@@ -55,7 +57,9 @@ impl TestService {
             webhook_types,
         };
         let store = Sqlite::open(folder.path(), store_settings).unwrap();
-        let jobs = JobService::new(settings, store, Clock::start(), Metrics::new(AckMode::Written).jobs());
+        let metrics = Metrics::new(AckMode::Written).jobs();
+        let telemetry = JobTelemetry { metrics, spans: JobSpanSender::default() };
+        let jobs = JobService::new(settings, store, Clock::start(), telemetry);
         Self { jobs, _folder: folder }
     }
 

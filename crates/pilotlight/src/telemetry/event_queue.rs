@@ -5,15 +5,15 @@
 use std::time::Duration;
 
 use pilotlight_core::limits::OFFER_EVENT_QUEUE;
-use pilotlight_core::trace_context::{SpanId, TraceId, TraceParent};
+use pilotlight_core::trace_context::TraceParent;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 
+use super::job_span::{JobSpan, JobSpanSender};
 use super::metrics::DroppedCounts;
 use super::offer_event::{OfferEvent, SpanContext};
 use super::offer_log::OfferLog;
-#[cfg(feature = "otlp")]
 use super::otlp::SpanSender;
 use crate::clock::Clock;
 
@@ -28,6 +28,7 @@ pub struct EventSender {
     has_log: bool,
     /// Whether spans are exported.
     has_exporter: bool,
+    job_spans: JobSpanSender,
     dropped: DroppedCounts,
 }
 
@@ -37,10 +38,16 @@ pub struct EventWorker {
     queue: mpsc::Receiver<OfferEvent>,
     log: Option<OfferLog>,
     sighup: Option<Signal>,
-    #[cfg(feature = "otlp")]
-    spans: Option<SpanSender>,
+    spans: Option<SpanExport>,
     clock: Clock,
     dropped: DroppedCounts,
+}
+
+/// What the worker needs to export spans.
+#[derive(Debug)]
+struct SpanExport {
+    exporter: SpanSender,
+    job_spans: mpsc::Receiver<JobSpan>,
 }
 
 /// Where events are passed to.
@@ -49,7 +56,6 @@ pub struct EventSinks {
     /// The offer log.
     pub log: Option<OfferLog>,
     /// The trace exporter.
-    #[cfg(feature = "otlp")]
     pub spans: Option<SpanSender>,
 }
 
@@ -57,32 +63,38 @@ impl EventSender {
     /// A sender without a worker: every call does nothing.
     #[must_use]
     pub fn off() -> Self {
-        Self { queue: None, has_log: false, has_exporter: false, dropped: DroppedCounts::default() }
+        Self {
+            queue: None,
+            has_log: false,
+            has_exporter: false,
+            job_spans: JobSpanSender::default(),
+            dropped: DroppedCounts::default(),
+        }
     }
 
     /// Both ends of a new queue. Without sinks, the sender is off and there is no worker.
     #[must_use]
     pub fn new(sinks: EventSinks, clock: Clock, dropped: DroppedCounts) -> (Self, Option<EventWorker>) {
-        #[cfg(feature = "otlp")]
-        let has_exporter = sinks.spans.is_some();
-        #[cfg(not(feature = "otlp"))]
-        let has_exporter = false;
-        if sinks.log.is_none() && !has_exporter {
+        let EventSinks { log, spans } = sinks;
+        let (has_log, has_exporter) = (log.is_some(), spans.is_some());
+        if !has_log && !has_exporter {
             return (Self::off(), None);
         }
         let (sender, queue) = mpsc::channel(OFFER_EVENT_QUEUE);
-        let has_log = sinks.log.is_some();
-        let sender = Self { queue: Some(sender), has_log, has_exporter, dropped: dropped.clone() };
-        let sighup = sinks.log.as_ref().and_then(sighup_signal);
-        let worker = EventWorker {
-            queue,
-            log: sinks.log,
-            sighup,
-            #[cfg(feature = "otlp")]
-            spans: sinks.spans,
-            clock,
-            dropped,
+        let (mut job_sender, mut export) = (JobSpanSender::default(), None);
+        if let Some(exporter) = spans {
+            let (sender, job_spans) = JobSpanSender::new(clock, dropped.spans.clone());
+            (job_sender, export) = (sender, Some(SpanExport { exporter, job_spans }));
+        }
+        let sender = Self {
+            queue: Some(sender),
+            has_log,
+            has_exporter,
+            job_spans: job_sender,
+            dropped: dropped.clone(),
         };
+        let sighup = log.as_ref().and_then(sighup_signal);
+        let worker = EventWorker { queue, log, sighup, spans: export, clock, dropped };
         (sender, Some(worker))
     }
 
@@ -90,6 +102,12 @@ impl EventSender {
     #[must_use]
     pub const fn is_enabled(&self) -> bool {
         self.queue.is_some()
+    }
+
+    /// Where the spans of jobs go.
+    #[must_use]
+    pub fn job_spans(&self) -> JobSpanSender {
+        self.job_spans.clone()
     }
 
     /// Puts an event into the queue. When the queue is full, the event is dropped and counted.
@@ -104,17 +122,11 @@ impl EventSender {
     /// The trace context of an offer: a child of the supervisor's span, else a new trace when spans are exported.
     #[must_use]
     pub fn span_context(&self, parent: Option<TraceParent>) -> Option<SpanContext> {
-        match parent {
-            Some(TraceParent { trace, span, is_sampled }) => {
-                let own_span = (self.has_exporter && is_sampled).then(new_span);
-                Some(SpanContext { id: trace, parent: Some(span), span: own_span.flatten() })
-            }
-            None if self.has_exporter => {
-                let id = TraceId::new(random())?;
-                Some(SpanContext { id, parent: None, span: new_span() })
-            }
-            None => None,
+        if self.has_exporter {
+            return SpanContext::exported(parent);
         }
+        let TraceParent { trace, span, .. } = parent?;
+        Some(SpanContext { id: trace, parent: Some(span), span: None })
     }
 }
 
@@ -148,12 +160,12 @@ impl EventWorker {
         while let Ok(event) = self.queue.try_recv() {
             events.push(event);
         }
+        if let Some(SpanExport { exporter, job_spans }) = &mut self.spans {
+            let jobs = std::iter::from_fn(|| job_spans.try_recv().ok()).collect();
+            exporter.send(&events, jobs);
+        }
         if events.is_empty() {
             return;
-        }
-        #[cfg(feature = "otlp")]
-        if let Some(spans) = &self.spans {
-            spans.send(&events);
         }
         if let Some(mut log) = self.log.take() {
             let (clock, lines) = (self.clock, self.dropped.lines.clone());
@@ -176,17 +188,6 @@ async fn sighup_received(sighup: &mut Option<Signal>) {
         Some(sighup) => _ = sighup.recv().await,
         None => std::future::pending().await,
     }
-}
-
-/// A random span id; `None` in one of 2^64 cases, because the id zero is not valid.
-fn new_span() -> Option<SpanId> {
-    SpanId::new(random())
-}
-
-fn random<const BYTES: usize>() -> [u8; BYTES] {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).expect("the operating system provides random bytes");
-    bytes
 }
 
 #[cfg(test)]

@@ -9,7 +9,17 @@ use pilotlight_store::PruneStats;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::job_span::JobSpanSender;
 use super::metrics::{Count, UintGauge, count, family, gauge, labelled};
+
+/// Where the job service reports what happens.
+#[derive(Debug)]
+pub struct JobTelemetry {
+    /// The counters.
+    pub metrics: JobMetrics,
+    /// The spans.
+    pub spans: JobSpanSender,
+}
 
 /// Counters and gauges of jobs; clones share them.
 #[derive(Debug, Clone)]

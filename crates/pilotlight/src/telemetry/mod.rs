@@ -11,8 +11,8 @@ pub mod metrics;
 pub mod event_queue;
 pub mod offer_event;
 
+pub mod job_span;
 mod json_line;
 pub mod offer_log;
 
-#[cfg(feature = "otlp")]
 pub mod otlp;

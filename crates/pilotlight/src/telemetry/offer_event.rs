@@ -8,7 +8,7 @@ use pilotlight_core::history::AssignedRunner;
 use pilotlight_core::ids::{RunId, RunnerId};
 use pilotlight_core::pool::PoolKey;
 use pilotlight_core::time::Moment;
-use pilotlight_core::trace_context::{SpanId, TraceId};
+use pilotlight_core::trace_context::{SpanId, TraceId, TraceParent};
 
 /// An event about an offer.
 #[derive(Debug, Clone)]
@@ -102,4 +102,29 @@ pub struct SpanContext {
     pub parent: Option<SpanId>,
     /// The offer's own span, when it is exported.
     pub span: Option<SpanId>,
+}
+
+impl SpanContext {
+    /// The context of a new span that is exported, unless the parent is not sampled. `None` in the one of 2^128 cases
+    /// that is no id.
+    #[must_use]
+    pub fn exported(parent: Option<TraceParent>) -> Option<Self> {
+        match parent {
+            Some(TraceParent { trace, span, is_sampled }) => {
+                Some(Self { id: trace, parent: Some(span), span: is_sampled.then(new_span).flatten() })
+            }
+            None => Some(Self { id: TraceId::new(random())?, parent: None, span: new_span() }),
+        }
+    }
+}
+
+/// `None` in the one of 2^64 cases that is no id.
+fn new_span() -> Option<SpanId> {
+    SpanId::new(random())
+}
+
+fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).expect("the system has random bytes once it runs");
+    bytes
 }

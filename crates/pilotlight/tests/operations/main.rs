@@ -18,5 +18,4 @@ mod deploy;
 
 mod observability;
 mod offer_log;
-#[cfg(feature = "otlp")]
 mod otlp;

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
+use pilotlight_testkit::api_client::ApiClient;
 use pilotlight_testkit::http::post_request;
 use pilotlight_testkit::run_message::{self, run};
 use pilotlight_testkit::server::TestServer;
@@ -55,6 +56,15 @@ impl Collector {
             "{resource}"
         );
         resource["scopeSpans"][0]["spans"].as_array().expect("a list").clone()
+    }
+
+    /// The next spans, from as many exports as it takes.
+    fn next_spans(&self, count: usize) -> Vec<Value> {
+        let mut spans = Vec::new();
+        while spans.len() < count {
+            spans.extend(self.spans());
+        }
+        spans
     }
 }
 
@@ -160,4 +170,91 @@ fn an_export_is_tried_again_and_what_is_refused_is_dropped_and_counted() {
     pilotlight_testkit::wait::wait_until("that is told", || {
         server.log().contains("the collector answered 400")
     });
+}
+
+/// Submits a job with this sampled flag; returns its id.
+fn submit_traced_job(server: &TestServer, flags: &str) -> String {
+    let traceparent = format!("00-{TRACE}-{PARENT}-{flags}");
+    let mut caller = ApiClient::at(server.address()).with_header("traceparent", &traceparent);
+    let submitted = caller.submit("render", &json!({ "flags": flags }));
+    submitted["job_id"].as_str().expect("an id").to_owned()
+}
+
+fn execute_job(server: &TestServer) {
+    ApiClient::at(server.address()).as_runner("runner-1").execute("render", &json!({}));
+}
+
+fn named<'a>(spans: &'a [Value], name: &str) -> &'a Value {
+    spans.iter().find(|span| span["name"] == name).unwrap_or_else(|| panic!("no {name} in {spans:?}"))
+}
+
+#[test]
+fn a_submission_is_a_child_of_its_callers_span_and_links_to_the_attempt() {
+    let collector = Collector::answering(&["200 OK"]);
+    let server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
+    let id = submit_traced_job(&server, "01");
+    execute_job(&server);
+    let spans = collector.next_spans(2);
+    assert_eq!(spans.len(), 2, "{spans:?}");
+    let (submission, attempt) = (named(&spans, "job.submit"), named(&spans, "job"));
+    assert_eq!((&submission["traceId"], &submission["parentSpanId"]), (&json!(TRACE), &json!(PARENT)));
+    assert_eq!((&submission["kind"], &attempt["kind"]), (&json!(2), &json!(1)));
+    assert_eq!(attribute(submission, "outcome"), json!({ "stringValue": "new" }));
+    // The trace of the job is its id, so whoever knows the one finds the other.
+    assert_eq!((&attempt["traceId"], &attempt["parentSpanId"]), (&json!(id.replace('-', "")), &json!("")));
+    let links = submission["links"].as_array().expect("a list");
+    let [link] = links.as_slice() else { panic!("{links:?}") };
+    assert_eq!((&link["traceId"], &link["spanId"]), (&attempt["traceId"], &attempt["spanId"]));
+    for (key, value) in [("job.id", id.as_str()), ("job.type", "render")] {
+        assert_eq!(attribute(submission, key), json!({ "stringValue": value }));
+        assert_eq!(attribute(attempt, key), json!({ "stringValue": value }));
+    }
+    assert_eq!(attribute(attempt, "attempt"), json!({ "intValue": "1" }));
+    assert_eq!(attribute(attempt, "outcome"), json!({ "stringValue": "completed" }));
+    assert_eq!(attribute(attempt, "runner"), json!({ "stringValue": "runner-1" }));
+    assert!(nanos(&submission["startTimeUnixNano"]) <= nanos(&submission["endTimeUnixNano"]));
+    assert!(nanos(&attempt["startTimeUnixNano"]) <= nanos(&attempt["endTimeUnixNano"]));
+
+    assert_eq!(submit_traced_job(&server, "01"), id);
+    let [cached] = collector.next_spans(1).try_into().expect("one span");
+    assert_eq!(attribute(&cached, "outcome"), json!({ "stringValue": "cached" }));
+    assert_eq!(cached["links"][0]["spanId"], attempt["spanId"]);
+}
+
+#[test]
+fn nothing_of_a_job_is_exported_whose_caller_does_not_record() {
+    let collector = Collector::answering(&["200 OK"]);
+    let mut server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
+    submit_traced_job(&server, "00");
+    execute_job(&server);
+    assert!(!traced_offer(&server, "run_1", "01"));
+    server.signal("TERM");
+    assert!(server.wait_for_exit().success());
+    let spans = collector.spans();
+    let [span] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!(span["name"], "warm_start.offer");
+}
+
+#[test]
+fn the_end_of_each_attempt_is_exported() {
+    let collector = Collector::answering(&["200 OK"]);
+    let server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
+    let mut caller = ApiClient::at(server.address());
+    let more = json!({ "max_attempts": 2, "retry_backoff_ms": 0 });
+    let (_, submitted) = caller.submit_with("render", &json!({}), &more);
+    let mut runner = ApiClient::at(server.address()).as_runner("runner-1");
+    for _ in 0..2 {
+        let job = runner.next_job("render", 10_000).expect("a job");
+        assert_eq!(runner.report("error", &job, json!({ "error_message": "secret" })).status, 200);
+    }
+    let spans = collector.next_spans(3);
+    assert!(!format!("{spans:?}").contains("secret"), "{spans:?}");
+    let attempts: Vec<_> = spans.iter().filter(|span| span["name"] == "job").collect();
+    let numbers: Vec<_> = attempts.iter().map(|span| attribute(span, "attempt")).collect();
+    assert_eq!(numbers, [json!({ "intValue": "1" }), json!({ "intValue": "2" })]);
+    assert_ne!(attempts[0]["spanId"], attempts[1]["spanId"]);
+    for attempt in attempts {
+        assert_eq!(attribute(attempt, "outcome"), json!({ "stringValue": "failed" }));
+        assert_eq!(attribute(attempt, "job.id"), json!({ "stringValue": submitted["job_id"] }));
+    }
 }

@@ -9,8 +9,8 @@ use pilotlight_core::job::{
 };
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{
-    ConsoleUpdate, EventOutcome, IdempotencyKey, LeasedJob, NewJob, Retention, RunnerOutput, Store,
-    SubmitOutcome,
+    AppliedEvent, ConsoleUpdate, EventOutcome, IdempotencyKey, LeasedJob, NewJob, Retention, RunnerOutput,
+    Store, SubmitOutcome,
 };
 use tokio::runtime::Runtime;
 
@@ -280,7 +280,7 @@ impl JobWorld {
                 self.timestamp(),
             ))?;
             let is_last = batch.len() < BATCH_SIZE;
-            for (job, transition) in batch {
+            for AppliedEvent { job, transition, .. } in batch {
                 let number = fixtures::submission_of(job.id);
                 self.invariants.record_transition(number, transition, &row_of(&job))?;
                 self.check(&job)?;

@@ -1,6 +1,6 @@
 //! Applies an event to a job: reads and locks the job, lets `core::job` decide, and writes the result.
 
-use pilotlight_core::job::{Event, JobId, Transition};
+use pilotlight_core::job::{EndedAttempt, Event, JobId, Transition};
 use pilotlight_core::time::Timestamp;
 
 use super::connection::StoreConnection;
@@ -97,7 +97,7 @@ pub(super) fn apply_to_row(
         Err(rejected) => return EventOutcome::Rejected(rejected, job),
     };
     if transition == Transition::Unchanged {
-        return EventOutcome::Applied(AppliedEvent { transition, job });
+        return EventOutcome::Applied(AppliedEvent { transition, job, ended_attempt: None });
     }
     let bytes = match payloads::store_output(tx, before, (&job, transition), runner_output, settings.limits) {
         StoreOutcome::Stored(bytes) => bytes,
@@ -113,7 +113,8 @@ pub(super) fn apply_to_row(
     if let Some(event) = webhook_trigger(transition) {
         webhooks::enqueue(tx, &job, event, settings, now);
     }
-    EventOutcome::Applied(AppliedEvent { transition, job })
+    let ended_attempt = EndedAttempt::between(&before.job, &job);
+    EventOutcome::Applied(AppliedEvent { transition, job, ended_attempt })
 }
 
 const fn webhook_trigger(transition: Transition) -> Option<WebhookTrigger> {

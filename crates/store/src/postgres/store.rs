@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Event, Job, JobId, Transition};
+use pilotlight_core::job::{Event, Job, JobId};
 use pilotlight_core::time::Timestamp;
 use tokio::task::JoinSet;
 
@@ -32,8 +32,8 @@ use super::validation::{DueForValidation, MarkValidated};
 use super::webhooks::{AckWebhook, ClaimWebhooks, DropWebhooks, RetryWebhook};
 use crate::error::Error;
 use crate::records::{
-    Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats, Retention, Runner,
-    RunnerOutput, Settings, StoreNotification, SubmitOutcome, WebhookCall, WebhookCallId,
+    AppliedEvent, Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats,
+    Retention, Runner, RunnerOutput, Settings, StoreNotification, SubmitOutcome, WebhookCall, WebhookCallId,
 };
 use crate::store::Store;
 
@@ -165,7 +165,7 @@ impl Store for Postgres {
         at_most: usize,
         listening_since: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<(Job, Transition)>, Error> {
+    ) -> Result<Vec<AppliedEvent>, Error> {
         let settings = &self.settings;
         self.run(Sweep { at_most: limit(at_most), settings, listening_since, now }).await
     }

@@ -1,6 +1,6 @@
 //! Applies `Event::Tick` to the jobs that are due: their dispatch, lease or result has timed out.
 
-use pilotlight_core::job::{Event, Job, Transition};
+use pilotlight_core::job::{Event, Transition};
 use pilotlight_core::time::Timestamp;
 
 use super::apply::{LockedJob, apply_to_row};
@@ -10,7 +10,7 @@ use super::operation::{Committed, StoreOperation};
 use super::tx::Tx;
 use super::{jobs, statements};
 use crate::columns::millis_of_time;
-use crate::records::{EventOutcome, RunnerOutput, Settings};
+use crate::records::{AppliedEvent, EventOutcome, RunnerOutput, Settings};
 
 /// See [`crate::Store::sweep`].
 pub(super) struct Sweep<'a> {
@@ -21,7 +21,7 @@ pub(super) struct Sweep<'a> {
 }
 
 impl StoreOperation for Sweep<'_> {
-    type Output = Vec<(Job, Transition)>;
+    type Output = Vec<AppliedEvent>;
 
     async fn run(&self, connection: StoreConnection) -> Result<Committed<Self::Output>, Failure> {
         let heartbeat_cutoff =
@@ -36,7 +36,7 @@ impl StoreOperation for Sweep<'_> {
                 apply_to_row(&mut tx, LockedJob::only(&before), tick, self.settings, self.now)
                 && applied.transition != Transition::Unchanged
             {
-                changed.push((applied.job, applied.transition));
+                changed.push(applied);
             }
         }
         Ok(Committed { notifications: tx.commit().await?, value: changed })

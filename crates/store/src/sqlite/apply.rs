@@ -1,6 +1,6 @@
 //! Applies an event to a job: reads the job, lets `core::job` decide, and writes the result.
 
-use pilotlight_core::job::{Event, Job, JobId, Transition};
+use pilotlight_core::job::{EndedAttempt, Event, Job, JobId, Transition};
 use pilotlight_core::time::Timestamp;
 
 use super::jobs;
@@ -39,7 +39,7 @@ pub(super) fn apply_to_row(
         Err(rejected) => return Ok(EventOutcome::Rejected(rejected, job)),
     };
     if transition == Transition::Unchanged {
-        return Ok(EventOutcome::Applied(AppliedEvent { transition, job }));
+        return Ok(EventOutcome::Applied(AppliedEvent { transition, job, ended_attempt: None }));
     }
     if transition == Transition::Completed && !job.is_current {
         let current = jobs::current(tx.db, job.key)?;
@@ -51,7 +51,8 @@ pub(super) fn apply_to_row(
     };
     jobs::update(tx, before, &job, bytes, now)?;
     enqueue_webhook(tx, &job, transition, now)?;
-    Ok(EventOutcome::Applied(AppliedEvent { transition, job }))
+    let ended_attempt = EndedAttempt::between(&before.job, &job);
+    Ok(EventOutcome::Applied(AppliedEvent { transition, job, ended_attempt }))
 }
 
 fn enqueue_webhook(tx: &Tx<'_>, job: &Job, transition: Transition, now: Timestamp) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::ids::{JobType, RunnerId};
-use pilotlight_core::job::{Event, Job, JobId, Transition};
+use pilotlight_core::job::{Event, Job, JobId};
 use pilotlight_core::time::Timestamp;
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
@@ -21,8 +21,8 @@ use super::{
 };
 use crate::error::Error;
 use crate::records::{
-    Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats, Retention, Runner,
-    RunnerOutput, Settings, StoreNotification, SubmitOutcome, WebhookCall, WebhookCallId,
+    AppliedEvent, Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats,
+    Retention, Runner, RunnerOutput, Settings, StoreNotification, SubmitOutcome, WebhookCall, WebhookCallId,
 };
 use crate::store::Store;
 
@@ -139,7 +139,7 @@ impl Store for Sqlite {
         at_most: usize,
         listening_since: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<(Job, Transition)>, Error> {
+    ) -> Result<Vec<AppliedEvent>, Error> {
         self.writer.write(move |tx| sweep::sweep(tx, at_most, listening_since, now)).await
     }
 

@@ -1,6 +1,6 @@
 //! Applies `Event::Tick` to the jobs that are due: their dispatch, lease or result has timed out.
 
-use pilotlight_core::job::{Event, Job, Transition};
+use pilotlight_core::job::{Event, Transition};
 use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -9,7 +9,7 @@ use super::jobs;
 use super::tx::Tx;
 use crate::columns::{corrupt_column, millis_of_time};
 use crate::error::Error;
-use crate::records::{EventOutcome, RunnerOutput};
+use crate::records::{AppliedEvent, EventOutcome, RunnerOutput};
 
 /// See [`crate::Store::sweep`].
 pub(super) fn sweep(
@@ -17,7 +17,7 @@ pub(super) fn sweep(
     at_most: usize,
     listening_since: Timestamp,
     now: Timestamp,
-) -> Result<Vec<(Job, Transition)>, Error> {
+) -> Result<Vec<AppliedEvent>, Error> {
     let mut changed = Vec::new();
     for seq in due(tx, at_most, listening_since, now)? {
         let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| corrupt_column("seq"))?;
@@ -25,7 +25,7 @@ pub(super) fn sweep(
         if let EventOutcome::Applied(applied) = outcome
             && applied.transition != Transition::Unchanged
         {
-            changed.push((applied.job, applied.transition));
+            changed.push(applied);
         }
     }
     Ok(changed)

@@ -118,7 +118,7 @@ pub(crate) async fn a_requeued_job_ignores_the_limit(fixture: StoreFixture) {
     fixture.submit_new(submission("b"), at(5)).await;
     fixture.submit_new(submission("c"), at(5)).await;
     let swept = fixture.sweep(10, Timestamp::default(), at(100)).await.unwrap();
-    assert_eq!(swept.iter().map(|(_, transition)| *transition).collect::<Vec<_>>(), [Transition::Queued]);
+    assert_eq!(swept.iter().map(|applied| applied.transition).collect::<Vec<_>>(), [Transition::Queued]);
     assert_eq!(waiting(&fixture, at(100)).await.jobs, 3);
     assert_eq!(fixture.submit_over_limit(submission("d"), at(101)).await, QueueFull::Jobs(2));
 }

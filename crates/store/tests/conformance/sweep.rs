@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pilotlight_core::job::{Failure, Rejected, State, Status, Transition};
 use pilotlight_core::time::Timestamp;
-use pilotlight_store::JobFilter;
+use pilotlight_store::{AppliedEvent, JobFilter};
 
 use crate::fixture::{StoreFixture, at, heartbeat, key, no_output, submission, with_options};
 
@@ -12,7 +12,9 @@ pub(crate) async fn a_silent_runners_job_is_requeued_without_using_an_attempt(fi
     let job = fixture.claimed_job("a", at(5)).await;
     assert!(fixture.sweep(10, Timestamp::default(), at(94)).await.unwrap().is_empty());
     let swept = fixture.sweep(10, Timestamp::default(), at(95)).await.unwrap();
-    let [(lost, Transition::Queued)] = &swept[..] else { panic!("{swept:?}") };
+    let [AppliedEvent { job: lost, transition: Transition::Queued, .. }] = &swept[..] else {
+        panic!("{swept:?}")
+    };
     assert_eq!((lost.id, lost.attempts, lost.lost_attempts), (job.id, 0, 1));
     assert_eq!(&fixture.record(job.id).await.job, lost);
     assert!(fixture.sweep(10, Timestamp::default(), at(95)).await.unwrap().is_empty());
@@ -41,7 +43,9 @@ pub(crate) async fn a_job_that_is_lost_too_often_fails_and_is_not_remembered(fix
     fixture.sweep(10, Timestamp::default(), at(100)).await.unwrap();
     fixture.claim(job.id, "r", at(100)).await;
     let swept = fixture.sweep(10, Timestamp::default(), at(200)).await.unwrap();
-    let [(lost, Transition::Failed)] = &swept[..] else { panic!("{swept:?}") };
+    let [AppliedEvent { job: lost, transition: Transition::Failed, .. }] = &swept[..] else {
+        panic!("{swept:?}")
+    };
     assert!(matches!(lost.state, State::Failed { reason: Failure::Lost, until: None, .. }), "{lost:?}");
     assert!(fixture.submit_new(submission("a"), at(201)).await.is_current);
 }
@@ -51,7 +55,7 @@ pub(crate) async fn a_dispatch_without_a_start_times_out(fixture: StoreFixture) 
     let leased = fixture.dispatch_next("render", "r", at(6)).await.unwrap();
     assert!(fixture.sweep(10, Timestamp::default(), at(25)).await.unwrap().is_empty());
     let swept = fixture.sweep(10, Timestamp::default(), at(26)).await.unwrap();
-    let [(job, Transition::Queued)] = &swept[..] else { panic!("{swept:?}") };
+    let [AppliedEvent { job, transition: Transition::Queued, .. }] = &swept[..] else { panic!("{swept:?}") };
     assert_eq!((job.id, job.attempts, job.lost_attempts), (leased.job.id, 0, 0));
     assert!(fixture.dispatch_next("render", "s", at(27)).await.is_some());
 }
@@ -74,7 +78,9 @@ pub(crate) async fn a_result_past_its_ttl_is_marked_expired(fixture: StoreFixtur
     fixture.completed_job("b", "42", at(5)).await;
     assert!(fixture.sweep(10, Timestamp::default(), at(34)).await.unwrap().is_empty());
     let swept = fixture.sweep(10, Timestamp::default(), at(35)).await.unwrap();
-    let [(expired, Transition::Expired)] = &swept[..] else { panic!("{swept:?}") };
+    let [AppliedEvent { job: expired, transition: Transition::Expired, .. }] = &swept[..] else {
+        panic!("{swept:?}")
+    };
     assert_eq!((expired.id, expired.status(at(35))), (job.id, Status::Expired));
     assert!(fixture.sweep(10, Timestamp::default(), at(35)).await.unwrap().is_empty());
     assert_eq!(

@@ -1,101 +1,155 @@
-//! Sends one export to the collector. Each export opens a new connection, because exports are rare and the collector is
-//! on the same machine or network.
+//! One collector: the exporter of the OpenTelemetry crates, and the HTTP client that it uses. The exporter only says
+//! that an export failed; the client keeps why.
 
-use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::Uri;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use async_trait::async_trait;
+use opentelemetry::KeyValue;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{
+    ExporterBuildError, Protocol, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig,
+};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder};
 
-/// An export fails when the collector has not answered within this time.
+/// A collector that takes longer is as good as gone.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Maximum size of a response's head that is read, in bytes. It is more than any collector sends.
-const HEAD_BYTES: usize = 16 * 1024;
+/// Most bytes that are read of a response. It only says which spans were refused.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// The address of the collector.
-#[derive(Debug, Clone)]
+/// The collector that receives the spans.
+#[derive(Debug)]
 pub(super) struct Collector {
-    host: String,
-    port: u16,
-    /// The value of the `host` header.
-    authority: String,
-    path: String,
+    exporter: SpanExporter,
+    last_error: LastError,
 }
 
-/// Why an export failed.
+type LastError = Arc<Mutex<Option<ExportError>>>;
+
+/// Why the exporter could not be built.
 #[derive(Debug, thiserror::Error)]
+pub enum ExporterError {
+    /// The HTTP client could not be built.
+    #[error("failed to build the HTTP client")]
+    Client(#[from] reqwest::Error),
+    /// A setting is invalid. The exporter also reads `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_EXPORTER_OTLP_COMPRESSION`.
+    #[error("failed to use the settings, including OTEL_EXPORTER_OTLP_* in the environment")]
+    Settings(#[from] ExporterBuildError),
+}
+
+/// Why a collector did not take an export.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ExportError {
-    /// The collector answered with this status.
+    /// It answered so.
     #[error("the collector answered {0}")]
     Status(u16),
-    /// The collector did not answer in time.
+    /// It did not answer.
     #[error("the collector did not answer within {} s", RESPONSE_TIMEOUT.as_secs())]
     Timeout,
-    /// The connection failed, or ended before the answer.
-    #[error("the connection to the collector failed: {0}")]
-    Io(#[from] io::Error),
+    /// It could not be asked, or broke off.
+    #[error("the collector could not be asked: {0}")]
+    Connection(String),
+    /// The exporter failed before it asked.
+    #[error("the spans could not be encoded: {0}")]
+    Encoding(String),
 }
 
 impl ExportError {
-    /// Whether a retry may help (OTLP, "Retryable response codes").
+    /// Whether asking again may help (OTLP, "Retryable response codes").
     pub(super) const fn is_retryable(&self) -> bool {
         match self {
             Self::Status(status) => matches!(status, 429 | 502 | 503 | 504),
-            Self::Timeout | Self::Io(_) => true,
+            Self::Timeout | Self::Connection(_) => true,
+            Self::Encoding(_) => false,
         }
     }
 }
 
 impl Collector {
-    /// The collector at this URL. The configuration has already checked `endpoint`.
-    pub(super) fn new(endpoint: &str) -> Self {
-        let url: Uri = endpoint.parse().expect("the configuration accepts only a URL");
-        let authority =
-            url.authority().expect("the configuration accepts only a URL with a host").to_string();
-        let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
-        Self { host, port: url.port_u16().unwrap_or(80), authority, path }
+    /// `endpoint` is a URL, below which spans are posted to `/v1/traces`.
+    pub(super) fn new(http: ClientBuilder, endpoint: &str) -> Result<Self, ExporterError> {
+        // Exports are rare and a collector is near by, so each export opens a connection.
+        let http = http.no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
+        let last_error = LastError::default();
+        let client = CollectorClient {
+            http: http.timeout(RESPONSE_TIMEOUT).build()?,
+            last_error: Arc::clone(&last_error),
+        };
+        let mut exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(client)
+            .with_endpoint(traces_url(endpoint))
+            .with_protocol(Protocol::HttpJson)
+            // The exporter's own retries do not know that the service stops.
+            .with_retry_policy(RetryPolicy::default().with_max_retries(0))
+            .build()?;
+        let (name, version) = ("pilotlight", env!("CARGO_PKG_VERSION"));
+        let attributes = [KeyValue::new("service.name", name), KeyValue::new("service.version", version)];
+        exporter.set_resource(&Resource::builder_empty().with_attributes(attributes).build());
+        Ok(Self { exporter, last_error })
     }
 
-    /// Sends one export.
-    pub(super) async fn post(&self, body: &[u8]) -> Result<(), ExportError> {
-        let status =
-            timeout(RESPONSE_TIMEOUT, self.send_request(body)).await.map_err(|_| ExportError::Timeout)??;
-        if (200..300).contains(&status) { Ok(()) } else { Err(ExportError::Status(status)) }
-    }
-
-    async fn send_request(&self, body: &[u8]) -> io::Result<u16> {
-        let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        let head = format!(
-            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-             user-agent: pilotlight/{}\r\nconnection: close\r\n\r\n",
-            self.path,
-            self.authority,
-            body.len(),
-            env!("CARGO_PKG_VERSION")
-        );
-        stream.write_all(&[head.as_bytes(), body].concat()).await?;
-        let mut received = Vec::new();
-        while received.len() < HEAD_BYTES && stream.read_buf(&mut received).await? > 0 {
-            if let Some(status) = status(&received)? {
-                return Ok(status);
-            }
-        }
-        Err(io::ErrorKind::UnexpectedEof.into())
+    /// Hands over one export.
+    pub(super) async fn export(&self, spans: Vec<SpanData>) -> Result<(), ExportError> {
+        self.exporter.export(spans).await.map_err(|error| {
+            let last_error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+            last_error.unwrap_or_else(|| ExportError::Encoding(error.to_string()))
+        })
     }
 }
 
-fn status(received: &[u8]) -> io::Result<Option<u16>> {
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut response = httparse::Response::new(&mut headers);
-    match response.parse(received) {
-        Ok(httparse::Status::Complete(_)) => Ok(response.code),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(error) => Err(io::Error::other(error)),
+fn traces_url(endpoint: &str) -> String {
+    format!("{}/v1/traces", endpoint.trim_end_matches('/'))
+}
+
+/// The HTTP client of the exporter.
+#[derive(Debug)]
+struct CollectorClient {
+    http: Client,
+    last_error: LastError,
+}
+
+#[async_trait]
+impl HttpClient for CollectorClient {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        self.send(request).await.map_err(|error| {
+            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+            error.into()
+        })
     }
+}
+
+impl CollectorClient {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ExportError> {
+        let request = request.try_into().map_err(connection_error)?;
+        let mut response = self.http.execute(request).await.map_err(connection_error)?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(ExportError::Status(status.as_u16()));
+        }
+        let mut body = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(connection_error)? {
+            if body.len() + piece.len() > MAX_RESPONSE_BYTES {
+                break;
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(Response::new(body.into()))
+    }
+}
+
+/// The innermost cause; the outer errors only say that the request failed.
+fn connection_error(error: reqwest::Error) -> ExportError {
+    if error.is_timeout() {
+        return ExportError::Timeout;
+    }
+    let error = error.without_url();
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    ExportError::Connection(causes.last().map_or_else(String::new, ToString::to_string))
 }
 
 #[cfg(test)]
@@ -104,13 +158,12 @@ mod tests {
 
     #[test]
     fn traces_are_posted_below_the_endpoint() {
-        for (endpoint, expected) in [
-            ("http://127.0.0.1:4318", ("127.0.0.1", 4318, "127.0.0.1:4318", "/v1/traces")),
-            ("http://collector", ("collector", 80, "collector", "/v1/traces")),
-            ("http://[::1]:4318/otlp/", ("::1", 4318, "[::1]:4318", "/otlp/v1/traces")),
+        for (endpoint, url) in [
+            ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
+            ("http://collector", "http://collector/v1/traces"),
+            ("http://[::1]:4318/otlp/", "http://[::1]:4318/otlp/v1/traces"),
         ] {
-            let Collector { host, port, authority, path } = Collector::new(endpoint);
-            assert_eq!((host.as_str(), port, authority.as_str(), path.as_str()), expected);
+            assert_eq!(traces_url(endpoint), url);
         }
     }
 
@@ -120,5 +173,6 @@ mod tests {
             assert_eq!(ExportError::Status(status).is_retryable(), is_retryable, "{status}");
         }
         assert!(ExportError::Timeout.is_retryable());
+        assert!(!ExportError::Encoding(String::new()).is_retryable());
     }
 }

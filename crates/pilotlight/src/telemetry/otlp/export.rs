@@ -1,36 +1,47 @@
-//! Exports the spans of offers to the collector. Batches wait in a bounded queue, and each is sent up to
-//! [`MAX_ATTEMPTS`] times. Spans that could not be exported are counted; the failure is logged once until an export
-//! succeeds again.
+//! From what was seen to a collector: batches wait in a bounded queue, each is tried a few times, and what was not
+//! taken is counted and told once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry_sdk::trace::SpanData;
 use pilotlight_core::limits::{EXPORT_QUEUE, MAX_SPANS_PER_EXPORT};
+use reqwest::ClientBuilder;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::collector::{Collector, ExportError};
+use super::collector::{Collector, ExportError, ExporterError};
 use super::span;
 use crate::clock::Clock;
+use crate::telemetry::job_span::JobSpan;
 use crate::telemetry::metrics::Count;
 use crate::telemetry::offer_event::{OfferEvent, OfferReport};
 
-/// Maximum number of attempts for one export.
+/// How often one export is tried.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// The pause between two attempts.
+/// Between two tries.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-type Batch = Vec<Arc<OfferReport>>;
+/// What becomes a span.
+#[derive(Debug, Clone)]
+pub(super) enum FinishedSpan {
+    /// An offer that has a span.
+    Offer(Arc<OfferReport>),
+    /// A span of a job.
+    Job(JobSpan),
+}
 
-/// The sending end of the queue, which the event worker has.
+type Batch = Vec<FinishedSpan>;
+
+/// The watcher's end.
 #[derive(Debug)]
 pub struct SpanSender {
     queue: mpsc::Sender<Batch>,
     dropped: Count,
 }
 
-/// The receiving end of the queue, with the address of the collector.
+/// The other end, with the way to the collector.
 #[derive(Debug)]
 pub struct Exporter {
     queue: mpsc::Receiver<Batch>,
@@ -40,20 +51,29 @@ pub struct Exporter {
     is_failing: bool,
 }
 
-/// Both ends of a new queue. `endpoint` is an `http` URL. Spans that cannot be exported are counted in `dropped`.
-#[must_use]
-pub fn new(endpoint: &str, clock: Clock, dropped: Count) -> (SpanSender, Exporter) {
+/// Both ends. `endpoint` is a URL, and `http` the configuration of the HTTP client; what is not taken is counted in
+/// `dropped`.
+///
+/// # Errors
+/// When the HTTP client or the exporter cannot be built.
+pub fn new(
+    http: ClientBuilder,
+    endpoint: &str,
+    clock: Clock,
+    dropped: Count,
+) -> Result<(SpanSender, Exporter), ExporterError> {
     let (sender, queue) = mpsc::channel(EXPORT_QUEUE);
-    let collector = Collector::new(endpoint);
+    let collector = Collector::new(http, endpoint)?;
     let spans = SpanSender { queue: sender, dropped: dropped.clone() };
-    (spans, Exporter { queue, collector, clock, dropped, is_failing: false })
+    Ok((spans, Exporter { queue, collector, clock, dropped, is_failing: false }))
 }
 
 impl SpanSender {
-    /// Puts the spans of these events into the queue. When the queue is full, they are dropped and counted.
-    pub(in crate::telemetry) fn send(&self, events: &[OfferEvent]) {
-        let offers: Batch = events.iter().filter_map(exported_offer).collect();
-        for batch in offers.chunks(MAX_SPANS_PER_EXPORT) {
+    /// Passes on what is to be exported, unless the queue is full.
+    pub(in crate::telemetry) fn send(&self, events: &[OfferEvent], jobs: Vec<JobSpan>) {
+        let offers = events.iter().filter_map(exported_offer).map(FinishedSpan::Offer);
+        let spans: Batch = offers.chain(jobs.into_iter().map(FinishedSpan::Job)).collect();
+        for batch in spans.chunks(MAX_SPANS_PER_EXPORT) {
             if self.queue.try_send(batch.to_vec()).is_err() {
                 self.dropped.inc_by(batch.len() as u64);
             }
@@ -61,36 +81,40 @@ impl SpanSender {
     }
 }
 
-fn exported_offer(event: &OfferEvent) -> Option<Arc<OfferReport>> {
-    match event {
-        OfferEvent::Ended(offer) => event.has_span().then(|| Arc::clone(offer)),
+fn exported_offer(events: &OfferEvent) -> Option<Arc<OfferReport>> {
+    match events {
+        OfferEvent::Ended(offer) => events.has_span().then(|| Arc::clone(offer)),
         OfferEvent::Unread(..) => None,
     }
 }
 
 impl Exporter {
-    /// Exports batches until the sending end is dropped. After `stop`, a failed batch gets only one more attempt.
+    /// Exports until the other end is gone. Once asked to stop, each batch is tried one last time.
     pub async fn run(mut self, stop: CancellationToken) {
         while let Some(batch) = self.queue.recv().await {
-            match self.export(&batch, &stop).await {
+            let spans: Vec<_> =
+                batch.iter().filter_map(|finished| span::span_data(finished, self.clock)).collect();
+            if spans.is_empty() {
+                continue;
+            }
+            match self.export(&spans, &stop).await {
                 Ok(()) => self.is_failing = false,
-                Err(error) => self.record_failure(batch.len(), &error),
+                Err(error) => self.record_failure(spans.len(), &error),
             }
         }
     }
 
-    async fn export(&self, batch: &[Arc<OfferReport>], stop: &CancellationToken) -> Result<(), ExportError> {
-        let body = span::request(batch.iter().map(AsRef::as_ref), self.clock).to_string();
+    async fn export(&self, spans: &[SpanData], stop: &CancellationToken) -> Result<(), ExportError> {
         for _ in 1..MAX_ATTEMPTS {
-            match self.collector.post(body.as_bytes()).await {
+            match self.collector.export(spans.to_vec()).await {
                 Err(error) if error.is_retryable() && !stop.is_cancelled() => {
-                    // Either end of this wait leads to the next attempt; `stop` is checked above.
+                    // Whether it is over is asked above.
                     _ = tokio::time::timeout(RETRY_DELAY, stop.cancelled()).await;
                 }
                 outcome => return outcome,
             }
         }
-        self.collector.post(body.as_bytes()).await
+        self.collector.export(spans.to_vec()).await
     }
 
     fn record_failure(&mut self, spans: usize, error: &ExportError) {

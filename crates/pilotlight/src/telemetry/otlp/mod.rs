@@ -1,8 +1,10 @@
-//! Exports spans to an OpenTelemetry collector by OTLP 1.x over HTTP, in the JSON encoding
-//! (`docs/protocols/traces.md`). It opens connections to another server, so it is built only with the feature `otlp`.
+//! Exports spans to a collector with the exporter of the OpenTelemetry crates: OTLP over HTTP, in its JSON encoding. The
+//! spans are built after the fact, and exported by a task of ours: the SDK's own batch processor runs on a thread without
+//! a runtime, where our HTTP client cannot work.
 
 mod collector;
 mod export;
 mod span;
 
+pub use collector::ExporterError;
 pub use export::{Exporter, SpanSender, new};

@@ -1,48 +1,47 @@
-//! Encodes an offer as a span in OTLP's JSON encoding: ids are hexadecimal, times are strings of nanoseconds, and span
-//! kinds have the numbers of `opentelemetry/proto/trace/v1`. `docs/protocols/traces.md` lists the attributes and
-//! events.
+//! Builds the spans of the OpenTelemetry crates from what was recorded of offers and jobs.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pilotlight_core::time::Moment;
-use serde_json::{Value, json};
+use opentelemetry::trace::{
+    Event, Link, SpanContext as OtelContext, SpanId as OtelSpanId, SpanKind, Status, TraceFlags,
+    TraceId as OtelTraceId, TraceState,
+};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use pilotlight_core::job::{JobId, LeaseId};
+use pilotlight_core::time::{Moment, Timestamp};
+use pilotlight_core::trace_context::{SpanId, TraceId};
 
+use super::export::FinishedSpan;
 use crate::clock::Clock;
+use crate::telemetry::job_span::{AttemptSpan, JobSpan, SubmissionSpan};
 use crate::telemetry::json_line::outcome_labels;
-use crate::telemetry::offer_event::{DispatchRecord, OfferReport};
+use crate::telemetry::offer_event::{DispatchRecord, OfferReport, SpanContext};
 
-/// The number of `SPAN_KIND_SERVER`.
-const SPAN_KIND_SERVER: u8 = 2;
-
-/// The request body of one export.
-pub(super) fn request<'a>(offers: impl Iterator<Item = &'a OfferReport>, clock: Clock) -> Value {
-    let version = env!("CARGO_PKG_VERSION");
-    let spans: Vec<_> = offers.filter_map(|offer| span(offer, clock)).collect();
-    json!({ "resourceSpans": [{
-        "resource": { "attributes": [text("service.name", "pilotlight"), text("service.version", version)] },
-        "scopeSpans": [{ "scope": { "name": "pilotlight", "version": version }, "spans": spans }],
-    }] })
+/// The span to export; `None` when it is not to be exported.
+pub(super) fn span_data(span: &FinishedSpan, clock: Clock) -> Option<SpanData> {
+    match span {
+        FinishedSpan::Offer(offer) => offer_span(offer, clock),
+        FinishedSpan::Job(JobSpan::Submission(submission)) => submission_span(submission, clock),
+        FinishedSpan::Job(JobSpan::Attempt(attempt)) => attempt_span(attempt),
+    }
 }
 
-/// The span of an offer; `None` when the offer has no span to export.
-fn span(offer: &OfferReport, clock: Clock) -> Option<Value> {
-    let trace = offer.trace?;
-    let span = trace.span?;
-    let times = Times { began: offer.began, epoch: clock.epoch(offer.began) };
-    Some(json!({
-        "traceId": trace.id.to_string(),
-        "spanId": span.to_string(),
-        "parentSpanId": trace.parent.map(|parent| parent.to_string()).unwrap_or_default(),
-        "name": "warm_start.offer",
-        "kind": SPAN_KIND_SERVER,
-        "startTimeUnixNano": times.nanos(offer.began),
-        "endTimeUnixNano": times.nanos(offer.ended),
-        "attributes": attributes(offer),
-        "events": offer.dispatches.iter().flat_map(|dispatch| events(dispatch, &times)).collect::<Vec<_>>(),
-    }))
+fn offer_span(offer: &OfferReport, clock: Clock) -> Option<SpanData> {
+    let times = Times::new(offer.began, clock);
+    let mut events = SpanEvents::default();
+    events.events = offer.dispatches.iter().flat_map(|dispatch| dispatch_events(dispatch, &times)).collect();
+    Some(SpanData {
+        name: "warm_start.offer".into(),
+        start_time: times.at(offer.began),
+        end_time: times.at(offer.ended),
+        attributes: offer_attributes(offer),
+        events,
+        ..server_span(offer.trace?)?
+    })
 }
 
-fn attributes(offer: &OfferReport) -> Vec<Value> {
+fn offer_attributes(offer: &OfferReport) -> Vec<KeyValue> {
     let (outcome, delivery) = outcome_labels(offer.outcome);
     let runner = offer.taker.as_ref().map(|taker| taker.runner.id.as_str());
     let required = [
@@ -58,79 +57,195 @@ fn attributes(offer: &OfferReport) -> Vec<Value> {
     required.into_iter().chain(optional).collect()
 }
 
-fn events(dispatch: &DispatchRecord, times: &Times) -> impl Iterator<Item = Value> {
+fn dispatch_events(dispatch: &DispatchRecord, times: &Times) -> impl Iterator<Item = Event> {
     let runner = || text("runner", dispatch.runner.as_str());
-    let began = json!({
-        "timeUnixNano": times.nanos(dispatch.at), "name": "dispatch", "attributes": [runner()],
-    });
+    let began = Event::new("dispatch", times.at(dispatch.at), vec![runner()], 0);
     let failed = dispatch.failed.map(|(at, why)| {
-        json!({
-            "timeUnixNano": times.nanos(at),
-            "name": "dispatch failed",
-            "attributes": [runner(), text("why", why.as_str())],
-        })
+        Event::new("dispatch failed", times.at(at), vec![runner(), text("why", why.as_str())], 0)
     });
     std::iter::once(began).chain(failed)
 }
 
-fn text(key: &str, value: &str) -> Value {
-    json!({ "key": key, "value": { "stringValue": value } })
+fn submission_span(submission: &SubmissionSpan, clock: Clock) -> Option<SpanData> {
+    let times = Times::new(submission.began, clock);
+    let mut attributes = vec![text("outcome", submission.outcome.as_str())];
+    let mut links = SpanLinks::default();
+    if let Some(job) = &submission.job {
+        attributes.extend(job_attributes(job.id, job.job_type.as_str()));
+        let attempt = job.lease.and_then(|lease| attempt_context(job.id, lease));
+        links.links.extend(attempt.map(Link::with_context));
+    }
+    Some(SpanData {
+        name: "job.submit".into(),
+        start_time: times.at(submission.began),
+        end_time: times.at(submission.ended),
+        attributes,
+        links,
+        ..server_span(submission.context)?
+    })
 }
 
-fn number(key: &str, value: usize) -> Value {
-    json!({ "key": key, "value": { "intValue": value.to_string() } })
+fn attempt_span(span: &AttemptSpan) -> Option<SpanData> {
+    let AttemptSpan { job, job_type, attempt } = span;
+    let own = [
+        number("attempt", attempt.number as usize),
+        text("outcome", attempt.outcome.as_str()),
+        text("runner", attempt.runner.as_str()),
+    ];
+    Some(SpanData {
+        name: "job".into(),
+        start_time: system_time(attempt.began_at),
+        end_time: system_time(attempt.ended_at),
+        attributes: job_attributes(*job, job_type.as_str()).into_iter().chain(own).collect(),
+        ..span_in(attempt_context(*job, attempt.lease)?, None, SpanKind::Internal)
+    })
 }
 
-/// Converts moments to wall-clock time. The wall clock is read once per span, so that the times within a span keep
-/// their exact distances.
+fn job_attributes(id: JobId, job_type: &str) -> [KeyValue; 2] {
+    [text("job.id", &id.to_string()), text("job.type", job_type)]
+}
+
+fn attempt_context(job: JobId, lease: LeaseId) -> Option<OtelContext> {
+    Some(sampled_context(job.trace_id()?, job.attempt_span_id(lease)?))
+}
+
+/// A span of kind server, without name, times and attributes. `None` when it is not to be exported.
+fn server_span(context: SpanContext) -> Option<SpanData> {
+    Some(span_in(sampled_context(context.id, context.span?), context.parent, SpanKind::Server))
+}
+
+fn span_in(span_context: OtelContext, parent: Option<SpanId>, span_kind: SpanKind) -> SpanData {
+    let parent_id = parent.map_or(OtelSpanId::INVALID, |parent| OtelSpanId::from_bytes(parent.to_bytes()));
+    let scope = InstrumentationScope::builder("pilotlight").with_version(env!("CARGO_PKG_VERSION"));
+    SpanData {
+        span_context,
+        parent_span_id: parent_id,
+        parent_span_is_remote: parent.is_some(),
+        span_kind,
+        name: "".into(),
+        start_time: UNIX_EPOCH,
+        end_time: UNIX_EPOCH,
+        attributes: Vec::new(),
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status: Status::Unset,
+        instrumentation_scope: scope.build(),
+    }
+}
+
+fn sampled_context(trace: TraceId, span: SpanId) -> OtelContext {
+    let (trace, span) = (OtelTraceId::from_bytes(trace.to_bytes()), OtelSpanId::from_bytes(span.to_bytes()));
+    OtelContext::new(trace, span, TraceFlags::SAMPLED, false, TraceState::default())
+}
+
+fn text(key: &'static str, value: &str) -> KeyValue {
+    KeyValue::new(key, value.to_owned())
+}
+
+fn number(key: &'static str, value: usize) -> KeyValue {
+    KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+fn system_time(time: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(time.as_millis())
+}
+
+/// The wall clock is asked once for a span, so that all in it keeps its distance.
 struct Times {
     began: Moment,
-    epoch: Duration,
+    began_at: SystemTime,
 }
 
 impl Times {
-    fn nanos(&self, at: Moment) -> String {
-        (self.epoch + at.since(self.began)).as_nanos().to_string()
+    fn new(began: Moment, clock: Clock) -> Self {
+        Self { began, began_at: UNIX_EPOCH + clock.epoch(began) }
+    }
+
+    fn at(&self, moment: Moment) -> SystemTime {
+        self.began_at + moment.since(self.began)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use opentelemetry::Value;
+    use pilotlight_core::ids::{JobType, RunnerId};
+    use pilotlight_core::job::{AttemptOutcome, EndedAttempt};
+
     use super::*;
+    use crate::telemetry::job_span::{SubmissionEnd, SubmittedJob};
     use crate::telemetry::json_line::tests::{cold, warm};
+
+    fn attribute(span: &SpanData, key: &str) -> Value {
+        let found = span.attributes.iter().find(|one| one.key.as_str() == key);
+        found.unwrap_or_else(|| panic!("no {key}")).value.clone()
+    }
 
     #[test]
     fn an_offer_is_a_span_with_its_parent_its_times_and_an_event_for_each_dispatch() {
-        let request = request([&warm(), &cold()].into_iter(), Clock::start());
-        let spans = &request["resourceSpans"][0]["scopeSpans"][0]["spans"];
+        let span = |offer| span_data(&FinishedSpan::Offer(Arc::new(offer)), Clock::start());
+        assert!(span(cold()).is_none(), "what has no span of ours is not exported");
+        let span = span(warm()).unwrap();
+        assert_eq!(span.span_context.trace_id().to_string(), "ab".repeat(16));
         assert_eq!(
-            spans.as_array().map(Vec::len),
-            Some(1),
-            "an offer without a span of its own is not exported"
+            (span.parent_span_id.to_string(), span.span_context.span_id().to_string()),
+            ("01".repeat(8), "02".repeat(8))
         );
-        let span = &spans[0];
-        assert_eq!(span["traceId"], "ab".repeat(16));
-        assert_eq!(
-            (&span["parentSpanId"], &span["spanId"]),
-            (&json!("01".repeat(8)), &json!("02".repeat(8)))
-        );
-        assert_eq!((&span["name"], &span["kind"]), (&json!("warm_start.offer"), &json!(2)));
-        let nanos = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
-        let began = nanos(&span["startTimeUnixNano"]);
-        assert_eq!(nanos(&span["endTimeUnixNano"]) - began, 1_500_000);
-        let events: Vec<_> = span["events"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|event| (event["name"].as_str().unwrap(), nanos(&event["timeUnixNano"]) - began))
-            .collect();
+        assert_eq!((span.name.as_ref(), &span.span_kind), ("warm_start.offer", &SpanKind::Server));
+        let nanos = |time: SystemTime| time.duration_since(span.start_time).unwrap().as_nanos();
+        assert_eq!(nanos(span.end_time), 1_500_000);
+        let events: Vec<_> =
+            span.events.iter().map(|event| (event.name.as_ref(), nanos(event.timestamp))).collect();
         assert_eq!(events, [("dispatch", 100_000), ("dispatch failed", 200_000), ("dispatch", 300_000)]);
-        let attribute = |key: &str| {
-            let all = span["attributes"].as_array().unwrap();
-            all.iter().find(|one| one["key"] == key).unwrap_or_else(|| panic!("no {key}"))["value"].clone()
+        assert_eq!(attribute(&span, "run"), "run_1".into());
+        assert_eq!(attribute(&span, "outcome"), "warm".into());
+        assert_eq!(attribute(&span, "dispatches"), 2.into());
+    }
+
+    #[test]
+    fn a_submission_links_to_the_span_of_the_jobs_attempt() {
+        let (id, job_type) = (JobId::from_bytes([7; 16]), JobType::parse("render").unwrap());
+        let lease = LeaseId::new(1);
+        let submission = SubmissionSpan {
+            context: SpanContext {
+                id: TraceId::new([1; 16]).unwrap(),
+                parent: SpanId::new([2; 8]),
+                span: SpanId::new([3; 8]),
+            },
+            began: Moment::from_millis(1),
+            ended: Moment::from_millis(3),
+            job: Some(SubmittedJob { id, job_type: job_type.clone(), lease: Some(lease) }),
+            outcome: SubmissionEnd::New,
         };
-        assert_eq!(attribute("run"), json!({ "stringValue": "run_1" }));
-        assert_eq!(attribute("outcome"), json!({ "stringValue": "warm" }));
-        assert_eq!(attribute("dispatches"), json!({ "intValue": "2" }));
+        let attempt = EndedAttempt {
+            number: 1,
+            lease,
+            runner: RunnerId::parse("r").unwrap(),
+            began_at: Timestamp::from_millis(5),
+            ended_at: Timestamp::from_millis(9),
+            outcome: AttemptOutcome::Completed,
+        };
+        let span = |span| span_data(&FinishedSpan::Job(span), Clock::start()).unwrap();
+        let submitted = span(JobSpan::Submission(submission));
+        let attempt = span(JobSpan::Attempt(AttemptSpan { job: id, job_type, attempt }));
+        assert_eq!((submitted.name.as_ref(), &submitted.span_kind), ("job.submit", &SpanKind::Server));
+        assert_eq!(submitted.parent_span_id.to_string(), "02".repeat(8));
+        assert_eq!(attribute(&submitted, "outcome"), "new".into());
+        let [link] = &submitted.links[..] else { panic!("{:?}", submitted.links) };
+        assert_eq!(link.span_context, attempt.span_context);
+        assert_eq!((attempt.name.as_ref(), attempt.parent_span_id), ("job", OtelSpanId::INVALID));
+        assert_eq!(attempt.end_time, attempt.start_time + Duration::from_millis(4));
+        for (key, value) in [
+            ("job.id", id.to_string().into()),
+            ("job.type", "render".into()),
+            ("attempt", 1.into()),
+            ("outcome", "completed".into()),
+            ("runner", "r".into()),
+        ] {
+            assert_eq!(attribute(&attempt, key), value, "{key}");
+        }
     }
 }
