@@ -43,7 +43,6 @@ impl Stages {
         self.run("deny", || deny(tools), |()| true)?;
         self.run("clippy", clippy, |()| true)?;
         self.run("fuzz", fuzz_targets, |()| true)?;
-        self.run("otlp", otlp, |()| true)?;
         self.run("test", || test::run(&plan), Report::is_success)
     }
 
@@ -139,18 +138,6 @@ fn is_newer(first: &Path, second: &Path) -> bool {
         (Ok(_) | Err(_), Err(_)) => true,
         (Err(_), Ok(_)) => false,
     }
-}
-
-/// The feature that is off by default: its lints, and the tests that a span arrives.
-fn otlp() -> anyhow::Result<()> {
-    let feature = ["-p", "pilotlight", "--features", "otlp"];
-    child::run(child::cargo().arg("clippy").args(feature).args(["--all-targets", "--", "-D", "warnings"]))?;
-    child::run(child::cargo().args(["nextest", "run"]).args(feature).args([
-        "--lib",
-        "--test",
-        "operations",
-        "otlp::",
-    ]))
 }
 
 /// Bans, licences and sources always; advisories where their database can be fetched.

@@ -15,10 +15,10 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 
-/// A collector that takes longer is as good as gone.
+/// An export that takes longer has failed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Most bytes that are read of a response. It only says which spans were refused.
+/// Maximum number of bytes that are read of a response. A response only names refused spans.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// The collector that receives the spans.
@@ -41,25 +41,25 @@ pub enum ExporterError {
     Settings(#[from] ExporterBuildError),
 }
 
-/// Why a collector did not take an export.
+/// Why an export failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ExportError {
-    /// It answered so.
+    /// The collector responded with this status.
     #[error("the collector answered {0}")]
     Status(u16),
-    /// It did not answer.
+    /// The collector did not respond in time.
     #[error("the collector did not answer within {} s", RESPONSE_TIMEOUT.as_secs())]
     Timeout,
-    /// It could not be asked, or broke off.
+    /// The connection failed.
     #[error("the collector could not be asked: {0}")]
     Connection(String),
-    /// The exporter failed before it asked.
+    /// The exporter failed before it sent the request.
     #[error("the spans could not be encoded: {0}")]
     Encoding(String),
 }
 
 impl ExportError {
-    /// Whether asking again may help (OTLP, "Retryable response codes").
+    /// Whether a retry can succeed (OTLP, "Retryable response codes").
     pub(super) const fn is_retryable(&self) -> bool {
         match self {
             Self::Status(status) => matches!(status, 429 | 502 | 503 | 504),
@@ -72,7 +72,7 @@ impl ExportError {
 impl Collector {
     /// `endpoint` is a URL, below which spans are posted to `/v1/traces`.
     pub(super) fn new(http: ClientBuilder, endpoint: &str) -> Result<Self, ExporterError> {
-        // Exports are rare and a collector is near by, so each export opens a connection.
+        // Exports are rare and collectors are close, so each export opens a connection.
         let http = http.no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
         let last_error = LastError::default();
         let client = CollectorClient {
@@ -84,7 +84,7 @@ impl Collector {
             .with_http_client(client)
             .with_endpoint(traces_url(endpoint))
             .with_protocol(Protocol::HttpJson)
-            // The exporter's own retries do not know that the service stops.
+            // The exporter's own retries would go on while the service stops.
             .with_retry_policy(RetryPolicy::default().with_max_retries(0))
             .build()?;
         let (name, version) = ("pilotlight", env!("CARGO_PKG_VERSION"));
@@ -93,7 +93,7 @@ impl Collector {
         Ok(Self { exporter, last_error })
     }
 
-    /// Hands over one export.
+    /// Exports these spans in one request.
     pub(super) async fn export(&self, spans: Vec<SpanData>) -> Result<(), ExportError> {
         self.exporter.export(spans).await.map_err(|error| {
             let last_error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();

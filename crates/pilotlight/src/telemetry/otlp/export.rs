@@ -1,5 +1,5 @@
-//! From what was seen to a collector: batches wait in a bounded queue, each is tried a few times, and what was not
-//! taken is counted and told once.
+//! Sends finished spans to the collector. Batches wait in a bounded queue. A failed export is retried a few times; then
+//! its spans are dropped and counted, and the first failure in a row is logged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::telemetry::job_span::JobSpan;
 use crate::telemetry::metrics::Count;
 use crate::telemetry::offer_event::{OfferEvent, OfferReport};
 
-/// How often one export is tried.
+/// Maximum number of attempts for one export.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Between two tries.
+/// The pause between two attempts.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// What becomes a span.
@@ -34,14 +34,14 @@ pub(super) enum FinishedSpan {
 
 type Batch = Vec<FinishedSpan>;
 
-/// The watcher's end.
+/// The sending end of the queue of spans.
 #[derive(Debug)]
 pub struct SpanSender {
     queue: mpsc::Sender<Batch>,
     dropped: Count,
 }
 
-/// The other end, with the way to the collector.
+/// The receiving end of the queue, and the collector.
 #[derive(Debug)]
 pub struct Exporter {
     queue: mpsc::Receiver<Batch>,
@@ -51,8 +51,8 @@ pub struct Exporter {
     is_failing: bool,
 }
 
-/// Both ends. `endpoint` is a URL, and `http` the configuration of the HTTP client; what is not taken is counted in
-/// `dropped`.
+/// Creates both ends. `endpoint` is a URL, and `http` the configuration of the HTTP client. Spans that are not exported are
+/// counted in `dropped`.
 ///
 /// # Errors
 /// When the HTTP client or the exporter cannot be built.
@@ -69,7 +69,7 @@ pub fn new(
 }
 
 impl SpanSender {
-    /// Passes on what is to be exported, unless the queue is full.
+    /// Queues the spans of these events and jobs. When the queue is full, they are dropped and counted.
     pub(in crate::telemetry) fn send(&self, events: &[OfferEvent], jobs: Vec<JobSpan>) {
         let offers = events.iter().filter_map(exported_offer).map(FinishedSpan::Offer);
         let spans: Batch = offers.chain(jobs.into_iter().map(FinishedSpan::Job)).collect();
@@ -89,7 +89,7 @@ fn exported_offer(events: &OfferEvent) -> Option<Arc<OfferReport>> {
 }
 
 impl Exporter {
-    /// Exports until the other end is gone. Once asked to stop, each batch is tried one last time.
+    /// Exports until the sender is dropped. After `stop`, each batch gets one last attempt.
     pub async fn run(mut self, stop: CancellationToken) {
         while let Some(batch) = self.queue.recv().await {
             let spans: Vec<_> =
@@ -108,7 +108,7 @@ impl Exporter {
         for _ in 1..MAX_ATTEMPTS {
             match self.collector.export(spans.to_vec()).await {
                 Err(error) if error.is_retryable() && !stop.is_cancelled() => {
-                    // Whether it is over is asked above.
+                    // The guard above checks `stop`, so the outcome of the pause does not matter.
                     _ = tokio::time::timeout(RETRY_DELAY, stop.cancelled()).await;
                 }
                 outcome => return outcome,
