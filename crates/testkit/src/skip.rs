@@ -1,6 +1,6 @@
-//! A test that a machine cannot run says why and is counted as skipped. The names of requirements are those of `xtask`;
-//! `cargo xtask test` names those that are not met in `PILOTLIGHT_LACKS`, and reads the log named by
-//! `PILOTLIGHT_SKIP_LOG`.
+//! Skips tests that this machine cannot run, and logs each skipped test with the reason. Requirements have the names
+//! that `xtask` uses: `cargo xtask test` lists the unavailable ones in `PILOTLIGHT_MISSING`, and reads the skip log at the
+//! path in `PILOTLIGHT_SKIP_LOG`.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -22,10 +22,10 @@ pub use need;
 /// Whether a requirement is not met; then it is logged. `location` is any closure of the test: its type carries the
 /// test's name.
 pub fn is_skipped<T>(requirements: &[&str], location: &T) -> bool {
-    let lacks = std::env::var("PILOTLIGHT_LACKS").unwrap_or_default();
+    let unavailable = std::env::var("PILOTLIGHT_MISSING").unwrap_or_default();
     let not_built = std::env::var_os("PILOTLIGHT_STATIC").is_none().then_some(STATIC_BINARY);
     let missing: Vec<_> =
-        lacks.split(',').chain(not_built).filter(|name| requirements.contains(name)).collect();
+        unavailable.split(',').chain(not_built).filter(|name| requirements.contains(name)).collect();
     if missing.is_empty() {
         return false;
     }
