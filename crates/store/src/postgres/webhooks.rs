@@ -87,14 +87,14 @@ impl StoreOperation for AckWebhook {
 /// See [`crate::Store::retry_webhook`].
 pub(super) struct RetryWebhook {
     pub(super) id: WebhookCallId,
-    pub(super) again_at: Timestamp,
+    pub(super) retry_at: Timestamp,
 }
 
 impl StoreOperation for RetryWebhook {
     type Output = ();
 
     async fn run(&self, connection: StoreConnection) -> Result<Committed<()>, Failure> {
-        let params = owned_params![self.id.0, millis_of_time(self.again_at)];
+        let params = owned_params![self.id.0, millis_of_time(self.retry_at)];
         connection.write(&WriteStatement { statement: statements::RETRY_WEBHOOK, params }).await?;
         Ok(Committed::without_notifications(()))
     }

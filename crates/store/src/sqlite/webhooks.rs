@@ -76,10 +76,10 @@ pub(super) fn ack_webhook(tx: &Tx<'_>, id: WebhookCallId) -> Result<(), Error> {
 }
 
 /// See [`crate::Store::retry_webhook`].
-pub(super) fn retry_webhook(tx: &Tx<'_>, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
+pub(super) fn retry_webhook(tx: &Tx<'_>, id: WebhookCallId, retry_at: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE hooks SET failures = failures + 1, due_at = ?2 WHERE id = ?1")?
-        .execute(params![id.0, millis_of_time(again_at)])?;
+        .execute(params![id.0, millis_of_time(retry_at)])?;
     Ok(())
 }
 
