@@ -36,7 +36,7 @@ pub fn pilotlight_command(settings: &[(&str, &str)]) -> Command {
 /// The binary that cargo built with the test: tests are in `deps/`, binaries in its parent folder.
 pub fn pilotlight_binary() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-        let test = std::env::current_exe().expect("a test knows its own path");
+        let test = std::env::current_exe().expect("the path of the test binary is readable");
         let folder =
             test.parent().and_then(Path::parent).expect("cargo builds tests in `target/<profile>/deps`");
         folder.join("pilotlight")

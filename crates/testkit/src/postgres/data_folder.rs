@@ -94,7 +94,7 @@ impl Drop for ClusterFolder {
 /// The path of the template, in the folder that `cargo clean` removes. The number at its end must change with the
 /// arguments of `initdb`.
 fn template(binaries: &Binaries) -> PathBuf {
-    let program = std::env::current_exe().expect("a test knows its own path");
+    let program = std::env::current_exe().expect("the path of the test binary is readable");
     let build =
         program.parent().and_then(Path::parent).expect("cargo builds tests in `target/<profile>/deps`");
     build.join(format!("pilotlight-postgresql-{}-1", binaries.version()))
