@@ -8,7 +8,7 @@ use super::jobs::{job_row, maybe_text, text};
 use super::statements;
 use super::tx::{PgTx, owned_params};
 use crate::error::Error;
-use crate::job_row::{JOB_ROW_COLUMNS, JobBytes, JobRow, OutputOutcome, length};
+use crate::job_row::{JOB_ROW_COLUMNS, JobRow, OutputOutcome, length};
 use crate::records::{ConsoleUpdate, JobOutput, JobRecord, LeasedJob, Limits, RunnerOutput};
 
 /// The record of the first row, if any.

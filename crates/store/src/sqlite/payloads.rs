@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use super::jobs::job_row;
 use super::tx::SqliteTx;
 use crate::error::Error;
-use crate::job_row::{JOB_ROW_COLUMNS, JobBytes, JobRow, OutputOutcome, length};
+use crate::job_row::{JOB_ROW_COLUMNS, JobRow, OutputOutcome, length};
 use crate::records::{ConsoleUpdate, JobOutput, JobRecord, RunnerOutput};
 
 /// A console is stored in pieces of up to this size, in bytes: an append that fits extends the last piece, any other
