@@ -1,5 +1,5 @@
-//! Options of a submission: result lifetime, fresh computation, idempotency key, priority, start time, attempts and code
-//! version.
+//! Options of a submission: result lifetime, fresh computation, idempotency key, priority, start time, attempts and
+//! code version.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

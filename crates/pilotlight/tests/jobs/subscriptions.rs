@@ -157,7 +157,7 @@ fn a_slow_subscriber_skips_updates_gets_the_last_ones_and_slows_no_other() {
         let slow_stream = slow.join().expect("the stream ends");
         let slow_updates = slow_stream.matches("event: console").count();
         println!(
-            "{UPDATES} console updates in {took:?}: {fast_updates} seen by the fast subscriber, {slow_updates} by the slow one"
+            "{UPDATES} console updates in {took:?}: the fast subscriber saw {fast_updates}, the slow one {slow_updates}"
         );
         assert!(
             slow_stream.contains(&format!(r#""text":"{:>8}x"#, UPDATES - 1)),
@@ -176,7 +176,10 @@ fn subscribers_that_read_nothing_use_little_memory_and_are_closed_in_time() {
     let server = JobStore::sqlite().serve(&[]);
     let id = submit(&server);
     let (mut runner, job) = claim_and_start(&server);
-    let report = |number: usize| json!({ "console_output": format!("{number}{}", "\\".repeat(MAX_CONSOLE_BYTES / 2)) });
+    let report = |number: usize| {
+        let console = format!("{number}{}", "\\".repeat(MAX_CONSOLE_BYTES / 2));
+        json!({ "console_output": console })
+    };
     for number in 0..20 {
         assert_eq!(runner.report("heartbeat", &job, report(number)).status, 200);
     }

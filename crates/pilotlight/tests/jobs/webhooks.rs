@@ -150,9 +150,9 @@ fn the_webhook_secret_is_never_shown(store: &JobStore) {
         &format!("/api/jobs/{id}"),
         &format!("/api/admin/jobs/{id}"),
     ];
-    let mut exposed_texts: Vec<String> = paths.iter().map(|path| server.connect().get(path).text()).collect();
-    exposed_texts.push(server.log());
-    for text in &exposed_texts {
+    let mut visible_texts: Vec<String> = paths.iter().map(|path| server.connect().get(path).text()).collect();
+    visible_texts.push(server.log());
+    for text in &visible_texts {
         assert!(!text.contains(SECRET) && !text.contains(URL_TOKEN), "{text}");
     }
     assert!(
@@ -180,7 +180,7 @@ fn an_unacknowledged_webhook_is_retried_and_delays_no_other(store: &JobStore) {
     let mut refuses = WebhookReceiver::not_listening(|_| Reply::Status(200));
     let targets = [
         ("fails", &fails),
-        ("leads", &redirects),
+        ("redirects", &redirects),
         ("refuses", &refuses),
         ("hangs", &hangs),
         ("prompt", &prompt),
@@ -192,7 +192,7 @@ fn an_unacknowledged_webhook_is_retried_and_delays_no_other(store: &JobStore) {
     let file = ConfigFile::new(&file);
     let server = store.serve(&[file.setting()]);
     let mut caller = ApiClient::at(server.address());
-    for job_type in ["hangs", "fails", "leads", "refuses"] {
+    for job_type in ["hangs", "fails", "redirects", "refuses"] {
         caller.submit(job_type, &json!({ "number": 1 }));
     }
     caller.submit("hangs", &json!({ "number": 2 }));
@@ -268,21 +268,21 @@ fn a_hanging_target_uses_its_share_of_the_senders_and_no_more(store: &JobStore) 
     );
 }
 
-/// A webhook is kept however old it is, because a service without its target may have a mistyped configuration, or may have
-/// started before the services that have the target. The tests of the store cover what is dropped after ten minutes
-/// without the target.
+/// A webhook is not dropped at the start, however old it is: the service may have a mistyped configuration, or may have
+/// started before the services that have the target. The tests of the store cover which webhooks are dropped after ten
+/// minutes without the target.
 fn a_service_whose_webhook_target_was_just_removed_drops_nothing(store: &JobStore) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     let long_ago = Timestamp::from_millis(now.as_millis() as u64).before(MAX_UNCONFIGURED_WEBHOOK_AGE * 2);
-    store.open("gone", async |store| {
-        store.submit(new_job("gone", 1, long_ago), long_ago).await.expect("the job is accepted");
+    store.open("removed", async |store| {
+        store.submit(new_job("removed", 1, long_ago), long_ago).await.expect("the job is accepted");
     });
     let server = store.serve(&[]);
     ApiClient::at(server.address()).submit("other", &json!({}));
     assert_eq!(server.metric(r#"pilotlight_webhooks_total{outcome="dropped"}"#), 0.0);
     drop(server);
     let receiver = WebhookReceiver::start(|_| Reply::Status(200));
-    let file = ConfigFile::new(&type_config("gone", &receiver, ""));
+    let file = ConfigFile::new(&type_config("removed", &receiver, ""));
     let server = store.serve(&[file.setting()]);
     wait_until("the webhook is acknowledged", || {
         server.metric(r#"pilotlight_webhooks_total{outcome="heard"}"#) >= 1.0
