@@ -71,8 +71,8 @@ fn a_job_is_submitted_executed_streamed_and_read_again() {
         let result = ended_job.expect("the job has ended").result.expect("a result");
         assert_eq!(result.output_data.get(), "{\"b\": [2]}");
 
-        let known = client.submit(&job, SubmitParams { wait: SOON, ..SubmitParams::default() }).await.unwrap();
-        assert_eq!(known.result.expect("a cached result").output_data.get(), "{\"b\": [2]}");
+        let cached = client.submit(&job, SubmitParams { wait: SOON, ..SubmitParams::default() }).await.unwrap();
+        assert_eq!(cached.result.expect("a cached result").output_data.get(), "{\"b\": [2]}");
         assert!(client.check(&check_request).await.unwrap().result.is_some());
         assert_eq!(client.status(id, SOON).await.unwrap().status, Status::Completed);
         assert!(!client.cancel(id).await.unwrap().success, "an ended job cannot be cancelled");

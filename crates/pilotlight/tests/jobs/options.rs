@@ -150,7 +150,7 @@ fn an_idempotency_key_makes_a_fresh_submission_safe_to_repeat_over_a_restart(sto
         assert_eq!(caller.submit_with(TYPE, &json!({ "other": 1 }), &json!({})).0, 409);
         assert_eq!(caller.submit_with("other", &json!({}), &json!({})).0, 409);
         let details = caller.get(&format!("/api/admin/jobs/{}", id_of(&body))).json();
-        assert_eq!(details["callers"], 1, "a repeated submission is no further caller");
+        assert_eq!(details["callers"], 1, "a repeated submission does not count as another caller");
         if round == 1 {
             runner(&server).execute(TYPE, &json!({ "n": 1 }));
             let (_, body) = caller.submit_with(TYPE, &json!({}), &json!({ "fresh": true }));

@@ -48,8 +48,8 @@ fn a_new_job_is_refused_when_the_queue_is_full_and_other_requests_work(store: &J
     let (status, body) = caller.submit_with(TYPE, &number(0), &json!({ "fresh": true }));
     assert_eq!((status, body["error"].as_str().map(|error| error.contains(limit))), (503, Some(true)));
     // Cached results are returned, and submissions join queued jobs.
-    let known = submit(&server, &number(0));
-    assert_eq!((known.status, &known.json()["result"]["output_data"]["n"]), (200, &json!(0)));
+    let cached = submit(&server, &number(0));
+    assert_eq!((cached.status, &cached.json()["result"]["output_data"]["n"]), (200, &json!(0)));
     assert_eq!(submit(&server, &number(1)).status, 200);
     let refused = server.metric("pilotlight_jobs_submitted_total{outcome=\"refused\"}");
     assert!((refused - 2.0).abs() < 0.5, "{refused}");

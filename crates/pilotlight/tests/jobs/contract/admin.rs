@@ -19,12 +19,12 @@ fn row(job: &str, status: &str, claimed_by: Value) -> Value {
 }
 
 /// The fields of a row, and those that only the details of a job have.
-fn details(row: &Value, more: &Value) -> Value {
+fn details(row: &Value, extra: &Value) -> Value {
     let mut details = row.clone();
     let defaults = json!({
         "priority": 0, "run_at": "<time>", "max_attempts": 1, "losses": 0, "callers": 1, "attempts": 1,
     });
-    for fields in [&defaults, more] {
+    for fields in [&defaults, extra] {
         let (details, fields) = (details.as_object_mut().unwrap(), fields.as_object().unwrap());
         details.extend(fields.clone());
     }
