@@ -1,5 +1,5 @@
-//! Runners, commands and the service are killed (SIGKILL) at random under load. Every job ends exactly once with its own
-//! result, and no process of any command remains.
+//! Runners, commands and the service are killed (SIGKILL) at random under load. Every job ends exactly once with its
+//! own result, and no process of any command remains.
 //!
 //! 200 jobs in `cargo xtask test`, 1,000 in `cargo xtask soak`.
 
