@@ -32,7 +32,8 @@ fn status_counts_polling_runners() {
         .send("GET", "/api/runner/jobs/next?types[]=t&wait_ms=30000", b"")
         .expect("the service reads the request");
     let waiting_runners = || {
-        run_to_end(&mut command_for(&server, &["status", "--json"])).exited_with(0).json()["health"]["waitingForJobs"].clone()
+        let status = run_to_end(&mut command_for(&server, &["status", "--json"])).exited_with(0).json();
+        status["health"]["waitingForJobs"].clone()
     };
     wait_until("the runner is counted", || waiting_runners() == 1);
 }

@@ -33,7 +33,7 @@ impl Fixture {
     }
 
     /// Submits a job and waits until more than this number of processes run.
-    fn submit_and_wait_for(&mut self, processes: usize) -> String {
+    fn submit_and_wait_for_processes(&mut self, processes: usize) -> String {
         let id = self.submit();
         wait_until("the command runs", || self.scripts.running_processes().len() > processes);
         id
@@ -51,7 +51,7 @@ fn a_daemon_that_a_command_leaves_is_killed_and_the_result_is_accepted() {
         &[],
     );
     // More than 3 processes: the reaper, the shell, and those of the daemon.
-    let id = fixture.submit_and_wait_for(3);
+    let id = fixture.submit_and_wait_for_processes(3);
     std::fs::write(fixture.scripts.path("go"), "").unwrap();
     assert_eq!(fixture.wait_for_end(&id)["status"], "completed");
     fixture.scripts.wait_until_gone();
@@ -71,7 +71,7 @@ fn a_command_that_ignores_sigterm_is_killed_after_its_timeout() {
         &format!("{DAEMON} sleep 1000; sleep 1000"),
         &["--timeout", "4s", "--kill-after", "300ms"],
     );
-    let id = fixture.submit_and_wait_for(3);
+    let id = fixture.submit_and_wait_for_processes(3);
     let job = fixture.wait_for_end(&id);
     assert_eq!(job["error"], "the command took longer than 4 s and was killed", "{job}");
     fixture.scripts.wait_until_gone();
@@ -81,7 +81,7 @@ fn a_command_that_ignores_sigterm_is_killed_after_its_timeout() {
 fn a_command_may_exit_by_itself_after_sigterm() {
     let script = "trap 'touch \"$MARK/tidy\"; exit 0' TERM; while :; do sleep 0.05; done";
     let mut fixture = Fixture::start(script, &["--timeout", "4s", "--kill-after", "20s"]);
-    let id = fixture.submit_and_wait_for(1);
+    let id = fixture.submit_and_wait_for_processes(1);
     assert!(fixture.wait_for_end(&id)["error"].as_str().is_some_and(|error| error.contains("took longer")));
     assert!(fixture.scripts.path("tidy").exists(), "the command was killed before it could exit by itself");
 }
@@ -112,7 +112,7 @@ fn a_heartbeat_response_with_a_cancellation_stops_the_command() {
 #[test]
 fn commands_of_a_killed_runner_are_killed() {
     let mut fixture = Fixture::start(&format!("{DAEMON} sleep 1000"), &[]);
-    fixture.submit_and_wait_for(3);
+    fixture.submit_and_wait_for_processes(3);
     fixture.runner.signal("KILL");
     fixture.scripts.wait_until_gone();
 }
@@ -132,7 +132,7 @@ fn kill_reaper(scripts: &Scripts) {
 #[test]
 fn the_command_of_a_killed_reaper_is_killed_and_the_job_fails() {
     let mut fixture = Fixture::start(&format!("{DAEMON} sleep 1000"), &[]);
-    let id = fixture.submit_and_wait_for(3);
+    let id = fixture.submit_and_wait_for_processes(3);
     kill_reaper(&fixture.scripts);
     let job = fixture.wait_for_end(&id);
     assert_eq!(job["error"], "the command was killed together with its supervising process", "{job}");
@@ -143,7 +143,7 @@ fn the_command_of_a_killed_reaper_is_killed_and_the_job_fails() {
 fn a_reaper_killed_while_its_warm_process_is_idle_leaves_no_process_and_is_replaced() {
     let script = format!("{DAEMON} while read line; do echo '{{}}'; done");
     let mut fixture = Fixture::start(&script, &["--keep"]);
-    let id = fixture.submit_and_wait_for(3);
+    let id = fixture.submit_and_wait_for_processes(3);
     assert_eq!(fixture.wait_for_end(&id)["status"], "completed");
     let old = fixture.scripts.running_processes();
     kill_reaper(&fixture.scripts);
