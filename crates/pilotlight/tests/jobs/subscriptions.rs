@@ -109,9 +109,11 @@ impl SlowReader {
         Self(connection)
     }
 
-    /// Reads the whole stream, at most `bytes` at a time. Pauses after each read while `job_runs` is true.
+    /// Reads the whole stream, at most `bytes` at a time. While `job_runs` is true, it pauses after each read;
+    /// afterwards it reads the rest quickly.
     fn read(self, bytes: usize, job_runs: &AtomicBool) -> String {
         let (mut received, mut buffer) = (Vec::new(), vec![0; bytes]);
+        let mut is_slow = true;
         loop {
             match self.0.stream().read(&mut buffer) {
                 Ok(0) => break,
@@ -125,6 +127,11 @@ impl SlowReader {
             // The pause makes the reader slow, which is what this test is about.
             if job_runs.load(Relaxed) {
                 pause(Duration::from_millis(2));
+            } else if is_slow {
+                is_slow = false;
+                // With the small buffer, the rest of the stream would take a minute.
+                let socket = socket2::SockRef::from(self.0.stream());
+                socket.set_recv_buffer_size(4 * MAX_CONSOLE_BYTES).expect("an open socket");
             }
         }
         String::from_utf8(received).expect("text")
