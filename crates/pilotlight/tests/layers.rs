@@ -1,57 +1,57 @@
-//! Holds the house's rules: who may use whom, and what a file may hold. A crate's manifest and the compiler hold most
-//! of them already; here is what they cannot see.
+//! Checks the workspace's rules: which crate or module may use which, and what a file may contain. Manifests and the
+//! compiler enforce most of these rules already; this test checks what they cannot see.
 //!
-//! Each rule stands in `layers/rules.rs` with its reason, and with small sources that break it and that keep it, so
-//! that a rule which no longer catches anything fails too. The truth about the house is its sources, read from disk.
+//! `layers/rules.rs` lists each rule with its reason and with small examples that it must reject and accept, so a rule
+//! that no longer catches anything fails too. The checked sources are read from disk.
 
-#[path = "layers/house.rs"]
-mod house;
-#[path = "layers/names.rs"]
-mod names;
 #[path = "layers/rules.rs"]
 mod rules;
+#[path = "layers/used_paths.rs"]
+mod used_paths;
+#[path = "layers/workspace.rs"]
+mod workspace;
 
-use house::{File, House};
 use rules::RULES;
+use workspace::{File, Workspace};
 
 #[test]
-fn every_rule_holds_in_the_whole_house() {
-    let house = House::read();
-    let mut broken = String::new();
+fn the_workspace_breaks_no_rule() {
+    let workspace = Workspace::read();
+    let mut report = String::new();
     for rule in RULES {
-        for breach in rule.breaches(&house) {
-            broken += &format!("{breach}\n    rule: {}\n    because {}\n", rule.name, rule.because);
+        for violation in rule.violations(&workspace) {
+            report += &format!("{violation}\n    rule: {}\n    reason: {}\n", rule.name, rule.reason);
         }
     }
-    assert!(broken.is_empty(), "the house's rules are broken:\n{broken}");
+    assert!(report.is_empty(), "rules of the workspace are broken:\n{report}");
 }
 
 #[test]
-fn every_rule_catches_what_it_forbids() {
+fn every_rule_rejects_its_examples() {
     for rule in RULES {
-        assert!(!rule.breaks.is_empty(), "no example breaks: {}", rule.name);
-        for (path, text) in rule.breaks {
-            let house = House::of(vec![File::new(path, text)]);
-            assert_eq!(rule.breaches(&house).len(), 1, "{}: {path}: {text:?}", rule.name);
-        }
-    }
-}
-
-#[test]
-fn every_rule_spares_what_it_allows() {
-    for rule in RULES {
-        assert!(!rule.keeps.is_empty(), "no example keeps: {}", rule.name);
-        for (path, text) in rule.keeps {
-            let house = House::of(vec![File::new(path, text)]);
-            let breaches: Vec<_> = rule.breaches(&house).iter().map(ToString::to_string).collect();
-            assert!(breaches.is_empty(), "{}: {path}: {text:?}: {breaches:?}", rule.name);
+        assert!(!rule.rejected.is_empty(), "the rule has no example to reject: {}", rule.name);
+        for (path, text) in rule.rejected {
+            let workspace = Workspace::of(vec![File::new(path, text)]);
+            assert_eq!(rule.violations(&workspace).len(), 1, "{}: {path}: {text:?}", rule.name);
         }
     }
 }
 
 #[test]
-fn the_house_that_is_read_is_this_one() {
-    let house = House::read();
+fn every_rule_accepts_its_allowed_examples() {
+    for rule in RULES {
+        assert!(!rule.accepted.is_empty(), "the rule has no example to accept: {}", rule.name);
+        for (path, text) in rule.accepted {
+            let workspace = Workspace::of(vec![File::new(path, text)]);
+            let violations: Vec<_> = rule.violations(&workspace).iter().map(ToString::to_string).collect();
+            assert!(violations.is_empty(), "{}: {path}: {text:?}: {violations:?}", rule.name);
+        }
+    }
+}
+
+#[test]
+fn the_sources_of_this_workspace_are_read() {
+    let workspace = Workspace::read();
     for path in [
         "Cargo.toml",
         "crates/core/Cargo.toml",
@@ -59,7 +59,7 @@ fn the_house_that_is_read_is_this_one() {
         "crates/pilotlight/tests/layers.rs",
         "xtask/src/main.rs",
     ] {
-        assert!(house.files().any(|file| file.path() == path), "{path} was not read");
+        assert!(workspace.files().any(|file| file.path() == path), "{path} was not read");
     }
-    assert!(house.files().all(|file| !file.path().contains("node_modules")));
+    assert!(workspace.files().all(|file| !file.path().contains("node_modules")));
 }

@@ -1,4 +1,4 @@
-//! The command line: exit codes, and sentences for people who made a mistake.
+//! Wrong arguments and settings: exit codes and error texts; and what `pilotlight config` prints.
 
 use std::net::TcpListener;
 use std::process::{Command, Output};
@@ -7,17 +7,17 @@ use pilotlight_testkit::server::pilotlight_command;
 use pilotlight_testkit::temp_dir::TempDir;
 use serde_json::Value;
 
-/// Runs it to its end: exit code, stdout, stderr.
+/// Runs the command to its end. Returns its exit code, stdout and stderr.
 fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().expect("the binary starts");
-    let text = |bytes| String::from_utf8(bytes).expect("it writes text");
+    let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
     (status.code(), text(stdout), text(stderr))
 }
 
 #[test]
-fn a_port_in_use_is_exit_code_1_and_a_sentence() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = taken.local_addr().expect("an open socket").to_string();
+fn a_port_in_use_is_exit_code_1_and_an_error_text() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an open socket").to_string();
     let port = address.rsplit(':').next().unwrap();
     let (code, stdout, stderr) =
         outcome(pilotlight_command(&[("PILOTLIGHT_SERVER_PORT", port)]).arg("serve"));
@@ -28,7 +28,7 @@ fn a_port_in_use_is_exit_code_1_and_a_sentence() {
 }
 
 #[test]
-fn mistakes_in_the_configuration_are_exit_code_2_and_told_all_together() {
+fn mistakes_in_the_configuration_are_exit_code_2_and_are_all_reported() {
     let folder = TempDir::new();
     let file = folder.path().join("pilotlight.toml");
     std::fs::write(&file, "[server]\nprot = 1\ngrace = \"soon\"\n[warm_strat]\nack = 1\n").unwrap();
@@ -37,14 +37,15 @@ fn mistakes_in_the_configuration_are_exit_code_2_and_told_all_together() {
         let (code, stdout, stderr) =
             outcome(pilotlight_command(&settings).arg(subcommand).arg("--config").arg(&file));
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
-        for told in ["PORT", "70000", "PILOTLIGHT_WARM_START_ORDER", "latest", "newest", "KEEPALIVE_MS", "-1"]
+        for expected in
+            ["PORT", "70000", "PILOTLIGHT_WARM_START_ORDER", "latest", "newest", "KEEPALIVE_MS", "-1"]
         {
-            assert!(stderr.contains(told), "{told} is not in\n{stderr}");
+            assert!(stderr.contains(expected), "{expected} is not in\n{stderr}");
         }
-        for told in
+        for expected in
             ["prot", "server.port", "grace", "soon", "warm_strat", "[warm_start]", "pilotlight.toml:2"]
         {
-            assert!(stderr.contains(told), "{told} is not in\n{stderr}");
+            assert!(stderr.contains(expected), "{expected} is not in\n{stderr}");
         }
     }
 }
@@ -76,7 +77,7 @@ fn config_prints_every_setting_and_where_it_comes_from() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     let line =
         |key: &str| stdout.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("no {key}"));
-    for (key, value, from) in [
+    for (key, value, source) in [
         ("server.host", "127.0.0.1", "default"),
         ("server.port", "2", "PILOTLIGHT_SERVER_PORT"),
         ("server.grace", "3s", "pilotlight.toml:2"),
@@ -84,13 +85,13 @@ fn config_prints_every_setting_and_where_it_comes_from() {
         ("warm_start.keepalive", "5m", "default"),
         ("warm_start.order", "newest", "default"),
     ] {
-        let words: Vec<_> = line(key).split_whitespace().collect();
-        assert!(words[0] == key && words[1] == value && words[2].ends_with(from), "{words:?}");
+        let columns: Vec<_> = line(key).split_whitespace().collect();
+        assert!(columns[0] == key && columns[1] == value && columns[2].ends_with(source), "{columns:?}");
     }
 }
 
 #[test]
-fn config_prints_the_same_as_json() {
+fn config_prints_the_settings_as_json() {
     let (code, stdout, stderr) = outcome(pilotlight_command(&[("PORT", "2")]).args(["config", "--json"]));
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     let settings: Value = serde_json::from_str(&stdout).expect("JSON");
@@ -99,7 +100,7 @@ fn config_prints_the_same_as_json() {
 }
 
 #[test]
-fn a_setting_that_does_not_exist_is_warned_about() {
+fn an_unknown_setting_is_a_warning_with_a_suggestion() {
     let (code, _, stderr) = outcome(pilotlight_command(&[("PILOTLIGHT_SERVER_PROT", "2")]).arg("config"));
     assert_eq!(code, Some(0));
     assert!(
@@ -109,7 +110,7 @@ fn a_setting_that_does_not_exist_is_warned_about() {
 }
 
 #[test]
-fn more_connections_than_files_may_be_open_is_exit_code_1_and_a_sentence() {
+fn a_connection_limit_above_the_open_file_limit_is_exit_code_1_and_advice() {
     let settings = [("PILOTLIGHT_SERVER_PORT", "0"), ("PILOTLIGHT_SERVER_MAX_CONNECTIONS", "999999999")];
     let (code, _, stderr) = outcome(pilotlight_command(&settings).arg("serve"));
     assert_eq!(code, Some(1), "{stderr}");

@@ -1,4 +1,4 @@
-//! Exit codes: each by what causes it, and `explain`.
+//! Exit codes and what causes each; `pilotlight explain` and `pilotlight completions`.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -8,42 +8,43 @@ use pilotlight_testkit::commands::{command_for, command_for_url, run_to_end};
 use pilotlight_testkit::server::{TestServer, pilotlight_command};
 use pilotlight_testkit::temp_dir::TempDir;
 
-/// Somebody who gives this answer once.
-fn answering(answer: &str) -> String {
+/// Starts a server that sends this response to one request and returns its URL.
+fn server_with(response: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an open socket"));
-    let answer = answer.to_owned();
+    let response = response.to_owned();
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("somebody connects");
+        let (mut stream, _) = listener.accept().expect("the command connects");
         let mut head = [0; 4096];
-        assert!(stream.read(&mut head).expect("a request comes") > 0);
-        stream.write_all(answer.as_bytes()).expect("it is read");
+        assert!(stream.read(&mut head).expect("a request arrives") > 0);
+        stream.write_all(response.as_bytes()).expect("the command reads the response");
     });
     url
 }
 
 #[test]
-fn every_answer_has_its_code() {
-    let body = |status: &str, body: &str| {
+fn every_response_has_its_exit_code() {
+    let with_status = |status: &str, body: &str| {
         format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
     };
-    for (answer, code, told) in [
-        (body("400 Bad", r#"{"error": "too wide"}"#), 2, "too wide"),
-        (body("401 No", r#"{"error": "no key"}"#), 4, "PILOTLIGHT_KEY"),
-        (body("403 No", r#"{"error": "from elsewhere"}"#), 4, "from elsewhere"),
-        (body("404 No", r#"{"error": "not here"}"#), 5, "not here"),
-        (body("409 No", r#"{"error": "another"}"#), 1, "another"),
-        (body("429 No", r#"{"error": "too many"}"#), 7, "try again later"),
-        (body("503 No", r#"{"error": "no store"}"#), 7, "no store"),
-        (body("200 OK", "hello"), 3, "not from a Pilotlight service"),
-        (body("302 Away", ""), 3, "it is a redirect"),
+    for (response, code, expected_text) in [
+        (with_status("400 Bad", r#"{"error": "too wide"}"#), 2, "too wide"),
+        (with_status("401 No", r#"{"error": "no key"}"#), 4, "PILOTLIGHT_KEY"),
+        (with_status("403 No", r#"{"error": "from elsewhere"}"#), 4, "from elsewhere"),
+        (with_status("404 No", r#"{"error": "not here"}"#), 5, "not here"),
+        (with_status("409 No", r#"{"error": "another"}"#), 1, "another"),
+        (with_status("429 No", r#"{"error": "too many"}"#), 7, "try again later"),
+        (with_status("503 No", r#"{"error": "no store"}"#), 7, "no store"),
+        (with_status("200 OK", "hello"), 3, "not from a Pilotlight service"),
+        (with_status("302 Away", ""), 3, "it is a redirect"),
         (String::new(), 3, "no response arrived"),
     ] {
-        run_to_end(&mut command_for_url(&answering(&answer), &["jobs", "list"])).failed_with(code, told);
+        run_to_end(&mut command_for_url(&server_with(&response), &["jobs", "list"]))
+            .failed_with(code, expected_text);
     }
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("http://{}", taken.local_addr().expect("an open socket"));
-    drop(taken);
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", closed.local_addr().expect("an open socket"));
+    drop(closed);
     run_to_end(&mut command_for_url(&url, &["jobs", "list"])).failed_with(3, "is the service running there?");
     for wrong in ["localhost:8080", "ftp://localhost", ""] {
         let outcome = run_to_end(pilotlight_command(&[]).args(["jobs", "list", "--url", wrong]));
@@ -52,18 +53,18 @@ fn every_answer_has_its_code() {
 }
 
 #[test]
-fn each_command_takes_the_key_that_fits() {
+fn each_command_accepts_only_the_keys_of_its_role() {
     let keys = [("SUBMIT_API_KEY", "s"), ("RUNNER_API_KEY", "r"), ("ADMIN_API_KEY", "a")];
     let server = TestServer::with(&keys);
     let id = run_to_end(command_for(&server, &["submit", "t"]).env("PILOTLIGHT_KEY", "s"))
         .exited_with(0)
         .stdout_line()
         .to_owned();
-    let with = |key: &str, arguments: &[&str]| {
+    let exit_code = |key: &str, arguments: &[&str]| {
         run_to_end(command_for(&server, arguments).env("PILOTLIGHT_KEY", key)).code
     };
     run_to_end(&mut command_for(&server, &["submit", "t"])).failed_with(4, "PILOTLIGHT_KEY");
-    for (arguments, of_submit, of_runner, of_admin) in [
+    for (arguments, submit_key, runner_key, admin_key) in [
         (&["jobs", "list"] as &[_], 4, 0, 0),
         (&["jobs", "show", &id], 4, 0, 0),
         (&["submit", "t"], 0, 4, 4),
@@ -72,8 +73,8 @@ fn each_command_takes_the_key_that_fits() {
         (&["status"], 0, 0, 0),
         (&["jobs", "delete", "-y", &id], 4, 4, 0),
     ] {
-        let codes = [with("s", arguments), with("r", arguments), with("a", arguments)];
-        assert_eq!(codes, [Some(of_submit), Some(of_runner), Some(of_admin)], "{arguments:?}");
+        let codes = [exit_code("s", arguments), exit_code("r", arguments), exit_code("a", arguments)];
+        assert_eq!(codes, [Some(submit_key), Some(runner_key), Some(admin_key)], "{arguments:?}");
     }
     let folder = TempDir::new();
     let file = folder.path().join("key");
@@ -115,13 +116,14 @@ fn every_code_is_explained_by_number_and_by_name() {
 }
 
 #[test]
-fn a_shell_reads_its_completions() {
+fn completions_exist_for_every_shell_and_bash_can_parse_its_own() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = run_to_end(pilotlight_command(&[]).args(["completions", shell])).exited_with(0).stdout;
         assert!(script.contains("idempotency-key"), "{shell}");
     }
     let script = run_to_end(pilotlight_command(&[]).args(["completions", "bash"])).exited_with(0).stdout;
-    let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().expect("bash is everywhere");
+    let mut bash =
+        Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().expect("every test machine has bash");
     bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     assert!(bash.wait().unwrap().success());
 }

@@ -1,11 +1,11 @@
-//! The command line from outside: what commands print, where they print it, how they exit; and the documentation's
-//! examples.
+//! The commands of `pilotlight` as a user runs them: stdout, stderr and exit codes; and the examples of the
+//! documentation.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests print what they measure, and panic where they fail"
+    reason = "tests print what they measure, and panic when they fail"
 )]
 
 mod arguments;

@@ -1,4 +1,4 @@
-//! `pilotlight store`: copies of what is remembered, made and put back, with exit codes that scripts can rely on.
+//! `pilotlight store`: check, backup and restore, with exit codes that scripts can rely on.
 
 use std::path::Path;
 use std::process::Output;
@@ -9,74 +9,80 @@ use serde_json::{Value, json};
 
 /// Exit code, stdout, stderr of `pilotlight store ...` on the store in this folder.
 fn store(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let settings = [("PILOTLIGHT_SERVER_DATA_DIR", folder.to_str().expect("a name"))];
+    let settings = [("PILOTLIGHT_SERVER_DATA_DIR", folder.to_str().expect("the path is UTF-8"))];
     let output = pilotlight_command(&settings).arg("store").args(arguments).output();
     let Output { status, stdout, stderr } = output.expect("the binary starts");
-    let text = |bytes| String::from_utf8(bytes).expect("it writes text");
+    let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
     (status.code(), text(stdout), text(stderr))
 }
 
 #[track_caller]
-fn fails(outcome: &(Option<i32>, String, String), told: &str) {
+fn assert_fails(outcome: &(Option<i32>, String, String), expected_text: &str) {
     assert_eq!(outcome.0, Some(1), "{outcome:?}");
-    assert!(outcome.2.contains(told), "{outcome:?}");
+    assert!(outcome.2.contains(expected_text), "{outcome:?}");
 }
 
-fn submitted(server: &TestServer) -> Value {
+/// Submits a job and returns the response.
+fn submit(server: &TestServer) -> Value {
     let body = json!({ "job_type": "any", "input_params": { "n": 1 } }).to_string();
     server.connect().post("/api/jobs/submit", body).json()
 }
 
 #[test]
-fn a_copy_is_made_while_the_service_runs_and_put_back_when_it_does_not() {
+fn a_backup_is_made_while_the_service_runs_and_restored_while_it_does_not() {
     let folder = TempDir::new();
-    let (here, there) = (folder.path().join("here"), folder.path().join("there"));
-    let copy = folder.path().join("copy.db");
-    let copy = copy.to_str().expect("a name");
-    let data_dir =
-        |folder: &Path| [("PILOTLIGHT_SERVER_DATA_DIR", folder.to_str().expect("a name").to_owned())];
+    let (original, restored) = (folder.path().join("original"), folder.path().join("restored"));
+    let backup = folder.path().join("backup.db");
+    let backup = backup.to_str().expect("the path is UTF-8");
+    let data_dir = |folder: &Path| {
+        [("PILOTLIGHT_SERVER_DATA_DIR", folder.to_str().expect("the path is UTF-8").to_owned())]
+    };
     let serve = |folder: &Path| {
         let settings = data_dir(folder);
         TestServer::with(&[(settings[0].0, settings[0].1.as_str())])
     };
 
-    fails(&store(&here, &["check"]), "there is no store");
-    fails(&store(&here, &["backup", copy]), "there is no store");
-    let server = serve(&here);
-    let job = submitted(&server)["job_id"].clone();
-    assert_eq!(store(&here, &["check"]).0, Some(0));
-    let (code, stdout, stderr) = store(&here, &["backup", copy, "--json"]);
+    assert_fails(&store(&original, &["check"]), "there is no store");
+    assert_fails(&store(&original, &["backup", backup]), "there is no store");
+    let server = serve(&original);
+    let job = submit(&server)["job_id"].clone();
+    assert_eq!(store(&original, &["check"]).0, Some(0));
+    let (code, stdout, stderr) = store(&original, &["backup", backup, "--json"]);
     assert_eq!(code, Some(0), "{stderr}");
-    let told: Value = serde_json::from_str(&stdout).expect("JSON");
-    assert_eq!((told["file"].as_str(), told["bytes"].as_u64() > Some(0)), (Some(copy), true), "{told}");
-    fails(&store(&here, &["backup", copy]), "already exists");
-    fails(&store(&here, &["restore", copy, "--replace"]), "in use by another process");
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(
+        (report["file"].as_str(), report["bytes"].as_u64() > Some(0)),
+        (Some(backup), true),
+        "{report}"
+    );
+    assert_fails(&store(&original, &["backup", backup]), "already exists");
+    assert_fails(&store(&original, &["restore", backup, "--replace"]), "in use by another process");
     drop(server);
-    let (code, stdout, stderr) = store(&here, &["check", "--json"]);
+    let (code, stdout, stderr) = store(&original, &["check", "--json"]);
     assert_eq!(code, Some(0), "{stderr}");
     assert_eq!(
         serde_json::from_str::<Value>(&stdout).expect("JSON"),
         json!({ "sound": true, "problems": [] })
     );
 
-    assert_eq!(store(&there, &["restore", copy]).0, Some(0));
-    fails(&store(&there, &["restore", copy]), "--replace");
-    assert_eq!(store(&there, &["restore", copy, "--replace"]).0, Some(0));
-    let (code, stdout, _) = store(&there, &["check"]);
+    assert_eq!(store(&restored, &["restore", backup]).0, Some(0));
+    assert_fails(&store(&restored, &["restore", backup]), "--replace");
+    assert_eq!(store(&restored, &["restore", backup, "--replace"]).0, Some(0));
+    let (code, stdout, _) = store(&restored, &["check"]);
     assert_eq!((code, stdout.as_str()), (Some(0), "the store is sound\n"));
-    assert_eq!(submitted(&serve(&there))["job_id"], job);
-    std::fs::write(copy, "this is no store").expect("the disk takes it");
-    fails(&store(&there, &["restore", copy, "--replace"]), copy);
-    assert_eq!(store(&there, &["check"]).0, Some(0));
+    assert_eq!(submit(&serve(&restored))["job_id"], job);
+    std::fs::write(backup, "this is no store").expect("the folder is writable");
+    assert_fails(&store(&restored, &["restore", backup, "--replace"]), backup);
+    assert_eq!(store(&restored, &["check"]).0, Some(0));
 }
 
 #[test]
-fn a_database_is_copied_by_its_own_tools() {
-    let settings = [("DATABASE_URL", "postgres://somebody:hunter2@127.0.0.1:1/jobs")];
+fn backup_and_restore_of_a_postgres_store_name_the_database_tool_to_use() {
+    let settings = [("DATABASE_URL", "postgres://user:hunter2@127.0.0.1:1/jobs")];
     for (task, tool) in [("backup", "pg_dump"), ("restore", "pg_restore")] {
         let output =
             pilotlight_command(&settings).args(["store", task, "file"]).output().expect("the binary starts");
-        let stderr = String::from_utf8(output.stderr).expect("text");
+        let stderr = String::from_utf8(output.stderr).expect("stderr is UTF-8");
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(stderr.contains(tool) && !stderr.contains("hunter2"), "{stderr}");
     }

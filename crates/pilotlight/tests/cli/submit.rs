@@ -1,4 +1,4 @@
-//! `pilotlight submit`: the answer goes to stdout, everything else to stderr.
+//! `pilotlight submit`: the job's id or result is written to stdout, everything else to stderr.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -13,27 +13,30 @@ use pilotlight_testkit::temp_dir::TempDir;
 use pilotlight_testkit::wait::wait_until;
 use serde_json::{Value, json};
 
-/// Executes the next job of type `t` with a console and a progress, and answers it with this.
-pub(super) fn executes(server: &TestServer, output: &Value) -> Value {
+/// Executes the next job of type `t`: reports console output, progress and this result, and returns the job that the
+/// runner received.
+pub(super) fn execute_next_job(server: &TestServer, output: &Value) -> Value {
     let mut runner = ApiClient::at(server.address()).as_runner("r");
-    let job = runner.next_job("t", 20_000).expect("a job");
+    let job = runner.next_job("t", 20_000).expect("a job is pending");
     assert_eq!(runner.report("start", &job, json!({})).status, 200);
-    let half = json!({ "progress_current": 1, "progress_total": 2, "console_append": "half\n" });
-    assert_eq!(runner.report("heartbeat", &job, half).status, 200);
-    let done = runner.report("complete", &job, json!({ "output_data": output, "console_append": "whole\n" }));
-    assert_eq!(done.status, 200, "{done:?}");
+    let heartbeat = json!({ "progress_current": 1, "progress_total": 2, "console_append": "half\n" });
+    assert_eq!(runner.report("heartbeat", &job, heartbeat).status, 200);
+    let response =
+        runner.report("complete", &job, json!({ "output_data": output, "console_append": "whole\n" }));
+    assert_eq!(response.status, 200, "{response:?}");
     job
 }
 
-fn fails(server: &TestServer) {
+/// Takes the next job of type `t` and reports that it failed.
+fn fail_next_job(server: &TestServer) {
     let mut runner = ApiClient::at(server.address()).as_runner("r");
-    let job = runner.next_job("t", 20_000).expect("a job");
+    let job = runner.next_job("t", 20_000).expect("a job is pending");
     assert_eq!(runner.report("start", &job, json!({})).status, 200);
     assert_eq!(runner.report("error", &job, json!({ "error_message": "no paper" })).status, 200);
 }
 
 #[test]
-fn without_waiting_the_id_is_the_answer() {
+fn without_wait_stdout_is_the_job_id() {
     let server = TestServer::start();
     let first = run_to_end(&mut command_for(&server, &["submit", "t", r#"{"a": 1}"#])).exited_with(0);
     assert_eq!(first.stdout_line().len(), 36, "{first:?}");
@@ -45,15 +48,15 @@ fn without_waiting_the_id_is_the_answer() {
 }
 
 #[test]
-fn with_waiting_the_result_is_the_answer_byte_for_byte_and_the_console_is_beside_it() {
+fn with_wait_stdout_is_the_result_byte_for_byte_and_stderr_has_the_console_output() {
     let server = TestServer::start();
     let waiting = RunningCommand::start(&mut command_for(&server, &["submit", "t", "--wait"]));
     let mut runner = ApiClient::at(server.address()).as_runner("r");
-    let job = runner.next_job("t", 20_000).expect("a job");
+    let job = runner.next_job("t", 20_000).expect("a job is pending");
     assert_eq!(runner.report("start", &job, json!({})).status, 200);
-    let half = json!({ "console_append": "half \u{1b}[31mred\n" });
-    assert_eq!(runner.report("heartbeat", &job, half).status, 200);
-    wait_until("the console is told while the job goes on", || waiting.stderr().contains("half"));
+    let heartbeat = json!({ "console_append": "half \u{1b}[31mred\n" });
+    assert_eq!(runner.report("heartbeat", &job, heartbeat).status, 200);
+    wait_until("the console output arrives while the job runs", || waiting.stderr().contains("half"));
     assert!(waiting.stdout().is_empty());
     let (id, lease) = (job["job_id"].as_str().unwrap(), &job["lease"]);
     let output = r#"{ "words":  1.0, "list": [ 1,2 ] }"#;
@@ -64,15 +67,15 @@ fn with_waiting_the_result_is_the_answer_byte_for_byte_and_the_console_is_beside
     );
     let outcome = waiting.wait_for_exit().exited_with(0);
     assert_eq!(outcome.stdout_line(), output);
-    let told = format!("job {id}: the job waits for a runner\nhalf \u{1b}[31mred\n");
-    assert_eq!(outcome.stderr, told, "into a pipe go no bars and no colours but the job's own");
-    // Known by now: nobody executes it.
+    let expected = format!("job {id}: the job waits for a runner\nhalf \u{1b}[31mred\n");
+    assert_eq!(outcome.stderr, expected, "a pipe gets no bars and no colours but those of the job itself");
+    // The result is stored now: no runner executes the job.
     let again = run_to_end(&mut command_for(&server, &["submit", "t", "{}", "--wait"])).exited_with(0);
     assert_eq!((again.stdout_line(), again.stderr.as_str()), (output, ""));
 }
 
 #[test]
-fn a_result_goes_through_a_pipe_to_jq() {
+fn a_result_can_be_piped_into_jq() {
     need!("jq");
     let server = TestServer::start();
     let line = format!("'{}' submit t @parameters.json --wait | jq .words", pilotlight_binary().display());
@@ -81,13 +84,13 @@ fn a_result_goes_through_a_pipe_to_jq() {
     let mut shell = Command::new("sh");
     shell.args(["-c", &line]).current_dir(folder.path()).env("PILOTLIGHT_URL", server.url());
     let waiting = RunningCommand::start(&mut shell);
-    let job = executes(&server, &json!({ "words": 2 }));
+    let job = execute_next_job(&server, &json!({ "words": 2 }));
     assert_eq!(job["input_params"], json!({ "text": "to be" }));
     assert_eq!(waiting.wait_for_exit().exited_with(0).stdout_line(), "2");
 }
 
 #[test]
-fn parameters_come_from_stdin_too_and_wrong_ones_are_exit_code_2() {
+fn parameters_are_also_read_from_stdin_and_wrong_ones_are_exit_code_2() {
     let server = TestServer::start();
     let mut command = command_for(&server, &["submit", "t", "-"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the binary starts");
@@ -96,12 +99,12 @@ fn parameters_come_from_stdin_too_and_wrong_ones_are_exit_code_2() {
     let id = String::from_utf8(output.stdout).unwrap();
     let shown = run_to_end(&mut command_for(&server, &["jobs", "show", id.trim(), "--json"])).exited_with(0);
     assert_eq!(shown.json()["input_params"], json!([1, 2]));
-    for (wrong, told) in [
+    for (wrong, expected_text) in [
         ("{", "they are not JSON at line 1"),
         ("1", "neither an object nor a list"),
         ("@/no/such/file", "failed to read /no/such/file"),
     ] {
-        run_to_end(&mut command_for(&server, &["submit", "t", wrong])).failed_with(2, told);
+        run_to_end(&mut command_for(&server, &["submit", "t", wrong])).failed_with(2, expected_text);
     }
     run_to_end(&mut command_for(&server, &["submit", " ", "{}"])).exited_with(2);
     let large = format!(r#"{{"a": "{}"}}"#, "x".repeat(100 * 1024));
@@ -109,22 +112,22 @@ fn parameters_come_from_stdin_too_and_wrong_ones_are_exit_code_2() {
 }
 
 #[test]
-fn a_job_that_failed_is_exit_code_1_and_its_error() {
+fn a_failed_job_is_exit_code_1_and_its_error() {
     let server = TestServer::start();
     let waiting = RunningCommand::start(&mut command_for(&server, &["submit", "t", "--wait"]));
-    fails(&server);
+    fail_next_job(&server);
     let outcome = waiting.wait_for_exit().failed_with(1, "failed: no paper");
     assert_eq!(outcome.stdout, "");
-    let known = run_to_end(&mut command_for(&server, &["submit", "t"])).failed_with(1, "failed: no paper");
-    assert_eq!(known.stdout_line().len(), 36);
-    assert!(known.stderr.contains("--fresh"), "{known:?}");
+    let stored = run_to_end(&mut command_for(&server, &["submit", "t"])).failed_with(1, "failed: no paper");
+    assert_eq!(stored.stdout_line().len(), 36);
+    assert!(stored.stderr.contains("--fresh"), "{stored:?}");
     let json =
         run_to_end(&mut command_for(&server, &["submit", "t", "--wait", "--json"])).exited_with(1).json();
     assert_eq!((&json["status"], &json["error"]), (&json!("failed"), &json!("no paper")));
 }
 
 #[test]
-fn a_wait_that_times_out_is_exit_code_6_and_the_job_goes_on() {
+fn a_wait_that_times_out_is_exit_code_6_and_the_job_remains() {
     let server = TestServer::start();
     let outcome = run_to_end(&mut command_for(&server, &["submit", "t", "--wait", "--timeout", "200ms"]))
         .exited_with(6);
@@ -134,7 +137,7 @@ fn a_wait_that_times_out_is_exit_code_6_and_the_job_goes_on() {
 }
 
 #[test]
-fn every_wish_arrives() {
+fn every_option_of_submit_reaches_the_job() {
     let server = TestServer::start();
     let submit = |more: &[&str]| {
         let arguments = [&["submit", "t", "{}"], more].concat();
@@ -179,58 +182,66 @@ fn every_wish_arrives() {
 }
 
 #[test]
-fn waiting_commands_go_on_after_a_restart() {
-    let place = FixedAddress::new();
-    let server = place.serve(&[]);
-    let waiting = RunningCommand::start(&mut command_for_url(&place.url(), &["submit", "t", "--wait"]));
-    wait_until("it waits", || waiting.stderr().contains("the job waits"));
+fn a_waiting_command_continues_after_a_restart_of_the_service() {
+    let address = FixedAddress::new();
+    let server = address.serve(&[]);
+    let waiting = RunningCommand::start(&mut command_for_url(&address.url(), &["submit", "t", "--wait"]));
+    wait_until("the command waits", || waiting.stderr().contains("the job waits"));
     drop(server);
-    wait_until("it says that the service is away", || waiting.stderr().contains("trying again"));
-    let server = place.serve(&[]);
-    executes(&server, &json!({ "words": 3 }));
+    wait_until("the command reports that it cannot reach the service", || {
+        waiting.stderr().contains("trying again")
+    });
+    let server = address.serve(&[]);
+    execute_next_job(&server, &json!({ "words": 3 }));
     let outcome = waiting.wait_for_exit().exited_with(0);
     assert_eq!(outcome.json(), json!({ "words": 3 }));
     assert_eq!(outcome.stderr.matches("half\n").count(), 1, "{outcome:?}");
 }
 
 #[test]
-fn when_there_are_too_many_subscribers_the_command_polls_for_the_end() {
+fn a_tail_of_a_job_with_too_many_subscribers_polls_for_the_end() {
     let server = TestServer::start();
     let id = run_to_end(&mut command_for(&server, &["submit", "t", r#"{"n": 1}"#]))
         .exited_with(0)
         .stdout_line()
         .to_owned();
-    let watcher = |_| {
-        let mut watcher = ApiClient::at(server.address());
-        watcher.send("GET", &format!("/api/jobs/{id}/events"), b"").expect("it is there");
-        watcher.wait_until_readable();
-        watcher
+    let subscribe = |_| {
+        let mut subscriber = ApiClient::at(server.address());
+        subscriber
+            .send("GET", &format!("/api/jobs/{id}/events"), b"")
+            .expect("the service reads the request");
+        subscriber.wait_until_readable();
+        subscriber
     };
-    let _watchers: Vec<_> = (0..256).map(watcher).collect();
-    let waiting = RunningCommand::start(&mut command_for(&server, &["jobs", "tail", &id]));
-    let job = executes(&server, &json!({ "words": 3 }));
+    let _subscribers: Vec<_> = (0..256).map(subscribe).collect();
+    let tailing = RunningCommand::start(&mut command_for(&server, &["jobs", "tail", &id]));
+    let job = execute_next_job(&server, &json!({ "words": 3 }));
     assert_eq!(job["job_id"], id.as_str());
-    waiting.wait_for_exit().exited_with(0);
+    tailing.wait_for_exit().exited_with(0);
 }
 
 #[test]
 fn a_submission_whose_response_is_lost_counts_as_one_caller() {
     let server = TestServer::start();
-    let way = LossyLink::losing_response(server.address(), "POST /api/jobs/submit");
-    let id = run_to_end(&mut command_for_url(&way.url(), &["submit", "t"]))
+    let link = LossyLink::losing_response(server.address(), "POST /api/jobs/submit");
+    let id = run_to_end(&mut command_for_url(&link.url(), &["submit", "t"]))
         .exited_with(0)
         .stdout_line()
         .to_owned();
-    assert!(way.has_lost());
+    assert!(link.has_lost());
     run_to_end(&mut command_for(&server, &["jobs", "cancel", &id])).exited_with(0);
-    assert_eq!(ApiClient::at(server.address()).job(&id)["status"], "failed", "another caller is left");
+    assert_eq!(
+        ApiClient::at(server.address()).job(&id)["status"],
+        "failed",
+        "the service counted a second caller"
+    );
 }
 
 #[test]
 fn a_closed_stdout_is_exit_code_141_without_an_error_text() {
     let server = TestServer::start();
     let waiting = RunningCommand::with_closed_stdout(&mut command_for(&server, &["submit", "t", "--wait"]));
-    executes(&server, &json!({ "words": 3 }));
+    execute_next_job(&server, &json!({ "words": 3 }));
     waiting.wait_for_exit().exited_with(141);
     for arguments in
         [&["jobs", "list"] as &[_], &["status"], &["explain"], &["config"], &["completions", "bash"]]

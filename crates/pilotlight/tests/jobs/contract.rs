@@ -1,6 +1,6 @@
-//! The contract of jobs as scripts: each line is a request and what is answered to it, fields that are not named in
-//! the line included. Played against the real binary with each kind of store, with and without the preset of the
-//! original, with keys and without.
+//! The contract of the jobs API as scripts. Each step of a script is a request and its expected response. The response
+//! must have exactly the fields that the step names. The scripts run against the real binary with each kind of store:
+//! with default settings, with the preset `runpack`, and with API keys.
 
 mod script;
 
@@ -11,14 +11,14 @@ mod limits;
 mod refusals;
 mod runners;
 
-mod client_kinds;
+mod concurrent_clients;
 
-use script::{Line, Stage};
+use script::{ScriptPlayer, Step};
 
 use pilotlight_testkit::job_store::JobStore;
 use pilotlight_testkit::need;
 
-/// What is different between two services that keep the contract.
+/// Settings with which a service must follow the contract.
 type Settings = &'static [(&'static str, &'static str)];
 
 const KEYS: Settings = &[
@@ -27,7 +27,7 @@ const KEYS: Settings = &[
     ("ADMIN_API_KEY", script::ADMIN_KEY),
 ];
 
-/// Without the original's rates, which are for callers that do less than a script does.
+/// The preset without its rate limits, because a script sends more requests than they allow.
 const PRESET: Settings = &[
     ("PILOTLIGHT_JOBS_PRESET", "runpack"),
     ("PILOTLIGHT_JOBS_LIMITS_SUBMIT_PER_MINUTE", "0"),
@@ -37,50 +37,50 @@ const PRESET: Settings = &[
     ("PILOTLIGHT_JOBS_LIMITS_HEARTBEAT_PER_MINUTE", "0"),
 ];
 
-/// Plays a script on each stage, over an empty store each.
-fn on_all_stages(script: fn() -> Vec<Line>, store: impl Fn() -> JobStore) {
+/// Plays a script once with each of the settings, each time with an empty store.
+fn play_with_all_settings(script: fn() -> Vec<Step>, store: impl Fn() -> JobStore) {
     for settings in [&[][..], PRESET, KEYS] {
         let store = store();
-        Stage::new(&store, settings).play(script());
+        ScriptPlayer::new(&store, settings).play(script());
     }
 }
 
-/// Each script is a test over each kind of store.
-macro_rules! plays {
+/// Makes one test of each script for each kind of store.
+macro_rules! contract_tests {
     ($($name:ident: $script:path,)+) => {
-        mod over_sqlite {
+        mod sqlite {
             use super::*;
 
             $(#[test]
             fn $name() {
-                on_all_stages($script, JobStore::sqlite);
+                play_with_all_settings($script, JobStore::sqlite);
             })+
         }
 
-        mod over_postgres {
+        mod postgres {
             use super::*;
 
             $(#[test]
             fn $name() {
                 need!("postgresql");
                 let store = JobStore::postgres();
-                on_all_stages($script, || store.another());
+                play_with_all_settings($script, || store.another());
             })+
         }
     };
 }
 
-plays! {
-    callers_hear_what_the_contract_says: callers::script,
-    runners_hear_what_the_contract_says: runners::script,
-    operators_hear_what_the_contract_says: admin::script,
-    what_is_wrong_is_refused_with_a_sentence_that_names_it: refusals::script,
-    what_is_too_large_is_refused_and_what_just_fits_is_taken: limits::script,
-    what_is_ours_changes_nothing_of_the_rest: extensions::script,
+contract_tests! {
+    caller_endpoints_follow_the_contract: callers::script,
+    runner_endpoints_follow_the_contract: runners::script,
+    admin_endpoints_follow_the_contract: admin::script,
+    an_invalid_request_is_refused_and_the_error_names_the_fault: refusals::script,
+    a_field_at_its_size_limit_is_accepted_and_one_byte_more_is_refused: limits::script,
+    extensions_of_the_contract_respond_as_documented: extensions::script,
 }
 
 #[test]
-fn the_scripts_are_long_enough_to_be_believed() {
+fn the_scripts_have_at_least_80_steps() {
     let scripts = [
         callers::script(),
         runners::script(),
@@ -89,6 +89,6 @@ fn the_scripts_are_long_enough_to_be_believed() {
         limits::script(),
         extensions::script(),
     ];
-    let lines: usize = scripts.iter().map(Vec::len).sum();
-    assert!(lines >= 80, "{lines}");
+    let steps: usize = scripts.iter().map(Vec::len).sum();
+    assert!(steps >= 80, "{steps}");
 }

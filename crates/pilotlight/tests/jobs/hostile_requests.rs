@@ -1,5 +1,5 @@
-//! Bodies, paths, queries and headers of jobs that mean no good, or are merely broken: each is refused with a sentence,
-//! and nothing comes of it.
+//! Malicious or malformed bodies, paths, queries and headers sent to the jobs API: each is refused with an error that
+//! says why, and changes nothing.
 
 use pilotlight_core::limits::JSON_DEPTH;
 use pilotlight_testkit::api_client::ApiClient;
@@ -8,20 +8,20 @@ use pilotlight_testkit::job_store::JobStore;
 use pilotlight_testkit::server::TestServer;
 use serde_json::json;
 
-/// The service with a job that `r` executes, and its id.
-pub(super) fn stage() -> (TestServer, String) {
+/// A service with a job that the runner `r` has claimed, and the job's id.
+pub(super) fn serve_with_claimed_job() -> (TestServer, String) {
     let server = JobStore::sqlite().serve(&[]);
-    let told = ApiClient::at(server.address()).submit("held", &json!({}));
-    let id = told["job_id"].as_str().expect("an id").to_owned();
+    let submitted = ApiClient::at(server.address()).submit("claimed", &json!({}));
+    let id = submitted["job_id"].as_str().expect("an id").to_owned();
     let claim = format!("/api/runner/jobs/{id}/claim");
     assert_eq!(ApiClient::at(server.address()).as_runner("r").post(&claim, &json!({})).status, 200);
     (server, id)
 }
 
-/// All paths that read a body.
-pub(super) fn paths(id: &str) -> Vec<String> {
-    let word = |word: &str| format!("/api/runner/jobs/{id}/{word}");
-    let mut paths: Vec<_> = ["start", "heartbeat", "complete", "error"].map(word).to_vec();
+/// All paths of the jobs API that read a body.
+pub(super) fn paths_with_body(id: &str) -> Vec<String> {
+    let report_path = |action: &str| format!("/api/runner/jobs/{id}/{action}");
+    let mut paths: Vec<_> = ["start", "heartbeat", "complete", "error"].map(report_path).to_vec();
     paths.extend(
         ["/api/jobs/submit", "/api/jobs/check", "/api/runner/register", "/api/admin/jobs/batch-delete"]
             .map(str::to_owned),
@@ -29,23 +29,23 @@ pub(super) fn paths(id: &str) -> Vec<String> {
     paths
 }
 
-/// Asks as `r`, on a connection of its own.
-fn ask(server: &TestServer, path: &str, body: &[u8]) -> Response {
+/// Sends a POST request as the runner `r` on a new connection.
+fn post(server: &TestServer, path: &str, body: &[u8]) -> Response {
     ApiClient::at(server.address()).as_runner("r").request("POST", path, body)
 }
 
-/// Nothing of all this has changed anything, and all of it still works.
-pub(super) fn is_well(server: &TestServer, id: &str) {
+/// Asserts that the refused requests have changed nothing and that the claimed job can still be completed.
+pub(super) fn assert_nothing_changed(server: &TestServer, id: &str) {
     let stats = server.connect().get("/api/admin/stats").json();
     assert_eq!((&stats["jobs"]["total"], &stats["runners"]["total"]), (&json!(1), &json!(0)), "{stats}");
-    let done = ask(server, &format!("/api/runner/jobs/{id}/complete"), br#"{"output_data":{"is":"well"}}"#);
+    let done = post(server, &format!("/api/runner/jobs/{id}/complete"), br#"{"output_data":{"is":"well"}}"#);
     assert_eq!(done.status, 200, "{done:?}");
-    let told = ApiClient::at(server.address()).submit("held", &json!({}));
-    assert_eq!(told["result"]["output_data"]["is"], "well");
+    let submitted = ApiClient::at(server.address()).submit("claimed", &json!({}));
+    assert_eq!(submitted["result"]["output_data"]["is"], "well");
 }
 
-/// One on each line.
-const NO_OBJECTS: &str = r#"{
+/// Bodies that are not a JSON object, one on each line.
+const NOT_OBJECTS: &str = r#"{
 }
 {}}
 null
@@ -85,13 +85,13 @@ job_type=a
 "#;
 
 #[test]
-fn a_body_that_is_no_object_is_refused_everywhere() {
-    let (server, id) = stage();
+fn a_body_that_is_not_a_json_object_is_refused_by_every_path() {
+    let (server, id) = serve_with_claimed_job();
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
-    let half = "[".repeat(50_000);
+    let unclosed = "[".repeat(50_000);
     let large = [("job_type", "x"), ("console_append", "y")]
         .map(|(name, x)| format!("{{\"{name}\":\"{}", x.repeat(60_000)));
-    let mut bodies: Vec<Vec<u8>> = NO_OBJECTS.lines().map(|line| line.as_bytes().to_vec()).collect();
+    let mut bodies: Vec<Vec<u8>> = NOT_OBJECTS.lines().map(|line| line.as_bytes().to_vec()).collect();
     bodies.extend(
         [" ", "\n", "\u{feff}{}", "{\"a\":\"\n\"}", "{\"a\":\"\0\"}"].map(|text| text.as_bytes().to_vec()),
     );
@@ -101,24 +101,24 @@ fn a_body_that_is_no_object_is_refused_everywhere() {
         b"{\"\xc3\x28\":1}".to_vec(),
         vec![0; 1000],
     ]);
-    bodies.extend([deep, half].map(String::into_bytes));
+    bodies.extend([deep, unclosed].map(String::into_bytes));
     bodies.extend(large.map(String::into_bytes));
-    for path in paths(&id) {
+    for path in paths_with_body(&id) {
         for body in &bodies {
-            let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-            let answer = ask(&server, &path, body);
-            assert_eq!(answer.status, 400, "{path} {shown}: {}", answer.text());
-            let sentence = answer.error_text();
-            assert!(sentence.starts_with("the body is"), "{path} {shown}: {sentence}");
+            let excerpt = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+            let response = post(&server, &path, body);
+            assert_eq!(response.status, 400, "{path} {excerpt}: {}", response.text());
+            let error = response.error_text();
+            assert!(error.starts_with("the body is"), "{path} {excerpt}: {error}");
         }
     }
-    is_well(&server, &id);
+    assert_nothing_changed(&server, &id);
 }
 
 #[test]
-fn a_field_of_another_type_or_there_twice_is_named() {
-    let (server, id) = stage();
-    let word = |word: &str| format!("/api/runner/jobs/{id}/{word}");
+fn a_field_of_the_wrong_type_or_given_twice_is_named_in_the_error() {
+    let (server, id) = serve_with_claimed_job();
+    let report_path = |action: &str| format!("/api/runner/jobs/{id}/{action}");
     let fields: [(&str, &str, &[&str]); 7] = [
         (
             "/api/jobs/submit",
@@ -142,23 +142,23 @@ fn a_field_of_another_type_or_there_twice_is_named() {
         ),
         ("/api/runner/register", r#""name":"n","capabilities":[]"#, &["name", "capabilities"]),
         (
-            &word("heartbeat"),
+            &report_path("heartbeat"),
             "",
             &["progress_current", "progress_total", "console_output", "console_append", "lease"],
         ),
         (
-            &word("complete"),
+            &report_path("complete"),
             r#""output_data":{}"#,
             &["output_data", "console_output", "console_append", "lease"],
         ),
         (
-            &word("error"),
+            &report_path("error"),
             r#""error_message":"e""#,
             &["error_message", "console_output", "console_append", "lease"],
         ),
         ("/api/admin/jobs/batch-delete", r#""job_ids":["a"]"#, &["job_ids"]),
     ];
-    // Wrong for every field: numbers that are none of ours, and what is in the wrong place.
+    // Invalid for every field: numbers out of range or not whole, and invalid or empty strings.
     let values = [
         "1e999",
         "-1e-999",
@@ -169,10 +169,12 @@ fn a_field_of_another_type_or_there_twice_is_named() {
         "\"\"",
         "\" \"",
     ];
-    for (path, rest, names) in fields {
+    for (path, required, names) in fields {
         for name in names {
-            let others: Vec<_> =
-                rest.split_inclusive(',').filter(|part| !part.starts_with(&format!("\"{name}\""))).collect();
+            let others: Vec<_> = required
+                .split_inclusive(',')
+                .filter(|part| !part.starts_with(&format!("\"{name}\"")))
+                .collect();
             let others = others.concat();
             let others = others.trim_end_matches(',');
             let comma = if others.is_empty() { "" } else { "," };
@@ -182,28 +184,28 @@ fn a_field_of_another_type_or_there_twice_is_named() {
                     continue;
                 }
                 let body = format!("{{{others}{comma}\"{name}\":{value}}}");
-                let answer = ask(&server, path, body.as_bytes());
-                assert_eq!(answer.status, 400, "{path} {body}: {}", answer.text());
-                let sentence = answer.error_text();
-                assert!(sentence.contains(name), "{path} {body}: {sentence}");
-                assert!(!sentence.contains("999"), "it tells what was sent: {sentence}");
+                let response = post(&server, path, body.as_bytes());
+                assert_eq!(response.status, 400, "{path} {body}: {}", response.text());
+                let error = response.error_text();
+                assert!(error.contains(name), "{path} {body}: {error}");
+                assert!(!error.contains("999"), "the error repeats the value that was sent: {error}");
             }
             let body = format!("{{{others}{comma}\"{name}\":null,\"{name}\":null}}");
-            let sentence = ask(&server, path, body.as_bytes()).error_text();
-            assert!(sentence.contains(&format!("{name} is given twice")), "{path} {body}: {sentence}");
+            let error = post(&server, path, body.as_bytes()).error_text();
+            assert!(error.contains(&format!("{name} is given twice")), "{path} {body}: {error}");
         }
     }
-    is_well(&server, &id);
+    assert_nothing_changed(&server, &id);
 }
 
 #[test]
-fn parameters_and_results_may_be_strange_but_not_ambiguous() {
-    let (server, id) = stage();
+fn unusual_parameters_and_results_are_accepted_and_ambiguous_ones_refused() {
+    let (server, id) = serve_with_claimed_job();
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     let objects = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
     let complete = format!("/api/runner/jobs/{id}/complete");
     let submit = |input: &str| format!(r#"{{"job_type":"strange","input_params":{input}}}"#);
-    for bad in [
+    for invalid in [
         nested(JSON_DEPTH + 1),
         nested(50_000),
         objects(JSON_DEPTH + 1),
@@ -213,16 +215,16 @@ fn parameters_and_results_may_be_strange_but_not_ambiguous() {
         r#"{"a":"\ud800"}"#.into(),
         r#"{"\udc00":1}"#.into(),
     ] {
-        let answer = ask(&server, "/api/jobs/submit", submit(&bad).as_bytes());
-        assert_eq!(answer.status, 400, "{}: {}", &bad[..bad.len().min(60)], answer.text());
-        assert!(answer.error_text().contains("input_params"), "{}", answer.text());
+        let response = post(&server, "/api/jobs/submit", submit(&invalid).as_bytes());
+        assert_eq!(response.status, 400, "{}: {}", &invalid[..invalid.len().min(60)], response.text());
+        assert!(response.error_text().contains("input_params"), "{}", response.text());
     }
-    let answer =
-        ask(&server, &complete, format!(r#"{{"output_data":{}}}"#, nested(JSON_DEPTH + 1)).as_bytes());
-    assert!(answer.error_text().contains("output_data"), "{answer:?}");
-    // What is JSON and means one thing is taken, and comes back as it was.
+    let response =
+        post(&server, &complete, format!(r#"{{"output_data":{}}}"#, nested(JSON_DEPTH + 1)).as_bytes());
+    assert!(response.error_text().contains("output_data"), "{response:?}");
+    // Parameters that are valid and unambiguous JSON are accepted, and returned unchanged.
     let mut ids = Vec::new();
-    for good in [
+    for valid in [
         nested(JSON_DEPTH),
         objects(JSON_DEPTH),
         r#"{"a":1e999,"b":-1e-999,"c":123456789012345678901234567890,"d":0.1000000000000000055511151231257827}"#.into(),
@@ -231,38 +233,38 @@ fn parameters_and_results_may_be_strange_but_not_ambiguous() {
         r#"{"__proto__":{"x":1},"constructor":null,"a.b":[[],{}]}"#.into(),
         format!("[{}1]", "1,".repeat(40_000)),
     ] {
-        let body = submit(&good);
-        let answer = ask(&server, "/api/jobs/submit", body.as_bytes());
-        assert_eq!(answer.status, 201, "{}: {}", &good[..good.len().min(60)], answer.text());
-        assert_eq!(ask(&server, "/api/jobs/submit", body.as_bytes()).status, 200);
-        let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
-        let told = server.connect().get(&format!("/api/admin/jobs/{id}")).text();
-        assert!(told.contains(&good), "it comes back as it was: {}", &good[..good.len().min(60)]);
+        let body = submit(&valid);
+        let response = post(&server, "/api/jobs/submit", body.as_bytes());
+        assert_eq!(response.status, 201, "{}: {}", &valid[..valid.len().min(60)], response.text());
+        assert_eq!(post(&server, "/api/jobs/submit", body.as_bytes()).status, 200);
+        let id = response.json()["job_id"].as_str().expect("an id").to_owned();
+        let details = server.connect().get(&format!("/api/admin/jobs/{id}")).text();
+        assert!(details.contains(&valid), "the parameters are returned unchanged: {}", &valid[..valid.len().min(60)]);
         ids.push(id);
     }
     let deleted =
-        ask(&server, "/api/admin/jobs/batch-delete", json!({ "job_ids": ids }).to_string().as_bytes());
+        post(&server, "/api/admin/jobs/batch-delete", json!({ "job_ids": ids }).to_string().as_bytes());
     assert_eq!(deleted.json()["deleted"], ids.len());
-    is_well(&server, &id);
+    assert_nothing_changed(&server, &id);
 }
 
 #[test]
-fn strange_paths_queries_and_headers_are_refused() {
-    let (server, id) = stage();
-    let ask = |method: &str, path: &str, headers: &[u8]| {
+fn invalid_paths_queries_and_headers_are_refused() {
+    let (server, id) = serve_with_claimed_job();
+    let send = |method: &str, path: &str, headers: &[u8]| {
         let mut connection = server.connect();
         let start = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n");
         connection.send([start.as_bytes(), headers, b"\r\n"].concat());
-        connection.response().unwrap_or_else(|none| panic!("no answer to {method} {path}: {none:?}"))
+        connection.response().unwrap_or_else(|none| panic!("no response to {method} {path}: {none:?}"))
     };
-    let is_refused = |answer: &Response, what: &str| {
-        assert!((400..500).contains(&answer.status), "{what}: {}", answer.text());
-        let told = answer.json();
-        let sentence = told["error"].as_str().or(told["message"].as_str()).unwrap_or_default().to_owned();
-        assert!(sentence.split(' ').count() >= 3, "{what}: {told}");
+    let assert_refused = |response: &Response, what: &str| {
+        assert!((400..500).contains(&response.status), "{what}: {}", response.text());
+        let body = response.json();
+        let error = body["error"].as_str().or(body["message"].as_str()).unwrap_or_default().to_owned();
+        assert!(error.split(' ').count() >= 3, "{what}: {body}");
     };
     let long = "x".repeat(8000);
-    for strange in [
+    for unknown_id in [
         "no-id",
         "%00",
         "%FF",
@@ -274,12 +276,12 @@ fn strange_paths_queries_and_headers_are_refused() {
         &id.to_uppercase()[1..],
     ] {
         for path in ["/api/jobs/{}", "/api/jobs/{}/events", "/api/admin/jobs/{}", "/api/admin/runners/{}"] {
-            is_refused(&ask("GET", &path.replace("{}", strange), b""), strange);
+            assert_refused(&send("GET", &path.replace("{}", unknown_id), b""), unknown_id);
         }
         for path in ["/api/jobs/{}/cancel", "/api/runner/jobs/{}/claim"] {
-            is_refused(&ask("POST", &path.replace("{}", strange), b"x-runner-id: r\r\n"), strange);
+            assert_refused(&send("POST", &path.replace("{}", unknown_id), b"x-runner-id: r\r\n"), unknown_id);
         }
-        is_refused(&ask("DELETE", &format!("/api/admin/jobs/{strange}"), b""), strange);
+        assert_refused(&send("DELETE", &format!("/api/admin/jobs/{unknown_id}"), b""), unknown_id);
     }
     let types = "types[]=a&".repeat(1001);
     for query in [
@@ -296,7 +298,7 @@ fn strange_paths_queries_and_headers_are_refused() {
         "types[]=a&types[]=%20",
         &types,
     ] {
-        is_refused(&ask("GET", &format!("/api/runner/jobs/next?{query}"), b"x-runner-id: r\r\n"), query);
+        assert_refused(&send("GET", &format!("/api/runner/jobs/next?{query}"), b"x-runner-id: r\r\n"), query);
     }
     for query in [
         "status=none",
@@ -307,7 +309,7 @@ fn strange_paths_queries_and_headers_are_refused() {
         "limit=1e2",
         "limit=a",
     ] {
-        is_refused(&ask("GET", &format!("/api/admin/jobs?{query}"), b""), query);
+        assert_refused(&send("GET", &format!("/api/admin/jobs?{query}"), b""), query);
     }
     let long = format!("x-runner-id: {}\r\n", "r".repeat(257));
     for header in [
@@ -323,13 +325,13 @@ fn strange_paths_queries_and_headers_are_refused() {
             ("GET", "/api/runner/jobs/next?types[]=a"),
             ("POST", "/api/runner/jobs/no-id/claim"),
         ] {
-            is_refused(&ask(method, path, header), &String::from_utf8_lossy(header));
+            assert_refused(&send(method, path, header), &String::from_utf8_lossy(header));
         }
     }
     let body = br#"{"job_type":"a","input_params":{}}"#;
     for key in ["", "k\r\nidempotency-key: k", "\u{e9}", &"k".repeat(257)] {
         let mut caller = ApiClient::at(server.address()).with_header("idempotency-key", key);
-        is_refused(&caller.request("POST", "/api/jobs/submit", body), key);
+        assert_refused(&caller.request("POST", "/api/jobs/submit", body), key);
     }
-    is_well(&server, &id);
+    assert_nothing_changed(&server, &id);
 }

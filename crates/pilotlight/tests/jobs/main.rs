@@ -1,4 +1,5 @@
-//! Jobs from outside, over both stores: submitted, executed, cached, forgotten.
+//! Tests of jobs through the HTTP API of a real service: submission, execution, caching, deletion, webhooks, failures.
+//! Where the store matters, a test runs with SQLite and with PostgreSQL.
 //!
 //! Tests with `netns` in their name create network namespaces.
 

@@ -1,4 +1,5 @@
-//! What waits has a bound: beyond it a new job is refused with a sentence, and everything else goes on.
+//! The queue limits: when the queue is full, a new job is refused with an error that names the limit, and all other
+//! requests still work.
 
 use pilotlight_testkit::api_client::ApiClient;
 use pilotlight_testkit::http::Response;
@@ -7,12 +8,12 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::wait_until;
 use serde_json::{Value, json};
 
-const TYPE: &str = "waits";
+const TYPE: &str = "queued";
 
 for_each_store! {
-    a_new_job_is_refused_when_the_queue_is_full_and_the_rest_goes_on
+    a_new_job_is_refused_when_the_queue_is_full_and_other_requests_work
     a_new_job_is_refused_when_the_queue_holds_too_many_bytes
-    operators_see_what_is_queued
+    metrics_show_the_number_and_size_of_queued_jobs
 }
 
 fn submit(server: &TestServer, input: &Value) -> Response {
@@ -24,15 +25,15 @@ fn number(number: usize) -> Value {
     json!({ "number": number })
 }
 
-fn is_refused(answer: &Response, part: &str) {
-    assert_eq!(answer.status, 503, "{answer:?}");
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    let told = answer.json();
-    let sentence = told["error"].as_str().expect("a sentence");
-    assert!(sentence.contains(part) && sentence.contains("start more runners"), "{sentence}");
+fn assert_refused(response: &Response, limit: &str) {
+    assert_eq!(response.status, 503, "{response:?}");
+    assert_eq!(response.header("retry-after"), Some("1"));
+    let body = response.json();
+    let error = body["error"].as_str().expect("an error text");
+    assert!(error.contains(limit) && error.contains("start more runners"), "{error}");
 }
 
-fn a_new_job_is_refused_when_the_queue_is_full_and_the_rest_goes_on(store: &JobStore) {
+fn a_new_job_is_refused_when_the_queue_is_full_and_other_requests_work(store: &JobStore) {
     let server = store.serve(&[("PILOTLIGHT_JOBS_MAX_WAITING", "2")]);
     let mut runner = ApiClient::at(server.address()).as_runner("runner-1");
     let mut caller = ApiClient::at(server.address());
@@ -42,21 +43,21 @@ fn a_new_job_is_refused_when_the_queue_is_full_and_the_rest_goes_on(store: &JobS
     let later = json!({ "run_at": 4_000_000_000_000_u64 });
     assert_eq!(caller.submit_with(TYPE, &number(2), &later).0, 201);
 
-    let part = "at most 2 jobs may wait for runners (jobs.max_waiting)";
-    is_refused(&submit(&server, &number(3)), part);
-    let (status, told) = caller.submit_with(TYPE, &number(0), &json!({ "fresh": true }));
-    assert_eq!((status, told["error"].as_str().map(|error| error.contains(part))), (503, Some(true)));
-    // What is known is answered, and what waits is joined.
-    let known = submit(&server, &number(0));
-    assert_eq!((known.status, &known.json()["result"]["output_data"]["n"]), (200, &json!(0)));
+    let limit = "at most 2 jobs may wait for runners (jobs.max_waiting)";
+    assert_refused(&submit(&server, &number(3)), limit);
+    let (status, body) = caller.submit_with(TYPE, &number(0), &json!({ "fresh": true }));
+    assert_eq!((status, body["error"].as_str().map(|error| error.contains(limit))), (503, Some(true)));
+    // Cached results are returned, and submissions join queued jobs.
+    let cached = submit(&server, &number(0));
+    assert_eq!((cached.status, &cached.json()["result"]["output_data"]["n"]), (200, &json!(0)));
     assert_eq!(submit(&server, &number(1)).status, 200);
     let refused = server.metric("pilotlight_jobs_submitted_total{outcome=\"refused\"}");
     assert!((refused - 2.0).abs() < 0.5, "{refused}");
 
-    // A runner makes room.
+    // A runner takes a job out of the queue.
     runner.execute(TYPE, &json!({ "n": 1 }));
     assert_eq!(submit(&server, &number(3)).status, 201);
-    is_refused(&submit(&server, &number(4)), part);
+    assert_refused(&submit(&server, &number(4)), limit);
 }
 
 fn a_new_job_is_refused_when_the_queue_holds_too_many_bytes(store: &JobStore) {
@@ -66,23 +67,23 @@ fn a_new_job_is_refused_when_the_queue_holds_too_many_bytes(store: &JobStore) {
     for number in 0..11 {
         assert_eq!(submit(&server, &large(number)).status, 201, "{number}");
     }
-    let part = "at most 1048576 bytes of jobs may wait for runners (jobs.max_waiting_bytes)";
-    is_refused(&submit(&server, &large(11)), part);
-    is_refused(&submit(&server, &number(11)), part);
+    let limit = "at most 1048576 bytes of jobs may wait for runners (jobs.max_waiting_bytes)";
+    assert_refused(&submit(&server, &large(11)), limit);
+    assert_refused(&submit(&server, &number(11)), limit);
     assert_eq!(submit(&server, &large(0)).status, 200);
     ApiClient::at(server.address()).as_runner("runner-1").execute(TYPE, &json!({}));
     assert_eq!(submit(&server, &number(11)).status, 201);
 }
 
-fn operators_see_what_is_queued(store: &JobStore) {
+fn metrics_show_the_number_and_size_of_queued_jobs(store: &JobStore) {
     let server = store.serve(&[]);
-    let level = |name: &str| server.metric(&format!("pilotlight_{name}"));
-    let is = |name: &str, expected: usize| (level(name) - expected as f64).abs() < 0.5;
+    let gauge = |name: &str| server.metric(&format!("pilotlight_{name}"));
+    let is = |name: &str, expected: usize| (gauge(name) - expected as f64).abs() < 0.5;
     for input in 0..3 {
         submit(&server, &number(input));
     }
     let bytes = r#"{"number":0}"#.len();
-    wait_until("three wait", || is("jobs_waiting", 3) && is("jobs_waiting_bytes", 3 * bytes));
+    wait_until("three jobs are queued", || is("jobs_waiting", 3) && is("jobs_waiting_bytes", 3 * bytes));
     ApiClient::at(server.address()).as_runner("runner-1").execute(TYPE, &json!({}));
-    wait_until("two wait", || is("jobs_waiting", 2) && is("jobs_waiting_bytes", 2 * bytes));
+    wait_until("two jobs are queued", || is("jobs_waiting", 2) && is("jobs_waiting_bytes", 2 * bytes));
 }

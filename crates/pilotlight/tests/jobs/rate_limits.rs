@@ -1,4 +1,5 @@
-//! Who asks too often is told when to ask again; who only waits for a job is not.
+//! Rate limits: a client over its limit gets 429 with the time of its next allowed request. Polls for the next job are
+//! not limited.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,7 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::pause;
 use serde_json::json;
 
-/// With several keys for each scope, and whoever is on this machine may speak for others.
+/// Several keys for each scope, and this machine as a trusted proxy, so that tests choose the client's address.
 const KEYS: [(&str, &str); 4] = [
     ("SUBMIT_API_KEY", "submit-old,submit-new"),
     ("RUNNER_API_KEY", "runner-old,runner-new"),
@@ -17,36 +18,37 @@ const KEYS: [(&str, &str); 4] = [
     ("PILOTLIGHT_SERVER_TRUSTED_PROXIES", "127.0.0.1/32"),
 ];
 
-const UNKNOWN: &str = "/api/jobs/0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e";
+const UNKNOWN_JOB: &str = "/api/jobs/0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e";
 
-/// Somebody at this address, behind a proxy, with this key.
-fn from(server: &TestServer, address: &str, key: &str) -> ApiClient {
+/// A client at this address, behind a proxy, with this key.
+fn client_behind_proxy(server: &TestServer, address: &str, key: &str) -> ApiClient {
     ApiClient::at(server.address()).with_key(key).with_header("x-forwarded-for", address)
 }
 
-/// Asks until it is told that this is too often; how often it was answered before.
-fn until_refused(mut ask: impl FnMut() -> Response) -> (usize, Response) {
-    for times in 0..1000 {
-        let answer = ask();
-        if answer.status == 429 {
-            return (times, answer);
+/// Sends requests until one is refused with 429; returns the count of those before it, and the refusal.
+fn until_refused(mut request: impl FnMut() -> Response) -> (usize, Response) {
+    for count in 0..1000 {
+        let response = request();
+        if response.status == 429 {
+            return (count, response);
         }
-        assert!(answer.status < 429, "{answer:?}");
+        assert!(response.status < 429, "{response:?}");
     }
-    panic!("asked a thousand times");
+    panic!("none of 1000 requests was refused");
 }
 
-/// How long to wait, as the answer says it in both ways.
-fn wait_told(refused: &Response) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis();
+/// The time to wait before the next request, from `retry-after`. Asserts that `resetTime` in the body agrees with it.
+fn retry_after_of(refused: &Response) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_millis();
     assert!(refused.error_text().contains("too many requests"));
-    let seconds: u64 = refused.header("retry-after").expect("it says when").parse().expect("whole seconds");
-    let told = refused.json();
-    let names: Vec<_> = told.as_object().expect("an object").keys().collect();
+    let seconds: u64 =
+        refused.header("retry-after").expect("a retry-after header").parse().expect("whole seconds");
+    let body = refused.json();
+    let names: Vec<_> = body.as_object().expect("an object").keys().collect();
     assert_eq!(names, ["error", "resetTime"]);
-    let at = u128::from(told["resetTime"].as_u64().expect("a time"));
-    let until = at.saturating_sub(now);
-    assert!(seconds >= 1 && until <= u128::from(seconds) * 1000 + 1, "{seconds} s, and {until} ms: {told}");
+    let reset_at = u128::from(body["resetTime"].as_u64().expect("a time"));
+    let until = reset_at.saturating_sub(now);
+    assert!(seconds >= 1 && until <= u128::from(seconds) * 1000 + 1, "{seconds} s, and {until} ms: {body}");
     Duration::from_secs(seconds)
 }
 
@@ -55,30 +57,37 @@ fn each_key_has_a_rate_per_minute_for_each_kind_of_request() {
     const RATE: usize = 60;
     let settings = [&KEYS[..], &[("PILOTLIGHT_JOBS_LIMITS_REQUESTS_PER_MINUTE", "60")]].concat();
     let server = JobStore::sqlite().serve(&settings);
-    let began = Instant::now();
-    let mut number = 0;
-    let (times, refused) = until_refused(|| {
-        number += 1;
-        from(&server, &format!("198.51.100.{}", number % 250), "submit-old").get(UNKNOWN)
+    let started = Instant::now();
+    let mut counter = 0;
+    let (count, refused) = until_refused(|| {
+        counter += 1;
+        client_behind_proxy(&server, &format!("198.51.100.{}", counter % 250), "submit-old").get(UNKNOWN_JOB)
     });
-    // One more is earned each second.
-    let earned = usize::try_from(began.elapsed().as_secs()).expect("a short time") + 1;
-    assert!((RATE..=RATE + earned).contains(&times), "{times}");
-    let retry_after = wait_told(&refused);
+    // One more request is allowed each second.
+    let more = usize::try_from(started.elapsed().as_secs()).expect("a short time") + 1;
+    assert!((RATE..=RATE + more).contains(&count), "{count}");
+    let retry_after = retry_after_of(&refused);
 
-    // Another kind, another key, another scope, and this machine by itself are counted for themselves.
+    // Requests of another kind, with another key, or in another scope have their own limit.
     let check = json!({ "job_type": "often", "input_params": {} });
-    assert_eq!(from(&server, "198.51.100.1", "submit-old").post("/api/jobs/check", &check).status, 200);
-    assert_eq!(from(&server, "198.51.100.1", "submit-new").get(UNKNOWN).status, 404);
-    assert_eq!(from(&server, "198.51.100.1", "admin-old").get("/api/admin/stats").status, 200);
+    assert_eq!(
+        client_behind_proxy(&server, "198.51.100.1", "submit-old").post("/api/jobs/check", &check).status,
+        200
+    );
+    assert_eq!(client_behind_proxy(&server, "198.51.100.1", "submit-new").get(UNKNOWN_JOB).status, 404);
+    assert_eq!(client_behind_proxy(&server, "198.51.100.1", "admin-old").get("/api/admin/stats").status, 200);
 
-    // The subject: the client is served again after exactly the time that it was told.
+    // The wait is what this test is about: the client is served again after exactly the time in `retry-after`.
     pause(retry_after);
-    assert_eq!(from(&server, "198.51.100.1", "submit-old").get(UNKNOWN).status, 404, "it was told this time");
+    assert_eq!(
+        client_behind_proxy(&server, "198.51.100.1", "submit-old").get(UNKNOWN_JOB).status,
+        404,
+        "the limit has been reset"
+    );
 }
 
 #[test]
-fn this_machine_is_exempt_where_it_speaks_for_itself() {
+fn requests_from_this_machine_are_not_limited_when_it_is_not_a_proxy() {
     let rate = ("PILOTLIGHT_JOBS_LIMITS_REQUESTS_PER_MINUTE", "5");
     for keys in [&[][..], &KEYS[..3]] {
         let server = JobStore::sqlite().serve(&[keys, &[rate]].concat());
@@ -87,7 +96,7 @@ fn this_machine_is_exempt_where_it_speaks_for_itself() {
             caller = caller.with_key("submit-old");
         }
         for _ in 0..50 {
-            assert_eq!(caller.get(UNKNOWN).status, 404);
+            assert_eq!(caller.get(UNKNOWN_JOB).status, 404);
         }
     }
 }
@@ -96,18 +105,22 @@ fn this_machine_is_exempt_where_it_speaks_for_itself() {
 fn an_unknown_key_does_not_count_against_the_rate_of_known_keys() {
     let settings = [&KEYS[..], &[("PILOTLIGHT_JOBS_LIMITS_REQUESTS_PER_MINUTE", "5")]].concat();
     let server = JobStore::sqlite().serve(&settings);
-    for number in 0..50 {
-        let key = format!("guess-{}", number % 2);
-        assert_eq!(from(&server, "198.51.100.1", &key).get(UNKNOWN).status, 401, "it is refused as before");
+    for counter in 0..50 {
+        let key = format!("guess-{}", counter % 2);
+        assert_eq!(
+            client_behind_proxy(&server, "198.51.100.1", &key).get(UNKNOWN_JOB).status,
+            401,
+            "an unknown key is refused, not limited"
+        );
     }
-    assert_eq!(from(&server, "198.51.100.1", "submit-old").get(UNKNOWN).status, 404);
+    assert_eq!(client_behind_proxy(&server, "198.51.100.1", "submit-old").get(UNKNOWN_JOB).status, 404);
 }
 
 #[test]
-fn a_runner_that_waits_for_a_job_is_never_told_to_wait() {
+fn polls_for_the_next_job_are_not_limited() {
     for more in [("PILOTLIGHT_JOBS_LIMITS_REQUESTS_PER_MINUTE", "5"), ("PILOTLIGHT_JOBS_PRESET", "runpack")] {
         let server = JobStore::sqlite().serve(&[&KEYS[..], &[more]].concat());
-        let mut runner = from(&server, "198.51.100.1", "runner-old").as_runner("runner-1");
+        let mut runner = client_behind_proxy(&server, "198.51.100.1", "runner-old").as_runner("runner-1");
         for _ in 0..200 {
             assert_eq!(runner.next_job("often", 0), None);
         }
@@ -115,45 +128,45 @@ fn a_runner_that_waits_for_a_job_is_never_told_to_wait() {
 }
 
 #[test]
-fn the_preset_counts_as_the_original_does_on_this_machine_too() {
+fn the_preset_runpack_limits_by_address_and_runner_also_on_this_machine() {
     let store = JobStore::sqlite();
     let server = store.serve(&[&KEYS[..], &[("PILOTLIGHT_JOBS_PRESET", "runpack")]].concat());
-    let mut number = 0;
+    let mut counter = 0;
     let mut body = || {
-        number += 1;
-        json!({ "job_type": "often", "input_params": { "number": number } })
+        counter += 1;
+        json!({ "job_type": "often", "input_params": { "number": counter } })
     };
-    // What is counted is given back evenly: one of ten each six seconds.
-    let mut submit = |party: &mut ApiClient| until_refused(|| party.post("/api/jobs/submit", &body()));
-    let mut here = ApiClient::at(server.address()).with_key("submit-old");
-    let (times, refused) = submit(&mut here);
-    assert!((10..=12).contains(&times), "{times}");
-    assert!(wait_told(&refused) <= Duration::from_secs(6));
-    // By address, whatever the key; another address is another caller.
+    // A limit of ten per minute allows one more request every six seconds.
+    let mut submit = |client: &mut ApiClient| until_refused(|| client.post("/api/jobs/submit", &body()));
+    let mut local = ApiClient::at(server.address()).with_key("submit-old");
+    let (count, refused) = submit(&mut local);
+    assert!((10..=12).contains(&count), "{count}");
+    assert!(retry_after_of(&refused) <= Duration::from_secs(6));
+    // Submissions are limited by address: another key shares the limit, another address does not.
     let mut other_key = ApiClient::at(server.address()).with_key("submit-new");
-    let (times, _) = submit(&mut other_key);
-    assert!(times <= 2, "{times}");
-    let (times, _) = submit(&mut from(&server, "198.51.100.1", "submit-old"));
-    assert!((10..=12).contains(&times), "{times}");
+    let (count, _) = submit(&mut other_key);
+    assert!(count <= 2, "{count}");
+    let (count, _) = submit(&mut client_behind_proxy(&server, "198.51.100.1", "submit-old"));
+    assert!((10..=12).contains(&count), "{count}");
 
-    let (times, _) = until_refused(|| here.post("/api/jobs/check", &body()));
-    assert!((10..=12).contains(&times), "{times}");
-    let (times, _) = until_refused(|| here.get(UNKNOWN));
-    assert!((60..=80).contains(&times), "{times}");
+    let (count, _) = until_refused(|| local.post("/api/jobs/check", &body()));
+    assert!((10..=12).contains(&count), "{count}");
+    let (count, _) = until_refused(|| local.get(UNKNOWN_JOB));
+    assert!((60..=80).contains(&count), "{count}");
 
-    // Runners by their names, each kind for itself.
+    // Runner requests are limited by runner id and kind of request.
     let runner = |name| ApiClient::at(server.address()).with_key("runner-old").as_runner(name);
-    let heartbeat = UNKNOWN.replace("/jobs/", "/runner/jobs/") + "/heartbeat";
+    let heartbeat = UNKNOWN_JOB.replace("/jobs/", "/runner/jobs/") + "/heartbeat";
     let mut first = runner("first");
-    let (times, _) = until_refused(|| first.get("/api/runner/jobs/available?types[]=often"));
-    assert!((120..=160).contains(&times), "{times}");
-    let (times, refused) = until_refused(|| first.post(&heartbeat, &json!({})));
-    assert!((120..=160).contains(&times), "{times}");
-    wait_told(&refused);
+    let (count, _) = until_refused(|| first.get("/api/runner/jobs/available?types[]=often"));
+    assert!((120..=160).contains(&count), "{count}");
+    let (count, refused) = until_refused(|| first.post(&heartbeat, &json!({})));
+    assert!((120..=160).contains(&count), "{count}");
+    retry_after_of(&refused);
     let mut second = runner("second");
     assert_eq!(second.get("/api/runner/jobs/available?types[]=often").status, 200);
     assert_eq!(second.post(&heartbeat, &json!({})).status, 400);
-    // What ends a job is not counted.
+    // Requests that end a job are not limited.
     let complete = heartbeat.replace("heartbeat", "complete");
     for _ in 0..200 {
         assert_eq!(second.post(&complete, &json!({ "output_data": {} })).status, 400);
@@ -161,25 +174,25 @@ fn the_preset_counts_as_the_original_does_on_this_machine_too() {
 }
 
 #[test]
-fn keys_are_changed_one_after_the_other() {
+fn two_keys_of_a_scope_are_valid_until_one_is_removed() {
     let store = JobStore::sqlite();
-    let ask = |server: &TestServer, key: &str| {
-        let ask = |scope: &str, path: &str| {
+    let statuses_with = |server: &TestServer, key: &str| {
+        let status_of = |scope: &str, path: &str| {
             let key = format!("{scope}-{key}");
             ApiClient::at(server.address()).with_key(&key).as_runner("runner-1").get(path).status
         };
         [
-            ask("submit", UNKNOWN),
-            ask("runner", "/api/runner/jobs/available"),
-            ask("admin", "/api/admin/stats"),
+            status_of("submit", UNKNOWN_JOB),
+            status_of("runner", "/api/runner/jobs/available"),
+            status_of("admin", "/api/admin/stats"),
         ]
     };
     let server = store.serve(&KEYS);
-    assert_eq!([ask(&server, "old"), ask(&server, "new")], [[404, 200, 200]; 2]);
+    assert_eq!([statuses_with(&server, "old"), statuses_with(&server, "new")], [[404, 200, 200]; 2]);
     drop(server);
     let only_new = ["SUBMIT", "RUNNER", "ADMIN"]
         .map(|scope| (format!("{scope}_API_KEY"), format!("{}-new", scope.to_ascii_lowercase())));
     let only_new: Vec<_> = only_new.iter().map(|(name, key)| (name.as_str(), key.as_str())).collect();
     let server = store.serve(&only_new);
-    assert_eq!([ask(&server, "old"), ask(&server, "new")], [[401; 3], [404, 200, 200]]);
+    assert_eq!([statuses_with(&server, "old"), statuses_with(&server, "new")], [[401; 3], [404, 200, 200]]);
 }

@@ -1,19 +1,20 @@
-//! Requests of jobs that are badly framed, broken off, or many: they end in time, and nothing of them stays.
+//! Requests to the jobs API that are framed wrongly, cut off, or sent in great numbers: each ends in time and uses no
+//! memory afterwards.
 
 use pilotlight_testkit::api_client::ApiClient;
 use pilotlight_testkit::http::NoResponse;
 use pilotlight_testkit::wait::wait_until;
 
-use super::hostile_requests::{is_well, paths, stage};
+use super::hostile_requests::{assert_nothing_changed, paths_with_body, serve_with_claimed_job};
 
 #[test]
 fn invalid_framing_is_refused() {
-    let (server, id) = stage();
-    for path in paths(&id) {
+    let (server, id) = serve_with_claimed_job();
+    for path in paths_with_body(&id) {
         let head =
             |lines: &str| format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nx-runner-id: r\r\n{lines}\r\n");
         let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
-        for (bytes, is_refusal) in [
+        for (bytes, is_too_large) in [
             (head("content-length: 100000000\r\n"), true),
             (head("content-length: 18446744073709551615\r\n"), false),
             (head("content-length: 99999999999999999999\r\n"), false),
@@ -27,32 +28,32 @@ fn invalid_framing_is_refused() {
             (head(&format!("x: {}\r\n", "x".repeat(10_000_000))), false),
             (head(&"x: y\r\n".repeat(200_000)), false),
         ] {
-            let shown = &bytes[..bytes.len().min(150)];
+            let excerpt = &bytes[..bytes.len().min(150)];
             let mut caller = server.connect();
-            // It may be turned away before the last byte.
+            // The service may refuse the request and close the connection before the last byte is sent.
             _ = caller.try_send(&bytes);
             match caller.response() {
-                Ok(answer) => {
-                    assert!((400..500).contains(&answer.status), "{shown}: {answer:?}");
+                Ok(response) => {
+                    assert!((400..500).contains(&response.status), "{excerpt}: {response:?}");
                     assert!(
-                        !is_refusal || answer.error_text().contains("the body is larger than"),
-                        "{shown}: {answer:?}"
+                        !is_too_large || response.error_text().contains("the body is larger than"),
+                        "{excerpt}: {response:?}"
                     );
                 }
                 Err(none) => {
-                    assert!(!matches!(none, NoResponse::Timeout), "{shown}: {none:?}");
-                    assert!(!is_refusal || matches!(none, NoResponse::Reset), "{shown}: {none:?}");
+                    assert!(!matches!(none, NoResponse::Timeout), "{excerpt}: {none:?}");
+                    assert!(!is_too_large || matches!(none, NoResponse::Reset), "{excerpt}: {none:?}");
                 }
             }
         }
     }
-    is_well(&server, &id);
+    assert_nothing_changed(&server, &id);
 }
 
 #[test]
-fn a_body_in_chunks_or_after_a_continue_is_read_as_any_other() {
-    let (server, id) = stage();
-    let body = r#"{"job_type":"held","input_params":{}}"#;
+fn a_chunked_body_and_a_body_after_100_continue_are_read() {
+    let (server, id) = serve_with_claimed_job();
+    let body = r#"{"job_type":"claimed","input_params":{}}"#;
     let head = "POST /api/jobs/submit HTTP/1.1\r\nhost: localhost\r\n";
     let chunks: String = body.chars().map(|letter| format!("1\r\n{letter}\r\n")).collect();
     for request in [
@@ -66,47 +67,50 @@ fn a_body_in_chunks_or_after_a_continue_is_read_as_any_other() {
         for byte in request.as_bytes() {
             caller.send([*byte]);
         }
-        assert_eq!(caller.response().expect("an answer").json()["job_id"], id.as_str());
+        assert_eq!(caller.response().expect("a response").json()["job_id"], id.as_str());
     }
     let mut caller = server.connect();
     caller.send(format!("{head}expect: 100-continue\r\ncontent-length: {}\r\n\r\n", body.len()));
-    assert_eq!(caller.response().expect("go on").status, 100);
+    assert_eq!(caller.response().expect("100 continue").status, 100);
     caller.send(body);
-    assert_eq!(caller.response().expect("an answer").json()["job_id"], id.as_str());
-    is_well(&server, &id);
+    assert_eq!(caller.response().expect("a response").json()["job_id"], id.as_str());
+    assert_nothing_changed(&server, &id);
 }
 
 #[test]
-fn a_caller_that_disconnects_mid_request_affects_nobody_else() {
-    let (server, id) = stage();
-    for path in paths(&id) {
+fn a_caller_that_disconnects_mid_request_affects_no_other_client() {
+    let (server, id) = serve_with_claimed_job();
+    for path in paths_with_body(&id) {
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: localhost\r\nx-runner-id: r\r\ncontent-length: 40\r\n\r\n{}",
             " ".repeat(40)
         );
-        for end in [10, 60, request.len() - 41, request.len() - 40, request.len() - 1, request.len()] {
+        for sent_bytes in [10, 60, request.len() - 41, request.len() - 40, request.len() - 1, request.len()] {
             let mut caller = server.connect();
-            caller.send(&request[..end]);
+            caller.send(&request[..sent_bytes]);
             caller.shutdown_write();
             match caller.response() {
-                Ok(answer) => assert_eq!(answer.status, 400, "{path} {end}"),
+                Ok(response) => assert_eq!(response.status, 400, "{path} {sent_bytes}"),
                 Err(none) => {
-                    assert!(matches!(none, NoResponse::Closed | NoResponse::Reset), "{path} {end}: {none:?}")
+                    assert!(
+                        matches!(none, NoResponse::Closed | NoResponse::Reset),
+                        "{path} {sent_bytes}: {none:?}"
+                    )
                 }
             }
             let mut caller = server.connect();
-            caller.send(&request[..end]);
+            caller.send(&request[..sent_bytes]);
         }
     }
-    wait_until("all are gone", || server.health()["connections"] == 1);
-    is_well(&server, &id);
+    wait_until("all other connections are closed", || server.health()["connections"] == 1);
+    assert_nothing_changed(&server, &id);
 }
 
 #[test]
-fn alone_twenty_thousand_bad_submissions_leave_nothing_behind() {
+fn alone_twenty_thousand_bad_submissions_use_no_lasting_memory() {
     const TIMES: usize = 20_000;
     const CALLERS: usize = 4;
-    let (server, id) = stage();
+    let (server, id) = serve_with_claimed_job();
     let large = format!(r#"{{"job_type":"a","input_params":{{"a":"{}","a":1}}}}"#, "x".repeat(90_000));
     let bodies = [
         "{",
@@ -124,8 +128,8 @@ fn alone_twenty_thousand_bad_submissions_leave_nothing_behind() {
                     let mut caller = ApiClient::at(server.address());
                     for number in 0..times / CALLERS {
                         let body = bodies[number % bodies.len()];
-                        let answer = caller.request("POST", "/api/jobs/submit", body.as_bytes());
-                        assert_eq!(answer.status, 400, "{}", answer.text());
+                        let response = caller.request("POST", "/api/jobs/submit", body.as_bytes());
+                        assert_eq!(response.status, 400, "{}", response.text());
                     }
                 });
             }
@@ -134,11 +138,11 @@ fn alone_twenty_thousand_bad_submissions_leave_nothing_behind() {
     send(TIMES / 10);
     let before = server.resident_kib();
     send(TIMES);
-    wait_until("it is as it was", || {
-        // Threads that sleep give nothing back until they wake.
+    wait_until("memory use returns to within 4 MiB of the first measurement", || {
+        // Idle threads return memory to the system only when they wake, so a request wakes one.
         server.health();
         server.resident_kib().saturating_sub(before) < 4096
     });
     println!("{before} KiB before {TIMES} bad submissions, {} KiB after", server.resident_kib());
-    is_well(&server, &id);
+    assert_nothing_changed(&server, &id);
 }

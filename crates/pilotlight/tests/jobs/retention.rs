@@ -1,4 +1,4 @@
-//! Ended jobs are kept for a while and within a size; what is forgotten is counted.
+//! Retention of ended jobs by age and by total size, and of runners by their last request. Metrics count the deletions.
 
 use pilotlight_core::ids::RunnerId;
 use pilotlight_core::time::Timestamp;
@@ -9,7 +9,7 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::wait_until;
 use serde_json::{Value, json};
 
-const TYPE: &str = "kept";
+const TYPE: &str = "retained";
 
 for_each_store! {
     an_ended_job_is_deleted_after_its_retention_and_others_are_not
@@ -18,11 +18,11 @@ for_each_store! {
 }
 
 fn submit(server: &TestServer, number: usize) -> String {
-    let told = ApiClient::at(server.address()).submit(TYPE, &json!({ "number": number }));
-    told["job_id"].as_str().expect("an id").to_owned()
+    let submitted = ApiClient::at(server.address()).submit(TYPE, &json!({ "number": number }));
+    submitted["job_id"].as_str().expect("an id").to_owned()
 }
 
-fn is_there(server: &TestServer, job: &str) -> bool {
+fn exists(server: &TestServer, job: &str) -> bool {
     ApiClient::at(server.address()).get(&format!("/api/jobs/{job}")).status == 200
 }
 
@@ -38,20 +38,20 @@ fn an_ended_job_is_deleted_after_its_retention_and_others_are_not(store: &JobSto
     let mut runner = ApiClient::at(server.address()).as_runner("runner-2");
     let job = runner.next_job(TYPE, 10_000).expect("a job");
     assert_eq!(runner.report("start", &job, json!({})).status, 200);
-    assert!(is_there(&server, &ended));
-    let took = wait_until("it is forgotten", || !is_there(&server, &ended));
+    assert!(exists(&server, &ended));
+    let took = wait_until("the ended job is deleted", || !exists(&server, &ended));
     assert!(took >= std::time::Duration::from_secs(1), "after {took:?}");
     assert_eq!(submit(&server, 1), running);
     assert_eq!(submit(&server, 2), waiting);
-    assert_ne!(submit(&server, 0), ended, "it is computed again");
-    wait_until("it is counted", || server.metric("pilotlight_jobs_pruned_total") >= 1.0);
-    // Its parameters and its result.
+    assert_ne!(submit(&server, 0), ended, "the deleted job is submitted as a new one");
+    wait_until("the deleted job is counted", || server.metric("pilotlight_jobs_pruned_total") >= 1.0);
+    // The size of a job is that of its parameters and its result.
     let bytes = r#"{"number":0}{"n":0}"#.len();
     assert!((server.metric("pilotlight_jobs_pruned_bytes_total") - bytes as f64).abs() < 0.5);
 }
 
 fn a_runner_that_was_not_seen_for_long_is_deleted(store: &JobStore) {
-    let names = ["gone", "names-a-job", "lives"];
+    let names = ["gone", "has-a-job", "active"];
     let is_known = |server: &TestServer| {
         let mut operator = ApiClient::at(server.address());
         names.map(|name| operator.get(&format!("/api/admin/runners/{name}")).status == 200)
@@ -59,7 +59,7 @@ fn a_runner_that_was_not_seen_for_long_is_deleted(store: &JobStore) {
     {
         let server = store.serve(&[]);
         submit(&server, 1);
-        let mut runner = ApiClient::at(server.address()).as_runner("names-a-job");
+        let mut runner = ApiClient::at(server.address()).as_runner("has-a-job");
         let job = runner.next_job(TYPE, 10_000).expect("the job");
         assert_eq!(runner.report("start", &job, json!({})).status, 200);
     }
@@ -70,13 +70,13 @@ fn a_runner_that_was_not_seen_for_long_is_deleted(store: &JobStore) {
             let capabilities = vec![TYPE.to_owned()];
             let (registered_at, seen_at) = (long_ago, long_ago);
             let runner = Runner { id, name: name.into(), capabilities, registered_at, seen_at };
-            store.register_runner(runner).await.expect("it is taken");
+            store.register_runner(runner).await.expect("the runner is registered");
         }
     });
     let server = store.serve(&[("PILOTLIGHT_JOBS_KEEP_FOR", "20s")]);
-    ApiClient::at(server.address()).as_runner("lives").get("/api/runner/verify");
+    ApiClient::at(server.address()).as_runner("active").get("/api/runner/verify");
     assert_eq!(is_known(&server), [true; 3]);
-    wait_until("it is forgotten", || is_known(&server) != [true; 3]);
+    wait_until("a runner is deleted", || is_known(&server) != [true; 3]);
     assert_eq!(is_known(&server), [false, true, true]);
     let listed = ApiClient::at(server.address()).get("/api/admin/runners").json();
     assert_eq!(listed["total"], 2);
@@ -89,8 +89,8 @@ fn beyond_the_size_limit_the_first_ended_jobs_are_deleted_first(store: &JobStore
     let server = store.serve(&settings);
     let waiting = submit(&server, 100);
     let mut runner = ApiClient::at(server.address()).as_runner("runner-1");
-    let held = runner.next_job(TYPE, 10_000).expect("the first");
-    assert_eq!(runner.report("start", &held, json!({})).status, 200);
+    let running = runner.next_job(TYPE, 10_000).expect("the first job");
+    assert_eq!(runner.report("start", &running, json!({})).status, 200);
     let output = json!({ "x": "x".repeat(300 * KIB) });
     let jobs: Vec<_> = (0..5)
         .map(|number| {
@@ -99,9 +99,9 @@ fn beyond_the_size_limit_the_first_ended_jobs_are_deleted_first(store: &JobStore
             job
         })
         .collect();
-    wait_until("it is within its size", || server.metric("pilotlight_jobs_pruned_total") >= 2.0);
-    let there: Vec<_> = jobs.iter().map(|job| is_there(&server, job)).collect();
-    assert_eq!(there, [false, false, true, true, true]);
-    assert!(is_there(&server, &waiting), "what has not ended is not forgotten");
+    wait_until("two ended jobs are deleted", || server.metric("pilotlight_jobs_pruned_total") >= 2.0);
+    let existing: Vec<_> = jobs.iter().map(|job| exists(&server, job)).collect();
+    assert_eq!(existing, [false, false, true, true, true]);
+    assert!(exists(&server, &waiting), "a job that has not ended is not deleted");
     assert!(server.metric("pilotlight_jobs_pruned_bytes_total") >= (600 * KIB) as f64);
 }

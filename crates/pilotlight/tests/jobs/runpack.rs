@@ -1,4 +1,5 @@
-//! The real client of the original, unchanged: registers, polls, claims, heartbeats, completes and fails.
+//! Runpack's own runner client, unchanged, against this service: it registers, polls, claims, sends heartbeats,
+//! completes and fails.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ const KEYS: [(&str, &str); 3] =
 /// The client sends its first heartbeat after 30 s.
 const HEARTBEAT_WITHIN: Duration = Duration::from_secs(50);
 
-/// The service, with keys.
+/// A service with API keys and this preset.
 fn service(store: &JobStore, preset: &str) -> TestServer {
     store.serve(&[&KEYS[..], &[("PILOTLIGHT_JOBS_PRESET", preset)]].concat())
 }
@@ -49,7 +50,7 @@ fn a_real_runner_registers_executes_and_fails_across_restarts() {
         assert_eq!(job["status"], "pending");
         drop(server);
 
-        // Nothing of it is lost with the process, nor is the registration.
+        // The job and the runner's registration survive a restart.
         let server = service(&store, preset);
         assert_eq!(status(&server, &job)["status"], "pending");
         let mut runner = runner.restart(&server.url(), "runner-key");
@@ -60,7 +61,7 @@ fn a_real_runner_registers_executes_and_fails_across_restarts() {
         assert!(done["result"]["output_data"].is_object(), "{done}");
         assert!(done["result"]["console_output"].as_str().is_some_and(|text| text.contains("Ada")), "{done}");
 
-        // The same again is known, also to the next process.
+        // After another restart, an equal submission gets the cached result.
         drop(server);
         let server = service(&store, preset);
         let again = submit(&server, &json!({ "processing_time": 1e-1, "name": "Ada" }));
@@ -78,7 +79,7 @@ fn a_real_runner_registers_executes_and_fails_across_restarts() {
 }
 
 #[test]
-fn a_real_runner_is_heard_while_it_executes_and_finishes_after_a_restart() {
+fn a_real_runner_sends_heartbeats_and_completes_its_job_after_a_restart() {
     need!("python", "python-clients");
     let store = JobStore::sqlite();
     let server = service(&store, "none");
@@ -86,7 +87,7 @@ fn a_real_runner_is_heard_while_it_executes_and_finishes_after_a_restart() {
     runner.next_event();
     let job = submit(&server, &json!({ "name": "Eve", "processing_time": 31 }));
     runner.start_poll();
-    wait_until("it is claimed", || status(&server, &job)["status"] == "claimed");
+    wait_until("the job is claimed", || status(&server, &job)["status"] == "claimed");
     let port = server.address().port().to_string();
     drop(server);
 

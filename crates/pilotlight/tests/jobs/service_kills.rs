@@ -1,5 +1,5 @@
-//! The service is killed (SIGKILL) again and again under load. Whatever it answered is true afterwards: every answered
-//! submission exists, every answered result is there, no job ends twice, and none is stuck.
+//! The service is killed (SIGKILL) many times under load. Afterwards every acknowledged submission exists, every
+//! acknowledged result is stored, no job has ended twice, and none is stuck.
 //!
 //! 40 kills in the usual run, 400 in `cargo xtask soak`.
 
@@ -19,19 +19,19 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::{pause, wait_for};
 use serde_json::{Value, json};
 
-/// A dead runner's jobs come back soon, so that the end is not far.
+/// Short timeouts, so that a lost job is soon queued again and the test soon ends.
 const SETTINGS: [(&str, &str); 3] = [
     ("PILOTLIGHT_JOBS_HEARTBEAT_TIMEOUT", "1s"),
     ("PILOTLIGHT_JOBS_DISPATCH_TIMEOUT", "300ms"),
     ("PILOTLIGHT_JOBS_LOST_RETRIES", "1000"),
 ];
 
-/// Ends every connection but the one that says so.
-const END_ALL: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+/// Closes every client connection except its own.
+const TERMINATE_CONNECTIONS: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
 
-/// One of the service's.
-const ONE: &str = "SELECT max(pid) FROM pg_stat_activity \
+/// The id of a PostgreSQL process that serves one of the service's connections.
+const SELECT_ONE_PROCESS: &str = "SELECT max(pid) FROM pg_stat_activity \
                    WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
 
 const CALLERS: usize = 4;
@@ -40,52 +40,56 @@ const TYPE: &str = "killed";
 
 #[test]
 fn over_sqlite_nothing_acknowledged_is_lost_when_the_service_is_killed() {
-    play(&JobStore::sqlite());
+    kill_under_load(&JobStore::sqlite());
 }
 
 #[test]
 fn over_postgres_nothing_acknowledged_is_lost_when_the_service_is_killed() {
     need!("postgresql");
-    play(&JobStore::postgres_of_its_own());
+    kill_under_load(&JobStore::postgres_of_its_own());
 }
 
-/// All of its connections at once, again and again.
+/// All connections are closed at once, many times.
 #[test]
 fn nothing_acknowledged_is_lost_when_postgres_closes_its_connections() {
     need!("postgresql");
     let store = JobStore::postgres_of_its_own();
-    let JobStore::Postgres { cluster: database, url } = &store else { unreachable!("it was asked for") };
-    let scene = Scene::default();
-    scene.play(|scene| {
-        let server = scene.serve(&store);
+    let JobStore::Postgres { cluster: database, url } = &store else {
+        unreachable!("the store is PostgreSQL")
+    };
+    let test = LoadTest::default();
+    test.run(|test| {
+        let server = test.serve(&store);
         for _ in 0..kills() / 2 {
-            // Load between two faults.
+            // The service is under load for this time between two faults.
             pause(Duration::from_millis(20) + random::time(Duration::from_millis(100)));
-            database.sql(url, END_ALL);
+            database.sql(url, TERMINATE_CONNECTIONS);
         }
         server
     });
 }
 
-/// One of its processes at a time, as the kernel does when memory is short: the others end themselves, and the
-/// database repairs what was left.
+/// One PostgreSQL process at a time is killed, as the kernel does when memory is short. PostgreSQL then ends its other
+/// processes and recovers.
 #[test]
 fn nothing_acknowledged_is_lost_when_postgres_processes_are_killed() {
     need!("postgresql");
     let store = JobStore::postgres_of_its_own();
-    let JobStore::Postgres { cluster: database, url } = &store else { unreachable!("it was asked for") };
-    let scene = Scene::default();
-    scene.play(|scene| {
-        let server = scene.serve(&store);
+    let JobStore::Postgres { cluster: database, url } = &store else {
+        unreachable!("the store is PostgreSQL")
+    };
+    let test = LoadTest::default();
+    test.run(|test| {
+        let server = test.serve(&store);
         for _ in 0..kills() / 10 {
-            // Load between two faults.
+            // The service is under load for this time between two faults.
             pause(Duration::from_millis(20) + random::time(Duration::from_millis(100)));
             let process = wait_for("the service is connected to the database", || {
-                database.try_sql(url, ONE).filter(|process| !process.is_empty())
+                database.try_sql(url, SELECT_ONE_PROCESS).filter(|process| !process.is_empty())
             });
             let killed = Command::new("kill").args(["-s", "KILL", &process]).status();
-            // It may have ended by itself in between.
-            killed.expect("kill is everywhere");
+            // The status does not matter, because the process may have ended before.
+            killed.expect("the command kill exists");
         }
         server
     });
@@ -95,58 +99,64 @@ fn kills() -> usize {
     if std::env::var_os("PILOTLIGHT_SOAK").is_some() { 400 } else { 40 }
 }
 
-/// What was answered, and where the service is at this moment.
+/// Callers and runners that put load on a service while it is killed and restarted, and what the service has
+/// acknowledged to them.
 #[derive(Default)]
-struct Scene {
+struct LoadTest {
+    /// Where the service listens now; `None` while it is down.
     address: Mutex<Option<SocketAddr>>,
+    /// Job id and number of each acknowledged submission.
     submitted: Mutex<Vec<(String, u64)>>,
+    /// The acknowledged outputs of each job id.
     completed: Mutex<HashMap<String, Vec<Value>>>,
-    next: AtomicU64,
-    callers_rest: AtomicBool,
+    next_number: AtomicU64,
+    submissions_stopped: AtomicBool,
     is_over: AtomicBool,
 }
 
-fn play(store: &JobStore) {
-    let scene = Scene::default();
-    scene.play(|scene| {
+/// Runs the load while the service is killed and restarted.
+fn kill_under_load(store: &JobStore) {
+    let test = LoadTest::default();
+    test.run(|test| {
         for _ in 0..kills() {
-            let server = scene.serve(store);
-            // Load between two faults.
+            let server = test.serve(store);
+            // The service is under load for this time between two faults.
             pause(Duration::from_millis(20) + random::time(Duration::from_millis(150)));
             drop(server);
         }
-        scene.serve(store)
+        test.serve(store)
     });
-    let submitted = scene.submitted.lock().unwrap().len();
-    println!("{} kills, {submitted} submissions answered, none lost", kills());
-    assert!(submitted > kills(), "too few to tell anything: {submitted}");
+    let submitted = test.submitted.lock().unwrap().len();
+    println!("{} kills, {submitted} submissions acknowledged, none lost", kills());
+    assert!(submitted > kills(), "too few submissions for a useful test: {submitted}");
 }
 
-struct Over<'a>(&'a Scene);
+/// Ends the callers and runners, also when an assertion fails.
+struct StopOnDrop<'a>(&'a LoadTest);
 
-impl Drop for Over<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.is_over.store(true, Ordering::Relaxed);
     }
 }
 
-impl Scene {
-    /// Under load, does what is bad for the service, and looks what is left in the one that it leaves.
-    fn play(&self, fault: impl FnOnce(&Self) -> TestServer) {
+impl LoadTest {
+    /// Injects faults under load, waits until all jobs have ended, and asserts that nothing acknowledged is lost.
+    /// `inject_faults` returns the service that runs at the end.
+    fn run(&self, inject_faults: impl FnOnce(&Self) -> TestServer) {
         std::thread::scope(|scope| {
             for _ in 0..CALLERS {
-                scope.spawn(|| self.work("caller", Self::submit));
+                scope.spawn(|| self.repeat("caller", Self::submit));
             }
             for number in 0..RUNNERS {
                 let runner = format!("runner-{number}");
-                scope.spawn(move || self.work(&runner, |scene, party| scene.execute(&runner, party)));
+                scope.spawn(move || self.repeat(&runner, |test, client| test.execute(&runner, client)));
             }
-            // A failed look ends the others too.
-            let _over = Over(self);
-            let server = fault(self);
-            self.callers_rest.store(true, Ordering::Relaxed);
-            self.settle(&server);
-            self.look(&server);
+            let _stop = StopOnDrop(self);
+            let server = inject_faults(self);
+            self.submissions_stopped.store(true, Ordering::Relaxed);
+            self.wait_for_all_jobs(&server);
+            self.assert_nothing_lost(&server);
         });
     }
 
@@ -157,19 +167,19 @@ impl Scene {
         server
     }
 
-    /// Does it again and again, wherever the service is.
-    fn work(&self, name: &str, mut once: impl FnMut(&Self, &mut ApiClient) -> Option<()>) {
+    /// Repeats an action until the test is over. Connects again whenever the service has restarted or the action fails.
+    fn repeat(&self, name: &str, mut action: impl FnMut(&Self, &mut ApiClient) -> Option<()>) {
         while !self.is_over.load(Ordering::Relaxed) {
             let address = *self.address.lock().unwrap();
             let connection =
                 address.and_then(|address| Connection::try_open(address, Duration::from_secs(1)));
             let Some(connection) = connection else {
-                // There is no service just now.
+                // The service is down.
                 pause(Duration::from_millis(1));
                 continue;
             };
-            let mut party = ApiClient::on(connection).as_runner(name);
-            while once(self, &mut party).is_some() {
+            let mut client = ApiClient::on(connection).as_runner(name);
+            while action(self, &mut client).is_some() {
                 if self.is_over.load(Ordering::Relaxed) {
                     return;
                 }
@@ -178,57 +188,57 @@ impl Scene {
     }
 
     fn submit(&self, caller: &mut ApiClient) -> Option<()> {
-        if self.callers_rest.load(Ordering::Relaxed) {
-            // Submissions have stopped; runners go on until all jobs have ended.
+        if self.submissions_stopped.load(Ordering::Relaxed) {
+            // Runners continue until all jobs have ended.
             pause(Duration::from_millis(10));
             return Some(());
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let body = json!({ "job_type": TYPE, "input_params": { "number": number } });
-        let told = ok(caller.try_request("POST", "/api/jobs/submit", body.to_string().as_bytes()))?;
-        let id = told["job_id"].as_str().expect("an id").to_owned();
+        let job = ok(caller.try_request("POST", "/api/jobs/submit", body.to_string().as_bytes()))?;
+        let id = job["job_id"].as_str().expect("an id").to_owned();
         self.submitted.lock().unwrap().push((id, number));
         Some(())
     }
 
-    fn execute(&self, runner: &str, party: &mut ApiClient) -> Option<()> {
+    fn execute(&self, runner: &str, client: &mut ApiClient) -> Option<()> {
         let path = format!("/api/runner/jobs/next?types[]={TYPE}&wait_ms=200");
-        let mut ask = |method: &str, path: &str, body: &Value| {
+        let mut request = |method: &str, path: &str, body: &Value| {
             let body = if body.is_null() { String::new() } else { body.to_string() };
-            ok(party.try_request(method, path, body.as_bytes()))
+            ok(client.try_request(method, path, body.as_bytes()))
         };
-        let job = ask("GET", &path, &Value::Null)?["job"].clone();
+        let job = request("GET", &path, &Value::Null)?["job"].clone();
         let Some(id) = job["job_id"].as_str() else { return Some(()) };
         let started =
-            ask("POST", &format!("/api/runner/jobs/{id}/start"), &json!({ "lease": job["lease"] }))?;
+            request("POST", &format!("/api/runner/jobs/{id}/start"), &json!({ "lease": job["lease"] }))?;
         if started["success"] != true {
             return Some(());
         }
         let output = json!({ "number": job["input_params"]["number"], "by": runner, "lease": job["lease"] });
         let done = json!({ "lease": job["lease"], "output_data": output, "console_output": "" });
-        let done = ask("POST", &format!("/api/runner/jobs/{id}/complete"), &done)?;
+        let done = request("POST", &format!("/api/runner/jobs/{id}/complete"), &done)?;
         if done["success"] == true {
             self.completed.lock().unwrap().entry(id.to_owned()).or_default().push(output);
         }
         Some(())
     }
 
-    /// Every job that was submitted ends, also those whose submission was never answered. There may be many: the time is
-    /// for one of them.
-    fn settle(&self, server: &TestServer) {
+    /// Waits until every job has ended, also those whose submission was not acknowledged. There may be many jobs, so
+    /// the deadline applies to each job that ends.
+    fn wait_for_all_jobs(&self, server: &TestServer) {
         let mut operator = ApiClient::at(server.address());
-        let mut left = u64::MAX;
-        while left > 0 {
-            left = wait_for("another job ends", || {
+        let mut open_jobs = u64::MAX;
+        while open_jobs > 0 {
+            open_jobs = wait_for("another job ends", || {
                 let jobs = operator.get("/api/admin/stats").json()["jobs"].clone();
                 let open = ["pending", "claimed", "in_progress"].map(|status| jobs[status].as_u64());
-                // While the store does not answer, nothing is told.
-                open.into_iter().sum::<Option<u64>>().filter(|open| *open < left)
+                // The statistics have no counts while the store is unavailable.
+                open.into_iter().sum::<Option<u64>>().filter(|open| *open < open_jobs)
             });
         }
     }
 
-    fn look(&self, server: &TestServer) {
+    fn assert_nothing_lost(&self, server: &TestServer) {
         let mut caller = ApiClient::at(server.address());
         for (id, number) in self.submitted.lock().unwrap().iter() {
             let job = caller.job(id);
@@ -247,12 +257,12 @@ impl Scene {
     }
 }
 
-/// The answer's body; `None` when the service is gone, or says that it cannot serve just now.
-fn ok(answer: Result<Response, NoResponse>) -> Option<Value> {
-    let answer = answer.ok()?;
-    match answer.status {
+/// The body of the response; `None` when the connection ended without one, or the service is unavailable (503).
+fn ok(response: Result<Response, NoResponse>) -> Option<Value> {
+    let response = response.ok()?;
+    match response.status {
         204 => Some(Value::Null),
         503 => None,
-        _ => Some(answer.json()),
+        _ => Some(response.json()),
     }
 }

@@ -1,69 +1,70 @@
-//! The house's rules as a table. Each has its reason, the files it covers, what it forbids, and small sources that
-//! break it and that keep it. To allow a dependency, add it to its crate's list here, with the sentence beside it.
+//! The rules of the workspace as a table. Each rule has a reason, the files that it applies to, what it forbids, and
+//! small examples that it rejects and accepts. To allow a dependency, add it to the list of its crate here, with a
+//! sentence that says why.
 
 use std::fmt;
 
 use toml::{Table, Value};
 
-use crate::house::{File, House};
-use crate::names::{self, Name, Tests};
+use crate::used_paths::{TestCode, UsedPath, used_paths};
+use crate::workspace::{File, Workspace};
 
-/// One rule of the house.
+/// One rule of the workspace.
 pub(crate) struct Rule {
     pub(crate) name: &'static str,
-    pub(crate) because: &'static str,
-    covers: fn(&File) -> bool,
+    pub(crate) reason: &'static str,
+    applies_to: fn(&File) -> bool,
     forbids: Forbids,
-    /// Path and text of files that break the rule once.
-    pub(crate) breaks: &'static [(&'static str, &'static str)],
-    /// Path and text of files that come close and keep it.
-    pub(crate) keeps: &'static [(&'static str, &'static str)],
+    /// Path and text of files that break the rule exactly once.
+    pub(crate) rejected: &'static [(&'static str, &'static str)],
+    /// Path and text of files that are similar and do not break the rule.
+    pub(crate) accepted: &'static [(&'static str, &'static str)],
 }
 
-/// What a covered file must not do.
+/// What a file must not do if a rule applies to it.
 enum Forbids {
-    /// Speak one of these names outside tests. `*` is what a glob import names.
-    Names(&'static [&'static str]),
-    /// Speak one of these names, in tests too.
-    NamesInTestsToo(&'static [&'static str]),
-    /// List a dependency that is not one of these; development dependencies are free.
-    DependenciesBut(&'static [&'static str]),
-    /// List one of these; development dependencies are free.
+    /// Use one of these paths outside tests. A glob import uses a path that ends with `*`.
+    Paths(&'static [&'static str]),
+    /// Use one of these paths, also in tests.
+    PathsAlsoInTests(&'static [&'static str]),
+    /// List a dependency that is not one of these. All development dependencies are allowed.
+    DependenciesExcept(&'static [&'static str]),
+    /// List one of these dependencies, other than as a development dependency.
     Dependencies(&'static [&'static str]),
     /// Have more lines than this.
     LinesOver(usize),
-    /// Start with anything but `//!`.
-    NoHeader,
+    /// Have a first line that is not a `//!` comment with text.
+    MissingHeader,
 }
 
 /// A place where a rule is broken.
-pub(crate) struct Breach {
+pub(crate) struct Violation {
     path: String,
     line: usize,
-    what: String,
+    description: String,
 }
 
-impl fmt::Display for Breach {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.path, self.line, self.what)
+        write!(f, "{}:{}: {}", self.path, self.line, self.description)
     }
 }
 
 pub(crate) const RULES: &[Rule] = &[
     Rule {
-        name: "core lists only what computes",
-        because: "a crate that decides cannot do I/O if it has nothing to do it with",
-        covers: |file| file.path() == "crates/core/Cargo.toml",
-        // `uuid` without features: it lays out and parses ids, and has neither a clock nor random bytes.
-        forbids: Forbids::DependenciesBut(&["ryu-js", "sha2", "slab", "thiserror", "uuid"]),
-        breaks: &[
+        name: "core depends only on crates without I/O",
+        reason: "a crate that decides cannot do I/O if none of its dependencies can",
+        applies_to: |file| file.path() == "crates/core/Cargo.toml",
+        // `uuid` has no features enabled: it formats and parses ids, and reads neither a clock nor random bytes.
+        forbids: Forbids::DependenciesExcept(&["ryu-js", "sha2", "slab", "thiserror", "uuid"]),
+        rejected: &[
             ("crates/core/Cargo.toml", "[dependencies]\nslab = \"1\"\ntokio.workspace = true\n"),
             ("crates/core/Cargo.toml", "[dependencies]\npilotlight-wire = { path = \"../wire\" }\n"),
             ("crates/core/Cargo.toml", "[dependencies]\nslab = { package = \"tokio\", version = \"1\" }\n"),
             ("crates/core/Cargo.toml", "[target.'cfg(unix)'.dependencies]\nlibc = \"1\"\n"),
             ("crates/core/Cargo.toml", "[build-dependencies]\ncc = \"1\"\n"),
         ],
-        keeps: &[
+        accepted: &[
             (
                 "crates/core/Cargo.toml",
                 "[dependencies]\nslab.workspace = true\n[dev-dependencies]\nproptest = \"1\"\n",
@@ -72,50 +73,50 @@ pub(crate) const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        name: "wire lists only what reads and writes messages",
-        because: "message types must not learn to send themselves",
-        covers: |file| file.path() == "crates/wire/Cargo.toml",
-        forbids: Forbids::DependenciesBut(&["bytes", "serde", "serde_json", "thiserror", "utoipa"]),
-        breaks: &[
+        name: "wire depends only on crates that read and write messages",
+        reason: "message types must not be able to send themselves",
+        applies_to: |file| file.path() == "crates/wire/Cargo.toml",
+        forbids: Forbids::DependenciesExcept(&["bytes", "serde", "serde_json", "thiserror", "utoipa"]),
+        rejected: &[
             ("crates/wire/Cargo.toml", "[dependencies]\nhyper = \"1\"\n"),
             ("crates/wire/Cargo.toml", "[dependencies]\npilotlight-core = \"1\"\n"),
         ],
-        keeps: &[("crates/wire/Cargo.toml", "[dependencies]\nserde = \"1\"\n")],
+        accepted: &[("crates/wire/Cargo.toml", "[dependencies]\nserde = \"1\"\n")],
     },
     Rule {
-        name: "store uses core and nothing else of ours",
-        because: "what remembers must not know who asks, nor in which protocol",
-        covers: |file| file.path() == "crates/store/Cargo.toml",
+        name: "store uses core and no other crate of the workspace",
+        reason: "the store must not depend on its callers or on their protocol",
+        applies_to: |file| file.path() == "crates/store/Cargo.toml",
         forbids: Forbids::Dependencies(&[
             "pilotlight",
             "pilotlight-bench",
             "pilotlight-sim",
             "pilotlight-wire",
         ]),
-        breaks: &[("crates/store/Cargo.toml", "[dependencies]\npilotlight-wire.workspace = true\n")],
-        keeps: &[("crates/store/Cargo.toml", "[dependencies]\npilotlight-core.workspace = true\n")],
+        rejected: &[("crates/store/Cargo.toml", "[dependencies]\npilotlight-wire.workspace = true\n")],
+        accepted: &[("crates/store/Cargo.toml", "[dependencies]\npilotlight-core.workspace = true\n")],
     },
     Rule {
-        name: "what is shipped never uses sim, bench or testkit",
-        because: "fakes and floors are for attacking and measuring the product, never part of it",
-        covers: |file| file.path() == "crates/pilotlight/Cargo.toml",
+        name: "the shipped binary never uses sim, bench or testkit",
+        reason: "simulations, benchmarks and fakes test and measure the product and are never part of it",
+        applies_to: |file| file.path() == "crates/pilotlight/Cargo.toml",
         forbids: Forbids::Dependencies(&["pilotlight-bench", "pilotlight-sim", "pilotlight-testkit"]),
-        breaks: &[(
+        rejected: &[(
             "crates/pilotlight/Cargo.toml",
             "[dependencies]\npilotlight-sim = { path = \"../sim\" }\n",
         )],
-        keeps: &[(
+        accepted: &[(
             "crates/pilotlight/Cargo.toml",
             "[dev-dependencies]\npilotlight-sim = { path = \"../sim\" }\n",
         )],
     },
     Rule {
         name: "core and wire read no clock, environment, disk or network, and take no lock",
-        because: "what decides is a function of its arguments: it can be replayed, and tested by the hundred in a second",
-        covers: |file| {
+        reason: "deciding code is a function of its arguments: it can be replayed, and hundreds of tests run in a second",
+        applies_to: |file| {
             file.is_product() && (file.is_within("crates/core/src") || file.is_within("crates/wire/src"))
         },
-        forbids: Forbids::Names(&[
+        forbids: Forbids::Paths(&[
             "Instant::now",
             "SystemTime",
             "std::env",
@@ -131,7 +132,7 @@ pub(crate) const RULES: &[Rule] = &[
             "await",
             "std::*",
         ]),
-        breaks: &[
+        rejected: &[
             ("crates/core/src/pool.rs", "use std::time::Instant; fn f() { Instant::now(); }"),
             ("crates/core/src/pool.rs", "fn f() { std::time::SystemTime::now(); }"),
             ("crates/core/src/pool.rs", "use std::{env, fmt};"),
@@ -142,7 +143,7 @@ pub(crate) const RULES: &[Rule] = &[
             ("crates/wire/src/jobs.rs", "use std::net::TcpStream;"),
             ("crates/core/src/pool.rs", "#[cfg(not(test))] use std::fs;"),
         ],
-        keeps: &[
+        accepted: &[
             (
                 "crates/core/src/pool.rs",
                 "//! Never std::fs.\nconst X: &str = \"std::fs Mutex\"; // Instant::now()",
@@ -155,25 +156,25 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "core and wire never unwrap",
-        because: "a broken invariant is an `expect` that says why it holds; all else is a value",
-        covers: |file| {
+        reason: "a broken invariant is an `expect` that says why it holds; every other failure is a value",
+        applies_to: |file| {
             file.is_product() && (file.is_within("crates/core/src") || file.is_within("crates/wire/src"))
         },
-        forbids: Forbids::Names(&["unwrap"]),
-        breaks: &[
+        forbids: Forbids::Paths(&["unwrap"]),
+        rejected: &[
             ("crates/core/src/ids.rs", "fn f(x: Option<u8>) { x.unwrap(); }"),
             ("crates/core/src/ids.rs", "fn f(x: Option<u8>) { x . unwrap (); }"),
             ("crates/core/src/ids.rs", "fn f(x: Vec<Option<u8>>) { x.into_iter().map(Option::unwrap); }"),
         ],
-        keeps: &[
+        accepted: &[
             ("crates/core/src/ids.rs", "fn f(x: Option<u8>) { x.unwrap_or(1); x.unwrap_or_default(); }"),
             ("crates/core/src/ids.rs", "#[cfg(test)] mod tests { fn f(x: Option<u8>) { x.unwrap(); } }"),
         ],
     },
     Rule {
-        name: "what acts never uses http",
-        because: "a driver is asked through its handle: it must not know that the question came by HTTP",
-        covers: |file| {
+        name: "modules that act never use http",
+        reason: "a driver is called through its handle and must not know that the call came over HTTP",
+        applies_to: |file| {
             file.is_source()
                 && file.acts_in(&[
                     "config",
@@ -186,25 +187,25 @@ pub(crate) const RULES: &[Rule] = &[
                     "warming",
                 ])
         },
-        forbids: Forbids::Names(&["crate::http", "crate::*"]),
-        breaks: &[
+        forbids: Forbids::Paths(&["crate::http", "crate::*"]),
+        rejected: &[
             ("crates/pilotlight/src/dispatch/driver.rs", "use crate::http::error;"),
             ("crates/pilotlight/src/dispatch/driver.rs", "use super::super::{http, net};"),
             ("crates/pilotlight/src/net/ack.rs", "fn f() { crate::http::router() }"),
             ("crates/pilotlight/src/telemetry.rs", "use crate::{dispatch::{self, Handle}, http::{auth}};\n"),
             ("crates/pilotlight/src/config.rs", "use super::*;"),
         ],
-        keeps: &[
+        accepted: &[
             ("crates/pilotlight/src/dispatch/driver.rs", "use crate::net; use http::Uri; use super::*;"),
             ("crates/pilotlight/src/http/jobs.rs", "use crate::http::error;"),
             ("crates/pilotlight/src/dispatch/driver.rs", "/// As [`crate::http`] asks.\nfn f() {}"),
         ],
     },
     Rule {
-        name: "client uses wire and core alone",
-        because: "it is as far from the service as any program on another machine",
-        covers: |file| file.is_product() && file.acts_in(&["client"]),
-        forbids: Forbids::Names(&[
+        name: "client uses only wire and core",
+        reason: "the client knows no more about the service than a program on another machine",
+        applies_to: |file| file.is_product() && file.acts_in(&["client"]),
+        forbids: Forbids::Paths(&[
             "crate::app",
             "crate::cli",
             "crate::config",
@@ -217,12 +218,12 @@ pub(crate) const RULES: &[Rule] = &[
             "pilotlight_store",
             "crate::*",
         ]),
-        breaks: &[
+        rejected: &[
             ("crates/pilotlight/src/client/http_client.rs", "use crate::http::error;"),
             ("crates/pilotlight/src/client/http_client.rs", "use pilotlight_store::Store;"),
             ("crates/pilotlight/src/client/http_client.rs", "use super::super::net;"),
         ],
-        keeps: &[
+        accepted: &[
             (
                 "crates/pilotlight/src/client/http_client.rs",
                 "use pilotlight_wire::jobs::Job; use super::error;",
@@ -232,18 +233,18 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "only cli, demo and runner use client and runner",
-        because: "the service never asks itself over HTTP, and never executes a command",
-        covers: |file| {
+        reason: "the service never calls itself over HTTP and never executes a command",
+        applies_to: |file| {
             file.is_product()
                 && file.is_within("crates/pilotlight/src")
                 && !file.acts_in(&["cli", "client", "demo", "runner"])
         },
-        forbids: Forbids::Names(&["crate::client", "crate::runner", "crate::*"]),
-        breaks: &[
+        forbids: Forbids::Paths(&["crate::client", "crate::runner", "crate::*"]),
+        rejected: &[
             ("crates/pilotlight/src/app.rs", "use crate::client::Client;"),
             ("crates/pilotlight/src/jobs/service.rs", "fn f() { crate::runner::run() }"),
         ],
-        keeps: &[
+        accepted: &[
             ("crates/pilotlight/src/cli/submit.rs", "use crate::client::Client;"),
             ("crates/pilotlight/src/http/runners.rs", "use pilotlight_wire::runner;"),
             ("crates/pilotlight/src/lib.rs", "pub mod client;"),
@@ -251,18 +252,18 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "only cli and main use app",
-        because: "there is one composer; whoever else reaches for it wants something that should be handed in",
-        covers: |file| {
+        reason: "app alone composes the service; other modules get what they need as arguments",
+        applies_to: |file| {
             file.is_product()
                 && file.is_within("crates/pilotlight/src")
                 && !file.acts_in(&["app", "cli", "main"])
         },
-        forbids: Forbids::Names(&["crate::app", "crate::*"]),
-        breaks: &[
+        forbids: Forbids::Paths(&["crate::app", "crate::*"]),
+        rejected: &[
             ("crates/pilotlight/src/http/health.rs", "use crate::app::App;"),
             ("crates/pilotlight/src/shutdown.rs", "fn f(app: &super::app::App) {}"),
         ],
-        keeps: &[
+        accepted: &[
             ("crates/pilotlight/src/cli/serve.rs", "use crate::app::App;"),
             ("crates/pilotlight/src/main.rs", "fn main() { pilotlight::app::run() }"),
             ("crates/pilotlight/src/app/compose.rs", "use crate::app::App;"),
@@ -271,17 +272,17 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "only app spawns tasks",
-        because: "a task without an owner is never awaited, and its panic is never seen",
-        covers: |file| {
+        reason: "a task without an owner is never awaited, and its panic is never seen",
+        applies_to: |file| {
             file.is_product() && file.is_within("crates/pilotlight/src") && !file.acts_in(&["app"])
         },
-        forbids: Forbids::Names(&["tokio::spawn", "task::spawn", "tokio::*", "task::*"]),
-        breaks: &[
+        forbids: Forbids::Paths(&["tokio::spawn", "task::spawn", "tokio::*", "task::*"]),
+        rejected: &[
             ("crates/pilotlight/src/http/jobs.rs", "fn f() { tokio::spawn(async {}); }"),
             ("crates/pilotlight/src/http/jobs.rs", "use tokio::{spawn, time};"),
             ("crates/pilotlight/src/http/jobs.rs", "use tokio::task; fn f() { task::spawn(async {}); }"),
         ],
-        keeps: &[
+        accepted: &[
             ("crates/pilotlight/src/app.rs", "fn f() { tokio::spawn(async {}); }"),
             ("crates/pilotlight/src/net/listener.rs", "fn f(set: &mut JoinSet<()>) { set.spawn(async {}); }"),
             (
@@ -292,9 +293,9 @@ pub(crate) const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        name: "unsafe code stands in one file of socket calls, one of calls about processes, and in the allocator's one call",
-        because: "what the compiler does not check is read by people, in one place",
-        covers: |file| {
+        name: "unsafe code is only in the files of socket calls, process calls and the allocator",
+        reason: "people must review what the compiler does not check, so it is in few places",
+        applies_to: |file| {
             let allowed = [
                 "crates/pilotlight/src/net/sys.rs",
                 "crates/pilotlight/src/runner/sys.rs",
@@ -302,12 +303,12 @@ pub(crate) const RULES: &[Rule] = &[
             ];
             file.is_source() && !allowed.contains(&file.path())
         },
-        forbids: Forbids::NamesInTestsToo(&["unsafe"]),
-        breaks: &[
+        forbids: Forbids::PathsAlsoInTests(&["unsafe"]),
+        rejected: &[
             ("crates/pilotlight/src/net/ack.rs", "fn f() { unsafe { g() } }"),
             ("crates/bench/src/main.rs", "unsafe fn f() {}"),
         ],
-        keeps: &[
+        accepted: &[
             ("crates/pilotlight/src/net/sys.rs", "fn f() { unsafe { g() } }"),
             (
                 "crates/pilotlight/src/net/ack.rs",
@@ -316,78 +317,78 @@ pub(crate) const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        name: "anyhow stays at the edge",
-        because: "an expected failure is a small typed enum beside its cause",
-        covers: |file| {
+        name: "only app, cli and main use anyhow",
+        reason: "an expected failure is a small typed enum beside its cause",
+        applies_to: |file| {
             file.is_product()
                 && ["core", "pilotlight", "store", "wire"]
                     .iter()
                     .any(|name| file.is_within(&format!("crates/{name}")))
                 && !file.acts_in(&["app", "cli", "main"])
         },
-        forbids: Forbids::Names(&["anyhow"]),
-        breaks: &[("crates/pilotlight/src/http/jobs.rs", "fn f() -> anyhow::Result<()> { Ok(()) }")],
-        keeps: &[
+        forbids: Forbids::Paths(&["anyhow"]),
+        rejected: &[("crates/pilotlight/src/http/jobs.rs", "fn f() -> anyhow::Result<()> { Ok(()) }")],
+        accepted: &[
             ("crates/pilotlight/src/main.rs", "fn main() -> anyhow::Result<()> { Ok(()) }"),
             ("crates/pilotlight/src/cli/serve.rs", "use anyhow::Context;"),
             ("xtask/src/main.rs", "use anyhow::Context;"),
         ],
     },
     Rule {
-        name: "lib.rs and mod.rs hold no logic",
-        because: "they are the table of contents; a feature is found by its own file's name",
-        covers: |file| file.is_product() && matches!(file.name(), "lib.rs" | "mod.rs"),
-        forbids: Forbids::Names(&["fn"]),
-        breaks: &[
+        name: "lib.rs and mod.rs contain no logic",
+        reason: "they list the modules; a feature is found by the name of its own file",
+        applies_to: |file| file.is_product() && matches!(file.name(), "lib.rs" | "mod.rs"),
+        forbids: Forbids::Paths(&["fn"]),
+        rejected: &[
             ("crates/core/src/lib.rs", "//! Decides.\npub fn f() {}"),
             ("crates/pilotlight/src/net/mod.rs", "impl S { fn f() {} }"),
         ],
-        keeps: &[
+        accepted: &[
             ("crates/core/src/lib.rs", "//! fn f() {}\n\npub mod pool; // fn"),
             ("crates/core/src/pool.rs", "fn f() {}"),
         ],
     },
     Rule {
-        name: "modules named tests are compiled for tests alone",
-        because: "files of that name are read by the other rules as tests",
-        covers: |file| file.is_product(),
-        forbids: Forbids::Names(&["mod::tests"]),
-        breaks: &[("crates/core/src/pool.rs", "mod tests;")],
-        keeps: &[("crates/core/src/pool.rs", "#[cfg(test)]\nmod tests;")],
+        name: "modules named tests are compiled only for tests",
+        reason: "the other rules treat files of that name as tests",
+        applies_to: |file| file.is_product(),
+        forbids: Forbids::Paths(&["mod::tests"]),
+        rejected: &[("crates/core/src/pool.rs", "mod tests;")],
+        accepted: &[("crates/core/src/pool.rs", "#[cfg(test)]\nmod tests;")],
     },
     Rule {
         name: "no test is ignored",
-        because: "an ignored test is forgotten; what a machine cannot run says why and is counted as skipped",
-        covers: File::is_source,
-        forbids: Forbids::NamesInTestsToo(&["#::ignore"]),
-        breaks: &[
+        reason: "an ignored test is forgotten; a test that a machine cannot run says why and is counted as skipped",
+        applies_to: File::is_source,
+        forbids: Forbids::PathsAlsoInTests(&["#::ignore"]),
+        rejected: &[
             ("crates/core/tests/x.rs", "#[test]\n#[ignore]\nfn f() {}"),
             ("crates/core/tests/x.rs", "#[test]\n#[ignore = \"slow\"]\nfn f() {}"),
             ("crates/core/tests/x.rs", "#[cfg_attr(unix, ignore)]\nfn f() {}"),
             ("crates/core/src/pool.rs", "#[cfg(test)] mod tests { #[test] #[ignore] fn f() {} }"),
         ],
-        keeps: &[("crates/core/tests/x.rs", "#[test]\nfn f() { let ignore = \"#[ignore]\"; }")],
+        accepted: &[("crates/core/tests/x.rs", "#[test]\nfn f() { let ignore = \"#[ignore]\"; }")],
     },
     Rule {
         name: "a file has at most 600 lines",
-        because: "at 600 there is a second idea in it",
-        covers: File::is_source,
+        reason: "a longer file contains a second idea and can be split",
+        applies_to: File::is_source,
         forbids: Forbids::LinesOver(600),
-        breaks: &[("crates/core/src/pool.rs", LINES_601)],
-        keeps: &[("crates/core/src/pool.rs", LINES_600)],
+        rejected: &[("crates/core/src/pool.rs", LINES_601)],
+        accepted: &[("crates/core/src/pool.rs", LINES_600)],
     },
     Rule {
         name: "every file starts with a header",
-        because: "it says what the module decides or does, what it must never do, and where its truth lives",
-        covers: File::is_source,
-        forbids: Forbids::NoHeader,
-        breaks: &[
+        reason: "the header says what the module decides or does, what it must never do, and where its data comes from",
+        applies_to: File::is_source,
+        forbids: Forbids::MissingHeader,
+        rejected: &[
             ("crates/core/src/pool.rs", "use std::fmt;\n"),
             ("crates/core/src/pool.rs", "// A plain comment.\n"),
             ("crates/core/src/pool.rs", "//!\n"),
             ("crates/core/src/pool.rs", ""),
         ],
-        keeps: &[("crates/core/src/pool.rs", "//! Who waits, who is next.\n")],
+        accepted: &[("crates/core/src/pool.rs", "//! The pool of waiting runners.\n")],
     },
 ];
 
@@ -402,93 +403,101 @@ const fn lines(bytes: &[u8]) -> &str {
 }
 
 impl Rule {
-    /// Every place where the house breaks this rule.
-    pub(crate) fn breaches(&self, house: &House) -> Vec<Breach> {
-        let covered = house.files().filter(|file| (self.covers)(file));
-        covered.flat_map(|file| self.forbids.found_in(file, house)).collect()
+    /// Every place where the workspace breaks this rule.
+    pub(crate) fn violations(&self, workspace: &Workspace) -> Vec<Violation> {
+        let files = workspace.files().filter(|file| (self.applies_to)(file));
+        files.flat_map(|file| self.forbids.violations(file, workspace)).collect()
     }
 }
 
 impl Forbids {
-    fn found_in(&self, file: &File, house: &House) -> Vec<Breach> {
+    fn violations(&self, file: &File, workspace: &Workspace) -> Vec<Violation> {
         match *self {
-            Self::Names(forbidden) => spoken(file, Tests::LeftOut, forbidden),
-            Self::NamesInTestsToo(forbidden) => spoken(file, Tests::Included, forbidden),
-            Self::DependenciesBut(allowed) => listed(file, house, |name| !allowed.contains(&name)),
-            Self::Dependencies(forbidden) => listed(file, house, |name| forbidden.contains(&name)),
-            Self::LinesOver(most) => too_long(file, most),
-            Self::NoHeader => headless(file),
+            Self::Paths(forbidden) => forbidden_paths(file, TestCode::Excluded, forbidden),
+            Self::PathsAlsoInTests(forbidden) => forbidden_paths(file, TestCode::Included, forbidden),
+            Self::DependenciesExcept(allowed) => {
+                forbidden_dependencies(file, workspace, |name| !allowed.contains(&name))
+            }
+            Self::Dependencies(forbidden) => {
+                forbidden_dependencies(file, workspace, |name| forbidden.contains(&name))
+            }
+            Self::LinesOver(max_lines) => too_long(file, max_lines),
+            Self::MissingHeader => missing_header(file),
         }
     }
 }
 
-fn breach(file: &File, line: usize, what: String) -> Breach {
-    Breach { path: file.path().to_owned(), line, what }
+fn violation(file: &File, line: usize, description: String) -> Violation {
+    Violation { path: file.path().to_owned(), line, description }
 }
 
-fn spoken(file: &File, tests: Tests, forbidden: &[&str]) -> Vec<Breach> {
-    let names = match names::names(file.text(), &file.module(), tests) {
-        Ok(names) => names,
-        Err(why) => return vec![breach(file, 1, why)],
+fn forbidden_paths(file: &File, tests: TestCode, forbidden: &[&str]) -> Vec<Violation> {
+    let paths = match used_paths(file.text(), &file.module(), tests) {
+        Ok(paths) => paths,
+        Err(error) => return vec![violation(file, 1, error)],
     };
-    let forbidden: Vec<Vec<_>> = forbidden.iter().map(|words| words.split("::").collect()).collect();
-    let is_forbidden = |name: &&Name| forbidden.iter().any(|words| name.speaks(words));
-    names.iter().filter(is_forbidden).map(|name| breach(file, name.line, format!("`{name}`"))).collect()
+    let forbidden: Vec<Vec<_>> = forbidden.iter().map(|path| path.split("::").collect()).collect();
+    let is_forbidden = |path: &&UsedPath| forbidden.iter().any(|segments| path.contains(segments));
+    paths.iter().filter(is_forbidden).map(|path| violation(file, path.line, format!("`{path}`"))).collect()
 }
 
-fn listed(file: &File, house: &House, is_forbidden: impl Fn(&str) -> bool) -> Vec<Breach> {
+fn forbidden_dependencies(
+    file: &File,
+    workspace: &Workspace,
+    is_forbidden: impl Fn(&str) -> bool,
+) -> Vec<Violation> {
     let manifest: Table = match file.text().parse() {
         Ok(manifest) => manifest,
-        Err(error) => return vec![breach(file, 1, format!("is not a manifest: {error}"))],
+        Err(error) => return vec![violation(file, 1, format!("is not a manifest: {error}"))],
     };
     let shared =
-        house.files().find(|file| file.path() == "Cargo.toml").and_then(|root| root.text().parse().ok());
+        workspace.files().find(|file| file.path() == "Cargo.toml").and_then(|root| root.text().parse().ok());
     let shared = shared
         .as_ref()
         .and_then(|root: &Table| table(root, "workspace"))
-        .and_then(|it| table(it, "dependencies"));
+        .and_then(|workspace| table(workspace, "dependencies"));
 
     dependencies(&manifest)
         .map(|(key, value)| package(value).or_else(|| package(shared?.get(key)?)).unwrap_or(key))
         .filter(|name| is_forbidden(name))
-        .map(|name| breach(file, 1, format!("lists `{name}`")))
+        .map(|name| violation(file, 1, format!("lists `{name}`")))
         .collect()
 }
 
-/// What is built into the crate or runs while it is built, for any target.
+/// Normal and build dependencies, for all targets.
 fn dependencies(manifest: &Table) -> impl Iterator<Item = (&str, &Value)> {
     let targets = table(manifest, "target")
         .into_iter()
         .flat_map(|targets| targets.values().filter_map(Value::as_table));
     std::iter::once(manifest)
         .chain(targets)
-        .flat_map(|place| {
-            ["dependencies", "build-dependencies"].into_iter().filter_map(|kind| table(place, kind))
+        .flat_map(|section| {
+            ["dependencies", "build-dependencies"].into_iter().filter_map(|kind| table(section, kind))
         })
         .flat_map(|list| list.iter().map(|(key, value)| (key.as_str(), value)))
 }
 
-/// The real name of a dependency that is listed under another.
+/// The package name of a dependency that is listed under another name.
 fn package(dependency: &Value) -> Option<&str> {
     dependency.as_table()?.get("package")?.as_str()
 }
 
-fn table<'a>(place: &'a Table, key: &str) -> Option<&'a Table> {
-    place.get(key)?.as_table()
+fn table<'a>(parent: &'a Table, key: &str) -> Option<&'a Table> {
+    parent.get(key)?.as_table()
 }
 
-fn too_long(file: &File, most: usize) -> Vec<Breach> {
+fn too_long(file: &File, max_lines: usize) -> Vec<Violation> {
     let lines = file.text().lines().count();
-    if lines <= most {
+    if lines <= max_lines {
         return Vec::new();
     }
-    vec![breach(file, lines, format!("has {lines} lines"))]
+    vec![violation(file, lines, format!("has {lines} lines"))]
 }
 
-fn headless(file: &File) -> Vec<Breach> {
+fn missing_header(file: &File) -> Vec<Violation> {
     let first = file.text().lines().next().unwrap_or_default();
-    if first.strip_prefix("//!").is_some_and(|words| !words.trim().is_empty()) {
+    if first.strip_prefix("//!").is_some_and(|text| !text.trim().is_empty()) {
         return Vec::new();
     }
-    vec![breach(file, 1, "has no `//!` header".to_owned())]
+    vec![violation(file, 1, "has no `//!` header".to_owned())]
 }

@@ -1,6 +1,7 @@
-"""Drives the real runner of `runpack`, unchanged: registers, then polls and executes until it is told to stop.
+"""Drives the real runner of `runpack`, unchanged: registers it, then lets it poll and execute on command.
 
-Each line on standard input is an order (`poll`, or `stop`), each line on standard output what came of it, as JSON.
+Each line on stdin is a command (`poll` or `stop`). Each line on stdout is an event as JSON: the registration, or the
+result of a poll.
 """
 
 import json
@@ -10,19 +11,19 @@ import sys
 from runpack.runner import JobRunner
 
 
-def say(event, **more):
-    print(json.dumps({"event": event, **more}), flush=True)
+def emit(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
 
 
 def main(api_key):
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     runner = JobRunner(api_key)
     runner.register()
-    say("registered", runner_id=runner.client.runner_id)
-    for order in sys.stdin:
-        if order.strip() == "stop":
+    emit("registered", runner_id=runner.client.runner_id)
+    for command in sys.stdin:
+        if command.strip() == "stop":
             return
-        say("polled", executed=runner.poll_and_execute())
+        emit("polled", executed=runner.poll_and_execute())
 
 
 main(sys.argv[1])

@@ -1,4 +1,5 @@
-//! Nothing of a command remains, whatever it does and whoever is killed.
+//! No process of a command remains, whatever the command does, and whether the command, its reaper or the runner is
+//! killed.
 
 use pilotlight_testkit::api_client::ApiClient;
 use pilotlight_testkit::runner_process::{RunnerProcess, Scripts};
@@ -6,19 +7,20 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::wait_until;
 use serde_json::{Value, json};
 
-/// Goes away from its group and its session, leaves its parents behind, and does not listen.
+/// Starts a daemon: processes in a session and a process group of their own, without a parent, that ignore SIGTERM.
 const DAEMON: &str = "trap '' TERM HUP INT; (trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep 1000 & sleep 1000' \
                       </dev/null >/dev/null 2>&1 &) ; ";
 
-struct Scene {
+/// A service, a runner, and the runner's scripts.
+struct Fixture {
     _server: TestServer,
     runner: RunnerProcess,
     scripts: Scripts,
     caller: ApiClient,
 }
 
-impl Scene {
-    fn of(script: &str, arguments: &[&str]) -> Self {
+impl Fixture {
+    fn start(script: &str, arguments: &[&str]) -> Self {
         let server = TestServer::start();
         let scripts = Scripts::shell(&[("t", script)]);
         let runner = RunnerProcess::start(&server.url(), &scripts, arguments);
@@ -27,57 +29,61 @@ impl Scene {
     }
 
     fn submit(&mut self) -> String {
-        self.caller.submit("t", &json!({}))["job_id"].as_str().expect("an id").to_owned()
+        self.caller.submit("t", &json!({}))["job_id"].as_str().expect("job_id is a string").to_owned()
     }
 
-    /// Submits a job and waits until its command and so many more processes run.
-    fn begin(&mut self, processes: usize) -> String {
+    /// Submits a job and waits until more than this number of processes run.
+    fn submit_and_wait_for_processes(&mut self, processes: usize) -> String {
         let id = self.submit();
         wait_until("the command runs", || self.scripts.running_processes().len() > processes);
         id
     }
 
-    fn ended(&mut self, id: &str) -> Value {
+    fn wait_for_end(&mut self, id: &str) -> Value {
         self.caller.get(&format!("/api/jobs/{id}?wait_ms=25000")).json()
     }
 }
 
 #[test]
-fn a_daemon_that_a_command_leaves_is_killed_and_the_result_is_taken() {
-    let mut scene =
-        Scene::of(&format!("{DAEMON} while [ ! -e \"$MARK/go\" ]; do sleep 0.05; done; echo '{{}}'"), &[]);
-    // The guard, the shell, and the daemon's.
-    let id = scene.begin(3);
-    std::fs::write(scene.scripts.path("go"), "").unwrap();
-    assert_eq!(scene.ended(&id)["status"], "completed");
-    scene.scripts.wait_until_gone();
+fn a_daemon_that_a_command_leaves_is_killed_and_the_result_is_accepted() {
+    let mut fixture = Fixture::start(
+        &format!("{DAEMON} while [ ! -e \"$MARK/go\" ]; do sleep 0.05; done; echo '{{}}'"),
+        &[],
+    );
+    // More than 3 processes: the reaper, the shell, and those of the daemon.
+    let id = fixture.submit_and_wait_for_processes(3);
+    std::fs::write(fixture.scripts.path("go"), "").unwrap();
+    assert_eq!(fixture.wait_for_end(&id)["status"], "completed");
+    fixture.scripts.wait_until_gone();
 }
 
 #[test]
 fn a_child_that_keeps_stdout_open_does_not_delay_the_result() {
-    let mut scene = Scene::of("sleep 1000 & echo '{\"a\": 1}'", &[]);
-    let id = scene.submit();
-    assert_eq!(scene.ended(&id)["result"]["output_data"], json!({ "a": 1 }));
-    scene.scripts.wait_until_gone();
+    let mut fixture = Fixture::start("sleep 1000 & echo '{\"a\": 1}'", &[]);
+    let id = fixture.submit();
+    assert_eq!(fixture.wait_for_end(&id)["result"]["output_data"], json!({ "a": 1 }));
+    fixture.scripts.wait_until_gone();
 }
 
 #[test]
-fn a_command_that_ignores_sigterm_is_killed_when_its_time_is_over() {
-    let mut scene =
-        Scene::of(&format!("{DAEMON} sleep 1000; sleep 1000"), &["--timeout", "4s", "--kill-after", "300ms"]);
-    let id = scene.begin(3);
-    let told = scene.ended(&id);
-    assert_eq!(told["error"], "the command took longer than 4 s and was killed", "{told}");
-    scene.scripts.wait_until_gone();
+fn a_command_that_ignores_sigterm_is_killed_after_its_timeout() {
+    let mut fixture = Fixture::start(
+        &format!("{DAEMON} sleep 1000; sleep 1000"),
+        &["--timeout", "4s", "--kill-after", "300ms"],
+    );
+    let id = fixture.submit_and_wait_for_processes(3);
+    let job = fixture.wait_for_end(&id);
+    assert_eq!(job["error"], "the command took longer than 4 s and was killed", "{job}");
+    fixture.scripts.wait_until_gone();
 }
 
 #[test]
 fn a_command_may_exit_by_itself_after_sigterm() {
     let script = "trap 'touch \"$MARK/tidy\"; exit 0' TERM; while :; do sleep 0.05; done";
-    let mut scene = Scene::of(script, &["--timeout", "4s", "--kill-after", "20s"]);
-    let id = scene.begin(1);
-    assert!(scene.ended(&id)["error"].as_str().is_some_and(|why| why.contains("took longer")));
-    assert!(scene.scripts.path("tidy").exists(), "it was not let to tidy up");
+    let mut fixture = Fixture::start(script, &["--timeout", "4s", "--kill-after", "20s"]);
+    let id = fixture.submit_and_wait_for_processes(1);
+    assert!(fixture.wait_for_end(&id)["error"].as_str().is_some_and(|error| error.contains("took longer")));
+    assert!(fixture.scripts.path("tidy").exists(), "the command was killed before it could exit by itself");
 }
 
 #[test]
@@ -86,58 +92,63 @@ fn a_heartbeat_response_with_a_cancellation_stops_the_command() {
     let scripts = Scripts::shell(&[("t", &format!("{DAEMON} sleep 1000"))]);
     let runner = RunnerProcess::start(&server.url(), &scripts, &["--kill-after", "300ms"]);
     let mut caller = ApiClient::at(server.address());
-    for what in ["cancelled", "deleted"] {
-        let id = caller.submit("t", &json!({ "what": what }))["job_id"].as_str().expect("an id").to_owned();
+    for action in ["cancelled", "deleted"] {
+        let id = caller.submit("t", &json!({ "action": action }))["job_id"]
+            .as_str()
+            .expect("job_id is a string")
+            .to_owned();
         wait_until("the command runs", || scripts.running_processes().len() > 3);
-        match what {
+        match action {
             "cancelled" => caller.post(&format!("/api/jobs/{id}/cancel"), &json!({})),
             _ => caller.request("DELETE", &format!("/api/admin/jobs/{id}"), b""),
         };
         scripts.wait_until_gone();
     }
-    wait_until("the runner says so", || runner.log().contains("a job was cancelled or its lease was lost"));
+    wait_until("the runner logs that it stopped the command", || {
+        runner.log().contains("a job was cancelled or its lease was lost")
+    });
 }
 
 #[test]
-fn a_runner_that_is_killed_takes_its_commands_with_it() {
-    let mut scene = Scene::of(&format!("{DAEMON} sleep 1000"), &[]);
-    scene.begin(3);
-    scene.runner.signal("KILL");
-    scene.scripts.wait_until_gone();
+fn commands_of_a_killed_runner_are_killed() {
+    let mut fixture = Fixture::start(&format!("{DAEMON} sleep 1000"), &[]);
+    fixture.submit_and_wait_for_processes(3);
+    fixture.runner.signal("KILL");
+    fixture.scripts.wait_until_gone();
 }
 
-/// Kills the guard of a command that runs.
-fn kill_the_guard(scripts: &Scripts) {
-    let is_guard = |id: &&i32| {
+/// Kills the reaper of the running command.
+fn kill_reaper(scripts: &Scripts) {
+    let is_reaper = |id: &&i32| {
         let line = std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
         line.contains("guard")
     };
     let running = scripts.running_processes();
-    let guard = running.iter().find(is_guard).expect("a guard");
-    let killed = std::process::Command::new("kill").args(["-s", "KILL", &guard.to_string()]).status();
-    assert!(killed.expect("kill is everywhere").success());
+    let reaper = running.iter().find(is_reaper).expect("a reaper runs");
+    let killed = std::process::Command::new("kill").args(["-s", "KILL", &reaper.to_string()]).status();
+    assert!(killed.expect("every machine has kill").success());
 }
 
 #[test]
-fn a_killed_reaper_takes_its_command_with_it_and_the_job_fails() {
-    let mut scene = Scene::of(&format!("{DAEMON} sleep 1000"), &[]);
-    let id = scene.begin(3);
-    kill_the_guard(&scene.scripts);
-    let told = scene.ended(&id);
-    assert_eq!(told["error"], "the command was killed together with its supervising process", "{told}");
-    scene.scripts.wait_until_gone();
+fn the_command_of_a_killed_reaper_is_killed_and_the_job_fails() {
+    let mut fixture = Fixture::start(&format!("{DAEMON} sleep 1000"), &[]);
+    let id = fixture.submit_and_wait_for_processes(3);
+    kill_reaper(&fixture.scripts);
+    let job = fixture.wait_for_end(&id);
+    assert_eq!(job["error"], "the command was killed together with its supervising process", "{job}");
+    fixture.scripts.wait_until_gone();
 }
 
 #[test]
-fn a_reaper_killed_while_its_command_is_idle_leaves_nothing_and_is_replaced() {
+fn a_reaper_killed_while_its_warm_process_is_idle_leaves_no_process_and_is_replaced() {
     let script = format!("{DAEMON} while read line; do echo '{{}}'; done");
-    let mut scene = Scene::of(&script, &["--keep"]);
-    let id = scene.begin(3);
-    assert_eq!(scene.ended(&id)["status"], "completed");
-    let old = scene.scripts.running_processes();
-    kill_the_guard(&scene.scripts);
-    wait_until("the old ones are gone without a job, and new ones are there", || {
-        let running = scene.scripts.running_processes();
+    let mut fixture = Fixture::start(&script, &["--keep"]);
+    let id = fixture.submit_and_wait_for_processes(3);
+    assert_eq!(fixture.wait_for_end(&id)["status"], "completed");
+    let old = fixture.scripts.running_processes();
+    kill_reaper(&fixture.scripts);
+    wait_until("the old processes are gone and new ones run, without another job", || {
+        let running = fixture.scripts.running_processes();
         running.len() > 3 && !old.iter().any(|id| running.contains(id))
     });
 }

@@ -1,12 +1,12 @@
-//! `pilotlight runner`: jobs executed by real commands, many of which misbehave.
+//! `pilotlight runner`: a real runner executes real commands, many of which misbehave.
 //!
-//! Modules named `alone` need the machine for themselves.
+//! No other test runs at the same time as tests in modules named `alone` (`.config/nextest.toml`).
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests print what they measure, and panic where they fail"
+    reason = "tests print what they measure, and panic when they fail"
 )]
 
 mod command_results;

@@ -1,4 +1,4 @@
-//! Processes that are kept for the next job.
+//! Warm processes (`--keep`): one process executes one job after the other.
 
 use pilotlight_testkit::api_client::ApiClient;
 use pilotlight_testkit::need;
@@ -8,36 +8,37 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::wait_until;
 use serde_json::{Value, json};
 
-/// Answers with its process and its input, and does what the input says.
-const KEPT: &str = r#"
+/// Writes its process id and the job's input as the result, after the action that the input's `do` names.
+const WARM_PROCESS: &str = r#"
 import json, os, sys, time
 done = 0
 for line in sys.stdin:
     job = json.loads(line)
     done += 1
     print("job", done, file=sys.stderr)
-    what = job.get("do")
-    if what == "die":
+    action = job.get("do")
+    if action == "die":
         sys.exit("no more")
-    if what == "fail":
+    if action == "fail":
         print("::error no such file", flush=True)
         continue
-    if what == "hang":
+    if action == "hang":
         time.sleep(1000)
     print(json.dumps({"process": os.getpid(), "done": done, "job": job}), flush=True)
-    if what == "twice":
-        print(json.dumps({"this is": "nobody's"}), flush=True)
-    if what == "later":
+    if action == "twice":
+        print(json.dumps({"belongs to": "no job"}), flush=True)
+    if action == "later":
         time.sleep(0.3)
-        print(json.dumps({"this is": "nobody's"}), flush=True)
-    if what == "mutter":
+        print(json.dumps({"belongs to": "no job"}), flush=True)
+    if action == "log-later":
         time.sleep(0.3)
-        print("::progress 9/10\nlate words\nhalf a line", end="", file=sys.stderr, flush=True)
-    if what == "leave":
+        print("::progress 9/10\nlate text\nhalf a line", end="", file=sys.stderr, flush=True)
+    if action == "exit":
         sys.exit(0)
 "#;
 
-struct Scene {
+/// A service and a runner whose one command is a warm process.
+struct Fixture {
     caller: ApiClient,
     next: u32,
     _runner: RunnerProcess,
@@ -45,105 +46,112 @@ struct Scene {
     _server: TestServer,
 }
 
-impl Scene {
-    fn with(arguments: &[&str]) -> Self {
-        Self::of(KEPT, arguments)
+impl Fixture {
+    fn start(arguments: &[&str]) -> Self {
+        Self::with_script(WARM_PROCESS, arguments)
     }
 
-    fn of(script: &str, arguments: &[&str]) -> Self {
+    fn with_script(script: &str, arguments: &[&str]) -> Self {
         let server = TestServer::start();
         let interpreter = python::interpreter();
-        let scripts = Scripts::for_interpreter(interpreter.to_str().expect("a plain path"), &[("t", script)]);
+        let scripts =
+            Scripts::for_interpreter(interpreter.to_str().expect("the path is UTF-8"), &[("t", script)]);
         let runner = RunnerProcess::start(&server.url(), &scripts, &[arguments, &["--keep"]].concat());
         Self { caller: ApiClient::at(server.address()), next: 0, _runner: runner, scripts, _server: server }
     }
 
-    /// A job that does this; what its caller is told.
-    fn job(&mut self, what: &str) -> Value {
+    /// Submits a job with this action, waits for its end and returns it.
+    fn execute(&mut self, action: &str) -> Value {
         self.next += 1;
-        let input = json!({ "do": what, "number": self.next, "text": "a\nb" });
+        let input = json!({ "do": action, "number": self.next, "text": "a\nb" });
         let body = json!({ "job_type": "t", "input_params": input });
-        let told = self.caller.post("/api/jobs/submit?wait_ms=25000", &body).json();
-        if told["status"] == "completed" {
-            assert_eq!(told["result"]["output_data"]["job"], input, "the result is another job's");
+        let job = self.caller.post("/api/jobs/submit?wait_ms=25000", &body).json();
+        if job["status"] == "completed" {
+            assert_eq!(job["result"]["output_data"]["job"], input, "the result belongs to another job");
         }
-        told
+        job
     }
 
-    fn process(&mut self, what: &str) -> Value {
-        let told = self.job(what);
-        assert_eq!(told["status"], "completed", "{told}");
-        told["result"]["output_data"]["process"].clone()
+    /// The id of the process that executed a job with this action.
+    fn process(&mut self, action: &str) -> Value {
+        let job = self.execute(action);
+        assert_eq!(job["status"], "completed", "{job}");
+        job["result"]["output_data"]["process"].clone()
     }
 }
 
 #[test]
 fn a_warm_process_executes_one_job_after_the_other() {
     need!("clients");
-    let mut scene = Scene::with(&[]);
-    let told = scene.job("");
-    assert_eq!(told["result"]["console_output"], "job 1\n", "{told}");
-    let first = told["result"]["output_data"]["process"].clone();
-    let told = scene.job("");
-    assert_eq!(told["result"]["console_output"], "job 2\n", "{told}");
-    assert_eq!(told["result"]["output_data"]["process"], first);
-    let failed = scene.job("fail");
+    let mut fixture = Fixture::start(&[]);
+    let job = fixture.execute("");
+    assert_eq!(job["result"]["console_output"], "job 1\n", "{job}");
+    let first = job["result"]["output_data"]["process"].clone();
+    let job = fixture.execute("");
+    assert_eq!(job["result"]["console_output"], "job 2\n", "{job}");
+    assert_eq!(job["result"]["output_data"]["process"], first);
+    let failed = fixture.execute("fail");
     assert_eq!(failed["error"], "no such file", "{failed}");
-    assert_eq!(scene.process(""), first, "a failure that it tells of does not end it");
+    assert_eq!(
+        fixture.process(""),
+        first,
+        "a job that the process reports as failed does not end the process"
+    );
 }
 
 #[test]
-fn a_warm_process_is_replaced_after_its_number_of_jobs_or_at_its_age() {
+fn a_warm_process_is_replaced_after_keep_jobs_jobs_or_at_the_age_of_keep_for() {
     need!("clients");
-    let mut scene = Scene::with(&["--keep-jobs", "2"]);
-    let processes: Vec<_> = (0..4).map(|_| scene.process("")).collect();
+    let mut fixture = Fixture::start(&["--keep-jobs", "2"]);
+    let processes: Vec<_> = (0..4).map(|_| fixture.process("")).collect();
     assert!(processes[0] == processes[1] && processes[1] != processes[2] && processes[2] == processes[3]);
-    let mut scene = Scene::with(&["--keep-for", "1ms"]);
-    assert_ne!(scene.process(""), scene.process(""));
+    let mut fixture = Fixture::start(&["--keep-for", "1ms"]);
+    assert_ne!(fixture.process(""), fixture.process(""));
 }
 
 #[test]
-fn a_warm_process_that_exits_fails_its_job_and_no_other() {
+fn a_warm_process_that_exits_fails_only_its_current_job() {
     need!("clients");
-    let mut scene = Scene::with(&["--timeout", "2s", "--kill-after", "200ms"]);
-    let first = scene.process("");
-    let died = scene.job("die");
+    let mut fixture = Fixture::start(&["--timeout", "2s", "--kill-after", "200ms"]);
+    let first = fixture.process("");
+    let died = fixture.execute("die");
     assert_eq!(died["error"], "the warm process exited with code 1 before it answered: no more", "{died}");
-    let second = scene.process("leave");
+    let second = fixture.process("exit");
     assert_ne!(second, first);
-    assert_ne!(scene.process(""), second, "one that ended between two jobs is replaced");
-    let slow = scene.job("hang");
+    assert_ne!(fixture.process(""), second, "a process that exited between two jobs is replaced");
+    let slow = fixture.execute("hang");
     assert_eq!(slow["error"], "the command took longer than 2 s and was killed", "{slow}");
-    scene.process("");
+    fixture.process("");
 }
 
 #[test]
-fn an_unsolicited_line_is_no_jobs_result() {
+fn an_unsolicited_line_is_not_the_result_of_the_next_job() {
     need!("clients");
-    let mut scene = Scene::with(&[]);
-    for what in ["twice", "later"] {
-        let first = scene.process(what);
-        assert_ne!(scene.process(""), first, "it is out of step and was not replaced");
+    let mut fixture = Fixture::start(&[]);
+    for action in ["twice", "later"] {
+        let first = fixture.process(action);
+        assert_ne!(fixture.process(""), first, "the process wrote an unsolicited line and was not replaced");
     }
 }
 
 #[test]
-fn output_for_one_job_is_not_in_the_next_jobs_console() {
+fn late_console_output_of_one_job_is_not_in_that_of_the_next_job() {
     need!("clients");
-    let mut scene = Scene::with(&[]);
-    let first = scene.process("mutter");
-    let told = scene.job("");
-    assert_eq!(told["result"]["output_data"]["process"], first, "{told}");
-    assert_eq!(told["result"]["console_output"], "job 2\n", "{told}");
+    let mut fixture = Fixture::start(&[]);
+    let first = fixture.process("log-later");
+    let job = fixture.execute("");
+    assert_eq!(job["result"]["output_data"]["process"], first, "{job}");
+    assert_eq!(job["result"]["console_output"], "job 2\n", "{job}");
 }
 
 #[test]
-fn a_greeting_is_nobodys_result() {
+fn a_line_before_the_first_job_is_not_a_result() {
     need!("clients");
     for greeting in ["", "time.sleep(0.3)"] {
-        let script = format!("import time\n{greeting}\nprint('{{\"hello\": 1}}', flush=True)\n{KEPT}");
-        let told = Scene::of(&script, &[]).job("");
-        let error = told["error"].as_str().unwrap_or_else(|| panic!("{told}"));
+        let script =
+            format!("import time\n{greeting}\nprint('{{\"hello\": 1}}', flush=True)\n{WARM_PROCESS}");
+        let job = Fixture::with_script(&script, &[]).execute("");
+        let error = job["error"].as_str().unwrap_or_else(|| panic!("{job}"));
         assert!(error.contains("writes to stdout before it has read its job"), "{error}");
     }
 }
@@ -151,12 +159,13 @@ fn a_greeting_is_nobodys_result() {
 #[test]
 fn a_command_that_exits_before_it_reads_is_reported_with_its_exit_code_and_last_stderr_line() {
     need!("clients");
-    let told = Scene::of("import sys\nprint('no model', file=sys.stderr)\nsys.exit(3)", &[]).job("");
-    assert_eq!(told["error"], "the warm process exited with code 3 before it answered: no model", "{told}");
+    let job =
+        Fixture::with_script("import sys\nprint('no model', file=sys.stderr)\nsys.exit(3)", &[]).execute("");
+    assert_eq!(job["error"], "the warm process exited with code 3 before it answered: no model", "{job}");
 }
 
 #[test]
-fn a_warm_process_may_act_on_a_complete_value_before_the_line_break() {
+fn a_warm_process_may_execute_a_complete_value_before_it_reads_the_line_break() {
     need!("clients");
     let script = r#"
 import json, os, sys
@@ -171,19 +180,19 @@ while byte := os.read(0, 1).decode("latin-1"):
     if isinstance(job, dict):
         print(json.dumps({"process": os.getpid(), "job": job}), flush=True)
 "#;
-    let mut scene = Scene::of(script, &[]);
-    assert_eq!(scene.process(""), scene.process(""));
+    let mut fixture = Fixture::with_script(script, &[]);
+    assert_eq!(fixture.process(""), fixture.process(""));
 }
 
 #[test]
 fn an_old_warm_process_is_replaced_while_it_is_idle() {
     need!("clients");
-    let mut scene = Scene::with(&["--keep-for", "3s"]);
-    let first = scene.process("");
+    let mut fixture = Fixture::start(&["--keep-for", "3s"]);
+    let first = fixture.process("");
     let is_first = |id: &i32| first == *id;
-    assert!(scene.scripts.running_processes().iter().any(is_first));
-    wait_until("it is replaced without a job", || {
-        let running = scene.scripts.running_processes();
+    assert!(fixture.scripts.running_processes().iter().any(is_first));
+    wait_until("the process is replaced without another job", || {
+        let running = fixture.scripts.running_processes();
         running.len() > 1 && !running.iter().any(is_first)
     });
 }

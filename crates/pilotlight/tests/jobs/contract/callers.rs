@@ -1,23 +1,28 @@
-//! Callers: check, submit, status.
+//! Script of the caller endpoints: check, submit, status.
 
 use serde_json::json;
 
-use super::script::{Line, ask};
+use super::script::{Step, request};
 
-fn submit(params: &str) -> Line {
-    ask("POST /api/jobs/submit").raw(format!(r#"{{"job_type": "sum", "input_params": {params}}}"#))
+fn submit(params: &str) -> Step {
+    request("POST /api/jobs/submit")
+        .with_raw_body(format!(r#"{{"job_type": "sum", "input_params": {params}}}"#))
 }
 
-fn check(params: &str) -> Line {
-    ask("POST /api/jobs/check").raw(format!(r#"{{"job_type": "sum", "input_params": {params}}}"#))
+fn check(params: &str) -> Step {
+    request("POST /api/jobs/check")
+        .with_raw_body(format!(r#"{{"job_type": "sum", "input_params": {params}}}"#))
 }
 
-pub(super) fn script() -> Vec<Line> {
-    [first_time(), equal_ones(), under_way(), completed(), failed()].into_iter().flatten().collect()
+pub(super) fn script() -> Vec<Step> {
+    [first_submission(), equal_submissions(), while_executing(), completed(), failed()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-fn first_time() -> Vec<Line> {
-    let known = json!({ "exists": true, "job_id": "{job}", "status": "pending", "message": "<text>" });
+fn first_submission() -> Vec<Step> {
+    let reused = json!({ "exists": true, "job_id": "{job}", "status": "pending", "message": "<text>" });
     let status = json!({
         "job_id": "{job}", "status": "pending", "job_type": "sum", "created_at": "<time>", "updated_at": "<time>",
     });
@@ -25,57 +30,57 @@ fn first_time() -> Vec<Line> {
         check(r#"{"a": 1, "b": [1, 2]}"#).responds(200, json!({ "exists": false, "message": "<text>" })),
         submit(r#"{"a": 1, "b": [1, 2]}"#)
             .responds(201, json!({ "job_id": "<job:>", "status": "pending", "message": "<text>" })),
-        check(r#"{"a": 1, "b": [1, 2]}"#).responds(200, known),
-        ask("GET /api/jobs/{job}").responds(200, status),
+        check(r#"{"a": 1, "b": [1, 2]}"#).responds(200, reused),
+        request("GET /api/jobs/{job}").responds(200, status),
     ]
 }
 
-fn equal_ones() -> Vec<Line> {
-    let known = || json!({ "job_id": "{job}", "status": "pending", "message": "<text>" });
+fn equal_submissions() -> Vec<Step> {
+    let reused = || json!({ "job_id": "{job}", "status": "pending", "message": "<text>" });
     let new = || json!({ "job_id": "<other:>", "status": "pending", "message": "<text>" });
     vec![
-        submit(r#"{"a": 1, "b": [1, 2]}"#).responds(200, known()),
-        submit(r#"{"b":[1,2],"a":1}"#).responds(200, known()),
-        submit(r#"{"a": 1.0, "b": [1e0, 20e-1]}"#).responds(200, known()),
-        submit(r#"{"\u0061": 1, "b": [1, 2]}"#).responds(200, known()),
+        submit(r#"{"a": 1, "b": [1, 2]}"#).responds(200, reused()),
+        submit(r#"{"b":[1,2],"a":1}"#).responds(200, reused()),
+        submit(r#"{"a": 1.0, "b": [1e0, 20e-1]}"#).responds(200, reused()),
+        submit(r#"{"\u0061": 1, "b": [1, 2]}"#).responds(200, reused()),
         submit(r#"{"a": 1, "b": [2, 1]}"#).responds(201, new()),
         submit(r#"{"a": "1", "b": [1, 2]}"#).responds(201, new()),
         submit("[]").responds(201, new()),
         submit("{}").responds(201, new()),
-        ask("POST /api/jobs/submit")
-            .raw(r#"{"job_type": "Sum", "input_params": {"a": 1, "b": [1, 2]}}"#)
+        request("POST /api/jobs/submit")
+            .with_raw_body(r#"{"job_type": "Sum", "input_params": {"a": 1, "b": [1, 2]}}"#)
             .responds(201, new()),
     ]
 }
 
-fn under_way() -> Vec<Line> {
+fn while_executing() -> Vec<Step> {
     let claimed = json!({
         "job_id": "{job}", "status": "claimed", "job_type": "sum", "created_at": "<time>", "updated_at": "<time>",
     });
-    let heard = json!({
+    let in_progress = json!({
         "job_id": "{job}", "status": "in_progress", "job_type": "sum", "created_at": "<time>",
         "updated_at": "<time>", "progress": { "current": 5, "total": 10 },
     });
     vec![
-        ask("POST /api/runner/jobs/{job}/claim").by("r-1"),
+        request("POST /api/runner/jobs/{job}/claim").as_runner("r-1"),
         submit(r#"{"a": 1, "b": [1, 2]}"#)
             .responds(200, json!({ "job_id": "{job}", "status": "claimed", "message": "<text>" })),
-        ask("GET /api/jobs/{job}").responds(200, claimed),
-        ask("POST /api/runner/jobs/{job}/heartbeat").by("r-1").with(json!({
+        request("GET /api/jobs/{job}").responds(200, claimed),
+        request("POST /api/runner/jobs/{job}/heartbeat").as_runner("r-1").with_body(json!({
             "progress_current": 5, "progress_total": 10, "console_output": "half",
         })),
         submit(r#"{"a": 1, "b": [1, 2]}"#)
             .responds(200, json!({ "job_id": "{job}", "status": "in_progress", "message": "<text>" })),
-        ask("GET /api/jobs/{job}").responds(200, heard),
+        request("GET /api/jobs/{job}").responds(200, in_progress),
     ]
 }
 
-fn completed() -> Vec<Line> {
+fn completed() -> Vec<Step> {
     let result = || json!({ "output_data": { "sum": 3, "of": [1, 2] }, "console_output": "half\ndone" });
     vec![
-        ask("POST /api/runner/jobs/{job}/complete")
-            .by("r-1")
-            .raw(r#"{"output_data": {"sum": 3, "of": [1, 2]}, "console_output": "half\ndone"}"#),
+        request("POST /api/runner/jobs/{job}/complete")
+            .as_runner("r-1")
+            .with_raw_body(r#"{"output_data": {"sum": 3, "of": [1, 2]}, "console_output": "half\ndone"}"#),
         submit(r#"{"a": 1, "b": [1, 2]}"#).responds(
             200,
             json!({ "job_id": "{job}", "status": "completed", "message": "<text>", "result": result() }),
@@ -87,7 +92,7 @@ fn completed() -> Vec<Line> {
                 "result": result(),
             }),
         ),
-        ask("GET /api/jobs/{job}").responds(
+        request("GET /api/jobs/{job}").responds(
             200,
             json!({
                 "job_id": "{job}", "status": "completed", "job_type": "sum", "created_at": "<time>",
@@ -97,14 +102,14 @@ fn completed() -> Vec<Line> {
     ]
 }
 
-fn failed() -> Vec<Line> {
+fn failed() -> Vec<Step> {
     vec![
         submit(r#"{"a": 0}"#)
             .responds(201, json!({ "job_id": "<bad:>", "status": "pending", "message": "<text>" })),
-        ask("POST /api/runner/jobs/{bad}/claim").by("r-1"),
-        ask("POST /api/runner/jobs/{bad}/error")
-            .by("r-1")
-            .with(json!({ "error_message": "a is 0", "console_output": "Traceback" })),
+        request("POST /api/runner/jobs/{bad}/claim").as_runner("r-1"),
+        request("POST /api/runner/jobs/{bad}/error")
+            .as_runner("r-1")
+            .with_body(json!({ "error_message": "a is 0", "console_output": "Traceback" })),
         submit(r#"{"a": 0}"#).responds(
             200,
             json!({ "job_id": "{bad}", "status": "failed", "message": "<text>", "error": "a is 0" }),
@@ -115,7 +120,7 @@ fn failed() -> Vec<Line> {
                 "exists": true, "job_id": "{bad}", "status": "failed", "message": "<text>", "error": "a is 0",
             }),
         ),
-        ask("GET /api/jobs/{bad}").responds(
+        request("GET /api/jobs/{bad}").responds(
             200,
             json!({
                 "job_id": "{bad}", "status": "failed", "job_type": "sum", "created_at": "<time>",

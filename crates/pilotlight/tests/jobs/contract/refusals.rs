@@ -1,20 +1,28 @@
-//! Requests that are wrong.
+//! Script of invalid requests: each is refused with an error that names what is wrong.
 
 use serde_json::{Value, json};
 
-use super::script::{Line, ask};
+use super::script::{Step, request};
 
 const UNKNOWN: &str = "0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e";
 
-pub(super) fn script() -> Vec<Line> {
-    [envelopes(), submissions(), options(), registrations(), words(), questions(), paths()]
-        .into_iter()
-        .flatten()
-        .collect()
+pub(super) fn script() -> Vec<Step> {
+    [
+        malformed_bodies(),
+        submissions(),
+        options(),
+        registrations(),
+        runner_requests(),
+        admin_requests(),
+        paths(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-fn envelopes() -> Vec<Line> {
-    let refused = |body: &str, part| ask("POST /api/jobs/submit").raw(body).refused(400, part);
+fn malformed_bodies() -> Vec<Step> {
+    let refused = |body: &str, part| request("POST /api/jobs/submit").with_raw_body(body).refused(400, part);
     vec![
         refused("", "not JSON"),
         refused("{", "not JSON"),
@@ -26,7 +34,7 @@ fn envelopes() -> Vec<Line> {
     ]
 }
 
-fn submissions() -> Vec<Line> {
+fn submissions() -> Vec<Step> {
     let wrong = [
         (json!({ "input_params": {} }), "job_type is missing"),
         (json!({ "job_type": null, "input_params": {} }), "job_type is missing"),
@@ -41,29 +49,35 @@ fn submissions() -> Vec<Line> {
         (json!({ "job_type": "a", "input_params": 1 }), "input_params is not an object"),
     ];
     let calls = ["POST /api/jobs/submit", "POST /api/jobs/check"];
-    let mut lines: Vec<_> = calls
+    let mut steps: Vec<_> = calls
         .iter()
-        .flat_map(|call| wrong.iter().map(|(body, part)| ask(*call).with(body.clone()).refused(400, part)))
+        .flat_map(|call| {
+            wrong.iter().map(|(body, part)| request(*call).with_body(body.clone()).refused(400, part))
+        })
         .collect();
     let twice = r#"{"job_type": "a", "input_params": {"x": {"y": 1, "y": 1}}}"#;
-    lines.push(ask("POST /api/jobs/submit").raw(twice).refused(400, "input_params has a name twice"));
+    steps.push(
+        request("POST /api/jobs/submit").with_raw_body(twice).refused(400, "input_params has a name twice"),
+    );
     let deep = format!(r#"{{"job_type": "a", "input_params": {}{}}}"#, "[".repeat(129), "]".repeat(129));
-    lines.push(ask("POST /api/jobs/submit").raw(deep).refused(400, "nested deeper than 128 levels"));
-    // What a newer client says besides is not read.
+    steps.push(
+        request("POST /api/jobs/submit").with_raw_body(deep).refused(400, "nested deeper than 128 levels"),
+    );
+    // Fields that the service does not know, such as those of a newer client, are ignored.
     let newer = json!({ "job_type": "a", "input_params": {}, "colour": { "of": "the sky" } });
-    lines.push(
-        ask("POST /api/jobs/check")
-            .with(newer)
+    steps.push(
+        request("POST /api/jobs/check")
+            .with_body(newer)
             .responds(200, json!({ "exists": false, "message": "<text>" })),
     );
-    lines
+    steps
 }
 
-fn options() -> Vec<Line> {
+fn options() -> Vec<Step> {
     let with = |name: &str, value: Value| {
         let mut body = json!({ "job_type": "a", "input_params": { "option": name } });
         body[name] = value;
-        ask("POST /api/jobs/submit").with(body).refused(400, &format!("{name} is n"))
+        request("POST /api/jobs/submit").with_body(body).refused(400, &format!("{name} is n"))
     };
     vec![
         with("priority", json!(1.5)),
@@ -78,17 +92,17 @@ fn options() -> Vec<Line> {
         with("ttl_ms", json!(1e300)),
         with("fresh", json!(1)),
         with("code_version", json!(2)),
-        ask("POST /api/jobs/submit?wait_ms=600001")
-            .with(json!({ "job_type": "a", "input_params": {} }))
+        request("POST /api/jobs/submit?wait_ms=600001")
+            .with_body(json!({ "job_type": "a", "input_params": {} }))
             .refused(400, "wait_ms is not a whole number"),
-        ask("POST /api/jobs/submit?wait_ms=1&wait_ms=2")
-            .with(json!({ "job_type": "a", "input_params": {} }))
+        request("POST /api/jobs/submit?wait_ms=1&wait_ms=2")
+            .with_body(json!({ "job_type": "a", "input_params": {} }))
             .refused(400, "wait_ms is given twice"),
-        ask("POST /api/jobs/submit")
-            .header("idempotency-key", "k".repeat(257))
-            .with(json!({ "job_type": "a", "input_params": {} }))
+        request("POST /api/jobs/submit")
+            .with_header("idempotency-key", "k".repeat(257))
+            .with_body(json!({ "job_type": "a", "input_params": {} }))
             .refused(400, "idempotency-key is not 1 to 256 bytes long"),
-        ask("GET /api/admin/stats").responds(
+        request("GET /api/admin/stats").responds(
             200,
             json!({
                 "jobs": {
@@ -101,9 +115,9 @@ fn options() -> Vec<Line> {
     ]
 }
 
-fn registrations() -> Vec<Line> {
+fn registrations() -> Vec<Step> {
     let wrong = |body: Value, part| {
-        ask("POST /api/runner/register").without("x-runner-id").with(body).refused(400, part)
+        request("POST /api/runner/register").without_header("x-runner-id").with_body(body).refused(400, part)
     };
     vec![
         wrong(json!({ "capabilities": [] }), "name is missing"),
@@ -123,29 +137,42 @@ fn registrations() -> Vec<Line> {
     ]
 }
 
-fn words() -> Vec<Line> {
-    let mut lines = Vec::new();
+fn runner_requests() -> Vec<Step> {
+    let mut steps = Vec::new();
     for call in ["claim", "start", "heartbeat", "complete", "error"] {
         let path = format!("POST /api/runner/jobs/{UNKNOWN}/{call}");
-        lines.push(ask(&path).without("x-runner-id").with(json!({})).refused(400, "x-runner-id is missing"));
-        lines.push(ask(&path).by("").with(json!({})).refused(400, "x-runner-id is empty"));
-        lines.push(ask(&path).by(&"r".repeat(257)).with(json!({})).refused(400, "x-runner-id is longer"));
+        steps.push(
+            request(&path)
+                .without_header("x-runner-id")
+                .with_body(json!({}))
+                .refused(400, "x-runner-id is missing"),
+        );
+        steps.push(request(&path).as_runner("").with_body(json!({})).refused(400, "x-runner-id is empty"));
+        steps.push(
+            request(&path)
+                .as_runner(&"r".repeat(257))
+                .with_body(json!({}))
+                .refused(400, "x-runner-id is longer"),
+        );
     }
     for call in ["verify", "jobs/available"] {
         let path = format!("GET /api/runner/{call}");
-        lines.push(ask(path).without("x-runner-id").refused(400, "x-runner-id is missing"));
+        steps.push(request(path).without_header("x-runner-id").refused(400, "x-runner-id is missing"));
     }
     let heartbeat = |body: Value, part: &str| {
-        ask(format!("POST /api/runner/jobs/{UNKNOWN}/heartbeat")).by("r").with(body).refused(400, part)
+        request(format!("POST /api/runner/jobs/{UNKNOWN}/heartbeat"))
+            .as_runner("r")
+            .with_body(body)
+            .refused(400, part)
     };
     let number = "is not a whole number from 0 to 9007199254740991";
     for wrong in [json!(-1), json!(0.5), json!(1e300), json!("1"), json!([])] {
-        let told = format!("progress_current {number}");
-        lines.push(heartbeat(json!({ "progress_current": wrong, "progress_total": 2 }), &told));
-        let told = format!("progress_total {number}");
-        lines.push(heartbeat(json!({ "progress_current": 1, "progress_total": wrong }), &told));
+        let expected_error = format!("progress_current {number}");
+        steps.push(heartbeat(json!({ "progress_current": wrong, "progress_total": 2 }), &expected_error));
+        let expected_error = format!("progress_total {number}");
+        steps.push(heartbeat(json!({ "progress_current": 1, "progress_total": wrong }), &expected_error));
     }
-    lines.extend([
+    steps.extend([
         heartbeat(json!({ "progress_current": 1 }), "progress_total is missing"),
         heartbeat(json!({ "console_output": 1 }), "console_output is not a string"),
         heartbeat(json!({ "lease": 0 }), "lease is not a whole number"),
@@ -153,43 +180,46 @@ fn words() -> Vec<Line> {
             json!({ "console_output": "a", "console_append": "b" }),
             "console_append is given together",
         ),
-        ask(format!("POST /api/runner/jobs/{UNKNOWN}/complete"))
-            .by("r")
-            .with(json!({ "console_output": "" }))
+        request(format!("POST /api/runner/jobs/{UNKNOWN}/complete"))
+            .as_runner("r")
+            .with_body(json!({ "console_output": "" }))
             .refused(400, "output_data is missing"),
-        ask(format!("POST /api/runner/jobs/{UNKNOWN}/complete"))
-            .by("r")
-            .with(json!({ "output_data": "text" }))
+        request(format!("POST /api/runner/jobs/{UNKNOWN}/complete"))
+            .as_runner("r")
+            .with_body(json!({ "output_data": "text" }))
             .refused(400, "output_data is not an object"),
-        ask(format!("POST /api/runner/jobs/{UNKNOWN}/error"))
-            .by("r")
-            .with(json!({ "console_output": "" }))
+        request(format!("POST /api/runner/jobs/{UNKNOWN}/error"))
+            .as_runner("r")
+            .with_body(json!({ "console_output": "" }))
             .refused(400, "error_message is missing"),
-        ask(format!("POST /api/runner/jobs/{UNKNOWN}/start"))
-            .by("r")
-            .with(json!({}))
+        request(format!("POST /api/runner/jobs/{UNKNOWN}/start"))
+            .as_runner("r")
+            .with_body(json!({}))
             .refused(400, "lease is missing"),
     ]);
     for id in [UNKNOWN, "no-id", "%FF"] {
-        let call = |call: &str, body| ask(format!("POST /api/runner/jobs/{id}/{call}")).by("r").with(body);
-        lines.push(call("claim", json!({})).in_vain(409));
-        lines.push(call("heartbeat", json!({})).in_vain(400));
-        lines.push(call("heartbeat", json!({ "lease": 1 })).in_vain(409));
-        lines.push(call("complete", json!({ "output_data": {} })).in_vain(400));
-        lines.push(call("error", json!({ "error_message": "e" })).in_vain(400));
-        lines.push(call("start", json!({ "lease": 1 })).in_vain(409));
+        let call = |call: &str, body| {
+            request(format!("POST /api/runner/jobs/{id}/{call}")).as_runner("r").with_body(body)
+        };
+        steps.push(call("claim", json!({})).rejected(409));
+        steps.push(call("heartbeat", json!({})).rejected(400));
+        steps.push(call("heartbeat", json!({ "lease": 1 })).rejected(409));
+        steps.push(call("complete", json!({ "output_data": {} })).rejected(400));
+        steps.push(call("error", json!({ "error_message": "e" })).rejected(400));
+        steps.push(call("start", json!({ "lease": 1 })).rejected(409));
     }
-    lines
+    steps
 }
 
-fn questions() -> Vec<Line> {
-    let batch = |body: Value, part| ask("POST /api/admin/jobs/batch-delete").with(body).refused(400, part);
+fn admin_requests() -> Vec<Step> {
+    let batch =
+        |body: Value, part| request("POST /api/admin/jobs/batch-delete").with_body(body).refused(400, part);
     vec![
-        ask("GET /api/admin/jobs?status=done").refused(400, "status is not one of pending, claimed"),
-        ask("GET /api/admin/jobs?limit=0").refused(400, "limit is not a whole number"),
-        ask("GET /api/admin/jobs?limit=1001").refused(400, "limit is not a whole number"),
-        ask("GET /api/admin/jobs?limit=ten").refused(400, "limit is not a whole number"),
-        ask("GET /api/runner/jobs/available?types[]=").by("r").refused(400, "types[] is empty"),
+        request("GET /api/admin/jobs?status=done").refused(400, "status is not one of pending, claimed"),
+        request("GET /api/admin/jobs?limit=0").refused(400, "limit is not a whole number"),
+        request("GET /api/admin/jobs?limit=1001").refused(400, "limit is not a whole number"),
+        request("GET /api/admin/jobs?limit=ten").refused(400, "limit is not a whole number"),
+        request("GET /api/runner/jobs/available?types[]=").as_runner("r").refused(400, "types[] is empty"),
         batch(json!({}), "job_ids is missing"),
         batch(json!({ "job_ids": [] }), "job_ids is empty"),
         batch(json!({ "job_ids": "all" }), "job_ids is not a list of strings"),
@@ -198,20 +228,20 @@ fn questions() -> Vec<Line> {
     ]
 }
 
-fn paths() -> Vec<Line> {
-    let mut lines = Vec::new();
+fn paths() -> Vec<Step> {
+    let mut steps = Vec::new();
     for id in [UNKNOWN, "no-id", "%FF", "%00", "%F0%9F%9A%80"] {
-        lines.push(ask(format!("GET /api/jobs/{id}")).refused(404, "no such job"));
-        lines.push(ask(format!("GET /api/jobs/{id}/events")).refused(404, "no such job"));
-        lines.push(ask(format!("POST /api/jobs/{id}/cancel")).refused(404, "no such job"));
-        lines.push(ask(format!("GET /api/admin/jobs/{id}")).refused(404, "no such job"));
-        lines.push(ask(format!("DELETE /api/admin/jobs/{id}")).refused(404, "no such job"));
+        steps.push(request(format!("GET /api/jobs/{id}")).refused(404, "no such job"));
+        steps.push(request(format!("GET /api/jobs/{id}/events")).refused(404, "no such job"));
+        steps.push(request(format!("POST /api/jobs/{id}/cancel")).refused(404, "no such job"));
+        steps.push(request(format!("GET /api/admin/jobs/{id}")).refused(404, "no such job"));
+        steps.push(request(format!("DELETE /api/admin/jobs/{id}")).refused(404, "no such job"));
     }
     for path in ["/api/", "/api/jobs", "/api/jobs/a/b/c", "/api/runner", "/api/admin/nothing", "/api/nothing"]
     {
-        lines.push(ask(format!("GET {path}")).refused(404, "no such path"));
+        steps.push(request(format!("GET {path}")).refused(404, "no such path"));
     }
-    lines.push(ask("DELETE /api/jobs/submit").refused(405, "does not support that method"));
-    lines.push(ask("GET /api/runner/register").refused(405, "does not support that method"));
-    lines
+    steps.push(request("DELETE /api/jobs/submit").refused(405, "does not support that method"));
+    steps.push(request("GET /api/runner/register").refused(405, "does not support that method"));
+    steps
 }

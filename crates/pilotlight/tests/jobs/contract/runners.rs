@@ -1,41 +1,42 @@
-//! Runners: register, verify, available, claim, heartbeat, complete, error.
+//! Script of the runner endpoints: register, verify, available, claim, heartbeat, complete, error.
 
 use serde_json::{Value, json};
 
-use super::script::{Line, ask};
+use super::script::{Step, request};
 
-fn submit(job_type: &str, number: u32) -> Line {
-    ask("POST /api/jobs/submit").with(json!({ "job_type": job_type, "input_params": { "n": number } }))
+fn submit(job_type: &str, number: u32) -> Step {
+    request("POST /api/jobs/submit")
+        .with_body(json!({ "job_type": job_type, "input_params": { "n": number } }))
 }
 
-fn taken() -> Value {
+fn accepted() -> Value {
     json!({ "success": true, "message": "<text>" })
 }
 
-pub(super) fn script() -> Vec<Line> {
-    [registering(), available(), executing(), too_late(), failing()].into_iter().flatten().collect()
+pub(super) fn script() -> Vec<Step> {
+    [registering(), available(), executing(), late_reports(), failing()].into_iter().flatten().collect()
 }
 
-fn registering() -> Vec<Line> {
+fn registering() -> Vec<Step> {
     vec![
-        ask("POST /api/runner/register")
-            .without("x-runner-id")
-            .with(json!({ "name": "one", "capabilities": ["add", "multiply"] }))
+        request("POST /api/runner/register")
+            .without_header("x-runner-id")
+            .with_body(json!({ "name": "one", "capabilities": ["add", "multiply"] }))
             .responds(201, json!({ "runner_id": "<runner:>", "message": "<text>" })),
-        ask("POST /api/runner/register")
-            .without("x-runner-id")
-            .with(json!({ "name": "one", "capabilities": [] }))
+        request("POST /api/runner/register")
+            .without_header("x-runner-id")
+            .with_body(json!({ "name": "one", "capabilities": [] }))
             .responds(201, json!({ "runner_id": "<other:>", "message": "<text>" })),
-        ask("GET /api/runner/verify")
+        request("GET /api/runner/verify")
             .responds(200, json!({ "exists": true, "runner_name": "one", "message": "<text>" })),
-        ask("GET /api/runner/verify")
-            .by("nobody")
+        request("GET /api/runner/verify")
+            .as_runner("unknown-runner")
             .responds(404, json!({ "exists": false, "message": "<text>" })),
     ]
 }
 
-fn available() -> Vec<Line> {
-    let on_offer = |job: &str, job_type: &str, number: u32| {
+fn available() -> Vec<Step> {
+    let available_job = |job: &str, job_type: &str, number: u32| {
         json!({
             "job_id": job, "job_type": job_type, "input_params": { "n": number }, "created_at": "<time>",
         })
@@ -45,38 +46,40 @@ fn available() -> Vec<Line> {
         submit("add", 1).responds(201, new("<first:>")),
         submit("multiply", 2).responds(201, new("<second:>")),
         submit("add", 3).responds(201, new("<third:>")),
-        ask("GET /api/runner/jobs/available").responds(200, json!({ "jobs": [] })),
-        ask("GET /api/runner/jobs/available?types[]=add")
-            .responds(200, json!({ "jobs": [on_offer("{first}", "add", 1), on_offer("{third}", "add", 3)] })),
-        ask("GET /api/runner/jobs/available?types%5B%5D=multiply&types%5B%5D=divide")
-            .responds(200, json!({ "jobs": [on_offer("{second}", "multiply", 2)] })),
-        ask("GET /api/runner/jobs/available?types[]=multiply&types[]=add").responds(
+        request("GET /api/runner/jobs/available").responds(200, json!({ "jobs": [] })),
+        request("GET /api/runner/jobs/available?types[]=add").responds(
+            200,
+            json!({ "jobs": [available_job("{first}", "add", 1), available_job("{third}", "add", 3)] }),
+        ),
+        request("GET /api/runner/jobs/available?types%5B%5D=multiply&types%5B%5D=divide")
+            .responds(200, json!({ "jobs": [available_job("{second}", "multiply", 2)] })),
+        request("GET /api/runner/jobs/available?types[]=multiply&types[]=add").responds(
             200,
             json!({
                 "jobs": [
-                    on_offer("{first}", "add", 1),
-                    on_offer("{second}", "multiply", 2),
-                    on_offer("{third}", "add", 3),
+                    available_job("{first}", "add", 1),
+                    available_job("{second}", "multiply", 2),
+                    available_job("{third}", "add", 3),
                 ],
             }),
         ),
-        ask("GET /api/runner/jobs/available?types[]=nothing").responds(200, json!({ "jobs": [] })),
+        request("GET /api/runner/jobs/available?types[]=nothing").responds(200, json!({ "jobs": [] })),
     ]
 }
 
-fn executing() -> Vec<Line> {
+fn executing() -> Vec<Step> {
     let output = r#"{"output_data": {"n": 1, "list": []}, "console_output": "done"}"#;
     vec![
-        ask("POST /api/runner/jobs/{first}/claim").responds(
+        request("POST /api/runner/jobs/{first}/claim").responds(
             200,
             json!({
                 "success": true, "message": "<text>",
                 "job": { "job_id": "{first}", "job_type": "add", "input_params": { "n": 1 } },
             }),
         ),
-        ask("POST /api/runner/jobs/{first}/claim").in_vain(409),
-        ask("POST /api/runner/jobs/{first}/claim").by("another").in_vain(409),
-        ask("GET /api/runner/jobs/available?types[]=multiply").responds(
+        request("POST /api/runner/jobs/{first}/claim").rejected(409),
+        request("POST /api/runner/jobs/{first}/claim").as_runner("another").rejected(409),
+        request("GET /api/runner/jobs/available?types[]=multiply").responds(
             200,
             json!({
                 "jobs": [{
@@ -85,61 +88,69 @@ fn executing() -> Vec<Line> {
                 }],
             }),
         ),
-        ask("POST /api/runner/jobs/{first}/heartbeat")
-            .with(json!({ "progress_current": 0, "progress_total": 0, "console_output": "" }))
-            .responds(200, taken()),
-        ask("POST /api/runner/jobs/{first}/heartbeat").with(json!({})).responds(200, taken()),
-        ask("POST /api/runner/jobs/{first}/heartbeat")
-            .by("another")
-            .with(json!({ "progress_current": 1, "progress_total": 2, "console_output": "" }))
-            .in_vain(400),
-        ask("POST /api/runner/jobs/{first}/complete").by("another").raw(output).in_vain(400),
-        ask("POST /api/runner/jobs/{first}/error")
-            .by("another")
-            .with(json!({ "error_message": "no", "console_output": "" }))
-            .in_vain(400),
-        ask("POST /api/runner/jobs/{first}/complete").raw(output).responds(200, taken()),
+        request("POST /api/runner/jobs/{first}/heartbeat")
+            .with_body(json!({ "progress_current": 0, "progress_total": 0, "console_output": "" }))
+            .responds(200, accepted()),
+        request("POST /api/runner/jobs/{first}/heartbeat").with_body(json!({})).responds(200, accepted()),
+        request("POST /api/runner/jobs/{first}/heartbeat")
+            .as_runner("another")
+            .with_body(json!({ "progress_current": 1, "progress_total": 2, "console_output": "" }))
+            .rejected(400),
+        request("POST /api/runner/jobs/{first}/complete")
+            .as_runner("another")
+            .with_raw_body(output)
+            .rejected(400),
+        request("POST /api/runner/jobs/{first}/error")
+            .as_runner("another")
+            .with_body(json!({ "error_message": "no", "console_output": "" }))
+            .rejected(400),
+        request("POST /api/runner/jobs/{first}/complete").with_raw_body(output).responds(200, accepted()),
     ]
 }
 
-fn too_late() -> Vec<Line> {
-    let complete = |output: &str| ask("POST /api/runner/jobs/{first}/complete").raw(output);
+fn late_reports() -> Vec<Step> {
+    let complete = |output: &str| request("POST /api/runner/jobs/{first}/complete").with_raw_body(output);
     vec![
-        // Its first answer may have been lost.
-        complete(r#"{"output_data": {"n": 1, "list": []}, "console_output": "done"}"#).responds(200, taken()),
-        complete(r#"{"output_data": {"list": [], "n": 1.0}, "console_output": "done"}"#)
-            .responds(200, taken()),
-        complete(r#"{"output_data": {"n": 2, "list": []}, "console_output": "done"}"#).in_vain(400),
+        // A runner repeats its result when the first response was lost.
         complete(r#"{"output_data": {"n": 1, "list": []}, "console_output": "done"}"#)
-            .by("another")
-            .in_vain(400),
-        ask("POST /api/runner/jobs/{first}/heartbeat").with(json!({})).in_vain(400),
-        ask("POST /api/runner/jobs/{first}/error").with(json!({ "error_message": "late" })).in_vain(400),
-        ask("POST /api/runner/jobs/{first}/claim").in_vain(409),
-        ask("POST /api/runner/jobs/{second}/heartbeat").with(json!({})).in_vain(400),
-        ask("POST /api/runner/jobs/{second}/complete").with(json!({ "output_data": {} })).in_vain(400),
+            .responds(200, accepted()),
+        complete(r#"{"output_data": {"list": [], "n": 1.0}, "console_output": "done"}"#)
+            .responds(200, accepted()),
+        complete(r#"{"output_data": {"n": 2, "list": []}, "console_output": "done"}"#).rejected(400),
+        complete(r#"{"output_data": {"n": 1, "list": []}, "console_output": "done"}"#)
+            .as_runner("another")
+            .rejected(400),
+        request("POST /api/runner/jobs/{first}/heartbeat").with_body(json!({})).rejected(400),
+        request("POST /api/runner/jobs/{first}/error")
+            .with_body(json!({ "error_message": "late" }))
+            .rejected(400),
+        request("POST /api/runner/jobs/{first}/claim").rejected(409),
+        request("POST /api/runner/jobs/{second}/heartbeat").with_body(json!({})).rejected(400),
+        request("POST /api/runner/jobs/{second}/complete")
+            .with_body(json!({ "output_data": {} }))
+            .rejected(400),
     ]
 }
 
-fn failing() -> Vec<Line> {
+fn failing() -> Vec<Step> {
     let report = || json!({ "error_message": "no memory", "console_output": "" });
     vec![
-        ask("POST /api/runner/jobs/{third}/claim").by("never-registered"),
-        ask("POST /api/runner/jobs/{third}/error")
-            .by("never-registered")
-            .with(report())
-            .responds(200, taken()),
-        ask("POST /api/runner/jobs/{third}/error")
-            .by("never-registered")
-            .with(report())
-            .responds(200, taken()),
-        ask("POST /api/runner/jobs/{third}/error")
-            .by("never-registered")
-            .with(json!({ "error_message": "another reason" }))
-            .in_vain(400),
-        ask("POST /api/runner/jobs/{third}/complete")
-            .by("never-registered")
-            .with(json!({ "output_data": {} }))
-            .in_vain(400),
+        request("POST /api/runner/jobs/{third}/claim").as_runner("never-registered"),
+        request("POST /api/runner/jobs/{third}/error")
+            .as_runner("never-registered")
+            .with_body(report())
+            .responds(200, accepted()),
+        request("POST /api/runner/jobs/{third}/error")
+            .as_runner("never-registered")
+            .with_body(report())
+            .responds(200, accepted()),
+        request("POST /api/runner/jobs/{third}/error")
+            .as_runner("never-registered")
+            .with_body(json!({ "error_message": "another reason" }))
+            .rejected(400),
+        request("POST /api/runner/jobs/{third}/complete")
+            .as_runner("never-registered")
+            .with_body(json!({ "output_data": {} }))
+            .rejected(400),
     ]
 }

@@ -1,5 +1,7 @@
-//! Plays a script. In what a line expects, `<text>` is any sentence, `<time>` a time of today, `<id>` an id, `<any>`
-//! anything at all, and `<name:>` any text, which is called so from then on: `{name}` in later lines is that text.
+//! Plays a script: sends the request of each step and compares the response with the expected one. In an expected body,
+//! `<text>` matches any text of two words or more, `<time>` a time at most a day from now, `<id>` a UUID, `<any>` any
+//! value, and `<..part..>` a sentence that contains `part`. `<name:>` matches any text and saves it under this name;
+//! `{name}` in later steps is replaced with that text.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,20 +17,21 @@ pub(super) const ADMIN_KEY: &str = "an admin's key of good length";
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// A request, and what is answered to it.
-pub(super) struct Line {
-    ask: String,
-    /// `None` leaves a header away that is sent otherwise.
+/// A request and its expected response.
+pub(super) struct Step {
+    /// Method and path.
+    request: String,
+    /// In addition to the usual headers; `None` leaves out a usual header.
     headers: Vec<(&'static str, Option<String>)>,
     body: String,
     status: u16,
     expected: Value,
 }
 
-/// Asks, such as `GET /api/jobs/{job}`.
-pub(super) fn ask(ask: impl Into<String>) -> Line {
-    Line {
-        ask: ask.into(),
+/// A step with this method and path, such as `GET /api/jobs/{job}`. Any body with status 200 is expected.
+pub(super) fn request(request: impl Into<String>) -> Step {
+    Step {
+        request: request.into(),
         headers: Vec::new(),
         body: String::new(),
         status: 200,
@@ -36,59 +39,59 @@ pub(super) fn ask(ask: impl Into<String>) -> Line {
     }
 }
 
-impl Line {
-    /// With this body.
-    pub(super) fn with(self, body: Value) -> Self {
-        self.raw(body.to_string())
+impl Step {
+    /// With this JSON body.
+    pub(super) fn with_body(self, body: Value) -> Self {
+        self.with_raw_body(body.to_string())
     }
 
     /// With this body, whether it is JSON or not.
-    pub(super) fn raw(self, body: impl Into<String>) -> Self {
+    pub(super) fn with_raw_body(self, body: impl Into<String>) -> Self {
         Self { body: body.into(), ..self }
     }
 
     /// With this header.
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, Some(value.into())));
         self
     }
 
     /// As this runner.
-    pub(super) fn by(self, runner: &str) -> Self {
-        self.header("x-runner-id", runner)
+    pub(super) fn as_runner(self, runner: &str) -> Self {
+        self.with_header("x-runner-id", runner)
     }
 
-    /// Without this header.
-    pub(super) fn without(mut self, name: &'static str) -> Self {
+    /// Without this header, which is sent by default.
+    pub(super) fn without_header(mut self, name: &'static str) -> Self {
         self.headers.push((name, None));
         self
     }
 
-    /// And is answered so.
+    /// Expects this status and body.
     pub(super) fn responds(self, status: u16, expected: Value) -> Self {
         Self { status, expected, ..self }
     }
 
-    /// And is refused with a sentence that has this in it.
+    /// Expects this status and the body `{ "error": … }` with a sentence that contains `part`.
     pub(super) fn refused(self, status: u16, part: &str) -> Self {
         self.responds(status, serde_json::json!({ "error": format!("<..{part}..>") }))
     }
 
-    /// And is told by `success` and `message` that it is not so.
-    pub(super) fn in_vain(self, status: u16) -> Self {
+    /// Expects this status and the body `{ "success": false, "message": … }`.
+    pub(super) fn rejected(self, status: u16) -> Self {
         self.responds(status, serde_json::json!({ "success": false, "message": "<text>" }))
     }
 }
 
-/// A service, and the names of what came up while a script was played on it.
-pub(super) struct Stage {
+/// A service, and the texts that a script has saved under names while it was played on it.
+pub(super) struct ScriptPlayer {
     server: TestServer,
     connection: Connection,
     names: HashMap<String, String>,
     with_keys: bool,
 }
 
-impl Stage {
+impl ScriptPlayer {
     pub(super) fn new(store: &JobStore, settings: &[(&str, &str)]) -> Self {
         let server = store.serve(settings);
         let connection = server.connect();
@@ -96,36 +99,39 @@ impl Stage {
         Self { server, connection, names: HashMap::new(), with_keys }
     }
 
-    pub(super) fn play(&mut self, script: Vec<Line>) {
-        for (number, line) in script.into_iter().enumerate() {
-            let answer = self.answer(&line);
-            let told = format!("line {number}, {}: {} {}", line.ask, answer.status, shown(&answer));
-            assert_eq!(answer.status, line.status, "{told}");
-            let body = if answer.body.is_empty() { Value::Null } else { answer.json() };
-            if let Err(why) = self.fits(&line.expected, &body, "") {
-                panic!("{told}\n{why}");
+    pub(super) fn play(&mut self, script: Vec<Step>) {
+        for (number, step) in script.into_iter().enumerate() {
+            let response = self.send(&step);
+            let summary =
+                format!("step {number}, {}: {} {}", step.request, response.status, body_excerpt(&response));
+            assert_eq!(response.status, step.status, "{summary}");
+            let body = if response.body.is_empty() { Value::Null } else { response.json() };
+            if let Err(mismatch) = self.compare(&step.expected, &body, "") {
+                panic!("{summary}\n{mismatch}");
             }
         }
     }
 
-    fn answer(&mut self, line: &Line) -> Response {
-        let (ask, body) = (self.fill(&line.ask), self.fill(&line.body));
-        let (method, path) = ask.split_once(' ').expect("a method and a path");
+    fn send(&mut self, step: &Step) -> Response {
+        let (target, body) = (self.fill(&step.request), self.fill(&step.body));
+        let (method, path) = target.split_once(' ').expect("a method and a path");
         let mut headers = self.usual_headers(path);
-        for (name, value) in &line.headers {
-            headers.retain(|(known, _)| known != name);
+        for (name, value) in &step.headers {
+            headers.retain(|(usual, _)| usual != name);
             headers.extend(value.as_ref().map(|value| (*name, self.fill(value))));
         }
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{lines}");
+        let header_lines: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{header_lines}");
         let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
-        // Whoever refuses a body may close before it is there whole.
+        // A service that refuses a body may close the connection before it has read all of it.
         _ = self.connection.try_send(request);
-        let answer = self.connection.response().unwrap_or_else(|none| panic!("no answer to {ask}: {none:?}"));
-        if answer.status >= 400 || answer.header("connection") == Some("close") {
+        let response =
+            self.connection.response().unwrap_or_else(|none| panic!("no response to {target}: {none:?}"));
+        if response.status >= 400 || response.header("connection") == Some("close") {
             self.connection = self.server.connect();
         }
-        answer
+        response
     }
 
     fn usual_headers(&self, path: &str) -> Vec<(&'static str, String)> {
@@ -144,6 +150,7 @@ impl Stage {
         headers
     }
 
+    /// Replaces each `{name}` with the text that is saved under this name.
     fn fill(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (name, value) in &self.names {
@@ -152,67 +159,68 @@ impl Stage {
         text
     }
 
-    /// Whether what came is what was expected; what was is not named here must not come.
-    fn fits(&mut self, expected: &Value, got: &Value, at: &str) -> Result<(), String> {
-        match (expected, got) {
-            (Value::String(pattern), got) => self.fits_pattern(pattern, got, at),
-            (Value::Object(expected), Value::Object(got)) => self.fits_object(expected, got, at),
-            (Value::Array(expected), Value::Array(got)) if expected.len() == got.len() => {
-                let mut pairs = expected.iter().zip(got).enumerate();
-                pairs.try_for_each(|(index, (expected, got))| {
-                    self.fits(expected, got, &format!("{at}[{index}]"))
+    /// Compares a value with the expected one; `path` is its place in the body. An object must have the expected fields
+    /// and no others.
+    fn compare(&mut self, expected: &Value, actual: &Value, path: &str) -> Result<(), String> {
+        match (expected, actual) {
+            (Value::String(pattern), actual) => self.compare_pattern(pattern, actual, path),
+            (Value::Object(expected), Value::Object(actual)) => self.compare_object(expected, actual, path),
+            (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
+                let mut pairs = expected.iter().zip(actual).enumerate();
+                pairs.try_for_each(|(index, (expected, actual))| {
+                    self.compare(expected, actual, &format!("{path}[{index}]"))
                 })
             }
-            (expected, got) if expected == got => Ok(()),
-            (expected, got) => Err(format!("{at} is {got}, not {expected}")),
+            (expected, actual) if expected == actual => Ok(()),
+            (expected, actual) => Err(format!("{path} is {actual}, not {expected}")),
         }
     }
 
-    fn fits_object(
+    fn compare_object(
         &mut self,
         expected: &Map<String, Value>,
-        got: &Map<String, Value>,
-        at: &str,
+        actual: &Map<String, Value>,
+        path: &str,
     ) -> Result<(), String> {
-        if let Some(name) = got.keys().find(|name| !expected.contains_key(*name)) {
-            return Err(format!("{at}.{name} is there"));
+        if let Some(name) = actual.keys().find(|name| !expected.contains_key(*name)) {
+            return Err(format!("{path}.{name} is not expected"));
         }
         expected.iter().try_for_each(|(name, expected)| {
-            let got = got.get(name).ok_or_else(|| format!("{at}.{name} is not there"))?;
-            self.fits(expected, got, &format!("{at}.{name}"))
+            let actual = actual.get(name).ok_or_else(|| format!("{path}.{name} is missing"))?;
+            self.compare(expected, actual, &format!("{path}.{name}"))
         })
     }
 
-    fn fits_pattern(&mut self, pattern: &str, got: &Value, at: &str) -> Result<(), String> {
-        let text = got.as_str().unwrap_or_default();
+    fn compare_pattern(&mut self, pattern: &str, actual: &Value, path: &str) -> Result<(), String> {
+        let text = actual.as_str().unwrap_or_default();
         if let Some(name) = pattern.strip_prefix('<').and_then(|name| name.strip_suffix(":>")) {
             self.names.insert(name.to_owned(), text.to_owned());
         }
-        let is_so = match pattern {
+        let matches = match pattern {
             "<any>" => true,
             "<text>" => text.split_whitespace().count() >= 2,
-            "<time>" => got.as_u64().is_some_and(|time| time.abs_diff(now_ms()) < DAY_MS),
-            "<id>" => is_id(text),
+            "<time>" => actual.as_u64().is_some_and(|time| time.abs_diff(now_ms()) < DAY_MS),
+            "<id>" => is_uuid(text),
             _ if pattern.ends_with(":>") => !text.is_empty(),
             _ => match pattern.strip_prefix("<..").and_then(|part| part.strip_suffix("..>")) {
                 Some(part) => text.contains(part) && text.split_whitespace().count() >= 2,
                 None => text == self.fill(pattern),
             },
         };
-        if is_so { Ok(()) } else { Err(format!("{at} is {got}, not {pattern}")) }
+        if matches { Ok(()) } else { Err(format!("{path} is {actual}, not {pattern}")) }
     }
 }
 
-fn shown(answer: &Response) -> String {
-    answer.text().chars().take(500).collect()
+fn body_excerpt(response: &Response) -> String {
+    response.text().chars().take(500).collect()
 }
 
-fn is_id(text: &str) -> bool {
+fn is_uuid(text: &str) -> bool {
     let groups: Vec<usize> = text.split('-').map(str::len).collect();
     groups == [8, 4, 4, 4, 12] && text.chars().all(|letter| letter == '-' || letter.is_ascii_hexdigit())
 }
 
 fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
-    u64::try_from(now.as_millis()).expect("it fits for a while")
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    u64::try_from(now.as_millis()).expect("milliseconds since 1970 fit in 64 bits")
 }

@@ -1,58 +1,63 @@
-//! The names that a source speaks, each as its whole path: `use crate::{net, http::error as e}` speaks `crate::net`
-//! and `crate::http::error`. Comments and strings speak nothing; items under `#[cfg(test)]` can be left out.
+//! The paths that a Rust source uses, each in full: `use crate::{net, http::error as e}` uses `crate::net` and
+//! `crate::http::error`. Comments and strings are ignored; items under `#[cfg(test)]` can be excluded.
 //!
-//! It reads tokens, not types: a method call speaks only the method's name, and what a macro makes is not seen.
+//! The module reads tokens, not types: a method call uses only the method's name, and the output of a macro is not
+//! seen.
 
 use std::fmt;
 use std::slice;
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// A path as it was written, made absolute, with its line.
+/// A path in a source, made absolute, with its line.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Name {
-    pub(crate) path: Vec<String>,
+pub(crate) struct UsedPath {
+    pub(crate) segments: Vec<String>,
     pub(crate) line: usize,
 }
 
-impl Name {
-    /// Whether the words stand next to each other somewhere in the path.
-    pub(crate) fn speaks(&self, words: &[&str]) -> bool {
-        self.path.windows(words.len()).any(|window| window == words)
+impl UsedPath {
+    /// Whether the path contains these segments next to each other.
+    pub(crate) fn contains(&self, segments: &[&str]) -> bool {
+        self.segments.windows(segments.len()).any(|window| window == segments)
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for UsedPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path.join("::"))
+        f.write_str(&self.segments.join("::"))
     }
 }
 
-/// What becomes of items under `#[cfg(test)]`.
+/// Whether items under `#[cfg(test)]` are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tests {
+pub(crate) enum TestCode {
     Included,
-    LeftOut,
+    Excluded,
 }
 
-/// Every name in the text. `module` is the file's place in its crate: `super` starts there.
-pub(crate) fn names(text: &str, module: &[String], tests: Tests) -> Result<Vec<Name>, String> {
+/// Every path in the text. `module` is the file's module path in its crate, where `super` starts.
+///
+/// # Errors
+///
+/// If the text is not Rust.
+pub(crate) fn used_paths(text: &str, module: &[String], tests: TestCode) -> Result<Vec<UsedPath>, String> {
     let stream: TokenStream = text.parse().map_err(|error| format!("is not Rust: {error}"))?;
-    let mut reader = Reader { module: module.to_vec(), tests, names: Vec::new() };
+    let mut reader = Reader { module: module.to_vec(), tests, paths: Vec::new() };
     reader.read(stream, &[]);
-    Ok(reader.names)
+    Ok(reader.paths)
 }
 
 struct Reader {
     module: Vec<String>,
-    tests: Tests,
-    names: Vec<Name>,
+    tests: TestCode,
+    paths: Vec<UsedPath>,
 }
 
 type Trees<'a> = slice::Iter<'a, TokenTree>;
 
 impl Reader {
-    /// `prefix` is the path before the braces of a `use`; empty elsewhere.
+    /// Reads the tokens. `prefix` is the path before the braces of a `use`, and empty elsewhere.
     fn read(&mut self, stream: TokenStream, prefix: &[String]) {
         let trees: Vec<TokenTree> = stream.into_iter().collect();
         let mut rest = trees.iter();
@@ -70,10 +75,10 @@ impl Reader {
                 TokenTree::Punct(mark) if mark.as_char() == '*' && !prefix.is_empty() => {
                     self.push(joined(prefix, "*"), tree);
                 }
-                TokenTree::Ident(word) if word == "as" && !prefix.is_empty() => {
+                TokenTree::Ident(ident) if ident == "as" && !prefix.is_empty() => {
                     rest.next();
                 }
-                TokenTree::Ident(word) if word == "mod" => self.read_module(&mut rest, tree),
+                TokenTree::Ident(ident) if ident == "mod" => self.read_module(&mut rest, tree),
                 TokenTree::Ident(_) => self.read_path(tree, &mut rest, prefix),
                 TokenTree::Group(group) => self.read(group.stream(), &[]),
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
@@ -81,27 +86,28 @@ impl Reader {
         }
     }
 
-    /// Speaks `#::ignore` for `#[ignore]`, and the words of a conditional attribute likewise.
+    /// Records `#::ignore` for `#[ignore]`, and one such path for each identifier of a `cfg_attr`.
     fn read_attribute(&mut self, rest: &mut Trees<'_>) -> Attribute {
         let Some(TokenTree::Group(group)) = rest.as_slice().first() else { return Attribute::Other };
         rest.next();
-        let words = words(group.stream());
-        if self.tests == Tests::LeftOut && is_test_only(&words) {
+        let identifiers = identifiers(group.stream());
+        if self.tests == TestCode::Excluded && is_test_only(&identifiers) {
             return Attribute::Test;
         }
-        let spoken = if words.first().is_some_and(|word| word == "cfg_attr") { words.len() } else { 1 };
-        for word in words.into_iter().take(spoken) {
-            self.names.push(Name { path: vec!["#".to_owned(), word], line: line_of_group(group) });
+        let count =
+            if identifiers.first().is_some_and(|ident| ident == "cfg_attr") { identifiers.len() } else { 1 };
+        for ident in identifiers.into_iter().take(count) {
+            self.paths.push(UsedPath { segments: vec!["#".to_owned(), ident], line: line_of_group(group) });
         }
         self.read(group.stream(), &[]);
         Attribute::Other
     }
 
-    /// Speaks `mod::name`; inside its braces `super` is this module.
+    /// Records `mod::name` and reads the module's braces, inside which `super` starts at this module.
     fn read_module(&mut self, rest: &mut Trees<'_>, at: &TokenTree) {
         let Some(TokenTree::Ident(name)) = rest.as_slice().first() else { return };
         rest.next();
-        self.names.push(Name { path: vec!["mod".to_owned(), name.to_string()], line: line_of(at) });
+        self.paths.push(UsedPath { segments: vec!["mod".to_owned(), name.to_string()], line: line_of(at) });
         if let Some(group) = next_braces(rest) {
             self.module.push(name.to_string());
             self.read(group.stream(), &[]);
@@ -116,18 +122,18 @@ impl Reader {
                 return self.read(group.stream(), &path);
             }
             let Some(next) = rest.as_slice().first() else { break };
-            let is_word = matches!(next, TokenTree::Ident(_));
+            let is_ident = matches!(next, TokenTree::Ident(_));
             let is_star = matches!(next, TokenTree::Punct(mark) if mark.as_char() == '*');
-            if !is_word && !is_star {
+            if !is_ident && !is_star {
                 break;
             }
             path.push(next.to_string());
             rest.next();
         }
-        if path.len() > 1 && path.last().is_some_and(|word| word == "self") {
+        if path.len() > 1 && path.last().is_some_and(|ident| ident == "self") {
             path.pop();
         }
-        let renamed = matches!(rest.as_slice().first(), Some(TokenTree::Ident(word)) if word == "as");
+        let renamed = matches!(rest.as_slice().first(), Some(TokenTree::Ident(ident)) if ident == "as");
         if renamed && path == ["crate"] {
             path.push("*".to_owned());
         }
@@ -135,12 +141,12 @@ impl Reader {
     }
 
     fn push(&mut self, path: Vec<String>, at: &TokenTree) {
-        self.names.push(Name { path: self.absolute(path), line: line_of(at) });
+        self.paths.push(UsedPath { segments: self.absolute(path), line: line_of(at) });
     }
 
-    /// `self`, `super` and this crate's own name all start at `crate`.
+    /// The path from `crate`, if it starts with `self`, `super` or this crate's own name.
     fn absolute(&self, path: Vec<String>) -> Vec<String> {
-        let relative = path.iter().take_while(|word| matches!(word.as_str(), "self" | "super")).count();
+        let relative = path.iter().take_while(|ident| matches!(ident.as_str(), "self" | "super")).count();
         let is_path = path.len() > 1;
         if is_path && path[0] == "pilotlight" {
             return from_crate(&[], &path[1..]);
@@ -148,39 +154,40 @@ impl Reader {
         if !is_path || relative == 0 {
             return path;
         }
-        let climbs = path[..relative].iter().filter(|word| *word == "super").count();
-        let kept = self.module.len().saturating_sub(climbs);
-        from_crate(&self.module[..kept], &path[relative..])
+        let climbs = path[..relative].iter().filter(|ident| *ident == "super").count();
+        let remaining = self.module.len().saturating_sub(climbs);
+        from_crate(&self.module[..remaining], &path[relative..])
     }
 }
 
 #[derive(PartialEq, Eq)]
 enum Attribute {
-    /// What follows is compiled for tests alone.
+    /// The item after the attribute is compiled only for tests.
     Test,
     Other,
 }
 
-/// `cfg(test)` and `cfg(all(test, ..))`; neither `not(test)` nor `any(test, ..)`.
-fn is_test_only(words: &[String]) -> bool {
-    let has = |wanted: &str| words.iter().any(|word| word == wanted);
-    words.first().is_some_and(|word| word == "cfg") && has("test") && !has("not") && !has("any")
+/// Whether the attribute is `cfg(test)` or `cfg(all(test, ..))`, and not `not(test)` or `any(test, ..)`.
+fn is_test_only(identifiers: &[String]) -> bool {
+    let has = |wanted: &str| identifiers.iter().any(|ident| ident == wanted);
+    identifiers.first().is_some_and(|ident| ident == "cfg") && has("test") && !has("not") && !has("any")
 }
 
-/// Every identifier, however deep.
-fn words(stream: TokenStream) -> Vec<String> {
+/// Every identifier of the tokens, also those in nested groups.
+fn identifiers(stream: TokenStream) -> Vec<String> {
     let mut found = Vec::new();
     for tree in stream {
         match tree {
-            TokenTree::Group(group) => found.extend(words(group.stream())),
-            TokenTree::Ident(word) => found.push(word.to_string()),
+            TokenTree::Group(group) => found.extend(identifiers(group.stream())),
+            TokenTree::Ident(ident) => found.push(ident.to_string()),
             TokenTree::Punct(_) | TokenTree::Literal(_) => {}
         }
     }
     found
 }
 
-/// Past the item after an attribute: to its braces or its semicolon; a field or a variant ends at its comma.
+/// Skips the item after an attribute. An item ends with its braces or its semicolon, a field or a variant with its
+/// comma.
 fn skip_item(rest: &mut Trees<'_>) {
     const ITEMS: &[&str] = &[
         "async",
@@ -204,14 +211,14 @@ fn skip_item(rest: &mut Trees<'_>) {
     while skip_mark(rest, '#') {
         rest.next();
     }
-    let is_item = matches!(rest.as_slice().first(), Some(TokenTree::Ident(word)) if ITEMS.iter().any(|item| word == item));
+    let is_item = matches!(rest.as_slice().first(), Some(TokenTree::Ident(ident)) if ITEMS.iter().any(|item| ident == item));
     let mut is_use = false;
     for tree in rest {
         match tree {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && !is_use => return,
             TokenTree::Punct(mark) if mark.as_char() == ';' => return,
             TokenTree::Punct(mark) if mark.as_char() == ',' && !is_item => return,
-            TokenTree::Ident(word) => is_use |= word == "use",
+            TokenTree::Ident(ident) => is_use |= ident == "use",
             TokenTree::Group(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
         }
     }
@@ -243,8 +250,8 @@ fn next_braces<'a>(rest: &mut Trees<'a>) -> Option<&'a Group> {
     Some(group)
 }
 
-fn joined(prefix: &[String], word: &str) -> Vec<String> {
-    prefix.iter().cloned().chain([word.to_owned()]).collect()
+fn joined(prefix: &[String], ident: &str) -> Vec<String> {
+    prefix.iter().cloned().chain([ident.to_owned()]).collect()
 }
 
 fn from_crate(module: &[String], rest: &[String]) -> Vec<String> {
@@ -263,45 +270,46 @@ fn line_of_group(group: &Group) -> usize {
 mod tests {
     use super::*;
 
-    fn spoken(text: &str, module: &[&str]) -> Vec<String> {
+    /// The used paths that have more than one segment.
+    fn paths_in(text: &str, module: &[&str]) -> Vec<String> {
         let module: Vec<_> = module.iter().map(|&part| part.to_owned()).collect();
-        let names = names(text, &module, Tests::LeftOut).expect("the example is Rust");
-        names.iter().map(ToString::to_string).filter(|name| name.contains("::")).collect()
+        let paths = used_paths(text, &module, TestCode::Excluded).expect("the example is Rust");
+        paths.iter().map(ToString::to_string).filter(|path| path.contains("::")).collect()
     }
 
     #[test]
-    fn a_use_speaks_every_path_in_its_braces() {
-        let text = "use crate::{net::{self, ack::Proof}, http::error as net, x::*};";
-        let expected = ["crate::net", "crate::net::ack::Proof", "crate::http::error", "crate::x::*"];
-        assert_eq!(spoken(text, &[]), expected);
+    fn a_use_declaration_uses_every_path_in_its_braces() {
+        let text = "use crate::{net::{self, ack::AckMode}, http::error as net, x::*};";
+        let expected = ["crate::net", "crate::net::ack::AckMode", "crate::http::error", "crate::x::*"];
+        assert_eq!(paths_in(text, &[]), expected);
     }
 
     #[test]
-    fn super_and_self_start_where_the_file_stands() {
+    fn super_and_self_start_at_the_module_of_the_file() {
         let module = &["dispatch", "driver"];
-        assert_eq!(spoken("use super::super::http;", module), ["crate::http"]);
-        assert_eq!(spoken("fn f() { super::pool() }", module), ["crate::dispatch::pool"]);
-        assert_eq!(spoken("use self::own;", module), ["crate::dispatch::driver::own"]);
-        assert_eq!(spoken("use super::super::{http, net};", module), ["crate::http", "crate::net"]);
-        assert_eq!(spoken("mod inner { use super::own; }", module)[1..], ["crate::dispatch::driver::own"]);
+        assert_eq!(paths_in("use super::super::http;", module), ["crate::http"]);
+        assert_eq!(paths_in("fn f() { super::pool() }", module), ["crate::dispatch::pool"]);
+        assert_eq!(paths_in("use self::own;", module), ["crate::dispatch::driver::own"]);
+        assert_eq!(paths_in("use super::super::{http, net};", module), ["crate::http", "crate::net"]);
+        assert_eq!(paths_in("mod inner { use super::own; }", module)[1..], ["crate::dispatch::driver::own"]);
     }
 
     #[test]
-    fn the_crate_by_its_own_name_is_the_crate() {
+    fn the_name_of_this_crate_means_crate() {
         assert_eq!(
-            spoken("use pilotlight::app; fn f() { pilotlight::cli::main() }", &[]),
+            paths_in("use pilotlight::app; fn f() { pilotlight::cli::main() }", &[]),
             ["crate::app", "crate::cli::main"]
         );
     }
 
     #[test]
-    fn a_renamed_crate_speaks_everything() {
-        assert_eq!(spoken("use crate as c;", &[]), ["crate::*"]);
-        assert_eq!(spoken("use super::*;", &["net"]), ["crate::*"]);
+    fn a_renamed_crate_uses_everything() {
+        assert_eq!(paths_in("use crate as c;", &[]), ["crate::*"]);
+        assert_eq!(paths_in("use super::*;", &["net"]), ["crate::*"]);
     }
 
     #[test]
-    fn comments_and_texts_speak_nothing() {
+    fn comments_and_strings_use_no_path() {
         let text = r###"
             //! a::b
             /* a::b /* a::b */ */ // a::b
@@ -309,16 +317,16 @@ mod tests {
             const X: &str = "a::b \" a::b"; const Y: &str = r#"a::b"#; const Z: &[u8] = b"a::b"; const C: char = '"';
             fn f<'a>(x: &'a str) {}
         "###;
-        assert_eq!(spoken(text, &[]), ["#::doc", "#::doc"]);
+        assert_eq!(paths_in(text, &[]), ["#::doc", "#::doc"]);
     }
 
     #[test]
-    fn macros_speak_what_they_are_given() {
-        assert_eq!(spoken("fn f() { select! { x = a::b() => {} } }", &[]), ["a::b"]);
+    fn the_arguments_of_a_macro_are_read() {
+        assert_eq!(paths_in("fn f() { select! { x = a::b() => {} } }", &[]), ["a::b"]);
     }
 
     #[test]
-    fn items_for_tests_are_left_out() {
+    fn items_for_tests_are_excluded() {
         for text in [
             "#[cfg(test)] mod tests { use a::b; }",
             "#[cfg(test)] mod tests;",
@@ -329,12 +337,12 @@ mod tests {
             "struct S { #[cfg(test)] x: a::B, y: u8 }",
             "#![cfg(test)] use a::b;",
         ] {
-            assert!(spoken(text, &[]).is_empty(), "{text}");
+            assert!(paths_in(text, &[]).is_empty(), "{text}");
         }
     }
 
     #[test]
-    fn what_follows_an_item_for_tests_is_read_again() {
+    fn code_after_an_item_for_tests_is_read() {
         for text in [
             "#[cfg(test)] mod tests {} fn f() { a::b() }",
             "#[cfg(test)] use x::{y}; fn f() { a::b() }",
@@ -342,20 +350,21 @@ mod tests {
             "#[cfg(not(test))] fn f() { a::b() }",
             "#[cfg(any(test, unix))] fn f() { a::b() }",
         ] {
-            let spoken = spoken(text, &[]);
-            assert!(spoken.contains(&"a::b".to_owned()), "{text}: {spoken:?}");
+            let paths = paths_in(text, &[]);
+            assert!(paths.contains(&"a::b".to_owned()), "{text}: {paths:?}");
         }
     }
 
     #[test]
-    fn a_name_knows_its_line() {
-        let names = names("\n\nfn f() {\n    a::b()\n}\n", &[], Tests::LeftOut).expect("the example is Rust");
-        let line = names.iter().find(|name| name.speaks(&["a", "b"])).map(|name| name.line);
+    fn a_path_has_its_line() {
+        let paths = used_paths("\n\nfn f() {\n    a::b()\n}\n", &[], TestCode::Excluded)
+            .expect("the example is Rust");
+        let line = paths.iter().find(|path| path.contains(&["a", "b"])).map(|path| path.line);
         assert_eq!(line, Some(4));
     }
 
     #[test]
     fn a_text_that_is_not_rust_is_refused() {
-        assert!(names("fn f( {", &[], Tests::LeftOut).is_err());
+        assert!(used_paths("fn f( {", &[], TestCode::Excluded).is_err());
     }
 }

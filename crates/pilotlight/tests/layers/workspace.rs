@@ -1,25 +1,25 @@
-//! The sources and manifests of the workspace, as text with paths that start at its root.
+//! The Rust sources and manifests of the workspace: text, and paths relative to the workspace's root.
 
 use std::fs;
 use std::path::Path;
 
-/// Every source file and manifest, or the few of an example.
-pub(crate) struct House {
+/// All source files and manifests of the workspace, or the files of an example.
+pub(crate) struct Workspace {
     files: Vec<File>,
 }
 
-/// One file.
+/// A source file or a manifest.
 pub(crate) struct File {
     path: String,
     text: String,
 }
 
-impl House {
+impl Workspace {
     pub(crate) fn of(files: Vec<File>) -> Self {
         Self { files }
     }
 
-    /// Reads the workspace that this test belongs to.
+    /// Reads the workspace of this test from disk.
     pub(crate) fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut files = vec![File::read(&root, Path::new("Cargo.toml"))];
@@ -62,7 +62,7 @@ impl File {
         self.path.ends_with(".rs")
     }
 
-    /// Under a `src` folder, and not a module of tests.
+    /// Whether the file is a source under a `src` folder and not a module of tests.
     pub(crate) fn is_product(&self) -> bool {
         self.is_source()
             && self.path.contains("/src/")
@@ -70,19 +70,19 @@ impl File {
             && self.name() != "tests.rs"
     }
 
-    /// The module itself (`net.rs`) or anything in its folder (`net/..`).
+    /// Whether the file is the module itself (`net.rs`) or in its folder (`net/..`).
     pub(crate) fn is_within(&self, module: &str) -> bool {
         self.path
             .strip_prefix(module)
             .is_some_and(|rest| rest.is_empty() || rest == ".rs" || rest.starts_with('/'))
     }
 
-    /// In one of these modules of the binary's crate.
-    pub(crate) fn acts_in(&self, modules: &[&str]) -> bool {
+    /// Whether the file belongs to one of these modules of the crate `pilotlight`.
+    pub(crate) fn is_in_modules(&self, modules: &[&str]) -> bool {
         modules.iter().any(|module| self.is_within(&format!("crates/pilotlight/src/{module}")))
     }
 
-    /// The file's place in its crate: `src/net/ack.rs` is `["net", "ack"]`, `src/net/mod.rs` is `["net"]`.
+    /// The file's module path in its crate: `src/net/ack.rs` is `["net", "ack"]`, `src/net/mod.rs` is `["net"]`.
     pub(crate) fn module(&self) -> Vec<String> {
         let inside = self.path.split_once("/src/").map_or("", |(_, inside)| inside);
         let mut parts: Vec<_> = inside.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
@@ -97,23 +97,23 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<File>) {
     let entries =
         fs::read_dir(root.join(folder)).unwrap_or_else(|error| panic!("failed to list {folder:?}: {error}"));
     for entry in entries {
-        let entry = entry.expect("a folder that could be opened can be listed");
+        let entry = entry.expect("a folder that was opened can be listed");
         let path = folder.join(entry.file_name());
         let is_folder = entry.file_type().expect("a listed entry has a type").is_dir();
         if is_folder && !matches!(entry.file_name().to_str(), Some("node_modules" | "target")) {
             collect(root, &path, files);
-        } else if !is_folder && is_read(&path) {
+        } else if !is_folder && is_source_or_manifest(&path) {
             files.push(File::read(root, &path));
         }
     }
 }
 
-fn is_read(path: &Path) -> bool {
+fn is_source_or_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "rs") || path.ends_with("Cargo.toml")
 }
 
 #[test]
-fn a_module_is_its_file_or_its_folder() {
+fn a_module_has_its_own_file_and_the_files_in_its_folder() {
     for (path, within) in [
         ("crates/pilotlight/src/net.rs", true),
         ("crates/pilotlight/src/net/mod.rs", true),
@@ -121,12 +121,12 @@ fn a_module_is_its_file_or_its_folder() {
         ("crates/pilotlight/src/network.rs", false),
         ("crates/pilotlight/src/http/net.rs", false),
     ] {
-        assert_eq!(File::new(path, "").acts_in(&["net"]), within, "{path}");
+        assert_eq!(File::new(path, "").is_in_modules(&["net"]), within, "{path}");
     }
 }
 
 #[test]
-fn a_path_says_the_module() {
+fn the_module_path_follows_from_the_file_path() {
     for (path, module) in [
         ("crates/core/src/pool/list.rs", &["pool", "list"] as &[&str]),
         ("crates/core/src/pool.rs", &["pool"]),
@@ -139,7 +139,7 @@ fn a_path_says_the_module() {
 }
 
 #[test]
-fn tests_beside_the_product_are_not_the_product() {
+fn tests_are_not_product_code() {
     for (path, product) in [
         ("crates/core/src/pool.rs", true),
         ("crates/core/src/pool/tests.rs", false),
