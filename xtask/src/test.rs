@@ -18,8 +18,6 @@ use crate::static_binary::{self, Profile};
 
 /// Names of unavailable requirements, separated by commas. Tests that need one of them skip themselves.
 const MISSING_VARIABLE: &str = "PILOTLIGHT_MISSING";
-/// The former name of the same, which tests still read.
-const FORMER_MISSING_VARIABLE: &str = "PILOTLIGHT_LACKS";
 /// The path of the skip log.
 const SKIP_LOG_VARIABLE: &str = "PILOTLIGHT_SKIP_LOG";
 /// The path of the static binary; not set where it cannot be built.
@@ -188,9 +186,7 @@ fn nextest(plan: &TestPlan, machine: &Machine, skip_log: &Path) -> anyhow::Resul
     // It may not exist yet.
     _ = fs::remove_file(&report);
     let mut command = nextest_command(plan);
-    for name in [MISSING_VARIABLE, FORMER_MISSING_VARIABLE] {
-        command.env(name, &machine.missing);
-    }
+    command.env(MISSING_VARIABLE, &machine.missing);
     command.env(SKIP_LOG_VARIABLE, skip_log);
     if let Some(binary) = &machine.static_binary {
         command.env(STATIC_BINARY_VARIABLE, binary);

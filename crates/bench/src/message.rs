@@ -93,16 +93,16 @@ impl Message {
     /// The bytes with this run number in every position.
     pub(crate) fn numbered(&mut self, number: RunNumber) -> &[u8] {
         let digits = number.digits();
-        for place in &self.numbers {
-            self.bytes[place.clone()].copy_from_slice(&digits);
+        for range in &self.numbers {
+            self.bytes[range.clone()].copy_from_slice(&digits);
         }
         &self.bytes
     }
 
     /// The run number of `received`, if it is this message byte for byte.
     pub(crate) fn recognise(&mut self, received: &[u8]) -> Option<RunNumber> {
-        let place = self.numbers.first()?.clone();
-        let number = RunNumber::parse(received.get(place)?)?;
+        let range = self.numbers.first()?.clone();
+        let number = RunNumber::parse(received.get(range)?)?;
         (self.numbered(number) == received).then_some(number)
     }
 }
@@ -129,9 +129,9 @@ mod tests {
         assert_eq!(Message::new(1).recognise(&sent), Some(RunNumber(7)));
         assert_eq!(Message::new(2).recognise(&sent), None);
         assert_eq!(Message::new(1).recognise(&sent[1..]), None);
-        let mut twisted = sent.clone();
-        *twisted.last_mut().expect("a message has bytes") = b' ';
-        assert_eq!(Message::new(1).recognise(&twisted), None);
+        let mut changed = sent.clone();
+        *changed.last_mut().expect("a message has bytes") = b' ';
+        assert_eq!(Message::new(1).recognise(&changed), None);
     }
 
     #[test]

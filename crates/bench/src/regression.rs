@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_of_one_contender_is_left_out() {
+    fn a_series_of_one_contender_is_omitted() {
         let mut series = Series::new("one commit p50", Unit::Micros);
         series.add("floor", 1.0);
         assert!(figures([&series], "before", "after").is_empty());

@@ -30,7 +30,7 @@ const WARM_SCRIPT: &str = "import decimal, json, sys\nfor line in sys.stdin:\n  
 const MIN_SPEEDUP: f64 = 20.0;
 
 /// The time limit of a step: a runner that does not answer must not block the bench for ever.
-const STEP_AT_MOST: Duration = Duration::from_secs(120);
+const STEP_TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Args)]
 pub(crate) struct RunnerArgs {
@@ -121,13 +121,13 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<bool> {
 async fn measure(setups: &mut [Setup], rounds: usize) -> Result<Measured> {
     let mut measured = Measured::new();
     let progress = Progress::new(rounds);
-    let places: Vec<usize> = (0..setups.len()).collect();
+    let indexes: Vec<usize> = (0..setups.len()).collect();
     for round in 0..rounds {
         progress.next(format!("round {} of {rounds}", round + 1));
-        for place in round_order(&places, round) {
-            let setup = &mut setups[place];
+        for index in round_order(&indexes, round) {
+            let setup = &mut setups[index];
             for runner in &mut setup.runners {
-                let waits = timeout(STEP_AT_MOST, runner.round()).await.context("took too long")??;
+                let waits = timeout(STEP_TIMEOUT, runner.round()).await.context("took too long")??;
                 measured.add(setup.contender, runner.mode, &waits)?;
             }
         }
@@ -222,7 +222,7 @@ impl Setup {
     async fn start(contender: Contender, binary: &Path, scripts: &Scripts) -> Result<Self> {
         // The data is in memory, because the cost of commits is measured by the `jobs` bench.
         let data = Folder::create_in_memory()?;
-        let data_dir = data.path().to_str().context("a plain path")?;
+        let data_dir = data.path().to_str().context("the path is not UTF-8")?;
         let settings = [("PILOTLIGHT_SERVER_PORT", "0"), ("PILOTLIGHT_SERVER_DATA_DIR", data_dir)];
         let server = Server::start(binary, &["serve"], &settings)?;
         let one_shot = RunnerSetup::start(Mode::OneShot, binary, &server, scripts).await?;

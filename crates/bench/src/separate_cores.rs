@@ -2,8 +2,8 @@
 //!
 //! With one offer at a time the cores mostly sleep, and waking a core costs more than the match itself. Without
 //! pinning, the scheduler sometimes puts server and load on one core and sometimes on two, and the same program takes
-//! 15 us or
-//! 60 us. With separate cores the result is stable, and it is realistic: runners and servers are on different machines.
+//! 15 us or 60 us. With separate cores the result is stable, and it is realistic: runners and servers are on different
+//! machines.
 //!
 //! A server is started on its core, so that it detects that it has only one.
 
@@ -24,15 +24,15 @@ impl SeparateCores {
     /// process to the second core. On a machine with one core nothing is pinned.
     pub(crate) async fn from<T>(start: impl Future<Output = Result<T>>) -> Result<(T, Self)> {
         let all = CoreSet::of_this_process()?;
-        let apart = Self { all };
+        let separate_cores = Self { all };
         let mut cores = all.iter();
         let (Some(first), Some(second)) = (cores.next(), cores.next()) else {
-            return Ok((start.await?, apart));
+            return Ok((start.await?, separate_cores));
         };
         CoreSet::only(first).pin_threads()?;
         let servers = start.await?;
         CoreSet::only(second).pin_threads()?;
-        Ok((servers, apart))
+        Ok((servers, separate_cores))
     }
 }
 

@@ -85,18 +85,18 @@ impl<C: Copy + Ord> Series<C> {
 
     /// The median over all rounds of the ratio of the contender's sample to the floor's sample.
     pub(crate) fn ratio(&self, contender: C, floor: C) -> Option<f64> {
-        let own = self.samples.get(&contender)?;
+        let samples = self.samples.get(&contender)?;
         let floor = self.samples.get(&floor)?;
-        median(own.iter().zip(floor).map(|(own, floor)| own / floor).collect())
+        median(samples.iter().zip(floor).map(|(sample, floor)| sample / floor).collect())
     }
 }
 
 pub(crate) fn median(samples: Vec<f64>) -> Option<f64> {
     let middle = samples.len() / 2;
-    let odd = samples.len() % 2 == 1;
+    let is_odd = samples.len() % 2 == 1;
     let sorted = sorted(samples);
     let high = *sorted.get(middle)?;
-    Some(if odd { high } else { f64::midpoint(sorted[middle - 1], high) })
+    Some(if is_odd { high } else { f64::midpoint(sorted[middle - 1], high) })
 }
 
 /// The nearest-rank quantile: the smallest sample that `share` (0 to 1) of all samples do not exceed.
@@ -145,11 +145,11 @@ mod tests {
     #[test]
     fn a_ratio_compares_within_a_round() {
         let mut series = Series::new("x", Unit::Micros);
-        for (floor, own) in [(10.0, 20.0), (100.0, 200.0), (50.0, 500.0)] {
+        for (floor, sample) in [(10.0, 20.0), (100.0, 200.0), (50.0, 500.0)] {
             series.add("floor", floor);
-            series.add("own", own);
+            series.add("contender", sample);
         }
-        assert_eq!(series.ratio("own", "floor"), Some(2.0));
-        assert_eq!(series.median("own"), Some(200.0));
+        assert_eq!(series.ratio("contender", "floor"), Some(2.0));
+        assert_eq!(series.median("contender"), Some(200.0));
     }
 }

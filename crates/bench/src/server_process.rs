@@ -17,7 +17,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::folder::Folder;
 
 /// The time in which a server must be ready; opening a store and reading the configuration takes much less.
-const READY_WITHIN: Duration = Duration::from_secs(10);
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_STDERR_LINE_BYTES: usize = 2_000;
 
 pub(crate) struct Server {
@@ -53,7 +53,7 @@ impl Server {
         let mut process = Process(child.with_context(|| format!("start {}", program.display()))?);
         let stdout = process.0.stdout.take().expect("stdout is piped a few lines above");
         let address =
-            read_address(stdout).recv_timeout(READY_WITHIN).map_err(|_| not_ready_error(program, &log))?;
+            read_address(stdout).recv_timeout(READY_TIMEOUT).map_err(|_| not_ready_error(program, &log))?;
         Ok(Self { process, address, _folder: folder })
     }
 
@@ -100,7 +100,7 @@ fn not_ready_error(program: &Path, log: &Path) -> anyhow::Error {
     let stderr = fs::read_to_string(log).unwrap_or_default();
     let start = stderr.floor_char_boundary(stderr.len().saturating_sub(MAX_STDERR_LINE_BYTES));
     anyhow!(
-        "{} exited, or printed no address within {READY_WITHIN:?}; the end of its stderr:\n{}",
+        "{} exited, or printed no address within {READY_TIMEOUT:?}; the end of its stderr:\n{}",
         program.display(),
         &stderr[start..]
     )

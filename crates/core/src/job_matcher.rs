@@ -138,8 +138,9 @@ impl<H> JobMatcher<H> {
         BacklogToken { revision: self.revision }
     }
 
-    /// Replaces the ready counts by the store's, which are counted up to [`MAX_BACKLOG_COUNT`]. Counts that changed
-    /// after the token was created are kept.
+    /// Replaces the ready counts by the store's, which are complete. A count of [`MAX_BACKLOG_COUNT`] or more becomes
+    /// unlimited: matches do not use it up, and it ends with a miss or with the next query of the counts. Counts that
+    /// changed after the token was created are kept, unless the store's count is higher.
     pub fn set_backlog(&mut self, token: BacklogToken, ready: Vec<(JobType, u64)>) {
         self.ready.retain(|_, ready| ready.revision > token.revision);
         // A poll that was selected earlier may have missed jobs that are counted now.

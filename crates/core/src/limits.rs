@@ -65,7 +65,8 @@ pub const MAX_ACTIVE_RUNS: usize = 100_000;
 /// An active run is dropped at this age: its runner will not poll again.
 pub const MAX_ACTIVE_RUN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Number of offers in the history, as the contract requires. They take about 30 MB when the history is full.
+/// Maximum number of offers in the history (docs/protocols/dashboard-data.md). They take about 30 MB when the history is
+/// full.
 pub const HISTORY_RECORDS: usize = 100_000;
 
 /// Width of one time bucket of the statistics: the resolution of a chart of one hour.
@@ -100,7 +101,7 @@ pub const MAX_JOB_BACKOFF: Duration = Duration::from_secs(24 * 60 * 60);
 /// expire.
 pub const MAX_JOB_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Maximum number of available jobs in one response to a runner, as the contract requires.
+/// Maximum number of available jobs in one response to a runner (docs/protocols/jobs.md, `GET jobs/available`).
 pub const MAX_AVAILABLE_JOBS: usize = 50;
 
 /// Maximum number of job types in one request of a runner, and of a runner's capabilities.
@@ -112,10 +113,10 @@ pub const DEFAULT_LIST_LIMIT: usize = 100;
 /// Maximum number of jobs in a list, of runners in a list, and of jobs deleted by one request.
 pub const MAX_LIST_LIMIT: usize = 1000;
 
-/// Maximum number of jobs in the details of one runner, as the contract requires.
+/// Maximum number of jobs in the details of one runner (docs/protocols/jobs.md, `GET runners/{id}`).
 pub const MAX_RUNNER_JOBS: usize = 100;
 
-/// A runner that was last seen within this time counts as active, as the contract requires.
+/// A runner that was last seen within this time counts as active (docs/protocols/jobs.md).
 pub const RUNNER_ACTIVE_WINDOW: Duration = Duration::from_secs(5 * 60);
 
 /// Maximum number of open job event streams, of all clients together.
@@ -193,7 +194,8 @@ pub const MAX_CLOCK_SAMPLE_ROUND_TRIP: Duration = Duration::from_millis(250);
 /// A difference of two clocks is logged from this many milliseconds on. Clocks set by NTP differ by less.
 pub const REPORTED_CLOCK_OFFSET_MS: u64 = 1000;
 
-/// Ready jobs of one type are counted up to this number. A higher count is treated as unlimited.
+/// From this number of ready jobs of one type on, [`crate::job_matcher::JobMatcher`] treats the number as unlimited.
+/// It bounds no memory: the store counts all ready jobs.
 pub const MAX_BACKLOG_COUNT: u64 = 1000;
 
 /// Maximum number of runners whose last-seen time is cached, about 20 MB. For other runners every request writes the
@@ -255,7 +257,8 @@ pub const CLIENT_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long our own clients wait for a response, in addition to the wait that the request asks for.
 pub const CLIENT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Maximum size of a job's console that our own runner sends, in bytes. It is the contract's maximum.
+/// Maximum size of a job's console that our own runner sends, in bytes. It is the default of the service's limit
+/// `jobs.limits.console_bytes`.
 pub const CONSOLE_BYTES: usize = 1024 * 1024;
 
 /// Size of the end of a long console that is sent, in bytes. The rest of [`CONSOLE_BYTES`] is the console's beginning.

@@ -1,5 +1,5 @@
-//! The known inputs of each target: one file each in `corpus/<target>/`, named by what the input shows. They are
-//! replayed unchanged, and mutated in many ways.
+//! The known inputs of each fuzz target: the files in `corpus/<target>/`, whose names say what they test. They are
+//! tested unchanged, and with random mutations.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,8 +29,8 @@ struct Input {
     bytes: Vec<u8>,
 }
 
-/// Shrinking stops after this time; the input is then printed as it is.
-const SHRINK_FOR: Duration = Duration::from_secs(60);
+/// Shrinking stops after this time. The input is then printed as short as it is.
+const SHRINK_TIME: Duration = Duration::from_secs(60);
 
 impl Corpus {
     /// Reads the target's folder.
@@ -60,20 +60,21 @@ impl Corpus {
     /// When a rule does not hold; the message has the shrunk input.
     pub fn mutate(&self, seed: u64, times: u64) {
         let mut rng = Rng::with_seed(seed);
-        for time in 0..times {
+        for index in 0..times {
             for input in &self.inputs {
                 let other = &self.inputs[rng.usize(..self.inputs.len())];
                 let bytes = mutate(&mut rng, &input.bytes, &other.bytes, &self.dictionary);
-                self.check(&bytes, &format!("change {time} of {}, seed {seed}", input.name.display()));
+                self.check(&bytes, &format!("mutation {index} of {}, seed {seed}", input.name.display()));
             }
         }
     }
 
-    fn check(&self, bytes: &[u8], what: &str) {
+    fn check(&self, bytes: &[u8], input_name: &str) {
         if self.fails(bytes) {
-            let until = Instant::now() + SHRINK_FOR;
-            let small = without_output(|| shrink(bytes, |bytes| Instant::now() < until && self.fails(bytes)));
-            panic!("{what} fails; shrunk: b\"{}\"", small.escape_ascii());
+            let until = Instant::now() + SHRINK_TIME;
+            let shrunk =
+                without_output(|| shrink(bytes, |bytes| Instant::now() < until && self.fails(bytes)));
+            panic!("{input_name} fails; shrunk: b\"{}\"", shrunk.escape_ascii());
         }
     }
 
@@ -97,8 +98,8 @@ fn paths_in(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Reads the tokens that have a meaning in some format. Inserting them reaches code that mutations of single bytes
-/// hardly reach. The file has one quoted token per line, in libFuzzer's format.
+/// Reads the tokens that have a meaning in some format. Mutations that insert a token reach code that mutations of
+/// single bytes rarely reach. The file has one quoted token per line, in libFuzzer's format.
 fn dictionary(path: &Path) -> Vec<Vec<u8>> {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("failed to read {path:?}: {error}"));
     let quoted = text.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));

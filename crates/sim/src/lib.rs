@@ -1,9 +1,9 @@
-//! Simulations, reference models and fuzz targets that test the product with unexpected events and bytes. Never
-//! shipped.
+//! Simulations, reference models and fuzz targets. They test Pilotlight ("the product") with unexpected events and
+//! bytes, and are never shipped.
 //!
 //! Everything is generated from a seed, so that a failure can be reproduced, and a failing case is shrunk before it is
-//! printed. The expected behaviour is written down here a second time, independently and naively, and compared with the
-//! product; the product's own code is never trusted.
+//! printed. The expected behaviour is implemented here a second time, independently and simply, and compared with the
+//! product. It must not use the product's code to compute an expected result.
 //!
 //! In reading order:
 

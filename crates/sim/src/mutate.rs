@@ -1,19 +1,19 @@
-//! Mutates known inputs: flips a byte, removes, repeats or copies a part, inserts a token. It is small on purpose; the
-//! fuzzer in `fuzz/` searches for inputs that reach new code.
+//! Mutates known inputs: flips a byte, removes, repeats or copies a part, inserts a token. It does not
+//! measure which code an input reaches; the fuzzer in `fuzz/` does.
 
 use std::ops::Range;
 
 use fastrand::Rng;
 
-/// Maximum size of a mutated input. Longer inputs cost time and find nothing more.
-const BYTES: usize = 64 * 1024;
+/// Maximum size of a mutated input in bytes. Longer inputs take time and find no more errors.
+const MAX_BYTES: usize = 64 * 1024;
 
 /// Mutates `input` a few times. Parts may be copied from `other`, tokens from `tokens`.
 pub fn mutate(rng: &mut Rng, input: &[u8], other: &[u8], tokens: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = input.to_vec();
     for _ in 0..=rng.u8(..6) {
         bytes = mutate_once(rng, bytes, other, tokens);
-        bytes.truncate(BYTES);
+        bytes.truncate(MAX_BYTES);
     }
     bytes
 }
@@ -27,8 +27,8 @@ fn mutate_once(rng: &mut Rng, mut bytes: Vec<u8>, other: &[u8], tokens: &[Vec<u8
         }
         2 => drop(bytes.drain(random_range(rng, bytes.len()))),
         3 => {
-            let grafted = other[random_range(rng, other.len())].to_vec();
-            insert(rng, &mut bytes, &grafted);
+            let copied = other[random_range(rng, other.len())].to_vec();
+            insert(rng, &mut bytes, &copied);
         }
         4 => {
             let from = rng.usize(..=bytes.len());
@@ -68,9 +68,9 @@ fn repeat(rng: &mut Rng, bytes: &mut Vec<u8>) {
     bytes.splice(at..at, repeated);
 }
 
-/// A random range, mostly a short one.
+/// A random range. Half of the ranges are short.
 fn random_range(rng: &mut Rng, length: usize) -> Range<usize> {
     let start = rng.usize(..=length);
-    let most = if rng.bool() { 8 } else { length };
-    start..length.min(start + rng.usize(..=most))
+    let max_length = if rng.bool() { 8 } else { length };
+    start..length.min(start + rng.usize(..=max_length))
 }

@@ -1,5 +1,5 @@
-//! Handles panics. A target reports a failure by a panic; the product itself must never panic. Panics on the product's
-//! threads are counted. No panic is printed while an input is shrunk.
+//! Counts the panics on the product's threads, and hides panics while an input is shrunk. A fuzz target panics when a
+//! rule does not hold; the product itself must never panic.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,19 +22,19 @@ pub fn product_panics() -> usize {
 pub fn without_output<T>(work: impl FnOnce() -> T) -> T {
     install_hook();
     QUIET.store(true, Ordering::SeqCst);
-    let done = work();
+    let result = work();
     QUIET.store(false, Ordering::SeqCst);
-    done
+    result
 }
 
 fn install_hook() {
     HOOK_INSTALLED.get_or_init(|| {
-        let usual = panic::take_hook();
+        let default_hook = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            let of_product = thread::current().name() == Some(PRODUCT_THREAD);
-            PRODUCT_PANICS.fetch_add(usize::from(of_product), Ordering::SeqCst);
+            let is_product = thread::current().name() == Some(PRODUCT_THREAD);
+            PRODUCT_PANICS.fetch_add(usize::from(is_product), Ordering::SeqCst);
             if !QUIET.load(Ordering::SeqCst) {
-                usual(panic);
+                default_hook(panic);
             }
         }));
     });

@@ -1,9 +1,9 @@
-//! Shrinks a failing list: finds a short list that still fails, perhaps in another way, by leaving items out.
+//! Shrinks a list that fails a test: removes items while the rest still fails, perhaps in another way.
 
-/// The shortest end of `items` that fails, without all items that can be left out. `items` itself must fail.
+/// The shortest end of `items` that fails, without all items that are not needed to fail. `items` itself must fail.
 #[must_use]
 pub fn shrink<T: Clone>(items: &[T], fails: impl Fn(&[T]) -> bool) -> Vec<T> {
-    leave_out(shortest_end(items, &fails).to_vec(), &fails)
+    remove_unneeded(shortest_end(items, &fails).to_vec(), &fails)
 }
 
 fn shortest_end<'a, T>(items: &'a [T], fails: &impl Fn(&[T]) -> bool) -> &'a [T] {
@@ -11,14 +11,14 @@ fn shortest_end<'a, T>(items: &'a [T], fails: &impl Fn(&[T]) -> bool) -> &'a [T]
     ends.map(|length| &items[items.len() - length..]).find(|end| fails(end)).unwrap_or(items)
 }
 
-/// Leaves out halves, quarters, ..., single items, while the rest still fails.
-fn leave_out<T: Clone>(mut items: Vec<T>, fails: &impl Fn(&[T]) -> bool) -> Vec<T> {
+/// Removes halves, quarters, and so on down to single items, while the rest still fails.
+fn remove_unneeded<T: Clone>(mut items: Vec<T>, fails: &impl Fn(&[T]) -> bool) -> Vec<T> {
     let mut chunk = items.len().div_ceil(2);
     while chunk > 0 {
         let before = items.len();
         items = without_chunks(items, chunk, fails);
-        let again = chunk == 1 && items.len() < before;
-        chunk = if again { 1 } else { chunk / 2 };
+        let repeat = chunk == 1 && items.len() < before;
+        chunk = if repeat { 1 } else { chunk / 2 };
     }
     items
 }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_that_are_not_needed_to_fail_are_left_out() {
+    fn items_that_are_not_needed_to_fail_are_removed() {
         let items: Vec<u32> = (0..5000).collect();
         let fails = |items: &[u32]| items.contains(&17) && items.contains(&4000) && items.contains(&4001);
         assert_eq!(shrink(&items, fails), [17, 4000, 4001]);

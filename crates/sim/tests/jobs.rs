@@ -1,4 +1,4 @@
-//! Random histories of jobs, applied to the embedded store and to the reference model.
+//! Random histories of jobs, applied to the SQLite store and to the reference model.
 
 use std::thread;
 
@@ -39,9 +39,9 @@ fn simulate_seeds(first: u64, seeds: u64, steps: u64) -> JobCoverage {
 const fn covers_enough(coverage: &JobCoverage, steps: u64) -> bool {
     coverage.new > steps / 50
         && coverage.joined > steps / 200
-        && coverage.known > steps / 1000
+        && coverage.cached > steps / 1000
         && coverage.conflicts > steps / 2000
-        && coverage.full > steps / 2000
+        && coverage.queue_full > steps / 2000
         && coverage.leases > steps / 50
         && coverage.completed > steps / 100
         && coverage.failed > steps / 200

@@ -15,7 +15,7 @@ use pilotlight_sim::soak::iterations;
 
 const POLLS: usize = 1000;
 
-/// Many runners that poll once and never return. Every other one gets a run.
+/// Many runners that poll once and never return. Every second runner gets a run.
 struct RunnerCrowd {
     matching: Matching<()>,
     polls: u64,
@@ -32,10 +32,10 @@ impl RunnerCrowd {
             self.polls += 1;
             let poll = self.poll();
             let key = poll.key.clone();
-            let parking = self.matching.park(poll);
+            let result = self.matching.park(poll);
             if self.polls.is_multiple_of(2) {
                 self.match_run(&key);
-            } else if let ParkResult::Parked { id, .. } = parking {
+            } else if let ParkResult::Parked { id, .. } = result {
                 self.matching.leave(id);
             }
         }
@@ -97,11 +97,11 @@ fn history_and_active_runs_stay_within_their_limits() {
 }
 
 #[test]
-fn memory_stays_flat_however_many_runners_poll() {
+fn memory_use_stays_constant_with_many_runners() {
     let mut crowd = RunnerCrowd::new();
     crowd.poll_times(4 * HISTORY_RECORDS as u64);
     let Some(before) = resident_bytes() else {
-        return skip("memory_stays_flat_however_many_runners_poll", "this system has no /proc/self/statm");
+        return skip("memory_use_stays_constant_with_many_runners", "this system has no /proc/self/statm");
     };
     crowd.poll_times(iterations(1_000_000, 50_000_000));
     let after = resident_bytes().expect("the file was readable before");
@@ -115,8 +115,8 @@ fn resident_bytes() -> Option<u64> {
 }
 
 /// Records a skipped test; `cargo xtask test` reads the log.
-fn skip(name: &str, why: &str) {
+fn skip(name: &str, reason: &str) {
     let Some(log) = std::env::var_os("PILOTLIGHT_SKIP_LOG") else { return };
     let mut log = fs::File::options().append(true).open(log).expect("the skip log exists");
-    writeln!(log, "{name}: {why}").expect("the skip log can be written");
+    writeln!(log, "{name}: {reason}").expect("the skip log can be written");
 }

@@ -1,4 +1,4 @@
-//! Random histories compared with the reference model, and the tables of those that failed once.
+//! Random histories compared with the reference model, and the tables of histories that failed once.
 
 use std::thread;
 
@@ -107,7 +107,7 @@ fn an_unread_run_is_not_active_after_the_history_was_cleared() {
     ]);
 }
 
-/// Offers 1 and 6 have the same run: it is offered again, and this time the runner gets it.
+/// Offers 1 and 6 are for the same run: it is offered a second time, and the runner gets it then.
 #[test]
 fn marking_a_run_unread_keeps_a_newer_active_run() {
     assert_holds(&[

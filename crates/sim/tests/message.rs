@@ -21,7 +21,7 @@ fn every_mutation_of_a_known_body_is_parsed_as_documented() {
 
 /// A runner sends its numbers in headers, a supervisor sends the same numbers in JSON.
 #[test]
-fn every_number_means_the_same_in_a_header_and_in_a_message() {
+fn every_number_has_the_same_value_in_a_header_and_in_a_message() {
     let mut rng = Rng::with_seed(1);
     for _ in 0..iterations(100_000, 100_000_000) {
         let number = random_number(&mut rng);

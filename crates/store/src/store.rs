@@ -131,8 +131,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Deletes a webhook call, because it was delivered or given up.
     async fn ack_webhook(&self, id: WebhookCallId) -> Result<(), Error>;
 
-    /// Counts a failed delivery of a webhook call, and makes it due again at `again_at`.
-    async fn retry_webhook(&self, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error>;
+    /// Counts a failed delivery of a webhook call, and makes it due again at `retry_at`.
+    async fn retry_webhook(&self, id: WebhookCallId, retry_at: Timestamp) -> Result<(), Error>;
 
     /// Deletes webhook calls that were due before `before` and whose job type has no webhook configured
     /// (`Settings::webhook_types`), at most `at_most`. Returns the number of deleted calls.

@@ -1,4 +1,4 @@
-//! A client of the JSON interface: a caller, a runner, or an operator, on one kept-alive connection.
+//! A client of the JSON API: a caller, a runner, or an operator, on one keep-alive connection.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ pub struct ApiClient {
 }
 
 impl ApiClient {
-    /// Connects, without a key.
+    /// Connects to this address. The client sends no key.
     pub fn at(address: SocketAddr) -> Self {
         Self::on(Connection::open(address))
     }
@@ -23,17 +23,17 @@ impl ApiClient {
         Self { connection, headers: String::new() }
     }
 
-    /// The same with a bearer key.
+    /// Adds a bearer key to all requests of this client.
     pub fn with_key(self, key: &str) -> Self {
         self.with_header("authorization", &format!("Bearer {key}"))
     }
 
-    /// The same with this runner's id.
+    /// Adds a runner's id to all requests of this client.
     pub fn as_runner(self, runner: &str) -> Self {
         self.with_header("x-runner-id", runner)
     }
 
-    /// The same with one more header.
+    /// Adds a header to all requests of this client.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers += &format!("{name}: {value}\r\n");
         self
@@ -55,7 +55,7 @@ impl ApiClient {
             .unwrap_or_else(|none| panic!("no response to {method} {path}: {none:?}"))
     }
 
-    /// The same where the service may be gone.
+    /// Sends a request and reads the response, if there is one: the service may have exited.
     pub fn try_request(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Response, NoResponse> {
         self.send(method, path, body).map_err(|_| NoResponse::Reset)?;
         self.connection.response()
@@ -72,12 +72,12 @@ impl ApiClient {
         connection.try_send([head.as_bytes(), body].concat())
     }
 
-    /// The connection, on which a response may be outstanding.
+    /// Returns the connection. The response to the last request may be outstanding on it.
     pub fn into_connection(self) -> Connection {
         self.connection
     }
 
-    /// Waits for the first byte of a response and does not take it.
+    /// Waits for the first byte of a response and does not consume it.
     pub fn wait_until_readable(&self) {
         self.connection.wait_until_readable();
     }
@@ -103,12 +103,12 @@ impl ApiClient {
         (response.status, response.json())
     }
 
-    /// A job as its callers see it.
+    /// The job as the API shows it to callers.
     pub fn job(&mut self, id: &str) -> Value {
         self.get(&format!("/api/jobs/{id}")).json()
     }
 
-    /// Polls for a job of this type; `None` when none came in that time.
+    /// Polls for a job of this type; `None` when no job arrived within the wait.
     pub fn next_job(&mut self, job_type: &str, wait_ms: u64) -> Option<Value> {
         let response = self.get(&format!("/api/runner/jobs/next?types[]={job_type}&wait_ms={wait_ms}"));
         match response.status {
@@ -118,11 +118,11 @@ impl ApiClient {
         }
     }
 
-    /// Reports something about a job as its runner, with the job's lease.
-    pub fn report(&mut self, what: &str, job: &Value, mut body: Value) -> Response {
+    /// Sends a report about a job (`start`, `heartbeat`, `complete` or `error`) as its runner, with the job's lease.
+    pub fn report(&mut self, report: &str, job: &Value, mut body: Value) -> Response {
         body["lease"] = job["lease"].clone();
         let id = job["job_id"].as_str().expect("an id");
-        self.post(&format!("/api/runner/jobs/{id}/{what}"), &body)
+        self.post(&format!("/api/runner/jobs/{id}/{report}"), &body)
     }
 
     /// Executes the next job of this type with this output, and returns the job.

@@ -1,4 +1,4 @@
-//! A real browser with the dashboard's page: the machine's own Chromium, driven by
+//! A real browser that shows the dashboard: the machine's installed Chromium, driven by the script
 //! `crates/pilotlight/tests/browser/browser.mjs`.
 
 use std::fs;
@@ -16,18 +16,18 @@ use crate::wait;
 /// The folder of the scripts.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pilotlight/tests/browser");
 
-/// A script that has not exited by then is killed.
-const EXITS_WITHIN: Duration = Duration::from_secs(10);
+/// A script that has not exited within this time is killed.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One page in a browser context of its own: it shares nothing with other tests but the browser's processes.
+/// One page in its own browser context: it shares only the browser's processes with other tests.
 pub struct Browser {
     process: ChildProcess,
     output: OutputLines,
-    /// Lines that were read already.
+    /// Number of output lines that were already read.
     lines_read: usize,
 }
 
-/// The system's colour scheme.
+/// The colour scheme that the browser reports to the page.
 #[derive(Clone, Copy, Debug)]
 pub enum ColorScheme {
     /// `prefers-color-scheme: light`.
@@ -37,7 +37,7 @@ pub enum ColorScheme {
 }
 
 impl ColorScheme {
-    /// As CSS spells it.
+    /// The name of the scheme in CSS.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Light => "light",
@@ -47,7 +47,7 @@ impl ColorScheme {
 }
 
 impl Browser {
-    /// A browser that shows the service's page, with live updates.
+    /// Starts a browser, opens the service's dashboard, and waits until it gets live updates.
     pub fn showing(server: &TestServer, scheme: ColorScheme) -> Self {
         let mut browser = Self::start(scheme);
         browser.open(server);
@@ -55,7 +55,7 @@ impl Browser {
         browser
     }
 
-    /// Opens the service's page, or opens it again.
+    /// Opens the service's dashboard, or reloads it.
     pub fn open(&mut self, server: &TestServer) {
         self.open_url(&server.url());
     }
@@ -65,36 +65,36 @@ impl Browser {
         self.command(&json!({ "do": "open", "url": url }));
     }
 
-    /// From now on the browser itself answers requests to that path: a list of responses for each method, the last one for
-    /// all that follow.
+    /// From now on the browser itself answers requests to that path. `answers` has a list of responses for each method;
+    /// the last response of a list also answers all further requests.
     pub fn fake(&mut self, path: &str, answers: Value) {
         self.command(&json!({ "do": "fake", "path": path, "answers": answers }));
     }
 
-    /// The requests that the browser answered itself.
+    /// The requests that were answered because of [`Browser::fake`].
     pub fn faked_requests(&mut self) -> Vec<Value> {
-        self.command(&json!({ "do": "faked" })).as_array().expect("a list").clone()
+        self.command(&json!({ "do": "faked-requests" })).as_array().expect("a list").clone()
     }
 
-    /// An empty page.
+    /// Starts a browser with an empty page.
     pub fn start(scheme: ColorScheme) -> Self {
         let options = json!({ "endpoint": shared_browser(), "scheme": scheme.name() });
         let mut command = Command::new("node");
         command.current_dir(SCRIPTS);
         command.args(["browser.mjs", &options.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = ChildProcess::start(&mut command);
-        let (output, _) = OutputLines::read(process.child().stdout.take().expect("asked for"));
+        let (output, _) = OutputLines::read(process.child().stdout.take().expect("the pipe was requested"));
         let mut browser = Self { process, output, lines_read: 0 };
         browser.read_reply("to start");
         browser
     }
 
-    /// The value of a JavaScript expression in the page.
+    /// Evaluates a JavaScript expression in the page and returns its value.
     pub fn eval(&mut self, js: &str) -> Value {
         self.command(&json!({ "do": "eval", "js": js }))
     }
 
-    /// Waits until the expression is true in the page.
+    /// Waits until this JavaScript expression is true in the page.
     pub fn wait_until(&mut self, js: &str) {
         self.command(&json!({ "do": "until", "js": format!("!!({js})") }));
     }
@@ -109,7 +109,7 @@ impl Browser {
         self.command(&json!({ "do": "click", "role": role, "name": name }));
     }
 
-    /// Writes into the only field with that label.
+    /// Fills the only field with that label.
     pub fn fill(&mut self, label: &str, text: &str) {
         self.command(&json!({ "do": "fill", "label": label, "text": text }));
     }
@@ -124,17 +124,17 @@ impl Browser {
         self.command(&json!({ "do": "axe" }))
     }
 
-    /// Errors on the console, and requests to other hosts.
+    /// Errors on the browser's console, and requests of the page to other hosts.
     pub fn errors(&mut self) -> Vec<String> {
-        serde_json::from_value(self.command(&json!({ "do": "faults" }))).expect("a list of texts")
+        serde_json::from_value(self.command(&json!({ "do": "errors" }))).expect("a list of texts")
     }
 
     fn command(&mut self, command: &Value) -> Value {
-        let mut stdin = self.process.child().stdin.as_ref().expect("asked for");
+        let mut stdin = self.process.child().stdin.as_ref().expect("the pipe was requested");
         stdin.write_all(format!("{command}\n").as_bytes()).expect("the script reads");
         let reply = self.read_reply(&command.to_string());
         assert!(reply.get("failed").is_none(), "{command}: {}", reply["failed"]);
-        reply["said"].clone()
+        reply["value"].clone()
     }
 
     fn read_reply(&mut self, what: &str) -> Value {
@@ -164,6 +164,6 @@ impl Drop for Browser {
     fn drop(&mut self) {
         drop(self.process.child().stdin.take());
         let child = self.process.child();
-        wait::try_wait_for_at_most(EXITS_WITHIN, || child.try_wait().ok().flatten());
+        wait::try_wait_for_at_most(EXIT_TIMEOUT, || child.try_wait().ok().flatten());
     }
 }

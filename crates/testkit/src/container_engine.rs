@@ -1,8 +1,8 @@
-//! A real container engine for the tests, in namespaces of its own (`container_engine.sh`): it touches nothing of an
-//! engine that the machine may run, and leaves nothing behind, even when the tests are killed.
+//! A real container engine for the tests, in its own namespaces (`container_engine.sh`). It does not affect an engine
+//! that the machine may already run, and nothing of it remains, even when the tests are killed.
 //!
 //! It has no network to the outside, so every image is built here: the image under test from the static binary, and an
-//! empty image for the clients, which run the machine's own Node.js from read-only mounts.
+//! empty image for the clients, which run the machine's installed Node.js from read-only mounts.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -15,13 +15,13 @@ use crate::wait;
 
 /// The image under test.
 pub const IMAGE: &str = "pilotlight:e2e";
-/// An image without files; what its containers run is mounted.
+/// An image without files; the programs that its containers run are mounted.
 const EMPTY: &str = "empty:e2e";
 /// The network that all containers share, as in `docker-compose.yml`.
 const NETWORK: &str = "warm-start";
-/// Asks only whether the process is there.
+/// Signal 0 of `kill`: it only checks whether the process exists.
 const NO_SIGNAL: &str = "0";
-/// The Dockerfile of an image without files that an engine accepts.
+/// The Dockerfile of an image without files. An engine rejects a Dockerfile with `FROM scratch` alone.
 const EMPTY_DOCKERFILE: &str = "FROM scratch\nLABEL empty=yes\n";
 
 /// The running engine, which all tests of a run share, one at a time. Its containers and volumes are removed on drop.
@@ -29,13 +29,13 @@ pub struct ContainerEngine {
     folder: SharedFolder,
 }
 
-/// The binary that the image holds, built by `cargo xtask test`.
+/// The binary in the image, built by `cargo xtask test`.
 pub fn static_binary() -> PathBuf {
     std::env::var_os("PILOTLIGHT_STATIC").map(PathBuf::from).expect("the requirement `static-binary` is met")
 }
 
 impl ContainerEngine {
-    /// Starts it with the image under test and the network, unless it runs already.
+    /// Starts the engine with the image under test and the network, unless it is already running.
     pub fn start() -> Self {
         let (folder, _) = SharedFolder::find_or_start("engine", |folder| {
             launch(folder);
@@ -47,36 +47,36 @@ impl ContainerEngine {
         Self { folder }
     }
 
-    /// Runs `docker ..`, which must succeed, and returns what it printed.
+    /// Runs `docker ..`, which must succeed, and returns its output.
     pub fn docker(&self, arguments: &[&str]) -> String {
         docker(&self.folder, arguments)
     }
 
-    /// The same, however it ends.
+    /// Runs `docker ..`, which may fail.
     pub fn try_docker(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the requirement `docker` is met")
     }
 
-    /// Starts `docker ..` with its output for somebody to read.
+    /// Starts `docker ..`; its stdout is a pipe that the caller reads.
     pub fn docker_piped(&self, arguments: &[&str]) -> ChildProcess {
         ChildProcess::start(self.command(arguments).stdout(Stdio::piped()))
     }
 
-    /// Runs the image as `docker-compose.yml` does: nothing may be written but its data, nothing is allowed. The
-    /// container has the name `pilotlight`.
+    /// Runs the image as `docker-compose.yml` does: only the data folder is writable, and the container has no
+    /// capabilities. Its name is `pilotlight`.
     pub fn serve(&self, options: &[&str]) {
-        let locked = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"];
-        let place = ["--network", NETWORK, "--name", "pilotlight", "--health-interval=1s"];
-        self.docker(&[&["run", "--detach"], &locked[..], &place, options, &[IMAGE]].concat());
+        let restrictions = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"];
+        let network = ["--network", NETWORK, "--name", "pilotlight", "--health-interval=1s"];
+        self.docker(&[&["run", "--detach"], &restrictions[..], &network, options, &[IMAGE]].concat());
     }
 
-    /// What the container's health check reads.
+    /// The answer of the service that the container's health check uses.
     pub fn health(&self) -> Value {
-        let printed = self.docker(&["exec", "pilotlight", "/pilotlight", "health", "--json"]);
-        serde_json::from_str(&printed).expect("JSON")
+        let output = self.docker(&["exec", "pilotlight", "/pilotlight", "health", "--json"]);
+        serde_json::from_str(&output).expect("JSON")
     }
 
-    /// What `docker inspect` prints of a container or an image.
+    /// The output of `docker inspect` for a container or an image.
     pub fn inspect(&self, name: &str) -> Value {
         let mut found: Value = serde_json::from_str(&self.docker(&["inspect", name])).expect("JSON");
         found[0].take()
@@ -89,8 +89,8 @@ impl ContainerEngine {
         });
     }
 
-    /// A command that runs Node.js with the real clients in a container of its own, on this network: `--network`'s
-    /// value, or none for the shared one.
+    /// A command that runs Node.js with the real clients in its own container. `network` is the value of `--network`;
+    /// `None` means the shared network.
     pub fn node(&self, network: Option<&str>, arguments: &[&str]) -> Command {
         let clients = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../pilotlight/tests/clients"));
         let clients = clients.canonicalize().expect("it is in the repository");
@@ -113,7 +113,7 @@ impl ContainerEngine {
     pub fn run_script(&self, network: Option<&str>, script: &str) -> Value {
         let output = self.node(network, &["--input-type=module", "--eval", script]).output();
         let Output { status, stdout, stderr } = output.expect("the requirement `docker` is met");
-        assert!(status.success(), "{script} says: {}", String::from_utf8_lossy(&stderr));
+        assert!(status.success(), "failed to run {script}: {}", String::from_utf8_lossy(&stderr));
         serde_json::from_slice(&stdout).expect("the script prints JSON")
     }
 
@@ -121,8 +121,8 @@ impl ContainerEngine {
         command(&self.folder, arguments)
     }
 
-    /// Removes everything that `list` prints by `remove`, and waits until nothing is listed. A removal fails while the
-    /// engine itself removes the same container (`--rm`).
+    /// Removes everything that the command `list` prints with the command `remove`, and repeats this until nothing is
+    /// listed: a removal fails while the engine itself removes the same container (`--rm`).
     fn remove_all(&self, list: &[&str], remove: &[&str]) {
         wait::wait_until(&format!("`docker {}` lists nothing", list.join(" ")), || {
             let listed = String::from_utf8_lossy(&self.try_docker(list).stdout).into_owned();
@@ -148,14 +148,14 @@ impl Drop for ContainerEngine {
 
 fn launch(folder: &SharedFolder) {
     let path = folder.path();
-    std::fs::create_dir(path.join("data")).expect("our own folder");
-    std::fs::write(path.join("daemon.json"), "{}").expect("our own folder");
+    std::fs::create_dir(path.join("data")).expect("the engine's folder is writable");
+    std::fs::write(path.join("daemon.json"), "{}").expect("the engine's folder is writable");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/container_engine.sh");
     let mut command = Command::new("unshare");
     command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", script]);
     command.arg(path).arg(format!("pilotlight-test-{}", std::process::id()));
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    // The end of its stdin ends it in good order; a signal would not.
+    // The script shuts down cleanly when its stdin ends; a signal would stop it without a cleanup.
     folder.spawn(&command, NO_SIGNAL);
 }
 
@@ -169,18 +169,18 @@ fn wait_until_ready(folder: &SharedFolder) {
 
 fn build_images(folder: &SharedFolder) {
     let context = folder.path().join("image");
-    std::fs::create_dir(&context).expect("our own folder");
+    std::fs::create_dir(&context).expect("the engine's folder is writable");
     let empty = folder.path().join("Dockerfile");
-    std::fs::write(&empty, EMPTY_DOCKERFILE).expect("our own folder");
+    std::fs::write(&empty, EMPTY_DOCKERFILE).expect("the engine's folder is writable");
     build(folder, EMPTY, &empty, &context);
     std::fs::copy(static_binary(), context.join("pilotlight")).expect("the static binary was built");
-    std::fs::create_dir(context.join("data")).expect("our own folder");
+    std::fs::create_dir(context.join("data")).expect("the engine's folder is writable");
     let dockerfile = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/prebuilt.Dockerfile");
     build(folder, IMAGE, Path::new(dockerfile), &context);
 }
 
 fn build(folder: &SharedFolder, tag: &str, dockerfile: &Path, context: &Path) {
-    let [dockerfile, context] = [dockerfile, context].map(|path| path.to_str().expect("paths here are text"));
+    let [dockerfile, context] = [dockerfile, context].map(|path| path.to_str().expect("the path is UTF-8"));
     docker(folder, &["build", "--quiet", "--tag", tag, "--file", dockerfile, context]);
 }
 
@@ -190,7 +190,7 @@ fn docker(folder: &SharedFolder, arguments: &[&str]) -> String {
     let stderr = text(&output.stderr);
     assert!(
         output.status.success(),
-        "`docker {}` says: {stderr}\n{}\n{}",
+        "failed to run `docker {}`: {stderr}\n{}\n{}",
         arguments.join(" "),
         folder.log(),
         std::fs::read_to_string(folder.path().join("engine.log")).unwrap_or_default()
@@ -201,14 +201,14 @@ fn docker(folder: &SharedFolder, arguments: &[&str]) -> String {
 fn command(folder: &SharedFolder, arguments: &[&str]) -> Command {
     let mut command = Command::new("docker");
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    // The engine's own builder: the other is a plugin that not every machine has.
+    // The engine's built-in builder: BuildKit is a plugin that not every machine has.
     command.env("DOCKER_BUILDKIT", "0").env("DOCKER_CONFIG", folder.path());
     command.arg(format!("--host=unix://{}", folder.path().join("docker.sock").display()));
     command.args(arguments).stdin(Stdio::null());
     command
 }
 
-/// The machine's own Node.js, wherever a version manager has put it.
+/// The path of the machine's Node.js; a version manager may have installed it anywhere.
 fn node() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).find_map(|folder| folder.join("node").canonicalize().ok());

@@ -1,10 +1,11 @@
-# A container engine in namespaces of its own, until stdin ends: `container_engine.sh FOLDER CGROUP`. It is the first process
-# there, so with it everything ends that the engine started, and its mounts, bridges and firewall rules are gone.
-# That stdin also ends when the tests are killed. What no namespace holds are the control groups: removed at the end.
+# Runs a container engine in its own namespaces until stdin ends: `container_engine.sh FOLDER CGROUP`. This script is
+# the first process of the process namespace: when it exits, the kernel ends all processes that the engine started, and
+# removes its mounts, bridges and firewall rules. Stdin also ends when the tests are killed. Control groups belong to no
+# namespace, so the script removes them at the end.
 set -eu
 folder=$1
 group=$2
-# The engine's own files lie in memory and go with it; only its socket is for the world outside.
+# The engine's files are in memory and end with it. Only its socket is visible outside of the namespaces.
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs "$folder/data"
 ip link set lo up

@@ -32,7 +32,7 @@ impl EventStream {
         Self { from, text: String::new() }
     }
 
-    /// The next event's name and data; `None` once the stream has ended in good order.
+    /// The next event's name and data; `None` once the stream has ended cleanly.
     #[expect(clippy::should_implement_trait, reason = "an iterator would have to hide that it blocks")]
     pub fn next(&mut self) -> Option<(String, Value)> {
         while !self.text.contains("\n\n") {
@@ -53,7 +53,7 @@ impl EventStream {
     /// Reads events until `find` returns a value.
     pub fn until<T>(&mut self, find: impl Fn(&(String, Value)) -> Option<T>) -> T {
         loop {
-            let event = self.next().expect("the stream goes on");
+            let event = self.next().expect("the stream has another event");
             if let Some(found) = find(&event) {
                 return found;
             }

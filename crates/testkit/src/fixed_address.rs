@@ -1,30 +1,30 @@
-//! A service that restarts and keeps its address and its data.
+//! An address and a data folder that a service keeps over a restart.
 
 use std::sync::Arc;
 
 use crate::server::TestServer;
 use crate::temp_dir::TempDir;
 
-/// An address and a data folder for one service after the other.
+/// An address and a data folder for several services, one after the other.
 pub struct FixedAddress {
     host: String,
     data: Arc<TempDir>,
 }
 
 impl FixedAddress {
-    /// A loopback address that only this process uses, so that nobody else takes the port between two services.
+    /// A loopback address that only this process uses, so that no other process takes the port between two services.
     pub fn new() -> Self {
         let id = std::process::id();
         let host = format!("127.{}.{}.{}", 100 + id / 65_536 % 100, id / 256 % 256, id % 254 + 1);
         Self { host, data: TempDir::new().into() }
     }
 
-    /// The address of every service started here.
+    /// The URL of every service started with this address.
     pub fn url(&self) -> String {
         format!("http://{}:18080", self.host)
     }
 
-    /// Starts a service. The one before must have ended.
+    /// Starts a service. The previous one must have exited.
     pub fn serve(&self, settings: &[(&str, &str)]) -> TestServer {
         let address = [
             ("PILOTLIGHT_SERVER_HOST", self.host.as_str()),

@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 client on a raw socket. It shows what ordinary clients hide: a connection that closed without a
+//! A small HTTP/1.1 client on a raw socket. It reports what ordinary clients hide: a connection that closed without a
 //! byte, a reset, an incomplete response.
 
 use std::fmt;
@@ -21,26 +21,26 @@ pub struct Connection {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Names in lower case.
+    /// The headers; their names are in lower case.
     headers: Vec<(String, String)>,
-    /// The body, which is empty where there is none.
+    /// The body; empty when there is none.
     pub body: Vec<u8>,
 }
 
 /// Why there is no response.
 #[derive(PartialEq, Eq)]
 pub enum NoResponse {
-    /// The connection was closed in good order, without a byte.
+    /// The connection was closed cleanly, without a byte.
     Closed,
     /// The connection was reset, without a byte.
     Reset,
-    /// It ended after these bytes, which are no complete response.
+    /// The connection ended after these bytes, which are not a complete response.
     Incomplete(Vec<u8>),
-    /// Nothing came until the deadline.
+    /// No byte arrived before the deadline.
     Timeout,
 }
 
-/// Of an incomplete response only the beginning is shown: it may be megabytes.
+/// Shows only the beginning of an incomplete response: it may have megabytes.
 impl fmt::Debug for NoResponse {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -56,13 +56,13 @@ impl fmt::Debug for NoResponse {
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects to this address.
     pub fn open(to: SocketAddr) -> Self {
         let stream = TcpStream::connect(to);
         Self::on(stream.unwrap_or_else(|error| panic!("failed to connect to {to}: {error}")))
     }
 
-    /// The same where nobody may answer; `None` after that time.
+    /// Connects within this time; `None` when the address does not accept a connection.
     pub fn try_open(to: SocketAddr, within: Duration) -> Option<Self> {
         TcpStream::connect_timeout(&to, within).ok().map(Self::on)
     }
@@ -74,12 +74,12 @@ impl Connection {
         Self { stream, buffer: Vec::new() }
     }
 
-    /// Sends bytes as they are.
+    /// Sends these bytes unchanged.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).unwrap_or_else(|error| panic!("failed to send: {error}"));
     }
 
-    /// Sends bytes to a server that may have closed already.
+    /// Sends bytes to a server that may have closed the connection.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())
     }
@@ -108,7 +108,7 @@ impl Connection {
         Ok(Response { status, headers, body })
     }
 
-    /// The same within this time; a response that comes later makes the connection unusable.
+    /// Reads the next response within this time. A response that arrives later makes the connection unusable.
     pub fn response_within(&mut self, time: Duration) -> Result<Response, NoResponse> {
         self.stream.set_read_timeout(Some(time)).expect("an open socket");
         let response = self.response();
@@ -117,7 +117,7 @@ impl Connection {
         response
     }
 
-    /// Reads the response to a HEAD request, which has no body whatever its length says.
+    /// Reads the response to a HEAD request. It has no body, whatever its `content-length` is.
     pub fn response_without_body(&mut self) -> Result<Response, NoResponse> {
         let (head, headers) = self.head()?;
         Ok(Response { status: status(&head), headers, body: Vec::new() })
@@ -129,13 +129,13 @@ impl Connection {
         std::mem::take(&mut self.buffer)
     }
 
-    /// Waits for the first byte and does not take it.
+    /// Waits for the first byte and does not consume it.
     pub fn wait_until_readable(&self) {
-        let read = self.stream.peek(&mut [0]).expect("a byte comes");
+        let read = self.stream.peek(&mut [0]).expect("a byte arrives");
         assert_eq!(read, 1, "the connection closed without a byte");
     }
 
-    /// Whether there is something to read: a byte, or the end of the connection.
+    /// Whether a read would not block: a byte has arrived, or the connection has ended.
     pub fn is_readable(&self) -> bool {
         self.stream.set_nonblocking(true).expect("an open socket");
         let peeked = self.stream.peek(&mut [0]);
@@ -178,9 +178,9 @@ impl Connection {
 
     fn fill(&mut self) -> Result<(), NoResponse> {
         let mut bytes = [0; 64 * 1024];
-        let nothing_before = self.buffer.is_empty();
+        let was_empty = self.buffer.is_empty();
         match self.stream.read(&mut bytes) {
-            Ok(0) if nothing_before => Err(NoResponse::Closed),
+            Ok(0) if was_empty => Err(NoResponse::Closed),
             Ok(0) => Err(NoResponse::Incomplete(self.buffer.clone())),
             Ok(read) => {
                 self.buffer.extend_from_slice(&bytes[..read]);
@@ -189,7 +189,7 @@ impl Connection {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 Err(NoResponse::Timeout)
             }
-            Err(_) if nothing_before => Err(NoResponse::Reset),
+            Err(_) if was_empty => Err(NoResponse::Reset),
             Err(_) => Err(NoResponse::Incomplete(self.buffer.clone())),
         }
     }
@@ -212,7 +212,7 @@ impl Response {
         String::from_utf8(self.body.clone()).expect("the body is text")
     }
 
-    /// The error text of a 4xx response. Panics when the response is another one, or the text is under three words.
+    /// The error text of a 4xx response. Panics when the status is not 4xx, or the text has fewer than three words.
     pub fn error_text(&self) -> String {
         assert!((400..500).contains(&self.status), "no 4xx response: {self:?}");
         let text = self.json()["error"].as_str().unwrap_or_default().to_owned();

@@ -1,5 +1,5 @@
-//! The stores that a service's jobs are tested with: a folder, or a database in a real PostgreSQL. Each outlives the
-//! service.
+//! The stores that tests of jobs use: a folder with SQLite, or a database in a real PostgreSQL server. A store remains
+//! when its service exits.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::temp_dir::TempDir;
 /// Where jobs are stored.
 #[derive(Clone)]
 pub enum JobStore {
-    /// In a folder.
+    /// SQLite, in this folder.
     Sqlite(Arc<TempDir>),
-    /// In the database at `url`.
+    /// PostgreSQL, in the database at `url`.
     Postgres {
         /// The server.
         cluster: Arc<PostgresCluster>,
@@ -28,17 +28,18 @@ pub enum JobStore {
 }
 
 impl JobStore {
-    /// A folder.
+    /// An empty SQLite store.
     pub fn sqlite() -> Self {
         Self::Sqlite(Arc::new(TempDir::new()))
     }
 
-    /// A database in the server that all tests share. The test needs `postgresql`.
+    /// An empty database in the PostgreSQL server that all tests share. The test needs `postgresql`.
     pub fn postgres() -> Self {
         Self::in_cluster(PostgresCluster::shared())
     }
 
-    /// A database in a server of the test's own, for tests that disturb the server or are about what is on disk.
+    /// An empty database in a PostgreSQL server of this test alone, for tests that disturb the server or check its data
+    /// on disk.
     pub fn postgres_of_its_own() -> Self {
         Self::in_cluster(PostgresCluster::start())
     }
@@ -58,7 +59,7 @@ impl JobStore {
         }
     }
 
-    /// Opens the store without a service, and writes or reads in it what a service would have at another time. Jobs of
+    /// Opens the store without a service and runs `action` on it, for example to write a job with another time. Jobs of
     /// the type `webhook_type` have webhooks.
     pub fn open<T>(&self, webhook_type: &str, action: impl AsyncFnOnce(&dyn Store) -> T) -> T {
         let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
@@ -66,8 +67,8 @@ impl JobStore {
             let mut settings = store_fixtures::settings();
             settings.webhook_types = Arc::new([JobType::parse(webhook_type).expect("a name")].into());
             let opened: Arc<dyn Store> = match self {
-                Self::Sqlite(folder) => Sqlite::open(folder.path(), settings).expect("it opens"),
-                Self::Postgres { url, .. } => Postgres::open(url, settings).await.expect("it opens"),
+                Self::Sqlite(folder) => Sqlite::open(folder.path(), settings).expect("the store opens"),
+                Self::Postgres { url, .. } => Postgres::open(url, settings).await.expect("the store opens"),
             };
             action(&*opened).await
         })
@@ -83,7 +84,7 @@ impl JobStore {
     }
 }
 
-/// Makes one test for each kind of store of each of these functions, which take a [`JobStore`].
+/// Defines a test for each of these functions and each kind of store. The functions take a [`JobStore`].
 #[macro_export]
 macro_rules! for_each_store {
     ($($name:ident)+) => {

@@ -1,7 +1,7 @@
-//! Helpers that the tests of all crates share: the service as a process, its clients, its database, and the machine
-//! around them. Only ever a development dependency; nothing here is shipped.
+//! Helpers that the tests of all crates share: the service as a process, its clients, its database, and the network,
+//! browser and container engine around them. It is only a development dependency; nothing here is shipped.
 //!
-//! A helper that cannot do its work panics and says why: in a test there is nothing to recover.
+//! A helper that fails panics with the reason: a test has no way to recover.
 
 #![allow(
     clippy::print_stdout,
@@ -9,7 +9,7 @@
     clippy::disallowed_methods,
     clippy::missing_panics_doc,
     clippy::new_without_default,
-    reason = "test helpers print what a failed test needs, block their own threads, and panic where they fail"
+    reason = "test helpers print diagnostics for failed tests, block their own threads, and panic when they fail"
 )]
 
 pub mod random;

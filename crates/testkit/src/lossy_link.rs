@@ -1,4 +1,5 @@
-//! A link to a server that loses one thing once: the response to a request that was carried out, or the request.
+//! A proxy in front of a server that loses one message once: the response to a request that was executed, or the
+//! request itself.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -6,28 +7,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// Loss is lost.
+/// Which message is lost.
 #[derive(Clone, Copy)]
 enum Loss {
-    /// The connection closes.
+    /// The response is lost: the connection closes.
     Response,
-    /// The connection stays open, and no response comes.
+    /// The request is lost: the connection stays open, and no response arrives.
     Request,
 }
 
-/// The link. Its threads end with the test's process.
+/// The proxy. Its threads end with the test's process.
 pub struct LossyLink {
     address: SocketAddr,
     lost: Arc<AtomicBool>,
 }
 
 impl LossyLink {
-    /// Loses the response to the first request whose head contains this.
+    /// Loses the response to the first request whose head contains this text.
     pub fn losing_response(server: SocketAddr, request: &'static str) -> Self {
         Self::new(Loss::Response, server, request)
     }
 
-    /// Loses the first request whose head contains this.
+    /// Loses the first request whose head contains this text.
     pub fn losing_request(server: SocketAddr, request: &'static str) -> Self {
         Self::new(Loss::Request, server, request)
     }
@@ -46,12 +47,12 @@ impl LossyLink {
         Self { address, lost }
     }
 
-    /// The address of this end of the link.
+    /// The URL of the proxy.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Whether the loss has happened.
+    /// Whether the message was lost.
     pub fn has_lost(&self) -> bool {
         self.lost.load(Ordering::SeqCst)
     }
@@ -59,18 +60,18 @@ impl LossyLink {
 
 fn forward(mut client: &TcpStream, server: SocketAddr, (loss, request): (Loss, &str), lost: &AtomicBool) {
     let Ok(mut server) = TcpStream::connect(server) else { return };
-    let loses_next = Arc::new(AtomicBool::new(false));
+    let drop_responses = Arc::new(AtomicBool::new(false));
     let (from_server, to_client) =
         (server.try_clone().expect("a descriptor"), client.try_clone().expect("a descriptor"));
-    let loses = Arc::clone(&loses_next);
-    thread::spawn(move || forward_responses(from_server, to_client, &loses));
+    let drop_flag = Arc::clone(&drop_responses);
+    thread::spawn(move || forward_responses(from_server, to_client, &drop_flag));
     let mut chunk = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = client.read(&mut chunk) {
         if chunk[..read].windows(request.len()).any(|text| text == request.as_bytes()) {
-            let is_this = !lost.swap(true, Ordering::SeqCst);
+            let is_first = !lost.swap(true, Ordering::SeqCst);
             match loss {
-                Loss::Response => loses_next.store(is_this, Ordering::SeqCst),
-                Loss::Request if is_this => continue,
+                Loss::Response => drop_responses.store(is_first, Ordering::SeqCst),
+                Loss::Request if is_first => continue,
                 Loss::Request => {}
             }
         }
@@ -81,10 +82,10 @@ fn forward(mut client: &TcpStream, server: SocketAddr, (loss, request): (Loss, &
     _ = server.shutdown(Shutdown::Both);
 }
 
-fn forward_responses(mut server: TcpStream, mut client: TcpStream, loses: &AtomicBool) {
+fn forward_responses(mut server: TcpStream, mut client: TcpStream, drop_responses: &AtomicBool) {
     let mut chunk = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = server.read(&mut chunk) {
-        if loses.load(Ordering::SeqCst) || client.write_all(&chunk[..read]).is_err() {
+        if drop_responses.load(Ordering::SeqCst) || client.write_all(&chunk[..read]).is_err() {
             break;
         }
     }

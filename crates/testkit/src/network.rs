@@ -1,9 +1,10 @@
-//! A network whose links can be cut and slowed: the service in a network namespace of its own, with one link to its
-//! supervisors and one to its runners, which goes over a bridge in a second namespace. Cutting happens at the far end
-//! of the bridge, so the service's own cable stays plugged in: no FIN, no RST, no carrier lost, only silence.
+//! A network whose links can be cut and slowed. The service is in its own network namespace, with one link to its
+//! supervisors and one to its runners. The link to the runners has a bridge in a second namespace, and is cut on the
+//! other side of the bridge. The service's own interface stays up: it gets no FIN, no RST and no loss of carrier, and
+//! its packets are not answered.
 //!
 //! The test itself stays in the root namespace, as a runner on one link and as a supervisor on the other. All names
-//! carry the test's process id; what a killed test left behind is removed by the next.
+//! contain the test's process id; the next test removes the namespaces that a killed test left behind.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -14,7 +15,7 @@ use crate::server::{TestServer, pilotlight_binary};
 
 const PREFIX: &str = "pilotlight-test";
 
-/// The network; its namespaces and links go with it.
+/// The network; its namespaces and links are removed on drop.
 pub struct TestNetwork {
     service: String,
     bridge: String,
@@ -25,12 +26,12 @@ pub struct TestNetwork {
 impl TestNetwork {
     /// Creates the namespaces and links.
     pub fn new() -> Self {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        remove_what_killed_tests_left();
-        let made = MADE.fetch_add(1, Ordering::Relaxed);
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        remove_namespaces_of_killed_tests();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let pid = std::process::id();
-        let [_, _, high, low] = (pid.wrapping_mul(8) + made).to_be_bytes();
-        let name = format!("{PREFIX}-{pid}-{made}");
+        let [_, _, high, low] = (pid.wrapping_mul(8) + count).to_be_bytes();
+        let name = format!("{PREFIX}-{pid}-{count}");
         let network = Self {
             service: format!("{name}-service"),
             bridge: format!("{name}-bridge"),
@@ -54,18 +55,18 @@ impl TestNetwork {
         ip(&format!("-n {bridge} link set runners master bridge up"));
         ip(&format!("-n {bridge} link set service master bridge up"));
 
-        for (place, device, host) in [
+        for (namespace, device, host) in [
             (String::new(), supervisor_side.as_str(), 1),
             (format!("-n {service} "), "supervisors", 2),
             (String::new(), runner_side.as_str(), 5),
             (format!("-n {service} "), "runners", 6),
         ] {
-            ip(&format!("{place}addr add {}/30 dev {device}", self.host(host)));
-            ip(&format!("{place}link set {device} up"));
+            ip(&format!("{namespace}addr add {}/30 dev {device}", self.host(host)));
+            ip(&format!("{namespace}link set {device} up"));
         }
     }
 
-    /// Starts the service. What the test asks of it as a supervisor goes over the supervisors' link.
+    /// Starts the service. [`TestServer`] connects to it over the supervisors' link.
     pub fn serve(&self, settings: &[(&str, &str)]) -> TestServer {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.service]).arg(pilotlight_binary());
@@ -88,8 +89,8 @@ impl TestNetwork {
         ip(&format!("-n {} link set runners up", self.bridge));
     }
 
-    /// Limits what goes to the runners to `rate`, such as `10mbit`. What exceeds the rate is queued for at most `queue`,
-    /// such as `50ms`; what exceeds the queue is dropped.
+    /// Limits the traffic to the runners to `rate`, such as `10mbit`. Packets above the rate are queued for at most
+    /// `queue`, such as `50ms`; packets that do not fit into the queue are dropped.
     pub fn limit_rate(&self, rate: &str, queue: &str) {
         let shape = format!("qdisc add dev runners root tbf rate {rate} burst 32kbit latency {queue}");
         run("tc", &format!("-n {} {shape}", self.bridge));
@@ -100,7 +101,7 @@ impl TestNetwork {
         Ipv4Addr::new(a, b, c, host)
     }
 
-    /// A device of the root namespace; names there have at most 15 characters.
+    /// The name of a network device of the root namespace; such names have at most 15 characters.
     fn link(&self, kind: char) -> String {
         let [_, b, c] = self.net;
         format!("pl-{b}-{c}-{kind}")
@@ -118,12 +119,12 @@ impl Drop for TestNetwork {
     }
 }
 
-fn remove_what_killed_tests_left() {
+fn remove_namespaces_of_killed_tests() {
     let Ok(names) = std::fs::read_dir("/run/netns") else { return };
     for name in names.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
         let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').nth(1));
         if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            // Its links go with it.
+            // Its links are removed with it.
             remove(&format!("netns delete {name}"));
         }
     }
@@ -134,12 +135,13 @@ fn ip(arguments: &str) {
 }
 
 fn run(program: &str, arguments: &str) {
-    let output = Command::new(program).args(arguments.split(' ')).output().expect("the need `netns` is met");
+    let output =
+        Command::new(program).args(arguments.split(' ')).output().expect("the requirement `netns` is met");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "`{program} {arguments}` says: {stderr}");
+    assert!(output.status.success(), "failed to run `{program} {arguments}`: {stderr}");
 }
 
-/// Removes what may be gone already.
+/// Runs an `ip` command that removes something; it may be removed already.
 fn remove(arguments: &str) {
     _ = Command::new("ip").args(arguments.split(' ')).output();
 }

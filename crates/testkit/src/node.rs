@@ -9,33 +9,33 @@ use serde_json::Value;
 use crate::process::{ChildProcess, OutputLines};
 use crate::wait;
 
-/// Some runners in one process.
+/// One or more runners in one process.
 pub struct NodeRunners {
     process: ChildProcess,
     output: OutputLines,
 }
 
 impl NodeRunners {
-    /// Starts them. `options` are those of `runners.mjs`.
+    /// Starts the runners. `options` are those of `runners.mjs`.
     pub fn start(options: &Value) -> Self {
         Self::by_command(node().args(["runners.mjs", &options.to_string()]))
     }
 
-    /// Starts them, trusting this certificate too.
+    /// Starts runners that also trust this certificate.
     pub fn trusting(options: &Value, certificate: &Path) -> Self {
         Self::by_command(
             node().env("NODE_EXTRA_CA_CERTS", certificate).args(["runners.mjs", &options.to_string()]),
         )
     }
 
-    /// Starts them by another command line, such as one that runs the script in a container.
+    /// Starts the runners with another command, such as one that runs the script in a container.
     pub fn by_command(command: &mut Command) -> Self {
         let mut process = ChildProcess::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
-        let (output, _) = OutputLines::read(process.child().stdout.take().expect("asked for"));
+        let (output, _) = OutputLines::read(process.child().stdout.take().expect("the pipe was requested"));
         Self { process, output }
     }
 
-    /// Their events of this kind so far: `connected`, `received`, `ended`, `failed` or `timed-out`.
+    /// The runners' events of this kind so far: `connected`, `received`, `ended`, `failed` or `timed-out`.
     pub fn events(&self, kind: &str) -> Vec<Value> {
         let lines = self.output.from(0).into_iter().filter(|line| line.starts_with(r#"{"event":"#));
         let events = lines.map(|line| serde_json::from_str::<Value>(&line).expect("our script prints JSON"));
@@ -47,9 +47,9 @@ impl NodeRunners {
         self.wait_for_events(kind, 1).swap_remove(0)
     }
 
-    /// Waits until there are so many events of this kind.
+    /// Waits until there are `count` events of this kind.
     pub fn wait_for_events(&self, kind: &str, count: usize) -> Vec<Value> {
-        wait::wait_for(&format!("{count} times {kind}"), || {
+        wait::wait_for(&format!("{count} events of the kind {kind}"), || {
             let events = self.events(kind);
             (events.len() >= count).then_some(events)
         })
@@ -57,7 +57,7 @@ impl NodeRunners {
 
     /// Calls `abort()` on every client.
     pub fn abort(&mut self) {
-        let mut commands = self.process.child().stdin.as_ref().expect("asked for");
+        let mut commands = self.process.child().stdin.as_ref().expect("the pipe was requested");
         commands.write_all(b"abort\n").expect("the script reads");
     }
 

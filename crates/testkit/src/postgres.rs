@@ -1,9 +1,9 @@
 //! Real PostgreSQL servers for tests.
 //!
-//! Most tests share one server and each has a database of its own in it ([`PostgresCluster::shared`]): the first test of a
-//! run starts it, and it is stopped when the process that runs the tests has exited, however that ended. Tests that stop,
-//! break or configure the server start one of their own ([`PostgresCluster::start`]), which ends with its test, also when
-//! that panics or is killed.
+//! Most tests share one server, in which each test has its own database ([`PostgresCluster::shared`]). The first test
+//! of a run starts the server; it is stopped when the process that runs the tests has exited, for any reason. A test
+//! that stops, breaks or configures its server starts its own ([`PostgresCluster::start`]), which ends with the test,
+//! also when the test panics or is killed.
 
 mod binaries;
 mod data_folder;
@@ -23,12 +23,12 @@ use crate::wait;
 use self::binaries::Binaries;
 use self::data_folder::ClusterFolder;
 
-/// The role of every address. It needs [`PASSWORD`] over TCP and nothing over the socket.
+/// The role in every database address. It needs [`PASSWORD`] over TCP, and no password over the Unix socket.
 pub const USER: &str = "pilotlight";
-/// With a character that an address has to escape.
+/// The password of [`USER`]. It has a character that must be escaped in an address.
 pub const PASSWORD: &str = "s3cret/word";
 
-/// More than one test needs.
+/// More connections than a single test needs.
 const CONNECTIONS: &str = "max_connections=200";
 
 /// A running server, and the databases that were created through this value.
@@ -45,27 +45,27 @@ pub struct PostgresCluster {
 struct OwnServer {
     process: Child,
     options: Vec<String>,
-    /// Databases that were asked for.
+    /// Number of databases that were requested.
     databases: AtomicU32,
-    // Removed after the process has exited.
+    // The folder is removed after the process has exited.
     _folder: ClusterFolder,
 }
 
 impl PostgresCluster {
-    /// The server that all tests of a run share, without syncs to disk. It must not be stopped or configured, and what a
-    /// test reads from its statistics must be limited to the test's own database.
+    /// The server that all tests of a run share; it does not sync to disk. A test must not stop or configure it, and
+    /// must read its statistics for the test's own database only.
     pub fn shared() -> Self {
         let binaries = Binaries::find();
         let (folder, port) = shared::find_or_start(&binaries);
         Self { folder, port, binaries, own: None, shared_databases: Mutex::default() }
     }
 
-    /// A server of the test's own, with its usual syncs to disk.
+    /// Starts a server for this test alone. It syncs to disk as usual.
     pub fn start() -> Self {
         Self::start_with(|_| Vec::new())
     }
 
-    /// The same, with TLS by this certificate and key (PEM).
+    /// Starts a server for this test alone that offers TLS, with this certificate and key (PEM).
     pub fn start_with_tls(certificate: &str, key: &str) -> Self {
         Self::start_with(|folder| {
             folder.write("server.crt", certificate);
@@ -89,7 +89,7 @@ impl PostgresCluster {
         cluster
     }
 
-    /// Creates an empty database and returns its address over the socket.
+    /// Creates an empty database and returns its address over the Unix socket.
     pub fn database(&self) -> String {
         let name = self.create_database();
         let folder = self.folder.to_str().expect("paths of temporary files are text").replace('/', "%2F");
@@ -108,41 +108,45 @@ impl PostgresCluster {
         self.port
     }
 
-    /// Runs SQL in the database of that address, which must succeed, and returns what `psql` prints, values only.
+    /// Runs SQL in the database of that address and returns the values that `psql` prints. The SQL must succeed.
     pub fn sql(&self, address: &str, sql: &str) -> String {
         self.psql(database_name(address), sql)
     }
 
-    /// The same; `None` while the server does not answer.
+    /// Runs SQL in the database of that address; `None` when it fails, for example because the server does not answer.
     pub fn try_sql(&self, address: &str, sql: &str) -> Option<String> {
         let output = self.try_psql(database_name(address), sql);
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Runs SQL that begins a transaction and returns a row, and keeps the transaction open.
+    /// Runs SQL that begins a transaction and returns a row. The transaction stays open until the result is dropped.
     pub fn open_transaction(&self, address: &str, sql: &str) -> OpenTransaction {
         let mut command = self.psql_command(database_name(address));
-        let mut psql = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`psql` is there");
-        let mut stdin = psql.stdin.take().expect("the pipe was just asked for");
+        let mut psql = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the requirement `postgresql` is met");
+        let mut stdin = psql.stdin.take().expect("the pipe was requested");
         writeln!(stdin, "{sql};").expect("psql reads");
         let mut row = String::new();
-        let stdout = psql.stdout.take().expect("the pipe was just asked for");
+        let stdout = psql.stdout.take().expect("the pipe was requested");
         BufReader::new(stdout).read_line(&mut row).expect("psql answers");
         assert!(!row.is_empty(), "`{sql}` returns no row");
         OpenTransaction { psql, _stdin: stdin }
     }
 
-    /// Stops the server in good order (`fast`): clients are told, everything is written.
+    /// Stops the server cleanly (PostgreSQL's `fast` mode): it notifies clients and writes all data.
     pub fn stop(&mut self) {
         self.end("INT");
     }
 
-    /// Stops it as a crash would: clients are not told, and the next start has to recover.
+    /// Stops the server like a crash: clients get no notice, and the next start must recover.
     pub fn crash(&mut self) {
         self.end("QUIT");
     }
 
-    /// Starts it again after it was stopped.
+    /// Starts the server again after it was stopped.
     pub fn restart(&mut self) {
         let own = self.own.as_mut().expect(SHARED);
         let command = server_command(&self.binaries, &self.folder, self.port, &own.options);
@@ -150,7 +154,8 @@ impl PostgresCluster {
         self.wait_until_ready();
     }
 
-    /// The first database of a test's own server is the one that every server has.
+    /// Returns the name of an empty database. In a server of one test, the first one is `postgres`, which every server
+    /// has.
     fn create_database(&self) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if self.own.as_ref().is_some_and(|own| own.databases.fetch_add(1, Ordering::Relaxed) == 0) {
@@ -168,7 +173,7 @@ impl PostgresCluster {
     fn psql(&self, database: &str, sql: &str) -> String {
         let output = self.try_psql(database, sql);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "`{sql}` says: {stderr}\n{}", self.log());
+        assert!(output.status.success(), "failed to run `{sql}`: {stderr}\n{}", self.log());
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -217,7 +222,7 @@ impl Drop for PostgresCluster {
         }
         let databases = self.shared_databases.get_mut().map(std::mem::take).unwrap_or_default();
         for name in databases {
-            // What is left over goes with the server.
+            // A database that is not dropped is removed with the server.
             _ = self.try_psql("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
         }
     }
@@ -272,7 +277,7 @@ fn server_command(binaries: &Binaries, folder: &Path, port: u16, options: &[Stri
 
 fn spawn(mut command: Command, folder: &Path) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
-    let log = log.expect("our own folder");
+    let log = log.expect("the server's folder is writable");
     command.stdout(log.try_clone().expect("a descriptor is free")).stderr(log);
     command.spawn().unwrap_or_else(|error| panic!("failed to start {command:?}: {error}"))
 }

@@ -1,5 +1,5 @@
-//! Seeded random numbers for the spacing of load and of faults. The seed is printed, so that a failed run can be repeated:
-//! `PILOTLIGHT_TEST_SEED=<number>`.
+//! Seeded random numbers for the times of requests and of faults. The seed is printed, so that a failed run can be
+//! repeated with `PILOTLIGHT_TEST_SEED=<number>`.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -10,8 +10,8 @@ use std::time::Duration;
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 static STATE: LazyLock<AtomicU64> = LazyLock::new(|| {
-    let given = std::env::var("PILOTLIGHT_TEST_SEED").ok();
-    let seed = given.map_or_else(
+    let configured = std::env::var("PILOTLIGHT_TEST_SEED").ok();
+    let seed = configured.map_or_else(
         || RandomState::new().hash_one(0),
         |text| text.parse().expect("PILOTLIGHT_TEST_SEED is a number"),
     );

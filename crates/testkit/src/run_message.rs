@@ -1,13 +1,13 @@
-//! Runs as supervisors offer them: the whole `dequeuedMessage` of the contract.
+//! Runs as supervisors offer them: a whole `dequeuedMessage` (docs/protocols/warm-start.md).
 
 use serde_json::{Value, json};
 
-/// The deployment of all runs and runners, unless a test chooses another.
+/// The deployment of all runs and runners, unless a test uses another.
 pub const DEPLOYMENT: &str = "deployment_e2e";
 /// The deployment's version.
 pub const VERSION: &str = "20240101.1";
 
-/// A run with every field of the contract, the optional ones too.
+/// A run with every field that the platform may send, the optional ones too.
 pub fn run(id: &str) -> Value {
     json!({
         "version": "1",
@@ -49,7 +49,7 @@ pub fn run(id: &str) -> Value {
     })
 }
 
-/// A run whose completed waitpoints fill about so many bytes.
+/// A run whose completed waitpoints take about `bytes` bytes.
 pub fn large_run(id: &str, bytes: usize) -> Value {
     const OUTPUT: usize = 100_000;
     let mut run = run(id);
@@ -58,7 +58,7 @@ pub fn large_run(id: &str, bytes: usize) -> Value {
     run
 }
 
-/// The same run with another value at a path such as `/run/machine/cpu`.
+/// Replaces the value at a path such as `/run/machine/cpu`.
 pub fn changed(mut run: Value, path: &str, value: Value) -> Value {
     *run.pointer_mut(path).unwrap_or_else(|| panic!("a run has {path}")) = value;
     run

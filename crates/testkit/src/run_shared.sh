@@ -1,6 +1,6 @@
-# Runs something that all tests of a run share, until the process that runs the tests has exited, however it ended:
-# `run_shared.sh OWNER FOLDER SIGNAL COMMAND..`. Then the command's stdin ends, it gets the signal, and its folder is
-# removed.
+# Runs a command that all tests of a run share, until the process OWNER, which runs the tests, has exited for any
+# reason: `run_shared.sh OWNER FOLDER SIGNAL COMMAND..`. Then the command's stdin is closed, the command gets SIGNAL,
+# and FOLDER is removed.
 set -u
 owner=$1
 folder=$2
@@ -12,7 +12,7 @@ until_owner_exits() {
 until_owner_exits | "$@" &
 process=$!
 until_owner_exits
-# It may have exited by itself.
+# The command may have exited already.
 kill -s "$signal" "$process" 2>/dev/null
 wait
 rm -rf "$folder"

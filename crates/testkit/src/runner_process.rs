@@ -1,5 +1,5 @@
-//! `pilotlight runner` as a process, with commands that the test writes. Every process started under it carries a mark in
-//! its environment, by which leftover processes are found.
+//! `pilotlight runner` as a process, with commands that the test writes. Every process that it starts has a mark in its
+//! environment, which identifies leftover processes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub struct RunnerProcess {
     scripts: Scripts,
 }
 
-/// The commands of a test: one script for each job type.
+/// The commands that the runner executes: one script for each job type.
 #[derive(Clone)]
 pub struct Scripts {
     folder: std::sync::Arc<TempDir>,
@@ -30,12 +30,12 @@ impl Scripts {
         Self::for_interpreter("sh", scripts)
     }
 
-    /// Scripts for this program.
+    /// Scripts for this interpreter.
     pub fn for_interpreter(program: &str, scripts: &[(&str, &str)]) -> Self {
         let folder = TempDir::new();
         let write = |(name, text): &(&str, &str)| {
             let path = folder.path().join(name);
-            fs::write(&path, text).expect("our own folder");
+            fs::write(&path, text).expect("the test's folder is writable");
             format!("{name}={program} {}", path.display())
         };
         let types = scripts.iter().map(write).collect();
@@ -51,7 +51,7 @@ impl Scripts {
         format!("MARK={}", self.folder.path().display())
     }
 
-    /// Ids of the processes that were started under a runner of these scripts and still run.
+    /// Ids of the running processes that were started by a runner with these scripts.
     pub fn running_processes(&self) -> Vec<i32> {
         let mark = self.mark();
         let has_mark = |id: &i32| {
@@ -65,24 +65,24 @@ impl Scripts {
 
     /// Waits until no such process runs.
     pub fn wait_until_gone(&self) {
-        wait::wait_until("no process of a command is left", || self.running_processes().is_empty());
+        wait::wait_until("no process of a command runs", || self.running_processes().is_empty());
     }
 }
 
 impl RunnerProcess {
-    /// Starts it with these arguments too, and returns when it takes jobs.
+    /// Starts the runner with these additional arguments, and returns when it accepts jobs.
     pub fn start(url: &str, scripts: &Scripts, arguments: &[&str]) -> Self {
         let mut command = pilotlight_command(&[("PILOTLIGHT_URL", url)]);
         command.arg("runner").args(["--env", &scripts.mark()]).args(arguments);
-        scripts.types.iter().for_each(|kind| {
-            command.args(["--type", kind]);
+        scripts.types.iter().for_each(|job_type| {
+            command.args(["--type", job_type]);
         });
         let mut process = ChildProcess::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
         let child = process.child();
-        let (stdout, _) = OutputLines::read(child.stdout.take().expect("asked for"));
-        let (log, _) = OutputLines::read(child.stderr.take().expect("asked for"));
+        let (stdout, _) = OutputLines::read(child.stdout.take().expect("the pipe was requested"));
+        let (log, _) = OutputLines::read(child.stderr.take().expect("the pipe was requested"));
         let runner = Self { process, log, scripts: scripts.clone() };
-        wait::wait_until("the runner takes jobs", || !stdout.from(0).is_empty());
+        wait::wait_until("the runner accepts jobs", || !stdout.from(0).is_empty());
         runner
     }
 
@@ -91,12 +91,12 @@ impl RunnerProcess {
         self.process.signal(name);
     }
 
-    /// Waits until it has exited.
+    /// Waits until the runner has exited.
     pub fn wait_for_exit(&mut self) -> ExitStatus {
         self.process.wait_for_exit()
     }
 
-    /// Its log so far.
+    /// The runner's log so far.
     pub fn log(&self) -> String {
         self.log.from(0).join("\n")
     }

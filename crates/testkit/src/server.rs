@@ -1,5 +1,5 @@
-//! The service as a process: the real binary on a free loopback port, in a folder of its own. When it is dropped, its log
-//! must contain neither a panic nor an error.
+//! The service as a process: the real binary on a free loopback port, in its own folder. When a [`TestServer`] is
+//! dropped, its log must contain neither a panic nor an error.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -26,18 +26,19 @@ pub struct TestServer {
     _folder: TempDir,
 }
 
-/// A command that runs the binary, with nothing in its environment but these.
+/// A command that runs the binary. Its environment has only `PATH` and these variables.
 pub fn pilotlight_command(settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(pilotlight_binary());
     set_environment(&mut command, settings);
     command
 }
 
-/// The binary that cargo built beside the test: tests lie in `deps/`, binaries in the folder above.
+/// The binary that cargo built with the test: tests are in `deps/`, binaries in its parent folder.
 pub fn pilotlight_binary() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-        let test = std::env::current_exe().expect("a test is a program");
-        let folder = test.parent().and_then(Path::parent).expect("cargo puts it into a folder of a folder");
+        let test = std::env::current_exe().expect("the path of the test binary is readable");
+        let folder =
+            test.parent().and_then(Path::parent).expect("cargo builds tests in `target/<profile>/deps`");
         folder.join("pilotlight")
     });
     &BINARY
@@ -54,22 +55,22 @@ impl TestServer {
         Self::with(&[])
     }
 
-    /// Starts it with these variables in its environment.
+    /// Starts the service with these variables in its environment.
     pub fn with(settings: &[(&str, &str)]) -> Self {
         Self::by_command(Command::new(pilotlight_binary()), settings)
     }
 
-    /// Starts it with these arguments after `serve`.
+    /// Starts the service with these arguments after `serve`.
     pub fn with_arguments(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         Self::launch(Command::new(pilotlight_binary()), arguments, settings, Stdio::null())
     }
 
-    /// Starts it by a command line that ends in the binary, such as `ip netns exec x pilotlight`.
+    /// Starts the service with a command that ends in the binary, such as `ip netns exec x pilotlight`.
     pub fn by_command(command: Command, settings: &[(&str, &str)]) -> Self {
         Self::launch(command, &[], settings, Stdio::null())
     }
 
-    /// The same, with this as its standard input.
+    /// Starts the service with this command, these arguments after `serve`, and this standard input.
     pub fn launch(mut command: Command, arguments: &[&str], settings: &[(&str, &str)], stdin: Stdio) -> Self {
         let folder = TempDir::new();
         set_environment(&mut command, &[("PILOTLIGHT_SERVER_PORT", "0")]);
@@ -77,8 +78,8 @@ impl TestServer {
         let mut process =
             ChildProcess::start(command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()));
         let child = process.child();
-        let (stdout, _) = OutputLines::read(child.stdout.take().expect("asked for"));
-        let (log, log_reader) = OutputLines::read(child.stderr.take().expect("asked for"));
+        let (stdout, _) = OutputLines::read(child.stdout.take().expect("the pipe was requested"));
+        let (log, log_reader) = OutputLines::read(child.stderr.take().expect("the pipe was requested"));
         let line = wait::wait_for("the service listens", || {
             let exited = process.child().try_wait().expect("our own child");
             assert!(exited.is_none(), "the service exited: {exited:?}\n{}", log.from(0).join("\n"));
@@ -90,36 +91,38 @@ impl TestServer {
         Self { process, address, stdout, log, log_reader: Some(log_reader), _folder: folder }
     }
 
-    /// The same, asked at another of its addresses.
+    /// From now on, connects to the service at another of its addresses.
     pub fn at_address(mut self, address: IpAddr) -> Self {
         self.address.set_ip(address);
         self
     }
 
-    /// Where it listens.
+    /// The address that tests connect to.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address for operators, where one is configured.
+    /// The address for operators. The test must configure one.
     pub fn control_address(&self) -> SocketAddr {
-        let line = wait::wait_for("it prints the address", || self.stdout.from(1).into_iter().next());
+        let line = wait::wait_for("the service prints the address for operators", || {
+            self.stdout.from(1).into_iter().next()
+        });
         let address =
             line.strip_prefix("operators are answered on http://").and_then(|text| text.parse().ok());
         address.unwrap_or_else(|| panic!("the second line names no address: {line}"))
     }
 
-    /// The lines it wrote to stdout, from this one on.
+    /// The lines on stdout, from this index on.
     pub fn stdout(&self, first: usize) -> Vec<String> {
         self.stdout.from(first)
     }
 
-    /// Its address as a URL without a path.
+    /// The service's URL, without a path.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// A new connection.
+    /// Opens a connection.
     pub fn connect(&self) -> Connection {
         Connection::open(self.address)
     }
@@ -129,12 +132,12 @@ impl TestServer {
         Supervisor::at(self.address)
     }
 
-    /// What `/health` responds.
+    /// The body of the response to `GET /health`.
     pub fn health(&self) -> Value {
         self.connect().get("/health").json()
     }
 
-    /// Waits until exactly so many polls are parked.
+    /// Waits until exactly `polls` polls are parked.
     pub fn wait_for_parked(&self, polls: u64) {
         let mut supervisor = self.supervisor();
         wait::wait_until(&format!("{polls} polls are parked"), || supervisor.parked() == polls);
@@ -144,8 +147,8 @@ impl TestServer {
     pub fn park(&self, poll: &Poll) -> Connection {
         let connection = poll.send_to(self.address);
         wait::wait_until(&format!("the poll of {} is parked", poll.runner), || {
-            let waiting = self.dashboard("")["runners"].as_array().expect("a list").clone();
-            waiting.iter().any(|runner| runner["controllerId"] == poll.runner.as_str())
+            let parked = self.dashboard("")["runners"].as_array().expect("a list").clone();
+            parked.iter().any(|runner| runner["controllerId"] == poll.runner.as_str())
         });
         connection
     }
@@ -155,7 +158,7 @@ impl TestServer {
         self.connect().get(&format!("/api/dashboard{query}")).json()
     }
 
-    /// Every recorded offer, the newest first.
+    /// All offers in the history, the newest first.
     pub fn offers(&self) -> Vec<Value> {
         let mut offers = Vec::new();
         for page in 1.. {
@@ -174,19 +177,20 @@ impl TestServer {
         unread.map(|offer| offer["runId"].as_str().expect("an id").to_owned()).collect()
     }
 
-    /// The value of a metric without labels, or with them as in `pilotlight_offers_total{outcome="warm"}`.
+    /// The value of a metric. `name` includes the labels, as in `pilotlight_offers_total{outcome="warm"}`.
     pub fn metric(&self, name: &str) -> f64 {
         let text = self.connect().get("/metrics").text();
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
         value.unwrap_or_else(|| panic!("no {name} in\n{text}"))
     }
 
-    /// Resident memory of its process, in KiB.
+    /// Resident memory of the service's process, in KiB.
     pub fn resident_kib(&self) -> u64 {
         let path = format!("/proc/{}/status", self.process.id());
-        let status = std::fs::read_to_string(path).expect("it runs");
+        let status = std::fs::read_to_string(path).expect("the process exists");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).expect("the kernel tells it")
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok())
+            .expect("the kernel reports the resident memory")
     }
 
     /// Sends a signal by its name.
@@ -194,24 +198,24 @@ impl TestServer {
         self.process.signal(name);
     }
 
-    /// Waits until it has exited.
+    /// Waits until the service has exited.
     pub fn wait_for_exit(&mut self) -> ExitStatus {
         self.process.wait_for_exit()
     }
 
-    /// Its log so far.
+    /// The service's log so far.
     pub fn log(&self) -> String {
         self.log.from(0).join("\n")
     }
 
-    /// Asserts that it responds, holds no poll, and matches a run with a runner.
+    /// Asserts that the service responds, has no parked poll, and matches a run with a runner.
     pub fn assert_healthy(&self) {
         wait::wait_until("no poll is parked", || self.health()["waitingRunners"] == 0);
         let health = self.health();
         assert_eq!(health["status"], "ok", "{health}");
         let run = run_message::run("run_of_the_health_check");
         let mut runner = self.park(&Poll::by("runner-of-the-health-check"));
-        assert!(self.supervisor().offer(&run), "a run found no runner");
+        assert!(self.supervisor().offer(&run), "the run was not matched with the runner");
         assert_eq!(runner.response().expect("the run").json(), run);
         self.assert_no_errors_logged();
     }

@@ -1,11 +1,12 @@
-//! A test that a machine cannot run says why and is counted as skipped. The names of requirements are those of `xtask`;
-//! `cargo xtask test` names those that are not met in `PILOTLIGHT_LACKS`, and reads the log named by
-//! `PILOTLIGHT_SKIP_LOG`.
+//! Skips tests that this machine cannot run, and logs each skipped test with the reason. Requirements have the names
+//! that `xtask` uses: `cargo xtask test` lists the unavailable ones in `PILOTLIGHT_MISSING`, and reads the skip log at
+//! the path in `PILOTLIGHT_SKIP_LOG`.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 
-/// No requirement of the machine's: `cargo xtask test` builds it where it can, and names it in `PILOTLIGHT_STATIC`.
+/// A requirement that the machine does not have to provide: `cargo xtask test` builds the static binary where it can,
+/// and sets its path in `PILOTLIGHT_STATIC`.
 const STATIC_BINARY: &str = "static-binary";
 
 /// Returns from the test, with a line in the skip log, when the machine lacks one of these.
@@ -19,13 +20,13 @@ macro_rules! need {
 }
 pub use need;
 
-/// Whether a requirement is not met; then it is logged. `location` is any closure of the test: its type carries the
-/// test's name.
+/// Whether one of the requirements is not met; in this case the test is logged as skipped. `location` is any closure of
+/// the test: the name of its type contains the test's name.
 pub fn is_skipped<T>(requirements: &[&str], location: &T) -> bool {
-    let lacks = std::env::var("PILOTLIGHT_LACKS").unwrap_or_default();
+    let unavailable = std::env::var("PILOTLIGHT_MISSING").unwrap_or_default();
     let not_built = std::env::var_os("PILOTLIGHT_STATIC").is_none().then_some(STATIC_BINARY);
     let missing: Vec<_> =
-        lacks.split(',').chain(not_built).filter(|name| requirements.contains(name)).collect();
+        unavailable.split(',').chain(not_built).filter(|name| requirements.contains(name)).collect();
     if missing.is_empty() {
         return false;
     }
@@ -33,9 +34,9 @@ pub fn is_skipped<T>(requirements: &[&str], location: &T) -> bool {
     true
 }
 
-/// Logs a test as skipped for a reason that only the test itself could find out.
-pub fn skipped<T>(location: &T, why: &str) {
-    log(&format!("{}: {why}", test_name(location)));
+/// Logs a test as skipped for a reason that only the test itself can detect.
+pub fn skipped<T>(location: &T, reason: &str) {
+    log(&format!("{}: {reason}", test_name(location)));
 }
 
 fn test_name<T>(_location: &T) -> String {
@@ -43,7 +44,7 @@ fn test_name<T>(_location: &T) -> String {
     name.split_once("::").map_or(name.clone(), |(_, name)| name.to_owned())
 }
 
-/// One write of a whole line, so that lines of tests that run at the same time do not mix.
+/// Writes the line with one system call, so that lines of concurrent tests do not mix.
 fn log(line: &str) {
     println!("skipped: {line}");
     let Some(path) = std::env::var_os("PILOTLIGHT_SKIP_LOG") else { return };

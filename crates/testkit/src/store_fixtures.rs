@@ -11,7 +11,7 @@ use pilotlight_core::job::{CacheMode, JobId, JobOptions, JobPolicy, QueueLimits}
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Limits, NewJob, Settings};
 
-/// The settings of a service by default, with a small bound for console output.
+/// The default settings of a service, with a small limit for console output.
 pub fn settings() -> Settings {
     Settings {
         policy: JobPolicy {
@@ -26,7 +26,7 @@ pub fn settings() -> Settings {
     }
 }
 
-/// So many milliseconds after 1970.
+/// The time `millis` milliseconds after 1970.
 pub fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
@@ -56,7 +56,7 @@ pub fn cache_key(text: &str) -> CacheKey {
     CacheKey::from_bytes(bytes)
 }
 
-/// A submission of a type. Equal names are equal submissions.
+/// A submission of this job type. Submissions with equal names are equal.
 pub fn submission(job_type_name: &str, name: &str) -> NewJob {
     NewJob {
         id: new_job_id(),

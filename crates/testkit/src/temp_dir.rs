@@ -1,11 +1,11 @@
-//! Folders that are removed with their test.
+//! Folders that are removed when their test ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// An empty folder of the test's own, removed on drop.
+/// A folder that only this test uses; it is removed on drop.
 #[derive(Debug)]
 pub struct TempDir {
     path: PathBuf,
@@ -13,7 +13,7 @@ pub struct TempDir {
 }
 
 impl TempDir {
-    /// In the system's folder for temporary files.
+    /// Creates an empty folder in the system's folder for temporary files.
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -22,7 +22,7 @@ impl TempDir {
         Self { path, is_mounted: false }
     }
 
-    /// A file system of its own with so many KiB. `None` where nothing can be mounted.
+    /// Creates a folder that is a separate file system of `kib` KiB. `None` when this process may not mount.
     pub fn mounted(kib: u32) -> Option<Self> {
         let mut folder = Self::new();
         let options = format!("size={kib}k");
@@ -30,12 +30,12 @@ impl TempDir {
         folder.is_mounted.then_some(folder)
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The same as text.
+    /// The folder's path as text.
     pub fn text(&self) -> &str {
         self.path.to_str().expect("paths of temporary files are text")
     }
@@ -46,7 +46,7 @@ impl Drop for TempDir {
         if self.is_mounted {
             _ = Command::new("umount").args(["-l", self.text()]).status();
         }
-        // What is left over lies in the folder for temporary files.
+        // When this fails, the files remain in the folder for temporary files.
         _ = fs::remove_dir_all(&self.path);
     }
 }
@@ -56,7 +56,7 @@ pub(crate) fn short_path(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("pilotlight-{name}"))
 }
 
-/// Runs `mount` and says whether that worked.
+/// Runs `mount` and returns whether it succeeded.
 pub fn mount(arguments: &[&str]) -> bool {
     let output = Command::new("mount").args(arguments).output();
     output.is_ok_and(|output| output.status.success())

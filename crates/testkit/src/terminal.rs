@@ -1,4 +1,4 @@
-//! A terminal, by tmux: what a person would see.
+//! A terminal that tmux emulates: tests read its screen as a person would see it.
 
 use std::process::{Command, Stdio};
 
@@ -14,36 +14,36 @@ impl Terminal {
     /// Starts a shell with these variables in its environment.
     pub fn with(settings: &[(&str, &str)]) -> Self {
         let terminal = Self { folder: TempDir::new() };
-        let mut begin = terminal.tmux();
-        begin.envs(settings.iter().copied());
-        // Beyond the file's own, nothing is configured.
-        begin.args(["-f", "/dev/null", "new-session", "-d", "-x", "130", "-y", "40", "PS1='$ ' sh"]);
-        assert!(begin.status().expect("tmux starts").success());
+        let mut start = terminal.tmux();
+        start.envs(settings.iter().copied());
+        // An empty configuration file: the user's configuration of tmux must not change the result.
+        start.args(["-f", "/dev/null", "new-session", "-d", "-x", "130", "-y", "40", "PS1='$ ' sh"]);
+        assert!(start.status().expect("tmux starts").success());
         terminal
     }
 
     /// Types a line.
     pub fn type_line(&self, line: &str) {
         let typed = self.tmux().args(["send-keys", "-l", line]).status();
-        assert!(typed.expect("tmux is there").success());
+        assert!(typed.expect("tmux runs").success());
         self.press("Enter");
     }
 
     /// Presses a key by its name.
     pub fn press(&self, key: &str) {
-        assert!(self.tmux().args(["send-keys", key]).status().expect("tmux is there").success());
+        assert!(self.tmux().args(["send-keys", key]).status().expect("tmux runs").success());
     }
 
     /// The screen's text, with colours as escape sequences.
     pub fn screen(&self) -> String {
-        let shown = self.tmux().args(["capture-pane", "-p", "-e"]).output().expect("tmux is there");
-        String::from_utf8_lossy(&shown.stdout).into_owned()
+        let capture = self.tmux().args(["capture-pane", "-p", "-e"]).output().expect("tmux runs");
+        String::from_utf8_lossy(&capture.stdout).into_owned()
     }
 
     /// Waits until the condition holds for the screen's text, and returns the text.
     pub fn wait_for_screen(&self, what: &str, condition: impl Fn(&str) -> bool) -> String {
-        let found = wait::try_wait_for(|| Some(self.screen()).filter(|shown| condition(shown)));
-        found.unwrap_or_else(|| panic!("{what} is not on the terminal:\n{}", self.screen()))
+        let found = wait::try_wait_for(|| Some(self.screen()).filter(|screen| condition(screen)));
+        found.unwrap_or_else(|| panic!("the terminal does not show {what}:\n{}", self.screen()))
     }
 
     fn tmux(&self) -> Command {
@@ -57,7 +57,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The tmux server may have exited already.
         _ = self.tmux().arg("kill-server").stderr(Stdio::null()).status();
     }
 }

@@ -1,11 +1,12 @@
-//! Waiting for a condition with a deadline. The deadline is generous: it ends a hang, it measures nothing.
+//! Waits for a condition, with a deadline. The deadline is long: it ends a hang and measures nothing.
 
 use std::time::{Duration, Instant};
 
 /// A wait that takes longer is a hang. A loaded machine needs a small part of it.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Between two checks: short beside what is waited for, long enough to leave the cores to others.
+/// The time between two checks: short in comparison with the events that tests wait for, and long enough to leave the
+/// processor to other processes.
 const CHECK_EVERY: Duration = Duration::from_millis(2);
 
 /// Waits until the condition holds, and panics at the deadline. Returns how long that took.
@@ -17,15 +18,16 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
 
 /// Waits until `get` returns a value, and panics at the deadline.
 pub fn wait_for<T>(what: &str, mut get: impl FnMut() -> Option<T>) -> T {
-    try_wait_for(&mut get).unwrap_or_else(|| panic!("waited {DEADLINE:?} in vain: {what}"))
+    try_wait_for(&mut get).unwrap_or_else(|| panic!("not within {DEADLINE:?}: {what}"))
 }
 
-/// Waits until `get` returns a value; `None` at the deadline. For callers that must not panic, or say more when they do.
+/// Waits until `get` returns a value; `None` at the deadline. For callers that must not panic, or that panic with a
+/// longer message.
 pub fn try_wait_for<T>(get: impl FnMut() -> Option<T>) -> Option<T> {
     try_wait_for_at_most(DEADLINE, get)
 }
 
-/// The same with a deadline of the caller's own.
+/// Waits until `get` returns a value; `None` after `deadline`.
 pub fn try_wait_for_at_most<T>(deadline: Duration, mut get: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
     loop {
@@ -37,7 +39,7 @@ pub fn try_wait_for_at_most<T>(deadline: Duration, mut get: impl FnMut() -> Opti
     }
 }
 
-/// [`wait_until`] for a condition that awaits.
+/// [`wait_until`] for an asynchronous condition.
 pub async fn wait_until_async(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let checks = async {
         while !condition().await {
@@ -46,11 +48,11 @@ pub async fn wait_until_async(what: &str, mut condition: impl AsyncFnMut() -> bo
     };
     tokio::time::timeout(DEADLINE, checks)
         .await
-        .unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain: {what}"));
+        .unwrap_or_else(|_| panic!("not within {DEADLINE:?}: {what}"));
 }
 
-/// Lets time pass where time itself is the subject: a link that has been dark for so long, load with gaps. Never to wait
-/// for something to happen.
+/// Sleeps, in tests that need a certain time to pass: a link that is dark for some seconds, load with gaps. It must not
+/// be used to wait for an event.
 pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }

@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::http::{Connection, Response};
 use crate::run_message::{self, DEPLOYMENT, VERSION};
 
-/// The protocol's path, spelled so that the general HTTP server answers and not the fast path before it.
+/// The protocol's path in a form that the fast path does not serve: the general HTTP server answers it.
 pub const GENERAL_PATH: &str = "/warm-start?behind";
 
-/// A poll's headers, each of which a test may change.
+/// The headers of a poll; a test may change each of them.
 #[derive(Clone)]
 pub struct Poll {
     /// The deployment's friendly id.
@@ -23,7 +23,7 @@ pub struct Poll {
     pub cpu: String,
     /// The memory of the runner's machine, in GB.
     pub memory: String,
-    /// More header lines, each with its line break.
+    /// Additional header lines, each with its line break.
     pub more: String,
 }
 
@@ -40,7 +40,7 @@ impl Poll {
         }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     pub fn with_header(mut self, header: &str) -> Self {
         self.more += &format!("{header}\r\n");
         self
@@ -57,7 +57,7 @@ impl Poll {
         )
     }
 
-    /// Sends the poll on a connection of its own.
+    /// Sends the poll on a new connection.
     pub fn send_to(&self, server: SocketAddr) -> Connection {
         let mut connection = Connection::open(server);
         connection.send(self.request());
@@ -69,7 +69,7 @@ impl Poll {
 pub struct Supervisor(Connection);
 
 impl Supervisor {
-    /// Connects.
+    /// Connects to the service at this address.
     pub fn at(server: SocketAddr) -> Self {
         Self(Connection::open(server))
     }
@@ -79,7 +79,7 @@ impl Supervisor {
         self.offer_text(&run_message::offer(run))
     }
 
-    /// The same for any body.
+    /// Sends an offer with any body, and returns whether the response reports a warm start.
     pub fn offer_text(&mut self, body: &str) -> bool {
         is_warm(&self.0.post("/warm-start", body))
     }

@@ -1,4 +1,5 @@
-//! A receiver of webhooks: an HTTP server on loopback that records its requests and replies as the test wants.
+//! A receiver of webhooks: an HTTP server on the loopback address that records its requests and sends the responses
+//! that the test chooses.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -9,18 +10,18 @@ use socket2::{Domain, Socket, Type};
 
 const POISONED: &str = "no thread panics while it holds the lock";
 
-/// How a request is answered.
+/// How the receiver answers a request.
 #[derive(Clone, Copy)]
 pub enum Reply {
-    /// With this status and no body.
+    /// It sends this status and no body.
     Status(u16),
-    /// With a redirect to another of its paths.
+    /// It sends a redirect to another of its paths.
     Redirect,
-    /// Not at all; the connection stays open.
+    /// It sends nothing; the connection stays open.
     Never,
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct ReceivedRequest {
     /// Method and path.
@@ -52,14 +53,14 @@ pub struct WebhookReceiver {
 }
 
 impl WebhookReceiver {
-    /// Listens. `reply` decides by the request's number, from 0 on.
+    /// Starts a receiver that listens. `reply` gets the number of the request, from 0 on.
     pub fn start(reply: fn(usize) -> Reply) -> Self {
         let mut receiver = Self::not_listening(reply);
         receiver.listen();
         receiver
     }
 
-    /// Has an address at which connections are refused until [`WebhookReceiver::listen`].
+    /// Creates a receiver whose address refuses connections until [`WebhookReceiver::listen`].
     pub fn not_listening(reply: fn(usize) -> Reply) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
@@ -80,18 +81,18 @@ impl WebhookReceiver {
         });
     }
 
-    /// Its address with this path.
+    /// The receiver's URL with this path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// All requests so far, in their order.
+    /// All requests so far, in the order of arrival.
     pub fn received(&self) -> Vec<ReceivedRequest> {
         self.received.lock().expect(POISONED).clone()
     }
 }
 
-/// Records and answers the requests of a connection until it ends.
+/// Records and answers the requests of a connection until the connection ends.
 fn serve(stream: &TcpStream, received: &Mutex<Vec<ReceivedRequest>>, reply: fn(usize) -> Reply) {
     let mut from = BufReader::new(stream);
     while let Some(request) = request(&mut from) {

@@ -103,7 +103,7 @@ impl Calls {
     }
 
     fn write(&mut self, text: std::fmt::Arguments<'_>) {
-        self.request.write_fmt(text).expect("memory takes every byte");
+        self.request.write_fmt(text).expect("writing to memory does not fail");
     }
 }
 

@@ -81,7 +81,7 @@ impl Plan {
 }
 
 /// The time limit of a step: a server that does not answer must not block the bench for ever.
-const STEP_AT_MOST: Duration = Duration::from_secs(60);
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The JSON record.
 #[derive(Serialize)]
@@ -179,7 +179,7 @@ impl<'a> Bench<'a> {
             let contender = self.setups[setup].contender;
             self.announce(round, name, contender);
             let measured = throughput::round(&self.setups[setup], work, self.plan.throughput, &self.numbers);
-            let measured = timeout(STEP_AT_MOST, measured).await;
+            let measured = timeout(STEP_TIMEOUT, measured).await;
             let measured = measured.context("took too long")?.with_context(|| contender.name())?;
             self.add(name, contender, measured.per_second);
             self.add(cpu, contender, measured.cpu_us);
@@ -204,7 +204,7 @@ impl<'a> Bench<'a> {
                     }
                 })
             };
-            let measured = timeout(STEP_AT_MOST, measured).await;
+            let measured = timeout(STEP_TIMEOUT, measured).await;
             let (p50_us, p99_us) = measured.context("took too long")?.with_context(|| contender.name())?;
             self.add(SUBMIT_TO_RUNNER, contender, p50_us);
             if let Some(p99_us) = p99_us {
@@ -216,8 +216,8 @@ impl<'a> Bench<'a> {
 
     /// The indexes of the setups in the order of this round.
     fn round_order(&self, round: usize) -> Vec<usize> {
-        let places: Vec<usize> = (0..self.setups.len()).collect();
-        round_order(&places, round)
+        let indexes: Vec<usize> = (0..self.setups.len()).collect();
+        round_order(&indexes, round)
     }
 
     fn announce(&self, round: usize, what: &str, contender: Contender) {

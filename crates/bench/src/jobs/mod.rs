@@ -3,8 +3,8 @@
 //! There are two floors: a null HTTP server answers the same calls immediately with responses of the same size, and a
 //! bare group-commit loop has the same durability. The product is measured twice: with a store that was empty at its
 //! start, and with a store that has many jobs. `calls` and `caller` implement the protocol; `throughput` and
-//! `one_at_a_time` measure;
-//! `stored` fills a store beforehand; `goals` judges; `command` combines them.
+//! `one_at_a_time` measure; `stored` fills a store beforehand; `goals` compares the results with the goals; `command`
+//! combines them.
 
 pub(crate) mod caller;
 pub(crate) mod calls;

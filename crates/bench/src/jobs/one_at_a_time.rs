@@ -14,7 +14,7 @@ use super::setup::JobsSetup;
 use crate::series::quantile;
 
 /// The pause after a poll was sent; the server parks the poll in much less time.
-const PARKED_AFTER: Duration = Duration::from_millis(2);
+const PARK_PAUSE: Duration = Duration::from_millis(2);
 
 /// The times from submission to runner, in microseconds.
 pub(super) struct Waits {
@@ -34,7 +34,7 @@ pub(super) async fn submit_to_runner(setup: &JobsSetup, jobs: usize, numbers: &N
 
 async fn one_job(caller: &mut Caller, runner: &mut Caller) -> Result<Duration> {
     runner.send_poll(TYPE).await?;
-    sleep(PARKED_AFTER).await;
+    sleep(PARK_PAUSE).await;
     let submitted_at = Instant::now();
     caller.send_submission().await?;
     let at_runner =
@@ -51,11 +51,11 @@ pub(super) async fn two_round_trips_us(setup: &JobsSetup, jobs: usize, numbers: 
     let mut caller = connect(setup, numbers).await?;
     let (mut submissions, mut nexts) = (Vec::with_capacity(jobs), Vec::with_capacity(jobs));
     for _ in 0..jobs {
-        sleep(PARKED_AFTER).await;
+        sleep(PARK_PAUSE).await;
         let sent = Instant::now();
         caller.submit().await?;
         submissions.push(sent.elapsed());
-        sleep(PARKED_AFTER).await;
+        sleep(PARK_PAUSE).await;
         let sent = Instant::now();
         caller.send_poll(TYPE).await?;
         caller.receive_job().await?;

@@ -64,9 +64,9 @@ fn settings() -> Settings {
 
 async fn store_each(store: Arc<dyn Store>, caller: u64, jobs: u64) -> Result<()> {
     let mut rng = Rng::with_seed(caller);
-    let began = now()?.before(HISTORY);
+    let start = now()?.before(HISTORY);
     for number in (caller..jobs).step_by(usize::try_from(CALLERS)?) {
-        let at = began.after(HISTORY.mul_f64(share(number, jobs)));
+        let at = start.after(HISTORY.mul_f64(share(number, jobs)));
         if number % ONE_IN_WAITING == 0 {
             submit(&*store, &mut rng, UNSERVED_TYPE, at).await?;
         } else {
@@ -105,12 +105,12 @@ async fn complete(store: &dyn Store, job: JobId, at: Timestamp) -> Result<()> {
     )?;
     let lease_claim = LeaseClaim { runner, lease: Some(LeaseId::new(1)) };
     let result = Fingerprint([7; 32]);
-    let payload = RunnerOutput {
+    let output = RunnerOutput {
         console: Some(ConsoleUpdate::Replace(CONSOLE.to_owned())),
         result: Some(OUTPUT.to_owned()),
         error: None,
     };
-    ensure_accepted(store.apply_event(job, Event::Complete { lease_claim, result }, payload, at).await?)
+    ensure_accepted(store.apply_event(job, Event::Complete { lease_claim, result }, output, at).await?)
 }
 
 fn ensure_accepted(outcome: EventOutcome) -> Result<()> {
@@ -146,8 +146,8 @@ mod tests {
         fill(folder.path(), 200).await?;
         let store = Sqlite::open(&folder.path().join(STORE), settings())?;
         for (status, count) in [(Status::Completed, 180), (Status::Pending, 20)] {
-            let wanted = JobFilter { status: Some(status), limit: 1 };
-            assert_eq!(store.jobs(wanted, now()?).await?.1, count, "{status:?}");
+            let filter = JobFilter { status: Some(status), limit: 1 };
+            assert_eq!(store.jobs(filter, now()?).await?.1, count, "{status:?}");
         }
         Ok(())
     }

@@ -48,8 +48,8 @@ pub(super) async fn round(
     let start = Instant::now() + plan.warm_up;
     let done = work_until(callers, work, start + plan.window).await?;
     let cpu = setup.server.cpu_time()?.saturating_sub(cpu_before);
-    let counted = start..start + plan.window;
-    let in_window = done.iter().filter(|at| counted.contains(at)).count();
+    let window = start..start + plan.window;
+    let in_window = done.iter().filter(|at| window.contains(at)).count();
     Ok(Round {
         per_second: number(in_window) / plan.window.as_secs_f64(),
         cpu_us: cpu.as_secs_f64() * 1e6 / number(done.len()),
@@ -81,15 +81,15 @@ async fn work_alone_until(
     mut caller: Caller,
     work: Work,
     end: Instant,
-    mut known: u64,
+    mut next_cached: u64,
 ) -> Result<Vec<Instant>> {
     let mut done = Vec::new();
     loop {
         match work {
             Work::LifeCycles => caller.life_cycle().await?,
-            Work::CachedAnswers => caller.submit_cached(FIRST_CACHED + known % CACHED_JOBS).await?,
+            Work::CachedAnswers => caller.submit_cached(FIRST_CACHED + next_cached % CACHED_JOBS).await?,
         }
-        known += CALLERS - 1;
+        next_cached += CALLERS - 1;
         let now = Instant::now();
         done.push(now);
         if now >= end {

@@ -1,4 +1,4 @@
-//! Keeps the load generator's core awake: on loopback, the sender pays for waking the receiver's core.
+//! Keeps the load generator's core awake: on loopback, the sender spends time on waking the receiver's core.
 
 use tokio::task::{JoinSet, yield_now};
 

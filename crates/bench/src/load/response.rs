@@ -1,6 +1,6 @@
 //! Finds the head and the body of an HTTP response with one cheap scan.
 //!
-//! It knows only what servers of the protocol send: a status, a `content-length` and a body.
+//! It understands only what servers of the protocol send: a status, a `content-length` and a body.
 
 use anyhow::{Context, Result, bail};
 use memchr::{memchr_iter, memmem};

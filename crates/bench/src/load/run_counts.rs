@@ -41,7 +41,7 @@ pub(crate) struct RunCounts {
     /// Answered `true`, but no runner received the run. Must be 0.
     pub(crate) lost: usize,
     /// Received by more than one runner. This is possible: a poll that was reset because of a late acknowledgement may
-    /// still have received the run, and then the lease decides.
+    /// still have received the run; the lease then decides which runner may execute it.
     pub(crate) repeated: usize,
     /// Answered `false`, but a runner received the run, for the same reason.
     pub(crate) unannounced: usize,

@@ -16,7 +16,7 @@ use super::request;
 use super::run_counts::Arrival;
 use crate::message::{Message, RunNumber};
 
-const RECONNECT_AFTER: Duration = Duration::from_millis(100);
+const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FleetPlan {
@@ -81,19 +81,19 @@ impl Fleet {
 #[derive(Default)]
 pub(crate) struct Arrivals {
     list: Mutex<Vec<Arrival>>,
-    grown: Notify,
+    changed: Notify,
     closed_polls: AtomicUsize,
 }
 
 impl Arrivals {
     /// Waits until `count` runs have arrived, at most for `longest`. Missing runs are counted by `run_counts`.
     pub(crate) async fn wait_for(&self, count: usize, longest: Duration) {
-        let all_there = async {
+        let all_arrived = async {
             while self.list().len() < count {
-                self.grown.notified().await;
+                self.changed.notified().await;
             }
         };
-        timeout(longest, all_there).await.ok();
+        timeout(longest, all_arrived).await.ok();
     }
 
     pub(crate) fn take(&self) -> Vec<Arrival> {
@@ -107,7 +107,7 @@ impl Arrivals {
 
     fn add(&self, arrival: Arrival) {
         self.list().push(arrival);
-        self.grown.notify_one();
+        self.changed.notify_one();
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Arrival>> {
@@ -159,7 +159,7 @@ impl Runner {
     /// Connects and polls again after a pause, as the real client does when its poll was closed without a byte.
     async fn reconnect(&mut self) -> Result<()> {
         self.arrivals.closed_polls.fetch_add(1, Ordering::Relaxed);
-        sleep(RECONNECT_AFTER).await;
+        sleep(RECONNECT_PAUSE).await;
         self.connection = Connection::open(self.plan.route(self.index)).await?;
         self.connection.send(&self.poll).await
     }

@@ -58,7 +58,7 @@ impl Plan {
             window: Duration::from_secs(1),
         },
         latency: LatencyPlan { blocks: 10, offers: 500, repoll: Repoll::AtOnce },
-        paused: LatencyPlan { blocks: 3, offers: 96, repoll: Repoll::AfterRest },
+        paused: LatencyPlan { blocks: 3, offers: 96, repoll: Repoll::AfterPause },
         polls: 15_000,
     };
 
@@ -69,7 +69,7 @@ impl Plan {
             window: Duration::from_millis(700),
         },
         latency: LatencyPlan { blocks: 4, offers: 200, repoll: Repoll::AtOnce },
-        paused: LatencyPlan { blocks: 1, offers: 48, repoll: Repoll::AfterRest },
+        paused: LatencyPlan { blocks: 1, offers: 48, repoll: Repoll::AfterPause },
         polls: 3_000,
     };
 

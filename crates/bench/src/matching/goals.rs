@@ -15,11 +15,11 @@ pub(crate) fn figures(
     series: &[Series<Contender>],
     run_counts_by_contender: &BTreeMap<Contender, RunCounts>,
 ) -> Vec<Figure> {
-    let beside_floor = series.iter().flat_map(figures_of);
-    let beside_before = regression::figures(series, Contender::Before, Contender::AckOn);
+    let against_floor = series.iter().flat_map(figures_of);
+    let against_before = regression::figures(series, Contender::Before, Contender::AckOn);
     let counts = run_counts_by_contender.iter();
-    let counts = counts.flat_map(|(contender, run_counts)| counted(*contender, *run_counts));
-    beside_floor.chain(beside_before).chain(counts).collect()
+    let counts = counts.flat_map(|(contender, run_counts)| count_figures(*contender, *run_counts));
+    against_floor.chain(against_before).chain(counts).collect()
 }
 
 fn figures_of(series: &Series<Contender>) -> impl Iterator<Item = Figure> {
@@ -48,7 +48,7 @@ fn goal(series: &str, contender: Contender) -> Option<Goal> {
     }
 }
 
-fn counted(contender: Contender, run_counts: RunCounts) -> Vec<Figure> {
+fn count_figures(contender: Contender, run_counts: RunCounts) -> Vec<Figure> {
     let rows = [
         ("runs matched", run_counts.warm, None),
         ("runs lost", run_counts.lost, Some(Goal::ValueAtMost(0.0))),

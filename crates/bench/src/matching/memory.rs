@@ -20,10 +20,10 @@ const WARM_UP_OFFERS: usize = 1_000;
 /// Offers after the measurement, which must all be warm: this shows that the polls are still parked.
 const CLOSING_OFFERS: usize = 100;
 
-const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+const STABLE_TIMEOUT: Duration = Duration::from_secs(10);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(200);
 const EQUAL_SAMPLES: usize = 4;
-const ARRIVALS_WITHIN: Duration = Duration::from_secs(2);
+const ARRIVALS_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) async fn measure(bench: &mut Bench, polls: usize) -> Result<Series<Contender>> {
     let mut series = Series::new("memory per parked poll", Unit::Kib);
@@ -71,13 +71,13 @@ async fn offer(bench: &Bench, server: &Server, fleet: &Fleet, count: usize) -> R
         offers.push(supervisor.offer(index % POOLS).await?);
     }
     let warm = offers.iter().filter(|offer| offer.warm).count();
-    fleet.arrivals().wait_for(warm, ARRIVALS_WITHIN).await;
+    fleet.arrivals().wait_for(warm, ARRIVALS_TIMEOUT).await;
     Ok(RunCounts::count(&offers, &fleet.arrivals().take()))
 }
 
-/// Resident memory when it has stopped changing, or after [`SETTLED_WITHIN`].
+/// Resident memory when it has stopped changing, or after [`STABLE_TIMEOUT`].
 async fn settled_kib(server: &Server) -> Result<u64> {
-    let end = Instant::now() + SETTLED_WITHIN;
+    let end = Instant::now() + STABLE_TIMEOUT;
     let mut last = server.resident_kib()?;
     let mut equal_samples = 0;
     while equal_samples < EQUAL_SAMPLES && Instant::now() < end {

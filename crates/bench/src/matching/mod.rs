@@ -1,8 +1,8 @@
 //! The `match` bench: compares the matchmaker with the floor, in one execution on one machine.
 //!
 //! `bench` has the state that all measurements share, `contender` the measured servers. `throughput`, `one_at_a_time`
-//! and
-//! `memory` each measure one thing and return series of samples; `goals` judges them; `command` combines them.
+//! and `memory` each measure one thing and return series of samples; `goals` compares them with the goals; `command`
+//! combines them.
 
 mod bench;
 mod command;

@@ -26,7 +26,7 @@ pub(crate) enum Repoll {
     AtOnce,
     /// After 60 ms, on the same connection: the runner's kernel has no data to send with an acknowledgement, and may
     /// delay it.
-    AfterRest,
+    AfterPause,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,17 +39,17 @@ pub(crate) struct LatencyPlan {
 const RUNNERS: usize = 16;
 const PAUSE_BETWEEN_POLLS: Duration = Duration::from_millis(60);
 /// The time limit of a block: a server with slow answers must not block the bench.
-const BLOCK_AT_MOST: Duration = Duration::from_secs(5);
-const ARRIVAL_AT_MOST: Duration = Duration::from_secs(1);
+const BLOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause in which the server becomes idle. A server that is still reading the runner's new poll is awake and
 /// answers the next offer sooner. A server that waits for acknowledgements has already read that poll when it answers,
 /// so without this pause it would appear 15 us slower than it is.
-const SERVER_AT_REST_AFTER: Duration = Duration::from_micros(100);
+const IDLE_PAUSE: Duration = Duration::from_micros(100);
 /// The pause between offers to a pool whose runner has not polled again yet.
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(crate) async fn measure(bench: &mut Bench, plan: LatencyPlan) -> Result<[Series<Contender>; 4]> {
-    let (mut setups, _apart) = SeparateCores::from(start_setups(bench, plan.repoll)).await?;
+    let (mut setups, _cores) = SeparateCores::from(start_setups(bench, plan.repoll)).await?;
     let mut series = plan.repoll.series_names().map(|name| Series::new(name, Unit::Micros));
     // Block 0 is a warm-up and is not counted.
     for block in 0..=plan.blocks {
@@ -78,14 +78,14 @@ impl Repoll {
     fn label(self) -> &'static str {
         match self {
             Self::AtOnce => "one at a time",
-            Self::AfterRest => "one at a time, rested runners",
+            Self::AfterPause => "one at a time, rested runners",
         }
     }
 
     fn series_names(self) -> [&'static str; 4] {
         match self {
             Self::AtOnce => ["answer p50", "answer p99", "arrival p50", "arrival p99"],
-            Self::AfterRest => [
+            Self::AfterPause => [
                 "answer p50, rested runners",
                 "answer p99, rested runners",
                 "arrival p50, rested runners",
@@ -94,19 +94,19 @@ impl Repoll {
         }
     }
 
-    /// With `AfterRest`, each runner has its own pool, because an offer to a shared pool would get the runner that
+    /// With `AfterPause`, each runner has its own pool, because an offer to a shared pool would get the runner that
     /// polled last.
     fn pools(self) -> usize {
         match self {
             Self::AtOnce => 1,
-            Self::AfterRest => RUNNERS,
+            Self::AfterPause => RUNNERS,
         }
     }
 
     fn pause(self) -> Duration {
         match self {
             Self::AtOnce => Duration::ZERO,
-            Self::AfterRest => PAUSE_BETWEEN_POLLS,
+            Self::AfterPause => PAUSE_BETWEEN_POLLS,
         }
     }
 }
@@ -146,14 +146,14 @@ impl MatchSetup {
     }
 
     async fn block(&mut self, offers: usize) -> Result<Block> {
-        let end = Instant::now() + BLOCK_AT_MOST;
+        let end = Instant::now() + BLOCK_TIMEOUT;
         let mut block = Block::default();
         for index in 0..offers {
             let offer = self.offer_until_warm(index % self.pools).await?;
             block.offers.push(offer);
-            self.fleet.arrivals().wait_for(1, ARRIVAL_AT_MOST).await;
+            self.fleet.arrivals().wait_for(1, ARRIVAL_TIMEOUT).await;
             block.arrivals.extend(self.fleet.arrivals().take());
-            yield_for(SERVER_AT_REST_AFTER).await;
+            yield_for(IDLE_PAUSE).await;
             if offer.answered > end {
                 break;
             }

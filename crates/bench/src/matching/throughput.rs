@@ -2,8 +2,9 @@
 //!
 //! There are many parked polls, several supervisors that offer without pauses, and runners that poll again immediately.
 //! Each round starts a new server, so that idle connections of other servers do not disturb it. The load generator has
-//! the other core and never sleeps: on loopback the sender pays for waking the receiver's core, and a server that is
-//! slower than its load would pay this for every message. In production, runners and supervisors are on other machines.
+//! the other core and never sleeps: on loopback the sender spends time on waking the receiver's core, and a server that
+//! is slower than its load would spend this time on every message. In production, runners and supervisors are on other
+//! machines.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ const POOLS: usize = 10;
 const SUPERVISORS: usize = 8;
 /// How long to wait for the last runs. Answered runs are already in the runner's kernel, so a run that is not there
 /// within this time is lost.
-const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+const ARRIVALS_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ThroughputPlan {
@@ -46,7 +47,7 @@ pub(crate) async fn measure(bench: &mut Bench, plan: ThroughputPlan) -> Result<[
                 plan.rounds,
                 contender.name()
             ));
-            let (server, _apart) = SeparateCores::from(async { bench.start(contender) }).await?;
+            let (server, _cores) = SeparateCores::from(async { bench.start(contender) }).await?;
             let load = run_load(&server, plan, &bench.numbers).await?;
             bench.count(contender, RunCounts::count(&load.offers, &load.arrivals));
             throughput.add(contender, load.matches_per_second(plan.window));
@@ -65,8 +66,8 @@ struct Load {
 
 impl Load {
     fn matches_per_second(&self, window: Duration) -> f64 {
-        let counted = self.start..self.start + window;
-        let in_window = self.offers.iter().filter(|offer| offer.warm && counted.contains(&offer.answered));
+        let interval = self.start..self.start + window;
+        let in_window = self.offers.iter().filter(|offer| offer.warm && interval.contains(&offer.answered));
         number(in_window.count()) / window.as_secs_f64()
     }
 
@@ -88,7 +89,7 @@ async fn run_load(server: &Server, plan: ThroughputPlan, numbers: &RunNumbers) -
     let offers = offer_until(server.address(), start + plan.window, numbers).await?;
     let server_cpu = server.cpu_time()?.saturating_sub(cpu_before);
     let warm = offers.iter().filter(|offer| offer.warm).count();
-    fleet.arrivals().wait_for(warm, SETTLE_WITHIN).await;
+    fleet.arrivals().wait_for(warm, ARRIVALS_TIMEOUT).await;
     fleet.check()?;
     Ok(Load { start, server_cpu, offers, arrivals: fleet.arrivals().take() })
 }

@@ -78,7 +78,7 @@ impl<'a> OfferTrace<'a> {
             ended,
             outcome,
             dispatches: std::mem::take(&mut self.dispatches),
-            taker: assigned.cloned(),
+            assigned: assigned.cloned(),
             bytes: run.message.len(),
             trace: offer_events.span_context(run.trace),
         });

@@ -312,7 +312,7 @@ impl Serve for Service {
     }
 
     /// A poll must not get hyper's own error response: its client would exit.
-    fn must_respond(start: &[u8]) -> bool {
+    fn response_must_come_from_service(start: &[u8]) -> bool {
         fast_path::is_poll(start)
     }
 

@@ -146,8 +146,8 @@ impl JobService {
     }
 
     /// Reads the counts of job outcomes over time; `read` must be short, because it runs under a lock.
-    pub fn series<T>(&self, read: impl FnOnce(&JobStats) -> T) -> T {
-        self.stats.series(read)
+    pub fn stats<T>(&self, read: impl FnOnce(&JobStats) -> T) -> T {
+        self.stats.read(read)
     }
 
     /// A number that grows with every change this instance knows of.

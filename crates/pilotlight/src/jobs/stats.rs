@@ -9,14 +9,14 @@ use pilotlight_core::time::Moment;
 /// The counts, and a revision for change detection.
 #[derive(Debug, Default)]
 pub(super) struct StatsRecorder {
-    series: Mutex<JobStats>,
+    stats: Mutex<JobStats>,
     revision: AtomicU64,
 }
 
 impl StatsRecorder {
     /// Counts an outcome.
     pub(super) fn record(&self, at: Moment, outcome: JobOutcome) {
-        self.series.lock().expect("nothing panics under this lock").add(at, outcome);
+        self.stats.lock().expect("nothing panics under this lock").add(at, outcome);
         self.bump_revision();
     }
 
@@ -31,7 +31,7 @@ impl StatsRecorder {
     }
 
     /// Reads the counts; `read` must be short, because it runs under the lock.
-    pub(super) fn series<T>(&self, read: impl FnOnce(&JobStats) -> T) -> T {
-        read(&self.series.lock().expect("nothing panics under this lock"))
+    pub(super) fn read<T>(&self, read: impl FnOnce(&JobStats) -> T) -> T {
+        read(&self.stats.lock().expect("nothing panics under this lock"))
     }
 }

@@ -72,7 +72,7 @@ pub trait Serve: Clone + Send + Sync + 'static {
 
     /// Whether only [`Serve::http`] may answer a request that begins with `start`. hyper itself answers a head that
     /// is too long or malformed; for these requests the connection closes without a byte instead.
-    fn must_respond(start: &[u8]) -> bool;
+    fn response_must_come_from_service(start: &[u8]) -> bool;
 
     /// Answers one request. Its extensions contain the `Arc<Conn>`.
     fn http(
@@ -241,7 +241,7 @@ async fn run_http<S: Serve>(
     stop: CancellationToken,
 ) {
     let from_service = Arc::new(AtomicBool::new(false));
-    let io = ResponseGuard::new(io, Arc::clone(&from_service), S::must_respond);
+    let io = ResponseGuard::new(io, Arc::clone(&from_service), S::response_must_come_from_service);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&conn));
         let (response, from_service) = (serve.http(request), Arc::clone(&from_service));

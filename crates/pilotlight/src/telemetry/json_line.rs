@@ -47,7 +47,7 @@ pub(super) fn append(lines: &mut Vec<u8>, event: &OfferEvent, clock: Clock) {
 
 impl<'a> JsonLine<'a> {
     fn of(offer: &'a OfferReport) -> Self {
-        let taker = offer.taker.as_ref();
+        let assigned = offer.assigned.as_ref();
         let (outcome, delivery) = outcome_labels(offer.outcome);
         Self {
             at_ms: 0,
@@ -61,9 +61,9 @@ impl<'a> JsonLine<'a> {
             delivery,
             dispatches: offer.dispatches.len(),
             took_us: micros(offer.ended.since(offer.began)),
-            waited_ms: taker.map(|taker| millis(taker.waited)),
-            runner: taker.map(|taker| taker.runner.id.as_str()),
-            worker: taker.map(|taker| taker.runner.worker.as_str()),
+            waited_ms: assigned.map(|assigned| millis(assigned.waited)),
+            runner: assigned.map(|assigned| assigned.runner.id.as_str()),
+            worker: assigned.map(|assigned| assigned.runner.worker.as_str()),
             bytes: offer.bytes,
             trace_id: offer.trace.map(|trace| trace.id.to_string()),
         }
@@ -108,7 +108,7 @@ pub(super) mod tests {
             ended: Moment::from_micros(2500),
             outcome: OfferEnd::Answered(OfferOutcome::Cold),
             dispatches: Vec::new(),
-            taker: None,
+            assigned: None,
             bytes: 1234,
             trace: None,
         }
@@ -140,7 +140,7 @@ pub(super) mod tests {
                 dispatch_record(1100, "runner-1", Some((Moment::from_micros(1200), FailureReason::Ended))),
                 dispatch_record(1300, "runner-2", None),
             ],
-            taker: Some(AssignedRunner {
+            assigned: Some(AssignedRunner {
                 runner,
                 poll,
                 selected_at: Moment::from_micros(1300),

@@ -46,7 +46,7 @@ pub struct OfferReport {
     /// The dispatches of the run, in order.
     pub dispatches: Vec<DispatchRecord>,
     /// The runner that got the run; `None` when none did.
-    pub taker: Option<AssignedRunner>,
+    pub assigned: Option<AssignedRunner>,
     /// The length of the run's message in bytes.
     pub bytes: usize,
     /// The trace context; `None` when the offer belongs to no trace.

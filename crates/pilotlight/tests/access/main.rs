@@ -1,11 +1,11 @@
-//! Access to the service: permissions, tokens, TLS, and requests that nobody should send. They are refused with a helpful
-//! text, or closed where the protocol says so; never a 5xx, never a hang.
+//! Access to the service: permissions, tokens, TLS, and invalid requests. An invalid request gets a 4xx with an error
+//! text, or its connection is closed where the protocol requires that. It never gets a 5xx, and never hangs.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests print what they measure, and panic where they fail"
+    reason = "tests print measurements, and panic when they fail"
 )]
 
 mod permissions;

@@ -1,11 +1,11 @@
-//! Every path by every method, and who may call which.
+//! Every path with every method, and which callers may use it.
 
 use pilotlight_testkit::http::{Connection, Response};
 use pilotlight_testkit::run_message::{self, run};
 use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::warm_start::is_warm;
 
-/// Paths for runners and supervisors, with the methods they answer.
+/// Paths for runners and supervisors, with their methods.
 const PROTOCOL: [(&str, &[&str]); 6] = [
     ("/connect", &["GET", "HEAD"]),
     ("/api/connect", &["GET", "HEAD"]),
@@ -15,7 +15,7 @@ const PROTOCOL: [(&str, &[&str]); 6] = [
     ("/api/warm-start", &["GET", "POST"]),
 ];
 
-/// Paths for people and programs on this machine.
+/// Paths for operators on this machine, with their methods.
 const CONTROL: [(&str, &[&str]); 6] = [
     ("/", &["GET", "HEAD"]),
     ("/assets/app.js", &["GET", "HEAD"]),
@@ -45,7 +45,7 @@ fn call(server: &TestServer, method: &str, path: &str, headers: &str) -> Respons
 }
 
 #[test]
-fn a_method_that_a_path_does_not_answer_is_refused_with_a_sentence() {
+fn an_unknown_method_is_refused_with_an_error_text() {
     let server = TestServer::start();
     for (path, methods) in PROTOCOL.into_iter().chain(CONTROL) {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
@@ -63,20 +63,20 @@ fn a_method_that_a_path_does_not_answer_is_refused_with_a_sentence() {
 }
 
 #[test]
-fn a_405_names_the_methods_that_are_answered() {
+fn a_405_names_the_allowed_methods() {
     let server = TestServer::start();
     for (path, methods) in PROTOCOL.into_iter().chain(CONTROL) {
         let refused = ["HEAD", "PUT"].into_iter().filter(|method| !methods.contains(method));
         for method in refused {
             let answer = call(&server, method, path, "host: localhost\r\n");
-            let named: Vec<_> = answer.header("allow").unwrap_or_default().split(',').collect();
-            assert_eq!(named, methods, "{method} {path} (RFC 9110, 15.5.6)");
+            let allowed: Vec<_> = answer.header("allow").unwrap_or_default().split(',').collect();
+            assert_eq!(allowed, methods, "{method} {path} (RFC 9110, 15.5.6)");
         }
     }
 }
 
 #[test]
-fn head_is_answered_like_get_and_never_parks() {
+fn head_is_answered_like_get_and_parks_no_poll() {
     let server = TestServer::start();
     for (path, methods) in PROTOCOL.into_iter().chain(CONTROL) {
         let answer = call(&server, "HEAD", path, "host: localhost\r\n");
@@ -85,12 +85,12 @@ fn head_is_answered_like_get_and_never_parks() {
     let poll = pilotlight_testkit::warm_start::Poll::by("runner-1").request().replacen("GET", "HEAD", 1);
     let mut caller = server.connect();
     caller.send(poll);
-    assert_eq!(caller.response_without_body().expect("a refusal").status, 405);
+    assert_eq!(caller.response_without_body().expect("an answer").status, 405);
     server.assert_healthy();
 }
 
 #[test]
-fn an_unknown_path_is_refused_with_a_sentence() {
+fn an_unknown_path_is_refused_with_an_error_text() {
     let server = TestServer::start();
     for path in UNKNOWN {
         for method in ["GET", "POST", "PUT", "OPTIONS"] {
@@ -134,9 +134,9 @@ fn web_pages_are_refused_on_every_path() {
 }
 
 #[test]
-fn control_paths_are_for_direct_callers_by_a_loopback_name_only() {
+fn control_paths_are_for_direct_requests_to_a_loopback_name_only() {
     let server = TestServer::start();
-    let strangers = [
+    let remote_headers = [
         "host: pilotlight.example\r\n",
         "host: localhost.example\r\n",
         "host: 127.0.0.1.example:80\r\n",
@@ -151,7 +151,7 @@ fn control_paths_are_for_direct_callers_by_a_loopback_name_only() {
     ];
     for (path, methods) in CONTROL {
         for method in methods {
-            for headers in strangers {
+            for headers in remote_headers {
                 let answer = call(&server, method, path, headers);
                 assert_eq!(answer.status, 403, "{method} {path} with {headers:?}");
                 if *method != "HEAD" {
@@ -190,19 +190,19 @@ fn a_second_host_does_not_open_control_paths() {
 }
 
 #[test]
-fn the_host_of_an_absolute_target_counts() {
+fn the_host_of_an_absolute_target_is_used() {
     let server = TestServer::start();
     let absolute = call(&server, "GET", "http://evil.example/api/dashboard", "host: localhost\r\n");
     assert!(
         (400..500).contains(&absolute.status),
-        "the target's own host counts (RFC 9112, 3.2.2): {}",
+        "the host of the request target is used (RFC 9112, 3.2.2): {}",
         absolute.status
     );
     server.assert_healthy();
 }
 
 #[test]
-fn protocol_paths_are_for_proxies_and_other_hosts_too() {
+fn protocol_paths_are_open_to_proxies_and_other_hosts() {
     let server = TestServer::start();
     for headers in
         ["host: pilotlight.example\r\nx-forwarded-for: 10.0.0.1\r\n", "forwarded: for=10.0.0.1\r\n", ""]
@@ -230,12 +230,16 @@ fn http_1_0_is_answered_and_closed() {
     }
     let mut caller: Connection = server.connect();
     caller.send("GET /api/dashboard HTTP/1.0\r\n\r\n");
-    assert_eq!(caller.response().expect("a refusal").status, 403, "without a name it is a stranger");
+    assert_eq!(
+        caller.response().expect("an answer").status,
+        403,
+        "a request without a host is a remote request"
+    );
     server.assert_healthy();
 }
 
-/// One on each line.
-const NO_WISHES: &str = r#"{
+/// Invalid bodies of a retire request, one per line.
+const INVALID_BODIES: &str = r#"{
 {}
 null
 1
@@ -255,7 +259,7 @@ null
 #[test]
 fn an_invalid_retire_request_is_refused_with_an_error_text() {
     let server = TestServer::start();
-    for body in NO_WISHES.lines().chain([""]) {
+    for body in INVALID_BODIES.lines().chain([""]) {
         let answer = server.connect().post("/api/admin/retire", body);
         assert_eq!(answer.status, 400, "{body}: {}", answer.text());
         assert!(!answer.error_text().is_empty(), "{body}");
@@ -266,7 +270,7 @@ fn an_invalid_retire_request_is_refused_with_an_error_text() {
 }
 
 #[test]
-fn an_array_is_no_wish_to_retire() {
+fn a_retire_request_must_be_an_object() {
     let server = TestServer::start();
     let answer = server.connect().post("/api/admin/retire", r#"["a_deployment"]"#);
     assert_eq!(answer.status, 400, "{}", answer.text());

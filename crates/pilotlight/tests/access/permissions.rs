@@ -1,5 +1,5 @@
-//! Who may do what: DESIGN's table, walked. Every endpoint is asked by every kind of caller on every listener; those of
-//! jobs stand in a file of their own.
+//! The permissions of callers: every endpoint is called by every kind of caller on every listener. The endpoints of
+//! jobs are in `permissions/jobs.rs`.
 
 mod jobs;
 
@@ -20,7 +20,7 @@ const KEYS: [(&str, &str); 3] = [
     ("PILOTLIGHT_AUTH_SUBMIT_KEYS", SUBMIT),
 ];
 
-/// What may be asked for, and a way to ask.
+/// An endpoint, and a request to it.
 struct Endpoint {
     method: &'static str,
     path: &'static str,
@@ -29,13 +29,13 @@ struct Endpoint {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// No credentials; never from a page.
+    /// It needs no key, and rejects requests of web pages.
     Protocol,
-    /// Holds nothing of runs and runners.
-    Shell,
-    /// Tells.
-    Look,
-    /// Changes something.
+    /// It has no data about runs and runners: the page itself, its session, and the API document.
+    Page,
+    /// It reads data.
+    Read,
+    /// It changes data.
     Change,
 }
 
@@ -50,29 +50,29 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET", "/api/connect", Kind::Protocol),
     endpoint("POST", "/warm-start", Kind::Protocol),
     endpoint("POST", "/api/warm-start", Kind::Protocol),
-    endpoint("GET", "/api/session", Kind::Shell),
-    endpoint("DELETE", "/api/session", Kind::Shell),
-    endpoint("GET", "/", Kind::Shell),
-    endpoint("GET", "/assets/app.js", Kind::Shell),
-    endpoint("GET", "/api/openapi.json", Kind::Shell),
-    endpoint("GET", "/api/dashboard", Kind::Look),
-    endpoint("GET", "/api/dashboard/events", Kind::Look),
-    endpoint("GET", "/metrics", Kind::Look),
+    endpoint("GET", "/api/session", Kind::Page),
+    endpoint("DELETE", "/api/session", Kind::Page),
+    endpoint("GET", "/", Kind::Page),
+    endpoint("GET", "/assets/app.js", Kind::Page),
+    endpoint("GET", "/api/openapi.json", Kind::Page),
+    endpoint("GET", "/api/dashboard", Kind::Read),
+    endpoint("GET", "/api/dashboard/events", Kind::Read),
+    endpoint("GET", "/metrics", Kind::Read),
     endpoint("DELETE", "/api/dashboard", Kind::Change),
     endpoint("POST", "/api/admin/retire", Kind::Change),
 ];
 
 impl Endpoint {
-    /// The status of asking with these headers, each line with its end.
-    fn ask(&self, at: SocketAddr, headers: &str) -> u16 {
+    /// The status of the response to a request with these header lines. Each line has its line break.
+    fn status(&self, at: SocketAddr, headers: &str) -> u16 {
         self.answer(at, headers).status
     }
 
     fn answer(&self, at: SocketAddr, headers: &str) -> Response {
         let Self { method, path, kind: _ } = self;
         let body = match *path {
-            "/warm-start" | "/api/warm-start" => run_message::offer(&run("run_nobody_waits_for")),
-            "/api/admin/retire" => json!({ "runner": "nobody" }).to_string(),
+            "/warm-start" | "/api/warm-start" => run_message::offer(&run("run_without_a_runner")),
+            "/api/admin/retire" => json!({ "runner": "unknown" }).to_string(),
             _ => String::new(),
         };
         let host = if headers.contains("host:") { "" } else { "host: localhost\r\n" };
@@ -80,7 +80,7 @@ impl Endpoint {
             if *method == "POST" { format!("content-length: {}\r\n", body.len()) } else { String::new() };
         let mut connection = Connection::open(at);
         connection.send(format!("{method} {path} HTTP/1.1\r\n{host}{headers}{length}\r\n{body}"));
-        // What is streamed has no length.
+        // An event stream has no content length.
         let answer = match *path {
             "/api/dashboard/events" => connection.response_without_body(),
             _ => connection.response(),
@@ -89,10 +89,10 @@ impl Endpoint {
     }
 }
 
-/// An address of this machine that is not loopback's, when it has one.
+/// An address of this machine other than a loopback address; `None` when it has none.
 fn outer_address(server: &TestServer) -> Option<SocketAddr> {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
-    // Nothing is sent: the kernel only says from where it would be.
+    // No packet is sent: the kernel only selects the local address that it would use.
     socket.connect("192.0.2.1:9").ok()?;
     let address = socket.local_addr().ok()?.ip();
     (!address.is_loopback()).then(|| SocketAddr::new(address, server.address().port()))
@@ -103,7 +103,7 @@ fn bearer(key: &str) -> String {
 }
 
 #[test]
-fn without_keys_everything_but_the_protocol_is_for_this_machine() {
+fn without_keys_only_the_protocol_is_open_to_other_machines() {
     let server = TestServer::with(&[("HOST", "0.0.0.0")]).at_address([127, 0, 0, 1].into());
     let at = server.address();
     let foreign = [
@@ -117,36 +117,36 @@ fn without_keys_everything_but_the_protocol_is_for_this_machine() {
     ];
     for endpoint in ENDPOINTS {
         let name = format!("{} {}", endpoint.method, endpoint.path);
-        assert_eq!(endpoint.ask(at, ""), 200, "{name}");
+        assert_eq!(endpoint.status(at, ""), 200, "{name}");
         for headers in foreign {
             let is_from_page = headers.starts_with("origin");
             let is_own_page = headers == "origin: http://localhost\r\n";
             let expected = match endpoint.kind {
                 Kind::Protocol if !is_from_page => 200,
-                Kind::Shell if is_own_page => 200,
-                Kind::Protocol | Kind::Shell | Kind::Look | Kind::Change => 403,
+                Kind::Page if is_own_page => 200,
+                Kind::Protocol | Kind::Page | Kind::Read | Kind::Change => 403,
             };
-            assert_eq!(endpoint.ask(at, headers), expected, "{name} with {headers}");
+            assert_eq!(endpoint.status(at, headers), expected, "{name} with {headers}");
         }
         if let Some(outer) = outer_address(&server) {
             let expected = if endpoint.kind == Kind::Protocol { 200 } else { 403 };
-            assert_eq!(endpoint.ask(outer, ""), expected, "{name} from another address");
+            assert_eq!(endpoint.status(outer, ""), expected, "{name} from another address");
         }
     }
 }
 
 #[test]
-fn with_keys_each_scope_opens_what_is_its_own() {
+fn with_keys_each_scope_opens_its_own_endpoints() {
     let server =
         TestServer::with(&[&KEYS[..], &[("HOST", "0.0.0.0")]].concat()).at_address([127, 0, 0, 1].into());
     let addresses: Vec<_> = [Some(server.address()), outer_address(&server)].into_iter().flatten().collect();
     for endpoint in ENDPOINTS {
         let name = format!("{} {}", endpoint.method, endpoint.path);
         for at in &addresses {
-            let is_open = matches!(endpoint.kind, Kind::Protocol | Kind::Shell);
+            let is_open = matches!(endpoint.kind, Kind::Protocol | Kind::Page);
             for (headers, expected) in [
                 (String::new(), 401),
-                (bearer("nobody's key"), 401),
+                (bearer("unknown key"), 401),
                 (bearer(&format!("{ADMIN}x")), 401),
                 (format!("authorization: Basic {ADMIN}\r\n"), 401),
                 (bearer(RUNNER), 403),
@@ -155,9 +155,9 @@ fn with_keys_each_scope_opens_what_is_its_own() {
                 (bearer(ADMIN) + "x-forwarded-for: 198.51.100.7\r\nhost: pilotlight.example\r\n", 200),
                 (bearer(ADMIN) + "origin: http://page.example\r\n", 403),
             ] {
-                let from_page = headers.contains("origin");
-                let expected = if is_open && !from_page { 200 } else { expected };
-                assert_eq!(endpoint.ask(*at, &headers), expected, "{name} at {at} with {headers}");
+                let is_from_page = headers.contains("origin");
+                let expected = if is_open && !is_from_page { 200 } else { expected };
+                assert_eq!(endpoint.status(*at, &headers), expected, "{name} at {at} with {headers}");
             }
         }
     }
@@ -165,16 +165,16 @@ fn with_keys_each_scope_opens_what_is_its_own() {
 }
 
 #[test]
-fn keys_of_others_shut_nobody_out_of_the_dashboard() {
+fn keys_of_runners_and_callers_do_not_close_the_dashboard() {
     let server = TestServer::with(&KEYS[1..]);
     for endpoint in ENDPOINTS {
         for headers in [String::new(), bearer(SUBMIT)] {
-            assert_eq!(endpoint.ask(server.address(), &headers), 200, "{} {headers}", endpoint.path);
+            assert_eq!(endpoint.status(server.address(), &headers), 200, "{} {headers}", endpoint.path);
         }
     }
 }
 
-/// Signs in; the lines that show the session, and its token.
+/// Signs in. Returns the header line with the session's cookie, and the session's token.
 fn signed_in(server: &TestServer) -> (String, String) {
     let mut connection = server.connect();
     let answer = connection.post("/api/session", json!({ "key": ADMIN }).to_string());
@@ -187,71 +187,71 @@ fn session_of(answer: &Response) -> (String, String) {
     for attribute in ["HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
-    let pair = cookie.split(';').next().expect("the pair comes first").to_owned();
+    let pair = cookie.split(';').next().expect("a cookie begins with its name and value").to_owned();
     let csrf = answer.json()["csrf"].as_str().expect("a token").to_owned();
     (format!("cookie: {pair}\r\n"), csrf)
 }
 
 #[test]
-fn a_session_reads_by_its_cookie_and_changes_by_its_token() {
+fn a_session_reads_with_its_cookie_and_changes_with_its_token() {
     let server = TestServer::with(&KEYS);
-    let asked: Value = server.connect().get("/api/session").json();
-    assert_eq!(asked, json!({ "key": "needed", "signedIn": false, "csrf": null }));
+    let session: Value = server.connect().get("/api/session").json();
+    assert_eq!(session, json!({ "key": "needed", "signedIn": false, "csrf": null }));
     for key in ["wrong", RUNNER, SUBMIT, ""] {
         let answer = server.connect().post("/api/session", json!({ "key": key }).to_string());
         assert_eq!((answer.status, answer.header("set-cookie")), (401, None), "{key}");
     }
     let (cookie, csrf) = signed_in(&server);
     let token = format!("x-csrf-token: {csrf}\r\n");
-    let own = "origin: http://localhost\r\n";
+    let own_origin = "origin: http://localhost\r\n";
     let at = server.address();
-    for endpoint in ENDPOINTS.iter().filter(|endpoint| matches!(endpoint.kind, Kind::Look | Kind::Change)) {
-        let reads = if endpoint.kind == Kind::Change { 403 } else { 200 };
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| matches!(endpoint.kind, Kind::Read | Kind::Change)) {
+        let with_cookie = if endpoint.kind == Kind::Change { 403 } else { 200 };
         for (headers, expected) in [
-            (cookie.clone(), reads),
+            (cookie.clone(), with_cookie),
             (format!("{cookie}{token}"), 200),
-            (format!("{cookie}{token}{own}"), 200),
-            (format!("{cookie}{own}"), 403),
-            (format!("{cookie}x-csrf-token: wrong\r\n{own}"), 403),
+            (format!("{cookie}{token}{own_origin}"), 200),
+            (format!("{cookie}{own_origin}"), 403),
+            (format!("{cookie}x-csrf-token: wrong\r\n{own_origin}"), 403),
             (format!("{cookie}{token}origin: http://page.example\r\n"), 403),
             (token.clone(), 401),
             (format!("cookie: pilotlight_session=wrong\r\n{token}"), 401),
         ] {
-            assert_eq!(endpoint.ask(at, &headers), expected, "{} with {headers}", endpoint.path);
+            assert_eq!(endpoint.status(at, &headers), expected, "{} with {headers}", endpoint.path);
         }
     }
-    let sign_out = endpoint("DELETE", "/api/session", Kind::Shell);
-    assert_eq!(sign_out.ask(at, &cookie), 200);
-    assert_eq!(endpoint("GET", "/api/dashboard", Kind::Look).ask(at, &cookie), 401);
+    let sign_out = endpoint("DELETE", "/api/session", Kind::Page);
+    assert_eq!(sign_out.status(at, &cookie), 200);
+    assert_eq!(endpoint("GET", "/api/dashboard", Kind::Read).status(at, &cookie), 401);
 }
 
 #[test]
-fn without_keys_the_own_page_changes_things_by_its_token() {
+fn without_keys_the_dashboard_changes_data_with_its_token() {
     let server = TestServer::start();
     let answer = server.connect().get("/api/session");
     assert_eq!(answer.json()["key"], "not-needed");
     let (cookie, csrf) = session_of(&answer);
     let clear = endpoint("DELETE", "/api/dashboard", Kind::Change);
-    let own = "origin: http://localhost\r\n";
-    assert_eq!(clear.ask(server.address(), &format!("{cookie}x-csrf-token: {csrf}\r\n{own}")), 200);
-    assert_eq!(clear.ask(server.address(), &format!("{cookie}{own}")), 403);
+    let own_origin = "origin: http://localhost\r\n";
+    assert_eq!(clear.status(server.address(), &format!("{cookie}x-csrf-token: {csrf}\r\n{own_origin}")), 200);
+    assert_eq!(clear.status(server.address(), &format!("{cookie}{own_origin}")), 403);
 }
 
 #[test]
-fn the_protocol_is_for_allowed_networks_behind_trusted_proxies_too() {
+fn allowed_networks_apply_to_clients_behind_trusted_proxies() {
     let settings =
         [("PILOTLIGHT_SERVER_ALLOW", "10.1.0.0/16"), ("PILOTLIGHT_SERVER_TRUSTED_PROXIES", "127.0.0.1")];
     let server = TestServer::with(&settings);
-    for (client, may) in [("10.1.2.3", true), ("10.2.0.1", false), ("10.1.2.3, 10.2.0.1", false)] {
+    for (client, is_allowed) in [("10.1.2.3", true), ("10.2.0.1", false), ("10.1.2.3, 10.2.0.1", false)] {
         let headers = format!("x-forwarded-for: {client}\r\n");
         for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.kind == Kind::Protocol) {
-            let expected = if may { 200 } else { 403 };
-            assert_eq!(endpoint.ask(server.address(), &headers), expected, "{client} {}", endpoint.path);
+            let expected = if is_allowed { 200 } else { 403 };
+            assert_eq!(endpoint.status(server.address(), &headers), expected, "{client} {}", endpoint.path);
         }
-        // A poll that may not wait is closed without a byte.
+        // The connection of a poll that is not allowed is closed without a byte.
         let mut poll =
             Poll::by("runner").with_header(&format!("x-forwarded-for: {client}")).send_to(server.address());
-        if may {
+        if is_allowed {
             server.wait_for_parked(1);
         } else {
             assert_eq!(poll.response(), Err(NoResponse::Closed), "{client}");
@@ -261,32 +261,32 @@ fn the_protocol_is_for_allowed_networks_behind_trusted_proxies_too() {
     }
 }
 
-/// Whether every listener answers it, whatever it is for.
-fn is_everywhere(endpoint: &Endpoint) -> bool {
+/// Whether every listener serves this endpoint.
+fn is_on_every_listener(endpoint: &Endpoint) -> bool {
     endpoint.path.ends_with("health") || endpoint.path.ends_with("openapi.json")
 }
 
 #[test]
-fn operators_can_have_an_address_of_their_own_and_parts_can_be_left_out() {
+fn operators_can_have_their_own_address_and_capabilities_can_be_omitted() {
     let server = TestServer::with(&[("PILOTLIGHT_SERVER_CONTROL", "127.0.0.1:0")]);
     let control = server.control_address();
     for endpoint in ENDPOINTS {
         let is_protocol = endpoint.kind == Kind::Protocol;
-        let here = if is_protocol || is_everywhere(endpoint) { 200 } else { 404 };
-        let there = if is_protocol && !is_everywhere(endpoint) { 404 } else { 200 };
-        assert_eq!(endpoint.ask(server.address(), ""), here, "main {}", endpoint.path);
-        assert_eq!(endpoint.ask(control, ""), there, "control {}", endpoint.path);
+        let main_status = if is_protocol || is_on_every_listener(endpoint) { 200 } else { 404 };
+        let control_status = if is_protocol && !is_on_every_listener(endpoint) { 404 } else { 200 };
+        assert_eq!(endpoint.status(server.address(), ""), main_status, "main {}", endpoint.path);
+        assert_eq!(endpoint.status(control, ""), control_status, "control {}", endpoint.path);
     }
     for only in ["warm-start", "jobs", "dashboard"] {
         let server = TestServer::with_arguments(&["--only", only], &[]);
         for endpoint in ENDPOINTS {
             let part = match endpoint.kind {
-                _ if is_everywhere(endpoint) => only,
+                _ if is_on_every_listener(endpoint) => only,
                 Kind::Protocol => "warm-start",
-                Kind::Shell | Kind::Look | Kind::Change => "dashboard",
+                Kind::Page | Kind::Read | Kind::Change => "dashboard",
             };
             let expected = if part == only { 200 } else { 404 };
-            assert_eq!(endpoint.ask(server.address(), ""), expected, "--only {only} {}", endpoint.path);
+            assert_eq!(endpoint.status(server.address(), ""), expected, "--only {only} {}", endpoint.path);
         }
     }
 }
@@ -304,8 +304,8 @@ fn a_poll_or_offer_with_an_origin_is_refused() {
     assert_eq!((answer.status, &answer.json()["didWarmStart"]), (403, &json!(false)));
 }
 
-/// The value of `access-control-allow-origin`, and the status.
-fn from_page(at: SocketAddr, method: &str, path: &str) -> (u16, Option<String>) {
+/// Sends a request of a web page. Returns the status, and the value of `access-control-allow-origin`.
+fn call_from_page(at: SocketAddr, method: &str, path: &str) -> (u16, Option<String>) {
     let mut connection = Connection::open(at);
     connection
         .send(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\norigin: http://page.example\r\n\r\n"));
@@ -314,18 +314,18 @@ fn from_page(at: SocketAddr, method: &str, path: &str) -> (u16, Option<String>) 
 }
 
 #[test]
-fn pages_of_others_may_call_the_jobs_paths_once_there_are_keys() {
+fn other_web_pages_may_call_the_jobs_paths_only_with_keys() {
     let any = || Some("*".to_owned());
-    let with = TestServer::with(&[("SUBMIT_API_KEY", SUBMIT)]);
+    let with_key = TestServer::with(&[("SUBMIT_API_KEY", SUBMIT)]);
     for path in ["/api/jobs/submit", "/api/runner/register", "/api/admin/stats"] {
-        assert_eq!(from_page(with.address(), "OPTIONS", path), (204, any()), "{path}");
-        assert_eq!(from_page(with.address(), "PUT", path).1, any(), "{path}");
+        assert_eq!(call_from_page(with_key.address(), "OPTIONS", path), (204, any()), "{path}");
+        assert_eq!(call_from_page(with_key.address(), "PUT", path).1, any(), "{path}");
     }
-    assert_eq!(from_page(with.address(), "GET", "/api/nothing"), (404, any()));
-    assert_eq!(from_page(with.address(), "GET", "/api/dashboard"), (403, None));
-    assert_eq!(from_page(with.address(), "GET", "/nothing"), (404, None));
-    let without = TestServer::start();
+    assert_eq!(call_from_page(with_key.address(), "GET", "/api/nothing"), (404, any()));
+    assert_eq!(call_from_page(with_key.address(), "GET", "/api/dashboard"), (403, None));
+    assert_eq!(call_from_page(with_key.address(), "GET", "/nothing"), (404, None));
+    let without_key = TestServer::start();
     for method in ["OPTIONS", "GET"] {
-        assert_eq!(from_page(without.address(), method, "/api/jobs/submit").1, None, "{method}");
+        assert_eq!(call_from_page(without_key.address(), method, "/api/jobs/submit").1, None, "{method}");
     }
 }

@@ -1,5 +1,5 @@
-//! Bad heads: what is not HTTP, or too much of it. hyper's own 400 and 431, which have no body, are as good as a
-//! closed connection.
+//! Invalid request heads: bytes that are not HTTP, and heads that are too large. They may get hyper's own 400 or 431,
+//! which have no body, or their connection is closed.
 
 use std::io::Write;
 
@@ -8,23 +8,23 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::wait_until;
 use pilotlight_testkit::warm_start::Poll;
 
-/// Sends bytes and wants a 4xx or the end of the connection.
-fn is_turned_away(server: &TestServer, bytes: &[u8]) {
-    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(100)]);
+/// Sends bytes, and asserts that they get a 4xx or that the connection is closed.
+fn assert_rejected(server: &TestServer, bytes: &[u8]) {
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(100)]);
     let mut caller = server.connect();
-    // It may be turned away before the last byte.
+    // The server may close the connection before the last byte is sent.
     _ = caller.try_send(bytes);
     match caller.response() {
-        Ok(answer) => assert!((400..500).contains(&answer.status), "{shown}: {answer:?}"),
+        Ok(answer) => assert!((400..500).contains(&answer.status), "{start}: {answer:?}"),
         Err(NoResponse::Closed | NoResponse::Reset) => {}
         Err(NoResponse::Incomplete(_) | NoResponse::Timeout) => {
-            panic!("{shown}: neither answered nor closed")
+            panic!("{start}: neither answered nor closed")
         }
     }
 }
 
 #[test]
-fn what_is_not_http_is_turned_away() {
+fn bytes_that_are_not_http_are_rejected() {
     let server = TestServer::start();
     for bytes in [
         b"\0\0\0\0\r\n\r\n".as_slice(),
@@ -49,26 +49,26 @@ fn what_is_not_http_is_turned_away() {
         b"POST /warm-start HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n{}",
         b"POST /warm-start HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     ] {
-        is_turned_away(&server, bytes);
+        assert_rejected(&server, bytes);
     }
     server.assert_healthy();
 }
 
 #[test]
-fn a_head_that_is_too_large_is_turned_away() {
+fn a_head_that_is_too_large_is_rejected() {
     let server = TestServer::start();
     let poll = |header: &str| Poll::by("runner-1").with_header(header).request();
-    is_turned_away(&server, poll(&format!("x: {}", "y".repeat(20_000))).as_bytes());
-    is_turned_away(&server, poll(&format!("x: {}", "y".repeat(10_000_000))).as_bytes());
-    is_turned_away(&server, poll(&"x: y\r\n".repeat(1000)).as_bytes());
-    is_turned_away(&server, format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(100_000)).as_bytes());
-    is_turned_away(&server, &vec![b'x'; 10_000_000]);
-    is_turned_away(&server, &b"\r\n".repeat(1_000_000));
+    assert_rejected(&server, poll(&format!("x: {}", "y".repeat(20_000))).as_bytes());
+    assert_rejected(&server, poll(&format!("x: {}", "y".repeat(10_000_000))).as_bytes());
+    assert_rejected(&server, poll(&"x: y\r\n".repeat(1000)).as_bytes());
+    assert_rejected(&server, format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(100_000)).as_bytes());
+    assert_rejected(&server, &vec![b'x'; 10_000_000]);
+    assert_rejected(&server, &b"\r\n".repeat(1_000_000));
     server.assert_healthy();
 }
 
 #[test]
-fn a_head_that_breaks_off_takes_nothing_with_it() {
+fn an_incomplete_head_leaves_nothing_open() {
     let server = TestServer::start();
     let request = Poll::by("runner-1").request();
     for end in [0, 1, 5, request.len() / 2, request.len() - 1] {
@@ -80,12 +80,12 @@ fn a_head_that_breaks_off_takes_nothing_with_it() {
             Err(none) => assert!(matches!(none, NoResponse::Closed | NoResponse::Reset), "{end}: {none:?}"),
         }
     }
-    wait_until("all are gone", || server.health()["connections"] == 1);
+    wait_until("all connections are closed", || server.health()["connections"] == 1);
     server.assert_healthy();
 }
 
 #[test]
-fn a_head_that_comes_byte_by_byte_is_read() {
+fn a_head_that_arrives_byte_by_byte_is_read() {
     let server = TestServer::start();
     let mut caller = server.connect();
     for byte in b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n" {
@@ -95,7 +95,7 @@ fn a_head_that_comes_byte_by_byte_is_read() {
 }
 
 #[test]
-fn many_connections_that_say_nothing_are_no_burden() {
+fn many_silent_connections_do_not_disturb_other_clients() {
     let server = TestServer::with(&[("PILOTLIGHT_SERVER_MAX_CONNECTIONS", "256")]);
     let silent: Vec<Connection> = (0..200).map(|_| server.connect()).collect();
     server.assert_healthy();
@@ -104,5 +104,5 @@ fn many_connections_that_say_nothing_are_no_burden() {
     }
     server.assert_healthy();
     drop(silent);
-    wait_until("all are gone", || server.health()["connections"] == 1);
+    wait_until("all connections are closed", || server.health()["connections"] == 1);
 }

@@ -1,5 +1,5 @@
-//! TLS: what is sealed is served as the rest, acknowledgements included, and a new certificate is used from when it is
-//! there.
+//! TLS: encrypted connections are served like others, with acknowledgements, and a renewed certificate is used without
+//! a restart.
 
 use std::fs;
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto};
 
-/// A certificate of our own making, and where its files are.
+/// A self-signed certificate in a folder.
 struct Certificate {
     folder: TempDir,
 }
@@ -31,15 +31,16 @@ impl Certificate {
         certificate
     }
 
-    /// Writes another one in its place, as tools do: each file at once.
+    /// Replaces the certificate by a new one. Like common tools, it replaces each file with a rename.
     fn renew(&self) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
-            .expect("a certificate can be made");
-        for (path, text) in [(self.chain(), made.cert.pem()), (self.key(), made.signing_key.serialize_pem())]
+        let generated = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+            .expect("a certificate can be generated");
+        for (path, text) in
+            [(self.chain(), generated.cert.pem()), (self.key(), generated.signing_key.serialize_pem())]
         {
-            let written = path.with_extension("new");
-            fs::write(&written, text).expect("the folder can be written");
-            fs::rename(written, path).expect("the folder can be written");
+            let draft = path.with_extension("new");
+            fs::write(&draft, text).expect("the folder can be written");
+            fs::rename(draft, path).expect("the folder can be written");
         }
     }
 
@@ -54,39 +55,39 @@ impl Certificate {
     fn server(&self) -> TestServer {
         let (chain, key) = (self.chain(), self.key());
         TestServer::with(&[
-            ("PILOTLIGHT_SERVER_TLS_CERT", chain.to_str().expect("a plain path")),
-            ("PILOTLIGHT_SERVER_TLS_KEY", key.to_str().expect("a plain path")),
+            ("PILOTLIGHT_SERVER_TLS_CERT", chain.to_str().expect("the path is UTF-8")),
+            ("PILOTLIGHT_SERVER_TLS_KEY", key.to_str().expect("the path is UTF-8")),
         ])
     }
 
-    /// A connection that believes in this certificate only; `None` when the server shows another.
+    /// A connection that trusts this certificate only; `None` when the server uses another.
     fn connect(&self, server: &TestServer) -> Option<StreamOwned<ClientConnection, TcpStream>> {
         let mut roots = RootCertStore::empty();
         let chain = CertificateDer::from_pem_file(self.chain()).expect("a certificate");
         roots.add(chain).expect("a certificate");
         let config = ClientConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .expect("the provider knows them")
+            .expect("the provider supports the default versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let name = ServerName::try_from("localhost").expect("a name");
-        let mut client = ClientConnection::new(Arc::new(config), name).expect("a client");
-        let mut stream = TcpStream::connect(server.address()).expect("it listens");
+        let name = ServerName::try_from("localhost").expect("a valid name");
+        let mut client = ClientConnection::new(Arc::new(config), name).expect("a valid configuration");
+        let mut stream = TcpStream::connect(server.address()).expect("the service listens");
         client.complete_io(&mut stream).ok()?;
         Some(StreamOwned::new(client, stream))
     }
 }
 
-/// Sends a request and reads until there is a whole answer with a body of JSON.
-fn ask(stream: &mut StreamOwned<ClientConnection, TcpStream>, request: &[u8]) -> Value {
+/// Sends a request and reads a whole response, whose body is JSON.
+fn request_json(stream: &mut StreamOwned<ClientConnection, TcpStream>, request: &[u8]) -> Value {
     use std::io::{Read, Write};
-    stream.write_all(request).expect("it reads");
+    stream.write_all(request).expect("the service reads");
     let mut bytes = Vec::new();
     loop {
-        let mut some = [0; 16 * 1024];
-        let read = stream.read(&mut some).expect("it answers");
+        let mut buffer = [0; 16 * 1024];
+        let read = stream.read(&mut buffer).expect("the service responds");
         assert!(read > 0, "closed after {} bytes", bytes.len());
-        bytes.extend_from_slice(&some[..read]);
+        bytes.extend_from_slice(&buffer[..read]);
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n")
             && let Ok(json) = serde_json::from_str(body)
@@ -98,52 +99,54 @@ fn ask(stream: &mut StreamOwned<ClientConnection, TcpStream>, request: &[u8]) ->
 }
 
 #[test]
-fn a_sealed_run_is_acknowledged_by_the_runners_kernel() {
+fn a_run_sent_over_tls_is_acknowledged_by_the_runners_kernel() {
     let certificate = Certificate::new();
     let server = certificate.server();
-    for wanted in [run("run_small"), large_run("run_large", 3_000_000)] {
-        let mut runner = certificate.connect(&server).expect("the certificate is shown");
-        let mut supervisor = certificate.connect(&server).expect("the certificate is shown");
-        let poll = Poll::by("runner").request();
+    for run in [run("run_small"), large_run("run_large", 3_000_000)] {
+        let mut runner = certificate.connect(&server).expect("the server uses the certificate");
+        let mut supervisor = certificate.connect(&server).expect("the server uses the certificate");
+        let request_bytes = Poll::by("runner").request();
         let received = std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| ask(&mut runner, poll.as_bytes()));
-            wait_until("it waits", || {
-                ask(&mut supervisor, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")["waitingRunners"]
+            let poll = scope.spawn(|| request_json(&mut runner, request_bytes.as_bytes()));
+            wait_until("the poll is parked", || {
+                request_json(&mut supervisor, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")["waitingRunners"]
                     == 1
             });
-            let told = ask(&mut supervisor, &post_request("/warm-start", run_message::offer(&wanted)));
-            assert_eq!(told, json!({ "didWarmStart": true }));
-            waiting.join().expect("no panic")
+            let answer =
+                request_json(&mut supervisor, &post_request("/warm-start", run_message::offer(&run)));
+            assert_eq!(answer, json!({ "didWarmStart": true }));
+            poll.join().expect("no panic")
         });
-        assert!(received == wanted, "the message differs from what was offered");
-        let dashboard = ask(&mut supervisor, b"GET /api/dashboard HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        assert!(received == run, "the received message differs from the offered one");
+        let dashboard =
+            request_json(&mut supervisor, b"GET /api/dashboard HTTP/1.1\r\nhost: localhost\r\n\r\n");
         assert_eq!(dashboard["recentMatches"][0]["delivery"], "acknowledged");
     }
 }
 
 #[test]
-fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
+fn a_renewed_certificate_is_used_and_an_invalid_one_is_not() {
     let certificate = Certificate::new();
     let server = certificate.server();
-    let mut kept = certificate.connect(&server).expect("the certificate is shown");
+    let mut earlier = certificate.connect(&server).expect("the server uses the certificate");
     certificate.renew();
-    wait_until("the new one is shown", || certificate.connect(&server).is_some());
+    wait_until("the server uses the new certificate", || certificate.connect(&server).is_some());
     fs::write(certificate.key(), "no key").expect("the folder can be written");
-    wait_until("the broken one is noticed", || server.log().contains("the old one stays in use"));
-    assert!(certificate.connect(&server).is_some(), "the old one is gone");
-    let health = ask(&mut kept, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    assert_eq!(health["status"], "ok", "a connection from before goes on");
+    wait_until("the server logs the invalid key", || server.log().contains("the old one stays in use"));
+    assert!(certificate.connect(&server).is_some(), "the server no longer uses the old certificate");
+    let health = request_json(&mut earlier, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert_eq!(health["status"], "ok", "an earlier connection does not work any more");
 }
 
 #[test]
-fn the_health_check_asks_over_tls_and_takes_any_certificate() {
+fn the_health_check_uses_tls_and_accepts_any_certificate() {
     let certificate = Certificate::new();
     let server = certificate.server();
     let url = server.url().replace("http:", "https:");
     let output = pilotlight_command(&[]).args(["health", "--url", &url]).output().expect("the binary runs");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(said.starts_with("ok: "), "{said}");
+    assert!(stdout.starts_with("ok: "), "{stdout}");
 }
 
 #[test]
@@ -156,25 +159,25 @@ fn a_connection_without_tls_is_closed() {
         let mut connection = server.connect();
         connection.send(garbage);
         connection.shutdown_write();
-        let said = connection.drain();
-        assert!(!said.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&said));
+        let received = connection.drain();
+        assert!(!received.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&received));
     }
-    let mut operator = certificate.connect(&server).expect("the certificate is shown");
+    let mut operator = certificate.connect(&server).expect("the server uses the certificate");
     let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    std::io::Write::write_all(&mut operator, request).expect("it reads");
+    std::io::Write::write_all(&mut operator, request).expect("the service reads");
     let mut metrics = Vec::new();
-    // Whether it says goodbye does not matter here.
+    // The result does not matter: the server may close without a TLS close_notify.
     _ = std::io::Read::read_to_end(&mut operator, &mut metrics);
     let metrics = String::from_utf8_lossy(&metrics);
     assert!(metrics.contains("\npilotlight_tls_handshakes_failed_total 3\n"), "{metrics}");
 }
 
 #[test]
-fn half_a_certificate_is_a_mistake_and_none_is_an_error() {
+fn a_certificate_without_a_key_is_rejected_and_so_is_an_invalid_key() {
     let certificate = Certificate::new();
     let chain = certificate.chain();
-    let chain = chain.to_str().expect("a plain path");
-    for (settings, code, said) in [
+    let chain = chain.to_str().expect("the path is UTF-8");
+    for (settings, code, expected) in [
         (vec![("PILOTLIGHT_SERVER_TLS_CERT", chain)], 2, "server.tls_cert needs server.tls_key"),
         (
             vec![("PILOTLIGHT_SERVER_TLS_CERT", chain), ("PILOTLIGHT_SERVER_TLS_KEY", "/nowhere/key.pem")],
@@ -190,27 +193,28 @@ fn half_a_certificate_is_a_mistake_and_none_is_an_error() {
         let output = pilotlight_command(&settings).arg("serve").output().expect("the binary runs");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{text}");
-        assert!(text.contains(said), "{text}");
+        assert!(text.contains(expected), "{text}");
     }
 }
 
 #[test]
-fn a_real_client_waits_over_tls() {
+fn a_real_client_polls_over_tls() {
     need!("node", "clients");
     let certificate = Certificate::new();
     let server = certificate.server();
     let url = server.url().replace("http://127.0.0.1", "https://localhost");
-    let wish = json!({
+    let options = json!({
         "url": url, "runners": ["runner-1"], "deployment": DEPLOYMENT, "version": VERSION,
         "cpu": "0.5", "memory": "0.5", "rounds": 1, "tells": "message",
     });
-    let runner = NodeRunners::trusting(&wish, &certificate.chain());
-    let mut supervisor = certificate.connect(&server).expect("the certificate is shown");
-    wait_until("it waits", || {
-        ask(&mut supervisor, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")["waitingRunners"] == 1
+    let runner = NodeRunners::trusting(&options, &certificate.chain());
+    let mut supervisor = certificate.connect(&server).expect("the server uses the certificate");
+    wait_until("the poll is parked", || {
+        request_json(&mut supervisor, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")["waitingRunners"]
+            == 1
     });
-    let wanted = run("run_1");
-    let told = ask(&mut supervisor, &post_request("/warm-start", run_message::offer(&wanted)));
-    assert_eq!(told, json!({ "didWarmStart": true }));
-    assert_eq!(runner.wait_for_event("received")["message"], wanted);
+    let run = run("run_1");
+    let answer = request_json(&mut supervisor, &post_request("/warm-start", run_message::offer(&run)));
+    assert_eq!(answer, json!({ "didWarmStart": true }));
+    assert_eq!(runner.wait_for_event("received")["message"], run);
 }

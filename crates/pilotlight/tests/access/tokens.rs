@@ -1,4 +1,4 @@
-//! Deployment tokens over the wire: what a runner shows in place of its deployment's id.
+//! Deployment tokens, which a runner may send instead of its deployment's id (docs/protocols/deployment-tokens.md).
 
 use jsonwebtoken::{EncodingKey, Header, encode};
 use pilotlight_testkit::need;
@@ -27,7 +27,7 @@ fn poll(id: &str) -> Poll {
 }
 
 #[test]
-fn each_token_mode_admits_the_clients_of_the_contract() {
+fn each_token_mode_accepts_the_documented_clients() {
     let (good, forged) = (token(SECRET), token("another secret"));
     for (mode, forged_passes, plain_passes) in
         [("disabled", true, true), ("log", true, true), ("enforce", false, true), ("strict", false, false)]
@@ -44,19 +44,20 @@ fn each_token_mode_admits_the_clients_of_the_contract() {
                 } else {
                     let answer = runner.response().expect("an answer");
                     assert_eq!(answer.status, 401, "{mode}");
-                    assert!(!answer.text().contains(id.as_str()), "the token is told");
+                    assert!(!answer.text().contains(id.as_str()), "the answer contains the token");
                 }
             }
         }
-        let shown = [server.dashboard("").to_string(), server.connect().get("/metrics").text(), server.log()];
-        for text in shown {
-            assert!(!text.contains(&good) && !text.contains(&forged), "{mode}: a token is told");
+        let outputs =
+            [server.dashboard("").to_string(), server.connect().get("/metrics").text(), server.log()];
+        for text in outputs {
+            assert!(!text.contains(&good) && !text.contains(&forged), "{mode}: a token is shown");
         }
     }
 }
 
 #[test]
-fn a_strict_token_is_for_the_version_that_it_names() {
+fn a_strict_token_is_valid_for_its_own_version_only() {
     let server = server("strict");
     let poll = Poll { version: "another".to_owned(), ..poll(&token(SECRET)) };
     assert_eq!(poll.send_to(server.address()).response().expect("an answer").status, 401);
@@ -64,30 +65,30 @@ fn a_strict_token_is_for_the_version_that_it_names() {
 }
 
 #[test]
-fn strict_without_a_secret_does_not_start() {
+fn strict_mode_without_a_secret_does_not_start() {
     let output = pilotlight_testkit::server::pilotlight_command(&[("WORKLOAD_TOKEN_ENFORCEMENT", "strict")])
         .arg("serve")
         .output()
         .expect("the binary runs");
     assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("warm_start.tokens needs warm_start.token_secret"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains("warm_start.tokens needs warm_start.token_secret"), "{stderr}");
 }
 
 #[test]
-fn a_real_client_waits_with_its_token_and_exits_when_it_is_refused() {
+fn a_real_client_polls_with_its_token_and_exits_when_it_is_refused() {
     need!("node", "clients");
     let server = server("enforce");
-    let wish = |deployment: &str| -> Value {
+    let options = |deployment: &str| -> Value {
         json!({
             "url": server.url(), "runners": ["runner-1"], "deployment": deployment, "version": VERSION,
             "cpu": "0.5", "memory": "0.5", "rounds": 1, "tells": "id",
         })
     };
-    let runner = NodeRunners::start(&wish(&token(SECRET)));
+    let runner = NodeRunners::start(&options(&token(SECRET)));
     server.wait_for_parked(1);
     assert!(server.supervisor().offer(&run("run_1")));
     assert_eq!(runner.wait_for_event("received")["run"], "run_1");
-    let refused = NodeRunners::start(&wish(&token("another secret")));
+    let refused = NodeRunners::start(&options(&token("another secret")));
     refused.wait_for_event("ended");
 }

@@ -1,69 +1,71 @@
-// One page in a Chromium that runs already, driven by the tests: reads one JSON command on each line of stdin, answers
-// with one JSON line. The end of stdin ends it. Takes one JSON argument:
+// Opens one page in a running Chromium, and controls it for a test: reads one JSON command per line of stdin, and
+// answers each with one JSON line, `{ value }` or `{ failed }`. It exits when stdin ends. Its argument is a JSON
+// object:
 //
-//   endpoint         the address of the Chromium
+//   endpoint         the address of Chromium
 //   scheme           "light" or "dark"
 //
 // Commands, by `do`:
-//   open { url }             opens it
-//   eval { js }              what the expression says; it may await
-//   until { js }             waits until the expression is truthy, and says what it is
-//   click { role, name }     the one element of that role with that name
-//   fill { label, text }     the one field with that label
-//   press { key }
-//   axe { }                  serious and critical faults: [{ id, help, nodes }]
-//   fake { path, answers }   answers requests to that path itself: { METHOD: [{ status, json }, ..] }, the last for good
-//   faked { }                what those requests were: [{ method, path, token, body }]
-//   faults { }               errors on the console and requests to elsewhere, since the start
+//   open { url }             opens the URL
+//   eval { js }              the value of the expression, which may await
+//   until { js }             waits until the expression is truthy, and returns its value
+//   click { role, name }     clicks the only element with that role and name
+//   fill { label, text }     fills the only field with that label
+//   press { key }            presses the key
+//   axe { }                  serious and critical accessibility violations: [{ id, help, nodes }]
+//   fake { path, answers }   from now on answers requests to that path: { METHOD: [{ status, json }, ..] }. The last
+//                            answer of a method is used for all further requests
+//   faked-requests { }       the requests answered this way: [{ method, path, token, body }]
+//   errors { }               errors on the console and requests to other hosts, since the start
 
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { connect } from "./chromium.mjs";
 
-const wish = JSON.parse(process.argv[2]);
+const options = JSON.parse(process.argv[2]);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-// Well above what a loaded machine needs: it ends a hang.
+// Much longer than a loaded machine needs: it ends a hang.
 const DEADLINE_MS = 25_000;
 
-const context = await connect(wish.endpoint, wish);
+const context = await connect(options.endpoint, options);
 context.setDefaultTimeout(DEADLINE_MS);
 const page = await context.newPage();
 
-const faults = [];
+const errors = [];
 let origin = null;
 page.on("console", (message) => {
-  if (message.type() === "error") faults.push(`console: ${message.text()} (${message.location().url})`);
+  if (message.type() === "error") errors.push(`console: ${message.text()} (${message.location().url})`);
 });
-page.on("pageerror", (error) => faults.push(`exception: ${error.message}`));
+page.on("pageerror", (error) => errors.push(`exception: ${error.message}`));
 page.on("request", (request) => {
   const url = request.url();
-  if (origin && !url.startsWith(origin) && !url.startsWith("data:")) faults.push(`request: ${url}`);
+  if (origin && !url.startsWith(origin) && !url.startsWith("data:")) errors.push(`request: ${url}`);
 });
 
 const evaluate = (js) => page.evaluate(`(async () => (${js}))()`);
 
 async function until(js) {
-  const ends = Date.now() + DEADLINE_MS;
+  const deadline = Date.now() + DEADLINE_MS;
   for (;;) {
-    const found = await evaluate(js);
-    if (found) return found;
-    if (Date.now() > ends) throw new Error(`waited in vain: ${js}`);
+    const value = await evaluate(js);
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`not true within ${DEADLINE_MS} ms: ${js}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-const faked = [];
+const fakedRequests = [];
 
-function pretend(route, path, answers) {
+function answerFaked(route, path, answers) {
   const request = route.request();
-  const left = answers[request.method()];
+  const remaining = answers[request.method()];
   const token = request.headers()["x-csrf-token"] ?? null;
-  faked.push({ method: request.method(), path, token, body: request.postDataJSON() });
-  return route.fulfill(left.length > 1 ? left.shift() : left[0]);
+  fakedRequests.push({ method: request.method(), path, token, body: request.postDataJSON() });
+  return route.fulfill(remaining.length > 1 ? remaining.shift() : remaining[0]);
 }
 
-const does = {
+const handlers = {
   async open({ url }) {
     origin = new URL(url).origin;
     await page.goto(url, { waitUntil: "load" });
@@ -74,26 +76,26 @@ const does = {
   fill: ({ label, text }) => page.getByLabel(label, { exact: true }).fill(text),
   press: ({ key }) => page.keyboard.press(key),
   async axe() {
-    // By the debugger, which the page's policy does not bind.
+    // The script is injected by the debugger, to which the page's content security policy does not apply.
     await page.evaluate(axe);
     const { violations } = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })");
     return violations
       .filter(({ impact }) => impact === "serious" || impact === "critical")
       .map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => `${node.html} ${node.failureSummary}`) }));
   },
-  fake: ({ path, answers }) => page.route(`**${path}`, (route) => pretend(route, path, answers)),
-  faked: () => faked,
-  faults: () => faults,
+  fake: ({ path, answers }) => page.route(`**${path}`, (route) => answerFaked(route, path, answers)),
+  "faked-requests": () => fakedRequests,
+  errors: () => errors,
 };
 
-const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
-say({ ready: true });
+const write = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
+write({ ready: true });
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
   try {
-    say({ said: (await does[command.do](command)) ?? null });
+    write({ value: (await handlers[command.do](command)) ?? null });
   } catch (error) {
-    say({ failed: String(error.message ?? error) });
+    write({ failed: String(error.message ?? error) });
   }
 }
 await context.close();

@@ -1,16 +1,16 @@
-// How the machine's own Chromium is started: quiet, without a screen, and asking nobody for anything.
+// Starts the machine's installed Chromium, headless and without its own network requests.
 
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { chromium } from "playwright-core";
 
-const found = (program) =>
+const findInPath = (program) =>
   process.env.PATH.split(delimiter)
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path));
 
 const options = () => ({
-  executablePath: found("chromium"),
+  executablePath: findInPath("chromium"),
   headless: true,
   args: [
     "--no-sandbox",
@@ -23,21 +23,21 @@ const options = () => ({
   ],
 });
 
-const view = ({ scheme = "light", width = 1360, height = 900, scale = 1 } = {}) => ({
+const contextOptions = ({ scheme = "light", width = 1360, height = 900, scale = 1 } = {}) => ({
   colorScheme: scheme,
   viewport: { width, height },
   deviceScaleFactor: scale,
 });
 
-/** A browser context with a profile of its own, in an empty folder. */
-export const launch = (profile, wish) =>
-  chromium.launchPersistentContext(profile, { ...options(), ...view(wish) });
+/** A browser context with a new profile, in an empty folder. */
+export const launch = (profile, view) =>
+  chromium.launchPersistentContext(profile, { ...options(), ...contextOptions(view) });
 
-/** A browser that others connect to. */
+/** A browser that other processes connect to. */
 export const serve = () => chromium.launchServer({ ...options(), host: "127.0.0.1" });
 
-/** A browser context in the browser that listens at that address. */
-export const connect = async (endpoint, wish) => {
+/** A new browser context in the browser at that address. */
+export const connect = async (endpoint, view) => {
   const browser = await chromium.connect(endpoint);
-  return browser.newContext(view(wish));
+  return browser.newContext(contextOptions(view));
 };

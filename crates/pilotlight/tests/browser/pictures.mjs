@@ -1,9 +1,9 @@
-// Takes the pictures of docs/dashboard.md. Not a test, and run by hand:
+// Takes the screenshots of docs/dashboard.md. It is not a test; a person runs it:
 //
 //   node pictures.mjs BINARY [MINUTES]
 //
-// It starts the service, plays runners, a supervisor and callers of jobs for so many minutes (6 when left out), and writes
-// docs/screenshots.
+// It starts the service, simulates runners, a supervisor and callers of jobs for MINUTES (default 6), and writes the
+// screenshots to docs/screenshots.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { Agent, get, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { launch } from "./chromium.mjs";
-import { jobUnderWay, playJobs } from "./play_jobs.mjs";
+import { findRunningJob, simulateJobs } from "./play_jobs.mjs";
 
 const [binary, minutes = "6"] = process.argv.slice(2);
 const PORT = 8080;
@@ -22,7 +22,7 @@ const out = resolve(import.meta.dirname, "../../../../docs/screenshots");
 const scratch = mkdtempSync(join(tmpdir(), "pilotlight-pictures-"));
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-const some = (from, to) => from + Math.random() * (to - from);
+const randomBetween = (from, to) => from + Math.random() * (to - from);
 
 const DEPLOYMENTS = [
   { id: "deployment_2kq8vd71", version: "20261118.4", cpu: 0.5, memory: 0.5 },
@@ -40,16 +40,16 @@ function poll(number) {
     "x-trigger-machine-cpu": String(cpu),
     "x-trigger-machine-memory": String(memory),
   };
-  // A closed poll is asked for again, as the real client does.
-  const again = (ms) => setTimeout(() => poll(number), ms);
+  // The runner polls again after each answer, as the real client does.
+  const pollAgain = (ms) => setTimeout(() => poll(number), ms);
   get({ port: PORT, path: "/warm-start", agent, headers }, (answer) => {
-    answer.resume().on("end", () => again(some(600, 7000)));
-  }).on("error", () => again(500));
+    answer.resume().on("end", () => pollAgain(randomBetween(600, 7000)));
+  }).on("error", () => pollAgain(500));
 }
 
 function offer() {
-  // Now and then a version that nobody waits for yet, as after a deployment.
-  const { id, version, cpu, memory } = DEPLOYMENTS[Math.floor(some(0, 3))];
+  // Some offers are for a version that no runner polls for yet, as after a deployment.
+  const { id, version, cpu, memory } = DEPLOYMENTS[Math.floor(randomBetween(0, 3))];
   const isNew = Math.random() < 0.03;
   const message = {
     deployment: { friendlyId: id },
@@ -63,11 +63,11 @@ function offer() {
     .end(body);
 }
 
-async function shoot(state, place = () => "") {
+async function takeScreenshots(state, fragment = () => "") {
   for (const scheme of ["light", "dark"]) {
     const context = await launch(join(scratch, `${state}-${scheme}`), { scheme, height: 860 });
     const page = context.pages()[0] ?? (await context.newPage());
-    await page.goto(`${BASE}/${await place()}`);
+    await page.goto(`${BASE}/${await fragment()}`);
     await page.waitForSelector(".connection.live");
     await sleep(1500);
     await page.screenshot({ path: join(out, `${state}-${scheme}.png`), fullPage: true, animations: "disabled" });
@@ -79,15 +79,15 @@ const service = spawn(resolve(binary), ["serve"], { cwd: scratch, env: { PORT: S
 try {
   mkdirSync(out, { recursive: true });
   await sleep(1000);
-  await shoot("empty");
-  await shoot("jobs-empty", () => "#/jobs");
-  playJobs(BASE);
-  for (let number = 0; number < RUNNERS; number += 1) setTimeout(() => poll(number), some(0, 20_000));
+  await takeScreenshots("empty");
+  await takeScreenshots("jobs-empty", () => "#/jobs");
+  simulateJobs(BASE);
+  for (let number = 0; number < RUNNERS; number += 1) setTimeout(() => poll(number), randomBetween(0, 20_000));
   const offers = setInterval(() => Math.random() < 0.9 && offer(), 1000 / OFFERS_PER_S);
   await sleep(Number(minutes) * 60_000);
-  await shoot("busy");
-  await shoot("jobs", () => "#/jobs");
-  await shoot("job", async () => `#/jobs/${await jobUnderWay(BASE)}`);
+  await takeScreenshots("busy");
+  await takeScreenshots("jobs", () => "#/jobs");
+  await takeScreenshots("job", async () => `#/jobs/${await findRunningJob(BASE)}`);
   clearInterval(offers);
 } finally {
   service.kill();

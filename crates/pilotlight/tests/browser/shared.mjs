@@ -1,11 +1,12 @@
-// The Chromium that all tests of a run share: writes its address to the file named by the argument, and ends with stdin.
+// Starts the Chromium that all tests of a run share, and writes its address to the file that the argument names. It
+// exits when stdin ends.
 
 import { renameSync, writeFileSync } from "node:fs";
 import { serve } from "./chromium.mjs";
 
 const server = await serve();
 const file = process.argv[2];
-// Whoever finds the file finds all of it.
+// The rename makes the file appear with its whole content.
 writeFileSync(`${file}.draft`, server.wsEndpoint());
 renameSync(`${file}.draft`, file);
 

@@ -1,4 +1,4 @@
-//! The page for people who see, hear or point otherwise: axe-core finds nothing serious in any of its states.
+//! Accessibility of the dashboard: axe-core finds no serious violation in any state of the page.
 
 use pilotlight_testkit::browser::{Browser, ColorScheme};
 use pilotlight_testkit::need;
@@ -7,48 +7,48 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::warm_start::Poll;
 use serde_json::json;
 
-fn has_no_barriers(browser: &mut Browser, state: &str) {
-    let barriers = browser.accessibility_violations();
-    assert_eq!(barriers, json!([]), "{state}: {barriers:#}");
+fn assert_accessible(browser: &mut Browser, state: &str) {
+    let violations = browser.accessibility_violations();
+    assert_eq!(violations, json!([]), "{state}: {violations:#}");
 }
 
-fn empty_and_busy(scheme: ColorScheme) {
+fn check_all_states(scheme: ColorScheme) {
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, scheme);
     browser.wait_for_text("No runner is waiting.");
-    has_no_barriers(&mut browser, "empty");
+    assert_accessible(&mut browser, "empty");
 
     let _waiting: Vec<_> =
         (0..30).map(|number| server.park(&Poll::by(&format!("waiting-{number}")))).collect();
     let mut executing = server.park(&Poll::by("executing"));
     assert!(server.supervisor().offer(&run("run_warm")));
     executing.response().expect("the run");
-    let other = changed(run("run_cold"), "/backgroundWorker/version", json!("nobody's"));
+    let other = changed(run("run_cold"), "/backgroundWorker/version", json!("other"));
     assert!(!server.supervisor().offer(&other));
     browser.wait_for_text("run_cold");
-    has_no_barriers(&mut browser, "busy");
+    assert_accessible(&mut browser, "busy");
 
-    browser.fill("Filter runners", "nobody at all");
+    browser.fill("Filter runners", "no such runner");
     browser.wait_for_text("No runner matches this filter.");
-    has_no_barriers(&mut browser, "filtered");
+    assert_accessible(&mut browser, "filtered");
 
     browser.click("button", "Retire…");
     browser.wait_until("document.querySelector('dialog[open]')");
-    has_no_barriers(&mut browser, "retiring");
+    assert_accessible(&mut browser, "retiring");
     browser.press("Escape");
     browser.click("button", "Clear history");
     browser.wait_for_text("Clear the history?");
-    has_no_barriers(&mut browser, "clearing");
+    assert_accessible(&mut browser, "clearing");
 }
 
 #[test]
 fn the_light_page_has_no_accessibility_violations() {
     need!("node", "chromium", "browser");
-    empty_and_busy(ColorScheme::Light);
+    check_all_states(ColorScheme::Light);
 }
 
 #[test]
 fn the_dark_page_has_no_accessibility_violations() {
     need!("node", "chromium", "browser");
-    empty_and_busy(ColorScheme::Dark);
+    check_all_states(ColorScheme::Dark);
 }

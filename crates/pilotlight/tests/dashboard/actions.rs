@@ -1,6 +1,6 @@
-//! What people do through the page: retiring, clearing, signing in.
+//! Actions on the dashboard: retiring runners, clearing the history, signing in.
 //!
-//! The service decides who may do what; where a session is faked here it is to see what the page does with it.
+//! The service checks permissions. Tests that fake a session check what the page does with it.
 
 use pilotlight_testkit::browser::{Browser, ColorScheme};
 use pilotlight_testkit::need;
@@ -33,7 +33,7 @@ fn a_real_client_that_is_retired_through_the_page_exits() {
 }
 
 #[test]
-fn the_history_is_cleared_through_the_page_once_that_is_confirmed() {
+fn the_history_is_cleared_through_the_page_after_a_confirmation() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     assert!(!server.supervisor().offer(&run("run_cold")));
@@ -41,7 +41,7 @@ fn the_history_is_cleared_through_the_page_once_that_is_confirmed() {
     browser.wait_for_text("run_cold");
     browser.click("button", "Clear history");
     browser.wait_for_text("Clear the history?");
-    assert_eq!(server.offers().len(), 1, "nothing happens before");
+    assert_eq!(server.offers().len(), 1, "the history is not cleared before the confirmation");
     browser.press("Tab");
     browser.press("Enter");
     browser.wait_for_text("The history is cleared.");
@@ -55,13 +55,13 @@ fn session(signed_in: bool) -> Value {
     json!({ "key": "needed", "signedIn": signed_in, "csrf": csrf })
 }
 
-/// Answers for a path by method.
+/// Answers for [`Browser::fake`]: the same answer to every request with this method.
 fn always(method: &str, status: u16, json: &Value) -> Value {
     json!({ method: [{ "status": status, "json": json }] })
 }
 
 #[test]
-fn writes_carry_the_sessions_token() {
+fn writes_contain_the_sessions_token() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let _runner = server.park(&Poll::by("runner-1"));
@@ -79,10 +79,10 @@ fn writes_carry_the_sessions_token() {
     browser.press("Tab");
     browser.press("Enter");
     browser.wait_for_text("The history is cleared.");
-    let asked = browser.faked_requests().split_off(1);
+    let requests = browser.faked_requests().split_off(1);
     let token = "token-of-this-session";
     assert_eq!(
-        asked,
+        requests,
         [
             json!({ "method": "POST", "path": "/api/admin/retire", "token": token, "body": { "runner": "runner-1" } }),
             json!({ "method": "DELETE", "path": "/api/dashboard", "token": token, "body": null }),
@@ -91,7 +91,7 @@ fn writes_carry_the_sessions_token() {
 }
 
 #[test]
-fn a_write_with_a_token_that_is_too_old_is_tried_once_more() {
+fn a_write_with_an_outdated_token_is_retried_once() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::start(ColorScheme::Light);
@@ -110,14 +110,14 @@ fn a_write_with_a_token_that_is_too_old_is_tried_once_more() {
     let tokens: Vec<_> = browser
         .faked_requests()
         .into_iter()
-        .filter(|asked| asked["method"] == "DELETE")
-        .map(|asked| asked["token"].clone())
+        .filter(|request| request["method"] == "DELETE")
+        .map(|request| request["token"].clone())
         .collect();
     assert_eq!(tokens, ["old", "new"]);
 }
 
 #[test]
-fn the_page_asks_for_the_key_and_says_when_it_is_wrong() {
+fn the_page_requests_the_key_and_reports_a_wrong_one() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::start(ColorScheme::Light);
@@ -142,7 +142,7 @@ fn the_page_asks_for_the_key_and_says_when_it_is_wrong() {
 }
 
 #[test]
-fn an_operator_signs_in_with_the_real_key_and_may_change_things() {
+fn an_operator_signs_in_with_the_real_key_and_may_change_data() {
     need!("node", "chromium", "browser");
     let server = TestServer::with(&[("ADMIN_API_KEY", "the key of an operator")]);
     let mut supervisor = server.supervisor();
@@ -173,10 +173,10 @@ fn the_retire_dialog_is_disabled_until_a_runner_is_named() {
     browser.click("button", "Retire…");
     browser.wait_for_text("Fill in at least one field.");
     assert_eq!(browser.eval("document.querySelector('dialog .danger').disabled"), true);
-    browser.fill("Runner", "somebody else");
+    browser.fill("Runner", "another runner");
     browser.wait_for_text("0 idle runners will exit now.");
     browser.press("Escape");
     browser.wait_until("document.querySelector('dialog') === null");
     let focused = browser.eval("document.activeElement.innerText");
-    assert_eq!(focused, "Retire…", "the focus is given back");
+    assert_eq!(focused, "Retire…", "the focus returns to the button");
 }

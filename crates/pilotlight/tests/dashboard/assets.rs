@@ -1,4 +1,5 @@
-//! The page as files: nothing from elsewhere, nothing inline, sent small and only when it changed.
+//! The files of the dashboard: they use no other host and no inline script, and are sent compressed and only when they
+//! changed.
 
 use std::process::Command;
 
@@ -20,12 +21,12 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn every_file_says_what_it_is_and_what_it_may_do() {
+fn every_file_has_its_type_and_a_content_security_policy() {
     let server = TestServer::start();
-    for (path, kind) in FILES {
+    for (path, content_type) in FILES {
         let file = get(&server, path, "");
         assert_eq!(file.status, 200, "{path}");
-        assert_eq!(file.header("content-type"), Some(*kind));
+        assert_eq!(file.header("content-type"), Some(*content_type));
         assert_eq!(
             file.header("content-security-policy"),
             Some(
@@ -39,12 +40,12 @@ fn every_file_says_what_it_is_and_what_it_may_do() {
 }
 
 #[test]
-fn a_file_that_is_known_is_not_sent_again() {
+fn an_unchanged_file_is_not_sent_again() {
     let server = TestServer::start();
     for (path, _) in FILES {
         let tag = get(&server, path, "").header("etag").expect("a tag").to_owned();
-        for known in [tag.clone(), format!("\"other\", W/{tag}")] {
-            let again = get(&server, path, &format!("if-none-match: {known}\r\n"));
+        for tags in [tag.clone(), format!("\"other\", W/{tag}")] {
+            let again = get(&server, path, &format!("if-none-match: {tags}\r\n"));
             assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
             assert_eq!(again.header("etag"), Some(tag.as_str()));
         }
@@ -53,18 +54,18 @@ fn a_file_that_is_known_is_not_sent_again() {
 }
 
 #[test]
-fn a_file_is_sent_as_small_as_the_client_takes_it() {
+fn a_file_is_sent_in_the_smallest_accepted_encoding() {
     let server = TestServer::start();
     let whole = get(&server, "/assets/app.js", "");
     assert_eq!((whole.header("content-encoding"), whole.header("vary")), (None, Some("accept-encoding")));
     let mut tags = vec![whole.header("etag").map(str::to_owned)];
     for (accepts, encoding) in [("gzip, deflate, br, zstd", "br"), ("gzip", "gzip"), ("br;q=0, gzip", "gzip")]
     {
-        let small = get(&server, "/assets/app.js", &format!("accept-encoding: {accepts}\r\n"));
-        assert_eq!(small.header("content-encoding"), Some(encoding), "{accepts}");
-        assert_eq!(small.header("content-type"), whole.header("content-type"));
-        assert!(small.body.len() * 2 < whole.body.len(), "{accepts}: {} bytes", small.body.len());
-        tags.push(small.header("etag").map(str::to_owned));
+        let compressed = get(&server, "/assets/app.js", &format!("accept-encoding: {accepts}\r\n"));
+        assert_eq!(compressed.header("content-encoding"), Some(encoding), "{accepts}");
+        assert_eq!(compressed.header("content-type"), whole.header("content-type"));
+        assert!(compressed.body.len() * 2 < whole.body.len(), "{accepts}: {} bytes", compressed.body.len());
+        tags.push(compressed.header("etag").map(str::to_owned));
     }
     tags.dedup();
     assert_eq!(tags.len(), 3, "each encoding has its own tag: {tags:?}");
@@ -85,29 +86,29 @@ fn the_page_loads_nothing_from_other_hosts() {
     let server = TestServer::start();
     let page = get(&server, "/", "").text();
     for link in page.split(['"', '\'']).filter(|text| text.contains("//")) {
-        assert_eq!(link, "http://www.w3.org/2000/svg", "the name of a format is no place");
+        assert_eq!(link, "http://www.w3.org/2000/svg", "the page links to another host");
     }
     let style = get(&server, "/assets/app.css", "").text();
-    assert!(!style.contains("url(") && !style.contains("@import"), "the style asks for nothing more");
+    assert!(!style.contains("url(") && !style.contains("@import"), "the style sheet loads another file");
 }
 
 #[test]
-fn the_page_is_for_callers_on_this_machine() {
+fn the_page_is_open_to_this_machine_only() {
     let server = TestServer::start();
     for (path, _) in FILES {
-        let mut stranger = server.connect();
-        stranger.send(format!("GET {path} HTTP/1.1\r\nhost: pilotlight.example\r\n\r\n"));
-        assert_eq!(stranger.response().expect("an answer").status, 403, "{path}");
+        let mut caller = server.connect();
+        caller.send(format!("GET {path} HTTP/1.1\r\nhost: pilotlight.example\r\n\r\n"));
+        assert_eq!(caller.response().expect("an answer").status, 403, "{path}");
     }
 }
 
 #[test]
-fn the_embedded_page_is_what_its_source_builds() {
+fn the_embedded_page_is_built_from_its_source() {
     need!("node", "dashboard");
-    let built = Command::new("node")
+    let output = Command::new("node")
         .args(["build.mjs", "--check"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dashboard"))
         .output()
         .expect("node starts");
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,5 +1,5 @@
-//! What operators read: the dashboard's data by the contract, health, and metrics in the OpenMetrics text format,
-//! which Prometheus reads.
+//! Data for operators: the dashboard's data (docs/protocols/dashboard-data.md), health, and metrics in the OpenMetrics
+//! text format, which Prometheus reads.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,25 @@ use serde_json::{Value, json};
 
 fn names(object: &Value) -> Vec<&str> {
     let mut names: Vec<_> =
-        object.as_object().unwrap_or_else(|| panic!("no object: {object}")).keys().collect();
+        object.as_object().unwrap_or_else(|| panic!("not an object: {object}")).keys().collect();
     names.sort_unstable();
     names.into_iter().map(String::as_str).collect()
 }
 
-/// One that waits, one that executes, one warm and one cold offer.
+/// Creates a waiting runner, an executing runner, a warm offer and a cold offer.
 fn with_some_history(server: &TestServer) -> [pilotlight_testkit::http::Connection; 2] {
     let waiting = server.park(&Poll::by("waiting"));
     let mut executing = server.park(&Poll::by("executing"));
     assert!(server.supervisor().offer(&run("run_warm")));
     executing.response().expect("the run");
     let mut cold = run("run_cold");
-    cold["backgroundWorker"]["version"] = json!("nobody's");
+    cold["backgroundWorker"]["version"] = json!("other");
     assert!(!server.supervisor().offer(&cold));
     [waiting, executing]
 }
 
 #[test]
-fn the_dashboard_has_the_fields_of_the_contract() {
+fn the_dashboard_has_the_documented_fields() {
     let server = TestServer::start();
     let _connections = with_some_history(&server);
     let dashboard = server.dashboard("");
@@ -54,7 +54,7 @@ fn the_dashboard_has_the_fields_of_the_contract() {
         names(&dashboard["executingRunners"][0]),
         with(&["runId", "matchedAt", "executingDurationMs"])
     );
-    let offered = names(&dashboard["recentMatches"][0]);
+    let offer = names(&dashboard["recentMatches"][0]);
     for name in [
         "runId",
         "controllerId",
@@ -66,12 +66,12 @@ fn the_dashboard_has_the_fields_of_the_contract() {
         "waitDurationMs",
         "success",
     ] {
-        assert!(offered.contains(&name), "{name} is not in {offered:?}");
+        assert!(offer.contains(&name), "{name} is not in {offer:?}");
     }
 }
 
 #[test]
-fn the_dashboard_tells_who_waits_who_executes_and_what_was_offered() {
+fn the_dashboard_lists_waiting_runners_executing_runners_and_offers() {
     let server = TestServer::start();
     let _connections = with_some_history(&server);
     let dashboard = server.dashboard("");
@@ -109,10 +109,10 @@ fn the_dashboard_tells_who_waits_who_executes_and_what_was_offered() {
     let config =
         json!({ "connectionTimeoutMs": 30_000, "keepaliveMs": 300_000, "port": port, "host": "127.0.0.1" });
     assert_eq!(dashboard["config"], config);
-    times_are_epoch_milliseconds(&dashboard);
+    assert_times_are_epoch_milliseconds(&dashboard);
 }
 
-fn times_are_epoch_milliseconds(dashboard: &Value) {
+fn assert_times_are_epoch_milliseconds(dashboard: &Value) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     for time in [
         "/timestamp",
@@ -120,10 +120,10 @@ fn times_are_epoch_milliseconds(dashboard: &Value) {
         "/executingRunners/0/matchedAt",
         "/recentMatches/1/matchedAt",
     ] {
-        let told = u128::from(
+        let value = u128::from(
             dashboard.pointer(time).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {time}")),
         );
-        assert!(told <= now + 1 && now - told < 120_000, "{time} is {told}, now is {now}");
+        assert!(value <= now + 1 && now - value < 120_000, "{time} is {value}, now is {now}");
     }
 }
 
@@ -137,7 +137,7 @@ fn a_runner_executes_until_it_polls_again() {
 }
 
 #[test]
-fn the_longest_wait_stands_first() {
+fn the_longest_waiting_runner_is_first() {
     let server = TestServer::start();
     let _runners = ["a", "b", "c"].map(|name| server.park(&Poll::by(name)));
     let dashboard = server.dashboard("");
@@ -147,7 +147,7 @@ fn the_longest_wait_stands_first() {
 }
 
 #[test]
-fn the_history_comes_in_pages_the_newest_first() {
+fn the_history_is_paged_with_the_newest_offer_first() {
     let server = TestServer::start();
     let mut supervisor = server.supervisor();
     (0..250).for_each(|number| _ = supervisor.offer(&run(&format!("run_{number}"))));
@@ -177,7 +177,7 @@ fn the_history_comes_in_pages_the_newest_first() {
 }
 
 #[test]
-fn a_page_that_is_no_number_is_refused_with_a_sentence() {
+fn an_invalid_page_number_is_refused_with_an_error_text() {
     let server = TestServer::start();
     for query in [
         "?page=x",
@@ -205,11 +205,11 @@ fn deleting_clears_the_history_and_nothing_else() {
     let dashboard = server.dashboard("");
     assert_eq!((&dashboard["recentMatches"], &dashboard["stats"]["totalMatches"]), (&json!([]), &json!(0)));
     assert_eq!(dashboard["stats"]["totalRunners"], 1);
-    assert_eq!(server.metric(r#"pilotlight_offers_total{outcome="warm"}"#), 1.0, "counters never go back");
+    assert_eq!(server.metric(r#"pilotlight_offers_total{outcome="warm"}"#), 1.0, "a counter never decreases");
 }
 
 #[test]
-fn health_counts_what_is_there() {
+fn health_counts_runners_and_deployments() {
     let server = TestServer::start();
     let _connections = with_some_history(&server);
     for path in ["/health", "/api/health"] {
@@ -229,7 +229,7 @@ fn health_counts_what_is_there() {
 }
 
 #[test]
-fn metrics_are_valid_and_count_what_happened() {
+fn metrics_are_valid_and_count_offers() {
     let server = TestServer::start();
     let _connections = with_some_history(&server);
     let answer = server.connect().get("/metrics");
@@ -255,11 +255,11 @@ fn metrics_are_valid_and_count_what_happened() {
     }
     assert!(samples["pilotlight_connections_open"] >= 3.0);
     for outcome in ["warm", "cold"] {
-        let of = |what: &str, more: &str| {
-            samples[&format!("pilotlight_offer_duration_seconds_{what}{{{more}outcome=\"{outcome}\"}}")]
+        let value = |suffix: &str, more: &str| {
+            samples[&format!("pilotlight_offer_duration_seconds_{suffix}{{{more}outcome=\"{outcome}\"}}")]
         };
-        assert_eq!((of("count", ""), of("bucket", "le=\"+Inf\",")), (1.0, 1.0), "{outcome}");
-        assert!(of("sum", "") > 0.0 || outcome == "cold", "{outcome}");
+        assert_eq!((value("count", ""), value("bucket", "le=\"+Inf\",")), (1.0, 1.0), "{outcome}");
+        assert!(value("sum", "") > 0.0 || outcome == "cold", "{outcome}");
     }
     assert_eq!(samples["pilotlight_poll_wait_seconds_count"], 1.0);
     let started = samples["pilotlight_start_time_seconds"];
@@ -268,9 +268,9 @@ fn metrics_are_valid_and_count_what_happened() {
     assert_eq!(samples[&build], 1.0);
 }
 
-/// Reads the text as a scraper does, and panics where one would give up.
+/// Parses the text as a scraper does, and panics when it is invalid.
 fn read_metrics(text: &str) -> BTreeMap<String, f64> {
-    let text = text.strip_suffix("# EOF\n").expect("the last line says that nothing is missing");
+    let text = text.strip_suffix("# EOF\n").expect("the text ends with the line `# EOF`");
     let mut types = BTreeMap::new();
     let mut samples = BTreeMap::new();
     for line in text.lines() {
@@ -278,13 +278,16 @@ fn read_metrics(text: &str) -> BTreeMap<String, f64> {
             let words: Vec<_> = comment.splitn(3, ' ').collect();
             assert!(matches!(words[0], "HELP" | "TYPE" | "UNIT"), "{line}");
             if words[0] == "TYPE" {
-                assert!(types.insert(words[1], words[2]).is_none(), "a family stands in one place: {line}");
+                assert!(types.insert(words[1], words[2]).is_none(), "a family occurs twice: {line}");
             }
             continue;
         }
         let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
         let name = series.split('{').next().unwrap();
-        assert!(name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'), "{line}");
+        assert!(
+            name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_'),
+            "{line}"
+        );
         let (family, kind) = types.last_key_value().map_or(("", ""), |_| family_of(name, &types));
         let suffixes: &[_] = match kind {
             "counter" => &["_total"],
@@ -296,14 +299,14 @@ fn read_metrics(text: &str) -> BTreeMap<String, f64> {
         assert!(suffixes.contains(&&name[family.len()..]), "{line}");
         assert!(
             samples.insert(series.to_owned(), value.parse().expect("a number")).is_none(),
-            "twice: {line}"
+            "a sample occurs twice: {line}"
         );
     }
     samples
 }
 
 fn family_of<'a>(name: &'a str, types: &BTreeMap<&str, &'a str>) -> (&'a str, &'a str) {
-    let ends = ["", "_total", "_info", "_sum", "_count", "_bucket"];
-    let families = ends.into_iter().filter_map(|end| name.strip_suffix(end));
+    let suffixes = ["", "_total", "_info", "_sum", "_count", "_bucket"];
+    let families = suffixes.into_iter().filter_map(|suffix| name.strip_suffix(suffix));
     families.filter_map(|family| Some((family, *types.get(family)?))).next().unwrap_or((name, ""))
 }

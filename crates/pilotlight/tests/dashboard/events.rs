@@ -1,4 +1,4 @@
-//! What the page is told as it happens, read from a raw socket.
+//! The event stream of the dashboard, read from a raw socket.
 
 use pilotlight_testkit::event_stream::EventStream;
 use pilotlight_testkit::http::Connection;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 const PATH: &str = "/api/dashboard/events";
 
-/// Somebody who watches the page's events.
-struct Page(EventStream);
+/// A subscriber of the dashboard's events.
+struct Subscriber(EventStream);
 
-impl Page {
+impl Subscriber {
     fn of(server: &TestServer) -> Self {
         Self(EventStream::at(server.connect(), PATH))
     }
@@ -22,21 +22,21 @@ impl Page {
         self.0.until(|(name, data)| (name == "snapshot").then(|| data.clone()))
     }
 
-    /// The first row that came, or any other thing that an update tells at this place.
+    /// The value at this JSON pointer in the next update that has one.
     fn update(&mut self, pointer: &str) -> Value {
         self.0.until(|(name, data)| (name == "update").then(|| data.pointer(pointer).cloned())?)
     }
 }
 
 #[test]
-fn the_first_event_tells_everything() {
+fn the_first_event_is_a_complete_snapshot() {
     let server = TestServer::start();
     let _waiting = server.park(&Poll::by("waiting"));
     let mut executing = server.park(&Poll::by("executing"));
     assert!(server.supervisor().offer(&run("run_warm")));
     executing.response().expect("the run");
 
-    let snapshot = Page::of(&server).snapshot();
+    let snapshot = Subscriber::of(&server).snapshot();
     assert_eq!(snapshot["stats"], server.dashboard("")["stats"]);
     assert_eq!(snapshot["config"], server.dashboard("")["config"]);
     assert_eq!(
@@ -51,21 +51,21 @@ fn the_first_event_tells_everything() {
 }
 
 #[test]
-fn what_happens_is_told() {
+fn changes_are_sent_as_updates() {
     let server = TestServer::start();
-    let mut events = Page::of(&server);
+    let mut events = Subscriber::of(&server);
     assert_eq!(events.snapshot()["waiting"], json!([]));
 
     let mut runner = server.park(&Poll::by("runner"));
-    let came = events.update("/waiting/came/0");
+    let parked = events.update("/waiting/came/0");
     assert_eq!(
         [
-            &came["runner"],
-            &came["worker"],
-            &came["deployment"],
-            &came["version"],
-            &came["cpu"],
-            &came["memory"]
+            &parked["runner"],
+            &parked["worker"],
+            &parked["deployment"],
+            &parked["version"],
+            &parked["cpu"],
+            &parked["memory"]
         ],
         [&json!("runner"), &json!("node-1"), &json!(DEPLOYMENT), &json!(VERSION), &json!(0.5), &json!(0.5)]
     );
@@ -80,32 +80,32 @@ fn what_happens_is_told() {
     assert!(offer["answeredInUs"].as_u64().expect("a number") > 0);
 
     runner.send(Poll::by("runner").request());
-    let again = events.update("/waiting/came/0");
-    assert!(again["id"].as_u64() > came["id"].as_u64(), "a later poll has a higher number");
+    let second = events.update("/waiting/came/0");
+    assert!(second["id"].as_u64() > parked["id"].as_u64(), "a later poll has a higher id");
     drop(runner);
-    assert_eq!(events.update("/waiting/left/0"), again["id"]);
+    assert_eq!(events.update("/waiting/left/0"), second["id"]);
 }
 
 #[test]
-fn an_offer_that_turns_out_unread_is_told_again() {
+fn an_unread_offer_is_sent_again() {
     let server = TestServer::start();
     let runner = server.park(&Poll::by("runner"));
     assert!(server.supervisor().offer(&run("run_1")));
-    let mut events = Page::of(&server);
+    let mut events = Subscriber::of(&server);
     let offer = events.snapshot()["offers"][0].clone();
     assert_eq!(offer["outcome"], "acknowledged");
-    // Closed with the run unread in its socket: the kernel resets the connection.
+    // The socket is closed while the run is unread in it, so the kernel resets the connection.
     runner.wait_until_readable();
     drop(runner);
-    let again = events.update("/offers/0");
-    assert_eq!((&again["id"], &again["outcome"]), (&offer["id"], &json!("unread")));
+    let updated = events.update("/offers/0");
+    assert_eq!((&updated["id"], &updated["outcome"]), (&offer["id"], &json!("unread")));
 }
 
 #[test]
 fn clearing_the_history_sends_a_new_snapshot() {
     let server = TestServer::start();
     assert!(!server.supervisor().offer(&run("run_cold")));
-    let mut events = Page::of(&server);
+    let mut events = Subscriber::of(&server);
     assert_eq!(events.snapshot()["offers"][0]["outcome"], "cold");
     let mut caller = server.connect();
     caller.send("DELETE /api/dashboard HTTP/1.1\r\nhost: localhost\r\n\r\n");
@@ -118,16 +118,16 @@ fn clearing_the_history_sends_a_new_snapshot() {
 #[test]
 fn an_event_stream_beyond_the_limit_is_refused_until_another_closes() {
     let server = TestServer::start();
-    let mut watchers: Vec<_> = (0..32).map(|_| Page::of(&server)).collect();
-    let ask = |connection: &mut Connection| {
+    let mut subscribers: Vec<_> = (0..32).map(|_| Subscriber::of(&server)).collect();
+    let subscribe = |connection: &mut Connection| {
         connection.send(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
-        connection.response().expect("a refusal")
+        connection.response().expect("an answer")
     };
-    let refusal = ask(&mut server.connect());
-    assert_eq!(refusal.status, 503);
-    assert_eq!(refusal.json()["error"], "too many dashboards are open; close one");
-    watchers.pop();
-    wait_until("a place is free", || {
+    let answer = subscribe(&mut server.connect());
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json()["error"], "too many dashboards are open; close one");
+    subscribers.pop();
+    wait_until("another subscriber is accepted", || {
         let mut connection = server.connect();
         connection.send(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         connection.wait_until_readable();
@@ -140,7 +140,7 @@ fn an_event_stream_beyond_the_limit_is_refused_until_another_closes() {
 #[test]
 fn an_open_subscription_does_not_delay_the_exit() {
     let mut server = TestServer::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);
-    let mut events = Page::of(&server);
+    let mut events = Subscriber::of(&server);
     events.snapshot();
     server.signal("TERM");
     while events.0.next().is_some() {}
@@ -148,11 +148,11 @@ fn an_open_subscription_does_not_delay_the_exit() {
 }
 
 #[test]
-fn strangers_do_not_watch() {
+fn remote_callers_get_no_events() {
     let server = TestServer::start();
     for header in ["host: pilotlight.example", "host: localhost\r\nx-forwarded-for: 10.0.0.1"] {
-        let mut stranger = server.connect();
-        stranger.send(format!("GET /api/dashboard/events HTTP/1.1\r\n{header}\r\n\r\n"));
-        assert_eq!(stranger.response().expect("an answer").status, 403, "{header}");
+        let mut caller = server.connect();
+        caller.send(format!("GET /api/dashboard/events HTTP/1.1\r\n{header}\r\n\r\n"));
+        assert_eq!(caller.response().expect("an answer").status, 403, "{header}");
     }
 }

@@ -1,4 +1,4 @@
-//! What people see of jobs, and do about them, in a real browser.
+//! Jobs on the dashboard, in a real browser.
 
 use pilotlight_testkit::api_client::ApiClient;
 use pilotlight_testkit::browser::{Browser, ColorScheme};
@@ -12,74 +12,75 @@ fn runner(server: &TestServer) -> ApiClient {
     ApiClient::at(server.address()).as_runner("runner-1")
 }
 
-/// Submits through the form; the address then names the job.
+/// Submits through the form, and returns the id of the job that the page then shows.
 pub(super) fn submit(browser: &mut Browser, job_type: &str, input: &str) -> String {
     browser.click("link", "Jobs");
     browser.click("link", "Submit a job");
     browser.fill("Type", job_type);
     browser.fill("Parameters", input);
     browser.click("button", "Submit");
-    job_shown(browser)
+    shown_job(browser)
 }
 
-/// The job that is shown.
-fn job_shown(browser: &mut Browser) -> String {
+/// The id of the job that the page shows.
+fn shown_job(browser: &mut Browser) -> String {
     browser.wait_until("document.querySelector('[data-test=status]')");
     let id = browser.eval("location.hash.replace('#/jobs/', '')");
     id.as_str().expect("a text").to_owned()
 }
 
-/// Waits until what is marked so says this.
-fn says(browser: &mut Browser, mark: &str, text: &str) {
+/// Waits until the element with this `data-test` attribute contains the text.
+fn wait_for_text_in(browser: &mut Browser, test_id: &str, text: &str) {
     let text = Value::from(text);
-    browser.wait_until(&format!("document.querySelector('[data-test={mark}]')?.innerText.includes({text})"));
+    browser
+        .wait_until(&format!("document.querySelector('[data-test={test_id}]')?.innerText.includes({text})"));
 }
 
 #[test]
-fn a_job_is_submitted_watched_to_its_result_and_known_the_second_time() {
+fn a_job_is_submitted_and_followed_and_the_second_submission_is_cached() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, ColorScheme::Light);
     let id = submit(&mut browser, TYPE, r#"{"name": "World", "n": 12345678901234567890}"#);
-    says(&mut browser, "submission-outcome", "New: no equal job is cached or under way.");
-    says(&mut browser, "status", "Pending");
-    // Its digits are not a JavaScript number's.
-    says(&mut browser, "parameters", "\"n\": 12345678901234567890");
+    wait_for_text_in(&mut browser, "submission-outcome", "New: no equal job is cached or under way.");
+    wait_for_text_in(&mut browser, "status", "Pending");
+    // A JavaScript number would lose digits of this one.
+    wait_for_text_in(&mut browser, "parameters", "\"n\": 12345678901234567890");
 
     let mut runner = runner(&server);
     let job = runner.next_job(TYPE, 10_000).expect("a job");
     assert_eq!(job["job_id"], id.as_str());
     assert_eq!(runner.report("start", &job, json!({})).status, 200);
-    says(&mut browser, "status", "Claimed");
-    let said = json!({ "progress_current": 1, "progress_total": 4, "console_append": "first line\n" });
-    assert_eq!(runner.report("heartbeat", &job, said).status, 200);
-    says(&mut browser, "progress", "1 of 4 (25.0 %)");
-    says(&mut browser, "console", "first line");
-    says(&mut browser, "status", "In progress");
-    let said = json!({ "progress_current": 3, "progress_total": 4, "console_append": "second line\n" });
-    assert_eq!(runner.report("heartbeat", &job, said).status, 200);
-    says(&mut browser, "progress", "3 of 4 (75.0 %)");
-    says(&mut browser, "console", "second line");
+    wait_for_text_in(&mut browser, "status", "Claimed");
+    let heartbeat = json!({ "progress_current": 1, "progress_total": 4, "console_append": "first line\n" });
+    assert_eq!(runner.report("heartbeat", &job, heartbeat).status, 200);
+    wait_for_text_in(&mut browser, "progress", "1 of 4 (25.0 %)");
+    wait_for_text_in(&mut browser, "console", "first line");
+    wait_for_text_in(&mut browser, "status", "In progress");
+    let heartbeat = json!({ "progress_current": 3, "progress_total": 4, "console_append": "second line\n" });
+    assert_eq!(runner.report("heartbeat", &job, heartbeat).status, 200);
+    wait_for_text_in(&mut browser, "progress", "3 of 4 (75.0 %)");
+    wait_for_text_in(&mut browser, "console", "second line");
     let bar = "document.querySelector('[role=progressbar]').getAttribute('aria-valuenow')";
     assert_eq!(browser.eval(bar), "75");
     let done = json!({ "output_data": { "greeting": "Hello, World" } });
     assert_eq!(runner.report("complete", &job, done).status, 200);
-    says(&mut browser, "status", "Completed");
-    says(&mut browser, "result", "\"greeting\": \"Hello, World\"");
-    says(&mut browser, "timeline", "Leased to runner-1");
-    says(&mut browser, "console", "first line\nsecond line");
+    wait_for_text_in(&mut browser, "status", "Completed");
+    wait_for_text_in(&mut browser, "result", "\"greeting\": \"Hello, World\"");
+    wait_for_text_in(&mut browser, "timeline", "Leased to runner-1");
+    wait_for_text_in(&mut browser, "console", "first line\nsecond line");
 
-    // The same in another order.
-    let again = submit(&mut browser, TYPE, r#"{"n": 12345678901234567890, "name": "World"}"#);
-    assert_eq!(again, id);
-    says(&mut browser, "submission-outcome", "From the cache: computed on");
+    // The same parameters in another order.
+    let second = submit(&mut browser, TYPE, r#"{"n": 12345678901234567890, "name": "World"}"#);
+    assert_eq!(second, id);
+    wait_for_text_in(&mut browser, "submission-outcome", "From the cache: computed on");
     browser.wait_until(
         "/, saved [0-9.]+ m?s/.test(document.querySelector('[data-test=submission-outcome]').innerText)",
     );
     assert!(server.metric("pilotlight_jobs_saved_seconds_total") > 0.0);
     browser.click("link", "Jobs");
-    says(&mut browser, "cache-rate", "50.0 %");
-    says(&mut browser, "count-completed", "1");
+    wait_for_text_in(&mut browser, "cache-rate", "50.0 %");
+    wait_for_text_in(&mut browser, "count-completed", "1");
     assert!(browser.errors().is_empty(), "{:?}", browser.errors());
 }
 
@@ -93,16 +94,16 @@ fn a_job_is_cancelled_run_again_and_deleted() {
     browser.wait_for_text("Cancel this job?");
     browser.click("button", "Cancel the job");
     browser.wait_for_text("The job is cancelled.");
-    says(&mut browser, "status", "Failed");
-    says(&mut browser, "job-error", "cancelled");
-    says(&mut browser, "timeline", "Cancelled");
+    wait_for_text_in(&mut browser, "status", "Failed");
+    wait_for_text_in(&mut browser, "job-error", "cancelled");
+    wait_for_text_in(&mut browser, "timeline", "Cancelled");
     let mut operator = ApiClient::at(server.address());
     assert_eq!(operator.job(&id)["error"], "cancelled");
 
     browser.click("button", "Run again");
-    says(&mut browser, "status", "Pending");
-    says(&mut browser, "submission-outcome", "Computed again");
-    let other = job_shown(&mut browser);
+    wait_for_text_in(&mut browser, "status", "Pending");
+    wait_for_text_in(&mut browser, "submission-outcome", "Computed again");
+    let other = shown_job(&mut browser);
     assert_ne!(other, id);
     browser.click("button", "Delete…");
     browser.click("button", "Delete the job");
@@ -114,14 +115,14 @@ fn a_job_is_cancelled_run_again_and_deleted() {
 }
 
 #[test]
-fn the_page_shows_foreign_text_as_text() {
+fn the_page_shows_untrusted_text_as_text() {
     need!("node", "chromium", "browser");
     const EVIL: &str = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>";
     let server = TestServer::start();
     let mut runner = runner(&server);
-    let name = runner.post("/api/runner/register", &json!({ "name": EVIL, "capabilities": [EVIL] }));
-    assert_eq!(name.status, 201);
-    let told = ApiClient::at(server.address()).submit("evil<b>type</b>", &json!({ EVIL: [EVIL] }));
+    let registered = runner.post("/api/runner/register", &json!({ "name": EVIL, "capabilities": [EVIL] }));
+    assert_eq!(registered.status, 201);
+    let submitted = ApiClient::at(server.address()).submit("evil<b>type</b>", &json!({ EVIL: [EVIL] }));
     let job = runner.next_job("evil%3Cb%3Etype%3C%2Fb%3E", 10_000).expect("a job");
     assert_eq!(runner.report("start", &job, json!({})).status, 200);
     assert_eq!(runner.report("heartbeat", &job, json!({ "console_output": EVIL })).status, 200);
@@ -129,21 +130,21 @@ fn the_page_shows_foreign_text_as_text() {
     browser.click("link", "Jobs");
     browser.wait_for_text("evil<b>type</b>");
     browser.wait_for_text(EVIL);
-    let id = told["job_id"].as_str().expect("an id");
+    let id = submitted["job_id"].as_str().expect("an id");
     browser.eval(&format!("location.hash = '#/jobs/{id}'"));
-    says(&mut browser, "console", EVIL);
-    says(&mut browser, "parameters", "<img src=x onerror=");
+    wait_for_text_in(&mut browser, "console", EVIL);
+    wait_for_text_in(&mut browser, "parameters", "<img src=x onerror=");
     let done = json!({ "output_data": { "o": EVIL }, "console_output": "" });
     assert_eq!(runner.report("complete", &job, done).status, 200);
-    says(&mut browser, "result", "<script>");
-    let harmed =
+    wait_for_text_in(&mut browser, "result", "<script>");
+    let is_executed =
         "window.pwned !== undefined || document.querySelector('#app img, #app script, #app b b') !== null";
-    assert_eq!(browser.eval(harmed), false);
+    assert_eq!(browser.eval(is_executed), false);
     assert!(browser.errors().is_empty(), "{:?}", browser.errors());
 }
 
 #[test]
-fn the_list_is_filtered_by_status_and_follows_what_happens() {
+fn the_list_is_filtered_by_status_and_updated_live() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, ColorScheme::Light);
@@ -154,7 +155,7 @@ fn the_list_is_filtered_by_status_and_follows_what_happens() {
     (0..3).for_each(|n| _ = caller.submit(TYPE, &json!({ "n": n })));
     let rows = "[...document.querySelectorAll('[aria-label=\"Jobs\"] tbody tr')]";
     browser.wait_until(&format!("{rows}.length === 3"));
-    says(&mut browser, "count-pending", "3");
+    wait_for_text_in(&mut browser, "count-pending", "3");
     let mut runner = runner(&server);
     runner.execute(TYPE, &json!({ "done": true }));
     browser.click("button", "Completed 1");
@@ -165,7 +166,7 @@ fn the_list_is_filtered_by_status_and_follows_what_happens() {
     browser.wait_until(&format!("{rows}.length === 3"));
     let registered = json!({ "name": "gpu-box", "capabilities": [TYPE] });
     assert_eq!(runner.post("/api/runner/register", &registered).status, 201);
-    // It is listed with the next change.
+    // The runner is listed with the next change of a job.
     caller.submit(TYPE, &json!({ "n": 3 }));
     browser.wait_for_text("gpu-box");
     browser.click("link", "gpu-box");
@@ -174,7 +175,7 @@ fn the_list_is_filtered_by_status_and_follows_what_happens() {
 }
 
 #[test]
-fn parameters_that_are_no_json_are_not_sent() {
+fn parameters_that_are_not_json_are_not_sent() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, ColorScheme::Light);
@@ -182,9 +183,9 @@ fn parameters_that_are_no_json_are_not_sent() {
     browser.click("link", "Submit a job");
     browser.fill("Type", TYPE);
     let disabled = "document.querySelector('.submit [type=submit]').disabled";
-    for (input, says) in [("{\"n\": 1", "This is not JSON"), ("7", "Parameters must be an object")] {
+    for (input, message) in [("{\"n\": 1", "This is not JSON"), ("7", "Parameters must be an object")] {
         browser.fill("Parameters", input);
-        browser.wait_for_text(says);
+        browser.wait_for_text(message);
         assert_eq!(browser.eval(disabled), true, "{input}");
     }
     browser.fill("Parameters", "[1]");
@@ -207,12 +208,12 @@ fn a_capability_that_is_not_served_is_not_shown() {
     assert!(browser.errors().is_empty(), "{:?}", browser.errors());
 }
 
-fn no_barriers(scheme: ColorScheme) {
+fn check_accessibility(scheme: ColorScheme) {
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, scheme);
     let check = |browser: &mut Browser, state: &str| {
-        let barriers = browser.accessibility_violations();
-        assert_eq!(barriers, json!([]), "{state}: {barriers:#}");
+        let violations = browser.accessibility_violations();
+        assert_eq!(violations, json!([]), "{state}: {violations:#}");
     };
     browser.click("link", "Jobs");
     browser.wait_for_text("No job was submitted yet.");
@@ -222,9 +223,9 @@ fn no_barriers(scheme: ColorScheme) {
     let registered = json!({ "name": "gpu-box", "capabilities": [TYPE] });
     assert_eq!(runner.post("/api/runner/register", &registered).status, 201);
     let job = runner.next_job(TYPE, 10_000).expect("a job");
-    let said = json!({ "progress_current": 1, "progress_total": 4, "console_append": "a line\n" });
-    assert_eq!(runner.report("heartbeat", &job, said).status, 200);
-    says(&mut browser, "console", "a line");
+    let heartbeat = json!({ "progress_current": 1, "progress_total": 4, "console_append": "a line\n" });
+    assert_eq!(runner.report("heartbeat", &job, heartbeat).status, 200);
+    wait_for_text_in(&mut browser, "console", "a line");
     check(&mut browser, "under way");
     browser.click("button", "Cancel…");
     browser.wait_for_text("Cancel this job?");
@@ -232,11 +233,11 @@ fn no_barriers(scheme: ColorScheme) {
     browser.press("Escape");
     let failed = json!({ "error_message": "it broke" });
     assert_eq!(runner.report("error", &job, failed).status, 200);
-    says(&mut browser, "job-error", "it broke");
+    wait_for_text_in(&mut browser, "job-error", "it broke");
     check(&mut browser, "failed");
     browser.click("link", "Jobs");
     browser.wait_for_text("gpu-box");
-    says(&mut browser, "count-failed", "1");
+    wait_for_text_in(&mut browser, "count-failed", "1");
     check(&mut browser, "busy");
     browser.click("link", "Submit a job");
     browser.fill("Parameters", "{");
@@ -248,11 +249,11 @@ fn no_barriers(scheme: ColorScheme) {
 #[test]
 fn the_light_jobs_page_has_no_accessibility_violations() {
     need!("node", "chromium", "browser");
-    no_barriers(ColorScheme::Light);
+    check_accessibility(ColorScheme::Light);
 }
 
 #[test]
 fn the_dark_jobs_page_has_no_accessibility_violations() {
     need!("node", "chromium", "browser");
-    no_barriers(ColorScheme::Dark);
+    check_accessibility(ColorScheme::Dark);
 }

@@ -1,12 +1,12 @@
 //! The dashboard: its data, its live events, and its page in a real browser.
 //!
-//! Modules named `alone` need the machine for themselves.
+//! The tests in modules named `alone` run one at a time, without other tests.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests print what they measure, and panic where they fail"
+    reason = "tests print measurements, and panic when they fail"
 )]
 
 mod assets;

@@ -1,4 +1,4 @@
-//! What people see: the page in a real browser, live, with no fault on its console.
+//! The dashboard in a real browser: its live updates, without errors on the browser's console.
 
 use pilotlight_testkit::browser::{Browser, ColorScheme};
 use pilotlight_testkit::need;
@@ -7,7 +7,7 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::warm_start::Poll;
 
 #[test]
-fn a_runner_that_waits_is_seen_and_one_that_leaves_is_gone() {
+fn a_waiting_runner_is_shown_until_it_leaves() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, ColorScheme::Light);
@@ -32,7 +32,7 @@ fn without_configuration_the_page_shows_the_setting_for_supervisors() {
 }
 
 #[test]
-fn offers_are_seen_with_their_outcome_and_who_executes() {
+fn offers_are_shown_with_their_outcome_and_their_runner() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, ColorScheme::Dark);
@@ -52,7 +52,7 @@ fn offers_are_seen_with_their_outcome_and_who_executes() {
     assert!(browser.errors().is_empty(), "{:?}", browser.errors());
 }
 
-/// Counts the points of each chart that have the accent's colour, or nearly so.
+/// JavaScript that counts the pixels of each chart that have the accent colour, or almost.
 const LINE_POINTS: &str = "(() => { \
     const probe = document.body.appendChild(document.createElement('i')); \
     probe.style.color = 'var(--accent)'; \
@@ -67,11 +67,15 @@ const LINE_POINTS: &str = "(() => { \
     }); })()";
 
 #[test]
-fn both_charts_draw_what_was_offered() {
+fn both_charts_show_offers() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, ColorScheme::Light);
-    assert_eq!(browser.eval(LINE_POINTS), serde_json::json!([0, 0]), "nothing was offered");
+    assert_eq!(
+        browser.eval(LINE_POINTS),
+        serde_json::json!([0, 0]),
+        "the charts are empty before the first offer"
+    );
     let mut runner = server.park(&Poll::by("runner-1"));
     assert!(server.supervisor().offer(&run("run_warm")));
     runner.response().expect("the run");
@@ -85,7 +89,7 @@ fn both_charts_draw_what_was_offered() {
 }
 
 #[test]
-fn the_settings_in_force_are_seen() {
+fn the_current_settings_are_shown() {
     need!("node", "chromium", "browser");
     let server = TestServer::with(&[("CONNECTION_TIMEOUT_MS", "45000"), ("KEEPALIVE_MS", "600000")]);
     let mut browser = Browser::showing(&server, ColorScheme::Light);
@@ -97,7 +101,7 @@ fn the_settings_in_force_are_seen() {
 }
 
 #[test]
-fn the_page_comes_back_after_a_restart() {
+fn the_page_reconnects_after_a_restart() {
     need!("node", "chromium", "browser");
     let mut server = TestServer::start();
     let port = server.address().port().to_string();
@@ -112,7 +116,7 @@ fn the_page_comes_back_after_a_restart() {
 }
 
 #[test]
-fn a_page_beyond_the_limit_says_why_and_connects_when_another_is_closed() {
+fn a_page_beyond_the_limit_shows_the_reason_and_connects_when_another_is_closed() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut others: Vec<_> = (0..32).map(|_| server.connect()).collect();
@@ -128,7 +132,7 @@ fn a_page_beyond_the_limit_says_why_and_connects_when_another_is_closed() {
 }
 
 #[test]
-fn the_theme_is_the_systems_until_somebody_chooses_and_then_remembered() {
+fn the_theme_is_the_systems_until_the_user_selects_one() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let mut browser = Browser::showing(&server, ColorScheme::Dark);
@@ -141,7 +145,7 @@ fn the_theme_is_the_systems_until_somebody_chooses_and_then_remembered() {
 }
 
 #[test]
-fn everything_is_reached_by_the_keyboard() {
+fn all_controls_are_reached_with_the_keyboard() {
     need!("node", "chromium", "browser");
     let server = TestServer::start();
     let _runner = server.park(&Poll::by("runner-1"));

@@ -1,5 +1,5 @@
-//! The image on a real container engine: what is in it, how it runs locked down, and that a runner in another
-//! container is proven to have its run.
+//! The image on a real container engine: its content, a container without privileges, and the acknowledged delivery of
+//! a run to a runner in another container.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -12,13 +12,13 @@ use pilotlight_testkit::run_message::{self, DEPLOYMENT, VERSION, run};
 use pilotlight_testkit::wait::wait_until;
 use serde_json::{Value, json};
 
-/// The service as containers on the shared network know it.
+/// The service's URL on the network that the containers share.
 const URL: &str = "http://pilotlight:8080";
 
-/// What the service is given to end, by default.
+/// The default time for a shutdown of the service.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// The real client in a container of its own.
+/// Starts the real client in its own container.
 fn runner(engine: &ContainerEngine, name: &str) -> NodeRunners {
     let options = json!({
         "url": URL, "runners": [name], "deployment": DEPLOYMENT, "version": VERSION,
@@ -27,7 +27,7 @@ fn runner(engine: &ContainerEngine, name: &str) -> NodeRunners {
     NodeRunners::by_command(&mut engine.node(None, &["runners.mjs", &options.to_string()]))
 }
 
-/// A caller of jobs where no key is configured: on the container's own loopback.
+/// Submits a job on the container's own loopback address, because no key is configured.
 fn submit(engine: &ContainerEngine) -> Value {
     let job = json!({ "job_type": "any", "input_params": { "n": 1 } }).to_string();
     let script = format!(
@@ -38,18 +38,20 @@ fn submit(engine: &ContainerEngine) -> Value {
 }
 
 #[test]
-fn the_image_holds_the_binary_and_an_empty_folder_for_its_data() {
+fn the_image_contains_the_binary_and_an_empty_data_folder() {
     need!("docker", "static-binary");
     let engine = ContainerEngine::start();
     engine.docker(&["create", "--name", "unstarted", IMAGE]);
     let mut export = engine.docker_piped(&["export", "unstarted"]);
-    let listed =
-        Command::new("tar").arg("-t").stdin(export.child().stdout.take().expect("asked for")).output();
-    let listed = String::from_utf8(listed.expect("tar is everywhere").stdout).expect("names are text");
-    // What every container gets of its engine: places for mounts.
-    let of_the_engine = ["dev/", "etc/", "proc/", "sys/", ".dockerenv"];
+    let listed = Command::new("tar")
+        .arg("-t")
+        .stdin(export.child().stdout.take().expect("the pipe was requested"))
+        .output();
+    let listed = String::from_utf8(listed.expect("the program `tar` exists").stdout).expect("names are text");
+    // The engine creates these paths in every container, as mount points.
+    let engine_paths = ["dev/", "etc/", "proc/", "sys/", ".dockerenv"];
     let files: BTreeSet<_> =
-        listed.lines().filter(|name| !of_the_engine.iter().any(|place| name.starts_with(place))).collect();
+        listed.lines().filter(|name| !engine_paths.iter().any(|path| name.starts_with(path))).collect();
     assert_eq!(files, BTreeSet::from(["data/", "pilotlight"]));
 
     let image = engine.inspect(IMAGE);
@@ -60,12 +62,12 @@ fn the_image_holds_the_binary_and_an_empty_folder_for_its_data() {
     assert_eq!(config["ExposedPorts"], json!({ "8080/tcp": {} }));
     assert_eq!(config["Volumes"], json!({ "/data": {} }));
     assert_eq!(config["Healthcheck"]["Test"], json!(["CMD", "/pilotlight", "health"]));
-    let binary = std::fs::metadata(static_binary()).expect("it was built").len();
-    assert_eq!(image["Size"], binary, "the image is as large as the binary");
+    let binary = std::fs::metadata(static_binary()).expect("the static binary was built").len();
+    assert_eq!(image["Size"], binary, "the image contains only the binary");
 }
 
 #[test]
-fn a_locked_down_container_becomes_healthy_and_stops_within_its_grace() {
+fn a_container_without_privileges_becomes_healthy_and_stops_in_time() {
     need!("docker", "static-binary", "node", "clients");
     let engine = ContainerEngine::start();
     engine.serve(&[]);
@@ -74,22 +76,22 @@ fn a_locked_down_container_becomes_healthy_and_stops_within_its_grace() {
         engine.docker(&["exec", "pilotlight", "/pilotlight", "health"]).starts_with("ok: 0 runners wait")
     );
     let shell = engine.try_docker(&["exec", "pilotlight", "/bin/sh", "-c", "true"]);
-    assert!(!shell.status.success(), "there is a shell in it");
+    assert!(!shell.status.success(), "the image contains a shell");
 
-    // A runner that waits must not hold the stop up.
+    // A waiting runner must not delay the shutdown.
     let mut runner = runner(&engine, "runner-1");
     wait_until("the runner waits", || engine.health()["waitingRunners"] == 1);
-    let asked = Instant::now();
+    let started = Instant::now();
     engine.docker(&["stop", "--time=30", "pilotlight"]);
-    println!("docker stop took {:?}", asked.elapsed());
-    assert!(asked.elapsed() < GRACE, "{:?}", asked.elapsed());
+    println!("docker stop took {:?}", started.elapsed());
+    assert!(started.elapsed() < GRACE, "{:?}", started.elapsed());
     let state = &engine.inspect("pilotlight")["State"];
     assert_eq!((&state["ExitCode"], &state["OOMKilled"]), (&json!(0), &json!(false)));
     runner.kill();
 }
 
 #[test]
-fn jobs_in_a_named_volume_outlive_their_container() {
+fn jobs_in_a_named_volume_survive_their_container() {
     need!("docker", "static-binary", "node");
     let engine = ContainerEngine::start();
     let volume = ["--volume=jobs:/data"];
@@ -97,23 +99,23 @@ fn jobs_in_a_named_volume_outlive_their_container() {
     engine.wait_for_health("healthy");
     let submitted = submit(&engine);
     assert_eq!(submitted["status"], "pending", "{submitted}");
-    // As the kernel ends it when there is no memory left: nothing is said before.
+    // The kernel ends a process in the same way when there is no memory left: without a notice.
     engine.docker(&["kill", "--signal=KILL", "pilotlight"]);
     engine.docker(&["rm", "pilotlight"]);
 
     engine.serve(&volume);
     engine.wait_for_health("healthy");
-    let again = submit(&engine);
-    assert_eq!(again["job_id"], submitted["job_id"], "the job that was submitted before is joined");
+    let second = submit(&engine);
+    assert_eq!(second["job_id"], submitted["job_id"], "the second submission joins the stored job");
 }
 
 #[test]
-fn a_container_whose_service_hangs_becomes_unhealthy_until_it_goes_on() {
+fn a_container_is_unhealthy_while_its_service_hangs() {
     need!("docker", "static-binary");
     let engine = ContainerEngine::start();
     engine.serve(&["--health-retries=1"]);
     engine.wait_for_health("healthy");
-    // Its kernel still accepts connections; nobody answers.
+    // The kernel still accepts connections, but the service does not respond.
     engine.docker(&["kill", "--signal=STOP", "pilotlight"]);
     engine.wait_for_health("unhealthy");
     engine.docker(&["kill", "--signal=CONT", "pilotlight"]);
@@ -121,7 +123,7 @@ fn a_container_whose_service_hangs_becomes_unhealthy_until_it_goes_on() {
 }
 
 #[test]
-fn a_container_whose_service_has_a_wrong_setting_ends_with_exit_code_2() {
+fn a_container_with_an_invalid_setting_exits_with_code_2() {
     need!("docker", "static-binary");
     let engine = ContainerEngine::start();
     engine.serve(&["--env", "PORT=70000"]);
@@ -131,7 +133,7 @@ fn a_container_whose_service_has_a_wrong_setting_ends_with_exit_code_2() {
 }
 
 #[test]
-fn a_real_client_in_another_container_has_its_run_acknowledged_by_its_own_kernel() {
+fn a_run_for_a_real_client_in_another_container_is_acknowledged() {
     need!("docker", "static-binary", "node", "clients");
     let engine = ContainerEngine::start();
     engine.serve(&[]);
@@ -140,24 +142,24 @@ fn a_real_client_in_another_container_has_its_run_acknowledged_by_its_own_kernel
     wait_until("the runner waits", || engine.health()["waitingRunners"] == 1);
 
     let run = run("run_contained");
-    let offered = engine.run_script(None, &offer(&run));
-    assert_eq!(offered, json!({ "didWarmStart": true }));
+    let answer = engine.run_script(None, &offer(&run));
+    assert_eq!(answer, json!({ "didWarmStart": true }));
     assert_eq!(runner.wait_for_event("received")["message"], run);
 
     assert_eq!(engine.health()["ack"], "kernel");
-    // From inside, by a loopback name: the dashboard is for callers on the same machine.
-    let asked = "console.log(await (await fetch('http://localhost:8080/api/dashboard')).text())";
-    let dashboard = engine.run_script(Some("container:pilotlight"), asked);
+    // The script runs in the container: the dashboard is open to callers on the same machine only.
+    let script = "console.log(await (await fetch('http://localhost:8080/api/dashboard')).text())";
+    let dashboard = engine.run_script(Some("container:pilotlight"), script);
     let newest = &dashboard["recentMatches"][0];
     assert_eq!((&newest["runId"], &newest["delivery"]), (&json!("run_contained"), &json!("acknowledged")));
     assert_eq!(
         engine.run_script(None, &offer(&run)),
         json!({ "didWarmStart": false }),
-        "nobody waits any more"
+        "no runner is waiting"
     );
 }
 
-/// A supervisor's script: offers the run and prints the answer.
+/// The script of a supervisor that offers the run and prints the answer.
 fn offer(run: &Value) -> String {
     let body = Value::String(run_message::offer(run));
     format!(

@@ -1,4 +1,4 @@
-//! Restarts: the listening socket goes from one process to the next, so that nobody finds it closed.
+//! Restarts: the listening socket is passed from one process to the next, so that no client finds it closed.
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -15,33 +15,34 @@ use serde_json::json;
 
 const RUNNERS: usize = 200;
 
-/// What systemd does for a socket unit: it holds the socket, and each service it starts finds it as descriptor 3.
-struct Holder(OwnedFd);
+/// The role of systemd for a socket unit: it owns the socket, and each started service gets it as descriptor 3.
+struct SocketOwner(OwnedFd);
 
-impl Holder {
+impl SocketOwner {
     fn new() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").expect("loopback has a free port").into())
     }
 
     fn start(&self) -> TestServer {
         let mut command = Command::new("bash");
-        let as_third = r#"exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@""#;
-        command.args(["-c", as_third]).arg(pilotlight_binary());
+        let script = r#"exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@""#;
+        command.args(["-c", script]).arg(pilotlight_binary());
         let socket = Stdio::from(self.0.try_clone().expect("a descriptor is free"));
         let settings = [("CONNECTION_TIMEOUT_MS", "2000"), ("KEEPALIVE_MS", "600000")];
         TestServer::launch(command, &[], &settings, socket)
     }
 }
 
-/// Offers steadily until told to stop; an answer that is none is asked for again, as a supervisor would start cold.
+/// Offers runs at a steady rate until `stop`. After a failed offer it opens a new connection, like a supervisor.
+/// Returns the number of offers, and the failed ones.
 fn offer_until(stop: &std::sync::atomic::AtomicBool, address: std::net::SocketAddr) -> (usize, Vec<String>) {
-    let (mut connection, mut offers, mut wrong) = (Connection::open(address), 0, Vec::new());
+    let (mut connection, mut offers, mut failed) = (Connection::open(address), 0, Vec::new());
     while !stop.load(std::sync::atomic::Ordering::Relaxed) {
         offers += 1;
         let id = format!("run_{offers}");
         let body = run_message::offer(&run(&id));
         if connection.try_send(pilotlight_testkit::http::post_request("/warm-start", body)).is_err() {
-            wrong.push(format!("{id}: could not be sent"));
+            failed.push(format!("{id}: could not be sent"));
         }
         match connection.response() {
             Ok(answer) if answer.status == 200 => {
@@ -50,21 +51,21 @@ fn offer_until(stop: &std::sync::atomic::AtomicBool, address: std::net::SocketAd
                 }
             }
             other => {
-                wrong.push(format!("{id}: {other:?}"));
+                failed.push(format!("{id}: {other:?}"));
                 connection = Connection::open(address);
             }
         }
-        // Steady load, not as much as possible.
+        // A steady load, below the maximum.
         pause(Duration::from_millis(5));
     }
-    (offers, wrong)
+    (offers, failed)
 }
 
 #[test]
-fn alone_a_restart_by_hand_over_loses_no_client_and_no_offer() {
+fn alone_a_restart_with_a_handover_loses_no_client_and_no_offer() {
     need!("node", "clients");
-    let holder = Holder::new();
-    let mut old = holder.start();
+    let socket = SocketOwner::new();
+    let mut old = socket.start();
     let address = old.address();
     let names: Vec<_> = (0..RUNNERS).map(|number| format!("runner-{number}")).collect();
     let runners = NodeRunners::start(&json!({
@@ -73,32 +74,33 @@ fn alone_a_restart_by_hand_over_loses_no_client_and_no_offer() {
     }));
     old.wait_for_parked(RUNNERS as u64);
     let stop = std::sync::atomic::AtomicBool::new(false);
-    let (offers, wrong) = std::thread::scope(|scope| {
+    let (offers, failed) = std::thread::scope(|scope| {
         let supervisors: Vec<_> = (0..4).map(|_| scope.spawn(|| offer_until(&stop, address))).collect();
         for _ in 0..2 {
-            let next = holder.start();
+            let next = socket.start();
             assert_eq!(next.address(), address);
             old.signal("TERM");
             assert_eq!(old.wait_for_exit().code(), Some(0));
-            // All come back before the next restart.
-            let asked = Instant::now();
-            wait_until("most runners wait or execute again", || {
+            // All runners reconnect before the next restart.
+            let started = Instant::now();
+            wait_until("all runners wait or execute again", || {
                 let health = next.health();
-                let counted = |name: &str| health[name].as_u64().expect("a count");
-                counted("waitingRunners") + counted("executingRunners") >= RUNNERS as u64
+                let count = |name: &str| health[name].as_u64().expect("a count");
+                count("waitingRunners") + count("executingRunners") >= RUNNERS as u64
             });
-            println!("all were back after {:?}", asked.elapsed());
+            println!("all runners were connected after {:?}", started.elapsed());
             old = next;
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        let ended: Vec<_> = supervisors.into_iter().map(|thread| thread.join().expect("no panic")).collect();
-        let offers: usize = ended.iter().map(|(offers, _)| offers).sum();
-        (offers, ended.into_iter().flat_map(|(_, wrong)| wrong).collect::<Vec<_>>())
+        let results: Vec<_> =
+            supervisors.into_iter().map(|thread| thread.join().expect("no panic")).collect();
+        let offers: usize = results.iter().map(|(offers, _)| offers).sum();
+        (offers, results.into_iter().flat_map(|(_, failed)| failed).collect::<Vec<_>>())
     });
     println!("{offers} offers");
-    assert!(wrong.is_empty(), "{} of {offers}: {:?}", wrong.len(), &wrong[..wrong.len().min(5)]);
-    let gone = [runners.events("ended"), runners.events("failed")].concat();
-    assert!(gone.is_empty(), "clients exited: {gone:?}");
+    assert!(failed.is_empty(), "{} of {offers}: {:?}", failed.len(), &failed[..failed.len().min(5)]);
+    let exited = [runners.events("ended"), runners.events("failed")].concat();
+    assert!(exited.is_empty(), "clients exited: {exited:?}");
 }
 
 #[test]

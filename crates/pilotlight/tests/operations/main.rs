@@ -1,12 +1,12 @@
-//! What operators rely on: restarts, health, deployment files, logs, metrics and spans.
+//! Operation of the service: restarts, health, deployment files, logs, metrics and spans.
 //!
-//! Tests in `container` run a container engine of their own.
+//! Tests in `container` run their own container engine.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests print what they measure, and panic where they fail"
+    reason = "tests print measurements, and panic when they fail"
 )]
 
 mod handover;

@@ -1,5 +1,5 @@
-//! What is written about metrics is true: the table in `docs/observability.md`, and every query of the dashboard for
-//! Grafana, are held against what a real service says of itself after some traffic.
+//! The documentation of metrics is correct: the table and the queries in `docs/observability.md`, and the queries of
+//! the Grafana dashboard, are compared with the metrics of a real service after some traffic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,20 +13,21 @@ use serde_json::{Value, json};
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/observability.md");
 const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/grafana/pilotlight.json");
 
-/// What Prometheus itself adds to every sample.
-const ADDED: [&str; 2] = ["job", "instance"];
+/// The labels that Prometheus itself adds to every sample.
+const PROMETHEUS_LABELS: [&str; 2] = ["job", "instance"];
 
-/// One metric: what its samples are called, and what is said of it.
+/// One metric of the service.
 struct Metric {
     name: String,
     kind: String,
     help: String,
     /// Names of labels, each with its values.
     labels: BTreeMap<String, BTreeSet<String>>,
+    /// Names of its samples.
     samples: BTreeSet<String>,
 }
 
-fn after_some_traffic() -> Vec<Metric> {
+fn metrics_after_some_traffic() -> Vec<Metric> {
     let server = TestServer::start();
     let mut runner = server.park(&Poll::by("runner-1"));
     let mut supervisor = server.supervisor();
@@ -37,10 +38,10 @@ fn after_some_traffic() -> Vec<Metric> {
     text.split("# HELP ").skip(1).map(metric).collect()
 }
 
-/// Reads one family, from behind its `# HELP`.
+/// Parses one metric, from the text after its `# HELP`.
 fn metric(family: &str) -> Metric {
     let (help, rest) = family.split_once('\n').expect("a line");
-    let (family_name, help) = help.split_once(' ').expect("a name and a sentence");
+    let (family_name, help) = help.split_once(' ').expect("a name and a help text");
     let kind = rest.split_whitespace().nth(3).expect("# TYPE name kind").to_owned();
     let suffix = match kind.as_str() {
         "counter" => "_total",
@@ -80,58 +81,60 @@ fn row(metric: &Metric) -> String {
     format!("| `{}` | {} | {labels} | {} |\n", metric.name, metric.kind, metric.help)
 }
 
-/// After a change of the metrics: `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --test operations observability`.
+/// After a change of the metrics, update the table with
+/// `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --test operations observability`.
 #[test]
 fn the_documentation_has_the_table_of_all_metrics() {
     const MARKS: [&str; 2] = ["<!-- Made from /metrics. -->\n\n", "\n<!-- Until here. -->"];
-    let rows: String = after_some_traffic().iter().map(row).collect();
-    let made = format!("| Metric | Type | Labels | What it is |\n|---|---|---|---|\n{rows}");
-    let text = fs::read_to_string(DOCS).expect("docs/observability.md is there");
-    let (before, rest) = text.split_once(MARKS[0]).expect("a mark begins what is made");
-    let (there, after) = rest.split_once(MARKS[1]).expect("a mark ends it");
+    let rows: String = metrics_after_some_traffic().iter().map(row).collect();
+    let table = format!("| Metric | Type | Labels | What it is |\n|---|---|---|---|\n{rows}");
+    let text = fs::read_to_string(DOCS).expect("docs/observability.md is readable");
+    let (before, rest) = text.split_once(MARKS[0]).expect("a mark before the table");
+    let (documented, after) = rest.split_once(MARKS[1]).expect("a mark after the table");
     if std::env::var_os("PILOTLIGHT_BLESS").is_some() {
-        fs::write(DOCS, [before, MARKS[0], &made, MARKS[1], after].concat()).expect("it can be written");
+        fs::write(DOCS, [before, MARKS[0], &table, MARKS[1], after].concat())
+            .expect("docs/observability.md is writable");
     } else {
-        assert_eq!(there, made, "PILOTLIGHT_BLESS=1 makes it anew");
+        assert_eq!(documented, table, "PILOTLIGHT_BLESS=1 updates the table");
     }
 }
 
 #[test]
-fn every_query_in_the_documentation_asks_for_what_there_is() {
-    let metrics = after_some_traffic();
-    let text = fs::read_to_string(DOCS).expect("docs/observability.md is there");
+fn every_query_in_the_documentation_is_valid() {
+    let metrics = metrics_after_some_traffic();
+    let text = fs::read_to_string(DOCS).expect("docs/observability.md is readable");
     let blocks = text.split("```").filter_map(|block| block.strip_prefix("yaml\n"));
     let queries: Vec<_> =
         blocks.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
     assert!(queries.len() >= 6, "{queries:?}");
-    queries.iter().for_each(|query| asks_for_what_there_is(query, &metrics));
+    queries.iter().for_each(|query| assert_valid_query(query, &metrics));
 }
 
 #[test]
-fn every_query_of_the_dashboard_asks_for_what_there_is() {
-    let metrics = after_some_traffic();
-    let text = fs::read_to_string(DASHBOARD).expect("deploy/grafana/pilotlight.json is there");
-    let dashboard: Value = serde_json::from_str(&text).expect("it is JSON");
+fn every_query_of_the_grafana_dashboard_is_valid() {
+    let metrics = metrics_after_some_traffic();
+    let text = fs::read_to_string(DASHBOARD).expect("deploy/grafana/pilotlight.json is readable");
+    let dashboard: Value = serde_json::from_str(&text).expect("the dashboard is JSON");
     let panels = dashboard["panels"].as_array().expect("a list");
     let mut ids = BTreeSet::new();
     for panel in panels.iter().filter(|panel| panel["type"] != "row") {
         let title = panel["title"].as_str().expect("a panel has a title");
-        assert!(ids.insert(panel["id"].as_u64()), "{title}: two panels have one id");
-        let targets = panel["targets"].as_array().unwrap_or_else(|| panic!("{title} asks for nothing"));
-        assert!(!targets.is_empty(), "{title} asks for nothing");
+        assert!(ids.insert(panel["id"].as_u64()), "{title}: two panels have the same id");
+        let targets = panel["targets"].as_array().unwrap_or_else(|| panic!("{title} has no query"));
+        assert!(!targets.is_empty(), "{title} has no query");
         assert!(targets.iter().all(|target| target["expr"].is_string()), "{title}");
     }
     let mut queries = Vec::new();
     collect_queries(&dashboard, &mut queries);
     assert!(queries.len() >= panels.len() / 2, "{queries:?}");
     for query in &queries {
-        asks_for_what_there_is(query, &metrics);
+        assert_valid_query(query, &metrics);
     }
 }
 
 #[test]
 fn a_query_for_a_missing_metric_is_detected() {
-    let metrics = after_some_traffic();
+    let metrics = metrics_after_some_traffic();
     for query in [
         "rate(pilotlight_nothing_total[5m])",
         "pilotlight_offers",
@@ -139,11 +142,11 @@ fn a_query_for_a_missing_metric_is_detected() {
         r#"pilotlight_offers_total{color="red"}"#,
         r#"pilotlight_offers_total{outcome="lukewarm"}"#,
     ] {
-        assert!(std::panic::catch_unwind(|| asks_for_what_there_is(query, &metrics)).is_err(), "{query}");
+        assert!(std::panic::catch_unwind(|| assert_valid_query(query, &metrics)).is_err(), "{query}");
     }
 }
 
-/// Every `expr`, wherever it stands, and what variables ask for.
+/// Collects every query of a panel (`expr`) and of a variable (`definition`), at any depth.
 fn collect_queries(value: &Value, queries: &mut Vec<String>) {
     for (key, value) in value.as_object().into_iter().flatten() {
         if let (Some(query), "expr" | "definition") = (value.as_str(), key.as_str()) {
@@ -154,31 +157,31 @@ fn collect_queries(value: &Value, queries: &mut Vec<String>) {
     value.as_array().into_iter().flatten().for_each(|value| collect_queries(value, queries));
 }
 
-/// Every word of a query that is ours is a sample that the service has, and every label is one of these samples'.
-fn asks_for_what_there_is(query: &str, metrics: &[Metric]) {
-    let asked: Vec<_> = words(query).filter(|word| word.starts_with("pilotlight_")).collect();
-    assert!(!asked.is_empty(), "{query} asks for nothing of ours");
-    let found = asked.iter().map(|name| {
+/// Asserts that the service has every metric of a query, and that these metrics have every label of it.
+fn assert_valid_query(query: &str, metrics: &[Metric]) {
+    let metric_names: Vec<_> = words(query).filter(|word| word.starts_with("pilotlight_")).collect();
+    assert!(!metric_names.is_empty(), "{query} has no metric of the service");
+    let found = metric_names.iter().map(|name| {
         let metric = metrics.iter().find(|metric| metric.samples.contains(*name));
-        metric.unwrap_or_else(|| panic!("there is no {name}, for which {query} asks"))
+        metric.unwrap_or_else(|| panic!("the metric {name} of {query} does not exist"))
     });
     let found: Vec<_> = found.collect();
     for (label, value) in matchers(query) {
-        let known =
+        let exists =
             found.iter().any(|metric| metric.labels.get(label).is_some_and(|values| values.contains(value)));
-        assert!(known || ADDED.contains(&label), "no sample has {label}={value}, for which {query} asks");
+        assert!(exists || PROMETHEUS_LABELS.contains(&label), "no sample has {label}={value} of {query}");
     }
     for label in grouped(query) {
-        let known = found.iter().any(|metric| metric.labels.contains_key(label));
-        assert!(known || ADDED.contains(&label), "no sample has the label {label}, by which {query} groups");
+        let exists = found.iter().any(|metric| metric.labels.contains_key(label));
+        assert!(exists || PROMETHEUS_LABELS.contains(&label), "no sample has the label {label} of {query}");
     }
 }
 
 fn words(query: &str) -> impl Iterator<Item = &str> {
-    query.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))
+    query.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
 }
 
-/// `{label="value", ...}`
+/// The label matchers of a query: `{label="value", ...}`.
 fn matchers(query: &str) -> impl Iterator<Item = (&str, &str)> {
     let braces = query.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     braces.flat_map(|(inside, _)| inside.split(',')).filter(|pair| !pair.trim().is_empty()).map(move |pair| {
@@ -187,7 +190,7 @@ fn matchers(query: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// `by (label, ...)`
+/// The labels that a query groups by: `by (label, ...)`.
 fn grouped(query: &str) -> impl Iterator<Item = &str> {
     let lists = query.split("by (").skip(1).filter_map(|rest| rest.split_once(')'));
     lists.flat_map(|(inside, _)| inside.split(',')).map(str::trim)
@@ -199,16 +202,19 @@ fn failed_dispatches_are_counted() {
         ("PILOTLIGHT_SERVER_MAX_CONNECTIONS", "16"),
         ("ADMIN_API_KEY", "a-long-admin-key"),
     ]);
-    let wrong = server.connect().post("/api/session", json!({ "key": "another" }).to_string());
-    assert_eq!(wrong.status, 401);
-    let held: Vec<_> = (0..40).map(|_| server.connect()).collect();
-    let are_closed = |held: &[Connection]| held.iter().filter(|connection| connection.is_readable()).count();
-    pilotlight_testkit::wait::wait_until("24 are closed at the cap", || are_closed(&held) >= 24);
-    drop(held);
+    let refused = server.connect().post("/api/session", json!({ "key": "another" }).to_string());
+    assert_eq!(refused.status, 401);
+    let connections: Vec<_> = (0..40).map(|_| server.connect()).collect();
+    let closed_count =
+        |connections: &[Connection]| connections.iter().filter(|connection| connection.is_readable()).count();
+    pilotlight_testkit::wait::wait_until("24 connections are closed at the limit", || {
+        closed_count(&connections) >= 24
+    });
+    drop(connections);
     let metric = |name: &str| {
         let request =
             "GET /metrics HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a-long-admin-key\r\n\r\n";
-        pilotlight_testkit::wait::wait_for("metrics are told", || {
+        pilotlight_testkit::wait::wait_for("the metrics are readable", || {
             let mut connection = server.connect();
             connection.try_send(request).ok()?;
             let text = connection.response().ok()?.text();

@@ -1,5 +1,5 @@
-//! `telemetry.otlp_endpoint`: spans arrive at a collector. The one here takes OTLP over HTTP as the specification
-//! says it is sent; it is a stand-in, because a test wants to see what came.
+//! `telemetry.otlp_endpoint`: spans arrive at a collector. The collector here is a fake that accepts OTLP over HTTP,
+//! because tests check the exported spans.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,22 +16,22 @@ use serde_json::{Value, json};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// Takes exports, answering each with the next of these statuses and from then on with the last.
+/// Accepts exports, and answers each with the next of the given statuses. The last status answers all further exports.
 struct Collector {
     address: SocketAddr,
     exports: Receiver<Value>,
 }
 
 impl Collector {
-    fn answering(statuses: &'static [&'static str]) -> Self {
+    fn with_statuses(statuses: &'static [&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an open socket");
         let (sender, exports) = channel();
-        // It ends with the test's process.
+        // The thread ends with the test's process.
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
                 let status = statuses[number.min(statuses.len() - 1)];
-                let export = take(stream.expect("a connection"), status);
+                let export = receive_export(stream.expect("a connection"), status);
                 if sender.send(export).is_err() {
                     return;
                 }
@@ -46,7 +46,7 @@ impl Collector {
 
     /// The spans of the next export.
     fn spans(&self) -> Vec<Value> {
-        let export = self.exports.recv_timeout(DEADLINE).expect("an export comes");
+        let export = self.exports.recv_timeout(DEADLINE).expect("an export arrives");
         let [resource] = export["resourceSpans"].as_array().expect("a list").as_slice() else {
             panic!("{export}")
         };
@@ -58,7 +58,7 @@ impl Collector {
         resource["scopeSpans"][0]["spans"].as_array().expect("a list").clone()
     }
 
-    /// The next spans, from as many exports as it takes.
+    /// The next spans, from one or more exports: at least `count`.
     fn next_spans(&self, count: usize) -> Vec<Value> {
         let mut spans = Vec::new();
         while spans.len() < count {
@@ -68,7 +68,7 @@ impl Collector {
     }
 }
 
-fn take(stream: TcpStream, status: &str) -> Value {
+fn receive_export(stream: TcpStream, status: &str) -> Value {
     let mut reader = BufReader::new(&stream);
     let mut head = Vec::new();
     loop {
@@ -86,8 +86,8 @@ fn take(stream: TcpStream, status: &str) -> Value {
     reader.read_exact(&mut body).expect("a body");
     let answer =
         format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}");
-    (&stream).write_all(answer.as_bytes()).expect("it listens");
-    serde_json::from_slice(&body).expect("it is JSON")
+    (&stream).write_all(answer.as_bytes()).expect("the service reads the response");
+    serde_json::from_slice(&body).expect("the body is JSON")
 }
 
 fn traced_offer(server: &TestServer, id: &str, flags: &str) -> bool {
@@ -105,12 +105,12 @@ fn attribute(span: &Value, key: &str) -> Value {
 }
 
 fn nanos(time: &Value) -> u128 {
-    time.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{time} is no time"))
+    time.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{time} is not a time"))
 }
 
 #[test]
 fn a_span_arrives_with_its_parent_its_times_and_its_dispatches() {
-    let collector = Collector::answering(&["200 OK"]);
+    let collector = Collector::with_statuses(&["200 OK"]);
     let server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
     let mut runner = server.park(&Poll::by("runner-1"));
     let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
@@ -124,7 +124,7 @@ fn a_span_arrives_with_its_parent_its_times_and_its_dispatches() {
     assert!(id.len() == 16 && id != PARENT && id.bytes().all(|digit| digit.is_ascii_hexdigit()), "{id}");
     assert_eq!((&span["name"], &span["kind"]), (&json!("warm_start.offer"), &json!(2)));
     let (start, end) = (nanos(&span["startTimeUnixNano"]), nanos(&span["endTimeUnixNano"]));
-    // Clocks are read one after the other.
+    // The test and the service read the clock one after the other.
     assert!(
         before <= start + 1_000_000 && start < end && end <= after + 1_000_000,
         "{before} {start} {end} {after}"
@@ -138,8 +138,8 @@ fn a_span_arrives_with_its_parent_its_times_and_its_dispatches() {
 }
 
 #[test]
-fn an_unsampled_trace_is_not_exported_and_a_missing_one_is_a_root() {
-    let collector = Collector::answering(&["200 OK"]);
+fn an_unsampled_trace_is_not_exported_and_an_offer_without_a_trace_is_a_root() {
+    let collector = Collector::with_statuses(&["200 OK"]);
     let mut server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
     assert!(!traced_offer(&server, "run_1", "00"));
     assert!(!server.supervisor().offer(&run("run_2")));
@@ -156,8 +156,8 @@ fn an_unsampled_trace_is_not_exported_and_a_missing_one_is_a_root() {
 }
 
 #[test]
-fn an_export_is_tried_again_and_what_is_refused_is_dropped_and_counted() {
-    let collector = Collector::answering(&["503 Service Unavailable", "200 OK", "400 Bad Request"]);
+fn a_failed_export_is_retried_and_a_refused_one_is_dropped_and_counted() {
+    let collector = Collector::with_statuses(&["503 Service Unavailable", "200 OK", "400 Bad Request"]);
     let server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
     assert!(!traced_offer(&server, "run_1", "01"));
     assert_eq!(collector.spans(), collector.spans());
@@ -166,13 +166,13 @@ fn an_export_is_tried_again_and_what_is_refused_is_dropped_and_counted() {
     assert!(!traced_offer(&server, "run_2", "01"));
     collector.spans();
     pilotlight_testkit::wait::wait_until("the refused span is counted", || dropped() == 1.0);
-    // It is logged once it is counted.
-    pilotlight_testkit::wait::wait_until("that is told", || {
+    // The service logs the failure after it has counted the span.
+    pilotlight_testkit::wait::wait_until("the refused export is logged", || {
         server.log().contains("the collector answered 400")
     });
 }
 
-/// Submits a job with this sampled flag; returns its id.
+/// Submits a job with these trace flags, and returns its id.
 fn submit_traced_job(server: &TestServer, flags: &str) -> String {
     let traceparent = format!("00-{TRACE}-{PARENT}-{flags}");
     let mut caller = ApiClient::at(server.address()).with_header("traceparent", &traceparent);
@@ -184,23 +184,23 @@ fn execute_job(server: &TestServer) {
     ApiClient::at(server.address()).as_runner("runner-1").execute("render", &json!({}));
 }
 
-fn named<'a>(spans: &'a [Value], name: &str) -> &'a Value {
+fn span_named<'a>(spans: &'a [Value], name: &str) -> &'a Value {
     spans.iter().find(|span| span["name"] == name).unwrap_or_else(|| panic!("no {name} in {spans:?}"))
 }
 
 #[test]
 fn a_submission_is_a_child_of_its_callers_span_and_links_to_the_attempt() {
-    let collector = Collector::answering(&["200 OK"]);
+    let collector = Collector::with_statuses(&["200 OK"]);
     let server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
     let id = submit_traced_job(&server, "01");
     execute_job(&server);
     let spans = collector.next_spans(2);
     assert_eq!(spans.len(), 2, "{spans:?}");
-    let (submission, attempt) = (named(&spans, "job.submit"), named(&spans, "job"));
+    let (submission, attempt) = (span_named(&spans, "job.submit"), span_named(&spans, "job"));
     assert_eq!((&submission["traceId"], &submission["parentSpanId"]), (&json!(TRACE), &json!(PARENT)));
     assert_eq!((&submission["kind"], &attempt["kind"]), (&json!(2), &json!(1)));
     assert_eq!(attribute(submission, "outcome"), json!({ "stringValue": "new" }));
-    // The trace of the job is its id, so whoever knows the one finds the other.
+    // The trace id of the job is the job's id, so one can be found by the other.
     assert_eq!((&attempt["traceId"], &attempt["parentSpanId"]), (&json!(id.replace('-', "")), &json!("")));
     let links = submission["links"].as_array().expect("a list");
     let [link] = links.as_slice() else { panic!("{links:?}") };
@@ -222,8 +222,8 @@ fn a_submission_is_a_child_of_its_callers_span_and_links_to_the_attempt() {
 }
 
 #[test]
-fn nothing_of_a_job_is_exported_whose_caller_does_not_record() {
-    let collector = Collector::answering(&["200 OK"]);
+fn a_job_whose_caller_does_not_sample_is_not_exported() {
+    let collector = Collector::with_statuses(&["200 OK"]);
     let mut server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
     submit_traced_job(&server, "00");
     execute_job(&server);
@@ -237,11 +237,11 @@ fn nothing_of_a_job_is_exported_whose_caller_does_not_record() {
 
 #[test]
 fn the_end_of_each_attempt_is_exported() {
-    let collector = Collector::answering(&["200 OK"]);
+    let collector = Collector::with_statuses(&["200 OK"]);
     let server = TestServer::with(&[("PILOTLIGHT_TELEMETRY_OTLP_ENDPOINT", &collector.endpoint())]);
     let mut caller = ApiClient::at(server.address());
-    let more = json!({ "max_attempts": 2, "retry_backoff_ms": 0 });
-    let (_, submitted) = caller.submit_with("render", &json!({}), &more);
+    let options = json!({ "max_attempts": 2, "retry_backoff_ms": 0 });
+    let (_, submitted) = caller.submit_with("render", &json!({}), &options);
     let mut runner = ApiClient::at(server.address()).as_runner("runner-1");
     for _ in 0..2 {
         let job = runner.next_job("render", 10_000).expect("a job");

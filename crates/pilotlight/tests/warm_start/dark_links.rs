@@ -1,4 +1,5 @@
-//! Links that go dark without a word, and links that are only slow. Real ones, in network namespaces.
+//! Links that go dark (packets are lost without an error), and links that are slow. They are real links in network
+//! namespaces.
 
 use std::time::{Duration, Instant};
 
@@ -9,46 +10,50 @@ use pilotlight_testkit::run_message::{large_run, run};
 use pilotlight_testkit::wait::pause;
 use pilotlight_testkit::warm_start::Poll;
 
-/// For so long a link has been dark when something is sent over it: acknowledgements under way have arrived by then.
-const DARK_FOR: Duration = Duration::from_millis(200);
+/// How long a link is dark before the service sends a run over it. Acknowledgements in flight have arrived by then.
+const DARK_TIME: Duration = Duration::from_millis(200);
 
-/// The bound for the answer to an offer that meets a dark link.
-const FOUND_OUT_WITHIN: Duration = Duration::from_millis(300);
+/// The required maximum for the answer to an offer whose runner is behind a dark link.
+const MAX_DETECTION_TIME: Duration = Duration::from_millis(300);
 
-/// What a loaded machine may add to a single try. The middle of all tries gets nothing.
+/// Additional time for a single attempt on a loaded machine. The median gets none.
 const SLACK: Duration = Duration::from_millis(700);
 
 #[test]
-fn alone_netns_a_link_that_went_dark_is_found_out_within_300_ms() {
+fn alone_netns_a_dark_link_is_detected_within_300_ms() {
     need!("netns");
-    let tries = if std::env::var_os("PILOTLIGHT_SOAK").is_some() { 200 } else { 15 };
+    let attempts = if std::env::var_os("PILOTLIGHT_SOAK").is_some() { 200 } else { 15 };
     let network = TestNetwork::new();
     let server = network.serve(&[]);
     let mut supervisor = server.supervisor();
-    let mut took: Vec<_> = (0..tries)
+    let mut took: Vec<_> = (0..attempts)
         .map(|number| {
             let mut runner =
                 Poll::by(&format!("runner-{number}")).send_to(network.address_for_runners(&server));
             server.wait_for_parked(1);
             network.cut();
-            pause(DARK_FOR);
+            pause(DARK_TIME);
             let offered = Instant::now();
-            assert!(!supervisor.offer(&run("run_dark")), "try {number}: called warm");
+            assert!(!supervisor.offer(&run("run_dark")), "attempt {number}: reported warm");
             let took = offered.elapsed();
             network.restore();
             runner.shutdown_write();
-            assert_eq!(runner.response(), Err(NoResponse::Reset), "try {number}: the run came after all");
+            assert_eq!(
+                runner.response(),
+                Err(NoResponse::Reset),
+                "attempt {number}: the runner received the run"
+            );
             took
         })
         .collect();
     took.sort_unstable();
-    let (middle, longest) = (took[tries / 2], took[tries - 1]);
+    let (median, longest) = (took[attempts / 2], took[attempts - 1]);
     println!(
-        "{tries} dark links: found out after {:?}, {middle:?} in the middle, {longest:?} at most",
+        "{attempts} dark links: detected after {:?} (fastest), {median:?} (median), {longest:?} (slowest)",
         took[0]
     );
-    assert!(middle < FOUND_OUT_WITHIN, "{took:?}");
-    assert!(longest < FOUND_OUT_WITHIN + SLACK, "{took:?}");
+    assert!(median < MAX_DETECTION_TIME, "{took:?}");
+    assert!(longest < MAX_DETECTION_TIME + SLACK, "{took:?}");
 }
 
 #[test]
@@ -59,36 +64,36 @@ fn netns_a_poll_whose_link_is_dark_for_5_s_is_removed() {
     let _runner = Poll::by("runner-1").send_to(network.address_for_runners(&server));
     server.wait_for_parked(1);
     network.cut();
-    let dark = Instant::now();
+    let cut_at = Instant::now();
     server.wait_for_parked(0);
-    println!("forgotten after {:?}", dark.elapsed());
-    assert!(dark.elapsed() < Duration::from_secs(5), "{:?}", dark.elapsed());
+    println!("removed after {:?}", cut_at.elapsed());
+    assert!(cut_at.elapsed() < Duration::from_secs(5), "{:?}", cut_at.elapsed());
     assert!(!server.supervisor().offer(&run("run_late")));
 }
 
 #[test]
-fn netns_a_run_that_meets_a_dark_link_goes_to_a_healthy_runner() {
+fn netns_a_run_for_a_dark_link_is_dispatched_to_a_healthy_runner() {
     need!("netns");
     let network = TestNetwork::new();
     let server = network.serve(&[]);
     let mut supervisor = server.supervisor();
     let mut healthy = Poll::by("healthy").send_to(server.address());
     server.wait_for_parked(1);
-    // The newest is chosen first.
+    // The newest poll is selected first.
     let _dark = Poll::by("dark").send_to(network.address_for_runners(&server));
     server.wait_for_parked(2);
     network.cut();
-    pause(DARK_FOR);
+    pause(DARK_TIME);
     let offered = Instant::now();
     assert!(supervisor.offer(&run("run_1")));
     println!("cascaded after {:?}", offered.elapsed());
-    assert!(offered.elapsed() >= Duration::from_millis(250), "the dark one was not asked");
+    assert!(offered.elapsed() >= Duration::from_millis(250), "the run was not dispatched to the dark runner");
     assert_eq!(healthy.response().expect("the run").json(), run("run_1"));
     assert_eq!(server.health()["executingRunners"], 1);
 }
 
 #[test]
-fn netns_five_megabytes_arrive_whole_over_a_link_of_ten_megabits() {
+fn netns_five_megabytes_arrive_complete_over_a_link_of_ten_megabits() {
     need!("netns");
     for queue in ["50ms", "400ms"] {
         let network = TestNetwork::new();
@@ -99,7 +104,7 @@ fn netns_five_megabytes_arrive_whole_over_a_link_of_ten_megabits() {
         let run = large_run("run_slow", 5_000_000);
         let mut supervisor = server.supervisor();
         std::thread::scope(|scope| {
-            let receiving = scope.spawn(move || runner.response().expect("the whole run").json());
+            let receiver = scope.spawn(move || runner.response().expect("the whole run").json());
             let offered = Instant::now();
             assert!(
                 supervisor.offer(&run),
@@ -107,7 +112,7 @@ fn netns_five_megabytes_arrive_whole_over_a_link_of_ten_megabits() {
                 offered.elapsed()
             );
             println!("a queue of {queue}: delivered after {:?}", offered.elapsed());
-            assert!(receiving.join().unwrap() == run, "the message differs from what was offered");
+            assert!(receiver.join().unwrap() == run, "the received message differs from the offered one");
         });
     }
 }

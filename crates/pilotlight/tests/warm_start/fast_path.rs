@@ -1,11 +1,11 @@
-//! The protocol is served in two ways: by the front, and behind it by HTTP's machinery. Nobody can tell which.
+//! The protocol is served by the fast path and by the general HTTP server. Both must give equal responses.
 
 use pilotlight_testkit::http::{Connection, NoResponse, post_request};
 use pilotlight_testkit::run_message::{self, changed, run};
 use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::warm_start::{GENERAL_PATH, Poll, is_warm};
 
-/// Header lines, and names of headers that they replace.
+/// Header lines of a poll. Each replaces the header of the same name.
 const LINES: [&[u8]; 26] = [
     b"X-TRIGGER-DEPLOYMENT-ID: d",
     b"x-trigger-deployment-id:d",
@@ -36,40 +36,40 @@ const LINES: [&[u8]; 26] = [
 ];
 
 #[test]
-fn polls_are_answered_alike() {
+fn polls_get_equal_responses() {
     let server = TestServer::start();
     for line in LINES {
-        let [front, behind] = ["/warm-start", GENERAL_PATH].map(|path| outcome(&server, poll(path, line)));
-        assert_eq!(front, behind, "{}", String::from_utf8_lossy(line));
+        let [fast, general] = ["/warm-start", GENERAL_PATH].map(|path| outcome(&server, poll(path, line)));
+        assert_eq!(fast, general, "{}", String::from_utf8_lossy(line));
     }
     server.assert_healthy();
 }
 
-/// A poll with this line in place of the one of the same name.
+/// A poll in which this line replaces the header of the same name.
 fn poll(path: &str, line: &[u8]) -> Vec<u8> {
     let name = line.split(|byte| *byte == b':').next().unwrap().trim_ascii().to_ascii_lowercase();
     let poll = Poll::by("runner-1").request().replacen("/warm-start", path, 1);
-    let kept = poll.split_inclusive("\r\n").filter(|kept| !kept.as_bytes().starts_with(&name));
-    let kept: String = kept.collect();
-    [kept.trim_end().as_bytes(), b"\r\n", line, b"\r\n\r\n"].concat()
+    let others = poll.split_inclusive("\r\n").filter(|other| !other.as_bytes().starts_with(&name));
+    let others: String = others.collect();
+    [others.trim_end().as_bytes(), b"\r\n", line, b"\r\n\r\n"].concat()
 }
 
-/// The status and the body, or `None` when the poll waits.
+/// The status and the body of the response; `None` when the poll is parked.
 fn outcome(server: &TestServer, request: Vec<u8>) -> Option<Result<(u16, Vec<u8>), NoResponse>> {
     let mut runner = server.connect();
     runner.send(request);
     let mut supervisor = server.supervisor();
-    let answered = pilotlight_testkit::wait::wait_for("the poll is answered or waits", || {
+    let is_answered = pilotlight_testkit::wait::wait_for("the poll is answered or parked", || {
         if supervisor.parked() == 1 { Some(false) } else { runner.is_readable().then_some(true) }
     });
-    let outcome = answered.then(|| runner.response().map(|answer| (answer.status, answer.body)));
+    let outcome = is_answered.then(|| runner.response().map(|answer| (answer.status, answer.body)));
     drop(runner);
     server.wait_for_parked(0);
     outcome
 }
 
 #[test]
-fn offers_are_answered_alike() {
+fn offers_get_equal_responses() {
     let server = TestServer::start();
     let whole = run_message::offer(&run("run_1"));
     let undeployed = run_message::offer(&changed(run("run_1"), "/deployment", serde_json::json!({})));
@@ -103,7 +103,7 @@ fn offers_are_answered_alike() {
 }
 
 #[test]
-fn requests_of_both_ways_share_a_connection() {
+fn requests_of_both_paths_share_a_connection() {
     let server = TestServer::start();
     let mut caller = server.connect();
     let offer = run_message::offer(&run("run_1"));

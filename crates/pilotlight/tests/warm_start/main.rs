@@ -1,12 +1,13 @@
-//! Warm starts from outside: the real binary, real sockets, and the real clients of the protocol.
+//! Warm starts with the real binary, real sockets, and the real clients of the protocol.
 //!
-//! Modules named `alone` need the machine for themselves; tests with `netns` in their name create network namespaces.
+//! Tests in modules named `alone`, and tests whose names begin with `alone`, run without other tests. Tests with
+//! `netns` in their name create network namespaces.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests print what they measure, and panic where they fail"
+    reason = "tests print measurements, and panic when they fail"
 )]
 
 mod matching;

@@ -1,4 +1,5 @@
-//! Bad polls. A poll is answered 200, 400, 401 or 410, or closed without a byte: any other answer ends a real runner.
+//! Invalid and unusual polls. A poll gets 200, 400, 401 or 410, or its connection is closed without a byte: a real
+//! runner exits after any other status.
 
 use pilotlight_testkit::http::{Connection, NoResponse};
 use pilotlight_testkit::run_message::run;
@@ -6,13 +7,13 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::wait_until;
 use pilotlight_testkit::warm_start::{GENERAL_PATH, Poll};
 
-/// Sends the request on a connection of its own and wants a 400 that names `what`.
-fn is_refused(server: &TestServer, request: impl AsRef<[u8]>, what: &str) {
+/// Sends the request on a new connection, and asserts that it gets a 400 whose error text contains `name`.
+fn assert_refused(server: &TestServer, request: impl AsRef<[u8]>, name: &str) {
     let mut runner = server.connect();
     runner.send(&request);
-    let answer = runner.response().unwrap_or_else(|none| panic!("{what}: {none:?}"));
-    assert_eq!(answer.status, 400, "{what}: {}", answer.text());
-    assert!(answer.error_text().contains(what), "{what}: {}", answer.text());
+    let answer = runner.response().unwrap_or_else(|none| panic!("{name}: {none:?}"));
+    assert_eq!(answer.status, 400, "{name}: {}", answer.text());
+    assert!(answer.error_text().contains(name), "{name}: {}", answer.text());
 }
 
 fn without(header: &str) -> String {
@@ -24,22 +25,22 @@ const REQUIRED: [&str; 3] =
     ["x-trigger-deployment-id", "x-trigger-deployment-version", "x-trigger-workload-controller-id"];
 const MACHINE: [&str; 2] = ["x-trigger-machine-cpu", "x-trigger-machine-memory"];
 
-/// The same poll with another value for one header.
+/// A poll with another value for one header.
 fn with(header: &str, value: &str) -> String {
     let request = without(header);
     request.replacen("\r\n\r\n", &format!("\r\n{header}: {value}\r\n\r\n"), 1)
 }
 
 #[test]
-fn a_required_header_that_is_missing_empty_or_too_long_is_named() {
+fn a_missing_empty_or_too_long_header_is_refused_by_name() {
     let server = TestServer::start();
     for header in REQUIRED {
-        is_refused(&server, without(header), header);
+        assert_refused(&server, without(header), header);
         for value in ["", "   ", &"x".repeat(5000)] {
-            is_refused(&server, with(header, value), header);
+            assert_refused(&server, with(header, value), header);
         }
     }
-    is_refused(
+    assert_refused(
         &server,
         with("x-trigger-worker-instance-name", &"x".repeat(300)),
         "x-trigger-worker-instance-name",
@@ -48,42 +49,46 @@ fn a_required_header_that_is_missing_empty_or_too_long_is_named() {
 }
 
 #[test]
-fn a_header_that_is_there_twice_is_named() {
+fn a_duplicate_header_is_refused_by_name() {
     let server = TestServer::start();
     for header in REQUIRED.into_iter().chain(MACHINE).chain(["x-trigger-worker-instance-name"]) {
-        is_refused(&server, Poll::by("runner-1").with_header(&format!("{header}: 0.5")).request(), header);
+        assert_refused(
+            &server,
+            Poll::by("runner-1").with_header(&format!("{header}: 0.5")).request(),
+            header,
+        );
     }
     server.assert_healthy();
 }
 
 #[test]
-fn an_id_that_is_not_ascii_is_named() {
+fn an_id_that_is_not_ascii_is_refused_by_name() {
     let server = TestServer::start();
     for header in REQUIRED {
-        is_refused(&server, with(header, "dép-🚀"), header);
+        assert_refused(&server, with(header, "dép-🚀"), header);
         let latin_1 = with(header, "d?p").into_bytes();
         let latin_1: Vec<u8> =
             latin_1.into_iter().map(|byte| if byte == b'?' { 0xe9 } else { byte }).collect();
-        is_refused(&server, latin_1, header);
+        assert_refused(&server, latin_1, header);
     }
     server.assert_healthy();
 }
 
 #[test]
-fn a_machine_that_is_no_number_is_named() {
+fn an_invalid_machine_number_is_refused_by_name() {
     let server = TestServer::start();
     for header in MACHINE {
         for value in
             ["NaN", "Infinity", "-1", "-0.5", "1e999", "0x10", "1,5", "undefined", "", "0.5 0.5", "one"]
         {
-            is_refused(&server, with(header, value), header);
+            assert_refused(&server, with(header, value), header);
         }
     }
     server.assert_healthy();
 }
 
 #[test]
-fn unusual_machines_wait() {
+fn unusual_machine_numbers_are_accepted() {
     let server = TestServer::start();
     for value in ["1e+21", "5e-324", "-0", "00.5", "1e308", " 0.5 "] {
         let mut runner = server.connect();
@@ -102,9 +107,9 @@ fn a_poll_with_a_body_is_refused() {
         [("content-length: 2", "{}"), ("transfer-encoding: chunked", "2\r\n{}\r\n0\r\n\r\n")]
     {
         let request = Poll::by("runner-1").with_header(framing).request() + body;
-        is_refused(&server, request, "body");
-        // The same when the body never comes.
-        is_refused(&server, Poll::by("runner-1").with_header(framing).request(), "body");
+        assert_refused(&server, request, "body");
+        // The poll is also refused when the body never arrives.
+        assert_refused(&server, Poll::by("runner-1").with_header(framing).request(), "body");
     }
     server.assert_healthy();
 }
@@ -113,7 +118,7 @@ fn a_poll_with_a_body_is_refused() {
 fn a_poll_from_a_web_page_is_refused() {
     let server = TestServer::start();
     for origin in ["http://127.0.0.1", "https://evil.example", "null", ""] {
-        is_refused(
+        assert_refused(
             &server,
             Poll::by("runner-1").with_header(&format!("origin: {origin}")).request(),
             "Origin",
@@ -123,7 +128,7 @@ fn a_poll_from_a_web_page_is_refused() {
 }
 
 #[test]
-fn a_client_that_closes_in_any_way_is_forgotten_at_once() {
+fn a_poll_is_removed_at_once_however_its_client_disconnects() {
     let server = TestServer::start();
     let closed = server.park(&Poll::by("runner-1"));
     drop(closed);
@@ -161,7 +166,7 @@ fn a_poll_over_http_1_0_without_a_host_gets_its_run() {
 }
 
 #[test]
-fn a_poll_is_found_by_its_other_paths_too() {
+fn a_poll_is_accepted_on_all_its_paths() {
     let server = TestServer::start();
     for path in ["/api/warm-start", "/warm-start?x=1", "http://localhost/warm-start"] {
         let mut runner = server.connect();
@@ -180,19 +185,19 @@ fn bytes_sent_while_a_poll_is_parked_end_it_with_an_error_text() {
     let server = TestServer::start();
     let health = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for more in [health, &Poll::by("runner-1").request(), "x", "\r\n"] {
-        // At once, and later.
+        // The bytes are sent together with the poll, and after the poll is parked.
         let mut runner = server.connect();
         runner.send(Poll::by("runner-1").request() + more);
-        is_ended_with_a_sentence(runner);
+        assert_ended_with_error_text(runner);
         let mut runner = server.park(&Poll::by("runner-1"));
         runner.send(more);
-        is_ended_with_a_sentence(runner);
+        assert_ended_with_error_text(runner);
     }
     server.assert_healthy();
 }
 
-fn is_ended_with_a_sentence(mut runner: Connection) {
-    let answer = runner.response().expect("a refusal");
+fn assert_ended_with_error_text(mut runner: Connection) {
+    let answer = runner.response().expect("an answer");
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert!(!answer.error_text().is_empty());
     assert_eq!(runner.response(), Err(NoResponse::Closed));
@@ -216,7 +221,7 @@ fn a_refused_poll_leaves_its_connection_usable() {
     let server = TestServer::start();
     let mut runner = server.connect();
     runner.send(without("x-trigger-deployment-id"));
-    assert_eq!(runner.response().expect("a refusal").status, 400);
+    assert_eq!(runner.response().expect("an answer").status, 400);
     runner.send(Poll::by("runner-1").request());
     server.wait_for_parked(1);
     assert!(server.supervisor().offer(&run("run_1")));
@@ -225,7 +230,7 @@ fn a_refused_poll_leaves_its_connection_usable() {
 }
 
 #[test]
-fn beyond_the_cap_polls_are_closed_without_a_byte_and_supervisors_still_get_in() {
+fn beyond_the_limit_polls_are_closed_without_a_byte_and_supervisors_are_accepted() {
     let server = TestServer::with(&[("PILOTLIGHT_SERVER_MAX_CONNECTIONS", "32")]);
     let mut runners: Vec<Connection> =
         (0..30).map(|number| server.park(&Poll::by(&format!("runner-{number}")))).collect();
@@ -235,6 +240,6 @@ fn beyond_the_cap_polls_are_closed_without_a_byte_and_supervisors_still_get_in()
     assert!(supervisor.offer(&run("run_1")));
     assert_eq!(runners[29].response().expect("the run").json(), run("run_1"));
     drop(runners);
-    wait_until("all are gone", || supervisor.parked() == 0);
+    wait_until("all polls are removed", || supervisor.parked() == 0);
     server.assert_healthy();
 }

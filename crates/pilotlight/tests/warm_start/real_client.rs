@@ -7,8 +7,8 @@ use pilotlight_testkit::server::TestServer;
 use pilotlight_testkit::wait::{wait_for, wait_until};
 use serde_json::{Value, json};
 
-/// What `runners.mjs` takes for one runner that waits for one run, told whole.
-fn one(server: &TestServer) -> Value {
+/// The options of `runners.mjs` for one runner that waits for one run and reports its whole message.
+fn options(server: &TestServer) -> Value {
     json!({
         "url": server.url(), "runners": ["runner-1"], "deployment": DEPLOYMENT, "version": VERSION,
         "cpu": "0.5", "memory": "0.5", "rounds": 1, "tells": "message",
@@ -16,10 +16,10 @@ fn one(server: &TestServer) -> Value {
 }
 
 #[test]
-fn the_client_is_told_the_configured_times() {
+fn the_client_gets_the_configured_times() {
     need!("node", "clients");
     let server = TestServer::with(&[("CONNECTION_TIMEOUT_MS", "1234"), ("KEEPALIVE_MS", "56789")]);
-    let runner = NodeRunners::start(&one(&server));
+    let runner = NodeRunners::start(&options(&server));
     assert_eq!(
         runner.wait_for_event("connected")["data"],
         json!({ "connectionTimeoutMs": 1234, "keepaliveMs": 56789 })
@@ -30,7 +30,7 @@ fn the_client_is_told_the_configured_times() {
 fn a_waiting_client_receives_the_whole_message() {
     need!("node", "clients");
     let server = TestServer::start();
-    let runner = NodeRunners::start(&one(&server));
+    let runner = NodeRunners::start(&options(&server));
     server.wait_for_parked(1);
     let run = run("run_whole");
     assert!(server.supervisor().offer(&run));
@@ -38,22 +38,25 @@ fn a_waiting_client_receives_the_whole_message() {
 }
 
 #[test]
-fn a_message_of_five_megabytes_arrives_whole() {
+fn a_message_of_five_megabytes_arrives_complete() {
     need!("node", "clients");
     let server = TestServer::start();
-    let runner = NodeRunners::start(&one(&server));
+    let runner = NodeRunners::start(&options(&server));
     server.wait_for_parked(1);
     let run = large_run("run_large", 5_000_000);
     assert!(run_message::offer(&run).len() > 4_900_000);
     assert!(server.supervisor().offer(&run));
-    assert!(runner.wait_for_event("received")["message"] == run, "the message differs from what was offered");
+    assert!(
+        runner.wait_for_event("received")["message"] == run,
+        "the received message differs from the offered one"
+    );
 }
 
 #[test]
-fn a_run_goes_only_to_a_runner_of_its_deployment_version_and_machine() {
+fn a_run_is_matched_only_with_a_runner_of_its_deployment_version_and_machine() {
     need!("node", "clients");
     let server = TestServer::start();
-    let runner = NodeRunners::start(&one(&server));
+    let runner = NodeRunners::start(&options(&server));
     server.wait_for_parked(1);
     let mut supervisor = server.supervisor();
     for (path, other) in [
@@ -72,9 +75,9 @@ fn a_run_goes_only_to_a_runner_of_its_deployment_version_and_machine() {
 fn machines_are_compared_as_numbers() {
     need!("node", "clients");
     let server = TestServer::start();
-    let mut wish = one(&server);
-    wish["memory"] = json!("2.0");
-    let runner = NodeRunners::start(&wish);
+    let mut options = options(&server);
+    options["memory"] = json!("2.0");
+    let runner = NodeRunners::start(&options);
     server.wait_for_parked(1);
     let offer = run_message::offer(&run("run_spelled"))
         .replace(r#""cpu":0.5,"memory":0.5"#, r#""cpu":0.50,"memory":20e-1"#);
@@ -84,10 +87,10 @@ fn machines_are_compared_as_numbers() {
 }
 
 #[test]
-fn an_aborted_client_leaves_nothing_behind() {
+fn an_aborted_client_leaves_nothing_open() {
     need!("node", "clients");
     let server = TestServer::start();
-    let mut runner = NodeRunners::start(&one(&server));
+    let mut runner = NodeRunners::start(&options(&server));
     server.wait_for_parked(1);
     runner.abort();
     runner.wait_for_event("ended");
@@ -98,36 +101,36 @@ fn an_aborted_client_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_client_asks_again_over_many_time_outs_and_then_receives() {
+fn a_client_polls_again_after_many_timeouts_and_receives_a_run() {
     need!("node", "clients");
     let server = TestServer::with(&[("CONNECTION_TIMEOUT_MS", "100")]);
-    let runner = NodeRunners::start(&one(&server));
+    let runner = NodeRunners::start(&options(&server));
     runner.wait_for_events("timed-out", 10);
     let mut supervisor = server.supervisor();
-    // An offer that meets the guard of a poll, or no poll, is cold.
-    let taken = wait_for("a run is taken", || {
+    // An offer is cold when no poll is parked, or the poll is not selectable any more.
+    let warm_run = wait_for("a run is reported warm", || {
         let run = run(&format!("run_{}", server.health()["uptimeMs"]));
         supervisor.offer(&run).then_some(run)
     });
-    assert_eq!(runner.wait_for_event("received")["message"], taken);
+    assert_eq!(runner.wait_for_event("received")["message"], warm_run);
 }
 
 #[test]
-fn a_client_that_gives_up_after_its_keepalive_leaves_nothing_behind() {
+fn a_client_that_exits_after_its_keepalive_leaves_nothing_open() {
     need!("node", "clients");
     let server = TestServer::with(&[("CONNECTION_TIMEOUT_MS", "100"), ("KEEPALIVE_MS", "2000")]);
-    let mut runner = NodeRunners::start(&one(&server));
+    let mut runner = NodeRunners::start(&options(&server));
     assert_eq!(runner.wait_for_event("ended")["why"], "no run");
     assert!(runner.wait_for_exit().success());
-    assert!(runner.events("timed-out").len() >= 2, "it polled again and again until then");
+    assert!(runner.events("timed-out").len() >= 2, "it polled several times before");
     server.assert_healthy();
 }
 
 #[test]
-fn a_retired_client_gets_no_run_and_ends() {
+fn a_retired_client_gets_no_run_and_exits() {
     need!("node", "clients");
     let server = TestServer::start();
-    let mut runner = NodeRunners::start(&one(&server));
+    let mut runner = NodeRunners::start(&options(&server));
     server.wait_for_parked(1);
     let retired =
         server.connect().post("/api/admin/retire", json!({ "version": VERSION }).to_string()).json();
@@ -135,32 +138,32 @@ fn a_retired_client_gets_no_run_and_ends() {
     assert_eq!(runner.wait_for_event("ended")["why"], "no run");
     assert!(runner.wait_for_exit().success());
     assert_eq!(
-        NodeRunners::start(&one(&server)).wait_for_event("ended")["why"],
+        NodeRunners::start(&options(&server)).wait_for_event("ended")["why"],
         "no run",
-        "those who come later are told too"
+        "later polls are refused too"
     );
 }
 
 #[test]
-fn a_client_that_is_told_zero_does_not_wait() {
+fn a_client_with_a_time_of_zero_does_not_poll() {
     need!("node", "clients");
-    for (name, told) in [
+    for (name, expected) in [
         ("CONNECTION_TIMEOUT_MS", json!({ "connectionTimeoutMs": 0, "keepaliveMs": 300_000 })),
         ("KEEPALIVE_MS", json!({ "connectionTimeoutMs": 30_000, "keepaliveMs": 0 })),
     ] {
         let server = TestServer::with(&[(name, "0")]);
-        let runner = NodeRunners::start(&one(&server));
-        assert_eq!(runner.wait_for_event("connected")["data"], told);
+        let runner = NodeRunners::start(&options(&server));
+        assert_eq!(runner.wait_for_event("connected")["data"], expected);
         assert_eq!(runner.wait_for_event("ended")["why"], "told to exit");
     }
 }
 
 #[test]
-fn a_client_outlives_a_restart_of_the_service() {
+fn a_client_survives_a_restart_of_the_service() {
     need!("node", "clients");
     let mut server = TestServer::start();
     let port = server.address().port().to_string();
-    let runner = NodeRunners::start(&one(&server));
+    let runner = NodeRunners::start(&options(&server));
     server.wait_for_parked(1);
     server.signal("TERM");
     assert!(server.wait_for_exit().success());

@@ -1,5 +1,5 @@
-//! The events as plain values that refer to everything by number. A history is therefore a table, and any part of it is
-//! a history too: an event about a job that does not exist changes nothing.
+//! The events of a history, as plain values that refer to jobs, runners and keys by number. A history is a list of
+//! events, and any part of it is also a valid history: an event about a job that does not exist changes nothing.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub struct Settings {
     pub heartbeat_timeout: u64,
     /// A dispatched job must be started within this time.
     pub start_timeout: u64,
-    /// How often a lost job is queued again.
+    /// How many times a lost job is queued again.
     pub lost_retries: u32,
     /// How long a failure is cached.
     pub failed_ttl: u64,
@@ -59,14 +59,14 @@ pub struct Submission {
     pub max_attempts: u32,
     /// The backoff after the first failed attempt.
     pub backoff: u64,
-    /// The idempotency key, which makes it safe to submit twice.
+    /// The idempotency key, which makes it safe to repeat the submission.
     pub idempotency: Option<u8>,
 }
 
 /// One event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobEvent {
-    /// A caller submits.
+    /// A caller submits a job.
     Submit(Submission),
     /// A runner that can execute these types takes the next job.
     Dispatch {
@@ -106,7 +106,7 @@ pub enum JobEvent {
     Cancel {
         /// The job.
         job: u32,
-        /// For one caller or for all.
+        /// Whether it is cancelled for one caller or for all.
         scope: CancelScope,
     },
     /// A job's result was found to be invalid.

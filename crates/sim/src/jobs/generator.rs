@@ -1,5 +1,5 @@
 //! Generates the next event from a seed and the current state. The mix of events changes over time: many callers, busy
-//! runners, silence, jumps of the clock. It prefers deadlines, and the moments right before and after them.
+//! runners, silence, jumps of the clock. Many events are at a deadline, or one millisecond before or after it.
 
 use fastrand::Rng;
 use pilotlight_core::job::{CacheMode, CancelScope, QueueLimits};
@@ -20,7 +20,7 @@ pub struct JobEventGenerator {
     mix: EventMix,
 }
 
-/// How likely each kind of event is at the moment, and how fast time passes.
+/// The current weight of each kind of event, and the current speed of time.
 #[derive(Debug)]
 struct EventMix {
     weights: [u32; KIND_WEIGHTS.len()],
@@ -160,8 +160,8 @@ impl JobEventGenerator {
         })
     }
 
-    /// A report, mostly by the runner that has the lease. Some reports are late, some are repeated, some are by other
-    /// runners.
+    /// A report, usually by the runner that has the lease. Some reports are late, some are repeated, and some are by
+    /// other runners.
     fn report(&mut self, world: &JobWorld) -> JobEvent {
         let GrantedLease { job, runner, lease } = self.pick_lease(world);
         let runner = if self.rng.u8(..) < 16 { self.runner() } else { runner };
@@ -192,7 +192,7 @@ impl JobEventGenerator {
         self.rng.u8(..self.runners)
     }
 
-    /// A random lease, mostly one of the latest.
+    /// A random lease, usually one of the latest.
     fn pick_lease(&mut self, world: &JobWorld) -> GrantedLease {
         let granted_leases = world.granted_leases();
         let window = if self.rng.u8(..) < 200 { 12 } else { granted_leases.len().max(1) };
@@ -224,8 +224,8 @@ impl EventMix {
         };
         let weights = KIND_WEIGHTS.map(|(kind, max_weight)| {
             // Sometimes neither a sweep nor a prune happens for a while.
-            let is_upkeep = matches!(kind, EventKind::Sweep | EventKind::Prune);
-            if is_upkeep && rng.u8(..) < 40 { 0 } else { rng.u32(..=max_weight) }
+            let is_maintenance = matches!(kind, EventKind::Sweep | EventKind::Prune);
+            if is_maintenance && rng.u8(..) < 40 { 0 } else { rng.u32(..=max_weight) }
         });
         Self { weights, events_left: rng.u32(1..400), max_step_ms }
     }

@@ -20,7 +20,7 @@ pub struct JobInvariants {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct JobHistory {
     lease: u64,
-    /// Whether a runner has that lease.
+    /// Whether a runner has this lease.
     is_leased: bool,
     end: Option<FinalState>,
 }
@@ -38,9 +38,9 @@ enum FinalState {
 pub struct JobCoverage {
     pub new: u64,
     pub joined: u64,
-    pub known: u64,
+    pub cached: u64,
     pub conflicts: u64,
-    pub full: u64,
+    pub queue_full: u64,
     pub leases: u64,
     pub completed: u64,
     pub failed: u64,
@@ -56,9 +56,9 @@ impl AddAssign for JobCoverage {
     fn add_assign(&mut self, other: Self) {
         self.new += other.new;
         self.joined += other.joined;
-        self.known += other.known;
+        self.cached += other.cached;
         self.conflicts += other.conflicts;
-        self.full += other.full;
+        self.queue_full += other.queue_full;
         self.leases += other.leases;
         self.completed += other.completed;
         self.failed += other.failed;
@@ -146,8 +146,8 @@ impl JobInvariants {
         let Some(history) = self.histories.get_mut(&job) else {
             return Err(JobViolation(format!("job {job} was never created")));
         };
-        let same = row.lease == history.lease;
-        JobViolation::check(same, || {
+        let is_same = row.lease == history.lease;
+        JobViolation::check(is_same, || {
             format!("job {job} has lease {}, but {} was granted", row.lease, history.lease)
         })?;
         let end = final_state_of(row);

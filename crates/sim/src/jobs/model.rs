@@ -1,5 +1,5 @@
-//! The reference model of jobs, written naively a second time. Every job is a row in a list, and every question is
-//! answered by reading all rows. It shares only the names of outcomes with `core::job`.
+//! The reference model of jobs: a second, simple implementation. Every job is a row in a list, and every query reads
+//! all rows. It shares only the names of outcomes with `core::job`.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub enum ModelState {
 
 /// The runner that has a job, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names say what they are")]
 pub struct ModelAssignment {
     pub runner: u8,
     pub since: u64,
@@ -113,7 +113,7 @@ impl ModelState {
         matches!(self, Self::Completed { .. } | Self::Failed { .. })
     }
 
-    const fn holder(&self) -> Option<ModelAssignment> {
+    const fn assignment(&self) -> Option<ModelAssignment> {
         match self {
             Self::Pending => None,
             Self::Dispatching { assignment, .. }
@@ -206,14 +206,10 @@ impl JobModel {
         QueueUsage { jobs: bytes.len() as u64, bytes: bytes.iter().sum() }
     }
 
-    /// A caller submits.
+    /// Submits a job.
     pub fn submit(&mut self, submission: &Submission, now: u64) -> SubmitResult {
-        if let Some((known, key)) = self.find_by_idempotency(submission.idempotency) {
-            return if key == submission.key {
-                SubmitResult::Existing(known)
-            } else {
-                SubmitResult::Conflict
-            };
+        if let Some((job, key)) = self.find_by_idempotency(submission.idempotency) {
+            return if key == submission.key { SubmitResult::Existing(job) } else { SubmitResult::Conflict };
         }
         let Some(current_job) = self.current(submission.key) else { return self.add(submission, true, now) };
         let row = &self.jobs[&current_job].0;
@@ -230,9 +226,9 @@ impl JobModel {
     }
 
     fn find_by_idempotency(&self, idempotency: Option<u8>) -> Option<(u32, u8)> {
-        let wanted = idempotency?;
-        let known = self.jobs.iter().find(|(_, (_, details))| details.idempotency.contains(&wanted));
-        known.map(|(number, (row, _))| (*number, row.key))
+        let idempotency_key = idempotency?;
+        let found = self.jobs.iter().find(|(_, (_, details))| details.idempotency.contains(&idempotency_key));
+        found.map(|(number, (row, _))| (*number, row.key))
     }
 
     fn add(&mut self, submission: &Submission, current: bool, now: u64) -> SubmitResult {
@@ -289,7 +285,7 @@ impl JobModel {
         details.idempotency.extend(submission.idempotency);
     }
 
-    /// The runner takes the next job.
+    /// Dispatches the next job to the runner.
     pub fn dispatch(&mut self, runner: u8, types: u8, now: u64) -> Option<u32> {
         let ready = self.ready(types, now);
         let urgent = ready.iter().map(|number| self.jobs[number].0.priority).max()?;
@@ -394,14 +390,14 @@ impl JobModel {
             }
             ModelState::Pending => return Err(Rejected::NotLeaseHolder),
         };
-        let ModelState::Running { assignment, progress: known, .. } = row.state else {
+        let ModelState::Running { assignment, progress: previous, .. } = row.state else {
             return Err(Rejected::NotLeaseHolder);
         };
         match report.kind {
             ReportKind::Start if has_started => Ok(Transition::Claimed),
             ReportKind::Start => Ok(Transition::Unchanged),
             ReportKind::Heartbeat(progress) => {
-                let progress = progress.map(u64::from).or(known);
+                let progress = progress.map(u64::from).or(previous);
                 row.state = ModelState::Running { assignment, last_seen: now, progress, has_heartbeat: true };
                 Ok(Transition::Heartbeat)
             }
@@ -428,11 +424,11 @@ impl JobModel {
     }
 
     fn verify_lease(&self, row: &ModelJob, report: &Report) -> Result<(), Rejected> {
-        let is_holder = row.state.holder().is_some_and(|assignment| assignment.runner == report.runner);
+        let has_lease = row.state.assignment().is_some_and(|assignment| assignment.runner == report.runner);
         match report.lease {
-            Some(lease) if lease == row.lease && is_holder => Ok(()),
+            Some(lease) if lease == row.lease && has_lease => Ok(()),
             Some(_) => Err(Rejected::StaleLease),
-            None if is_holder => Ok(()),
+            None if has_lease => Ok(()),
             None => Err(Rejected::NotLeaseHolder),
         }
     }
@@ -474,7 +470,7 @@ impl JobModel {
         if row.callers > 0 {
             return EventResult::Applied(Transition::CallerLeft);
         }
-        let assignment = row.state.holder();
+        let assignment = row.state.assignment();
         row.state = ModelState::Failed { assignment, report: None, reason: Failure::Cancelled, until: None };
         details.ended = now;
         EventResult::Applied(Transition::Failed)
@@ -537,21 +533,21 @@ impl JobModel {
         changed
     }
 
-    /// Deletes old jobs. Returns how many.
+    /// Deletes old jobs. Returns the number of deleted jobs.
     pub fn prune(&mut self, now: u64) -> u64 {
         let Settings { keep_for, max_bytes, .. } = self.settings;
         let ended = self.jobs.iter().filter(|(_, (row, _))| row.state.is_end());
         let mut ended: Vec<_> =
             ended.map(|(number, (row, details))| (details.ended, *number, bytes_of(row, details))).collect();
         ended.sort_unstable();
-        let mut left: u64 = ended.iter().map(|(_, _, bytes)| bytes).sum();
+        let mut remaining: u64 = ended.iter().map(|(_, _, bytes)| bytes).sum();
         let mut pruned = 0;
         for (at, number, bytes) in ended {
-            if now - at < keep_for && (max_bytes == 0 || left <= max_bytes) {
+            if now - at < keep_for && (max_bytes == 0 || remaining <= max_bytes) {
                 break;
             }
             self.jobs.remove(&number);
-            left -= bytes;
+            remaining -= bytes;
             pruned += 1;
         }
         pruned
@@ -569,7 +565,7 @@ fn bytes_of(row: &ModelJob, details: &JobDetails) -> u64 {
     (texts.map(|number| fixtures::text(number).len()).sum::<usize>() + details.console) as u64
 }
 
-/// The outcome of a report about a job that has ended: the same report again, or a different one of the same kind.
+/// The outcome of a report that repeats the report which ended the job; `None` for other reports.
 fn repeated_report(row: &ModelJob, kind: ReportKind) -> Option<Result<Transition, Rejected>> {
     match (row.state, kind) {
         (ModelState::Completed { result, .. }, ReportKind::Complete(repeated)) if result == repeated => {
@@ -584,11 +580,11 @@ fn repeated_report(row: &ModelJob, kind: ReportKind) -> Option<Result<Transition
     }
 }
 
-/// The backoff: twice as long after each further failure, one hour at most.
+/// The backoff after a failure. Each further failure doubles it, up to one hour.
 fn backoff_after(first: u64, failures: u32) -> u64 {
-    let mut pause = first;
+    let mut backoff = first;
     for _ in 1..failures {
-        pause = (pause * 2).min(3_600_000).max(first);
+        backoff = (backoff * 2).min(3_600_000).max(first);
     }
-    pause
+    backoff
 }

@@ -13,7 +13,7 @@ use super::world::{JobViolation, JobWorld};
 use crate::panics::without_output;
 use crate::shrink::shrink;
 
-/// A violation, with the last events of the history or the shortest table found that shows it.
+/// A violation, with the shortest table of events found that causes it, or with the last events of a long history.
 #[derive(Debug)]
 pub struct SimulationFailure {
     seed: u64,
@@ -25,14 +25,14 @@ pub struct SimulationFailure {
 
 impl fmt::Display for SimulationFailure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let JobViolation(what) = &self.violation;
-        writeln!(out, "seed {}, step {}: {what}", self.seed, self.step)?;
+        let JobViolation(message) = &self.violation;
+        writeln!(out, "seed {}, step {}: {message}", self.seed, self.step)?;
         write!(out, "{}", JobEventTable(&self.settings, &self.table))
     }
 }
 
-/// Runs `steps` steps that are generated from the seed: one history after the other, each with its own settings and
-/// store. Returns their coverage.
+/// Runs `steps` steps that are generated from the seed: several histories, each with its own settings and store.
+/// Returns their coverage.
 ///
 /// # Errors
 /// The first violation.
@@ -51,16 +51,16 @@ pub fn simulate(seed: u64, steps: u64) -> Result<JobCoverage, Box<SimulationFail
     Ok(coverage)
 }
 
-/// Runs a table.
+/// Runs the events of a table.
 ///
 /// # Errors
 /// The violation; a panic counts as one.
 pub fn replay(settings: Settings, events: &[TimedJobEvent]) -> Result<(), JobViolation> {
     let mut world = JobWorld::new(settings);
-    events.iter().try_for_each(|event| play(&mut world, *event))
+    events.iter().try_for_each(|event| step(&mut world, *event))
 }
 
-fn play(world: &mut JobWorld, event: TimedJobEvent) -> Result<(), JobViolation> {
+fn step(world: &mut JobWorld, event: TimedJobEvent) -> Result<(), JobViolation> {
     catch_unwind(AssertUnwindSafe(|| world.step(event)))
         .unwrap_or_else(|_| Err(JobViolation(format!("a panic at {event:?}"))))
 }
@@ -85,7 +85,7 @@ impl Simulation {
     fn step(&mut self) -> Result<(), JobViolation> {
         let event = self.generator.generate(&self.world);
         self.events.push(event);
-        play(&mut self.world, event)
+        step(&mut self.world, event)
     }
 
     fn failure(&self, seed: u64, step: u64, violation: JobViolation) -> Box<SimulationFailure> {

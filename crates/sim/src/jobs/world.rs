@@ -32,8 +32,8 @@ pub struct JobViolation(pub String);
 impl JobViolation {
     /// # Errors
     /// When `holds` is false.
-    pub fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
-        if holds { Ok(()) } else { Err(Self(what())) }
+    pub fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self(message())) }
     }
 
     /// # Errors
@@ -64,14 +64,14 @@ pub struct JobWorld {
 
 /// A lease that was granted, perhaps long ago.
 #[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names say what they are")]
 pub struct GrantedLease {
     pub job: u32,
     pub runner: u8,
     pub lease: u64,
 }
 
-/// Maximum number of remembered leases. No runner returns after more than that many.
+/// Maximum number of remembered leases. No event refers to an older lease.
 const MAX_REMEMBERED_LEASES: usize = 200;
 
 /// Maximum number of jobs per transaction.
@@ -81,7 +81,8 @@ impl JobWorld {
     /// The state at the beginning of a history.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime can be made");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().build().expect("a runtime can be created");
         Self {
             settings,
             now: 0,
@@ -172,7 +173,7 @@ impl JobWorld {
         let expected = self.model.submit(&submission, self.now);
         let (new, now) = (new_job(&submission, self.timestamp()), self.timestamp());
         let submitted = self.runtime.block_on(self.store().submit(new, now))?;
-        let (got, job) = match &submitted {
+        let (actual, job) = match &submitted {
             SubmitOutcome::New(job) => (SubmitResult::New, Some(job)),
             SubmitOutcome::Existing(found) => {
                 (SubmitResult::Existing(fixtures::submission_of(found.job.id)), Some(&found.job))
@@ -180,37 +181,38 @@ impl JobWorld {
             SubmitOutcome::Conflict => (SubmitResult::Conflict, None),
             SubmitOutcome::QueueFull(full) => (SubmitResult::QueueFull(*full), None),
         };
-        JobViolation::check_same("a submission", &got, &expected)?;
-        match (got, current_job) {
+        JobViolation::check_same("a submission", &actual, &expected)?;
+        match (actual, current_job) {
             (SubmitResult::New, Some(current_job)) if submission.cache_mode == CacheMode::Reuse => {
                 self.invariants.ensure_ended(current_job)?;
                 self.invariants.record_created(submission.number)?;
             }
             (SubmitResult::New, _) => self.invariants.record_created(submission.number)?,
             (SubmitResult::Existing(_), _) if job.is_some_and(Job::has_ended) => {
-                self.invariants.coverage_mut().known += 1
+                self.invariants.coverage_mut().cached += 1
             }
             (SubmitResult::Existing(_), _) => self.invariants.coverage_mut().joined += 1,
             (SubmitResult::Conflict, _) => self.invariants.coverage_mut().conflicts += 1,
-            (SubmitResult::QueueFull(_), _) => self.invariants.coverage_mut().full += 1,
+            (SubmitResult::QueueFull(_), _) => self.invariants.coverage_mut().queue_full += 1,
         }
         job.map_or(Ok(()), |job| self.check(job))?;
         self.compare_current(submission.key)
     }
 
-    /// The backlog is queried first: that makes delayed jobs ready whose time has come.
+    /// Dispatches the next job. The backlog is queried first, because this query makes due delayed jobs ready.
     fn dispatch(&mut self, runner: u8, types: u8) -> Result<(), JobViolation> {
         self.compare_backlog()?;
         self.compare_available(types)?;
         let expected = self.model.dispatch(runner, types, self.now);
-        let (wanted, name) = (fixtures::types(types), fixtures::runner(runner));
-        let leased = self.runtime.block_on(self.store().dispatch(&wanted, &name, self.timestamp()))?;
-        let got = leased.as_ref().map(|leased| fixtures::submission_of(leased.job.id));
-        JobViolation::check_same("the next job", &got, &expected)?;
+        let (job_types, runner_id) = (fixtures::types(types), fixtures::runner(runner));
+        let leased =
+            self.runtime.block_on(self.store().dispatch(&job_types, &runner_id, self.timestamp()))?;
+        let actual = leased.as_ref().map(|leased| fixtures::submission_of(leased.job.id));
+        JobViolation::check_same("the next job", &actual, &expected)?;
         let Some(LeasedJob { job, input }) = leased else { return Ok(()) };
         let number = fixtures::submission_of(job.id);
         let row = row_of(&job);
-        JobViolation::check_same("its parameters", &input, &fixtures::text(row.key))?;
+        JobViolation::check_same("the parameters of the next job", &input, &fixtures::text(row.key))?;
         self.invariants.record_transition(number, Transition::Dispatched, &row)?;
         self.remember_lease(number, runner, row.lease);
         self.check(&job)
@@ -249,16 +251,16 @@ impl JobWorld {
             None
         };
         let outcome = self.runtime.block_on(self.store().apply_event(id, event, output, self.timestamp()))?;
-        let (got, job_after) = match outcome {
-            EventOutcome::Applied(answer) => (EventResult::Applied(answer.transition), Some(answer.job)),
+        let (actual, job_after) = match outcome {
+            EventOutcome::Applied(applied) => (EventResult::Applied(applied.transition), Some(applied.job)),
             EventOutcome::Rejected(rejected, job) => (EventResult::Rejected(rejected), Some(job)),
             EventOutcome::ConsoleFull => (EventResult::ConsoleFull, None),
             EventOutcome::UnknownJob => (EventResult::UnknownJob, None),
         };
-        JobViolation::check_same("an event", &got, &expected)?;
-        match (got, &job_after) {
-            (EventResult::Applied(transition), Some(now)) => {
-                let row = row_of(now);
+        JobViolation::check_same("an event", &actual, &expected)?;
+        match (actual, &job_after) {
+            (EventResult::Applied(transition), Some(changed)) => {
+                let row = row_of(changed);
                 self.invariants.record_transition(job, transition, &row)?;
                 if let Some(runner) = runner {
                     self.remember_lease(job, runner, row.lease);
@@ -308,8 +310,8 @@ impl JobWorld {
             }
         }
         JobViolation::check_same("the number of pruned jobs", &pruned, &expected)?;
-        let gone = before.into_iter().filter(|number| self.model.job(*number).is_none());
-        gone.collect::<Vec<_>>().into_iter().try_for_each(|number| self.invariants.record_removed(number))
+        let removed = before.into_iter().filter(|number| self.model.job(*number).is_none());
+        removed.collect::<Vec<_>>().into_iter().try_for_each(|number| self.invariants.record_removed(number))
     }
 
     fn delete(&mut self, job: u32, other: u32) -> Result<(), JobViolation> {
@@ -377,7 +379,7 @@ fn core_event_of(report: &Report) -> CoreEvent {
 
 fn output_of(report: &Report) -> RunnerOutput {
     let bytes = |count: u8| "x".repeat(count.into());
-    let console = report.console.map(|wrote| match wrote {
+    let console = report.console.map(|console| match console {
         ConsoleOutput::Replace(count) => ConsoleUpdate::Replace(bytes(count)),
         ConsoleOutput::Append(count) => ConsoleUpdate::Append(bytes(count)),
     });

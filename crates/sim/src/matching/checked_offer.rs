@@ -1,5 +1,5 @@
-//! One offer that is applied to `core` and to its model in parallel, in the same way as the product's driver does it:
-//! one step after the other, and only events that can happen.
+//! One offer that is applied to `core` and to its model in parallel. Like the product's driver, it performs one step
+//! after the other, and applies only events that are possible in the current step.
 
 use pilotlight_core::delivery::{AckMode, DeliveryEvent, DeliveryTimeouts, Next, Offer, OfferOutcome, Step};
 use pilotlight_core::history::{AssignedRunner, OfferRecord};
@@ -19,9 +19,9 @@ pub struct OfferSpec {
     pub run: u32,
     /// The pool of the run.
     pub pool: u8,
-    /// How the pool's numbers are spelled.
+    /// The text format of the pool's numbers.
     pub number_format: u8,
-    /// Which proof a dispatch needs.
+    /// The acknowledgement that a dispatch needs.
     pub ack_mode: AckMode,
     /// Size of the run in bytes.
     pub bytes: u32,
@@ -154,8 +154,8 @@ impl CheckedOffer {
             &self.model.dispatches(),
         )?;
         if let Next::Wait { until } = self.step.next {
-            let in_time = self.now < until && until <= self.model.deadline();
-            Violation::check(in_time, || format!("waits at {:?} until {until:?}", self.now))?;
+            let is_valid = self.now < until && until <= self.model.deadline();
+            Violation::check(is_valid, || format!("an offer waits at {:?} until {until:?}", self.now))?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The events as plain values that refer to everything by number. A history is therefore a table, and any part of it is
-//! a history too: an event about something unknown changes nothing.
+//! The events of a history, as plain values that refer to polls, runners, pools and offers by number. A history is a
+//! list of events, and any part of it is also a valid history: an event about an unknown number changes nothing.
 
 use std::fmt;
 use std::time::Duration;
@@ -45,15 +45,15 @@ pub enum Event {
         runner: u16,
         /// The pool of the poll.
         pool: u8,
-        /// How the pool's numbers are spelled.
+        /// The text format of the pool's numbers.
         number_format: u8,
     },
-    /// The poll's client is gone, and the HTTP layer reports it.
+    /// The poll's client has disconnected, and the HTTP layer reports it.
     Leave {
         /// The poll.
         poll: u32,
     },
-    /// The poll's client is gone, and only a read of the socket would show it.
+    /// The poll's client has disconnected, and only a read of the socket would show it.
     Die {
         /// The poll.
         poll: u32,
@@ -64,9 +64,9 @@ pub enum Event {
         run: u32,
         /// The pool of the run.
         pool: u8,
-        /// How the pool's numbers are spelled.
+        /// The text format of the pool's numbers.
         number_format: u8,
-        /// Which proof a dispatch needs.
+        /// The acknowledgement that a dispatch needs.
         ack_mode: AckMode,
         /// Size of the run in bytes.
         bytes: u32,
@@ -111,11 +111,11 @@ pub enum Event {
 /// An observation of a dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Observation {
-    /// The kernel has every byte.
+    /// All bytes were written to the socket.
     Written,
     /// This many more bytes were acknowledged. It is not reported as an event; the next progress check finds it.
     Progress(u32),
-    /// The kernel of the runner's machine acknowledged every byte.
+    /// The kernel of the runner's machine acknowledged all bytes.
     Acknowledged,
     /// The connection ended.
     ConnectionEnded,
@@ -123,7 +123,7 @@ pub enum Observation {
     Check,
 }
 
-/// The names in a retirement, as numbers.
+/// The runners that a retirement applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetireTarget {
     /// Every runner of this pool's deployment.
@@ -142,18 +142,18 @@ pub type TimedEvent = (u64, Event);
 pub struct EventTable<'a>(pub &'a Settings, pub &'a [TimedEvent]);
 
 /// Number of events that are printed at each end of a longer table. The seed reproduces the others.
-const PRINTED_AT_EITHER_END: usize = 40;
+const PRINTED_AT_EACH_END: usize = 40;
 
 impl fmt::Display for EventTable<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(settings, events) = self;
-        let middle = PRINTED_AT_EITHER_END..events.len().saturating_sub(PRINTED_AT_EITHER_END);
+        let middle = PRINTED_AT_EACH_END..events.len().saturating_sub(PRINTED_AT_EACH_END);
         writeln!(out, "{settings:?}")?;
-        for (place, (at, event)) in events.iter().enumerate() {
-            if place == middle.start && !middle.is_empty() {
+        for (index, (at, event)) in events.iter().enumerate() {
+            if index == middle.start && !middle.is_empty() {
                 writeln!(out, "    // ... {} more ...", middle.len())?;
             }
-            if !middle.contains(&place) {
+            if !middle.contains(&index) {
                 writeln!(out, "    ({at}, {event:?}),")?;
             }
         }

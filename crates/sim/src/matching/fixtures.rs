@@ -1,10 +1,10 @@
-//! The runners and pools of the simulation: a few runners, and pools that differ in one field each, so that a confusion
-//! of two pools shows. Numbers are spelled in many ways; their values are known here without `core`.
+//! The runners and pools of the simulation. Each pool differs from another in one field only, so that a confusion of
+//! two pools is detected. Numbers have several text formats; their values are defined here without `core`.
 
 use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Version, WorkerName};
 use pilotlight_core::pool::PoolKey;
 
-/// A pool as the model compares it: texts as texts, numbers as numbers.
+/// A pool. The model compares its names as texts and its amounts as numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pool {
     /// The deployment.
@@ -32,7 +32,7 @@ pub const POOLS: [Pool; 9] = [
     pool("dep_A", "20240101.1", 0.5, 1.0),
 ];
 
-/// Number of spellings of a number.
+/// Number of text formats of a number.
 pub const NUMBER_FORMATS: u8 = 8;
 
 /// The pool with this number.
@@ -41,7 +41,7 @@ pub fn pool_number(number: u8) -> Pool {
     POOLS[usize::from(number) % POOLS.len()]
 }
 
-/// The pool's key, with its numbers in this spelling.
+/// The pool's key, with its numbers in this text format.
 #[must_use]
 pub fn key(number: u8, number_format: u8) -> PoolKey {
     let pool = pool_number(number);
@@ -102,7 +102,7 @@ fn amount(value: f64, number_format: u8) -> Amount {
 impl Pool {
     /// Whether `core`'s key has the same values.
     #[must_use]
-    #[expect(clippy::float_cmp, reason = "equal numbers are the same pool, near ones are not")]
+    #[expect(clippy::float_cmp, reason = "only equal numbers are the same pool")]
     pub fn is(&self, key: &PoolKey) -> bool {
         key.deployment.as_str() == self.deployment
             && key.version.as_str() == self.version
@@ -111,7 +111,7 @@ impl Pool {
     }
 }
 
-/// The number at the end of a name that this module made.
+/// The number at the end of a name that this module created.
 #[must_use]
 pub fn trailing_number(name: &str) -> Option<u32> {
     name.rsplit_once('_')?.1.parse().ok()

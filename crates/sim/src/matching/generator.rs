@@ -1,5 +1,5 @@
 //! Generates the next event from a seed and the current state. The mix of events changes over time: many polls,
-//! silence, retirements, jumps of several hours. It prefers deadlines, and the moments right before and after them.
+//! silence, retirements, jumps of several hours. Many events are at a deadline, or one microsecond before or after it.
 
 use fastrand::Rng;
 use pilotlight_core::delivery::{AckMode, Next};
@@ -23,7 +23,7 @@ pub struct EventGenerator {
     mix: EventMix,
 }
 
-/// How likely each kind of event is at the moment, and how fast time passes.
+/// The current weight of each kind of event, and the current speed of time.
 #[derive(Debug)]
 struct EventMix {
     weights: [u32; EVENT_KINDS.len()],
@@ -94,7 +94,7 @@ impl EventGenerator {
         if self.mix.steps_left == 0 {
             self.mix = EventMix::generate(&mut self.rng, &self.settings);
         }
-        self.pass_time(world);
+        self.advance_clock(world);
         let event = match self.mix.pick_kind(&mut self.rng) {
             EventKind::Park => self.park(),
             EventKind::Offer if world.offers().len() < MAX_OFFERS => self.offer(world),
@@ -110,13 +110,13 @@ impl EventGenerator {
         (self.moment(), event)
     }
 
-    /// The time of the next event. A caller may have read the clock a little before it got the lock.
+    /// The time of the next event. It may be slightly late, as a caller reads the clock before it gets the lock.
     fn moment(&mut self) -> u64 {
         let late = if self.rng.u8(..) < 16 { self.rng.u64(..2 * MS) } else { 0 };
         self.now_us.saturating_sub(late)
     }
 
-    fn pass_time(&mut self, world: &World) {
+    fn advance_clock(&mut self, world: &World) {
         self.now_us += self.rng.u64(..=self.mix.max_step_us);
         if self.rng.u8(..) < 24
             && let Some(moment) = self.pick_deadline(world)
@@ -126,7 +126,7 @@ impl EventGenerator {
         }
     }
 
-    /// The time of a deadline, or the one before or after it.
+    /// The time of a deadline, or one microsecond before or after it.
     fn pick_deadline(&mut self, world: &World) -> Option<u64> {
         let end = match self.rng.u8(..5) {
             0 => match self.pick_offer(world).map(|(_, next)| next)? {
@@ -189,9 +189,9 @@ impl EventGenerator {
     }
 
     fn retire(&mut self) -> Event {
-        let long = self.rng.u8(..) == 0;
+        let is_long = self.rng.u8(..) == 0;
         let within_ms =
-            if long { pick(&mut self.rng, &[HOUR / MS, 40 * 24 * HOUR / MS]) } else { self.rng.u64(..60) };
+            if is_long { pick(&mut self.rng, &[HOUR / MS, 40 * 24 * HOUR / MS]) } else { self.rng.u64(..60) };
         let target = RetireTarget {
             deployment_of: self.rng.bool().then(|| self.rng.u8(..self.pools)),
             version_of: self.rng.bool().then(|| self.rng.u8(..self.pools)),
@@ -200,37 +200,37 @@ impl EventGenerator {
         Event::Retire { target, within_ms }
     }
 
-    /// A random pool, mostly one with a parked poll.
+    /// A random pool, usually one with a selectable poll.
     fn pick_pool(&mut self, world: &World) -> u8 {
         let any = self.rng.u8(..self.pools);
-        let choosable = world.model().selectable_pools();
-        let place = self.rng.usize(..4 * choosable.len() / 3 + 1);
-        let waited_for = choosable.get(place).and_then(|pool| POOLS.iter().position(|known| known == pool));
-        waited_for.and_then(|place| u8::try_from(place).ok()).unwrap_or(any)
+        let selectable = world.model().selectable_pools();
+        let index = self.rng.usize(..4 * selectable.len() / 3 + 1);
+        let pool = selectable.get(index).and_then(|pool| POOLS.iter().position(|other| other == pool));
+        pool.and_then(|index| u8::try_from(index).ok()).unwrap_or(any)
     }
 
     fn pick_offer(&mut self, world: &World) -> Option<(u32, Next)> {
         let offers = world.offers();
-        let place = self.rng.usize(..offers.len().max(1));
-        offers.iter().nth(place).map(|(run, offer)| (*run, offer.next()))
+        let index = self.rng.usize(..offers.len().max(1));
+        offers.iter().nth(index).map(|(run, offer)| (*run, offer.next()))
     }
 
     fn pick_parked_since(&mut self, world: &World) -> Option<u64> {
         let parked = world.model().parked();
-        let place = self.rng.usize(..parked.len().max(1));
-        parked.get(place).map(|parked| parked.since.as_micros())
+        let index = self.rng.usize(..parked.len().max(1));
+        parked.get(index).map(|parked| parked.since.as_micros())
     }
 
     fn pick_retirement_end(&mut self, world: &World) -> Option<u64> {
         let mut ends = world.model().retired_until();
-        let place = self.rng.usize(..ends.len().max(1));
-        ends.nth(place).map(Moment::as_micros)
+        let index = self.rng.usize(..ends.len().max(1));
+        ends.nth(index).map(Moment::as_micros)
     }
 
     fn pick_active_since(&mut self, world: &World) -> Option<u64> {
-        let executing = world.model().active_runs();
-        let place = self.rng.usize(..executing.len().max(1));
-        executing.get(place).map(|active| active.since.as_micros())
+        let active_runs = world.model().active_runs();
+        let index = self.rng.usize(..active_runs.len().max(1));
+        active_runs.get(index).map(|active| active.since.as_micros())
     }
 
     /// A random poll: a parked one, one that a run is dispatched to, or any.
@@ -239,24 +239,24 @@ impl EventGenerator {
         match self.rng.u8(..4) {
             0 => self.rng.u32(..=self.polls),
             1 => {
-                let place = self.rng.usize(..world.offers().len().max(1));
-                world.offers().values().nth(place).and_then(|offer| offer.poll()).unwrap_or_default()
+                let index = self.rng.usize(..world.offers().len().max(1));
+                world.offers().values().nth(index).and_then(|offer| offer.poll()).unwrap_or_default()
             }
             _ => {
-                let place = self.rng.usize(..parked.len().max(1));
-                parked.get(place).map_or(0, |parked| parked.poll)
+                let index = self.rng.usize(..parked.len().max(1));
+                parked.get(index).map_or(0, |parked| parked.poll)
             }
         }
     }
 
-    /// A random warm run, mostly a recent one, because a reset is detected within seconds.
+    /// A random warm run. Half of them are among the latest four, because a reset is detected within seconds.
     fn pick_warm_run(&mut self, world: &World) -> u32 {
-        let back = if self.rng.bool() {
+        let index = if self.rng.bool() {
             self.rng.usize(..4)
         } else {
             self.rng.usize(..world.warm_offers().len().max(1))
         };
-        world.warm_offers().rev().nth(back).unwrap_or_default()
+        world.warm_offers().rev().nth(index).unwrap_or_default()
     }
 }
 
@@ -269,14 +269,14 @@ impl EventMix {
             236..246 => SECOND,
             246.. => HOUR,
         };
-        let purge = rng.u8(..) < 3;
-        let weights = EVENT_KINDS.map(|(kind, most)| match (purge, kind) {
-            (true, EventKind::Retire) => most,
+        let only_retirements = rng.u8(..) < 3;
+        let weights = EVENT_KINDS.map(|(kind, max_weight)| match (only_retirements, kind) {
+            (true, EventKind::Retire) => max_weight,
             (true, _) => 0,
             (false, EventKind::Drain) if rng.u8(..) > 8 => 0,
-            (false, _) => rng.u32(..=most),
+            (false, _) => rng.u32(..=max_weight),
         });
-        let steps_left = if purge { 5000 } else { rng.u32(1..1500) };
+        let steps_left = if only_retirements { 5000 } else { rng.u32(1..1500) };
         Self { weights, steps_left, max_step_us }
     }
 

@@ -21,10 +21,10 @@ pub struct Invariants {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PollState {
     Parked,
-    /// It was selected for this offer.
+    /// The poll was selected for this offer.
     Selected(u32),
-    /// It left, was replaced, retired or expired, or was never parked.
-    Gone,
+    /// The poll left, was replaced, retired or expired, or was never parked.
+    Left,
 }
 
 /// The events of an offer.
@@ -45,7 +45,7 @@ const DISPATCHES: usize = 3;
 pub struct Coverage {
     /// Polls that got a run.
     pub selected: u64,
-    /// Polls that left without one.
+    /// Polls that left without a run.
     pub left: u64,
     /// Offers answered warm after the kernel's acknowledgement.
     pub acknowledged: u64,
@@ -73,7 +73,7 @@ impl Coverage {
         match state {
             PollState::Parked => {}
             PollState::Selected(_) => self.selected += 1,
-            PollState::Gone => self.left += 1,
+            PollState::Left => self.left += 1,
         }
     }
 
@@ -115,7 +115,7 @@ impl Invariants {
     /// # Errors
     /// When the poll was not parked.
     pub fn poll_left(&mut self, poll: u32) -> Result<(), Violation> {
-        self.set_state(poll, PollState::Gone)
+        self.set_state(poll, PollState::Left)
     }
 
     /// Whether the poll is parked, according to the recorded events.
@@ -183,7 +183,7 @@ impl Invariants {
         }
     }
 
-    /// The offer was answered. An offer has one answer, and warm needs its proof.
+    /// The offer was answered. An offer has one answer, and a warm answer needs the acknowledgement of its mode.
     ///
     /// # Errors
     /// When one of these rules is broken.
@@ -193,7 +193,7 @@ impl Invariants {
         Violation::check(history.outcomes.len() == 1, || {
             format!("offer {run} was answered {:?}", history.outcomes)
         })?;
-        let proven = match outcome {
+        let is_allowed = match outcome {
             OfferOutcome::Cold => true,
             OfferOutcome::Warm(Delivery::Acknowledged) => {
                 history.acknowledged && !history.dispatched_to.is_empty()
@@ -203,6 +203,6 @@ impl Invariants {
             }
             OfferOutcome::Warm(Delivery::Unread) => false,
         };
-        Violation::check(proven, || format!("offer {run} was answered {outcome:?} on {history:?}"))
+        Violation::check(is_allowed, || format!("offer {run} was answered {outcome:?} after {history:?}"))
     }
 }

@@ -1,5 +1,5 @@
 //! The reference model of matching: plain lists that are searched from end to end. It is written to be obviously
-//! correct, and shares no idea with `core` except the names. Source: ARCHITECTURE.md and docs/protocols/warm-start.md.
+//! correct, and shares only names with `core`. Source: ARCHITECTURE.md and docs/protocols/warm-start.md.
 
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ impl Model {
     /// Parks the poll of a runner.
     pub fn park(&mut self, poll: u32, runner: u16, pool: u8, now: Moment) -> ParkOutcome {
         self.step += 1;
-        self.polled.retain(|(known, _)| *known != runner);
+        self.polled.retain(|(other, _)| *other != runner);
         self.polled.push((runner, self.step));
         self.active_runs.retain(|active| active.runner != runner);
         let pool = pool_number(pool);
@@ -107,8 +107,8 @@ impl Model {
             return ParkOutcome::Retired;
         }
         let older = self.parked.iter().find(|parked| parked.runner == runner).map(|parked| parked.poll);
-        let full = self.parked.len() >= self.settings.max_polls && older.is_none();
-        if self.draining || full {
+        let is_full = self.parked.len() >= self.settings.max_polls && older.is_none();
+        if self.draining || is_full {
             return ParkOutcome::Closed;
         }
         self.parked.retain(|parked| parked.runner != runner);
@@ -116,7 +116,7 @@ impl Model {
         ParkOutcome::Parked { replaced: older }
     }
 
-    /// Removes the poll of a client that is gone.
+    /// Removes the poll of a client that has disconnected.
     pub fn leave(&mut self, poll: u32) {
         self.parked.retain(|parked| parked.poll != poll);
     }
@@ -154,20 +154,20 @@ impl Model {
     /// The runner's program did not read the run. Returns the offer's record.
     pub fn mark_unread(&mut self, run: u32) -> Option<OfferRecord> {
         self.active_runs.retain(|active| active.run != run);
-        let (_, record) = self.history.iter_mut().rfind(|(known, _)| *known == run)?;
+        let (_, record) = self.history.iter_mut().rfind(|(other, _)| *other == run)?;
         record.outcome = OfferOutcome::Warm(Delivery::Unread);
         Some(record.clone())
     }
 
     /// Retires runners; returns their parked polls.
     pub fn retire(&mut self, target: RetireTarget, now: Moment, within: Duration) -> Vec<u32> {
-        let target = ResolvedTarget::by(target);
-        self.retirements.retain(|(known, until)| *known != target && now < *until);
+        let target = ResolvedTarget::new(target);
+        self.retirements.retain(|(other, until)| *other != target && now < *until);
         if self.retirements.len() == MAX_RETIREMENTS {
             self.retirements.remove(0);
         }
         self.retirements.push((target, now.after(within.min(MAX_RETIREMENT))));
-        self.take(|parked| target.fits(parked.pool, parked.runner))
+        self.remove(|parked| target.fits(parked.pool, parked.runner))
     }
 
     /// Periodic cleanup; returns the expired polls.
@@ -175,14 +175,14 @@ impl Model {
         self.make_unselectable(now);
         self.expired_at = now;
         self.active_runs.retain(|active| now.since(active.since) < MAX_ACTIVE_RUN_AGE);
-        let at_last = self.settings.timeout() + Duration::from_secs(5);
-        self.take(|parked| now.since(parked.since) >= at_last)
+        let max_age = self.settings.timeout() + Duration::from_secs(5);
+        self.remove(|parked| now.since(parked.since) >= max_age)
     }
 
     /// Begins the shutdown; returns all polls.
     pub fn drain(&mut self) -> Vec<u32> {
         self.draining = true;
-        self.take(|_| true)
+        self.remove(|_| true)
     }
 
     /// Removes the latest offers.
@@ -220,8 +220,8 @@ impl Model {
         self.retirements.iter().map(|(_, until)| *until)
     }
 
-    /// Whether an active run that began then may be removed by now. `core` may take a little longer, up to the duration
-    /// of the slowest offer, because it removes runs in the order in which their offers ended.
+    /// Whether an active run that began at `since` may have been removed. `core` may remove it later, by up to the
+    /// duration of the slowest offer, because it removes runs in the order in which their offers ended.
     #[must_use]
     pub fn may_have_expired(&self, since: Moment) -> bool {
         self.expired_at.since(since) >= MAX_ACTIVE_RUN_AGE
@@ -238,15 +238,15 @@ impl Model {
         self.totals
     }
 
-    /// A poll is selectable until the last quarter of its client's timeout begins, or its last second if that is
-    /// shorter.
+    /// How long a poll is selectable: until the last quarter of its client's timeout begins, or its last second if that
+    /// is shorter.
     #[must_use]
     pub fn selectable_for(&self) -> Duration {
         let timeout = self.settings.timeout();
         timeout - (timeout / 4).min(Duration::from_secs(1))
     }
 
-    /// A poll whose guard time has begun stays unselectable.
+    /// Makes the polls unselectable that are no longer selectable at this time. They stay unselectable.
     fn make_unselectable(&mut self, now: Moment) {
         let selectable_for = self.selectable_for();
         for parked in &mut self.parked {
@@ -254,14 +254,15 @@ impl Model {
         }
     }
 
-    fn take(&mut self, leaves: impl Fn(&ParkedPoll) -> bool) -> Vec<u32> {
-        let gone = self.parked.iter().filter(|parked| leaves(parked)).map(|parked| parked.poll).collect();
-        self.parked.retain(|parked| !leaves(parked));
-        gone
+    fn remove(&mut self, is_removed: impl Fn(&ParkedPoll) -> bool) -> Vec<u32> {
+        let removed =
+            self.parked.iter().filter(|parked| is_removed(parked)).map(|parked| parked.poll).collect();
+        self.parked.retain(|parked| !is_removed(parked));
+        removed
     }
 }
 
-/// The names that a retirement resolves to: two pools may belong to one deployment.
+/// The runners of a retirement, by the names of the deployment and the version: two pools may have the same deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ResolvedTarget {
     deployment: Option<&'static str>,
@@ -270,11 +271,11 @@ struct ResolvedTarget {
 }
 
 impl ResolvedTarget {
-    fn by(names: RetireTarget) -> Self {
+    fn new(target: RetireTarget) -> Self {
         Self {
-            deployment: names.deployment_of.map(|number| pool_number(number).deployment),
-            version: names.version_of.map(|number| pool_number(number).version),
-            runner: names.runner,
+            deployment: target.deployment_of.map(|number| pool_number(number).deployment),
+            version: target.version_of.map(|number| pool_number(number).version),
+            runner: target.runner,
         }
     }
 

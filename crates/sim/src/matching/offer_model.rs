@@ -76,12 +76,12 @@ impl OfferModel {
     }
 
     fn last_progress(&self, dispatch: &[(Moment, DeliveryEvent)]) -> Moment {
-        let mut most = None;
+        let mut max_acknowledged = None;
         let mut last = Moment::default();
         for (at, event) in dispatch {
             let acknowledged = acknowledged(event);
-            if acknowledged > most {
-                (most, last) = (acknowledged, *at);
+            if acknowledged > max_acknowledged {
+                (max_acknowledged, last) = (acknowledged, *at);
             }
         }
         last

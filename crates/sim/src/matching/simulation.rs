@@ -13,7 +13,7 @@ use super::world::{Violation, World};
 use crate::panics::without_output;
 use crate::shrink::shrink;
 
-/// A violation, with the shortest table found that shows it.
+/// A violation, with the shortest table of events found that causes it.
 #[derive(Debug)]
 pub struct Failure {
     seed: u64,
@@ -26,19 +26,19 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Violation(what) = &self.violation;
-        writeln!(out, "seed {}, step {}: {what}", self.seed, self.step)?;
+        let Violation(message) = &self.violation;
+        writeln!(out, "seed {}, step {}: {message}", self.seed, self.step)?;
         writeln!(out, "shrunk to {} events:", self.table.len())?;
         write!(out, "{}", EventTable(&self.settings, &self.table))?;
         match &self.table_violation {
-            Some(Violation(what)) => writeln!(out, "the table ends in: {what}"),
-            None => writeln!(out, "the table alone does not fail: it needs the events before it"),
+            Some(Violation(message)) => writeln!(out, "the violation of the table: {message}"),
+            None => writeln!(out, "the table alone causes no violation: it needs the events before it"),
         }
     }
 }
 
-/// Runs `steps` steps that are generated from the seed: one history after the other, each with its own settings.
-/// Returns their coverage.
+/// Runs `steps` steps that are generated from the seed: several histories, each with its own settings. Returns their
+/// coverage.
 ///
 /// # Errors
 /// The first violation.
@@ -48,7 +48,7 @@ pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
     let mut completed = 0;
     while completed < steps {
         let mut simulation = Simulation::new(rng.fork(), rng.u64(100..30_000).min(steps - completed));
-        while simulation.left > 0 {
+        while simulation.steps_left > 0 {
             simulation.step().map_err(|violation| simulation.failure(seed, completed, violation))?;
             completed += 1;
         }
@@ -57,10 +57,10 @@ pub fn simulate(seed: u64, steps: u64) -> Result<Coverage, Box<Failure>> {
     Ok(coverage)
 }
 
-/// Number of steps after the shutdown began. A stopping service has little to do.
+/// Number of steps after the shutdown began: a stopping service has few different states.
 const STEPS_AFTER_DRAIN: u64 = 200;
 
-/// Runs a table.
+/// Runs the events of a table.
 ///
 /// # Errors
 /// The violation; a panic counts as one.
@@ -79,22 +79,22 @@ struct Simulation {
     generator: EventGenerator,
     world: World,
     events: Vec<TimedEvent>,
-    left: u64,
+    steps_left: u64,
 }
 
 impl Simulation {
     fn new(rng: Rng, length: u64) -> Self {
         let generator = EventGenerator::new(rng);
         let world = World::new(generator.settings());
-        Self { generator, world, events: Vec::new(), left: length }
+        Self { generator, world, events: Vec::new(), steps_left: length }
     }
 
     fn step(&mut self) -> Result<(), Violation> {
         let event = self.generator.generate(&self.world);
         self.events.push(event);
-        self.left -= 1;
+        self.steps_left -= 1;
         if event.1 == Event::Drain {
-            self.left = self.left.min(STEPS_AFTER_DRAIN);
+            self.steps_left = self.steps_left.min(STEPS_AFTER_DRAIN);
         }
         apply(&mut self.world, event)
     }

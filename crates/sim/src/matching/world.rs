@@ -27,8 +27,8 @@ pub struct Violation(pub String);
 impl Violation {
     /// # Errors
     /// When `holds` is false.
-    pub fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Self> {
-        if holds { Ok(()) } else { Err(Self(what())) }
+    pub fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self(message())) }
     }
 
     /// # Errors
@@ -167,8 +167,8 @@ impl World {
         Ok(())
     }
 
-    /// Selects polls until one of them seems alive. Other offers may select, and polls may park and leave, before the
-    /// next step.
+    /// Selects polls until the connection of one seems to be open. Before the next step, other offers may select polls,
+    /// and polls may park and leave.
     fn select(&mut self, run: u32, at: Moment) -> Result<(), Violation> {
         let Some(mut offer) = self.offers.remove(&run) else { return Ok(()) };
         if offer.next() == Next::SelectPoll {
@@ -182,11 +182,15 @@ impl World {
     fn select_for(&mut self, offer: &mut CheckedOffer, at: Moment) -> Result<(), Violation> {
         let OfferSpec { run, pool, number_format, .. } = offer.spec;
         loop {
-            let got = self.core.select(&fixtures::key(pool, number_format), at);
+            let actual = self.core.select(&fixtures::key(pool, number_format), at);
             let expected = self.model.select(pool, at);
             let expected_poll = expected.map(|selected| selected.poll.poll);
-            Violation::check_same("the next poll", &got.as_ref().map(|got| got.poll.handle), &expected_poll)?;
-            let (Some(pool::SelectedPoll { id, poll }), Some(selected)) = (got, expected) else {
+            Violation::check_same(
+                "the next poll",
+                &actual.as_ref().map(|selected| selected.poll.handle),
+                &expected_poll,
+            )?;
+            let (Some(pool::SelectedPoll { id, poll }), Some(selected)) = (actual, expected) else {
                 offer.no_poll()?;
                 return self.record_outcome(offer);
             };
@@ -205,7 +209,7 @@ impl World {
         Violation::check(fits, || format!("offer {} got poll {poll:?} of another pool", spec.run))?;
         let age = at.since(poll.parked_at);
         Violation::check(age < self.model.selectable_for(), || {
-            format!("selected in its guard time: {poll:?} {age:?}")
+            format!("an unselectable poll was selected: {poll:?} {age:?}")
         })
     }
 
@@ -241,42 +245,42 @@ impl World {
     }
 
     fn mark_unread(&mut self, run: u32) -> Result<(), Violation> {
-        let Some(place) = self.warm_offers.iter().position(|(known, _)| *known == run) else { return Ok(()) };
-        let (run, record_id) = self.warm_offers.remove(place);
+        let Some(index) = self.warm_offers.iter().position(|(other, _)| *other == run) else { return Ok(()) };
+        let (run, record_id) = self.warm_offers.remove(index);
         let expected = self.model.mark_unread(run);
         Violation::check_same("an unread run", &self.core.mark_unread(&record_id).cloned(), &expected)
     }
 
     fn retire(&mut self, target: RetireTarget, within: Duration) -> Result<(), Violation> {
         let Some(runner_filter) = runner_filter(target) else { return Ok(()) };
-        let left = self.core.retire(runner_filter, self.now, within);
+        let removed = self.core.retire(runner_filter, self.now, within);
         let expected = self.model.retire(target, self.now, within);
-        self.check_removed("the retired polls", left, expected)
+        self.check_removed("the retired polls", removed, expected)
     }
 
     fn expire(&mut self) -> Result<(), Violation> {
-        let left = self.core.expire(self.now);
+        let removed = self.core.expire(self.now);
         let expected = self.model.expire(self.now);
-        self.check_removed("the expired polls", left, expected)
+        self.check_removed("the expired polls", removed, expected)
     }
 
     fn drain(&mut self) -> Result<(), Violation> {
-        let left = self.core.drain();
+        let removed = self.core.drain();
         let expected = self.model.drain();
-        self.check_removed("the drained polls", left, expected)
+        self.check_removed("the drained polls", removed, expected)
     }
 
     fn check_removed(
         &mut self,
         what: &str,
-        left: Vec<Poll<u32>>,
+        removed: Vec<Poll<u32>>,
         mut expected: Vec<u32>,
     ) -> Result<(), Violation> {
-        let mut left: Vec<_> = left.into_iter().map(|poll| poll.handle).collect();
-        left.sort_unstable();
+        let mut removed: Vec<_> = removed.into_iter().map(|poll| poll.handle).collect();
+        removed.sort_unstable();
         expected.sort_unstable();
-        Violation::check_same(what, &left, &expected)?;
-        left.into_iter().try_for_each(|poll| self.invariants.poll_left(poll))
+        Violation::check_same(what, &removed, &expected)?;
+        removed.into_iter().try_for_each(|poll| self.invariants.poll_left(poll))
     }
 }
 

@@ -1,12 +1,12 @@
-//! Parses what a connection returns. It must be well-formed HTTP responses (RFC 9112), one after the other, none of
-//! them a 5xx, or nothing at all.
+//! Parses the bytes that a client received on a connection. They must be well-formed HTTP responses (RFC 9112), without
+//! a 5xx status, or nothing at all.
 
 /// How the connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// In an orderly way, so nothing is missing.
+    /// It was closed cleanly, so no byte is missing.
     Close,
-    /// By a reset, which may drop bytes in flight; or the client stopped reading before the end.
+    /// It was reset, which may drop bytes in flight; or the client stopped reading before the end.
     Early,
 }
 
@@ -30,8 +30,8 @@ pub fn read(bytes: &[u8], end: End) -> Vec<Answer<'_>> {
         panic!("not well-formed responses, ended by {end:?}: b\"{}\"", bytes.escape_ascii())
     });
     answers.reverse();
-    let fault = answers.iter().find(|answer| answer.status >= 500);
-    assert!(fault.is_none(), "a server error: b\"{}\"", bytes.escape_ascii());
+    let server_error = answers.iter().find(|answer| answer.status >= 500);
+    assert!(server_error.is_none(), "a server error: b\"{}\"", bytes.escape_ascii());
     answers
 }
 
@@ -45,18 +45,19 @@ fn answers(bytes: &[u8], end: End) -> Option<Vec<Answer<'_>>> {
     let has_body = !(status < 200 || status == 204 || status == 304);
     match length {
         Some(length) if has_body => {
-            // The response to a HEAD request has a length but no body. Whether the request was a HEAD cannot be seen
-            // here.
-            let with_body = rest.split_at_checked(length).and_then(|parts| followed(status, parts, end));
+            // The response to a HEAD request has a length but no body. The method of the request is not known here.
+            let with_body =
+                rest.split_at_checked(length).and_then(|parts| with_following(status, parts, end));
             let cut_off = end == End::Early && rest.len() < length;
-            with_body.or_else(|| followed(status, (&[], rest), end)).or_else(|| cut_off.then(Vec::new))
+            with_body.or_else(|| with_following(status, (&[], rest), end)).or_else(|| cut_off.then(Vec::new))
         }
         None if has_body => None,
-        Some(_) | None => followed(status, (&[], rest), end),
+        Some(_) | None => with_following(status, (&[], rest), end),
     }
 }
 
-fn followed<'a>(status: u16, (body, rest): (&'a [u8], &'a [u8]), end: End) -> Option<Vec<Answer<'a>>> {
+/// A response and the responses after it.
+fn with_following<'a>(status: u16, (body, rest): (&'a [u8], &'a [u8]), end: End) -> Option<Vec<Answer<'a>>> {
     let mut answers = answers(rest, end)?;
     answers.push(Answer { status, body });
     Some(answers)
@@ -87,15 +88,15 @@ impl Head {
 fn status(line: &str) -> Option<u16> {
     let rest = line.strip_prefix("HTTP/1.1 ").or_else(|| line.strip_prefix("HTTP/1.0 "))?;
     let (code, reason) = rest.split_once(' ')?;
-    let fine = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()) && is_visible(reason);
-    fine.then(|| code.parse().ok())?
+    let is_valid = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()) && is_visible(reason);
+    is_valid.then(|| code.parse().ok())?
 }
 
 fn field(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let fine = !name.is_empty() && name.bytes().all(is_token) && is_visible(value);
-    fine.then_some((name, value.trim()))
+    let is_valid = !name.is_empty() && name.bytes().all(is_token) && is_visible(value);
+    is_valid.then_some((name, value.trim()))
 }
 
 fn is_visible(text: &str) -> bool {
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_ended_early_may_lack_its_last_part() {
+    fn a_connection_that_ended_early_may_have_an_incomplete_response() {
         for cut in 1..OK.len() {
             let text = format!("{OK}{}", &OK[..cut]);
             assert!(count(&text, End::Early).is_some_and(|answers| answers >= 1), "{text}");

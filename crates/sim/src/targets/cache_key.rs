@@ -7,50 +7,50 @@ use pilotlight_core::canonical::canonical;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::limits::JSON_DEPTH;
 
-use super::json::{self, Kind, Node, Not};
-use super::meaning::Meaning;
+use super::exact_value::ExactValue;
+use super::json::{self, Kind, Node, ParseError};
 
-/// Number of other spellings that are tested for each text.
-const SPELLINGS: usize = 3;
+/// Number of other texts with the same value that are tested for each text.
+const OTHER_TEXTS: usize = 3;
 
-/// Parses the bytes as parameters.
+/// Tests the bytes as the parameters of a job.
 ///
 /// # Panics
-/// When the canonical form has another value than the text, when another spelling has another canonical form, or when
-/// the form differs from RFC 8785's although that form would lose nothing.
+/// When the canonical form has another value than the text, when another text with the same value has another canonical
+/// form, or when the form differs from the form of RFC 8785 although that form is exact.
 pub fn cache_key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let meaning = match json::read(data) {
-        Ok(node) => meaning(&node),
-        Err(Not::Json) => None,
-        Err(Not::Tried) => {
+    let value = match json::read(data) {
+        Ok(node) => value_of(&node),
+        Err(ParseError::NotJson) => None,
+        Err(ParseError::TooDeep) => {
             return assert!(canonical(text).is_err(), "a text that is nested too deeply is accepted");
         }
     };
     let form = canonical(text).ok();
     assert_eq!(
         form.is_some(),
-        meaning.is_some(),
+        value.is_some(),
         "a text without one value has a form, or a text with one value has none"
     );
-    let (Some(form), Some(meaning)) = (form, meaning) else { return };
-    let plain = unmarked(&form);
-    let read = json::read(plain.as_bytes()).expect("a form without its marks is JSON");
-    assert_eq!(Meaning::of(&read).as_ref(), Some(&meaning), "the form has another value: {form}");
+    let (Some(form), Some(value)) = (form, value) else { return };
+    let plain = without_marks(&form);
+    let read = json::read(plain.as_bytes()).expect("a form without marks is JSON");
+    assert_eq!(ExactValue::of(&read).as_ref(), Some(&value), "the form has another value: {form}");
     if plain == form {
         compare_with_other_implementation(text, &form);
     }
     if !form.contains('~') {
-        check_spellings(text, &form, &meaning);
+        check_other_texts(text, &form, &value);
     }
 }
 
-fn meaning(node: &Node<'_>) -> Option<Meaning> {
-    Meaning::of(node).filter(|meaning| meaning.depth() <= JSON_DEPTH)
+fn value_of(node: &Node<'_>) -> Option<ExactValue> {
+    ExactValue::of(node).filter(|value| value.depth() <= JSON_DEPTH)
 }
 
 /// Removes the marks before numbers from a form.
-fn unmarked(form: &str) -> String {
+fn without_marks(form: &str) -> String {
     let mut plain = String::new();
     let (mut is_text, mut is_escaped) = (false, false);
     for letter in form.chars() {
@@ -63,20 +63,20 @@ fn unmarked(form: &str) -> String {
     plain
 }
 
-/// Compares a form without marks with that of another implementation, because RFC 8785 would lose nothing of it. Texts
-/// that serde refuses cannot be compared.
+/// Compares a form without marks with the form of another implementation of RFC 8785: the two must be equal, because
+/// RFC 8785 is exact for such values. Texts that serde rejects cannot be compared.
 fn compare_with_other_implementation(text: &str, form: &str) {
     let Ok(tree) = serde_json::from_str::<serde_json::Value>(text) else { return };
     let other = serde_json_canonicalizer::to_string(&tree).expect("a JSON value has a form");
-    assert_eq!(form, other, "the form differs from RFC 8785's");
+    assert_eq!(form, other, "the form differs from the form of RFC 8785");
 }
 
-fn check_spellings(text: &str, form: &str, meaning: &Meaning) {
+fn check_other_texts(text: &str, form: &str, value: &ExactValue) {
     let mut rng = Rng::with_seed(text.len() as u64);
-    for _ in 0..SPELLINGS {
-        let spelled = meaning.spell(&mut rng);
-        assert_eq!(canonical(&spelled).as_deref(), Ok(form), "{spelled} has another form");
-        assert_eq!(key(&spelled), key(text), "{spelled} has another key");
+    for _ in 0..OTHER_TEXTS {
+        let other_text = value.to_random_text(&mut rng);
+        assert_eq!(canonical(&other_text).as_deref(), Ok(form), "{other_text} has another form");
+        assert_eq!(key(&other_text), key(text), "{other_text} has another key");
     }
     let is_params =
         matches!(json::read(text.as_bytes()), Ok(Node { kind: Kind::List(_) | Kind::Object(_), .. }));
@@ -84,6 +84,6 @@ fn check_spellings(text: &str, form: &str, meaning: &Meaning) {
 }
 
 fn key(text: &str) -> Option<CacheKey> {
-    let job_type = JobType::parse("any").expect("it is a job's type");
+    let job_type = JobType::parse("any").expect("a valid job type");
     CacheKey::of(&job_type, None, text).ok()
 }

@@ -5,9 +5,9 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use pilotlight::http::convert;
 use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES};
 
-use super::refusal;
+use super::error_text;
 
-/// Parses the bytes as the headers of a poll.
+/// Tests the bytes as the headers of a poll.
 ///
 /// # Panics
 /// When the result differs from the protocol's, or an error text contains anything of the request.
@@ -28,9 +28,9 @@ pub fn headers(data: &[u8]) {
             };
             assert_eq!(Some(got), expected, "the result differs from the protocol's");
         }
-        Err(refusal) => {
-            assert_eq!(expected, None, "headers that the protocol allows are refused: {refusal:?}");
-            refusal::check(refusal);
+        Err(error) => {
+            assert_eq!(expected, None, "headers that the protocol allows are rejected: {error:?}");
+            error_text::check(error);
         }
     }
 }
@@ -46,7 +46,7 @@ fn line(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value.trim_ascii()).ok()?))
 }
 
-/// The poll that the headers describe; nothing when it must be refused.
+/// The poll that the headers describe.
 #[derive(Debug, PartialEq)]
 struct Expected {
     deployment: String,
@@ -58,6 +58,7 @@ struct Expected {
 }
 
 impl Expected {
+    /// `None` when the headers must be rejected.
     fn of(lines: &[(HeaderName, HeaderValue)]) -> Option<Self> {
         let id =
             |name, limit| text(lines, name)?.filter(|text| !text.trim().is_empty() && text.len() <= limit);
@@ -75,7 +76,7 @@ impl Expected {
     }
 }
 
-/// `None` when the header occurs twice or is not visible ASCII; `Some(None)` when it is missing.
+/// The text of a header. `None` when the header occurs twice or is not visible ASCII; `Some(None)` when it is missing.
 fn text(lines: &[(HeaderName, HeaderValue)], name: &str) -> Option<Option<String>> {
     let values: Vec<_> = lines.iter().filter(|(known, _)| known.as_str() == name).collect();
     match values.as_slice() {

@@ -1,4 +1,4 @@
-//! A naive JSON parser (RFC 8259) that records where each value is in the text. It shares nothing with the product's
+//! A simple JSON parser (RFC 8259) that records where each value is in the text. It shares no code with the product's
 //! parser, so that the two can be compared.
 
 /// A value and its position.
@@ -16,7 +16,7 @@ pub enum Kind<'a> {
     /// `null`
     Null,
     /// `true` or `false`
-    Truth,
+    Bool,
     /// A number; the node's text has its digits.
     Number,
     /// A string; the node's text is still escaped.
@@ -27,28 +27,28 @@ pub enum Kind<'a> {
     Object(Vec<(Node<'a>, Node<'a>)>),
 }
 
-/// Why a text has no value.
+/// Why a text is not parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Not {
+pub enum ParseError {
     /// The text is not JSON.
-    Json,
-    /// The text is nested deeper than this parser reads.
-    Tried,
+    NotJson,
+    /// The text is nested deeper than this parser accepts.
+    TooDeep,
 }
 
-/// Maximum nesting that is parsed.
+/// Maximum nesting that this parser accepts.
 const DEPTH: usize = 256;
 
 /// Parses a whole text.
 ///
 /// # Errors
 /// When the text is not JSON, or is nested too deeply for this parser.
-pub fn read(text: &[u8]) -> Result<Node<'_>, Not> {
+pub fn read(text: &[u8]) -> Result<Node<'_>, ParseError> {
     let mut reader = Reader { text, at: 0, depth: 0 };
     reader.skip_space();
     let node = reader.value()?;
     reader.skip_space();
-    if reader.at == text.len() { Ok(node) } else { Err(Not::Json) }
+    if reader.at == text.len() { Ok(node) } else { Err(ParseError::NotJson) }
 }
 
 impl<'a> Node<'a> {
@@ -78,7 +78,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value(&mut self) -> Result<Node<'a>, Not> {
+    fn value(&mut self) -> Result<Node<'a>, ParseError> {
         let start = self.at;
         let kind = match self.peek() {
             Some(b'{') => self.nested(Self::object)?,
@@ -90,9 +90,12 @@ impl<'a> Reader<'a> {
         Ok(Node { text: &self.text[start..self.at], kind })
     }
 
-    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Kind<'a>, Not>) -> Result<Kind<'a>, Not> {
+    fn nested(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<Kind<'a>, ParseError>,
+    ) -> Result<Kind<'a>, ParseError> {
         if self.depth == DEPTH {
-            return Err(Not::Tried);
+            return Err(ParseError::TooDeep);
         }
         self.depth += 1;
         self.at += 1;
@@ -102,67 +105,68 @@ impl<'a> Reader<'a> {
         Ok(kind)
     }
 
-    fn object(&mut self) -> Result<Kind<'a>, Not> {
+    fn object(&mut self) -> Result<Kind<'a>, ParseError> {
         let mut fields = Vec::new();
         while !(fields.is_empty() && self.take(b'}')) {
             let start = self.at;
             let kind = self.string()?;
             let name = Node { text: &self.text[start..self.at], kind };
             self.skip_space();
-            self.must(b':')?;
+            self.expect(b':')?;
             self.skip_space();
             fields.push((name, self.value()?));
-            if self.ends(b'}')? {
+            if self.ends_list(b'}')? {
                 break;
             }
         }
         Ok(Kind::Object(fields))
     }
 
-    fn list(&mut self) -> Result<Kind<'a>, Not> {
+    fn list(&mut self) -> Result<Kind<'a>, ParseError> {
         let mut items = Vec::new();
         while !(items.is_empty() && self.take(b']')) {
             items.push(self.value()?);
-            if self.ends(b']')? {
+            if self.ends_list(b']')? {
                 break;
             }
         }
         Ok(Kind::List(items))
     }
 
-    /// After an item: whether the list ends here, or continues after a comma.
-    fn ends(&mut self, end: u8) -> Result<bool, Not> {
+    /// After an item: reads the end of the list or object, or a comma. Returns whether it ended.
+    fn ends_list(&mut self, end: u8) -> Result<bool, ParseError> {
         self.skip_space();
         if self.take(end) {
             return Ok(true);
         }
-        self.must(b',')?;
+        self.expect(b',')?;
         self.skip_space();
         Ok(false)
     }
 
-    fn string(&mut self) -> Result<Kind<'a>, Not> {
-        self.must(b'"')?;
+    fn string(&mut self) -> Result<Kind<'a>, ParseError> {
+        self.expect(b'"')?;
         loop {
             match self.next()? {
                 b'"' => return Ok(Kind::Text),
                 b'\\' => self.escape()?,
-                0..0x20 => return Err(Not::Json),
+                0..0x20 => return Err(ParseError::NotJson),
                 _ => {}
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), Not> {
+    fn escape(&mut self) -> Result<(), ParseError> {
         match self.next()? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
-            b'u' => (0..4)
-                .try_for_each(|_| if self.next()?.is_ascii_hexdigit() { Ok(()) } else { Err(Not::Json) }),
-            _ => Err(Not::Json),
+            b'u' => (0..4).try_for_each(|_| {
+                if self.next()?.is_ascii_hexdigit() { Ok(()) } else { Err(ParseError::NotJson) }
+            }),
+            _ => Err(ParseError::NotJson),
         }
     }
 
-    fn number(&mut self) -> Result<Kind<'a>, Not> {
+    fn number(&mut self) -> Result<Kind<'a>, ParseError> {
         self.take(b'-');
         if !self.take(b'0') {
             self.digits()?;
@@ -177,22 +181,22 @@ impl<'a> Reader<'a> {
         Ok(Kind::Number)
     }
 
-    fn digits(&mut self) -> Result<(), Not> {
+    fn digits(&mut self) -> Result<(), ParseError> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at > start { Ok(()) } else { Err(Not::Json) }
+        if self.at > start { Ok(()) } else { Err(ParseError::NotJson) }
     }
 
-    fn keyword(&mut self) -> Result<Kind<'a>, Not> {
-        for (keyword, kind) in [("null", Kind::Null), ("true", Kind::Truth), ("false", Kind::Truth)] {
+    fn keyword(&mut self) -> Result<Kind<'a>, ParseError> {
+        for (keyword, kind) in [("null", Kind::Null), ("true", Kind::Bool), ("false", Kind::Bool)] {
             if self.text[self.at..].starts_with(keyword.as_bytes()) {
                 self.at += keyword.len();
                 return Ok(kind);
             }
         }
-        Err(Not::Json)
+        Err(ParseError::NotJson)
     }
 
     fn skip_space(&mut self) {
@@ -205,57 +209,57 @@ impl<'a> Reader<'a> {
         self.text.get(self.at).copied()
     }
 
-    fn next(&mut self) -> Result<u8, Not> {
-        let byte = self.peek().ok_or(Not::Json)?;
+    fn next(&mut self) -> Result<u8, ParseError> {
+        let byte = self.peek().ok_or(ParseError::NotJson)?;
         self.at += 1;
         Ok(byte)
     }
 
     fn take(&mut self, byte: u8) -> bool {
-        let there = self.peek() == Some(byte);
-        self.at += usize::from(there);
-        there
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
     }
 
-    fn must(&mut self, byte: u8) -> Result<(), Not> {
-        if self.take(byte) { Ok(()) } else { Err(Not::Json) }
+    fn expect(&mut self, byte: u8) -> Result<(), ParseError> {
+        if self.take(byte) { Ok(()) } else { Err(ParseError::NotJson) }
     }
 }
 
 /// Unescapes a string; `None` when an escape is half of a surrogate pair, or the bytes are not UTF-8.
 fn unescape(escaped: &[u8]) -> Option<String> {
-    let mut letters = std::str::from_utf8(escaped).ok()?.chars();
+    let mut chars = std::str::from_utf8(escaped).ok()?.chars();
     let mut text = String::new();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' => text.push(escaped_letter(&mut letters)?),
-            _ => text.push(letter),
+    while let Some(character) = chars.next() {
+        match character {
+            '\\' => text.push(escaped_character(&mut chars)?),
+            _ => text.push(character),
         }
     }
     Some(text)
 }
 
-fn escaped_letter(letters: &mut std::str::Chars<'_>) -> Option<char> {
-    match letters.next()? {
+fn escaped_character(chars: &mut std::str::Chars<'_>) -> Option<char> {
+    match chars.next()? {
         'b' => Some('\u{8}'),
         'f' => Some('\u{c}'),
         'n' => Some('\n'),
         'r' => Some('\r'),
         't' => Some('\t'),
-        'u' => match hex(letters)? {
+        'u' => match hex(chars)? {
             high @ 0xD800..0xDC00 => {
-                let low = (letters.next()? == '\\' && letters.next()? == 'u').then(|| hex(letters))??;
+                let low = (chars.next()? == '\\' && chars.next()? == 'u').then(|| hex(chars))??;
                 let low = (0xDC00..0xE000).contains(&low).then(|| low - 0xDC00)?;
                 char::from_u32(0x10000 + ((high - 0xD800) << 10) + low)
             }
             code => char::from_u32(code),
         },
-        letter => Some(letter),
+        character => Some(character),
     }
 }
 
-fn hex(letters: &mut std::str::Chars<'_>) -> Option<u32> {
-    (0..4).try_fold(0, |code, _| Some(code * 16 + letters.next()?.to_digit(16)?))
+fn hex(chars: &mut std::str::Chars<'_>) -> Option<u32> {
+    (0..4).try_fold(0, |code, _| Some(code * 16 + chars.next()?.to_digit(16)?))
 }
 
 #[cfg(test)]
@@ -271,9 +275,9 @@ mod tests {
             "", "{", "[1,]", "{\"a\"}", "01", "1.", ".5", "+1", "nul", "\"\n\"", "\"\\x\"", "1 2", "{,}",
             "[,]",
         ] {
-            assert_eq!(read(text.as_bytes()), Err(Not::Json), "{text}");
+            assert_eq!(read(text.as_bytes()), Err(ParseError::NotJson), "{text}");
         }
-        assert_eq!(read("[".repeat(DEPTH + 1).as_bytes()), Err(Not::Tried));
+        assert_eq!(read("[".repeat(DEPTH + 1).as_bytes()), Err(ParseError::TooDeep));
     }
 
     #[test]

@@ -6,10 +6,10 @@ use pilotlight::dispatch::offer::Run;
 use pilotlight::http::convert::{self, OfferBody};
 use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES, RUN_BYTES};
 
-use super::json::{self, Kind, Node, Not};
-use super::refusal;
+use super::error_text;
+use super::json::{self, Kind, Node, ParseError};
 
-/// Parses the bytes as an offer.
+/// Tests the bytes as the body of an offer.
 ///
 /// # Panics
 /// When the result differs from that of the protocol and JSON, or an error text contains anything of the body.
@@ -22,13 +22,13 @@ pub fn message(data: &[u8]) {
     }
     match json::read(data) {
         Ok(offer) if std::str::from_utf8(data).is_ok() => check_outcome(&offer_body, &Expected::of(&offer)),
-        Ok(_) | Err(Not::Json) => {
+        Ok(_) | Err(ParseError::NotJson) => {
             assert!(offer_body.is_err(), "a body that is not JSON is accepted: {offer_body:?}");
         }
-        Err(Not::Tried) => {}
+        Err(ParseError::TooDeep) => {}
     }
-    if let Err(refusal) = offer_body {
-        refusal::check(refusal);
+    if let Err(error) = offer_body {
+        error_text::check(error);
     }
 }
 
@@ -37,11 +37,11 @@ fn check_slice(body: &Bytes, run: &Run) {
     let (body, message) = (body.as_ptr_range(), run.message.as_ptr_range());
     assert!(body.start <= message.start && message.end <= body.end, "the message was copied");
     assert!(std::str::from_utf8(&run.message).is_ok(), "the message is not UTF-8");
-    assert!(json::read(&run.message) != Err(Not::Json), "the message is not JSON");
+    assert!(json::read(&run.message) != Err(ParseError::NotJson), "the message is not JSON");
 }
 
-/// Compares with serde's own parser, unless it refuses the body: it refuses deep nesting, huge numbers and half
-/// surrogate pairs.
+/// Compares the run with the result of serde's parser, unless serde rejects the body: it rejects deep nesting, huge
+/// numbers and half surrogate pairs.
 fn check_by_serde(data: &[u8], run: &Run) {
     let Ok(tree) = serde_json::from_slice::<serde_json::Value>(data) else { return };
     let message = &tree["dequeuedMessage"];
@@ -63,7 +63,7 @@ fn check_by_serde(data: &[u8], run: &Run) {
 enum Expected<'a> {
     Run { id: String, deployment: String, version: String, cpu: f64, memory: f64, message: &'a [u8] },
     Undeployed,
-    Refused,
+    Rejected,
 }
 
 fn check_outcome(offer_body: &Result<OfferBody, pilotlight::http::error::ApiError>, expected: &Expected<'_>) {
@@ -77,18 +77,18 @@ fn check_outcome(offer_body: &Result<OfferBody, pilotlight::http::error::ApiErro
             message: &run.message,
         },
         Ok(OfferBody::Undeployed) => Expected::Undeployed,
-        Err(_) => Expected::Refused,
+        Err(_) => Expected::Rejected,
     };
     assert_eq!(&got, expected, "the result differs from the protocol's");
 }
 
 impl<'a> Expected<'a> {
     fn of(offer: &Node<'a>) -> Self {
-        Self::unless_refused(offer).unwrap_or(Self::Refused)
+        Self::unless_rejected(offer).unwrap_or(Self::Rejected)
     }
 
-    /// `None` when the offer must be refused: a field has another type, occurs twice, or is not a valid id or amount.
-    fn unless_refused(offer: &Node<'a>) -> Option<Self> {
+    /// `None` when the offer must be rejected: a field has another type, occurs twice, or is not a valid id or amount.
+    fn unless_rejected(offer: &Node<'a>) -> Option<Self> {
         let message = field(offer, "dequeuedMessage")??;
         let deployment = text_in(field(message, "deployment")?, "friendlyId")?;
         let version = text_in(field(message, "backgroundWorker")?, "version")?.unwrap_or_default();
@@ -101,9 +101,17 @@ impl<'a> Expected<'a> {
             return None;
         }
         let Some(deployment) = deployment else { return Some(Self::Undeployed) };
-        let fine = is_id(&deployment, DEPLOYMENT_BYTES) && is_id(&version, ID_BYTES) && is_id(&id, ID_BYTES);
-        let finite = cpu >= 0.0 && memory >= 0.0;
-        (fine && finite).then_some(Self::Run { id, deployment, version, cpu, memory, message: message.text })
+        let ids_are_valid =
+            is_id(&deployment, DEPLOYMENT_BYTES) && is_id(&version, ID_BYTES) && is_id(&id, ID_BYTES);
+        let amounts_are_valid = cpu >= 0.0 && memory >= 0.0;
+        (ids_are_valid && amounts_are_valid).then_some(Self::Run {
+            id,
+            deployment,
+            version,
+            cpu,
+            memory,
+            message: message.text,
+        })
     }
 }
 
@@ -111,7 +119,8 @@ fn is_id(text: &str, limit: usize) -> bool {
     !text.trim().is_empty() && text.len() <= limit
 }
 
-/// `None` when the value is not an object or has the field twice; `Some(None)` when the field is missing or null.
+/// A field of an object. `None` when the value is not an object or has the field twice; `Some(None)` when the field is
+/// missing or null.
 fn field<'n, 'a>(object: &'n Node<'a>, name: &str) -> Option<Option<&'n Node<'a>>> {
     let Kind::Object(fields) = &object.kind else { return None };
     names_are_text(object)?;
@@ -133,7 +142,8 @@ fn text_in(object: Option<&Node<'_>>, name: &str) -> Option<Option<String>> {
     }
 }
 
-/// A number beyond the range of doubles is refused, and so is `null`.
+/// The value of an amount; 0 when it is missing. `None` for `null` and for numbers beyond the range of doubles, which
+/// must be rejected.
 fn amount(machine: Option<&Node<'_>>, name: &str) -> Option<f64> {
     let Some(machine) = machine else { return Some(0.0) };
     field(machine, name)?;

@@ -1,15 +1,15 @@
-//! Fuzz targets of the HTTP edge. Each target takes any bytes, and panics when a rule does not hold that must hold for
-//! all bytes. Tests and the fuzzer use the same targets.
+//! Fuzz targets of the HTTP edge. Each target takes any bytes and checks rules that must hold for all bytes; it panics
+//! when a rule does not hold. Tests and the fuzzer use the same targets.
 //!
 //! In reading order:
 
-pub mod refusal;
+pub mod error_text;
 
 pub mod json;
 pub mod message;
 
 pub mod cache_key;
-pub mod meaning;
+pub mod exact_value;
 
 pub mod headers;
 

@@ -1,4 +1,4 @@
-//! The product itself, started once in this process on its own port, with access to its health.
+//! The product itself. It is started once in this process, on its own port.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::panics::{self, PRODUCT_THREAD};
 
-/// Every request is answered within this time; normally in far under a millisecond.
+/// Every request must be answered within this time. Usually it takes far less than a millisecond.
 pub const DEADLINE: Duration = Duration::from_secs(3);
 
 /// The running product.
@@ -32,8 +32,8 @@ struct Health {
     connections: u64,
 }
 
-/// Runs `test` on the server of this process. Tests run one at a time, so that it is clear which one a parked poll
-/// belongs to. After a test that failed, the next test gets a new server.
+/// Runs `test` on the server of this process. Tests run one at a time, so that a parked poll can belong to one test
+/// only. After a failed test, the next test gets a new server.
 pub fn with_server<T>(test: impl FnOnce(&Server) -> T) -> T {
     static SERVER: Mutex<Option<Server>> = Mutex::new(None);
     let mut server = SERVER.lock().unwrap_or_else(|poisoned| {
@@ -52,7 +52,7 @@ impl Server {
         config.server.port = 0;
         let runtime =
             Builder::new_multi_thread().worker_threads(2).thread_name(PRODUCT_THREAD).enable_all().build();
-        let runtime = runtime.expect("a machine that runs tests has threads and descriptors");
+        let runtime = runtime.expect("a runtime can be created");
         let started = runtime.block_on(async {
             // Rust's own startup code ignores this signal. A fuzzer starts in another way, and would be killed when a
             // client closes its connection.
@@ -83,19 +83,19 @@ impl Server {
         self.health().expect("/health is answered").polls
     }
 
-    /// Checks that the server is healthy, and that nothing remains of earlier connections.
+    /// Checks that the server is healthy, and that no poll and no connection of earlier clients remains.
     ///
     /// # Panics
-    /// When something remains, or the server does not respond.
+    /// When a poll or a connection remains, or the server does not respond.
     pub fn must_be_idle(&self) {
-        let until = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + DEADLINE;
         loop {
             let health = self.health().expect("/health is answered");
             // The health request uses a connection too.
             if health == (Health { polls: 0, connections: 1 }) {
                 break;
             }
-            assert!(Instant::now() < until, "{DEADLINE:?} after the client has left: {health:?}");
+            assert!(Instant::now() < deadline, "{DEADLINE:?} after the client has disconnected: {health:?}");
             thread::sleep(Duration::from_micros(200));
         }
         assert_eq!(panics::product_panics(), self.panics_before, "the product panicked");
@@ -123,7 +123,7 @@ fn health(answer: &[u8]) -> Option<Health> {
     let text = std::str::from_utf8(answer).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
     let body: serde_json::Value = serde_json::from_str(body).ok()?;
-    let is_well = head.starts_with("HTTP/1.1 200 ") && body["status"] == "ok";
+    let is_ok = head.starts_with("HTTP/1.1 200 ") && body["status"] == "ok";
     let polls = body["waitingRunners"].as_u64()?;
-    is_well.then_some(Health { polls, connections: body["connections"].as_u64()? })
+    is_ok.then_some(Health { polls, connections: body["connections"].as_u64()? })
 }

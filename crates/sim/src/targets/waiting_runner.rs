@@ -1,6 +1,5 @@
-//! A well-behaved runner with a parked poll while another client sends any bytes. Whatever those bytes are, the runner
-//! gets a run that they contain, byte for byte, or nothing; and no supervisor is answered warm when the runner got
-//! nothing.
+//! A correct runner with a parked poll, while another client sends any bytes. The runner must get a run that these
+//! bytes contain, byte for byte, or nothing. When the runner gets nothing, no supervisor may get a warm response.
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
@@ -25,7 +24,7 @@ pub struct WaitingRunner {
 }
 
 impl WaitingRunner {
-    /// Parks the poll. It may be refused at once, when earlier bytes retired the runner.
+    /// Parks the poll. It may be rejected at once, when earlier bytes retired the runner.
     ///
     /// # Panics
     /// When the poll is neither parked nor answered within the deadline.
@@ -33,9 +32,9 @@ impl WaitingRunner {
     pub fn park(server: &Server) -> Self {
         let mut stream = server.connect().expect("the product accepts connections");
         stream.write_all(POLL).expect("the product reads a poll");
-        let until = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + DEADLINE;
         while server.polls() == 0 && !is_answered(&stream) {
-            assert!(Instant::now() < until, "a poll is not parked within {DEADLINE:?}");
+            assert!(Instant::now() < deadline, "a poll is not parked within {DEADLINE:?}");
         }
         Self { stream }
     }
@@ -43,7 +42,7 @@ impl WaitingRunner {
     /// Closes the poll, and compares what the runner received with the sent bytes and with the sender's responses.
     ///
     /// # Panics
-    /// When the runner received something else, or a warm response without a run.
+    /// When the runner received other bytes, or when a supervisor got a warm response without a run.
     pub fn leave(self, sent: &[u8], responses: &[Answer<'_>]) {
         let received = read_to_end(self.stream);
         let answers = received.answers();
@@ -54,7 +53,7 @@ impl WaitingRunner {
         let run = answers.iter().find(|answer| answer.status == 200).map(|answer| answer.body);
         if let Some(run) = run {
             let is_unchunked = !contains(&sent.to_ascii_lowercase(), b"chunked");
-            assert!(json::read(run) != Err(json::Not::Json), "a runner got a run that is not JSON");
+            assert!(json::read(run) != Err(json::ParseError::NotJson), "a runner got a run that is not JSON");
             assert!(contains(sent, run) || !is_unchunked, "a runner got other bytes than were sent");
         }
         let warm = responses.iter().filter(|answer| answer.body == WARM).count();

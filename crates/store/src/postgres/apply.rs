@@ -7,10 +7,10 @@ use super::connection::StoreConnection;
 use super::failure::Failure;
 use super::jobs;
 use super::operation::{Committed, StoreOperation};
-use super::payloads::{self, StoreOutcome};
-use super::tx::Tx;
+use super::payloads;
+use super::tx::PgTx;
 use super::{statements, webhooks};
-use crate::job_row::JobRow;
+use crate::job_row::{JobRow, OutputOutcome};
 use crate::records::{AppliedEvent, EventOutcome, RunnerOutput, Settings, WebhookTrigger};
 
 /// See [`crate::Store::apply_event`].
@@ -27,7 +27,7 @@ impl StoreOperation for ApplyEvent<'_> {
 
     async fn run(&self, connection: StoreConnection) -> Result<Committed<EventOutcome>, Failure> {
         let (mut tx, rows) =
-            Tx::begin(connection, statements::LOCK_JOB, &[&self.id.as_bytes().as_slice()]).await?;
+            PgTx::begin(connection, statements::LOCK_JOB, &[&self.id.as_bytes().as_slice()]).await?;
         let outcome = match jobs::one(&rows)? {
             Some(before) => {
                 let current = self.lock_current(&tx, &before).await?;
@@ -48,7 +48,7 @@ impl StoreOperation for ApplyEvent<'_> {
 impl ApplyEvent<'_> {
     /// Locks the current job of this job's cache key, if this event may replace it by this job. Most jobs are the
     /// current one themselves and need no second lock.
-    async fn lock_current(&self, tx: &Tx, before: &JobRow) -> Result<Option<JobRow>, Failure> {
+    async fn lock_current(&self, tx: &PgTx, before: &JobRow) -> Result<Option<JobRow>, Failure> {
         if before.job.is_current || before.job.has_ended() || !matches!(self.event, Event::Complete { .. }) {
             return Ok(None);
         }
@@ -85,7 +85,7 @@ impl<'a> LockedJob<'a> {
 
 /// Applies an event to a locked job, and collects the writes in `tx`.
 pub(super) fn apply_to_row(
-    tx: &mut Tx,
+    tx: &mut PgTx,
     LockedJob { before, current }: LockedJob<'_>,
     (event, runner_output): (&Event, &RunnerOutput),
     settings: &Settings,
@@ -100,8 +100,8 @@ pub(super) fn apply_to_row(
         return EventOutcome::Applied(AppliedEvent { transition, job, ended_attempt: None });
     }
     let bytes = match payloads::store_output(tx, before, (&job, transition), runner_output, settings.limits) {
-        StoreOutcome::Stored(bytes) => bytes,
-        StoreOutcome::ConsoleFull => return EventOutcome::ConsoleFull,
+        OutputOutcome::Stored(bytes) => bytes,
+        OutputOutcome::ConsoleFull => return EventOutcome::ConsoleFull,
     };
     if transition == Transition::Completed && !before.job.is_current {
         job.update_current(current.map(|current| (&current.job, current.order_to(before))), now);

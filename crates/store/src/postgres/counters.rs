@@ -18,9 +18,9 @@ use crate::job_row::JobBytes;
 
 /// Changes of the counters: number of jobs and bytes by stored status and job type.
 #[derive(Debug, Default)]
-pub(super) struct Delta(BTreeMap<(i16, Vec<u8>), (i64, i64)>);
+pub(super) struct PgCounterChanges(BTreeMap<(i16, Vec<u8>), (i64, i64)>);
 
-impl Delta {
+impl PgCounterChanges {
     /// A job of this type changed its stored status or its size.
     pub(super) fn move_job(
         &mut self,

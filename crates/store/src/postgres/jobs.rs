@@ -6,7 +6,7 @@ use tokio_postgres::Row as PgRow;
 
 use super::failure::Failure;
 use super::statements;
-use super::tx::{Tx, owned_params};
+use super::tx::{PgTx, owned_params};
 use crate::columns::{JobColumns, StoredStatus, corrupt_column, millis_of_time};
 use crate::error::Error;
 use crate::job_row::{JobBytes, JobRow};
@@ -103,7 +103,7 @@ pub(super) enum WebhookNeeded {
 
 /// Inserts a new job with its parameters, idempotency key and webhook call, unless its cache key has a current job. The
 /// same statement updates the counters.
-pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, webhook: WebhookNeeded, now: Timestamp) {
+pub(super) fn insert(tx: &mut PgTx, job: &Job, new: &NewJob, webhook: WebhookNeeded, now: Timestamp) {
     let row = JobColumns::from_job(job, now);
     tx.write(
         statements::INSERT,
@@ -134,7 +134,7 @@ pub(super) fn insert(tx: &mut Tx, job: &Job, new: &NewJob, webhook: WebhookNeede
 }
 
 /// Updates the row of a changed job.
-pub(super) fn update(tx: &mut Tx, before: &JobRow, after: &Job, bytes: JobBytes, now: Timestamp) {
+pub(super) fn update(tx: &mut PgTx, before: &JobRow, after: &Job, bytes: JobBytes, now: Timestamp) {
     let row = JobColumns::from_job(after, now);
     let status = StoredStatus::of_job(after, now);
     let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| millis_of_time(now)));
@@ -165,7 +165,7 @@ pub(super) fn update(tx: &mut Tx, before: &JobRow, after: &Job, bytes: JobBytes,
             bytes.console,
         ],
     );
-    tx.delta.move_job(&after.job_type, (before.status, before.bytes), (status, bytes));
+    tx.counter_changes.move_job(&after.job_type, (before.status, before.bytes), (status, bytes));
     tx.notifications.add_changed_job(after.id);
     if matches!(status, StoredStatus::Ready | StoredStatus::Delayed) {
         tx.notifications.add_ready_type(after.job_type.clone());
@@ -173,18 +173,18 @@ pub(super) fn update(tx: &mut Tx, before: &JobRow, after: &Job, bytes: JobBytes,
 }
 
 /// Makes a locked current job no longer current.
-pub(super) fn clear_current(tx: &mut Tx, current: &JobRow) {
+pub(super) fn clear_current(tx: &mut PgTx, current: &JobRow) {
     tx.write(statements::CLEAR_CURRENT, owned_params![current.seq]);
 }
 
 /// Deletes jobs; their parameters, outputs, consoles and idempotency keys are deleted by cascade.
-pub(super) fn delete(tx: &mut Tx, jobs: &[JobRow]) {
+pub(super) fn delete(tx: &mut PgTx, jobs: &[JobRow]) {
     if jobs.is_empty() {
         return;
     }
     tx.write(statements::DELETE, owned_params![jobs.iter().map(|it| it.seq).collect::<Vec<_>>()]);
     for job_row in jobs {
-        tx.delta.remove_job(&job_row.job.job_type, job_row.status, job_row.bytes);
+        tx.counter_changes.remove_job(&job_row.job.job_type, job_row.status, job_row.bytes);
         tx.notifications.add_changed_job(job_row.job.id);
     }
 }

@@ -6,9 +6,9 @@ use tokio_postgres::Row as PgRow;
 use super::failure::Failure;
 use super::jobs::{job_row, maybe_text, text};
 use super::statements;
-use super::tx::{Tx, owned_params};
+use super::tx::{PgTx, owned_params};
 use crate::error::Error;
-use crate::job_row::{JOB_ROW_COLUMNS, JobBytes, JobRow, length};
+use crate::job_row::{JOB_ROW_COLUMNS, JobRow, OutputOutcome, length};
 use crate::records::{ConsoleUpdate, JobOutput, JobRecord, LeasedJob, Limits, RunnerOutput};
 
 /// The record of the first row, if any.
@@ -49,22 +49,14 @@ pub(super) fn leased_job(row: &PgRow) -> Result<LeasedJob, Failure> {
     Ok(LeasedJob { job: job_row(row)?.job, input })
 }
 
-/// Whether the output of a runner was stored.
-pub(super) enum StoreOutcome {
-    /// It was; these are the sizes of the job's texts now.
-    Stored(JobBytes),
-    /// The console would exceed its limit.
-    ConsoleFull,
-}
-
 /// Stores the output that came with an event; the event changed the job from `before` to `after`.
 pub(super) fn store_output(
-    tx: &mut Tx,
+    tx: &mut PgTx,
     before: &JobRow,
     (after, transition): (&Job, Transition),
     runner_output: &RunnerOutput,
     limits: Limits,
-) -> StoreOutcome {
+) -> OutputOutcome {
     let mut bytes = before.bytes;
     // A new attempt begins with an empty console.
     if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
@@ -74,7 +66,7 @@ pub(super) fn store_output(
     if let Some(console) = &runner_output.console {
         let console_size = console_size(bytes.console, console);
         if usize::try_from(console_size).unwrap_or(usize::MAX) > limits.console_bytes {
-            return StoreOutcome::ConsoleFull;
+            return OutputOutcome::ConsoleFull;
         }
         write_console(tx, before.seq, bytes.console, console);
         bytes.console = console_size;
@@ -82,7 +74,7 @@ pub(super) fn store_output(
     if after.has_ended() && (runner_output.result.is_some() || runner_output.error.is_some()) {
         bytes.output = write_output(tx, before.seq, runner_output);
     }
-    StoreOutcome::Stored(bytes)
+    OutputOutcome::Stored(bytes)
 }
 
 fn console_size(current_size: i64, console: &ConsoleUpdate) -> i64 {
@@ -92,7 +84,7 @@ fn console_size(current_size: i64, console: &ConsoleUpdate) -> i64 {
     }
 }
 
-fn write_console(tx: &mut Tx, seq: i64, current_size: i64, console: &ConsoleUpdate) {
+fn write_console(tx: &mut PgTx, seq: i64, current_size: i64, console: &ConsoleUpdate) {
     let text = match console {
         ConsoleUpdate::Replace(text) => {
             if current_size > 0 {
@@ -107,7 +99,7 @@ fn write_console(tx: &mut Tx, seq: i64, current_size: i64, console: &ConsoleUpda
     }
 }
 
-fn write_output(tx: &mut Tx, seq: i64, runner_output: &RunnerOutput) -> i64 {
+fn write_output(tx: &mut PgTx, seq: i64, runner_output: &RunnerOutput) -> i64 {
     let [output, error] =
         [&runner_output.result, &runner_output.error].map(|text| text.clone().map(String::into_bytes));
     tx.write(statements::SET_OUTPUT, owned_params![seq, output, error]);

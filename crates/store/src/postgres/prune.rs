@@ -10,7 +10,7 @@ use super::jobs::{self, column};
 use super::operation::{Committed, StoreOperation};
 use super::queries::limit;
 use super::statements;
-use super::tx::Tx;
+use super::tx::PgTx;
 use crate::columns::{corrupt_column, number, time_from_millis};
 use crate::job_row::JobRow;
 use crate::records::{PruneStats, Retention};
@@ -27,7 +27,7 @@ impl StoreOperation for Prune {
     async fn run(&self, connection: StoreConnection) -> Result<Committed<PruneStats>, Failure> {
         connection.query(statements::DELETE_EMPTY_COUNTERS, &[]).await?;
         let (mut tx, oldest) =
-            Tx::begin(connection, statements::LOCK_OLDEST, &[&limit(self.retention.at_most)]).await?;
+            PgTx::begin(connection, statements::LOCK_OLDEST, &[&limit(self.retention.at_most)]).await?;
         let bytes = sum(&tx.query(statements::ENDED_BYTES, &[]).await?)?;
         let to_prune = self.jobs_to_prune(jobs::all(&oldest)?, bytes).map_err(Failure::permanent)?;
         let pruned_bytes: i64 = to_prune.iter().map(|job| job.bytes.sum()).sum();
@@ -94,7 +94,7 @@ impl StoreOperation for Delete<'_> {
 
     async fn run(&self, connection: StoreConnection) -> Result<Committed<Vec<JobId>>, Failure> {
         let ids: Vec<&[u8]> = self.ids.iter().map(|id| id.as_bytes().as_slice()).collect();
-        let (mut tx, rows) = Tx::begin(connection, statements::LOCK_SEVERAL, &[&ids]).await?;
+        let (mut tx, rows) = PgTx::begin(connection, statements::LOCK_SEVERAL, &[&ids]).await?;
         let found = jobs::all(&rows)?;
         jobs::delete(&mut tx, &found);
         let notifications = tx.commit().await?;

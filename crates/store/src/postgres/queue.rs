@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::jobs::{self, column};
 use super::notifications::Notifications;
 use super::operation::{Committed, StoreOperation};
-use super::tx::Tx;
+use super::tx::PgTx;
 use super::{counters, payloads, statements};
 use crate::columns::{StoredStatus, millis_of_time, time_from_millis};
 use crate::records::{Backlog, EventOutcome, LeasedJob, RunnerOutput, Settings};
@@ -39,7 +39,7 @@ impl StoreOperation for Dispatch<'_> {
     async fn run(&self, connection: StoreConnection) -> Result<Committed<Option<LeasedJob>>, Failure> {
         let now = millis_of_time(self.now);
         let (mut tx, mut rows) =
-            Tx::begin(connection, statements::LOCK_NEXT, &[&self.types, &now, &FEW_CANDIDATES]).await?;
+            PgTx::begin(connection, statements::LOCK_NEXT, &[&self.types, &now, &FEW_CANDIDATES]).await?;
         if rows.is_empty() {
             rows = tx.query(statements::LOCK_NEXT, &[&self.types, &now, &MANY_CANDIDATES]).await?;
         }

@@ -236,8 +236,8 @@ impl Store for Postgres {
         self.run(AckWebhook { id }).await
     }
 
-    async fn retry_webhook(&self, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
-        self.run(RetryWebhook { id, again_at }).await
+    async fn retry_webhook(&self, id: WebhookCallId, retry_at: Timestamp) -> Result<(), Error> {
+        self.run(RetryWebhook { id, retry_at }).await
     }
 
     async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::jobs::{self, WebhookNeeded};
 use super::operation::{Committed, StoreOperation};
 use super::payloads::{self, only_if_ended};
-use super::tx::{Tx, owned_params};
+use super::tx::{PgTx, owned_params};
 use super::usage_cache::UsageCache;
 use super::{counters, statements};
 use crate::job_row::JobRow;
@@ -42,7 +42,7 @@ impl StoreOperation for Submit<'_> {
                 Ok(Committed::without_notifications(SubmitOutcome::Existing(only_if_ended(current))))
             }
             (Admission::New { is_current: true }, None) => {
-                self.create(Tx::single_statement(connection), true).await
+                self.create(PgTx::single_statement(connection), true).await
             }
             _ => self.submit_with_lock(connection).await,
         }
@@ -79,7 +79,7 @@ impl Submit<'_> {
         &self,
         connection: StoreConnection,
     ) -> Result<Committed<SubmitOutcome>, Failure> {
-        let (mut tx, rows) = Tx::begin(connection, statements::LOCK_CURRENT, &[&self.key()]).await?;
+        let (mut tx, rows) = PgTx::begin(connection, statements::LOCK_CURRENT, &[&self.key()]).await?;
         let current = jobs::one(&rows)?;
         match (self.admit(current.as_ref().map(|current| &current.job)), current) {
             (Admission::Joined(job), Some(current)) => self.join(tx, &current, *job).await,
@@ -94,7 +94,7 @@ impl Submit<'_> {
         }
     }
 
-    async fn create(&self, mut tx: Tx, is_current: bool) -> Result<Committed<SubmitOutcome>, Failure> {
+    async fn create(&self, mut tx: PgTx, is_current: bool) -> Result<Committed<SubmitOutcome>, Failure> {
         if let Some(full) = self.check_queue_limits(&tx).await? {
             tx.rollback().await?;
             return Ok(Committed::without_notifications(SubmitOutcome::QueueFull(full)));
@@ -108,7 +108,7 @@ impl Submit<'_> {
     }
 
     /// The limit that forbids another waiting job; `None` when the queue has space.
-    async fn check_queue_limits(&self, tx: &Tx) -> Result<Option<QueueFull>, Failure> {
+    async fn check_queue_limits(&self, tx: &PgTx) -> Result<Option<QueueFull>, Failure> {
         let bytes = self.new.input.len() as u64;
         let Err(query) = self.usage_cache.try_reserve(bytes, Instant::now()) else { return Ok(None) };
         let waiting = counters::usage(&tx.query(statements::QUEUE_USAGE, &[]).await?)?;
@@ -117,7 +117,7 @@ impl Submit<'_> {
 
     async fn join(
         &self,
-        mut tx: Tx,
+        mut tx: PgTx,
         current: &JobRow,
         job: Job,
     ) -> Result<Committed<SubmitOutcome>, Failure> {
@@ -131,7 +131,7 @@ impl Submit<'_> {
 }
 
 /// Returns the current job, which ended while its row lock was awaited.
-async fn existing(tx: Tx, current: JobRow) -> Result<Committed<SubmitOutcome>, Failure> {
+async fn existing(tx: PgTx, current: JobRow) -> Result<Committed<SubmitOutcome>, Failure> {
     let rows = tx.query(statements::JOB_OUTPUT, &[&current.seq]).await?;
     let output = rows.first().map(|row| payloads::output(row, 0)).transpose()?;
     tx.rollback().await?;

@@ -7,7 +7,7 @@ use super::apply::{LockedJob, apply_to_row};
 use super::connection::StoreConnection;
 use super::failure::Failure;
 use super::operation::{Committed, StoreOperation};
-use super::tx::Tx;
+use super::tx::PgTx;
 use super::{jobs, statements};
 use crate::columns::millis_of_time;
 use crate::records::{AppliedEvent, EventOutcome, RunnerOutput, Settings};
@@ -28,7 +28,7 @@ impl StoreOperation for Sweep<'_> {
             millis_of_time(self.settings.policy.heartbeat_cutoff(self.listening_since, self.now));
         let params: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
             [&millis_of_time(self.now), &heartbeat_cutoff, &self.at_most];
-        let (mut tx, rows) = Tx::begin(connection, statements::LOCK_DUE, &params).await?;
+        let (mut tx, rows) = PgTx::begin(connection, statements::LOCK_DUE, &params).await?;
         let mut changed = Vec::new();
         for before in jobs::all(&rows)? {
             let tick = (&Event::Tick, &RunnerOutput::default());

@@ -5,7 +5,7 @@ use tokio_postgres::Row as PgRow;
 use tokio_postgres::types::ToSql;
 
 use super::connection::{Params, StoreConnection};
-use super::counters::Delta;
+use super::counters::PgCounterChanges;
 use super::failure::Failure;
 use super::notifications::Notifications;
 use super::statements;
@@ -28,12 +28,12 @@ macro_rules! owned_params {
 pub(super) use owned_params;
 
 /// A transaction.
-pub(super) struct Tx {
+pub(super) struct PgTx {
     connection: StoreConnection,
     state: TxState,
     writes: Vec<WriteStatement>,
     /// The operation's changes of the counters.
-    pub(super) delta: Delta,
+    pub(super) counter_changes: PgCounterChanges,
     /// The notifications to be sent after the commit.
     pub(super) notifications: Notifications,
 }
@@ -47,7 +47,7 @@ enum TxState {
     SingleStatement,
 }
 
-impl Tx {
+impl PgTx {
     /// A transaction that writes one statement and reads nothing before.
     pub(super) fn single_statement(connection: StoreConnection) -> Self {
         Self::new(connection, TxState::SingleStatement)
@@ -58,7 +58,7 @@ impl Tx {
             connection,
             state,
             writes: Vec::new(),
-            delta: Delta::default(),
+            counter_changes: PgCounterChanges::default(),
             notifications: Notifications::default(),
         }
     }
@@ -101,7 +101,7 @@ impl Tx {
     /// Sends the collected writes, if any, and commits. Returns the notifications for other instances. Fails with a
     /// conflict when [`statements::INSERT`] inserted no job, because its cache key has a current one.
     pub(super) async fn commit(mut self) -> Result<Notifications, Failure> {
-        self.writes.extend(std::mem::take(&mut self.delta).write());
+        self.writes.extend(std::mem::take(&mut self.counter_changes).write());
         let counts = match (self.state, self.writes.as_slice()) {
             (TxState::Open, []) => {
                 self.connection.rollback().await?;

@@ -14,13 +14,13 @@ use super::jobs::{column, text};
 use super::operation::{Committed, StoreOperation};
 use super::queries::limit;
 use super::statements;
-use super::tx::{Tx, WriteStatement, owned_params};
+use super::tx::{PgTx, WriteStatement, owned_params};
 use crate::columns::{corrupt_column, millis_of_time, number, time_from_millis};
 use crate::error::Error;
 use crate::records::{Settings, WebhookCall, WebhookCallId, WebhookTrigger};
 
 /// Inserts a webhook call for this event, if the job's type has a webhook configured.
-pub(super) fn enqueue(tx: &mut Tx, job: &Job, event: WebhookTrigger, settings: &Settings, now: Timestamp) {
+pub(super) fn enqueue(tx: &mut PgTx, job: &Job, event: WebhookTrigger, settings: &Settings, now: Timestamp) {
     if settings.webhook_types.contains(&job.job_type) {
         let (id, job_type) = (job.id.as_bytes().to_vec(), job.job_type.as_str().as_bytes().to_vec());
         tx.write(
@@ -87,14 +87,14 @@ impl StoreOperation for AckWebhook {
 /// See [`crate::Store::retry_webhook`].
 pub(super) struct RetryWebhook {
     pub(super) id: WebhookCallId,
-    pub(super) again_at: Timestamp,
+    pub(super) retry_at: Timestamp,
 }
 
 impl StoreOperation for RetryWebhook {
     type Output = ();
 
     async fn run(&self, connection: StoreConnection) -> Result<Committed<()>, Failure> {
-        let params = owned_params![self.id.0, millis_of_time(self.again_at)];
+        let params = owned_params![self.id.0, millis_of_time(self.retry_at)];
         connection.write(&WriteStatement { statement: statements::RETRY_WEBHOOK, params }).await?;
         Ok(Committed::without_notifications(()))
     }

@@ -4,16 +4,16 @@ use pilotlight_core::job::{EndedAttempt, Event, Job, JobId, Transition};
 use pilotlight_core::time::Timestamp;
 
 use super::jobs;
-use super::payloads::{self, StoreOutcome};
-use super::tx::Tx;
+use super::payloads;
+use super::tx::SqliteTx;
 use super::webhooks;
 use crate::error::Error;
-use crate::job_row::JobRow;
+use crate::job_row::{JobRow, OutputOutcome};
 use crate::records::{AppliedEvent, EventOutcome, RunnerOutput, WebhookTrigger};
 
 /// See [`crate::Store::apply_event`].
 pub(super) fn apply_event(
-    tx: &mut Tx<'_>,
+    tx: &mut SqliteTx<'_>,
     id: JobId,
     event: &Event,
     runner_output: &RunnerOutput,
@@ -27,7 +27,7 @@ pub(super) fn apply_event(
 
 /// Applies an event to a job that was read in this transaction.
 pub(super) fn apply_to_row(
-    tx: &mut Tx<'_>,
+    tx: &mut SqliteTx<'_>,
     before: &JobRow,
     event: &Event,
     runner_output: &RunnerOutput,
@@ -46,8 +46,8 @@ pub(super) fn apply_to_row(
         job.update_current(current.as_ref().map(|current| (&current.job, current.order_to(before))), now);
     }
     let bytes = match payloads::store_output(tx, before, &job, transition, runner_output)? {
-        StoreOutcome::Stored(bytes) => bytes,
-        StoreOutcome::ConsoleFull => return Ok(EventOutcome::ConsoleFull),
+        OutputOutcome::Stored(bytes) => bytes,
+        OutputOutcome::ConsoleFull => return Ok(EventOutcome::ConsoleFull),
     };
     jobs::update(tx, before, &job, bytes, now)?;
     enqueue_webhook(tx, &job, transition, now)?;
@@ -55,7 +55,12 @@ pub(super) fn apply_to_row(
     Ok(EventOutcome::Applied(AppliedEvent { transition, job, ended_attempt }))
 }
 
-fn enqueue_webhook(tx: &Tx<'_>, job: &Job, transition: Transition, now: Timestamp) -> Result<(), Error> {
+fn enqueue_webhook(
+    tx: &SqliteTx<'_>,
+    job: &Job,
+    transition: Transition,
+    now: Timestamp,
+) -> Result<(), Error> {
     match transition {
         Transition::Completed => webhooks::enqueue(tx, job, WebhookTrigger::Completed, now),
         Transition::Failed => webhooks::enqueue(tx, job, WebhookTrigger::Failed, now),

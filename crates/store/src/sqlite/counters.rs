@@ -78,12 +78,12 @@ impl Sums {
 
 /// Changes of the counters.
 #[derive(Debug, Default)]
-pub(super) struct Delta {
+pub(super) struct SqliteCounterChanges {
     pub(super) sums: Sums,
     jobs: Vec<(StoredStatus, JobType, i64)>,
 }
 
-impl Delta {
+impl SqliteCounterChanges {
     /// A job of this type was inserted.
     pub(super) fn add_job(&mut self, job_type: &JobType, status: StoredStatus, bytes: JobBytes) {
         self.jobs.push((status, job_type.clone(), 1));

@@ -6,7 +6,7 @@ use pilotlight_core::job::{Job, JobId};
 use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use crate::columns::{JobColumns, StoredStatus, columns, millis_of_time, number};
 use crate::error::Error;
 use crate::job_row::{JobBytes, JobRow, length};
@@ -100,7 +100,7 @@ fn job_columns(row: &rusqlite::Row<'_>) -> Result<JobColumns, Error> {
 }
 
 /// Inserts a new job with its parameters; returns its `seq`.
-pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Timestamp) -> Result<i64, Error> {
+pub(super) fn insert(tx: &mut SqliteTx<'_>, job: &Job, input: &str, now: Timestamp) -> Result<i64, Error> {
     if job.is_current {
         clear_current(tx, job.key)?;
     }
@@ -136,13 +136,13 @@ pub(super) fn insert(tx: &mut Tx<'_>, job: &Job, input: &str, now: Timestamp) ->
     let seq = tx.db.last_insert_rowid();
     tx.db.prepare_cached("INSERT INTO inputs (job, input) VALUES (?1, ?2)")?.execute(params![seq, input])?;
     let bytes = JobBytes { input: length(input), ..JobBytes::default() };
-    tx.delta.add_job(&job.job_type, StoredStatus::of_job(job, now), bytes);
+    tx.counter_changes.add_job(&job.job_type, StoredStatus::of_job(job, now), bytes);
     Ok(seq)
 }
 
 /// Updates the row of a changed job.
 pub(super) fn update(
-    tx: &mut Tx<'_>,
+    tx: &mut SqliteTx<'_>,
     before: &JobRow,
     after: &Job,
     bytes: JobBytes,
@@ -159,12 +159,12 @@ pub(super) fn update(
         let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| millis_of_time(now)));
         write_row(tx, before.seq, &row, ended_at, bytes)?;
     }
-    tx.delta.move_job(&after.job_type, (before.status, before.bytes), (status, bytes));
+    tx.counter_changes.move_job(&after.job_type, (before.status, before.bytes), (status, bytes));
     Ok(())
 }
 
 /// Updates only the columns that a heartbeat changes. Most writes are heartbeats; this one touches a single index.
-fn write_heartbeat(tx: &Tx<'_>, seq: i64, row: &JobColumns) -> Result<(), Error> {
+fn write_heartbeat(tx: &SqliteTx<'_>, seq: i64, row: &JobColumns) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs SET updated_at = ?2, heard_at = ?3, progress_current = ?4, progress_total = ?5, callers = ?6, \
          run_at = ?7, ready_at = ?8, priority = ?9 WHERE seq = ?1",
@@ -184,7 +184,7 @@ fn write_heartbeat(tx: &Tx<'_>, seq: i64, row: &JobColumns) -> Result<(), Error>
 }
 
 fn write_row(
-    tx: &Tx<'_>,
+    tx: &SqliteTx<'_>,
     seq: i64,
     row: &JobColumns,
     ended_at: Option<i64>,
@@ -224,7 +224,7 @@ fn write_row(
 }
 
 /// Makes the current job of this cache key, if any, no longer current.
-fn clear_current(tx: &Tx<'_>, key: CacheKey) -> Result<(), Error> {
+fn clear_current(tx: &SqliteTx<'_>, key: CacheKey) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs INDEXED BY jobs_current SET is_current = 0 WHERE cache_key = ?1 AND is_current = 1",
     )?;
@@ -233,9 +233,9 @@ fn clear_current(tx: &Tx<'_>, key: CacheKey) -> Result<(), Error> {
 }
 
 /// Deletes a job; its parameters, output, console and idempotency keys are deleted by cascade.
-pub(super) fn delete(tx: &mut Tx<'_>, job_row: &JobRow) -> Result<(), Error> {
+pub(super) fn delete(tx: &mut SqliteTx<'_>, job_row: &JobRow) -> Result<(), Error> {
     tx.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([job_row.seq])?;
-    tx.delta.remove_job(&job_row.job.job_type, job_row.status, job_row.bytes);
+    tx.counter_changes.remove_job(&job_row.job.job_type, job_row.status, job_row.bytes);
     Ok(())
 }
 

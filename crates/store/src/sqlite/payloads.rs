@@ -4,9 +4,9 @@ use pilotlight_core::job::{Job, JobId, Transition};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::jobs::job_row;
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use crate::error::Error;
-use crate::job_row::{JOB_ROW_COLUMNS, JobBytes, JobRow, length};
+use crate::job_row::{JOB_ROW_COLUMNS, JobRow, OutputOutcome, length};
 use crate::records::{ConsoleUpdate, JobOutput, JobRecord, RunnerOutput};
 
 /// A console is stored in pieces of up to this size, in bytes: an append that fits extends the last piece, any other
@@ -62,22 +62,14 @@ pub(super) fn input_of(db: &Connection, seq: i64) -> Result<String, Error> {
     input.ok_or_else(|| Error::Corrupt("a job has no parameters".to_owned()))
 }
 
-/// Whether the output of a runner was stored.
-pub(super) enum StoreOutcome {
-    /// It was; these are the sizes of the job's texts now.
-    Stored(JobBytes),
-    /// The console would exceed its limit.
-    ConsoleFull,
-}
-
 /// Stores the output that came with an event; the event changed the job from `before` to `after`.
 pub(super) fn store_output(
-    tx: &Tx<'_>,
+    tx: &SqliteTx<'_>,
     before: &JobRow,
     after: &Job,
     transition: Transition,
     runner_output: &RunnerOutput,
-) -> Result<StoreOutcome, Error> {
+) -> Result<OutputOutcome, Error> {
     let mut bytes = before.bytes;
     // A new attempt begins with an empty console.
     if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
@@ -87,7 +79,7 @@ pub(super) fn store_output(
     if let Some(console) = &runner_output.console {
         let console_size = console_size(bytes.console, console);
         if usize::try_from(console_size).unwrap_or(usize::MAX) > tx.settings.limits.console_bytes {
-            return Ok(StoreOutcome::ConsoleFull);
+            return Ok(OutputOutcome::ConsoleFull);
         }
         write_console(tx, before.seq, bytes.console, console)?;
         bytes.console = console_size;
@@ -95,7 +87,7 @@ pub(super) fn store_output(
     if after.has_ended() && (runner_output.result.is_some() || runner_output.error.is_some()) {
         bytes.output = write_output(tx, before.seq, runner_output)?;
     }
-    Ok(StoreOutcome::Stored(bytes))
+    Ok(OutputOutcome::Stored(bytes))
 }
 
 fn console_size(current_size: i64, console: &ConsoleUpdate) -> i64 {
@@ -105,7 +97,12 @@ fn console_size(current_size: i64, console: &ConsoleUpdate) -> i64 {
     }
 }
 
-fn write_console(tx: &Tx<'_>, seq: i64, current_size: i64, console: &ConsoleUpdate) -> Result<(), Error> {
+fn write_console(
+    tx: &SqliteTx<'_>,
+    seq: i64,
+    current_size: i64,
+    console: &ConsoleUpdate,
+) -> Result<(), Error> {
     match console {
         ConsoleUpdate::Replace(text) => {
             if current_size > 0 {
@@ -118,12 +115,12 @@ fn write_console(tx: &Tx<'_>, seq: i64, current_size: i64, console: &ConsoleUpda
     }
 }
 
-fn clear_console(tx: &Tx<'_>, seq: i64) -> Result<(), Error> {
+fn clear_console(tx: &SqliteTx<'_>, seq: i64) -> Result<(), Error> {
     tx.db.prepare_cached("DELETE FROM consoles WHERE job = ?1")?.execute([seq])?;
     Ok(())
 }
 
-fn insert_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<(), Error> {
+fn insert_piece(tx: &SqliteTx<'_>, seq: i64, text: &str) -> Result<(), Error> {
     if !text.is_empty() {
         tx.db
             .prepare_cached("INSERT INTO consoles (job, text) VALUES (?1, ?2)")?
@@ -132,7 +129,7 @@ fn insert_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn append_to_last_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<bool, Error> {
+fn append_to_last_piece(tx: &SqliteTx<'_>, seq: i64, text: &str) -> Result<bool, Error> {
     let mut join = tx.db.prepare_cached(
         "UPDATE consoles SET text = text || ?2 \
          WHERE piece = (SELECT max(piece) FROM consoles WHERE job = ?1) AND octet_length(text) + ?3 <= ?4",
@@ -140,7 +137,7 @@ fn append_to_last_piece(tx: &Tx<'_>, seq: i64, text: &str) -> Result<bool, Error
     Ok(join.execute(params![seq, text, length(text), PIECE])? > 0)
 }
 
-fn write_output(tx: &Tx<'_>, seq: i64, runner_output: &RunnerOutput) -> Result<i64, Error> {
+fn write_output(tx: &SqliteTx<'_>, seq: i64, runner_output: &RunnerOutput) -> Result<i64, Error> {
     tx.db
         .prepare_cached("INSERT OR REPLACE INTO outputs (job, output, error) VALUES (?1, ?2, ?3)")?
         .execute(params![seq, runner_output.result, runner_output.error])?;

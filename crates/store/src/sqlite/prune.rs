@@ -5,14 +5,18 @@ use pilotlight_core::time::Timestamp;
 use rusqlite::Connection;
 
 use super::jobs::{self, select_jobs};
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use crate::columns::{corrupt_column, number, time_from_millis};
 use crate::error::Error;
 use crate::job_row::JobRow;
 use crate::records::{PruneStats, Retention};
 
 /// See [`crate::Store::prune`].
-pub(super) fn prune(tx: &mut Tx<'_>, retention: Retention, now: Timestamp) -> Result<PruneStats, Error> {
+pub(super) fn prune(
+    tx: &mut SqliteTx<'_>,
+    retention: Retention,
+    now: Timestamp,
+) -> Result<PruneStats, Error> {
     let mut pruned = PruneStats::default();
     for _ in 0..retention.at_most {
         let Some(oldest) = first_ended(tx.db)? else { break };
@@ -36,12 +40,12 @@ fn is_old(job: &JobRow, retention: Retention, now: Timestamp) -> Result<bool, Er
     Ok(now.since(ended_at) >= retention.keep_for)
 }
 
-fn exceeds_max_bytes(tx: &Tx<'_>, retention: Retention) -> Result<bool, Error> {
+fn exceeds_max_bytes(tx: &SqliteTx<'_>, retention: Retention) -> Result<bool, Error> {
     Ok(retention.max_bytes > 0 && number::<u64>(tx.sums()?.ended_bytes, "bytes")? > retention.max_bytes)
 }
 
 /// See [`crate::Store::delete`].
-pub(super) fn delete(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+pub(super) fn delete(tx: &mut SqliteTx<'_>, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
     let mut deleted = Vec::new();
     for id in ids {
         if let Some(job) = jobs::by_id(tx.db, *id)? {

@@ -6,7 +6,7 @@ use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::jobs::{self, job_row, select_jobs};
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use super::{apply, counters, payloads};
 use crate::columns::{StoredStatus, corrupt_column, millis_of_time, time_from_millis};
 use crate::error::Error;
@@ -19,7 +19,7 @@ const PROMOTE_BATCH: i64 = 10_000;
 
 /// See [`crate::Store::dispatch`].
 pub(super) fn dispatch(
-    tx: &mut Tx<'_>,
+    tx: &mut SqliteTx<'_>,
     types: &[JobType],
     runner: &RunnerId,
     now: Timestamp,
@@ -97,7 +97,7 @@ pub(super) fn is_overdue(db: &Connection, now: Timestamp) -> Result<bool, Error>
 }
 
 /// Makes due delayed jobs ready, at most [`PROMOTE_BATCH`].
-pub(super) fn promote(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
+pub(super) fn promote(tx: &mut SqliteTx<'_>, now: Timestamp) -> Result<(), Error> {
     let mut write = tx.db.prepare_cached(
         "UPDATE jobs SET phase = 0 WHERE seq IN (SELECT seq FROM jobs INDEXED BY jobs_delayed \
          WHERE phase = 1 AND ready_at <= ?1 ORDER BY ready_at LIMIT ?2) RETURNING job_type",
@@ -108,7 +108,7 @@ pub(super) fn promote(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
         let job_type = job_type.map_err(|_| corrupt_column("job_type"))?;
         // Both statuses count as waiting, so the job's size changes no sum.
         let bytes = JobBytes::default();
-        tx.delta.move_job(&job_type, (StoredStatus::Delayed, bytes), (StoredStatus::Ready, bytes));
+        tx.counter_changes.move_job(&job_type, (StoredStatus::Delayed, bytes), (StoredStatus::Ready, bytes));
     }
     Ok(())
 }

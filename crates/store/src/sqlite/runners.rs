@@ -5,13 +5,13 @@ use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::jobs::count;
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use crate::columns::{corrupt_column, millis_of_time, time_from_millis};
 use crate::error::Error;
 use crate::records::Runner;
 
 /// See [`crate::Store::register_runner`].
-pub(super) fn register(tx: &Tx<'_>, runner: &Runner) -> Result<(), Error> {
+pub(super) fn register(tx: &SqliteTx<'_>, runner: &Runner) -> Result<(), Error> {
     let capabilities =
         serde_json::to_string(&runner.capabilities).map_err(|error| Error::Database(Box::new(error)))?;
     tx.db
@@ -30,7 +30,7 @@ pub(super) fn register(tx: &Tx<'_>, runner: &Runner) -> Result<(), Error> {
 }
 
 /// See [`crate::Store::touch_runner`].
-pub(super) fn touch_runner(tx: &Tx<'_>, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
+pub(super) fn touch_runner(tx: &SqliteTx<'_>, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
     let mut write = tx.db.prepare_cached("UPDATE runners SET seen_at = max(seen_at, ?2) WHERE id = ?1")?;
     Ok(write.execute(params![runner.as_str(), millis_of_time(now)])? > 0)
 }
@@ -56,7 +56,7 @@ pub(super) fn runners(db: &Connection, at_most: usize) -> Result<(Vec<Runner>, u
 }
 
 /// See [`crate::Store::prune_runners`].
-pub(super) fn prune_runners(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
+pub(super) fn prune_runners(tx: &SqliteTx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut delete = tx.db.prepare_cached(
         "DELETE FROM runners WHERE id IN (SELECT id FROM runners INDEXED BY runners_by_seen WHERE seen_at < ?1 \
          AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_by_runner WHERE runner = runners.id) \

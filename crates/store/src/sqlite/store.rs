@@ -214,8 +214,8 @@ impl Store for Sqlite {
         self.writer.write(move |tx| webhooks::ack_webhook(tx, id)).await
     }
 
-    async fn retry_webhook(&self, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
-        self.writer.write(move |tx| webhooks::retry_webhook(tx, id, again_at)).await
+    async fn retry_webhook(&self, id: WebhookCallId, retry_at: Timestamp) -> Result<(), Error> {
+        self.writer.write(move |tx| webhooks::retry_webhook(tx, id, retry_at)).await
     }
 
     async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {

@@ -7,14 +7,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::jobs;
 use super::payloads::{self, select_record};
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use super::webhooks;
 use crate::error::Error;
 use crate::job_row::JobRow;
 use crate::records::{IdempotencyKey, JobRecord, NewJob, SubmitOutcome, WebhookTrigger};
 
 /// See [`crate::Store::submit`].
-pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
+pub(super) fn submit(tx: &mut SqliteTx<'_>, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
     if let Some(outcome) = find_by_idempotency_key(tx.db, &new)? {
         return Ok(outcome);
     }
@@ -31,7 +31,12 @@ pub(super) fn submit(tx: &mut Tx<'_>, new: NewJob, now: Timestamp) -> Result<Sub
     }
 }
 
-fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Timestamp) -> Result<SubmitOutcome, Error> {
+fn create(
+    tx: &mut SqliteTx<'_>,
+    new: NewJob,
+    is_current: bool,
+    now: Timestamp,
+) -> Result<SubmitOutcome, Error> {
     if tx.settings.queue_limits.is_bounded()
         && let Err(full) = tx.settings.queue_limits.check(tx.sums()?.usage()?)
     {
@@ -47,7 +52,7 @@ fn create(tx: &mut Tx<'_>, new: NewJob, is_current: bool, now: Timestamp) -> Res
 }
 
 fn join(
-    tx: &mut Tx<'_>,
+    tx: &mut SqliteTx<'_>,
     current: Option<JobRow>,
     job: Job,
     idempotency: Option<IdempotencyKey>,
@@ -76,7 +81,11 @@ fn find_by_idempotency_key(db: &Connection, new: &NewJob) -> Result<Option<Submi
     }))
 }
 
-fn store_idempotency_key(tx: &Tx<'_>, idempotency: Option<IdempotencyKey>, seq: i64) -> Result<(), Error> {
+fn store_idempotency_key(
+    tx: &SqliteTx<'_>,
+    idempotency: Option<IdempotencyKey>,
+    seq: i64,
+) -> Result<(), Error> {
     if let Some(idempotency) = idempotency {
         tx.db
             .prepare_cached("INSERT INTO idempotency (key, job) VALUES (?1, ?2)")?

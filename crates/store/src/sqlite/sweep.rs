@@ -6,14 +6,14 @@ use rusqlite::{Connection, params};
 
 use super::apply;
 use super::jobs;
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use crate::columns::{corrupt_column, millis_of_time};
 use crate::error::Error;
 use crate::records::{AppliedEvent, EventOutcome, RunnerOutput};
 
 /// See [`crate::Store::sweep`].
 pub(super) fn sweep(
-    tx: &mut Tx<'_>,
+    tx: &mut SqliteTx<'_>,
     at_most: usize,
     listening_since: Timestamp,
     now: Timestamp,
@@ -33,7 +33,12 @@ pub(super) fn sweep(
 
 /// The `seq` of the due jobs. Dispatches and lost leases come first, because callers wait for those jobs; expired
 /// results are only marked.
-fn due(tx: &Tx<'_>, at_most: usize, listening_since: Timestamp, now: Timestamp) -> Result<Vec<i64>, Error> {
+fn due(
+    tx: &SqliteTx<'_>,
+    at_most: usize,
+    listening_since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<i64>, Error> {
     let heartbeat_cutoff = tx.settings.policy.heartbeat_cutoff(listening_since, now);
     let mut due = Vec::new();
     for (sql, until) in [

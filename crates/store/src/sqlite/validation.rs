@@ -6,7 +6,7 @@ use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::payloads::{self, select_record};
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use crate::columns::millis_of_time;
 use crate::error::Error;
 use crate::records::JobRecord;
@@ -35,7 +35,7 @@ pub(super) fn due_for_validation(
 }
 
 /// See [`crate::Store::mark_validated`].
-pub(super) fn mark_validated(tx: &Tx<'_>, id: JobId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn mark_validated(tx: &SqliteTx<'_>, id: JobId, now: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE jobs SET checked_at = ?2 WHERE id = ?1")?
         .execute(params![id.as_bytes(), millis_of_time(now)])?;

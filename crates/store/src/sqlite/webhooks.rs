@@ -8,13 +8,18 @@ use pilotlight_core::job::{Job, JobId};
 use pilotlight_core::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use crate::columns::{corrupt_column, millis_of_time, number, time_from_millis};
 use crate::error::Error;
 use crate::records::{WebhookCall, WebhookCallId, WebhookTrigger};
 
 /// Inserts a webhook call for this event, if the job's type has a webhook configured.
-pub(super) fn enqueue(tx: &Tx<'_>, job: &Job, event: WebhookTrigger, now: Timestamp) -> Result<(), Error> {
+pub(super) fn enqueue(
+    tx: &SqliteTx<'_>,
+    job: &Job,
+    event: WebhookTrigger,
+    now: Timestamp,
+) -> Result<(), Error> {
     if tx.settings.webhook_types.contains(&job.job_type) {
         tx.db
             .prepare_cached(
@@ -32,7 +37,7 @@ pub(super) fn enqueue(tx: &Tx<'_>, job: &Job, event: WebhookTrigger, now: Timest
 
 /// See [`crate::Store::claim_webhooks`].
 pub(super) fn claim_webhooks(
-    tx: &Tx<'_>,
+    tx: &SqliteTx<'_>,
     capacity: &[(JobType, usize)],
     lease: Duration,
     now: Timestamp,
@@ -70,21 +75,21 @@ fn read_call(row: &rusqlite::Row<'_>) -> Result<WebhookCall, Error> {
 }
 
 /// See [`crate::Store::ack_webhook`].
-pub(super) fn ack_webhook(tx: &Tx<'_>, id: WebhookCallId) -> Result<(), Error> {
+pub(super) fn ack_webhook(tx: &SqliteTx<'_>, id: WebhookCallId) -> Result<(), Error> {
     tx.db.prepare_cached("DELETE FROM hooks WHERE id = ?1")?.execute([id.0])?;
     Ok(())
 }
 
 /// See [`crate::Store::retry_webhook`].
-pub(super) fn retry_webhook(tx: &Tx<'_>, id: WebhookCallId, again_at: Timestamp) -> Result<(), Error> {
+pub(super) fn retry_webhook(tx: &SqliteTx<'_>, id: WebhookCallId, retry_at: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE hooks SET failures = failures + 1, due_at = ?2 WHERE id = ?1")?
-        .execute(params![id.0, millis_of_time(again_at)])?;
+        .execute(params![id.0, millis_of_time(retry_at)])?;
     Ok(())
 }
 
 /// See [`crate::Store::drop_webhooks`].
-pub(super) fn drop_webhooks(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
+pub(super) fn drop_webhooks(tx: &SqliteTx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut delete = tx.db.prepare_cached(
         "DELETE FROM hooks WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \
          WHERE job_type = ?1 AND due_at < ?2 LIMIT ?3)",
@@ -103,7 +108,7 @@ pub(super) fn drop_webhooks(tx: &Tx<'_>, before: Timestamp, at_most: usize) -> R
 
 /// The next job type with pending calls, in alphabetical order. Each step is one index lookup, however many calls a
 /// type has.
-fn next_type(tx: &Tx<'_>, after: &str) -> Result<Option<String>, Error> {
+fn next_type(tx: &SqliteTx<'_>, after: &str) -> Result<Option<String>, Error> {
     let mut find = tx.db.prepare_cached(
         "SELECT job_type FROM hooks INDEXED BY hooks_due WHERE job_type > ?1 ORDER BY job_type LIMIT 1",
     )?;

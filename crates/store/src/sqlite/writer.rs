@@ -11,10 +11,10 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Checkpointer;
-use super::counters::Delta;
+use super::counters::SqliteCounterChanges;
 use super::error::copy_of;
 use super::open::Lock;
-use super::tx::Tx;
+use super::tx::SqliteTx;
 use crate::error::Error;
 use crate::records::Settings;
 
@@ -50,7 +50,7 @@ impl Writer {
     /// returns an error.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+        operation: impl FnOnce(&mut SqliteTx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let pending: Box<dyn StoreOperation> =
@@ -78,7 +78,7 @@ fn writer_ended() -> Error {
 /// An operation to be run in a transaction, and the caller that waits for its outcome.
 trait StoreOperation: Send {
     /// Runs the operation and stores its outcome for the reply. An error means that its savepoint must be rolled back.
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Error>;
+    fn run(&mut self, tx: &mut SqliteTx<'_>) -> Result<(), Error>;
 
     /// Replaces the outcome by this error, because the transaction failed.
     fn fail(&mut self, why: &Error);
@@ -95,9 +95,9 @@ struct PendingWrite<F, T> {
 
 impl<F, T: Send> StoreOperation for PendingWrite<F, T>
 where
-    F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send,
+    F: FnOnce(&mut SqliteTx<'_>) -> Result<T, Error> + Send,
 {
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    fn run(&mut self, tx: &mut SqliteTx<'_>) -> Result<(), Error> {
         let Some(operation) = self.operation.take() else { return Ok(()) };
         // A panic fails only its own operation: the savepoint is rolled back, and the thread continues.
         let outcome = catch_unwind(AssertUnwindSafe(|| operation(tx))).unwrap_or_else(|_| {
@@ -148,18 +148,18 @@ impl WriterThread {
 
     fn transact(&self, batch: &mut [Box<dyn StoreOperation>]) -> Result<(), Error> {
         self.execute("BEGIN IMMEDIATE")?;
-        let (mut total, initial_sums) = (Delta::default(), Cell::new(None));
+        let (mut total, initial_sums) = (SqliteCounterChanges::default(), Cell::new(None));
         for operation in batch {
             self.execute("SAVEPOINT operation")?;
-            let mut tx = Tx {
+            let mut tx = SqliteTx {
                 db: &self.db,
                 settings: &self.settings,
-                delta: Delta::default(),
+                counter_changes: SqliteCounterChanges::default(),
                 initial_sums: &initial_sums,
                 batch_sums: total.sums,
             };
             match operation.run(&mut tx) {
-                Ok(()) => total.add(tx.delta),
+                Ok(()) => total.add(tx.counter_changes),
                 Err(error) => self.roll_back_operation(error)?,
             }
             self.execute("RELEASE operation")?;

@@ -1,4 +1,4 @@
-//! The interface between the suite and each kind of store.
+//! The interface that each kind of store implements for the suite.
 
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
@@ -11,7 +11,7 @@ use pilotlight_store::{Settings, Store};
 /// A kind of store.
 #[async_trait]
 pub(crate) trait Backend: Send {
-    /// What the machine must provide, by the names in `xtask/src/requirements.rs`.
+    /// The requirements that the machine must meet, by their names in `xtask/src/requirements.rs`.
     fn requirements() -> &'static [&'static str]
     where
         Self: Sized,

@@ -50,10 +50,10 @@ pub(crate) async fn a_hundred_concurrent_retries_are_one_job(fixture: StoreFixtu
 }
 
 pub(crate) async fn no_job_is_dispatched_twice(fixture: StoreFixture) {
-    for at_most in 0..100 {
-        let name = at_most.to_string();
+    for number in 0..100 {
+        let name = number.to_string();
         fixture
-            .submit_new(with_options(submission(&name), |options| options.priority = at_most % 3), at(5))
+            .submit_new(with_options(submission(&name), |options| options.priority = number % 3), at(5))
             .await;
     }
     let mut runners = JoinSet::new();
@@ -149,7 +149,7 @@ pub(crate) async fn of_many_concurrent_results_the_last_submission_is_current(fi
     assert_eq!(fixture.verify_integrity().await.unwrap(), [""; 0]);
 }
 
-pub(crate) async fn a_reopened_store_has_everything(mut fixture: StoreFixture) {
+pub(crate) async fn a_reopened_store_has_all_data(mut fixture: StoreFixture) {
     let ended = fixture.completed_job("a", "42", at(5)).await;
     let delayed =
         fixture.submit_new(with_options(submission("b"), |options| options.run_at = at(90)), at(5)).await;
@@ -157,16 +157,16 @@ pub(crate) async fn a_reopened_store_has_everything(mut fixture: StoreFixture) {
     fixture
         .apply_ok(running.id, crate::fixture::heartbeat(&running), console_replacement("so far"), at(7))
         .await;
-    let hooked =
+    let with_webhook =
         fixture.submit_new(with_idempotency_key(submission_of_type(WEBHOOK_TYPE, "d"), "k"), at(8)).await;
-    let known = Runner {
+    let registered = Runner {
         id: runner("r"),
         name: "r".into(),
         capabilities: vec!["render".into()],
         registered_at: at(1),
         seen_at: at(2),
     };
-    fixture.register_runner(known.clone()).await.unwrap();
+    fixture.register_runner(registered.clone()).await.unwrap();
     let counts = fixture.counts(at(0), at(9)).await.unwrap();
     let bytes = fixture.stored_bytes().await.unwrap();
 
@@ -184,9 +184,9 @@ pub(crate) async fn a_reopened_store_has_everything(mut fixture: StoreFixture) {
             .submit_existing(with_idempotency_key(submission_of_type(WEBHOOK_TYPE, "d"), "k"), at(10))
             .await
             .job,
-        hooked
+        with_webhook
     );
-    assert_eq!(fixture.runner(&runner("r")).await.unwrap(), Some(known));
+    assert_eq!(fixture.runner(&runner("r")).await.unwrap(), Some(registered));
     assert_eq!(fixture.counts(at(0), at(9)).await.unwrap(), counts);
     assert_eq!(fixture.stored_bytes().await.unwrap(), bytes);
     assert_eq!(

@@ -25,19 +25,19 @@ pub(crate) async fn a_claimed_job_is_assigned_to_its_runner(fixture: StoreFixtur
         Some((runner("r"), at(6)))
     );
     assert_eq!(fixture.record(job.id).await.job, job);
-    let refused = fixture.apply_rejected(job.id, Event::Claim { runner: runner("s") }, at(7)).await;
-    assert_eq!(refused, Rejected::NotAvailable);
+    let rejected = fixture.apply_rejected(job.id, Event::Claim { runner: runner("s") }, at(7)).await;
+    assert_eq!(rejected, Rejected::NotAvailable);
 }
 
 pub(crate) async fn a_claim_before_its_time_is_rejected(fixture: StoreFixture) {
     let job =
         fixture.submit_new(with_options(submission("a"), |options| options.run_at = at(50)), at(5)).await;
-    let refused = fixture.apply_rejected(job.id, Event::Claim { runner: runner("r") }, at(49)).await;
-    assert_eq!(refused, Rejected::NotAvailable);
+    let rejected = fixture.apply_rejected(job.id, Event::Claim { runner: runner("r") }, at(49)).await;
+    assert_eq!(rejected, Rejected::NotAvailable);
     fixture.claim(job.id, "r", at(50)).await;
 }
 
-pub(crate) async fn a_heartbeat_brings_progress(fixture: StoreFixture) {
+pub(crate) async fn a_heartbeat_updates_the_progress(fixture: StoreFixture) {
     let job = fixture.claimed_job("a", at(5)).await;
     for (current, total, now) in [(1, 3, 6), (u64::MAX, u64::MAX, 7)] {
         let progress = Some(Progress { current, total });
@@ -122,8 +122,8 @@ pub(crate) async fn a_dispatched_job_runs_after_its_start(fixture: StoreFixture)
     let start = Event::Start(lease_claim("r", Some(1)));
     let (transition, job) = fixture.apply_ok(leased.job.id, start.clone(), no_output(), at(7)).await;
     assert_eq!((transition, job.attempts), (Transition::Claimed, 1));
-    let (transition, again) = fixture.apply_ok(leased.job.id, start, no_output(), at(8)).await;
-    assert_eq!((transition, &again), (Transition::Unchanged, &job));
+    let (transition, repeated) = fixture.apply_ok(leased.job.id, start, no_output(), at(8)).await;
+    assert_eq!((transition, &repeated), (Transition::Unchanged, &job));
     assert_eq!(fixture.record(job.id).await.job, job);
 }
 
@@ -138,12 +138,12 @@ pub(crate) async fn a_failed_dispatch_requeues_the_job(fixture: StoreFixture) {
     fixture.submit_new(submission("a"), at(5)).await;
     let leased = fixture.dispatch_next("render", "r", at(6)).await.unwrap();
     assert!(fixture.dispatch_next("render", "s", at(7)).await.is_none());
-    let void = Event::DispatchFailed { lease: leased.job.lease };
-    let (transition, job) = fixture.apply_ok(leased.job.id, void.clone(), no_output(), at(8)).await;
+    let failed = Event::DispatchFailed { lease: leased.job.lease };
+    let (transition, job) = fixture.apply_ok(leased.job.id, failed.clone(), no_output(), at(8)).await;
     assert_eq!((transition, job.attempts), (Transition::Queued, 0));
     let second = fixture.dispatch_next("render", "s", at(9)).await.unwrap();
     assert_eq!((second.job.id, second.job.lease), (job.id, LeaseId::new(2)));
-    assert_eq!(fixture.apply_rejected(job.id, void, at(10)).await, Rejected::StaleLease);
+    assert_eq!(fixture.apply_rejected(job.id, failed, at(10)).await, Rejected::StaleLease);
     let late = Event::Start(lease_claim("r", Some(1)));
     assert_eq!(fixture.apply_rejected(job.id, late, at(10)).await, Rejected::StaleLease);
 }
@@ -167,8 +167,8 @@ pub(crate) async fn a_repeated_failure_report_changes_nothing(fixture: StoreFixt
     let job = fixture.claimed_job("a", at(5)).await;
     let (_, failed) = fixture.fail(&job, "no", at(6)).await;
     let event = Event::Fail { lease_claim: lease_claim_of(&job), report: fingerprint("no") };
-    let (transition, again) = fixture.apply_ok(job.id, event, error_output("no"), at(7)).await;
-    assert_eq!((transition, again), (Transition::Unchanged, failed));
+    let (transition, repeated) = fixture.apply_ok(job.id, event, error_output("no"), at(7)).await;
+    assert_eq!((transition, repeated), (Transition::Unchanged, failed));
     let other = Event::Fail { lease_claim: lease_claim_of(&job), report: fingerprint("other") };
     assert_eq!(fixture.apply_rejected(job.id, other, at(8)).await, Rejected::EndedDifferently);
 }
@@ -201,7 +201,7 @@ pub(crate) async fn only_a_completed_job_can_become_invalid(fixture: StoreFixtur
     assert_eq!(fixture.apply_rejected(job.id, Event::ResultInvalid, at(6)).await, Rejected::EndedDifferently);
 }
 
-pub(crate) async fn a_result_may_come_without_a_start(fixture: StoreFixture) {
+pub(crate) async fn a_result_without_a_start_is_accepted(fixture: StoreFixture) {
     fixture.submit_new(submission("a"), at(5)).await;
     let leased = fixture.dispatch_next("render", "r", at(6)).await.unwrap();
     let job = fixture.complete(&leased.job, "42", at(7)).await;

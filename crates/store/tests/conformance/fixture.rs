@@ -1,4 +1,4 @@
-//! What each test case starts with: an empty store, and short helpers for the actions of callers and runners.
+//! The fixture of each test case: an empty store, and short helpers for the actions of callers and runners.
 
 use std::collections::HashSet;
 use std::ops::Deref;
@@ -23,10 +23,10 @@ use crate::backend::Backend;
 pub(crate) const WEBHOOK_TYPE: &str = "hooked";
 pub(crate) const OTHER_WEBHOOK_TYPE: &str = "hooked too";
 
-/// Maximum bytes of a console.
+/// The limit of a console, in bytes.
 pub(crate) const CONSOLE_BYTES: usize = 100;
 
-/// A lost job is requeued once.
+/// The job policy of all cases. A lost job is requeued once.
 pub(crate) const POLICY: JobPolicy = JobPolicy {
     heartbeat_timeout: Duration::from_millis(90),
     start_timeout: Duration::from_millis(20),
@@ -34,7 +34,7 @@ pub(crate) const POLICY: JobPolicy = JobPolicy {
     failed_ttl: Duration::from_millis(600),
 };
 
-/// A store that is empty when the case begins.
+/// A store; it is empty when the case begins.
 pub(crate) struct StoreFixture {
     backend: Box<dyn Backend>,
     store: Option<Arc<dyn Store>>,
@@ -50,7 +50,7 @@ pub(crate) fn run_case<B: Backend + 'static, F: Future<Output = ()>>(case: impl 
     });
 }
 
-/// The settings of a case that sets no others.
+/// The settings of a case that does not set its own.
 pub(crate) fn settings() -> Settings {
     with_queue_limits(QueueLimits::default())
 }
@@ -129,11 +129,11 @@ impl StoreFixture {
         &self,
         id: JobId,
         event: Event,
-        payload: RunnerOutput,
+        output: RunnerOutput,
         now: Timestamp,
     ) -> (Transition, Job) {
-        match self.apply_event(id, event.clone(), payload, now).await.unwrap() {
-            EventOutcome::Applied(answer) => (answer.transition, answer.job),
+        match self.apply_event(id, event.clone(), output, now).await.unwrap() {
+            EventOutcome::Applied(applied) => (applied.transition, applied.job),
             other => panic!("{event:?} is not applied: {other:?}"),
         }
     }
@@ -156,20 +156,20 @@ impl StoreFixture {
         &self,
         id: JobId,
         event: Event,
-        payload: RunnerOutput,
+        output: RunnerOutput,
         now: Timestamp,
     ) -> Rejected {
         let before = self.record(id).await;
-        let refused = match self.apply_event(id, event.clone(), payload, now).await.unwrap() {
-            EventOutcome::Rejected(refused, job) => {
+        let rejected = match self.apply_event(id, event.clone(), output, now).await.unwrap() {
+            EventOutcome::Rejected(rejected, job) => {
                 assert_eq!(job, before.job);
-                refused
+                rejected
             }
             other => panic!("{event:?} is not rejected: {other:?}"),
         };
         let after = self.record(id).await;
         assert_eq!((after.job, after.output), (before.job, before.output));
-        refused
+        rejected
     }
 
     /// A new job that the runner `r` executes.
@@ -191,8 +191,13 @@ impl StoreFixture {
     }
 
     /// Dispatches the next job of this type to a runner.
-    pub(crate) async fn dispatch_next(&self, of: &str, name: &str, now: Timestamp) -> Option<LeasedJob> {
-        self.dispatch(&[job_type(of)], &runner(name), now).await.unwrap()
+    pub(crate) async fn dispatch_next(
+        &self,
+        type_name: &str,
+        name: &str,
+        now: Timestamp,
+    ) -> Option<LeasedJob> {
+        self.dispatch(&[job_type(type_name)], &runner(name), now).await.unwrap()
     }
 
     /// The runner of a job reports its result.
@@ -202,14 +207,14 @@ impl StoreFixture {
     }
 
     /// The runner of a job reports a failure.
-    pub(crate) async fn fail(&self, job: &Job, why: &str, now: Timestamp) -> (Transition, Job) {
-        let event = Event::Fail { lease_claim: lease_claim_of(job), report: fingerprint(why) };
-        self.apply_ok(job.id, event, error_output(why), now).await
+    pub(crate) async fn fail(&self, job: &Job, message: &str, now: Timestamp) -> (Transition, Job) {
+        let event = Event::Fail { lease_claim: lease_claim_of(job), report: fingerprint(message) };
+        self.apply_ok(job.id, event, error_output(message), now).await
     }
 
-    /// A caller cancels.
-    pub(crate) async fn cancel(&self, id: JobId, cancel: CancelScope, now: Timestamp) -> (Transition, Job) {
-        self.apply_ok(id, Event::Cancel(cancel), no_output(), now).await
+    /// A caller cancels the job.
+    pub(crate) async fn cancel(&self, id: JobId, scope: CancelScope, now: Timestamp) -> (Transition, Job) {
+        self.apply_ok(id, Event::Cancel(scope), no_output(), now).await
     }
 
     /// The record of a job that must exist.
@@ -224,8 +229,8 @@ pub(crate) fn submission(name: &str) -> NewJob {
 }
 
 /// A submission of this type.
-pub(crate) fn submission_of_type(of: &str, name: &str) -> NewJob {
-    NewJob { options: options(), ..store_fixtures::submission(of, name) }
+pub(crate) fn submission_of_type(type_name: &str, name: &str) -> NewJob {
+    NewJob { options: options(), ..store_fixtures::submission(type_name, name) }
 }
 
 /// The default options.
@@ -239,26 +244,26 @@ pub(crate) fn options() -> JobOptions {
     }
 }
 
-/// The submission with changed options.
+/// Returns the submission with changed options.
 pub(crate) fn with_options(mut new: NewJob, change: impl FnOnce(&mut JobOptions)) -> NewJob {
     change(&mut new.options);
     new
 }
 
-/// The submission with `CacheMode::Recompute`.
+/// Returns the submission with `CacheMode::Recompute`.
 pub(crate) fn recomputed(mut new: NewJob) -> NewJob {
     new.cache_mode = CacheMode::Recompute;
     new
 }
 
-/// The submission with an `Idempotency-Key`.
+/// Returns the submission with an `Idempotency-Key`.
 pub(crate) fn with_idempotency_key(mut new: NewJob, name: &str) -> NewJob {
     new.idempotency_key = Some(IdempotencyKey(*key(name).as_bytes()));
     new
 }
 
-pub(crate) fn fingerprint(of: &str) -> Fingerprint {
-    Fingerprint(*key(of).as_bytes())
+pub(crate) fn fingerprint(text: &str) -> Fingerprint {
+    Fingerprint(*key(text).as_bytes())
 }
 
 /// The lease claim of a job's runner.

@@ -27,7 +27,7 @@ pub(crate) async fn jobs_are_listed_by_status(fixture: StoreFixture) {
     }
 }
 
-pub(crate) async fn the_newest_are_listed_first(fixture: StoreFixture) {
+pub(crate) async fn the_newest_jobs_are_listed_first(fixture: StoreFixture) {
     let mut submitted = Vec::new();
     for name in ["a", "b", "c", "d"] {
         let later =
@@ -87,7 +87,7 @@ fn runner_record(name: &str, seen_at: Timestamp) -> Runner {
     }
 }
 
-pub(crate) async fn a_registered_runner_is_remembered(fixture: StoreFixture) {
+pub(crate) async fn a_registered_runner_is_stored(fixture: StoreFixture) {
     assert_eq!(fixture.runner(&runner("r")).await.unwrap(), None);
     fixture.register_runner(runner_record("r", at(5))).await.unwrap();
     assert_eq!(fixture.runner(&runner("r")).await.unwrap(), Some(runner_record("r", at(5))));
@@ -125,7 +125,7 @@ pub(crate) async fn a_runners_last_jobs_are_listed(fixture: StoreFixture) {
     let jobs = fixture.jobs_of_runner(&runner("r"), 10).await.unwrap();
     assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [second.id, first.id]);
     assert_eq!(fixture.jobs_of_runner(&runner("r"), 1).await.unwrap()[0].id, second.id);
-    assert!(fixture.jobs_of_runner(&runner("nobody"), 10).await.unwrap().is_empty());
+    assert!(fixture.jobs_of_runner(&runner("unknown"), 10).await.unwrap().is_empty());
 }
 
 pub(crate) async fn runners_not_seen_for_long_are_pruned(fixture: StoreFixture) {
@@ -142,8 +142,8 @@ pub(crate) async fn runners_not_seen_for_long_are_pruned(fixture: StoreFixture) 
     );
     assert_eq!(fixture.prune_runners(at(8), 10).await.unwrap(), 2);
     assert_eq!(fixture.prune_runners(at(8), 10).await.unwrap(), 0);
-    let (left, total) = fixture.runners(10).await.unwrap();
-    assert_eq!((left[0].id.clone(), total), (runner("d"), 1));
+    let (remaining, total) = fixture.runners(10).await.unwrap();
+    assert_eq!((remaining[0].id.clone(), total), (runner("d"), 1));
     assert!(!fixture.touch_runner(&runner("a"), at(10)).await.unwrap());
     assert_eq!(fixture.counts(at(0), at(10)).await.unwrap().runners, 1);
 }
@@ -153,8 +153,8 @@ pub(crate) async fn a_runner_assigned_to_a_job_is_not_pruned(fixture: StoreFixtu
         fixture.register_runner(runner_record(name, at(5))).await.unwrap();
     }
     let ended = fixture.completed_job("a", "42", at(5)).await;
-    let held = fixture.submit_new(submission("b"), at(5)).await;
-    fixture.claim(held.id, "s", at(5)).await;
+    let claimed = fixture.submit_new(submission("b"), at(5)).await;
+    fixture.claim(claimed.id, "s", at(5)).await;
     assert_eq!(fixture.prune_runners(at(500), 10).await.unwrap(), 1);
     assert_eq!(fixture.runner(&runner("t")).await.unwrap(), None);
     fixture.delete(&[ended.id]).await.unwrap();

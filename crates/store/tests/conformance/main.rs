@@ -1,5 +1,6 @@
-//! The conformance suite of all stores: each case is a function over a [`fixture::StoreFixture`], and becomes one test
-//! for each kind of store. A new kind implements [`backend::Backend`] and gets one line at the end of this file.
+//! The conformance suite of all stores. Each case is a function that takes a [`fixture::StoreFixture`], and becomes one
+//! test for each kind of store. A new kind of store implements [`backend::Backend`] and gets a module at the end of
+//! this file.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,29 +35,29 @@ macro_rules! every_case {
                 another_submission_is_another_job
                 joined_callers_share_the_most_urgent_options
                 a_result_answers_equal_submissions
-                a_lookup_finds_what_a_submission_would
+                a_lookup_finds_the_same_job_as_a_submission
                 an_expired_result_is_computed_again
                 an_invalid_result_is_computed_again
-                a_failure_is_remembered_for_a_while
-                a_cancelled_job_is_not_remembered
+                a_failure_answers_equal_submissions_until_it_expires
+                a_cancelled_job_answers_no_equal_submission
                 a_recomputing_submission_never_joins_a_job_in_flight
                 a_recomputed_result_replaces_the_cached_one
                 a_failed_recomputation_leaves_the_cached_result
                 a_recomputing_submission_of_a_new_key_is_current
                 an_older_job_that_completes_later_leaves_the_newer_result
-                a_result_replaces_a_later_submission_without_a_valid_one
+                a_result_replaces_a_later_job_without_a_valid_result
                 a_result_replaces_a_later_job_in_flight_until_that_one_completes
                 a_repeated_submission_is_the_same_job
                 a_repeated_submission_joins_once
                 one_idempotency_key_for_two_submissions_is_a_conflict
-                an_idempotency_key_is_free_again_when_its_job_is_gone
+                an_idempotency_key_is_free_after_its_job_is_deleted
                 special_characters_are_stored_unchanged
             }
             events {
                 an_event_for_an_unknown_job_is_reported
                 a_claimed_job_is_assigned_to_its_runner
                 a_claim_before_its_time_is_rejected
-                a_heartbeat_brings_progress
+                a_heartbeat_updates_the_progress
                 a_result_ends_a_job
                 the_same_result_again_changes_nothing
                 a_different_result_after_completion_is_rejected
@@ -70,14 +71,14 @@ macro_rules! every_case {
                 only_the_last_callers_cancel_cancels_the_job
                 a_heartbeat_of_a_cancelled_job_is_rejected
                 only_a_completed_job_can_become_invalid
-                a_result_may_come_without_a_start
+                a_result_without_a_start_is_accepted
                 a_result_expires_after_its_ttl
             }
             queue {
-                the_first_submitted_goes_first
-                a_higher_priority_goes_first
+                jobs_are_dispatched_in_the_order_of_submission
+                a_higher_priority_is_dispatched_first
                 only_requested_types_are_dispatched
-                of_several_types_the_most_urgent_goes_first
+                the_most_urgent_job_of_several_types_is_dispatched_first
                 a_delayed_job_is_not_dispatched_before_its_time
                 the_backlog_has_ready_counts_and_the_next_time
                 a_delayed_job_made_ready_by_a_join_is_in_the_backlog
@@ -87,8 +88,8 @@ macro_rules! every_case {
             sweep {
                 a_silent_runners_job_is_requeued_without_using_an_attempt
                 heartbeat_timeouts_start_when_the_service_listens
-                a_heartbeat_keeps_a_job
-                a_job_that_is_lost_too_often_fails_and_is_not_remembered
+                a_heartbeat_extends_the_lease
+                a_job_that_is_lost_too_often_fails_and_answers_no_equal_submission
                 a_dispatch_without_a_start_times_out
                 a_sweep_respects_its_limit
                 a_result_past_its_ttl_is_marked_expired
@@ -99,24 +100,24 @@ macro_rules! every_case {
             runner_output {
                 a_console_replacement_replaces_the_stored_console
                 console_chunks_are_joined
-                a_console_over_its_cap_changes_nothing
+                a_console_over_its_limit_changes_nothing
                 rejection_takes_precedence_over_a_full_console
                 completion_stores_result_and_console
                 a_result_before_completion_is_not_stored
                 a_new_attempt_begins_with_an_empty_console
                 a_claim_may_carry_console_output
-                a_console_may_hold_any_character
+                a_console_may_contain_any_character
                 large_inputs_and_results_are_stored
             }
             retention {
-                ended_jobs_are_kept_for_their_time
+                ended_jobs_are_pruned_after_the_retention_time
                 jobs_that_have_not_ended_are_never_pruned
                 failed_and_cancelled_jobs_are_pruned_too
                 over_the_byte_limit_the_oldest_ended_job_is_pruned_first
                 unfinished_jobs_do_not_count_against_the_byte_limit
                 a_prune_respects_its_limit
                 deleted_jobs_are_removed_completely
-                a_deleted_key_is_unknown_again
+                a_cache_key_is_free_after_its_job_is_deleted
                 stored_bytes_count_inputs_results_and_consoles
                 integrity_check_passes_on_a_store_in_use
             }
@@ -132,11 +133,11 @@ macro_rules! every_case {
             }
             lists {
                 jobs_are_listed_by_status
-                the_newest_are_listed_first
+                the_newest_jobs_are_listed_first
                 dispatched_jobs_are_listed_as_claimed
                 jobs_and_runners_are_counted
                 counts_follow_every_event
-                a_registered_runner_is_remembered
+                a_registered_runner_is_stored
                 touching_a_runner_updates_seen_at
                 the_last_seen_runners_are_listed_first
                 a_runners_last_jobs_are_listed
@@ -145,9 +146,9 @@ macro_rules! every_case {
             }
             webhooks {
                 creation_and_completion_queue_webhooks
-                types_without_webhooks_queue_none
+                types_without_webhooks_queue_no_call
                 only_a_final_failure_queues_a_webhook
-                a_cancel_and_a_loss_are_failures
+                cancelled_and_lost_jobs_queue_a_failure_webhook
                 joins_and_cached_results_queue_no_webhook
                 a_claimed_webhook_is_hidden_for_its_lease
                 an_acked_webhook_is_removed
@@ -164,7 +165,7 @@ macro_rules! every_case {
                 of_many_concurrent_claims_one_is_applied
                 counters_are_right_after_concurrent_changes
                 of_many_concurrent_results_the_last_submission_is_current
-                a_reopened_store_has_everything
+                a_reopened_store_has_all_data
                 lease_ids_keep_growing_in_a_reopened_store
             }
         }

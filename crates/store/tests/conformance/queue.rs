@@ -5,7 +5,7 @@ use pilotlight_store::{Backlog, LeasedJob};
 
 use crate::fixture::{StoreFixture, at, job_type, runner, submission, submission_of_type, with_options};
 
-pub(crate) async fn the_first_submitted_goes_first(fixture: StoreFixture) {
+pub(crate) async fn jobs_are_dispatched_in_the_order_of_submission(fixture: StoreFixture) {
     let mut submitted = Vec::new();
     for name in ["a", "b", "c"] {
         submitted.push(fixture.submit_new(submission(name), at(5)).await.id);
@@ -16,7 +16,7 @@ pub(crate) async fn the_first_submitted_goes_first(fixture: StoreFixture) {
     assert!(fixture.dispatch_next("render", "r", at(6)).await.is_none());
 }
 
-pub(crate) async fn a_higher_priority_goes_first(fixture: StoreFixture) {
+pub(crate) async fn a_higher_priority_is_dispatched_first(fixture: StoreFixture) {
     for (name, priority) in [("a", 0), ("b", i32::MAX), ("c", -1), ("d", i32::MIN), ("e", 0)] {
         fixture
             .submit_new(with_options(submission(name), |options| options.priority = priority), at(5))
@@ -35,7 +35,7 @@ pub(crate) async fn only_requested_types_are_dispatched(fixture: StoreFixture) {
     assert!(fixture.dispatch_next("other", "r", at(6)).await.is_some());
 }
 
-pub(crate) async fn of_several_types_the_most_urgent_goes_first(fixture: StoreFixture) {
+pub(crate) async fn the_most_urgent_job_of_several_types_is_dispatched_first(fixture: StoreFixture) {
     fixture.submit_new(submission_of_type("one", "a"), at(5)).await;
     fixture
         .submit_new(with_options(submission_of_type("two", "b"), |options| options.priority = 1), at(5))
@@ -57,19 +57,19 @@ pub(crate) async fn a_delayed_job_is_not_dispatched_before_its_time(fixture: Sto
     fixture.backlog(at(50)).await.unwrap();
     assert!(
         fixture.dispatch_next("render", "r", at(49)).await.is_none(),
-        "a caller with an earlier clock gets no job either"
+        "a poll with an earlier time gets no job either"
     );
     assert!(fixture.dispatch_next("render", "r", at(50)).await.is_some());
 }
 
 pub(crate) async fn the_backlog_has_ready_counts_and_the_next_time(fixture: StoreFixture) {
     assert_eq!(fixture.backlog(at(5)).await.unwrap(), Backlog::default());
-    for (of, name, run_at) in
+    for (type_name, name, run_at) in
         [("one", "a", 0), ("one", "b", 0), ("two", "c", 70), ("two", "d", 50), ("three", "e", 0)]
     {
         fixture
             .submit_new(
-                with_options(submission_of_type(of, name), |options| options.run_at = at(run_at)),
+                with_options(submission_of_type(type_name, name), |options| options.run_at = at(run_at)),
                 at(5),
             )
             .await;
@@ -82,7 +82,7 @@ pub(crate) async fn the_backlog_has_ready_counts_and_the_next_time(fixture: Stor
     ] {
         let mut backlog = fixture.backlog(at(now)).await.unwrap();
         backlog.ready.sort();
-        let ready: Vec<_> = ready.into_iter().map(|(of, jobs)| (job_type(of), jobs)).collect();
+        let ready: Vec<_> = ready.into_iter().map(|(type_name, jobs)| (job_type(type_name), jobs)).collect();
         assert_eq!((backlog.ready, backlog.next_at), (ready, next_at.map(at)), "{now}");
     }
 }

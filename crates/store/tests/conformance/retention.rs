@@ -7,13 +7,13 @@ use pilotlight_store::{PruneStats, Retention};
 
 use crate::fixture::{StoreFixture, WEBHOOK_TYPE, at, key, submission, submission_of_type};
 
-const FOR_EVER: Retention = Retention { keep_for: Duration::MAX, max_bytes: 0, at_most: 100 };
+const UNLIMITED: Retention = Retention { keep_for: Duration::MAX, max_bytes: 0, at_most: 100 };
 
 fn keep_for(millis: u64) -> Retention {
-    Retention { keep_for: Duration::from_millis(millis), ..FOR_EVER }
+    Retention { keep_for: Duration::from_millis(millis), ..UNLIMITED }
 }
 
-pub(crate) async fn ended_jobs_are_kept_for_their_time(fixture: StoreFixture) {
+pub(crate) async fn ended_jobs_are_pruned_after_the_retention_time(fixture: StoreFixture) {
     let old = fixture.completed_job("a", "42", at(5)).await;
     let young = fixture.completed_job("b", "42", at(6)).await;
     assert_eq!(fixture.prune(keep_for(10), at(14)).await.unwrap(), PruneStats::default());
@@ -22,7 +22,7 @@ pub(crate) async fn ended_jobs_are_kept_for_their_time(fixture: StoreFixture) {
     assert!(fixture.input(old.id).await.unwrap().is_none());
     assert!(fixture.lookup(key("a")).await.unwrap().is_none());
     assert!(fixture.job(young.id).await.unwrap().is_some());
-    assert_eq!(fixture.prune(FOR_EVER, at(u64::MAX)).await.unwrap(), PruneStats::default());
+    assert_eq!(fixture.prune(UNLIMITED, at(u64::MAX)).await.unwrap(), PruneStats::default());
 }
 
 pub(crate) async fn jobs_that_have_not_ended_are_never_pruned(fixture: StoreFixture) {
@@ -50,11 +50,11 @@ pub(crate) async fn over_the_byte_limit_the_oldest_ended_job_is_pruned_first(fix
     fixture.complete(&late, "42", at(7)).await;
     fixture.submit_new(submission("c"), at(8)).await;
     let bytes = fixture.stored_bytes().await.unwrap() - 12;
-    let within = |max_bytes| Retention { max_bytes, ..FOR_EVER };
-    assert_eq!(fixture.prune(within(bytes), at(9)).await.unwrap(), PruneStats::default());
-    assert_eq!(fixture.prune(within(bytes - 1), at(9)).await.unwrap(), PruneStats { jobs: 1, bytes: 14 });
+    let up_to = |max_bytes| Retention { max_bytes, ..UNLIMITED };
+    assert_eq!(fixture.prune(up_to(bytes), at(9)).await.unwrap(), PruneStats::default());
+    assert_eq!(fixture.prune(up_to(bytes - 1), at(9)).await.unwrap(), PruneStats { jobs: 1, bytes: 14 });
     assert!(fixture.job(early.id).await.unwrap().is_none());
-    assert_eq!(fixture.prune(within(1), at(9)).await.unwrap(), PruneStats { jobs: 1, bytes: 14 });
+    assert_eq!(fixture.prune(up_to(1), at(9)).await.unwrap(), PruneStats { jobs: 1, bytes: 14 });
     assert_eq!(fixture.stored_bytes().await.unwrap(), 12, "the parameters of the pending job");
 }
 
@@ -65,11 +65,11 @@ pub(crate) async fn unfinished_jobs_do_not_count_against_the_byte_limit(fixture:
     }
     let running = fixture.claimed_job("e", at(6)).await;
     fixture.dispatch_next("render", "r", at(7)).await.unwrap();
-    let within = |max_bytes| Retention { max_bytes, ..FOR_EVER };
-    assert_eq!(fixture.prune(within(14), at(8)).await.unwrap(), PruneStats::default());
+    let up_to = |max_bytes| Retention { max_bytes, ..UNLIMITED };
+    assert_eq!(fixture.prune(up_to(14), at(8)).await.unwrap(), PruneStats::default());
     fixture.complete(&running, "42", at(9)).await;
-    assert_eq!(fixture.prune(within(28), at(10)).await.unwrap(), PruneStats::default());
-    assert_eq!(fixture.prune(within(27), at(10)).await.unwrap(), PruneStats { jobs: 1, bytes: 14 });
+    assert_eq!(fixture.prune(up_to(28), at(10)).await.unwrap(), PruneStats::default());
+    assert_eq!(fixture.prune(up_to(27), at(10)).await.unwrap(), PruneStats { jobs: 1, bytes: 14 });
     assert!(fixture.job(ended.id).await.unwrap().is_none());
     assert_eq!(fixture.verify_integrity().await.unwrap(), [""; 0]);
 }
@@ -96,7 +96,7 @@ pub(crate) async fn deleted_jobs_are_removed_completely(fixture: StoreFixture) {
     assert_eq!(fixture.verify_integrity().await.unwrap(), [""; 0]);
 }
 
-pub(crate) async fn a_deleted_key_is_unknown_again(fixture: StoreFixture) {
+pub(crate) async fn a_cache_key_is_free_after_its_job_is_deleted(fixture: StoreFixture) {
     let job = fixture.completed_job("a", "42", at(5)).await;
     fixture.delete(&[job.id]).await.unwrap();
     assert!(fixture.submit_new(submission("a"), at(6)).await.is_current);

@@ -11,7 +11,7 @@ use crate::fixture::{
 
 pub(crate) async fn a_console_replacement_replaces_the_stored_console(fixture: StoreFixture) {
     let job = fixture.claimed_job("a", at(5)).await;
-    for (console, known) in [
+    for (console, expected) in [
         (console_replacement("one\n"), "one\n"),
         (console_chunk("two\n"), "one\ntwo\n"),
         (console_replacement("three"), "three"),
@@ -20,23 +20,23 @@ pub(crate) async fn a_console_replacement_replaces_the_stored_console(fixture: S
         (console_chunk(""), "four"),
     ] {
         fixture.apply_ok(job.id, heartbeat(&job), console, at(6)).await;
-        assert_eq!(fixture.record(job.id).await.output.unwrap().console, known);
+        assert_eq!(fixture.record(job.id).await.output.unwrap().console, expected);
     }
 }
 
 pub(crate) async fn console_chunks_are_joined(fixture: StoreFixture) {
     let job = fixture.claimed_job("a", at(5)).await;
-    let mut known = String::new();
-    for at_most in 0..CONSOLE_BYTES {
-        let text = char::from(b'a' + u8::try_from(at_most % 26).unwrap()).to_string();
+    let mut expected = String::new();
+    for index in 0..CONSOLE_BYTES {
+        let text = char::from(b'a' + u8::try_from(index % 26).unwrap()).to_string();
         fixture.apply_ok(job.id, heartbeat(&job), console_chunk(&text), at(6)).await;
-        known += &text;
+        expected += &text;
     }
-    assert_eq!(fixture.record(job.id).await.output.unwrap().console, known);
-    assert_eq!(fixture.stored_bytes().await.unwrap(), (known.len() + r#"{"name":"a"}"#.len()) as u64);
+    assert_eq!(fixture.record(job.id).await.output.unwrap().console, expected);
+    assert_eq!(fixture.stored_bytes().await.unwrap(), (expected.len() + r#"{"name":"a"}"#.len()) as u64);
 }
 
-pub(crate) async fn a_console_over_its_cap_changes_nothing(fixture: StoreFixture) {
+pub(crate) async fn a_console_over_its_limit_changes_nothing(fixture: StoreFixture) {
     let job = fixture.claimed_job("a", at(5)).await;
     let (_, job) =
         fixture.apply_ok(job.id, heartbeat(&job), console_replacement(&"x".repeat(99)), at(6)).await;
@@ -51,8 +51,8 @@ pub(crate) async fn a_console_over_its_cap_changes_nothing(fixture: StoreFixture
     assert!(matches!(outcome, EventOutcome::ConsoleFull), "{outcome:?}");
     let found = fixture.record(job.id).await;
     assert_eq!((&found.job, found.output.unwrap().console), (&job, "x".repeat(99)));
-    let just = RunnerOutput { console: Some(ConsoleUpdate::Append("z".into())), ..result_output("42") };
-    let (transition, _) = fixture.apply_ok(job.id, complete, just, at(9)).await;
+    let at_limit = RunnerOutput { console: Some(ConsoleUpdate::Append("z".into())), ..result_output("42") };
+    let (transition, _) = fixture.apply_ok(job.id, complete, at_limit, at(9)).await;
     assert_eq!(transition, Transition::Completed);
     assert_eq!(fixture.record(job.id).await.output.unwrap().console.len(), CONSOLE_BYTES);
 }
@@ -67,13 +67,13 @@ pub(crate) async fn rejection_takes_precedence_over_a_full_console(fixture: Stor
 
 pub(crate) async fn completion_stores_result_and_console(fixture: StoreFixture) {
     let job = fixture.claimed_job("a", at(5)).await;
-    fixture.apply_ok(job.id, heartbeat(&job), console_replacement("begun, "), at(6)).await;
+    fixture.apply_ok(job.id, heartbeat(&job), console_replacement("started, "), at(6)).await;
     let complete = Event::Complete { lease_claim: lease_claim_of(&job), result: fingerprint("42") };
-    let payload = RunnerOutput { console: Some(ConsoleUpdate::Append("done".into())), ..result_output("42") };
-    fixture.apply_ok(job.id, complete, payload, at(7)).await;
-    let end = JobOutput { result: Some("42".into()), error: None, console: "begun, done".into() };
-    assert_eq!(fixture.record(job.id).await.output, Some(end.clone()));
-    assert_eq!(fixture.submit_existing(submission("a"), at(8)).await.output, Some(end));
+    let output = RunnerOutput { console: Some(ConsoleUpdate::Append("done".into())), ..result_output("42") };
+    fixture.apply_ok(job.id, complete, output, at(7)).await;
+    let expected = JobOutput { result: Some("42".into()), error: None, console: "started, done".into() };
+    assert_eq!(fixture.record(job.id).await.output, Some(expected.clone()));
+    assert_eq!(fixture.submit_existing(submission("a"), at(8)).await.output, Some(expected));
 }
 
 pub(crate) async fn a_result_before_completion_is_not_stored(fixture: StoreFixture) {
@@ -113,12 +113,12 @@ pub(crate) async fn a_claim_may_carry_console_output(fixture: StoreFixture) {
     assert_eq!(fixture.record(job.id).await.output.unwrap().console, "hello");
 }
 
-pub(crate) async fn a_console_may_hold_any_character(fixture: StoreFixture) {
+pub(crate) async fn a_console_may_contain_any_character(fixture: StoreFixture) {
     let job = fixture.claimed_job("a", at(5)).await;
-    let odd = "\0\u{1b}[1m \u{1f525}\r\n\0";
-    fixture.apply_ok(job.id, heartbeat(&job), console_replacement(odd), at(6)).await;
+    let special = "\0\u{1b}[1m \u{1f525}\r\n\0";
+    fixture.apply_ok(job.id, heartbeat(&job), console_replacement(special), at(6)).await;
     fixture.apply_ok(job.id, heartbeat(&job), console_chunk("\0\u{e9}"), at(7)).await;
-    assert_eq!(fixture.record(job.id).await.output.unwrap().console, format!("{odd}\0\u{e9}"));
+    assert_eq!(fixture.record(job.id).await.output.unwrap().console, format!("{special}\0\u{e9}"));
     assert_eq!(fixture.verify_integrity().await.unwrap(), [""; 0]);
 }
 

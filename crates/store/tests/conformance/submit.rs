@@ -20,15 +20,15 @@ pub(crate) async fn a_submission_becomes_a_job(fixture: StoreFixture) {
 }
 
 pub(crate) async fn a_job_reads_back_as_it_was_submitted(fixture: StoreFixture) {
-    let wishes = with_options(submission("a"), |options| {
+    let submitted = with_options(submission("a"), |options| {
         options.priority = -7;
         options.run_at = at(70);
         options.max_attempts = 3;
         options.retry_backoff = Duration::from_millis(17);
         options.ttl = Some(Duration::from_secs(9));
     });
-    let job = fixture.submit_new(wishes.clone(), at(5)).await;
-    assert_eq!(job.options, wishes.options);
+    let job = fixture.submit_new(submitted.clone(), at(5)).await;
+    assert_eq!(job.options, submitted.options);
     assert_eq!(fixture.record(job.id).await.job, job);
 }
 
@@ -89,7 +89,7 @@ pub(crate) async fn a_result_answers_equal_submissions(fixture: StoreFixture) {
     assert_eq!(found.output.unwrap().result.as_deref(), Some("42"));
 }
 
-pub(crate) async fn a_lookup_finds_what_a_submission_would(fixture: StoreFixture) {
+pub(crate) async fn a_lookup_finds_the_same_job_as_a_submission(fixture: StoreFixture) {
     let pending = fixture.submit_new(submission("a"), at(5)).await;
     let found = fixture.lookup(key("a")).await.unwrap().unwrap();
     assert_eq!((found.job, found.output), (pending, None));
@@ -116,7 +116,7 @@ pub(crate) async fn an_invalid_result_is_computed_again(fixture: StoreFixture) {
     assert_eq!(fixture.lookup(key("a")).await.unwrap().unwrap().job.id, job.id);
 }
 
-pub(crate) async fn a_failure_is_remembered_for_a_while(fixture: StoreFixture) {
+pub(crate) async fn a_failure_answers_equal_submissions_until_it_expires(fixture: StoreFixture) {
     let job = fixture.submit_new(submission("a"), at(5)).await;
     let job = fixture.claim(job.id, "r", at(5)).await;
     fixture.fail(&job, "no", at(10)).await;
@@ -125,7 +125,7 @@ pub(crate) async fn a_failure_is_remembered_for_a_while(fixture: StoreFixture) {
     assert_ne!(fixture.submit_new(submission("a"), at(610)).await.id, job.id);
 }
 
-pub(crate) async fn a_cancelled_job_is_not_remembered(fixture: StoreFixture) {
+pub(crate) async fn a_cancelled_job_answers_no_equal_submission(fixture: StoreFixture) {
     let job = fixture.submit_new(submission("a"), at(5)).await;
     fixture.cancel(job.id, CancelScope::AllCallers, at(6)).await;
     let next = fixture.submit_new(submission("a"), at(7)).await;
@@ -134,19 +134,19 @@ pub(crate) async fn a_cancelled_job_is_not_remembered(fixture: StoreFixture) {
 }
 
 pub(crate) async fn a_recomputing_submission_never_joins_a_job_in_flight(fixture: StoreFixture) {
-    let twin = fixture.submit_new(submission("a"), at(5)).await;
-    let fresh = fixture.submit_new(recomputed(submission("a")), at(6)).await;
-    assert!(!fresh.is_current);
-    assert_eq!(fixture.record(twin.id).await.job.callers, 1);
-    assert_eq!(fixture.submit_existing(submission("a"), at(7)).await.job.id, twin.id);
+    let in_flight = fixture.submit_new(submission("a"), at(5)).await;
+    let recomputation = fixture.submit_new(recomputed(submission("a")), at(6)).await;
+    assert!(!recomputation.is_current);
+    assert_eq!(fixture.record(in_flight.id).await.job.callers, 1);
+    assert_eq!(fixture.submit_existing(submission("a"), at(7)).await.job.id, in_flight.id);
 }
 
 pub(crate) async fn a_recomputed_result_replaces_the_cached_one(fixture: StoreFixture) {
     let old = fixture.completed_job("a", "1", at(5)).await;
-    let fresh = fixture.submit_new(recomputed(submission("a")), at(6)).await;
+    let recomputation = fixture.submit_new(recomputed(submission("a")), at(6)).await;
     assert_eq!(fixture.submit_existing(submission("a"), at(7)).await.job.id, old.id);
-    let fresh = fixture.claim(fresh.id, "r", at(8)).await;
-    assert!(fixture.complete(&fresh, "2", at(9)).await.is_current);
+    let recomputation = fixture.claim(recomputation.id, "r", at(8)).await;
+    assert!(fixture.complete(&recomputation, "2", at(9)).await.is_current);
     assert_eq!(
         fixture.submit_existing(submission("a"), at(10)).await.output.unwrap().result.as_deref(),
         Some("2")
@@ -156,9 +156,9 @@ pub(crate) async fn a_recomputed_result_replaces_the_cached_one(fixture: StoreFi
 
 pub(crate) async fn a_failed_recomputation_leaves_the_cached_result(fixture: StoreFixture) {
     let old = fixture.completed_job("a", "1", at(5)).await;
-    let fresh = fixture.submit_new(recomputed(submission("a")), at(6)).await;
-    let fresh = fixture.claim(fresh.id, "r", at(8)).await;
-    fixture.fail(&fresh, "no", at(9)).await;
+    let recomputation = fixture.submit_new(recomputed(submission("a")), at(6)).await;
+    let recomputation = fixture.claim(recomputation.id, "r", at(8)).await;
+    fixture.fail(&recomputation, "no", at(9)).await;
     assert_eq!(fixture.submit_existing(submission("a"), at(10)).await.job.id, old.id);
 }
 
@@ -170,21 +170,21 @@ pub(crate) async fn an_older_job_that_completes_later_leaves_the_newer_result(fi
     let old = fixture.claimed_job("a", at(5)).await;
     let slow = fixture.submit_new(recomputed(submission("a")), at(6)).await;
     let slow = fixture.claim(slow.id, "r", at(6)).await;
-    let young = fixture.submit_new(recomputed(submission("a")), at(6)).await;
-    let young = fixture.claim(young.id, "r", at(7)).await;
-    assert!(fixture.complete(&young, "3", at(8)).await.is_current);
+    let newer = fixture.submit_new(recomputed(submission("a")), at(6)).await;
+    let newer = fixture.claim(newer.id, "r", at(7)).await;
+    assert!(fixture.complete(&newer, "3", at(8)).await.is_current);
     for (older, result) in [(&slow, "2"), (&old, "1")] {
         let ended = fixture.complete(older, result, at(9)).await;
         assert_eq!((ended.status(at(9)), ended.is_current), (Status::Completed, false));
         let found = fixture.record(older.id).await;
         assert_eq!((&found.job, found.output.unwrap().result.as_deref()), (&ended, Some(result)));
     }
-    let known = fixture.submit_existing(submission("a"), at(10)).await;
-    assert_eq!((known.job.id, known.output.unwrap().result.as_deref()), (young.id, Some("3")));
+    let current = fixture.submit_existing(submission("a"), at(10)).await;
+    assert_eq!((current.job.id, current.output.unwrap().result.as_deref()), (newer.id, Some("3")));
     assert_eq!(fixture.verify_integrity().await.unwrap(), [""; 0]);
 }
 
-pub(crate) async fn a_result_replaces_a_later_submission_without_a_valid_one(fixture: StoreFixture) {
+pub(crate) async fn a_result_replaces_a_later_job_without_a_valid_result(fixture: StoreFixture) {
     for name in ["failed", "cancelled", "expired", "invalid", "deleted"] {
         // The cache key has no valid result when the later job is submitted, so the later job becomes current.
         let old = fixture.claimed_job(name, at(5)).await;
@@ -192,18 +192,18 @@ pub(crate) async fn a_result_replaces_a_later_submission_without_a_valid_one(fix
         let slow = fixture.claim(slow.id, "r", at(6)).await;
         fixture.cancel(old.id, CancelScope::AllCallers, at(7)).await;
         let ttl = with_options(submission(name), |options| options.ttl = Some(Duration::from_millis(2)));
-        let young = fixture.submit_new(ttl, at(8)).await;
-        let young = fixture.claim(young.id, "r", at(8)).await;
-        assert!(young.is_current);
+        let newer = fixture.submit_new(ttl, at(8)).await;
+        let newer = fixture.claim(newer.id, "r", at(8)).await;
+        assert!(newer.is_current);
         match name {
-            "failed" => _ = fixture.fail(&young, "no", at(9)).await,
-            "cancelled" => _ = fixture.cancel(young.id, CancelScope::AllCallers, at(9)).await,
+            "failed" => _ = fixture.fail(&newer, "no", at(9)).await,
+            "cancelled" => _ = fixture.cancel(newer.id, CancelScope::AllCallers, at(9)).await,
             "invalid" => {
-                fixture.complete(&young, "2", at(9)).await;
-                fixture.apply_ok(young.id, Event::ResultInvalid, no_output(), at(9)).await;
+                fixture.complete(&newer, "2", at(9)).await;
+                fixture.apply_ok(newer.id, Event::ResultInvalid, no_output(), at(9)).await;
             }
-            "expired" => _ = fixture.complete(&young, "2", at(9)).await,
-            _ => _ = fixture.delete(&[young.id]).await.unwrap(),
+            "expired" => _ = fixture.complete(&newer, "2", at(9)).await,
+            _ => _ = fixture.delete(&[newer.id]).await.unwrap(),
         }
         assert!(fixture.complete(&slow, "1", at(11)).await.is_current, "{name}");
         assert_eq!(fixture.submit_existing(submission(name), at(12)).await.job.id, slow.id, "{name}");
@@ -216,11 +216,11 @@ pub(crate) async fn a_result_replaces_a_later_job_in_flight_until_that_one_compl
     let slow = fixture.submit_new(recomputed(submission("a")), at(6)).await;
     let slow = fixture.claim(slow.id, "r", at(6)).await;
     fixture.cancel(old.id, CancelScope::AllCallers, at(7)).await;
-    let young = fixture.claimed_job("a", at(8)).await;
+    let newer = fixture.claimed_job("a", at(8)).await;
     fixture.complete(&slow, "1", at(9)).await;
     assert_eq!(fixture.submit_existing(submission("a"), at(10)).await.job.id, slow.id);
-    assert!(fixture.complete(&young, "2", at(11)).await.is_current);
-    assert_eq!(fixture.submit_existing(submission("a"), at(12)).await.job.id, young.id);
+    assert!(fixture.complete(&newer, "2", at(11)).await.is_current);
+    assert_eq!(fixture.submit_existing(submission("a"), at(12)).await.job.id, newer.id);
 }
 
 pub(crate) async fn a_repeated_submission_is_the_same_job(fixture: StoreFixture) {
@@ -249,17 +249,17 @@ pub(crate) async fn one_idempotency_key_for_two_submissions_is_a_conflict(fixtur
     assert_eq!(fixture.record(job.id).await.job, job);
 }
 
-pub(crate) async fn an_idempotency_key_is_free_again_when_its_job_is_gone(fixture: StoreFixture) {
+pub(crate) async fn an_idempotency_key_is_free_after_its_job_is_deleted(fixture: StoreFixture) {
     let job = fixture.submit_new(with_idempotency_key(submission("a"), "k"), at(5)).await;
     fixture.delete(&[job.id]).await.unwrap();
     fixture.submit_new(with_idempotency_key(submission("b"), "k"), at(6)).await;
 }
 
 pub(crate) async fn special_characters_are_stored_unchanged(fixture: StoreFixture) {
-    let mut odd = submission_of_type("\u{1f525} 'type\" \\ ; -- \n", "a");
-    odd.input = "{\"\u{e9}\": \"\u{10ffff} ' \\\\ \"}".to_owned();
-    let input = odd.input.clone();
-    let job = fixture.submit_new(odd, at(5)).await;
+    let mut special = submission_of_type("\u{1f525} 'type\" \\ ; -- \n", "a");
+    special.input = "{\"\u{e9}\": \"\u{10ffff} ' \\\\ \"}".to_owned();
+    let input = special.input.clone();
+    let job = fixture.submit_new(special, at(5)).await;
     assert_eq!(fixture.record(job.id).await.job, job);
     assert_eq!(fixture.input(job.id).await.unwrap(), Some(input));
 }

@@ -30,7 +30,7 @@ pub(crate) async fn heartbeat_timeouts_start_when_the_service_listens(fixture: S
     assert_eq!(fixture.sweep(10, at(500), at(679)).await.unwrap().len(), 1);
 }
 
-pub(crate) async fn a_heartbeat_keeps_a_job(fixture: StoreFixture) {
+pub(crate) async fn a_heartbeat_extends_the_lease(fixture: StoreFixture) {
     let job = fixture.claimed_job("a", at(5)).await;
     fixture.apply_ok(job.id, heartbeat(&job), no_output(), at(90)).await;
     fixture.apply_ok(job.id, heartbeat(&job), no_output(), at(91)).await;
@@ -38,7 +38,9 @@ pub(crate) async fn a_heartbeat_keeps_a_job(fixture: StoreFixture) {
     assert_eq!(fixture.sweep(10, Timestamp::default(), at(181)).await.unwrap().len(), 1);
 }
 
-pub(crate) async fn a_job_that_is_lost_too_often_fails_and_is_not_remembered(fixture: StoreFixture) {
+pub(crate) async fn a_job_that_is_lost_too_often_fails_and_answers_no_equal_submission(
+    fixture: StoreFixture,
+) {
     let job = fixture.claimed_job("a", at(5)).await;
     fixture.sweep(10, Timestamp::default(), at(100)).await.unwrap();
     fixture.claim(job.id, "r", at(100)).await;
@@ -67,8 +69,8 @@ pub(crate) async fn a_sweep_respects_its_limit(fixture: StoreFixture) {
     fixture.submit_new(submission("d"), at(5)).await;
     fixture.dispatch_next("render", "r", at(6)).await.unwrap();
     assert!(fixture.sweep(0, Timestamp::default(), at(500)).await.unwrap().is_empty());
-    for left in [3, 1, 0] {
-        assert_eq!(fixture.sweep(3, Timestamp::default(), at(500)).await.unwrap().len(), left);
+    for expected in [3, 1, 0] {
+        assert_eq!(fixture.sweep(3, Timestamp::default(), at(500)).await.unwrap().len(), expected);
     }
 }
 
@@ -95,10 +97,10 @@ pub(crate) async fn lists_show_expired_results_before_a_sweep(fixture: StoreFixt
         fixture.complete_submission(job, "42", at(5)).await;
     }
     for swept in [false, true] {
-        for (status, names) in [(Status::Completed, 1), (Status::Expired, 2)] {
-            let listed = JobFilter { status: Some(status), limit: 10 };
-            let (jobs, total) = fixture.jobs(listed, at(25)).await.unwrap();
-            assert_eq!((jobs.len(), total), (names, names as u64), "{status:?} {swept}");
+        for (status, expected) in [(Status::Completed, 1), (Status::Expired, 2)] {
+            let filter = JobFilter { status: Some(status), limit: 10 };
+            let (jobs, total) = fixture.jobs(filter, at(25)).await.unwrap();
+            assert_eq!((jobs.len(), total), (expected, expected as u64), "{status:?} {swept}");
             assert!(jobs.iter().all(|job| job.status(at(25)) == status));
             assert!(jobs.is_sorted_by(|one, next| one.id > next.id), "the newest job is first");
         }
@@ -113,20 +115,20 @@ pub(crate) async fn only_results_not_validated_recently_are_due(fixture: StoreFi
     let first = fixture.completed_job("a", "1", at(5)).await;
     let second = fixture.completed_job("b", "2", at(6)).await;
     fixture.claimed_job("c", at(7)).await;
-    let unchecked = async |before, at_most| {
+    let due = async |before, at_most| {
         let found = fixture.due_for_validation(&types, at(before), at_most).await.unwrap();
         found.into_iter().map(|it| (it.job.id, it.output.unwrap().result.unwrap())).collect::<Vec<_>>()
     };
-    let mut all = unchecked(10, 10).await;
+    let mut all = due(10, 10).await;
     all.sort();
     assert_eq!(all, [(first.id, "1".to_owned()), (second.id, "2".to_owned())]);
-    assert_eq!(unchecked(10, 1).await.len(), 1);
+    assert_eq!(due(10, 1).await.len(), 1);
     fixture.mark_validated(first.id, at(10)).await.unwrap();
-    assert_eq!(unchecked(10, 10).await, [(second.id, "2".to_owned())]);
+    assert_eq!(due(10, 10).await, [(second.id, "2".to_owned())]);
     fixture.mark_validated(second.id, at(11)).await.unwrap();
-    assert_eq!(unchecked(11, 10).await, [(first.id, "1".to_owned())]);
+    assert_eq!(due(11, 10).await, [(first.id, "1".to_owned())]);
     fixture.apply_ok(first.id, pilotlight_core::job::Event::ResultInvalid, no_output(), at(12)).await;
-    assert_eq!(unchecked(20, 10).await, [(second.id, "2".to_owned())]);
+    assert_eq!(due(20, 10).await, [(second.id, "2".to_owned())]);
     let other = [crate::fixture::job_type("other")];
     assert!(fixture.due_for_validation(&other, at(20), 10).await.unwrap().is_empty());
 }
@@ -134,7 +136,8 @@ pub(crate) async fn only_results_not_validated_recently_are_due(fixture: StoreFi
 pub(crate) async fn a_replaced_result_is_not_due_for_validation(fixture: StoreFixture) {
     let types = [crate::fixture::job_type("render")];
     fixture.completed_job("a", "1", at(5)).await;
-    let fresh = fixture.complete_submission(crate::fixture::recomputed(submission("a")), "2", at(6)).await;
+    let recomputation =
+        fixture.complete_submission(crate::fixture::recomputed(submission("a")), "2", at(6)).await;
     let found = fixture.due_for_validation(&types, at(20), 10).await.unwrap();
-    assert_eq!(found.iter().map(|it| it.job.id).collect::<Vec<_>>(), [fresh.id]);
+    assert_eq!(found.iter().map(|it| it.job.id).collect::<Vec<_>>(), [recomputation.id]);
 }

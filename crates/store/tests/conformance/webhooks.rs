@@ -30,14 +30,14 @@ pub(crate) async fn creation_and_completion_queue_webhooks(fixture: StoreFixture
     assert_eq!((first.job, &first.job_type, first.at, first.failures), (job.id, &job.job_type, at(5), 0));
 }
 
-pub(crate) async fn types_without_webhooks_queue_none(fixture: StoreFixture) {
+pub(crate) async fn types_without_webhooks_queue_no_call(fixture: StoreFixture) {
     fixture.completed_job("a", "42", at(5)).await;
     assert!(claim_webhooks(&fixture, 6).await.is_empty());
 }
 
 pub(crate) async fn only_a_final_failure_queues_a_webhook(fixture: StoreFixture) {
-    let twice = with_options(submission_of_type(WEBHOOK_TYPE, "a"), |options| options.max_attempts = 2);
-    let job = fixture.submit_new(twice, at(5)).await;
+    let with_retry = with_options(submission_of_type(WEBHOOK_TYPE, "a"), |options| options.max_attempts = 2);
+    let job = fixture.submit_new(with_retry, at(5)).await;
     let job = fixture.claim(job.id, "r", at(5)).await;
     let (_, job) = fixture.fail(&job, "no", at(6)).await;
     assert_eq!(events(&claim_webhooks(&fixture, 7).await), [WebhookTrigger::Created]);
@@ -46,7 +46,7 @@ pub(crate) async fn only_a_final_failure_queues_a_webhook(fixture: StoreFixture)
     assert_eq!(events(&claim_webhooks(&fixture, 22).await), [WebhookTrigger::Failed]);
 }
 
-pub(crate) async fn a_cancel_and_a_loss_are_failures(fixture: StoreFixture) {
+pub(crate) async fn cancelled_and_lost_jobs_queue_a_failure_webhook(fixture: StoreFixture) {
     let cancelled = fixture.submit_new(submission_of_type(WEBHOOK_TYPE, "a"), at(5)).await;
     fixture.cancel(cancelled.id, CancelScope::AllCallers, at(6)).await;
     let lost = fixture.submit_new(submission_of_type(WEBHOOK_TYPE, "b"), at(5)).await;
@@ -105,9 +105,9 @@ pub(crate) async fn webhooks_are_claimed_oldest_first_up_to_the_limit(fixture: S
     for (name, now) in [("a", 5), ("b", 6), ("c", 7)] {
         fixture.submit_new(submission_of_type(WEBHOOK_TYPE, name), at(now)).await;
     }
-    let room = [(job_type(WEBHOOK_TYPE), 2)];
-    let first = fixture.claim_webhooks(&room, LEASE, at(8)).await.unwrap();
-    let second = fixture.claim_webhooks(&room, LEASE, at(8)).await.unwrap();
+    let capacity = [(job_type(WEBHOOK_TYPE), 2)];
+    let first = fixture.claim_webhooks(&capacity, LEASE, at(8)).await.unwrap();
+    let second = fixture.claim_webhooks(&capacity, LEASE, at(8)).await.unwrap();
     assert_eq!(first.iter().chain(&second).map(|call| call.at).collect::<Vec<_>>(), [at(5), at(6), at(7)]);
     assert!(first.is_sorted_by_key(|call| call.id) && first[1].id < second[0].id);
 }
@@ -126,8 +126,8 @@ pub(crate) async fn webhooks_of_one_type_do_not_delay_other_types(fixture: Store
     }
     fixture.submit_new(submission_of_type(OTHER_WEBHOOK_TYPE, "d"), at(6)).await;
     let [one, other] = [WEBHOOK_TYPE, OTHER_WEBHOOK_TYPE].map(job_type);
-    let types = async |room: &[_]| {
-        let calls = fixture.claim_webhooks(room, LEASE, at(8)).await.unwrap();
+    let types = async |capacity: &[_]| {
+        let calls = fixture.claim_webhooks(capacity, LEASE, at(8)).await.unwrap();
         calls.into_iter().map(|call| call.job_type).collect::<Vec<_>>()
     };
     assert_eq!(
@@ -140,21 +140,21 @@ pub(crate) async fn webhooks_of_one_type_do_not_delay_other_types(fixture: Store
 }
 
 pub(crate) async fn webhooks_of_unconfigured_types_are_dropped(mut fixture: StoreFixture) {
-    for (of, name) in
+    for (type_name, name) in
         [(WEBHOOK_TYPE, "a"), (OTHER_WEBHOOK_TYPE, "b"), (OTHER_WEBHOOK_TYPE, "c"), (OTHER_WEBHOOK_TYPE, "d")]
     {
-        fixture.submit_new(submission_of_type(of, name), at(if name == "d" { 9 } else { 5 })).await;
+        fixture.submit_new(submission_of_type(type_name, name), at(if name == "d" { 9 } else { 5 })).await;
     }
     assert_eq!(fixture.drop_webhooks(at(100), 10).await.unwrap(), 0, "all types have a webhook");
     let mut fewer = settings();
     fewer.webhook_types =
         [job_type(WEBHOOK_TYPE)].into_iter().collect::<std::collections::HashSet<_>>().into();
     fixture.reopen_with(&fewer).await;
-    assert_eq!(fixture.drop_webhooks(at(5), 10).await.unwrap(), 0, "none was due before this time");
+    assert_eq!(fixture.drop_webhooks(at(5), 10).await.unwrap(), 0, "no call was due before this time");
     assert_eq!(fixture.drop_webhooks(at(6), 1).await.unwrap(), 1);
     assert_eq!(fixture.drop_webhooks(at(6), 10).await.unwrap(), 1);
     fixture.reopen().await;
-    let room = [WEBHOOK_TYPE, OTHER_WEBHOOK_TYPE].map(|it| (job_type(it), 10));
-    let left = fixture.claim_webhooks(&room, LEASE, at(10)).await.unwrap();
-    assert_eq!(left.iter().map(|call| call.at).collect::<Vec<_>>(), [at(5), at(9)]);
+    let capacity = [WEBHOOK_TYPE, OTHER_WEBHOOK_TYPE].map(|it| (job_type(it), 10));
+    let remaining = fixture.claim_webhooks(&capacity, LEASE, at(10)).await.unwrap();
+    assert_eq!(remaining.iter().map(|call| call.at).collect::<Vec<_>>(), [at(5), at(9)]);
 }

@@ -30,10 +30,10 @@ async fn a_disconnected_listener_gets_a_resync() {
 
     server.sql(&address, END_LISTENERS);
     assert_eq!(next_notification(&*here).await, StoreNotification::Resync);
-    // From here on this instance receives notifications again. If the other one is not connected yet, it sends a resync
-    // once it is.
-    let is_received = |notification: &StoreNotification, of| {
-        *notification == StoreNotification::Ready(vec![job_type(of)])
+    // From here on this instance receives notifications again. When the other instance is not connected yet, it sends a
+    // resync once it is.
+    let is_received = |notification: &StoreNotification, type_name| {
+        *notification == StoreNotification::Ready(vec![job_type(type_name)])
             || *notification == StoreNotification::Resync
     };
     submit(&*there, submission("render", 1)).await;
@@ -70,7 +70,7 @@ async fn acknowledged_writes_survive_terminated_backends() {
     }
     for _ in 0..30 {
         server.sql(&address, END_ALL);
-        // Load between two faults.
+        // The callers run jobs between two faults.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     stopped.store(true, Ordering::Relaxed);
@@ -85,7 +85,7 @@ async fn acknowledged_writes_survive_terminated_backends() {
     assert_eq!(stores[0].verify_integrity().await.unwrap(), [""; 0]);
 }
 
-/// Runs jobs one after the other until `stopped`. Returns those whose completion was acknowledged.
+/// Runs jobs one after the other until `stopped`. Returns the jobs whose completion was acknowledged.
 async fn run_jobs(store: &dyn Store, first: u64, stopped: &AtomicBool) -> Vec<JobId> {
     let mut completed = Vec::new();
     for number in first.. {
@@ -114,7 +114,7 @@ async fn run_jobs(store: &dyn Store, first: u64, stopped: &AtomicBool) -> Vec<Jo
 }
 
 #[tokio::test]
-async fn a_stopped_server_gives_a_clear_error_and_is_used_again_after_its_return() {
+async fn a_stopped_server_gives_a_clear_error_and_is_used_again_after_its_restart() {
     need!("postgresql");
     let mut server = PostgresCluster::start();
     let address = server.database_over_tcp();
@@ -123,10 +123,10 @@ async fn a_stopped_server_gives_a_clear_error_and_is_used_again_after_its_return
 
     for _ in 0..2 {
         server.stop();
-        let why = store.submit(submission("render", 2), at(1)).await.unwrap_err();
-        assert!(matches!(why, Error::Unavailable(_)), "{why:?}");
-        let why = why.to_string();
-        assert!(why.contains("PostgreSQL at 127.0.0.1") && !why.contains("s3cret"), "{why}");
+        let error = store.submit(submission("render", 2), at(1)).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains("PostgreSQL at 127.0.0.1") && !message.contains("s3cret"), "{message}");
         server.restart();
         wait_until_async("the store answers", async || {
             store.job(job.id).await.is_ok_and(|found| found.is_some())
@@ -159,11 +159,11 @@ async fn waiting_for_a_locked_row_times_out() {
     let address = server.database();
     let store = open(&address).await;
     let job = submit(&*store, submission("render", 1)).await;
-    let holder = server.open_transaction(&address, "BEGIN; SELECT seq FROM pilotlight.jobs FOR UPDATE");
-    let why = store.apply_event(job.id, claim("r"), output(""), at(2)).await.unwrap_err();
-    assert!(matches!(why, Error::Unavailable(_)), "{why:?}");
-    drop(holder);
-    wait_until_async("the row is free", async || {
+    let lock = server.open_transaction(&address, "BEGIN; SELECT seq FROM pilotlight.jobs FOR UPDATE");
+    let error = store.apply_event(job.id, claim("r"), output(""), at(2)).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    drop(lock);
+    wait_until_async("the row is not locked", async || {
         store.apply_event(job.id, claim("r"), output(""), at(2)).await.is_ok()
     })
     .await;

@@ -11,7 +11,7 @@ use pilotlight_store::{
 use pilotlight_testkit::store_fixtures;
 pub(crate) use pilotlight_testkit::store_fixtures::{at, job_type, runner};
 
-/// A wait that takes longer fails the test. Even a loaded machine needs only a small part of it.
+/// A wait that takes longer fails the test. A loaded machine needs only a small part of it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn open(address: &str) -> Arc<Postgres> {
@@ -23,8 +23,8 @@ pub(crate) async fn try_open(address: &str) -> Result<Arc<Postgres>, Error> {
 }
 
 /// A submission of this type; equal numbers are equal submissions.
-pub(crate) fn submission(of: &str, number: u64) -> NewJob {
-    store_fixtures::submission(of, &number.to_string())
+pub(crate) fn submission(type_name: &str, number: u64) -> NewJob {
+    store_fixtures::submission(type_name, &number.to_string())
 }
 
 pub(crate) async fn submit(store: &dyn Store, new: NewJob) -> Job {
@@ -55,10 +55,10 @@ pub(crate) async fn apply_ok(
     store: &dyn Store,
     id: JobId,
     event: Event,
-    payload: RunnerOutput,
+    output: RunnerOutput,
 ) -> AppliedEvent {
-    match store.apply_event(id, event, payload, at(2)).await.unwrap() {
-        EventOutcome::Applied(answer) => answer,
+    match store.apply_event(id, event, output, at(2)).await.unwrap() {
+        EventOutcome::Applied(applied) => applied,
         other @ (EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob) => {
             panic!("the event is not applied: {other:?}")
         }

@@ -42,7 +42,7 @@ async fn own_changes_are_not_notified() {
     let [here, there] = [open(&address).await, open(&address).await];
 
     submit(&*here, submission("own", 1)).await;
-    // A later change is notified, and this one was not.
+    // The later change of the other instance is the first notification: the own change was not notified.
     wait_for_notification(&*there, |notification| {
         *notification == StoreNotification::Ready(vec![job_type("own")])
     })
@@ -88,9 +88,9 @@ async fn equal_submissions_to_two_instances_are_one_job() {
             let store = Arc::clone(&stores[number % 2]);
             tasks.spawn(async move { store.submit(submission("render", round), at(1)).await.unwrap() });
         }
-        let answers = tasks.join_all().await;
-        let made = answers.iter().filter(|it| matches!(it, SubmitOutcome::New(_))).count();
-        assert_eq!(made, 1);
+        let outcomes = tasks.join_all().await;
+        let created = outcomes.iter().filter(|it| matches!(it, SubmitOutcome::New(_))).count();
+        assert_eq!(created, 1);
         let key = submission("render", round).key;
         assert_eq!(stores[0].lookup(key).await.unwrap().unwrap().job.callers, 100);
     }
@@ -140,29 +140,35 @@ async fn instances_started_together_create_the_schema_once() {
     assert!(stores[3].lookup(submission("render", 1).key).await.unwrap().is_some());
 }
 
-/// The time that an instance computes from the database's clock when its own clock is ahead by `own_ahead_ms`.
-async fn now_of(store: &dyn Store, own_ahead_ms: i64) -> Timestamp {
-    let own = || ClockOffset::from_millis(own_ahead_ms).apply(system_time());
-    let (asked_at, began) = (own(), Instant::now());
-    let theirs = store.clock().await.unwrap().expect("a database has a clock");
-    let sample = ClockSample { requested_at: asked_at, round_trip: began.elapsed(), remote_time: theirs };
-    ClockOffset::updated(None, &sample).apply(own())
+/// The time that an instance computes from the database's clock when the instance's clock is `skew_ms` ahead.
+async fn now_of(store: &dyn Store, skew_ms: i64) -> Timestamp {
+    let own_clock = || ClockOffset::from_millis(skew_ms).apply(system_time());
+    let (requested_at, started) = (own_clock(), Instant::now());
+    let remote_time = store.clock().await.unwrap().expect("a database has a clock");
+    let sample = ClockSample { requested_at, round_trip: started.elapsed(), remote_time };
+    ClockOffset::updated(None, &sample).apply(own_clock())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test plays the caller, who has a clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test is the caller of the store, and reads the clock for it"
+)]
 fn system_time() -> Timestamp {
     Timestamp::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64)
 }
 
 #[tokio::test]
-async fn the_databases_clock_is_that_of_its_machine() {
+async fn the_databases_clock_is_its_machines_clock() {
     need!("postgresql");
     let server = PostgresCluster::shared();
     let store = open(&server.database()).await;
     let (before, rounding) = (system_time(), Duration::from_millis(2));
-    let theirs = store.clock().await.unwrap().expect("a database has a clock");
+    let remote_time = store.clock().await.unwrap().expect("a database has a clock");
     let after = system_time().after(rounding);
-    assert!(before.before(rounding) <= theirs && theirs <= after, "{before:?} {theirs:?} {after:?}");
+    assert!(
+        before.before(rounding) <= remote_time && remote_time <= after,
+        "{before:?} {remote_time:?} {after:?}"
+    );
 }
 
 #[tokio::test]
@@ -182,6 +188,6 @@ async fn lease_timeouts_agree_between_instances_with_skewed_clocks() {
         slow.dispatch(&[job_type("render")], &runner("r"), now_of(&*slow, -HOUR).await).await.unwrap();
     assert_eq!(leased.expect("the job is ready").job.id, job.id);
     let sweep = async |now| fast.sweep(10, Timestamp::default(), now).await.unwrap().len();
-    assert_eq!(sweep(now_of(&*fast, HOUR).await).await, 0, "its time is not over");
+    assert_eq!(sweep(now_of(&*fast, HOUR).await).await, 0, "the start timeout is not over");
     assert_eq!(sweep(now_of(&*fast, HOUR).await.after(Duration::from_secs(3))).await, 1);
 }

@@ -12,7 +12,7 @@ async fn the_schema_is_created_once_in_its_own_namespace() {
     need!("postgresql");
     let server = PostgresCluster::shared();
     let address = server.database();
-    server.sql(&address, "CREATE TABLE jobs (somebody_elses INT)");
+    server.sql(&address, "CREATE TABLE jobs (other_program INT)");
     let job = submit(&*open(&address).await, submission("render", 1)).await;
     let again = open(&address).await;
     assert!(again.job(job.id).await.unwrap().is_some());
@@ -32,12 +32,12 @@ async fn a_schema_that_is_too_new_is_rejected_and_a_readable_one_is_used() {
     server.sql(&address, "UPDATE pilotlight.meta SET value = 2 WHERE name = 'schema'");
     open(&address).await;
     server.sql(&address, "UPDATE pilotlight.meta SET value = 2 WHERE name = 'readable_from'");
-    let why = try_open(&address).await.unwrap_err();
-    assert!(matches!(why, Error::SchemaTooNew { found: 2, known: 1 }), "{why:?}");
+    let error = try_open(&address).await.unwrap_err();
+    assert!(matches!(error, Error::SchemaTooNew { found: 2, known: 1 }), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_commit_is_on_disk_even_where_the_database_says_otherwise() {
+async fn a_commit_is_synced_even_when_the_database_disables_synchronous_commit() {
     need!("postgresql");
     let server = PostgresCluster::start();
     let address = server.database();
@@ -58,14 +58,14 @@ async fn a_password_is_used_and_never_shown() {
     assert!(!format!("{store:?}").contains("s3cret"));
 
     let (_, database) = address.rsplit_once('/').expect("an address names a database");
-    for (from, to, word) in [
+    for (from, to, expected) in [
         ("s3cret", "s3cret-other", "password is wrong"),
         (database, "elsewhere", "no such database"),
         ("127.0.0.1", "127.0.0.1:1@x", "address"),
     ] {
-        let why = try_open(&address.replace(from, to)).await.unwrap_err();
-        let shown = format!("{why} {why:?}");
-        assert!(shown.contains(word) && !shown.contains("s3cret"), "{shown}");
+        let error = try_open(&address.replace(from, to)).await.unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(expected) && !text.contains("s3cret"), "{text}");
     }
 }
 
@@ -73,8 +73,8 @@ async fn a_password_is_used_and_never_shown() {
 async fn an_unreachable_server_is_reported_at_once() {
     need!("postgresql");
     let address = "postgres://u:s3cret@127.0.0.1:1/jobs";
-    let why = try_open(address).await.unwrap_err().to_string();
-    assert!(why.contains("PostgreSQL at 127.0.0.1:1/jobs") && why.contains("refused"), "{why}");
+    let error = try_open(address).await.unwrap_err().to_string();
+    assert!(error.contains("PostgreSQL at 127.0.0.1:1/jobs") && error.contains("refused"), "{error}");
 }
 
 #[tokio::test]
@@ -85,7 +85,10 @@ async fn a_dropped_store_leaves_no_connection() {
     let store = open(&address).await;
     store.counts(at(0), at(1)).await.unwrap();
     drop(store);
-    let others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pilotlight' \
+    let connections = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pilotlight' \
                   AND datname = current_database()";
-    wait_until_async("its connections end", async || server.sql(&address, others) == "0").await;
+    wait_until_async("the connections of the store are closed", async || {
+        server.sql(&address, connections) == "0"
+    })
+    .await;
 }

@@ -17,22 +17,23 @@ struct TlsServer {
 impl TlsServer {
     fn start(names: &[&str]) -> Self {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-        let made = rcgen::generate_simple_self_signed(names).unwrap();
-        let certificate = made.cert.pem();
-        let server = PostgresCluster::start_with_tls(&certificate, &made.signing_key.serialize_pem());
+        let generated = rcgen::generate_simple_self_signed(names).unwrap();
+        let certificate = generated.cert.pem();
+        let server = PostgresCluster::start_with_tls(&certificate, &generated.signing_key.serialize_pem());
         let roots = std::env::temp_dir().join(format!("pilotlight-roots-{}.pem", server.port()));
         std::fs::write(&roots, certificate).unwrap();
         Self { server, roots }
     }
 
+    /// Opens the store with these options of the address, and returns whether its connections use TLS (`t` or `f`).
     async fn open(&self, options: &str) -> Result<String, Error> {
         let options = options.replace("ROOTS", self.roots.to_str().unwrap());
         let address = format!("{}?{options}", self.server.database_over_tcp());
         let store = try_open(&address).await?;
         store.counts(at(0), at(1)).await?;
-        let sealed = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+        let uses_tls = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
                       WHERE application_name = 'pilotlight'";
-        Ok(self.server.sql(&address, sealed))
+        Ok(self.server.sql(&address, uses_tls))
     }
 }
 
@@ -59,8 +60,8 @@ async fn a_server_with_a_certificate_for_another_name_is_rejected() {
     for options in
         ["sslmode=verify-full&sslrootcert=ROOTS", "sslmode=require&sslrootcert=ROOTS", "sslmode=verify-full"]
     {
-        let why = tls_server.open(options).await.unwrap_err().to_string();
-        assert!(why.contains("certificate") && !why.contains("s3cret"), "{options}: {why}");
+        let error = tls_server.open(options).await.unwrap_err().to_string();
+        assert!(error.contains("certificate") && !error.contains("s3cret"), "{options}: {error}");
     }
 }
 
@@ -69,7 +70,7 @@ async fn a_server_without_tls_is_rejected_when_tls_is_required() {
     need!("postgresql");
     let server = PostgresCluster::shared();
     let address = server.database_over_tcp();
-    let why = try_open(&format!("{address}?sslmode=require")).await.unwrap_err().to_string();
-    assert!(why.contains("TLS"), "{why}");
+    let error = try_open(&format!("{address}?sslmode=require")).await.unwrap_err().to_string();
+    assert!(error.contains("TLS"), "{error}");
     assert!(try_open(&format!("{address}?sslmode=prefer")).await.is_ok());
 }

@@ -41,11 +41,11 @@ async fn a_backup_of_a_store_in_use_is_complete() {
 async fn a_backup_overwrites_nothing() {
     let folder = TempDir::new();
     drop(open(&store_in(&folder)).unwrap());
-    let there = folder.path().join("there");
-    std::fs::write(&there, "precious").unwrap();
-    assert!(backup(&store_in(&folder), &there).is_err());
-    assert_eq!(std::fs::read(&there).unwrap(), b"precious");
-    assert!(backup(&folder.path().join("nowhere"), &folder.path().join("copy")).is_err());
+    let existing = folder.path().join("existing");
+    std::fs::write(&existing, "other content").unwrap();
+    assert!(backup(&store_in(&folder), &existing).is_err());
+    assert_eq!(std::fs::read(&existing).unwrap(), b"other content");
+    assert!(backup(&folder.path().join("missing"), &folder.path().join("copy")).is_err());
     assert!(!folder.path().join("copy").exists());
 }
 

@@ -8,13 +8,13 @@ use tokio::task::JoinSet;
 
 use crate::support::{at, need_disk, open, store_in, submission};
 
-/// Submits until a submission fails. Returns the number of accepted ones, and the error.
+/// Submits until a submission fails. Returns the number of accepted submissions, and the error.
 async fn submit_until_full(store: &dyn Store, from: u64, bytes: usize) -> (u64, Error) {
     for number in from.. {
         if let Err(error) = store.submit(submission(number, bytes), at(1)).await {
             return (number - from, error);
         }
-        assert!(number - from < 100_000, "the disk is never full");
+        assert!(number - from < 100_000, "the disk does not fill up");
     }
     unreachable!()
 }
@@ -25,7 +25,7 @@ async fn assert_stored(store: &dyn Store, numbers: std::ops::Range<u64>) {
     }
 }
 
-/// Fills the remaining space.
+/// Fills the remaining space of the disk.
 fn fill_disk(path: &Path) {
     let mut size = 64 * 1024;
     while size >= 512 {
@@ -44,16 +44,16 @@ async fn a_full_disk_is_reported_and_recovers() {
 
     let ballast = disk.path().join("ballast");
     fill_disk(&ballast);
-    let (taken, error) = submit_until_full(&*store, 1, 3000).await;
+    let (accepted, error) = submit_until_full(&*store, 1, 3000).await;
     assert!(matches!(error, Error::DiskFull), "{error:?}");
     for _ in 0..3 {
-        let again = store.submit(submission(5000, 3000), at(1)).await.unwrap_err();
-        assert!(matches!(again, Error::DiskFull), "{again:?}");
+        let error = store.submit(submission(5000, 3000), at(1)).await.unwrap_err();
+        assert!(matches!(error, Error::DiskFull), "{error:?}");
     }
-    assert_stored(&*store, 0..1 + taken).await;
+    assert_stored(&*store, 0..1 + accepted).await;
     assert!(
-        store.job(submission(1 + taken, 0).id).await.unwrap().is_none(),
-        "what was refused has not happened"
+        store.job(submission(1 + accepted, 0).id).await.unwrap().is_none(),
+        "a failed submission is not stored"
     );
 
     std::fs::remove_file(&ballast).unwrap();
@@ -61,7 +61,7 @@ async fn a_full_disk_is_reported_and_recovers() {
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
     drop(store);
     let store = open(&store_in(&disk)).unwrap();
-    assert_stored(&*store, 0..1 + taken).await;
+    assert_stored(&*store, 0..1 + accepted).await;
     assert_stored(&*store, 5000..5001).await;
 }
 
@@ -73,16 +73,16 @@ async fn acknowledged_writes_are_stored_while_the_disk_fills() {
     for caller in 0..16_u64 {
         let store = store.clone();
         callers.spawn(async move {
-            let (taken, error) = submit_until_full(&*store, caller * 100_000, 9000).await;
+            let (accepted, error) = submit_until_full(&*store, caller * 100_000, 9000).await;
             assert!(matches!(error, Error::DiskFull), "{error:?}");
-            (caller * 100_000, taken)
+            (caller * 100_000, accepted)
         });
     }
-    for (first, taken) in callers.join_all().await {
-        assert_stored(&*store, first..first + taken).await;
+    for (first, accepted) in callers.join_all().await {
+        assert_stored(&*store, first..first + accepted).await;
     }
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
-    assert!(store.lookup(submission(0, 0).key).await.is_ok(), "reading goes on");
+    assert!(store.lookup(submission(0, 0).key).await.is_ok(), "reads work on a full disk");
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
-//! Tests that only the embedded store needs: full and read-only disks, a killed process, a second process, a newer
-//! program. The tests with small disks (a few hundred KiB) need root; elsewhere they print that they were skipped.
+//! Tests of the SQLite store alone: full and read-only disks, a killed process, a second process, the schema of a newer
+//! version. The tests with small disks (some MiB) need root; without it they are skipped.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "tests: a skipped test prints why, and a violated assumption fails the test"
+    reason = "tests: a skipped test prints the reason, and a violated assumption fails the test"
 )]
 
 mod support;

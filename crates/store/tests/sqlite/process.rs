@@ -1,4 +1,4 @@
-//! Sharing of the store between processes, file permissions, files that are refused, and failures of single operations.
+//! A store shared by two processes, file permissions, files that are rejected, and failures of single operations.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -15,25 +15,25 @@ use crate::support::{at, open, store_in, submission};
 #[tokio::test]
 async fn two_processes_may_share_the_store_during_a_handover() {
     let folder = TempDir::new();
-    let (old, next) = (open(&store_in(&folder)).unwrap(), open(&store_in(&folder)).unwrap());
+    let (old, new) = (open(&store_in(&folder)).unwrap(), open(&store_in(&folder)).unwrap());
     let runner = RunnerId::parse("runner").unwrap();
     let mut jobs = JoinSet::new();
     for number in 0..100 {
-        let store = if number % 2 == 0 { Arc::clone(&old) } else { Arc::clone(&next) };
+        let store = if number % 2 == 0 { Arc::clone(&old) } else { Arc::clone(&new) };
         jobs.spawn(async move { store.submit(submission(number, 10), at(0)).await.unwrap() });
     }
     assert_eq!(jobs.join_all().await.len(), 100);
     for number in 0..100 {
-        let store = if number % 2 == 0 { &next } else { &old };
+        let store = if number % 2 == 0 { &new } else { &old };
         let types = [submission(0, 0).job_type];
         assert!(store.dispatch(&types, &runner, at(1)).await.unwrap().is_some(), "{number}");
     }
     drop(old);
-    assert_eq!(next.verify_integrity().await.unwrap(), Vec::<String>::new());
+    assert_eq!(new.verify_integrity().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused_and_left_alone() {
+async fn a_newer_schema_is_rejected_and_not_changed() {
     let folder = TempDir::new();
     drop(open(&store_in(&folder)).unwrap());
     let db = rusqlite::Connection::open(store_in(&folder).join("pilotlight.db")).unwrap();
@@ -45,13 +45,13 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_database_of_another_program_is_left_alone() {
+async fn a_database_of_another_program_is_not_changed() {
     let folder = TempDir::new();
     std::fs::create_dir(store_in(&folder)).unwrap();
     let file = store_in(&folder).join("pilotlight.db");
-    rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
+    rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE other_program (a)").unwrap();
     assert!(matches!(open(&store_in(&folder)), Err(Error::Corrupt(_))));
-    std::fs::write(&file, "something else altogether, and long enough to be no header of a database")
+    std::fs::write(&file, "a text that is not a database, and is longer than the header of a database")
         .unwrap();
     assert!(matches!(open(&store_in(&folder)), Err(Error::Corrupt(_))));
 }
@@ -80,8 +80,8 @@ async fn a_failed_operation_does_not_undo_others_of_its_batch() {
         job.id = if number % 4 == 3 { submission(number - 1, 0).id } else { job.id };
         callers.spawn(async move { store.submit(job, at(1)).await.is_ok() });
     }
-    let taken = callers.join_all().await.into_iter().filter(|taken| *taken).count();
-    assert_eq!(taken, 150);
+    let stored = callers.join_all().await.into_iter().filter(|is_stored| *is_stored).count();
+    assert_eq!(stored, 150);
     assert_eq!(store.counts(at(0), at(1)).await.unwrap().jobs[0], 150);
     assert_eq!(store.verify_integrity().await.unwrap(), [""; 0]);
 }
@@ -112,8 +112,8 @@ async fn an_invalid_row_is_reported_as_corrupt() {
     let claim = Event::Claim { runner: RunnerId::parse("r").unwrap() };
     let outcome = store.apply_event(submission(1, 0).id, claim, RunnerOutput::default(), at(2)).await;
     assert!(matches!(outcome, Err(Error::Corrupt(_))), "{outcome:?}");
-    let wrong = store.verify_integrity().await.unwrap();
-    assert!(wrong.iter().any(|sentence| sentence.contains("phase")), "{wrong:?}");
+    let errors = store.verify_integrity().await.unwrap();
+    assert!(errors.iter().any(|error| error.contains("phase")), "{errors:?}");
     store.submit(submission(2, 10), at(3)).await.unwrap();
 }
 

@@ -10,7 +10,7 @@ pub(crate) use pilotlight_testkit::store_fixtures::at;
 use pilotlight_testkit::store_fixtures::{self, job_type};
 use pilotlight_testkit::temp_dir::TempDir;
 
-/// A small file system of so many KiB. Returns from the test, as skipped, where none can be mounted.
+/// Mounts a small file system of `$kib` KiB. Skips the test when this process may not mount.
 macro_rules! need_disk {
     ($kib:expr) => {
         match pilotlight_testkit::temp_dir::TempDir::mounted($kib) {
@@ -21,7 +21,7 @@ macro_rules! need_disk {
 }
 pub(crate) use need_disk;
 
-/// Where the store is in a folder.
+/// The folder of the store, in the test's folder.
 pub(crate) fn store_in(folder: &TempDir) -> PathBuf {
     folder.path().join("data")
 }
@@ -32,7 +32,7 @@ pub(crate) fn open(folder: &Path) -> Result<Arc<dyn Store>, Error> {
     sqlite::Sqlite::open(folder, settings)
 }
 
-/// A submission with `bytes` bytes of parameters; different for each number.
+/// A submission with `bytes` bytes of parameters. Different numbers give different submissions.
 pub(crate) fn submission(number: u64, bytes: usize) -> NewJob {
     let mut random = [0; 10];
     random[2..].copy_from_slice(&number.to_be_bytes());

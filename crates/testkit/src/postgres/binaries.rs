@@ -1,4 +1,4 @@
-//! Where the server's programs are, and as which user they run: they refuse to run as root.
+//! Finds the programs of PostgreSQL, and the user that runs them: they refuse to run as root.
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,28 +22,28 @@ impl Binaries {
     pub(super) fn find() -> Self {
         let folder = newest_debian().or_else(in_search_path).expect("the requirement `postgresql` is met");
         let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-        Self { folder, user: is_root.then(user_besides_root) }
+        Self { folder, user: is_root.then(unprivileged_user) }
     }
 
     pub(super) fn path(&self, program: &str) -> PathBuf {
         self.folder.join(program)
     }
 
-    /// The version's number in Debian's folders, or nothing.
+    /// The version number in the path of Debian's folders; otherwise another part of the path.
     pub(super) fn version(&self) -> String {
         let version = self.folder.parent().and_then(Path::file_name).unwrap_or_default();
         version.to_string_lossy().into_owned()
     }
 
-    /// A command that never runs as root, and that the kernel stops at once (the server's meaning of QUIT) when the
-    /// thread or process that started it has ended.
+    /// A command that never runs as root. When the thread or process that started it has ended, the kernel sends it
+    /// SIGQUIT, and the server stops at once.
     pub(super) fn server_command(&self, program: &str) -> Command {
         let mut command = Command::new("setpriv");
         if let Some(User { uid, gid }) = self.user {
             command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--clear-groups");
         }
         command.arg("--pdeathsig=QUIT").arg(self.path(program));
-        // Without a language its messages are those that tests look for.
+        // In the locale `C` the messages are English; tests search for them.
         command.env_clear().env("PATH", search_path()).env("LC_ALL", "C").env("TZ", "UTC");
         command.stdin(Stdio::null());
         command
@@ -72,13 +72,13 @@ fn search_path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
 
-/// The user that Debian's package creates, or nobody.
-fn user_besides_root() -> User {
-    let users = fs::read_to_string("/etc/passwd").expect("users are listed there");
+/// The user `postgres`, which Debian's package creates, or the user `nobody`.
+fn unprivileged_user() -> User {
+    let users = fs::read_to_string("/etc/passwd").expect("/etc/passwd is readable");
     let find = |name: &str| {
         let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
         let mut fields = line.split(':').skip(2);
         Some(User { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
     };
-    find("postgres").or_else(|| find("nobody")).expect("there is a user besides root")
+    find("postgres").or_else(|| find("nobody")).expect("the system has the user `postgres` or `nobody`")
 }

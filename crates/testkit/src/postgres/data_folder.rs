@@ -1,5 +1,5 @@
-//! The folder of a server, with its data. `initdb` takes as long as a hundred tests: its result is kept beside the test
-//! programs, and every server starts from a copy.
+//! The folder of a server, with its data. `initdb` takes as long as a hundred tests, so its result is stored as a
+//! template in the build folder, and every server starts with a copy of it.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -18,7 +18,7 @@ pub(super) struct ClusterFolder {
 }
 
 impl ClusterFolder {
-    /// Removed on drop.
+    /// Creates a folder that is removed on drop.
     pub(super) fn temporary(binaries: &Binaries) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -29,7 +29,7 @@ impl ClusterFolder {
         folder
     }
 
-    /// Stays until somebody else removes it.
+    /// Uses an existing folder, which is not removed on drop.
     pub(super) fn permanent(path: &Path, binaries: &Binaries) -> Self {
         let folder = Self { path: path.to_owned(), user: binaries.user, is_temporary: false };
         folder.fill(binaries);
@@ -43,23 +43,23 @@ impl ClusterFolder {
     /// Writes a file that only the server's user can read.
     pub(super) fn write(&self, name: &str, text: &str) {
         let path = self.path.join(name);
-        fs::write(&path, text).expect("our own folder");
-        give(&path, 0o600, self.user);
+        fs::write(&path, text).expect("the server's folder is writable");
+        set_owner(&path, 0o600, self.user);
     }
 
     fn fill(&self, binaries: &Binaries) {
-        give(&self.path, 0o700, self.user);
+        set_owner(&self.path, 0o700, self.user);
         let data = self.path.join("data");
         let template = template(binaries);
         if template.exists() {
             copy(&template, &data, self.user);
         } else {
             self.init(binaries);
-            self.keep_as_template(&data, &template);
+            self.save_template(&data, &template);
         }
     }
 
-    /// `--no-sync` leaves out only the syncs of `initdb` itself.
+    /// Runs `initdb`. `--no-sync` omits only the syncs of `initdb` itself.
     fn init(&self, binaries: &Binaries) {
         self.write("password", PASSWORD);
         let mut command = binaries.server_command("initdb");
@@ -68,16 +68,16 @@ impl ClusterFolder {
         command.arg("--pwfile").arg(self.path.join("password"));
         command.arg("--pgdata").arg(self.path.join("data"));
         let output = command.output().expect("the requirement `postgresql` is met");
-        assert!(output.status.success(), "initdb says: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "failed to run initdb: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// The first of several tests that try it at once succeeds.
-    fn keep_as_template(&self, data: &Path, template: &Path) {
-        let name = self.path.file_name().expect("our own folder").to_string_lossy();
+    /// Stores the data as the template. When several tests do this concurrently, the first one succeeds.
+    fn save_template(&self, data: &Path, template: &Path) {
+        let name = self.path.file_name().expect("the folder has a name").to_string_lossy();
         let draft = template.with_file_name(format!("{name}.draft"));
         copy(data, &draft, None);
         if fs::rename(&draft, template).is_err() {
-            fs::remove_dir_all(&draft).expect("our own folder");
+            fs::remove_dir_all(&draft).expect("the draft can be removed");
         }
     }
 }
@@ -85,37 +85,39 @@ impl ClusterFolder {
 impl Drop for ClusterFolder {
     fn drop(&mut self) {
         if self.is_temporary {
-            // What is left over lies in the folder for temporary files.
+            // When this fails, the files remain in the folder for temporary files.
             _ = fs::remove_dir_all(&self.path);
         }
     }
 }
 
-/// In the folder that `cargo clean` removes. The number changes with the arguments of `initdb`.
+/// The path of the template, in the folder that `cargo clean` removes. The number at its end must change with the
+/// arguments of `initdb`.
 fn template(binaries: &Binaries) -> PathBuf {
-    let program = std::env::current_exe().expect("a test is a program");
-    let build = program.parent().and_then(Path::parent).expect("cargo puts it into a folder of a folder");
+    let program = std::env::current_exe().expect("the path of the test binary is readable");
+    let build =
+        program.parent().and_then(Path::parent).expect("cargo builds tests in `target/<profile>/deps`");
     build.join(format!("pilotlight-postgresql-{}-1", binaries.version()))
 }
 
 fn copy(from: &Path, to: &Path, user: Option<User>) {
     fs::create_dir(to).expect("the folder can be written");
-    give(to, 0o700, user);
-    for entry in fs::read_dir(from).expect("a cluster is a folder") {
-        let from = entry.expect("a cluster is a folder").path();
-        let to = to.join(from.file_name().expect("it is not the root"));
+    set_owner(to, 0o700, user);
+    for entry in fs::read_dir(from).expect("the data folder is readable") {
+        let from = entry.expect("the data folder is readable").path();
+        let to = to.join(from.file_name().expect("an entry has a name"));
         if from.is_dir() {
             copy(&from, &to, user);
         } else {
-            fs::copy(&from, &to).expect("the disk has room for a cluster");
-            give(&to, 0o600, user);
+            fs::copy(&from, &to).expect("the disk has space for the data");
+            set_owner(&to, 0o600, user);
         }
     }
 }
 
-fn give(path: &Path, mode: u32, user: Option<User>) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own folder");
+fn set_owner(path: &Path, mode: u32, user: Option<User>) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the file belongs to this process");
     if let Some(User { uid, gid }) = user {
-        chown(path, Some(uid), Some(gid)).expect("root may give a file away");
+        chown(path, Some(uid), Some(gid)).expect("root may change the owner of a file");
     }
 }

@@ -8,13 +8,14 @@ use super::{free_port, is_ready, server_command};
 use crate::shared::SharedFolder;
 use crate::wait;
 
-/// The tests are about statements and transactions, never about what a power failure leaves: nothing is synced to disk.
+/// Nothing is synced to disk: the tests that share the server check statements and transactions, and never a power
+/// failure.
 const OPTIONS: [&str; 4] = ["max_connections=500", "fsync=off", "full_page_writes=off", "autovacuum=off"];
 
 /// Returns the server's folder and port.
 pub(super) fn find_or_start(binaries: &Binaries) -> (PathBuf, u16) {
     let (folder, port) = SharedFolder::find_or_start("pg", |folder| start(binaries, folder).to_string());
-    (folder.path().to_owned(), port.parse().expect("we wrote a number"))
+    (folder.path().to_owned(), port.parse().expect("`start` returned a port"))
 }
 
 fn start(binaries: &Binaries, shared: &SharedFolder) -> u16 {

@@ -28,13 +28,13 @@ impl JobsSample {
         // The revision is read before the data that it describes. A change in between is then in the next sample too.
         let revision = jobs.revision();
         let (totals, series) =
-            jobs.series(|series| (outcome_counts(series.totals()), buckets_since(series, newest, now)));
+            jobs.stats(|stats| (outcome_counts(stats.totals()), buckets_since(stats, newest, now)));
         Self { current: JobsSnapshot { counts, waiting: jobs.parked_poll_count(), totals, revision }, series }
     }
 }
 
-fn buckets_since(series: &JobStats, newest: Option<BucketIndex>, now: Moment) -> Vec<JobBucket> {
-    let changed = series.last_hour(now).filter(|(number, _)| newest.is_none_or(|newest| *number >= newest));
+fn buckets_since(stats: &JobStats, newest: Option<BucketIndex>, now: Moment) -> Vec<JobBucket> {
+    let changed = stats.last_hour(now).filter(|(number, _)| newest.is_none_or(|newest| *number >= newest));
     changed.map(|(number, counters)| JobBucket { number, counts: outcome_counts(counters) }).collect()
 }
 

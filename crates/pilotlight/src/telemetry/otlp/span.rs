@@ -43,7 +43,7 @@ fn offer_span(offer: &OfferReport, clock: Clock) -> Option<SpanData> {
 
 fn offer_attributes(offer: &OfferReport) -> Vec<KeyValue> {
     let (outcome, delivery) = outcome_labels(offer.outcome);
-    let runner = offer.taker.as_ref().map(|taker| taker.runner.id.as_str());
+    let runner = offer.assigned.as_ref().map(|assigned| assigned.runner.id.as_str());
     let required = [
         text("run", offer.run.as_str()),
         text("deployment", offer.key.deployment.as_str()),

@@ -1,75 +1,76 @@
-//! The same for jobs: every endpoint of callers, runners and operators, asked by every kind of caller on every listener.
+//! The permissions of jobs: every endpoint of callers, runners and operators is called by every kind of caller on every
+//! listener.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::{ADMIN, KEYS, RUNNER, SUBMIT, bearer, from_page, outer_address, signed_in};
+use super::{ADMIN, KEYS, RUNNER, SUBMIT, bearer, call_from_page, outer_address, signed_in};
 use pilotlight_testkit::http::{Connection, Response};
 use pilotlight_testkit::server::TestServer;
 
 const ID: &str = "0192f0c1-5a3e-7b1c-9d2e-4f5a6b7c8d9e";
 
-/// What may be asked for, a way to ask, and what is answered to whoever is let in.
+/// An endpoint, a request to it, and the status of the response to an allowed caller.
 struct Endpoint {
     method: &'static str,
-    /// As the document spells it.
+    /// The path as in the OpenAPI document.
     path: &'static str,
     query: &'static str,
     body: &'static str,
     kind: Kind,
-    let_in: u16,
+    allowed_status: u16,
 }
 
-/// Whose it is.
+/// The kind of callers that the endpoint is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Submit,
-    SubmitQuestion,
+    SubmitRead,
     Run,
-    AdminQuestion,
-    AdminChange,
+    AdminRead,
+    AdminWrite,
 }
 
 impl Kind {
-    /// The keys that open it.
+    /// The keys that allow the request.
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Submit | Self::SubmitQuestion => &[SUBMIT],
+            Self::Submit | Self::SubmitRead => &[SUBMIT],
             Self::Run => &[RUNNER],
-            Self::AdminQuestion => &[ADMIN, RUNNER],
-            Self::AdminChange => &[ADMIN],
+            Self::AdminRead => &[ADMIN, RUNNER],
+            Self::AdminWrite => &[ADMIN],
         }
     }
 
     const fn is_admin(self) -> bool {
-        matches!(self, Self::AdminQuestion | Self::AdminChange)
+        matches!(self, Self::AdminRead | Self::AdminWrite)
     }
 
-    /// Whether it is there at the operators' own address. Their page submits and watches jobs.
-    const fn is_for_operators(self) -> bool {
+    /// Whether the operators' own address serves the endpoint. The dashboard also submits and shows jobs.
+    const fn is_on_control_address(self) -> bool {
         match self {
-            Self::Submit | Self::SubmitQuestion | Self::AdminQuestion | Self::AdminChange => true,
+            Self::Submit | Self::SubmitRead | Self::AdminRead | Self::AdminWrite => true,
             Self::Run => false,
         }
     }
 }
 
-const fn get(path: &'static str, kind: Kind, let_in: u16) -> Endpoint {
-    Endpoint { method: "GET", path, query: "", body: "", kind, let_in }
+const fn get(path: &'static str, kind: Kind, allowed_status: u16) -> Endpoint {
+    Endpoint { method: "GET", path, query: "", body: "", kind, allowed_status }
 }
 
-const fn post(path: &'static str, body: &'static str, kind: Kind, let_in: u16) -> Endpoint {
-    Endpoint { method: "POST", body, ..get(path, kind, let_in) }
+const fn post(path: &'static str, body: &'static str, kind: Kind, allowed_status: u16) -> Endpoint {
+    Endpoint { method: "POST", body, ..get(path, kind, allowed_status) }
 }
 
 const VALID: &str = r#"{"job_type":"access","input_params":{}}"#;
 
-/// Nothing of this changes anything.
+/// All endpoints of jobs. None of these requests changes anything.
 const ENDPOINTS: &[Endpoint] = &[
     post("/api/jobs/check", VALID, Kind::Submit, 200),
     post("/api/jobs/submit", "{}", Kind::Submit, 400),
-    get("/api/jobs/{id}", Kind::SubmitQuestion, 404),
-    get("/api/jobs/{id}/events", Kind::SubmitQuestion, 404),
+    get("/api/jobs/{id}", Kind::SubmitRead, 404),
+    get("/api/jobs/{id}/events", Kind::SubmitRead, 404),
     post("/api/jobs/{id}/cancel", "", Kind::Submit, 404),
     post("/api/runner/register", "{}", Kind::Run, 400),
     get("/api/runner/verify", Kind::Run, 404),
@@ -80,14 +81,14 @@ const ENDPOINTS: &[Endpoint] = &[
     post("/api/runner/jobs/{id}/heartbeat", "{}", Kind::Run, 400),
     post("/api/runner/jobs/{id}/complete", r#"{"output_data":{}}"#, Kind::Run, 400),
     post("/api/runner/jobs/{id}/error", r#"{"error_message":"e"}"#, Kind::Run, 400),
-    get("/api/admin/jobs", Kind::AdminQuestion, 200),
-    get("/api/admin/jobs/{id}", Kind::AdminQuestion, 404),
-    post("/api/admin/jobs/{id}/again", "", Kind::AdminChange, 404),
-    Endpoint { method: "DELETE", ..get("/api/admin/jobs/{id}", Kind::AdminChange, 404) },
-    post("/api/admin/jobs/batch-delete", "{}", Kind::AdminChange, 400),
-    get("/api/admin/runners", Kind::AdminQuestion, 200),
-    get("/api/admin/runners/{id}", Kind::AdminQuestion, 404),
-    get("/api/admin/stats", Kind::AdminQuestion, 200),
+    get("/api/admin/jobs", Kind::AdminRead, 200),
+    get("/api/admin/jobs/{id}", Kind::AdminRead, 404),
+    post("/api/admin/jobs/{id}/again", "", Kind::AdminWrite, 404),
+    Endpoint { method: "DELETE", ..get("/api/admin/jobs/{id}", Kind::AdminWrite, 404) },
+    post("/api/admin/jobs/batch-delete", "{}", Kind::AdminWrite, 400),
+    get("/api/admin/runners", Kind::AdminRead, 200),
+    get("/api/admin/runners/{id}", Kind::AdminRead, 404),
+    get("/api/admin/stats", Kind::AdminRead, 200),
 ];
 
 impl Endpoint {
@@ -99,7 +100,7 @@ impl Endpoint {
         format!("{} {}", self.method, self.path)
     }
 
-    /// What is answered to these headers, each line with its end.
+    /// The response to a request with these header lines. Each line has its line break.
     fn answer(&self, at: SocketAddr, headers: &str) -> Response {
         let (method, body) = (self.method, self.body);
         let host = if headers.contains("host:") { "" } else { "host: localhost\r\n" };
@@ -115,13 +116,13 @@ impl Endpoint {
             .unwrap_or_else(|none| panic!("no answer to {} ({headers:?}): {none:?}", self.name()))
     }
 
-    fn ask(&self, at: SocketAddr, headers: &str) -> u16 {
+    fn status(&self, at: SocketAddr, headers: &str) -> u16 {
         self.answer(at, headers).status
     }
 }
 
-/// On every address, reached at loopback's.
-fn everywhere(settings: &[(&str, &str)]) -> TestServer {
+/// A service that listens on all addresses; tests connect to a loopback address.
+fn on_all_addresses(settings: &[(&str, &str)]) -> TestServer {
     TestServer::with(&[settings, &[("HOST", "0.0.0.0")]].concat()).at_address([127, 0, 0, 1].into())
 }
 
@@ -130,31 +131,31 @@ fn every_endpoint_of_the_openapi_document_is_tested_here() {
     let server = TestServer::start();
     let document = server.connect().get("/api/openapi.json").json();
     let paths = document["paths"].as_object().expect("an object");
-    let named: BTreeSet<_> = paths
+    let documented: BTreeSet<_> = paths
         .iter()
         .flat_map(|(path, methods)| {
             let methods = methods.as_object().expect("an object").keys();
             methods.map(move |method| format!("{} {path}", method.to_ascii_uppercase()))
         })
         .collect();
-    let walked: BTreeSet<_> = ENDPOINTS.iter().map(Endpoint::name).collect();
-    assert_eq!(named, walked);
+    let tested: BTreeSet<_> = ENDPOINTS.iter().map(Endpoint::name).collect();
+    assert_eq!(documented, tested);
 }
 
 #[test]
-fn without_keys_jobs_are_for_this_machine() {
-    let server = everywhere(&[]);
+fn without_keys_jobs_are_open_to_this_machine_only() {
+    let server = on_all_addresses(&[]);
     let at = server.address();
     for endpoint in ENDPOINTS {
         let name = endpoint.name();
         let answer = endpoint.answer(at, "");
         assert_eq!(
             (answer.status, answer.header("access-control-allow-origin")),
-            (endpoint.let_in, None),
+            (endpoint.allowed_status, None),
             "{name}"
         );
-        // A key that nobody configured changes nothing.
-        assert_eq!(endpoint.ask(at, &bearer("any")), endpoint.let_in, "{name}");
+        // A key changes nothing when no key is configured.
+        assert_eq!(endpoint.status(at, &bearer("any")), endpoint.allowed_status, "{name}");
         for headers in [
             "origin: http://page.example\r\n",
             "origin: null\r\n",
@@ -171,22 +172,22 @@ fn without_keys_jobs_are_for_this_machine() {
             assert!(!answer.error_text().is_empty());
         }
         if let Some(outer) = outer_address(&server) {
-            assert_eq!(endpoint.ask(outer, ""), 403, "{name} from another address");
-            assert_eq!(endpoint.ask(outer, &bearer("any")), 403, "{name} from another address");
+            assert_eq!(endpoint.status(outer, ""), 403, "{name} from another address");
+            assert_eq!(endpoint.status(outer, &bearer("any")), 403, "{name} from another address");
         }
     }
 }
 
 #[test]
-fn with_keys_each_scope_opens_what_is_its_own_from_everywhere() {
-    let server = everywhere(&KEYS);
+fn with_keys_each_scope_opens_its_own_endpoints_from_all_addresses() {
+    let server = on_all_addresses(&KEYS);
     let addresses: Vec<_> = [Some(server.address()), outer_address(&server)].into_iter().flatten().collect();
     for (endpoint, at) in
         ENDPOINTS.iter().flat_map(|endpoint| addresses.iter().map(move |at| (endpoint, *at)))
     {
         let refused = [
             String::new(),
-            bearer("nobody's key"),
+            bearer("unknown key"),
             bearer(&format!("{}x", endpoint.kind.keys()[0])),
             bearer(&endpoint.kind.keys()[0][1..]),
             format!("authorization: Basic {}\r\n", endpoint.kind.keys()[0]),
@@ -196,8 +197,8 @@ fn with_keys_each_scope_opens_what_is_its_own_from_everywhere() {
         let wrong = [ADMIN, RUNNER, SUBMIT].into_iter().filter(|key| !endpoint.kind.keys().contains(key));
         for headers in refused.into_iter().chain(wrong.map(bearer)) {
             let answer = endpoint.answer(at, &headers);
-            let told = (answer.status, answer.header("access-control-allow-origin"));
-            assert_eq!(told, (401, Some("*")), "{} at {at} with {headers}", endpoint.name());
+            let actual = (answer.status, answer.header("access-control-allow-origin"));
+            assert_eq!(actual, (401, Some("*")), "{} at {at} with {headers}", endpoint.name());
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
             assert!(!answer.error_text().is_empty());
         }
@@ -209,8 +210,13 @@ fn with_keys_each_scope_opens_what_is_its_own_from_everywhere() {
                 "origin: http://page.example\r\nsec-fetch-site: cross-site\r\n",
             ] {
                 let answer = endpoint.answer(at, &(bearer(key) + more));
-                let told = (answer.status, answer.header("access-control-allow-origin"));
-                assert_eq!(told, (endpoint.let_in, Some("*")), "{} at {at} with {more}", endpoint.name());
+                let actual = (answer.status, answer.header("access-control-allow-origin"));
+                assert_eq!(
+                    actual,
+                    (endpoint.allowed_status, Some("*")),
+                    "{} at {at} with {more}",
+                    endpoint.name()
+                );
             }
         }
     }
@@ -219,14 +225,14 @@ fn with_keys_each_scope_opens_what_is_its_own_from_everywhere() {
 }
 
 #[test]
-fn with_keys_for_one_scope_the_others_are_closed_and_say_what_to_set() {
+fn with_keys_for_one_scope_the_others_are_closed_and_name_the_setting() {
     for (setting, key) in KEYS {
         let server = TestServer::with(&[(setting, key)]);
         for endpoint in ENDPOINTS {
             let is_open = endpoint.kind.keys().contains(&key);
-            let expected = if is_open { endpoint.let_in } else { 401 };
+            let expected = if is_open { endpoint.allowed_status } else { 401 };
             assert_eq!(
-                endpoint.ask(server.address(), &bearer(key)),
+                endpoint.status(server.address(), &bearer(key)),
                 expected,
                 "{setting}: {}",
                 endpoint.name()
@@ -244,24 +250,24 @@ fn an_operators_session_submits_and_administers_and_never_executes() {
     let (cookie, csrf) = signed_in(&server);
     let token = format!("{cookie}x-csrf-token: {csrf}\r\n");
     for endpoint in ENDPOINTS {
-        let (by_cookie, by_token) = match endpoint.kind {
+        let (with_cookie, with_token) = match endpoint.kind {
             Kind::Run => (401, 401),
-            Kind::SubmitQuestion | Kind::AdminQuestion => (endpoint.let_in, endpoint.let_in),
-            Kind::Submit | Kind::AdminChange => (403, endpoint.let_in),
+            Kind::SubmitRead | Kind::AdminRead => (endpoint.allowed_status, endpoint.allowed_status),
+            Kind::Submit | Kind::AdminWrite => (403, endpoint.allowed_status),
         };
-        let own = "origin: http://localhost\r\n";
-        let by_own_without = if endpoint.kind == Kind::Run { 401 } else { 403 };
+        let own_origin = "origin: http://localhost\r\n";
+        let without_token = if endpoint.kind == Kind::Run { 401 } else { 403 };
         for (headers, expected) in [
-            (cookie.clone(), by_cookie),
-            (token.clone(), by_token),
-            (format!("{token}{own}"), by_token),
-            (format!("{cookie}{own}"), by_own_without),
+            (cookie.clone(), with_cookie),
+            (token.clone(), with_token),
+            (format!("{token}{own_origin}"), with_token),
+            (format!("{cookie}{own_origin}"), without_token),
             (format!("{token}origin: http://page.example\r\n"), 401),
             (format!("{token}sec-fetch-site: same-site\r\n"), 401),
             (format!("cookie: pilotlight_session=wrong\r\nx-csrf-token: {csrf}\r\n"), 401),
         ] {
             assert_eq!(
-                endpoint.ask(server.address(), &headers),
+                endpoint.status(server.address(), &headers),
                 expected,
                 "{} with {headers}",
                 endpoint.name()
@@ -271,32 +277,33 @@ fn an_operators_session_submits_and_administers_and_never_executes() {
 }
 
 #[test]
-fn operators_ask_about_jobs_at_their_own_address_and_nobody_else_does() {
+fn the_operators_address_serves_the_endpoints_of_operators_only() {
     for keys in [&[][..], &KEYS[..]] {
         let server = TestServer::with(&[keys, &[("PILOTLIGHT_SERVER_CONTROL", "127.0.0.1:0")]].concat());
         let control = server.control_address();
         for endpoint in ENDPOINTS {
             let key = if keys.is_empty() { String::new() } else { bearer(endpoint.kind.keys()[0]) };
-            let here_or_there = |answer| {
-                let (is_admin, is_there) = (endpoint.kind.is_admin(), endpoint.kind.is_for_operators());
-                (if is_admin { 404 } else { answer }, if is_there { answer } else { 404 })
+            let main_and_control = |status| {
+                let (is_admin, is_on_control) =
+                    (endpoint.kind.is_admin(), endpoint.kind.is_on_control_address());
+                (if is_admin { 404 } else { status }, if is_on_control { status } else { 404 })
             };
-            let (here, there) = here_or_there(endpoint.let_in);
-            assert_eq!(endpoint.ask(server.address(), &key), here, "main {}", endpoint.name());
-            assert_eq!(endpoint.ask(control, &key), there, "control {}", endpoint.name());
+            let (main_status, control_status) = main_and_control(endpoint.allowed_status);
+            assert_eq!(endpoint.status(server.address(), &key), main_status, "main {}", endpoint.name());
+            assert_eq!(endpoint.status(control, &key), control_status, "control {}", endpoint.name());
             if !keys.is_empty() {
-                let (here, there) = here_or_there(401);
-                assert_eq!(endpoint.ask(server.address(), ""), here, "main {}", endpoint.name());
-                assert_eq!(endpoint.ask(control, ""), there, "control {}", endpoint.name());
+                let (main_status, control_status) = main_and_control(401);
+                assert_eq!(endpoint.status(server.address(), ""), main_status, "main {}", endpoint.name());
+                assert_eq!(endpoint.status(control, ""), control_status, "control {}", endpoint.name());
             }
         }
     }
-    for (only, are_there) in [("warm-start", false), ("dashboard", false), ("jobs", true)] {
+    for (only, serves_jobs) in [("warm-start", false), ("dashboard", false), ("jobs", true)] {
         let server = TestServer::with_arguments(&["--only", only], &[]);
         for endpoint in ENDPOINTS {
             let answer = endpoint.answer(server.address(), "");
-            if are_there {
-                assert_eq!(answer.status, endpoint.let_in, "--only {only} {}", endpoint.name());
+            if serves_jobs {
+                assert_eq!(answer.status, endpoint.allowed_status, "--only {only} {}", endpoint.name());
             } else {
                 assert_eq!(answer.status, 404, "--only {only} {}", endpoint.name());
                 assert!(answer.error_text().contains("no such path"));
@@ -306,9 +313,9 @@ fn operators_ask_about_jobs_at_their_own_address_and_nobody_else_does() {
 }
 
 #[test]
-fn every_path_of_jobs_answers_what_browsers_ask_before_and_only_with_keys() {
-    let with = TestServer::with(&KEYS);
-    let without = TestServer::start();
+fn every_path_of_jobs_answers_preflight_requests_only_with_keys() {
+    let with_keys = TestServer::with(&KEYS);
+    let without_keys = TestServer::start();
     for endpoint in ENDPOINTS {
         let (target, name) = (endpoint.target(), endpoint.name());
         for headers in [
@@ -316,12 +323,12 @@ fn every_path_of_jobs_answers_what_browsers_ask_before_and_only_with_keys() {
             "origin: null\r\naccess-control-request-headers: authorization,x-runner-id\r\n",
             "",
         ] {
-            let ask = |server: &TestServer| {
+            let preflight = |server: &TestServer| {
                 let mut connection = server.connect();
                 connection.send(format!("OPTIONS {target} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n"));
                 connection.response().expect("an answer")
             };
-            let answer = ask(&with);
+            let answer = preflight(&with_keys);
             assert_eq!(answer.status, 204, "{name}");
             for (header, value) in [
                 ("access-control-allow-origin", "*"),
@@ -330,19 +337,27 @@ fn every_path_of_jobs_answers_what_browsers_ask_before_and_only_with_keys() {
             ] {
                 assert_eq!(answer.header(header), Some(value), "{name}");
             }
-            assert_eq!(answer.header("access-control-allow-credentials"), None, "cookies stay at home");
-            let answer = ask(&without);
+            assert_eq!(
+                answer.header("access-control-allow-credentials"),
+                None,
+                "other pages must not send cookies"
+            );
+            let answer = preflight(&without_keys);
             assert_ne!(answer.status, 204, "{name}");
             assert_eq!(answer.header("access-control-allow-origin"), None, "{name}");
         }
-        // Methods and paths that are none are told so to pages too.
+        // Responses about unknown methods and paths are readable by web pages too.
         let any = Some("*".to_owned());
-        assert_eq!(from_page(with.address(), "PUT", &target), (405, any.clone()), "{name}");
+        assert_eq!(call_from_page(with_keys.address(), "PUT", &target), (405, any.clone()), "{name}");
         assert_eq!(
-            from_page(with.address(), "GET", &format!("/api/nothing{target}")),
+            call_from_page(with_keys.address(), "GET", &format!("/api/nothing{target}")),
             (404, any.clone()),
             "{name}"
         );
-        assert_eq!(from_page(with.address(), "GET", &format!("{}/no", endpoint.target())).1, any, "{name}");
+        assert_eq!(
+            call_from_page(with_keys.address(), "GET", &format!("{}/no", endpoint.target())).1,
+            any,
+            "{name}"
+        );
     }
 }

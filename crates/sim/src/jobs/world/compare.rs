@@ -35,15 +35,15 @@ impl JobWorld {
         self.compare_counts()?;
         numbers.into_iter().try_for_each(|number| self.compare_job(number))?;
         (0..=u8::MAX).try_for_each(|key| self.compare_current(key))?;
-        let wrong = self.runtime.block_on(self.store().verify_integrity())?;
-        JobViolation::check_same("the integrity errors of the store", &wrong, &Vec::new())
+        let errors = self.runtime.block_on(self.store().verify_integrity())?;
+        JobViolation::check_same("the integrity errors of the store", &errors, &Vec::new())
     }
 
     /// Compares a job with its output and its console.
     pub(super) fn compare_job(&mut self, number: u32) -> Result<(), JobViolation> {
         let Some(id) = self.store.id_of(number) else { return Ok(()) };
         let found = self.runtime.block_on(self.store().job(id))?;
-        let Some(JobRecord { job, output: end }) = found else {
+        let Some(JobRecord { job, output }) = found else {
             return JobViolation::check_same(
                 "whether a job exists",
                 &false,
@@ -52,36 +52,40 @@ impl JobWorld {
         };
         self.check(&job)?;
         let Some((_, details)) = self.model.job(number) else { return Ok(()) };
-        let end = end.unwrap_or_default();
-        let got = (end.result, end.error, end.console.len());
+        let output = output.unwrap_or_default();
+        let actual = (output.result, output.error, output.console.len());
         let expected =
             (details.output.map(fixtures::text), details.error.map(fixtures::text), details.console);
-        JobViolation::check_same("output, error and console", &got, &expected)
+        JobViolation::check_same("output, error and console", &actual, &expected)
     }
 
     /// Compares the job that equal submissions find.
     pub(super) fn compare_current(&mut self, key: u8) -> Result<(), JobViolation> {
         let found = self.runtime.block_on(self.store().lookup(fixtures::cache_key(key)))?;
-        let got = found.as_ref().map(|found| fixtures::submission_of(found.job.id));
-        JobViolation::check_same("the current job of a key", &got, &self.model.current(key))?;
-        let Some(JobRecord { job, output: end }) = found else { return Ok(()) };
-        JobViolation::check_same("whether its output is returned", &end.is_some(), &job.has_ended())?;
+        let actual = found.as_ref().map(|found| fixtures::submission_of(found.job.id));
+        JobViolation::check_same("the current job of a key", &actual, &self.model.current(key))?;
+        let Some(JobRecord { job, output }) = found else { return Ok(()) };
+        JobViolation::check_same(
+            "whether the output of the current job is returned",
+            &output.is_some(),
+            &job.has_ended(),
+        )?;
         self.check(&job)
     }
 
     pub(super) fn compare_backlog(&self) -> Result<(), JobViolation> {
         let backlog = self.runtime.block_on(self.store().backlog(self.timestamp()))?;
-        let mut got: Vec<_> =
+        let mut actual: Vec<_> =
             backlog.ready.iter().map(|(job_type, count)| (job_type.as_str().to_owned(), *count)).collect();
-        got.sort_unstable();
-        let counted = (0..fixtures::TYPES).map(|number| {
+        actual.sort_unstable();
+        let counts = (0..fixtures::TYPES).map(|number| {
             (
                 fixtures::job_type(number).as_str().to_owned(),
                 self.model.ready(1 << number, self.now).len() as u64,
             )
         });
-        let expected: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
-        JobViolation::check_same("the backlog", &got, &expected)?;
+        let expected: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+        JobViolation::check_same("the backlog", &actual, &expected)?;
         JobViolation::check_same("the queue usage", &backlog.usage, &self.model.queue_usage())?;
         JobViolation::check_same(
             "when the next delayed job becomes ready",
@@ -92,12 +96,12 @@ impl JobWorld {
 
     pub(super) fn compare_available(&self, types: u8) -> Result<(), JobViolation> {
         const LIMIT: usize = 50;
-        let wanted = fixtures::types(types);
-        let listed = self.runtime.block_on(self.store().available(&wanted, LIMIT, self.timestamp()))?;
-        let got: Vec<u32> = listed.iter().map(|leased| fixtures::submission_of(leased.job.id)).collect();
+        let job_types = fixtures::types(types);
+        let listed = self.runtime.block_on(self.store().available(&job_types, LIMIT, self.timestamp()))?;
+        let actual: Vec<u32> = listed.iter().map(|leased| fixtures::submission_of(leased.job.id)).collect();
         let mut expected = self.model.ready(types, self.now);
         expected.truncate(LIMIT);
-        JobViolation::check_same("the available jobs", &got, &expected)
+        JobViolation::check_same("the available jobs", &actual, &expected)
     }
 
     fn compare_counts(&self) -> Result<(), JobViolation> {
@@ -106,12 +110,12 @@ impl JobWorld {
         JobViolation::check_same("jobs by status", &counts.jobs, &expected)
     }
 
-    /// Compares the newest jobs, and the number of all.
+    /// Compares the newest jobs, and the number of all jobs.
     fn compare_list(&self, status: Option<Status>) -> Result<(), JobViolation> {
         const LIMIT: usize = 20;
-        let wanted = JobFilter { status, limit: LIMIT };
-        let (jobs, total) = self.runtime.block_on(self.store().jobs(wanted, self.timestamp()))?;
-        let got: Vec<u32> = jobs.iter().map(|job| fixtures::submission_of(job.id)).collect();
+        let filter = JobFilter { status, limit: LIMIT };
+        let (jobs, total) = self.runtime.block_on(self.store().jobs(filter, self.timestamp()))?;
+        let actual: Vec<u32> = jobs.iter().map(|job| fixtures::submission_of(job.id)).collect();
         let mut expected: Vec<u32> = match status {
             Some(status) => self.with_status(status).collect(),
             None => self.model.jobs().map(|(number, _)| number).collect(),
@@ -119,7 +123,7 @@ impl JobWorld {
         JobViolation::check_same("the total of the list", &total, &(expected.len() as u64))?;
         expected.reverse();
         expected.truncate(LIMIT);
-        JobViolation::check_same("the listed jobs", &(status, got), &(status, expected))
+        JobViolation::check_same("the listed jobs", &(status, actual), &(status, expected))
     }
 
     fn with_status(&self, status: Status) -> impl Iterator<Item = u32> {

@@ -1,5 +1,5 @@
-//! The store under test. It is in a folder in memory where the machine has one, because the test checks what is stored,
-//! and not how a disk stores it.
+//! The store under test. Its folder is in memory when the machine has such a file system: the simulation checks the
+//! stored data, not the disk.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -88,8 +88,8 @@ fn new_folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let memory = Path::new(MEMORY_FOLDER);
-    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let folder = place.join(format!("pilotlight-sim-{}-{count}", std::process::id()));
+    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let folder = parent.join(format!("pilotlight-sim-{}-{count}", std::process::id()));
     fs::remove_dir_all(&folder).ok();
     folder
 }

@@ -1,4 +1,4 @@
-//! Compares the state of `core` with that of the model. Long lists are compared in full only now and then.
+//! Compares the state of `core` with the state of the model. The whole history is compared only once in a while.
 
 use pilotlight_core::time::Moment;
 
@@ -28,7 +28,7 @@ impl World {
         )?;
         Violation::check_same("whether no poll is parked", &pools.is_empty(), &expected.is_empty())?;
         let mut listed = pools.oldest_first();
-        let same = expected.iter().all(|parked| {
+        let are_equal = expected.iter().all(|parked| {
             listed.next().is_some_and(|poll| {
                 poll.handle == parked.poll
                     && poll.parked_at == parked.since
@@ -37,7 +37,7 @@ impl World {
                     && self.invariants.is_parked(poll.handle)
             })
         });
-        Violation::check(same && listed.next().is_none(), || {
+        Violation::check(are_equal && listed.next().is_none(), || {
             let listed: Vec<_> = pools.oldest_first().collect();
             format!("parked polls: core has {listed:?}, the model has {expected:?}")
         })
@@ -51,7 +51,7 @@ impl World {
         Violation::check(same, || format!("pools: core has {keys:?}, the model has {expected:?}"))
     }
 
-    /// One runner per event, in turn.
+    /// Compares one runner per event, in turn.
     fn compare_runners(&self) -> Result<(), Violation> {
         let runner = u16::try_from(self.steps % 200).unwrap_or_default();
         let has_poll = self.core.pools().has_runner(&fixtures::runner_id(runner));
@@ -101,7 +101,7 @@ impl World {
         let same = history.newest_first().take(compared).eq(expected.rev().take(compared));
         Violation::check(same, || {
             let newest = history.newest_first().next();
-            format!("the history, whose newest is {newest:?}")
+            format!("the history differs; the newest offer of core is {newest:?}")
         })
     }
 }

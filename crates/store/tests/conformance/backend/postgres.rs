@@ -1,4 +1,4 @@
-//! The PostgreSQL store, each in a database of its own.
+//! The PostgreSQL store. Each store has its own database.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The embedded store, each in a folder of its own.
+//! The SQLite store. Each store has its own folder.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::Backend;
 
 pub(crate) struct Sqlite {
     store: Option<Arc<dyn Store>>,
-    // Removed after the store is closed.
+    // The folder is removed after the store is closed.
     folder: TempDir,
 }
 

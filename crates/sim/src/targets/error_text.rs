@@ -1,5 +1,5 @@
-//! Checks error texts: they have a fixed subject and a fixed reason, and no number except a limit or a position.
-//! Anything else could be a payload, a prompt or a token.
+//! Checks that an error text has a known subject and a known reason, and no other number than a limit or a position.
+//! Any other text could be a payload, a prompt or a token.
 
 use hyper::StatusCode;
 use pilotlight::http::error::ApiError;
@@ -34,45 +34,49 @@ const REASONS: [&str; 9] = [
     "is no object",
 ];
 
-const NO_OFFER: [&str; 2] = ["is not an offer", "is not a run"];
+const NOT_PARSED: [&str; 2] = ["is not an offer", "is not a run"];
 
-const PLACES: [&str; 4] = [
+const PARSE_ERRORS: [&str; 4] = [
     "it is not JSON",
     "it ends early",
     "a field is given twice or has the wrong type",
     "it could not be read",
 ];
 
-/// Compares an error text with the vocabulary.
+/// Checks the status and the text of an error.
 ///
 /// # Panics
-/// When the text has anything else.
-pub fn check(refusal: ApiError) {
-    assert!(STATUSES.contains(&refusal.status()), "refused with {}", refusal.status());
-    let text = refusal.into_text();
-    assert!(is_ours(&without_numbers(&text)), "an error text has more than its vocabulary: {text:?}");
+/// When the status or the text is not a known one.
+pub fn check(error: ApiError) {
+    assert!(STATUSES.contains(&error.status()), "the status is {}", error.status());
+    let text = error.into_text();
+    assert!(is_known(&without_numbers(&text)), "unknown words in an error text: {text:?}");
 }
 
-fn is_ours(text: &str) -> bool {
+fn is_known(text: &str) -> bool {
     SUBJECTS.iter().filter_map(|subject| text.strip_prefix(subject)?.strip_prefix(' ')).any(is_reason)
 }
 
 fn is_reason(text: &str) -> bool {
-    let is_place = |text: &str| PLACES.iter().any(|place| text == format!("({place}, line 0 column 0)"));
+    let is_parse_error =
+        |text: &str| PARSE_ERRORS.iter().any(|error| text == format!("({error}, line 0 column 0)"));
     REASONS.iter().any(|reason| without_numbers(reason) == text)
-        || NO_OFFER.iter().filter_map(|what| text.strip_prefix(what)?.strip_prefix(' ')).any(is_place)
+        || NOT_PARSED
+            .iter()
+            .filter_map(|start| text.strip_prefix(start)?.strip_prefix(' '))
+            .any(is_parse_error)
 }
 
 /// Replaces every group of digits by one `0`.
 fn without_numbers(text: &str) -> String {
-    let mut short = String::with_capacity(text.len());
+    let mut result = String::with_capacity(text.len());
     for letter in text.chars() {
         let letter = if letter.is_ascii_digit() { '0' } else { letter };
-        if letter != '0' || !short.ends_with('0') {
-            short.push(letter);
+        if letter != '0' || !result.ends_with('0') {
+            result.push(letter);
         }
     }
-    short
+    result
 }
 
 #[cfg(test)]
@@ -80,13 +84,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_texts_of_the_vocabulary_pass() {
+    fn only_known_error_texts_are_accepted() {
         for text in [
             "the body is not an offer (it is not JSON, line 3 column 17)",
             "dequeuedMessage is missing",
             "deployment.friendlyId is longer than 4096 bytes",
         ] {
-            assert!(is_ours(&without_numbers(text)), "{text}");
+            assert!(is_known(&without_numbers(text)), "{text}");
         }
         for text in [
             "the body is not an offer (invalid type: string \"secret\", line 3 column 17)",
@@ -94,7 +98,7 @@ mod tests {
             "dequeuedMessage secret is missing",
             "",
         ] {
-            assert!(!is_ours(&without_numbers(text)), "{text}");
+            assert!(!is_known(&without_numbers(text)), "{text}");
         }
     }
 }
