@@ -176,7 +176,7 @@ pub(crate) const RULES: &[Rule] = &[
         reason: "a driver is called through its handle and must not know that the call came over HTTP",
         applies_to: |file| {
             file.is_source()
-                && file.acts_in(&[
+                && file.is_in_modules(&[
                     "config",
                     "dispatch",
                     "jobs",
@@ -204,7 +204,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "client uses only wire and core",
         reason: "the client knows no more about the service than a program on another machine",
-        applies_to: |file| file.is_product() && file.acts_in(&["client"]),
+        applies_to: |file| file.is_product() && file.is_in_modules(&["client"]),
         forbids: Forbids::Paths(&[
             "crate::app",
             "crate::cli",
@@ -237,7 +237,7 @@ pub(crate) const RULES: &[Rule] = &[
         applies_to: |file| {
             file.is_product()
                 && file.is_within("crates/pilotlight/src")
-                && !file.acts_in(&["cli", "client", "demo", "runner"])
+                && !file.is_in_modules(&["cli", "client", "demo", "runner"])
         },
         forbids: Forbids::Paths(&["crate::client", "crate::runner", "crate::*"]),
         rejected: &[
@@ -256,7 +256,7 @@ pub(crate) const RULES: &[Rule] = &[
         applies_to: |file| {
             file.is_product()
                 && file.is_within("crates/pilotlight/src")
-                && !file.acts_in(&["app", "cli", "main"])
+                && !file.is_in_modules(&["app", "cli", "main"])
         },
         forbids: Forbids::Paths(&["crate::app", "crate::*"]),
         rejected: &[
@@ -274,7 +274,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "only app spawns tasks",
         reason: "a task without an owner is never awaited, and its panic is never seen",
         applies_to: |file| {
-            file.is_product() && file.is_within("crates/pilotlight/src") && !file.acts_in(&["app"])
+            file.is_product() && file.is_within("crates/pilotlight/src") && !file.is_in_modules(&["app"])
         },
         forbids: Forbids::Paths(&["tokio::spawn", "task::spawn", "tokio::*", "task::*"]),
         rejected: &[
@@ -324,7 +324,7 @@ pub(crate) const RULES: &[Rule] = &[
                 && ["core", "pilotlight", "store", "wire"]
                     .iter()
                     .any(|name| file.is_within(&format!("crates/{name}")))
-                && !file.acts_in(&["app", "cli", "main"])
+                && !file.is_in_modules(&["app", "cli", "main"])
         },
         forbids: Forbids::Paths(&["anyhow"]),
         rejected: &[("crates/pilotlight/src/http/jobs.rs", "fn f() -> anyhow::Result<()> { Ok(()) }")],

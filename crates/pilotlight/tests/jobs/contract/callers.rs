@@ -62,11 +62,11 @@ fn while_executing() -> Vec<Step> {
         "updated_at": "<time>", "progress": { "current": 5, "total": 10 },
     });
     vec![
-        request("POST /api/runner/jobs/{job}/claim").as_runner("r-1"),
+        request("POST /api/runner/jobs/{job}/claim").sent_by("r-1"),
         submit(r#"{"a": 1, "b": [1, 2]}"#)
             .responds(200, json!({ "job_id": "{job}", "status": "claimed", "message": "<text>" })),
         request("GET /api/jobs/{job}").responds(200, claimed),
-        request("POST /api/runner/jobs/{job}/heartbeat").as_runner("r-1").with_body(json!({
+        request("POST /api/runner/jobs/{job}/heartbeat").sent_by("r-1").with_body(json!({
             "progress_current": 5, "progress_total": 10, "console_output": "half",
         })),
         submit(r#"{"a": 1, "b": [1, 2]}"#)
@@ -79,7 +79,7 @@ fn completed() -> Vec<Step> {
     let result = || json!({ "output_data": { "sum": 3, "of": [1, 2] }, "console_output": "half\ndone" });
     vec![
         request("POST /api/runner/jobs/{job}/complete")
-            .as_runner("r-1")
+            .sent_by("r-1")
             .with_raw_body(r#"{"output_data": {"sum": 3, "of": [1, 2]}, "console_output": "half\ndone"}"#),
         submit(r#"{"a": 1, "b": [1, 2]}"#).responds(
             200,
@@ -106,9 +106,9 @@ fn failed() -> Vec<Step> {
     vec![
         submit(r#"{"a": 0}"#)
             .responds(201, json!({ "job_id": "<bad:>", "status": "pending", "message": "<text>" })),
-        request("POST /api/runner/jobs/{bad}/claim").as_runner("r-1"),
+        request("POST /api/runner/jobs/{bad}/claim").sent_by("r-1"),
         request("POST /api/runner/jobs/{bad}/error")
-            .as_runner("r-1")
+            .sent_by("r-1")
             .with_body(json!({ "error_message": "a is 0", "console_output": "Traceback" })),
         submit(r#"{"a": 0}"#).responds(
             200,

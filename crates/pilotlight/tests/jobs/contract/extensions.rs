@@ -51,7 +51,7 @@ fn options() -> Vec<Step> {
                 json!({ "exists": true, "job_id": "{v2}", "status": "pending", "message": "<text>" }),
             ),
         // Its `run_at` is in the future.
-        request("POST /api/runner/jobs/{later}/claim").as_runner("r").rejected(409),
+        request("POST /api/runner/jobs/{later}/claim").sent_by("r").rejected(409),
     ]
 }
 
@@ -78,14 +78,13 @@ fn waiting() -> Vec<Step> {
 
 fn cancelling() -> Vec<Step> {
     let cancelled = |status: &str| json!({ "success": true, "status": status, "message": "<text>" });
-    let heartbeat = |body: Value| {
-        request("POST /api/runner/jobs/{cancelled_job}/heartbeat").as_runner("r").with_body(body)
-    };
+    let heartbeat =
+        |body: Value| request("POST /api/runner/jobs/{cancelled_job}/heartbeat").sent_by("r").with_body(body);
     vec![
         submit("cancel", &json!({})).responds(201, new("<cancelled_job:>")),
         submit("cancel", &json!({})).responds(200, existing("{cancelled_job}")),
         request("POST /api/jobs/{cancelled_job}/cancel").responds(200, cancelled("pending")),
-        request("POST /api/runner/jobs/{cancelled_job}/claim").as_runner("r"),
+        request("POST /api/runner/jobs/{cancelled_job}/claim").sent_by("r"),
         heartbeat(json!({})).responds(200, accepted()),
         request("POST /api/jobs/{cancelled_job}/cancel").responds(200, cancelled("failed")),
         request("POST /api/jobs/{cancelled_job}/cancel")
@@ -100,9 +99,9 @@ fn cancelling() -> Vec<Step> {
         heartbeat(json!({})).responds(200, json!({ "success": true, "message": "<text>", "cancelled": true })),
         heartbeat(json!({ "lease": 1 }))
             .responds(200, json!({ "success": true, "message": "<text>", "cancelled": true })),
-        heartbeat(json!({})).as_runner("another").rejected(400),
+        heartbeat(json!({})).sent_by("another").rejected(400),
         request("POST /api/runner/jobs/{cancelled_job}/complete")
-            .as_runner("r")
+            .sent_by("r")
             .with_body(json!({ "output_data": {} }))
             .rejected(400),
         // The failure of a cancelled job is not cached.
@@ -112,17 +111,17 @@ fn cancelling() -> Vec<Step> {
 
 fn leases() -> Vec<Step> {
     let report = |call: &str, body: Value| {
-        request(format!("POST /api/runner/jobs/{{leased}}/{call}")).as_runner("r").with_body(body)
+        request(format!("POST /api/runner/jobs/{{leased}}/{call}")).sent_by("r").with_body(body)
     };
     vec![
         submit("lease", &json!({})).responds(201, new("<leased:>")),
         report("start", json!({ "lease": 1 })).rejected(409),
-        request("POST /api/runner/jobs/{leased}/claim").as_runner("r"),
+        request("POST /api/runner/jobs/{leased}/claim").sent_by("r"),
         report("start", json!({ "lease": 1 })).responds(200, accepted()),
         report("start", json!({ "lease": 2 })).rejected(409),
         report("heartbeat", json!({ "lease": 1 })).responds(200, accepted()),
         report("heartbeat", json!({ "lease": 2 })).rejected(409),
-        report("heartbeat", json!({ "lease": 1 })).as_runner("another").rejected(409),
+        report("heartbeat", json!({ "lease": 1 })).sent_by("another").rejected(409),
         report("complete", json!({ "lease": 2, "output_data": {} })).rejected(409),
         report("error", json!({ "lease": 2, "error_message": "e" })).rejected(409),
         report("complete", json!({ "lease": 1, "output_data": {} })).responds(200, accepted()),
@@ -133,11 +132,11 @@ fn leases() -> Vec<Step> {
 
 fn chunks() -> Vec<Step> {
     let report = |call: &str, body: Value| {
-        request(format!("POST /api/runner/jobs/{{chunked}}/{call}")).as_runner("r").with_body(body)
+        request(format!("POST /api/runner/jobs/{{chunked}}/{call}")).sent_by("r").with_body(body)
     };
     vec![
         submit("chunks", &json!({})).responds(201, new("<chunked:>")),
-        request("POST /api/runner/jobs/{chunked}/claim").as_runner("r"),
+        request("POST /api/runner/jobs/{chunked}/claim").sent_by("r"),
         report("heartbeat", json!({ "console_append": "one\n" })).responds(200, accepted()),
         report("heartbeat", json!({ "console_append": "two\u{0}\n" })).responds(200, accepted()),
         report("complete", json!({ "console_append": "three\n", "output_data": [1, { "a": null }] }))

@@ -17,7 +17,7 @@ fn submit(params: &str) -> Step {
 }
 
 fn report(call: &str, body: String) -> Step {
-    request(format!("POST /api/runner/jobs/{{job}}/{call}")).as_runner("r").with_raw_body(body)
+    request(format!("POST /api/runner/jobs/{{job}}/{call}")).sent_by("r").with_raw_body(body)
 }
 
 pub(super) fn script() -> Vec<Step> {
@@ -44,7 +44,7 @@ fn reports() -> Vec<Step> {
     let error = |bytes: usize| format!(r#"{{"error_message": "{}"}}"#, "e".repeat(bytes));
     let accepted = || json!({ "success": true, "message": "<text>" });
     vec![
-        request("POST /api/runner/jobs/{job}/claim").as_runner("r"),
+        request("POST /api/runner/jobs/{job}/claim").sent_by("r"),
         report("heartbeat", console(KIB * KIB + 1))
             .refused(400, "console_output is longer than 1048576 bytes"),
         report("heartbeat", console(KIB * KIB)).responds(200, accepted()),
@@ -61,7 +61,7 @@ fn reports() -> Vec<Step> {
         report("complete", complete(500 * KIB)).responds(200, accepted()),
         submit(r#"{"of": "an error"}"#)
             .responds(201, json!({ "job_id": "<job:>", "status": "pending", "message": "<text>" })),
-        request("POST /api/runner/jobs/{job}/claim").as_runner("r"),
+        request("POST /api/runner/jobs/{job}/claim").sent_by("r"),
         report("error", error(10 * KIB)).responds(200, accepted()),
     ]
 }

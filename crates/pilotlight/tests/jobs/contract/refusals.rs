@@ -147,10 +147,10 @@ fn runner_requests() -> Vec<Step> {
                 .with_body(json!({}))
                 .refused(400, "x-runner-id is missing"),
         );
-        steps.push(request(&path).as_runner("").with_body(json!({})).refused(400, "x-runner-id is empty"));
+        steps.push(request(&path).sent_by("").with_body(json!({})).refused(400, "x-runner-id is empty"));
         steps.push(
             request(&path)
-                .as_runner(&"r".repeat(257))
+                .sent_by(&"r".repeat(257))
                 .with_body(json!({}))
                 .refused(400, "x-runner-id is longer"),
         );
@@ -161,7 +161,7 @@ fn runner_requests() -> Vec<Step> {
     }
     let heartbeat = |body: Value, part: &str| {
         request(format!("POST /api/runner/jobs/{UNKNOWN}/heartbeat"))
-            .as_runner("r")
+            .sent_by("r")
             .with_body(body)
             .refused(400, part)
     };
@@ -181,25 +181,25 @@ fn runner_requests() -> Vec<Step> {
             "console_append is given together",
         ),
         request(format!("POST /api/runner/jobs/{UNKNOWN}/complete"))
-            .as_runner("r")
+            .sent_by("r")
             .with_body(json!({ "console_output": "" }))
             .refused(400, "output_data is missing"),
         request(format!("POST /api/runner/jobs/{UNKNOWN}/complete"))
-            .as_runner("r")
+            .sent_by("r")
             .with_body(json!({ "output_data": "text" }))
             .refused(400, "output_data is not an object"),
         request(format!("POST /api/runner/jobs/{UNKNOWN}/error"))
-            .as_runner("r")
+            .sent_by("r")
             .with_body(json!({ "console_output": "" }))
             .refused(400, "error_message is missing"),
         request(format!("POST /api/runner/jobs/{UNKNOWN}/start"))
-            .as_runner("r")
+            .sent_by("r")
             .with_body(json!({}))
             .refused(400, "lease is missing"),
     ]);
     for id in [UNKNOWN, "no-id", "%FF"] {
         let call = |call: &str, body| {
-            request(format!("POST /api/runner/jobs/{id}/{call}")).as_runner("r").with_body(body)
+            request(format!("POST /api/runner/jobs/{id}/{call}")).sent_by("r").with_body(body)
         };
         steps.push(call("claim", json!({})).rejected(409));
         steps.push(call("heartbeat", json!({})).rejected(400));
@@ -219,7 +219,7 @@ fn admin_requests() -> Vec<Step> {
         request("GET /api/admin/jobs?limit=0").refused(400, "limit is not a whole number"),
         request("GET /api/admin/jobs?limit=1001").refused(400, "limit is not a whole number"),
         request("GET /api/admin/jobs?limit=ten").refused(400, "limit is not a whole number"),
-        request("GET /api/runner/jobs/available?types[]=").as_runner("r").refused(400, "types[] is empty"),
+        request("GET /api/runner/jobs/available?types[]=").sent_by("r").refused(400, "types[] is empty"),
         batch(json!({}), "job_ids is missing"),
         batch(json!({ "job_ids": [] }), "job_ids is empty"),
         batch(json!({ "job_ids": "all" }), "job_ids is not a list of strings"),

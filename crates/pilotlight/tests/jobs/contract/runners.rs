@@ -30,7 +30,7 @@ fn registering() -> Vec<Step> {
         request("GET /api/runner/verify")
             .responds(200, json!({ "exists": true, "runner_name": "one", "message": "<text>" })),
         request("GET /api/runner/verify")
-            .as_runner("unknown-runner")
+            .sent_by("unknown-runner")
             .responds(404, json!({ "exists": false, "message": "<text>" })),
     ]
 }
@@ -78,7 +78,7 @@ fn executing() -> Vec<Step> {
             }),
         ),
         request("POST /api/runner/jobs/{first}/claim").rejected(409),
-        request("POST /api/runner/jobs/{first}/claim").as_runner("another").rejected(409),
+        request("POST /api/runner/jobs/{first}/claim").sent_by("another").rejected(409),
         request("GET /api/runner/jobs/available?types[]=multiply").responds(
             200,
             json!({
@@ -93,15 +93,15 @@ fn executing() -> Vec<Step> {
             .responds(200, accepted()),
         request("POST /api/runner/jobs/{first}/heartbeat").with_body(json!({})).responds(200, accepted()),
         request("POST /api/runner/jobs/{first}/heartbeat")
-            .as_runner("another")
+            .sent_by("another")
             .with_body(json!({ "progress_current": 1, "progress_total": 2, "console_output": "" }))
             .rejected(400),
         request("POST /api/runner/jobs/{first}/complete")
-            .as_runner("another")
+            .sent_by("another")
             .with_raw_body(output)
             .rejected(400),
         request("POST /api/runner/jobs/{first}/error")
-            .as_runner("another")
+            .sent_by("another")
             .with_body(json!({ "error_message": "no", "console_output": "" }))
             .rejected(400),
         request("POST /api/runner/jobs/{first}/complete").with_raw_body(output).responds(200, accepted()),
@@ -118,7 +118,7 @@ fn late_reports() -> Vec<Step> {
             .responds(200, accepted()),
         complete(r#"{"output_data": {"n": 2, "list": []}, "console_output": "done"}"#).rejected(400),
         complete(r#"{"output_data": {"n": 1, "list": []}, "console_output": "done"}"#)
-            .as_runner("another")
+            .sent_by("another")
             .rejected(400),
         request("POST /api/runner/jobs/{first}/heartbeat").with_body(json!({})).rejected(400),
         request("POST /api/runner/jobs/{first}/error")
@@ -135,21 +135,21 @@ fn late_reports() -> Vec<Step> {
 fn failing() -> Vec<Step> {
     let report = || json!({ "error_message": "no memory", "console_output": "" });
     vec![
-        request("POST /api/runner/jobs/{third}/claim").as_runner("never-registered"),
+        request("POST /api/runner/jobs/{third}/claim").sent_by("never-registered"),
         request("POST /api/runner/jobs/{third}/error")
-            .as_runner("never-registered")
+            .sent_by("never-registered")
             .with_body(report())
             .responds(200, accepted()),
         request("POST /api/runner/jobs/{third}/error")
-            .as_runner("never-registered")
+            .sent_by("never-registered")
             .with_body(report())
             .responds(200, accepted()),
         request("POST /api/runner/jobs/{third}/error")
-            .as_runner("never-registered")
+            .sent_by("never-registered")
             .with_body(json!({ "error_message": "another reason" }))
             .rejected(400),
         request("POST /api/runner/jobs/{third}/complete")
-            .as_runner("never-registered")
+            .sent_by("never-registered")
             .with_body(json!({ "output_data": {} }))
             .rejected(400),
     ]

@@ -56,8 +56,8 @@ impl Step {
         self
     }
 
-    /// As this runner.
-    pub(super) fn as_runner(self, runner: &str) -> Self {
+    /// Sent by this runner.
+    pub(super) fn sent_by(self, runner: &str) -> Self {
         self.with_header("x-runner-id", runner)
     }
 
