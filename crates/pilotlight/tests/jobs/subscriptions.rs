@@ -17,6 +17,9 @@ use serde_json::{Value, json};
 const TYPE: &str = "subscribed";
 const KIB: usize = 1024;
 const SUBSCRIBERS: usize = 100;
+/// The receive buffer of a slow reader. It is larger than a segment on loopback (64 KiB): with less, the kernel sends
+/// small pieces with pauses of 200 ms between them, also after the reader is fast again.
+const RECEIVE_BUFFER_BYTES: usize = 128 * KIB;
 /// The largest console output that is stored by default.
 const MAX_CONSOLE_BYTES: usize = 1024 * KIB;
 
@@ -104,16 +107,14 @@ struct SlowReader(Connection);
 impl SlowReader {
     fn of(server: &TestServer, id: &str) -> Self {
         let mut connection = server.connect();
-        socket2::SockRef::from(connection.stream()).set_recv_buffer_size(8 * KIB).expect("an open socket");
+        socket2::SockRef::from(connection.stream()).set_recv_buffer_size(RECEIVE_BUFFER_BYTES).expect("an open socket");
         connection.send(format!("GET /api/jobs/{id}/events HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         Self(connection)
     }
 
-    /// Reads the whole stream, at most `bytes` at a time. While `job_runs` is true, it pauses after each read;
-    /// afterwards it reads the rest quickly.
+    /// Reads the whole stream, at most `bytes` at a time. Pauses after each read while `job_runs` is true.
     fn read(self, bytes: usize, job_runs: &AtomicBool) -> String {
         let (mut received, mut buffer) = (Vec::new(), vec![0; bytes]);
-        let mut is_slow = true;
         loop {
             match self.0.stream().read(&mut buffer) {
                 Ok(0) => break,
@@ -127,11 +128,6 @@ impl SlowReader {
             // The pause makes the reader slow, which is what this test is about.
             if job_runs.load(Relaxed) {
                 pause(Duration::from_millis(2));
-            } else if is_slow {
-                is_slow = false;
-                // With the small buffer, the rest of the stream would take a minute.
-                let socket = socket2::SockRef::from(self.0.stream());
-                socket.set_recv_buffer_size(4 * MAX_CONSOLE_BYTES).expect("an open socket");
             }
         }
         String::from_utf8(received).expect("text")
