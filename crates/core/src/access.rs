@@ -257,7 +257,7 @@ fn authorize_client(permission: Permission, keys: Scopes, caller: Caller) -> Res
         require_same_origin(permission, caller)?;
         return require_loopback_peer(caller);
     }
-    let (scope, accepted) = accepted_scopes(permission);
+    let (scope, accepted) = (expected_scope(permission), accepted_scopes(permission));
     match caller.key {
         PresentedKey::Known(scopes) if scopes.intersects(accepted) => Ok(()),
         PresentedKey::None if caller.session != SessionState::None && is_operator_session(keys, caller) => {
@@ -272,21 +272,34 @@ fn authorize_client(permission: Permission, keys: Scopes, caller: Caller) -> Res
     }
 }
 
-/// The scopes whose keys give this permission. The first one is named in the error.
-const fn accepted_scopes(permission: Permission) -> (Scope, Scopes) {
-    let scope = match permission {
-        Permission::JobsWrite | Permission::JobsRead => Scope::Submit,
-        Permission::RunnerApi => Scope::Runner,
-        Permission::AdminRead => {
-            return (Scope::Admin, Scopes::only(Scope::Admin).union(Scopes::only(Scope::Runner)));
-        }
+/// The scopes whose keys give this permission.
+#[must_use]
+pub const fn accepted_scopes(permission: Permission) -> Scopes {
+    match permission {
+        Permission::AdminRead => Scopes::only(Scope::Admin).union(Scopes::only(Scope::Runner)),
         Permission::Protocol
         | Permission::DashboardPage
         | Permission::DashboardRead
         | Permission::DashboardWrite
+        | Permission::JobsWrite
+        | Permission::JobsRead
+        | Permission::RunnerApi
+        | Permission::AdminWrite => Scopes::only(expected_scope(permission)),
+    }
+}
+
+/// The scope that an error names when a key is missing or has another scope.
+const fn expected_scope(permission: Permission) -> Scope {
+    match permission {
+        Permission::JobsWrite | Permission::JobsRead => Scope::Submit,
+        Permission::RunnerApi => Scope::Runner,
+        Permission::Protocol
+        | Permission::DashboardPage
+        | Permission::DashboardRead
+        | Permission::DashboardWrite
+        | Permission::AdminRead
         | Permission::AdminWrite => Scope::Admin,
-    };
-    (scope, Scopes::only(scope))
+    }
 }
 
 /// Whether the session is an operator's. With admin keys configured, a session exists only after someone presented an

@@ -1,4 +1,12 @@
-//! The `pilotlight` binary. All code is in the library.
+//! The `pilotlight` binary: the command line, and the demo. The service is in `pilotlight-server`.
+
+mod cli;
+
+mod shutdown;
+
+mod memory;
+
+mod demo;
 
 use std::process::ExitCode;
 
@@ -7,5 +15,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    pilotlight::cli::run()
+    cli::run()
 }

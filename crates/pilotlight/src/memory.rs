@@ -15,7 +15,7 @@ thread_local! {
 }
 
 /// Returns the memory that this thread no longer needs; called when the thread has nothing to do.
-pub fn collect_if_due() {
+pub(crate) fn collect_if_due() {
     LAST_COLLECT.with(|last| {
         if last.get().is_none_or(|last| last.elapsed() >= COLLECT_INTERVAL) {
             last.set(Some(Instant::now()));

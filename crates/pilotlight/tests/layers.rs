@@ -1,9 +1,11 @@
-//! Checks the workspace's rules: which crate or module may use which, and what a file may contain. Manifests and the
-//! compiler enforce most of these rules already; this test checks what they cannot see.
+//! Checks the workspace's rules: which module may use which, and what a file may contain. Manifests decide which crate may
+//! use which, and lints refuse most of what a crate must not do; this test checks what they cannot see.
 //!
 //! `layers/rules.rs` lists each rule with its reason and with small examples that it must reject and accept, so a rule
 //! that no longer catches anything fails too. The checked sources are read from disk.
 
+#[path = "layers/circles.rs"]
+mod circles;
 #[path = "layers/rules.rs"]
 mod rules;
 #[path = "layers/used_paths.rs"]
@@ -24,6 +26,13 @@ fn the_workspace_breaks_no_rule() {
         }
     }
     assert!(report.is_empty(), "rules of the workspace are broken:\n{report}");
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let circles = circles::circles(&Workspace::read());
+    let report: Vec<_> = circles.iter().map(|files| files.join("\n    ")).collect();
+    assert!(report.is_empty(), "{} circles of imports:\n    {}", report.len(), report.join("\n\n    "));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use fastrand::Rng;
 use hyper::header::HeaderMap;
-use pilotlight::http::convert::{self, OfferBody};
 use pilotlight_core::pool::PoolKey;
+use pilotlight_server::parsing::{self, OfferBody};
 use pilotlight_sim::corpus::Corpus;
 use pilotlight_sim::soak::iterations;
 use pilotlight_sim::targets::message;
@@ -44,7 +44,7 @@ fn key_in_message(number: &str) -> Option<PoolKey> {
         r#"{{"dequeuedMessage":{{"deployment":{{"friendlyId":"d"}},"backgroundWorker":{{"version":"1"}},
         "run":{{"machine":{{"cpu":{number},"memory":{number}}}}}}}}}"#
     );
-    match convert::offer_body(&Bytes::from(body)) {
+    match parsing::offer_body(&Bytes::from(body)) {
         Ok(OfferBody::Run(run)) => Some(run.key),
         Ok(OfferBody::Undeployed) | Err(_) => None,
     }
@@ -62,5 +62,5 @@ fn key_in_headers(number: &str) -> Option<PoolKey> {
     for (name, value) in fields {
         headers.insert(name, value.parse().ok()?);
     }
-    convert::poll_params(&headers).ok().map(|(key, _)| key)
+    parsing::poll_params(&headers).ok().map(|(key, _)| key)
 }

@@ -8,15 +8,21 @@ use serde::Serialize;
 use crate::dashboard::{Config, WarmStartStats};
 use crate::jobs_admin;
 
-/// Event `snapshot`: all of the dashboard's data.
+/// The fields of every event that belong to no capability. Each served capability adds its own fields.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Snapshot {
+pub struct EventHead<'a> {
     /// When the data was read.
     pub now: u64,
-    /// Values that do not change while the service runs.
+    /// Values that do not change while the service runs; only in `snapshot`.
     #[serde(flatten)]
-    pub info: ServiceInfo,
+    pub info: Option<&'a ServiceInfo>,
+}
+
+/// What warm starts add to the event `snapshot`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WarmStartSnapshot {
     /// Counters.
     pub stats: WarmStartStats,
     /// Runners with a parked poll, the longest wait first.
@@ -27,8 +33,6 @@ pub struct Snapshot {
     pub offers: Vec<Arc<OfferRow>>,
     /// The time buckets of the last hour, the oldest first; buckets without offers are omitted.
     pub series: Vec<BucketRow>,
-    /// The jobs data, when the process serves jobs.
-    pub jobs: Option<JobsOverview>,
 }
 
 /// Values that do not change while the service runs.
@@ -53,12 +57,10 @@ pub struct ServiceInfo {
     pub offers_shown: usize,
 }
 
-/// Event `update`: everything that changed since the previous event.
+/// What warm starts add to the event `update`: everything that changed since the previous event.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Update {
-    /// When the data was read.
-    pub now: u64,
+pub struct WarmStartUpdate {
     /// Counters.
     pub stats: WarmStartStats,
     /// Changes of the runners with a parked poll.
@@ -69,9 +71,6 @@ pub struct Update {
     pub offers: Vec<Arc<OfferRow>>,
     /// Buckets that changed.
     pub series: Vec<BucketRow>,
-    /// The jobs data, when it changed. Its series has only the buckets that changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jobs: Option<JobsOverview>,
 }
 
 /// The capabilities that a process serves, besides the dashboard.

@@ -1,6 +1,7 @@
 //! The wire types of every protocol, one file per protocol. They describe messages and validate nothing: `core` decides
 //! what a value means, and the HTTP layer converts between the two.
 
+pub mod json;
 pub mod object;
 pub mod rate_limit;
 

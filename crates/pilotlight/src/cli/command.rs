@@ -5,12 +5,13 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::exit_code::{self, Code};
 use super::{completions, config, demo, explain, health, jobs, output, runner, serve, status, store, submit};
-use crate::app::CapabilityName;
-use crate::runner::reaper;
+use pilotlight_runner::reaper;
+use pilotlight_server::CAPABILITIES;
 
 /// Keeps work from ever starting cold.
 #[derive(Debug, Parser)]
@@ -20,6 +21,12 @@ struct Cli {
     command: Command,
 }
 
+/// The names that `--only` takes.
+fn capability_names() -> PossibleValuesParser {
+    let values = CAPABILITIES.iter().map(|builder| PossibleValue::new(builder.name).help(builder.summary));
+    PossibleValuesParser::new(values.collect::<Vec<_>>())
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service.
@@ -27,8 +34,8 @@ enum Command {
         #[command(flatten)]
         config_args: ConfigArgs,
         /// Run only these capabilities of the service, separated by commas.
-        #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_enum)]
-        only: Vec<CapabilityName>,
+        #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = capability_names())]
+        only: Vec<String>,
     },
     /// Print every setting with its value and its origin.
     Config {
@@ -119,7 +126,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 /// Runs the command given on the process's command line and returns its exit code.
 #[must_use]
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     exit_code::finish(match Cli::parse().command {
         Command::Serve { config_args, only } => serve::run(&config_args, &only),
         Command::Config { config_args, json } => config::run(&config_args, json),

@@ -4,7 +4,7 @@
 use super::command::{ConfigArgs, Failure};
 use super::exit_code::Code;
 use super::output;
-use crate::config::{self, Loaded};
+use pilotlight_server::config::{self, Loaded};
 
 pub(super) fn run(config_args: &ConfigArgs, json: bool) -> Result<(), Failure> {
     let loaded = load(config_args)?;

@@ -13,9 +13,9 @@ use tokio::runtime::Builder;
 
 use super::command::Failure;
 use super::exit_code::Code;
-use crate::app;
-use crate::client::{ApiKey, Client};
-use crate::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, read_secret};
+use pilotlight_client::{ApiKey, Client};
+use pilotlight_server::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, read_secret};
+use pilotlight_server::https_client_builder;
 
 /// The URL when neither an option nor a variable sets it.
 const DEFAULT_URL: &str = "http://localhost:8080";
@@ -59,7 +59,7 @@ impl ConnectOptions {
             matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none()
         });
         let url = url.context("--url (or PILOTLIGHT_URL) is not a URL such as http://localhost:8080")?;
-        Ok(Client::new(app::https_client_builder()?, url, self.key()?)?)
+        Ok(Client::new(https_client_builder()?, url, self.key()?)?)
     }
 
     fn key(&self) -> anyhow::Result<Option<ApiKey>> {

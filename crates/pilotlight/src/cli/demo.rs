@@ -10,11 +10,11 @@ use tokio::runtime::Runtime;
 use super::command::Failure;
 use super::exit_code::Code;
 use super::output;
-use crate::app::{self, App, CapabilityName};
-use crate::client::Client;
-use crate::config::{Config, ServerConfig};
 use crate::demo::{jobs, warm_start};
 use crate::shutdown::Signals;
+use pilotlight_client::Client;
+use pilotlight_server::config::{Config, ServerConfig};
+use pilotlight_server::{App, https_client_builder};
 
 pub(super) const ABOUT: &str = "\
 Demonstrate Pilotlight: the same job cold, warm and cached, a job that a hundred callers submit at once, and warm starts.
@@ -95,9 +95,9 @@ fn run_jobs_scene() -> Result<jobs::report::JobsReport, Failure> {
         .context("failed to create a folder for temporary files (TMPDIR names its parent)")?;
     let server = ServerConfig { data_dir: folder.path().join("store"), ..server() };
     let config = Config { server, ..Config::default() };
-    Runtime::new()?.block_on(with_service(&config, CapabilityName::Jobs, async |service| {
+    Runtime::new()?.block_on(with_service(&config, "jobs", async |service| {
         let url = format!("http://{service}").parse().context("failed to build the service's URL")?;
-        let client = Client::new(app::https_client_builder()?, url, None)?;
+        let client = Client::new(https_client_builder()?, url, None)?;
         let context = jobs::scene::SceneContext { client: &client, folder: folder.path() };
         jobs::scene::run(&context).await.context("failed to run the scene of jobs")
     }))
@@ -105,7 +105,7 @@ fn run_jobs_scene() -> Result<jobs::report::JobsReport, Failure> {
 
 fn run_warm_start_scene(runs: u32) -> Result<warm_start::report::WarmStartReport, Failure> {
     let config = Config { server: server(), ..Config::default() };
-    Runtime::new()?.block_on(with_service(&config, CapabilityName::WarmStart, async |service| {
+    Runtime::new()?.block_on(with_service(&config, "warm-start", async |service| {
         warm_start::scene::run(service, runs).await.context("failed to run the scene of warm starts")
     }))
 }
@@ -117,11 +117,11 @@ fn server() -> ServerConfig {
 /// Runs a scene against a new service and stops the service afterwards, also after Ctrl-C.
 async fn with_service<T>(
     config: &Config,
-    capability: CapabilityName,
+    capability: &str,
     scene: impl AsyncFnOnce(SocketAddr) -> anyhow::Result<T>,
 ) -> Result<T, Failure> {
     let mut signals = Signals::listen()?;
-    let app = App::start(config, Some(&[capability, CapabilityName::Dashboard])).await?;
+    let app = App::start(config, Some(&[capability, "dashboard"])).await?;
     let demo_report = tokio::select! {
         demo_report = scene(app.address()) => demo_report.map_err(Failure::from),
         () = signals.next() => Err(Failure::Reported(Code::Interrupted)),

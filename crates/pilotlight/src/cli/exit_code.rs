@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::command::Failure;
 use super::output;
-use crate::client::{self, Reason};
+use pilotlight_client::{ClientError, Reason};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl Code {
     }
 
     /// The exit code for a failed call of the service.
-    fn for_client_failure(failure: &client::ClientError) -> Self {
+    fn for_client_failure(failure: &ClientError) -> Self {
         match failure.reason {
             Reason::Unreachable(_) | Reason::NoResponse(_) | Reason::InvalidResponse(_) => Self::Unreachable,
             Reason::TooLarge => Self::Failed,
@@ -159,7 +159,7 @@ pub(super) fn finish(ended: Result<(), Failure>) -> ExitCode {
     let code = match ended {
         Ok(()) => Code::Done,
         Err(Failure::Reported(code)) => code,
-        Err(Failure::Other(error)) => match error.downcast_ref::<client::ClientError>() {
+        Err(Failure::Other(error)) => match error.downcast_ref::<ClientError>() {
             Some(failure) => {
                 output::note(format_args!("pilotlight: failed to {failure}"));
                 Code::for_client_failure(failure)

@@ -17,8 +17,8 @@ use super::command::{ConfigArgs, Failure};
 use super::config;
 use super::exit_code::Code;
 use super::output;
-use crate::app;
-use crate::config::ServerConfig;
+use pilotlight_server::config::ServerConfig;
+use pilotlight_server::https_client_builder;
 
 /// The time for the whole request: DNS lookup, connecting and the response.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -94,7 +94,7 @@ fn fetch_with_timeout(url: &HealthUrl) -> anyhow::Result<HealthResponse> {
 
 async fn fetch(url: &HealthUrl) -> anyhow::Result<HealthResponse> {
     // The certificate is not verified: the check does not depend on the peer's identity, and no secret is sent.
-    let client = app::https_client_builder()?.danger_accept_invalid_certs(true);
+    let client = https_client_builder()?.danger_accept_invalid_certs(true);
     let client = client.no_proxy().redirect(Policy::none()).build()?;
     let request = client.get(format!("{url}/health")).header(ACCEPT, "application/json");
     let mut response = request.send().await.map_err(root_cause)?;

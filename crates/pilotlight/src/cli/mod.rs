@@ -5,11 +5,11 @@ mod connect;
 mod exit_code;
 mod output;
 
-pub mod config;
-pub mod demo;
-pub mod health;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod health;
 mod runner;
-pub mod serve;
+pub(crate) mod serve;
 mod store;
 
 mod datetime;
@@ -29,4 +29,4 @@ mod explain;
 #[cfg(test)]
 mod reference;
 
-pub use command::run;
+pub(crate) use command::run;

@@ -18,11 +18,11 @@ use super::command::Failure;
 use super::connect::ConnectOptions;
 use super::exit_code::Code;
 use super::output;
-use crate::client::Client;
-use crate::config::{LogConfig, parse_duration, parse_size};
-use crate::runner::{JobCommand, ProcessMode, Runner, Settings};
 use crate::shutdown::Signals;
-use crate::telemetry::logs;
+use pilotlight_client::Client;
+use pilotlight_runner::{JobCommand, ProcessMode, Runner, Settings};
+use pilotlight_server::config::{LogConfig, parse_duration, parse_size};
+use pilotlight_server::logs;
 
 /// Variables that every command gets: programs need them to find other programs and to write text.
 const DEFAULT_VARIABLES: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];

@@ -9,19 +9,20 @@ use tokio::runtime::Builder;
 
 use super::command::{ConfigArgs, Failure};
 use super::config;
-use crate::app::{App, CapabilityName};
-use crate::config::Config;
 use crate::memory;
 use crate::shutdown::Signals;
-use crate::telemetry::logs;
+use pilotlight_server::App;
+use pilotlight_server::config::Config;
+use pilotlight_server::logs;
 
-pub(super) fn run(config_args: &ConfigArgs, only: &[CapabilityName]) -> Result<(), Failure> {
+pub(super) fn run(config_args: &ConfigArgs, only: &[String]) -> Result<(), Failure> {
     let loaded = config::load(config_args)?;
     logs::start(&loaded.config.log);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let only = (!only.is_empty()).then_some(only);
+    let names: Vec<_> = only.iter().map(String::as_str).collect();
+    let only = (!names.is_empty()).then_some(names.as_slice());
     let runtime = Builder::new_multi_thread().enable_all().on_thread_park(memory::collect_if_due).build()?;
     let ended = runtime.block_on(serve(&loaded.config, only));
     // Do not wait for a blocked write (to a pipe that is not read, or to a dead disk): the process must end.
@@ -29,7 +30,7 @@ pub(super) fn run(config_args: &ConfigArgs, only: &[CapabilityName]) -> Result<(
     Ok(ended?)
 }
 
-async fn serve(config: &Config, only: Option<&[CapabilityName]>) -> anyhow::Result<()> {
+async fn serve(config: &Config, only: Option<&[&str]>) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let mut app = App::start(config, only).await?;
     let scheme = app.scheme();

@@ -15,8 +15,8 @@ use super::connect::{ConnectOptions, block_on};
 use super::exit_code::Code;
 use super::submit_options::duration;
 use super::{datetime, format, output};
-use crate::client::{self, Client};
 use crate::shutdown::Signals;
+use pilotlight_client::{Client, ClientError};
 
 /// Options of `pilotlight status`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ struct ServiceStatus {
     address: String,
     health: Health,
     /// Counts of jobs and runners, or why they are not available.
-    stats: Result<AdminStats, client::ClientError>,
+    stats: Result<AdminStats, ClientError>,
     /// How long the request for the counts took.
     count_time: Duration,
 }

@@ -21,8 +21,8 @@ use super::command::{ConfigArgs, Failure};
 use super::config;
 use super::exit_code::Code;
 use super::output;
-use crate::app;
-use crate::config::Config;
+use pilotlight_server::config::Config;
+use pilotlight_server::open_store;
 
 /// The commands of `pilotlight store`.
 #[derive(Debug, Subcommand)]
@@ -110,7 +110,7 @@ async fn check_store(config: &Config) -> anyhow::Result<Vec<String>> {
     let folder = &config.server.data_dir;
     let is_there = config.store.url.is_some() || sqlite::file_in(folder).is_file();
     ensure!(is_there, "there is no store in {} (server.data_dir)", folder.display());
-    let store = app::open_store(config).await?;
+    let store = open_store(config).await?;
     store.verify_integrity().await.context("failed to check the store")
 }
 

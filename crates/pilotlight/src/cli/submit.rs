@@ -15,7 +15,7 @@ use super::connect::{ConnectOptions, block_on};
 use super::exit_code::Code;
 use super::submit_and_wait::{self, OutputFormat, SubmitMode};
 use super::submit_options::{SubmitOptions, WaitOptions};
-use crate::client::{SubmitParams, idempotency_key};
+use pilotlight_client::{SubmitParams, idempotency_key};
 
 /// Most bytes of parameters: more than any service accepts. The limit keeps a wrong file from filling the memory.
 const PARAMETERS_BYTES: u64 = 64 * 1024 * 1024;

@@ -12,8 +12,8 @@ use super::follow::{JobFollower, JobUpdate, has_ended};
 use super::output;
 use super::progress_view::{ProgressView, Sink};
 use super::submit_options::{OnInterrupt, WaitOptions};
-use crate::client::{self, Client};
 use crate::shutdown::Signals;
+use pilotlight_client::{Client, ClientError};
 
 /// The format of the answer on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(super) enum WatchOutcome {
 /// The job was not submitted, the job failed, or waiting ended by a signal or by `--timeout`.
 pub(super) async fn submit(
     client: &Client,
-    request: impl Future<Output = Result<SubmitResponse, client::ClientError>>,
+    request: impl Future<Output = Result<SubmitResponse, ClientError>>,
     mode: SubmitMode<'_>,
 ) -> Result<(), Failure> {
     if !mode.wait_options.wait {
@@ -91,7 +91,7 @@ enum Submission {
 /// Waits for the answer to a submission. After a signal it keeps waiting only if the job is to be cancelled, because
 /// that needs the job's id.
 async fn wait_for_submission(
-    request: impl Future<Output = Result<SubmitResponse, client::ClientError>>,
+    request: impl Future<Output = Result<SubmitResponse, ClientError>>,
     signals: &mut Signals,
     on_interrupt: OnInterrupt,
 ) -> Result<Submission, Failure> {

@@ -6,7 +6,7 @@ use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_wire::requests;
 
 use super::datetime;
-use crate::config;
+use pilotlight_server::config;
 
 /// Options of a submission.
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@
 //!
 //! In reading order:
 
-pub mod jobs;
-pub mod warm_start;
+pub(crate) mod jobs;
+pub(crate) mod warm_start;
 
 mod times;

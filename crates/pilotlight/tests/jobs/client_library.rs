@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use pilotlight::client::{ApiKey, Client, JobEvent, JobRef, Reason, ReportResponse, SubmitParams};
+use pilotlight_client::{ApiKey, Client, JobEvent, JobRef, Reason, ReportResponse, SubmitParams};
 use pilotlight_testkit::lossy_link::LossyLink;
 use pilotlight_testkit::server::TestServer;
 use pilotlight_wire::jobs::Status;
@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 fn client(url: &str, key: Option<&str>) -> Client {
     let key = key.map(|key| ApiKey::parse(key).expect("a valid key"));
-    let base = pilotlight::app::https_client_builder().expect("the built-in certificates are valid");
+    let base = pilotlight_server::https_client_builder().expect("the built-in certificates are valid");
     Client::new(base, url.parse().expect("an address"), key).expect("a client")
 }
 

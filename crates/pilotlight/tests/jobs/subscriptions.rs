@@ -107,7 +107,9 @@ struct SlowReader(Connection);
 impl SlowReader {
     fn of(server: &TestServer, id: &str) -> Self {
         let mut connection = server.connect();
-        socket2::SockRef::from(connection.stream()).set_recv_buffer_size(RECEIVE_BUFFER_BYTES).expect("an open socket");
+        socket2::SockRef::from(connection.stream())
+            .set_recv_buffer_size(RECEIVE_BUFFER_BYTES)
+            .expect("an open socket");
         connection.send(format!("GET /api/jobs/{id}/events HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         Self(connection)
     }

@@ -1,13 +1,10 @@
 //! The rules of the workspace as a table. Each rule has a reason, the files that it applies to, what it forbids, and
-//! small examples that it rejects and accepts. To allow a dependency, add it to the list of its crate here, with a
-//! sentence that says why.
+//! small examples that it rejects and accepts. Which crate may use which is not here: the manifests decide that.
 
 use std::fmt;
 
-use toml::{Table, Value};
-
 use crate::used_paths::{TestCode, UsedPath, used_paths};
-use crate::workspace::{File, Workspace};
+use crate::workspace::{CAPABILITIES, File, Workspace};
 
 /// One rule of the workspace.
 pub(crate) struct Rule {
@@ -27,10 +24,8 @@ enum Forbids {
     Paths(&'static [&'static str]),
     /// Use one of these paths, also in tests.
     PathsAlsoInTests(&'static [&'static str]),
-    /// List a dependency that is not one of these. All development dependencies are allowed.
-    DependenciesExcept(&'static [&'static str]),
-    /// List one of these dependencies, other than as a development dependency.
-    Dependencies(&'static [&'static str]),
+    /// Use a path of another capability than its own.
+    OtherCapabilities,
     /// Have more lines than this.
     LinesOver(usize),
     /// Have a first line that is not a `//!` comment with text.
@@ -51,65 +46,6 @@ impl fmt::Display for Violation {
 }
 
 pub(crate) const RULES: &[Rule] = &[
-    Rule {
-        name: "core depends only on crates without I/O",
-        reason: "a crate that decides cannot do I/O if none of its dependencies can",
-        applies_to: |file| file.path() == "crates/core/Cargo.toml",
-        // `uuid` has no features enabled: it formats and parses ids, and reads neither a clock nor random bytes.
-        forbids: Forbids::DependenciesExcept(&["ryu-js", "sha2", "slab", "thiserror", "uuid"]),
-        rejected: &[
-            ("crates/core/Cargo.toml", "[dependencies]\nslab = \"1\"\ntokio.workspace = true\n"),
-            ("crates/core/Cargo.toml", "[dependencies]\npilotlight-wire = { path = \"../wire\" }\n"),
-            ("crates/core/Cargo.toml", "[dependencies]\nslab = { package = \"tokio\", version = \"1\" }\n"),
-            ("crates/core/Cargo.toml", "[target.'cfg(unix)'.dependencies]\nlibc = \"1\"\n"),
-            ("crates/core/Cargo.toml", "[build-dependencies]\ncc = \"1\"\n"),
-        ],
-        accepted: &[
-            (
-                "crates/core/Cargo.toml",
-                "[dependencies]\nslab.workspace = true\n[dev-dependencies]\nproptest = \"1\"\n",
-            ),
-            ("crates/pilotlight/Cargo.toml", "[dependencies]\ntokio = \"1\"\n"),
-        ],
-    },
-    Rule {
-        name: "wire depends only on crates that read and write messages",
-        reason: "message types must not be able to send themselves",
-        applies_to: |file| file.path() == "crates/wire/Cargo.toml",
-        forbids: Forbids::DependenciesExcept(&["bytes", "serde", "serde_json", "thiserror", "utoipa"]),
-        rejected: &[
-            ("crates/wire/Cargo.toml", "[dependencies]\nhyper = \"1\"\n"),
-            ("crates/wire/Cargo.toml", "[dependencies]\npilotlight-core = \"1\"\n"),
-        ],
-        accepted: &[("crates/wire/Cargo.toml", "[dependencies]\nserde = \"1\"\n")],
-    },
-    Rule {
-        name: "store uses core and no other crate of the workspace",
-        reason: "the store must not depend on its callers or on their protocol",
-        applies_to: |file| file.path() == "crates/store/Cargo.toml",
-        forbids: Forbids::Dependencies(&[
-            "pilotlight",
-            "pilotlight-bench",
-            "pilotlight-sim",
-            "pilotlight-wire",
-        ]),
-        rejected: &[("crates/store/Cargo.toml", "[dependencies]\npilotlight-wire.workspace = true\n")],
-        accepted: &[("crates/store/Cargo.toml", "[dependencies]\npilotlight-core.workspace = true\n")],
-    },
-    Rule {
-        name: "the shipped binary never uses sim, bench or testkit",
-        reason: "simulations, benchmarks and fakes test and measure the product and are never part of it",
-        applies_to: |file| file.path() == "crates/pilotlight/Cargo.toml",
-        forbids: Forbids::Dependencies(&["pilotlight-bench", "pilotlight-sim", "pilotlight-testkit"]),
-        rejected: &[(
-            "crates/pilotlight/Cargo.toml",
-            "[dependencies]\npilotlight-sim = { path = \"../sim\" }\n",
-        )],
-        accepted: &[(
-            "crates/pilotlight/Cargo.toml",
-            "[dev-dependencies]\npilotlight-sim = { path = \"../sim\" }\n",
-        )],
-    },
     Rule {
         name: "core and wire read no clock, environment, disk or network, and take no lock",
         reason: "deciding code is a function of its arguments: it can be replayed, and hundreds of tests run in a second",
@@ -151,187 +87,67 @@ pub(crate) const RULES: &[Rule] = &[
             ("crates/core/src/pool.rs", "#[cfg(test)] mod tests { use std::fs; fn f() { Instant::now(); } }"),
             ("crates/core/src/pool/tests.rs", "use std::sync::Mutex;"),
             ("crates/core/src/time.rs", "use std::time::{Duration, Instant}; use core::net::IpAddr;"),
-            ("crates/pilotlight/src/net/ack.rs", "use std::sync::Mutex;"),
+            ("crates/net/src/ack.rs", "use std::sync::Mutex;"),
         ],
     },
     Rule {
-        name: "core and wire never unwrap",
-        reason: "a broken invariant is an `expect` that says why it holds; every other failure is a value",
-        applies_to: |file| {
-            file.is_product() && (file.is_within("crates/core/src") || file.is_within("crates/wire/src"))
-        },
-        forbids: Forbids::Paths(&["unwrap"]),
+        name: "a capability does not use another capability",
+        reason: "capabilities are built, served and stopped one by one; what two need is handed in by the composition",
+        applies_to: |file| file.is_product() && file.capability().is_some(),
+        forbids: Forbids::OtherCapabilities,
         rejected: &[
-            ("crates/core/src/ids.rs", "fn f(x: Option<u8>) { x.unwrap(); }"),
-            ("crates/core/src/ids.rs", "fn f(x: Option<u8>) { x . unwrap (); }"),
-            ("crates/core/src/ids.rs", "fn f(x: Vec<Option<u8>>) { x.into_iter().map(Option::unwrap); }"),
+            ("crates/server/src/dashboard/broadcaster.rs", "use crate::jobs::JobService;"),
+            ("crates/server/src/jobs/service.rs", "use super::super::warm_start::http;"),
         ],
         accepted: &[
-            ("crates/core/src/ids.rs", "fn f(x: Option<u8>) { x.unwrap_or(1); x.unwrap_or_default(); }"),
-            ("crates/core/src/ids.rs", "#[cfg(test)] mod tests { fn f(x: Option<u8>) { x.unwrap(); } }"),
+            ("crates/server/src/jobs/service.rs", "use crate::jobs::panel; use crate::http::error;"),
+            ("crates/server/src/composition/app.rs", "use crate::{dashboard, jobs, warm_start};"),
         ],
     },
     Rule {
-        name: "modules that act never use http",
-        reason: "a driver is called through its handle and must not know that the call came over HTTP",
-        applies_to: |file| {
-            file.is_source()
-                && file.is_in_modules(&[
-                    "config",
-                    "dispatch",
-                    "jobs",
-                    "keep_warm",
-                    "net",
-                    "supervisor",
-                    "telemetry",
-                    "warming",
-                ])
-        },
-        forbids: Forbids::Paths(&["crate::http", "crate::*"]),
-        rejected: &[
-            ("crates/pilotlight/src/dispatch/driver.rs", "use crate::http::error;"),
-            ("crates/pilotlight/src/dispatch/driver.rs", "use super::super::{http, net};"),
-            ("crates/pilotlight/src/net/ack.rs", "fn f() { crate::http::router() }"),
-            ("crates/pilotlight/src/telemetry.rs", "use crate::{dispatch::{self, Handle}, http::{auth}};\n"),
-            ("crates/pilotlight/src/config.rs", "use super::*;"),
-        ],
-        accepted: &[
-            ("crates/pilotlight/src/dispatch/driver.rs", "use crate::net; use http::Uri; use super::*;"),
-            ("crates/pilotlight/src/http/jobs.rs", "use crate::http::error;"),
-            ("crates/pilotlight/src/dispatch/driver.rs", "/// As [`crate::http`] asks.\nfn f() {}"),
-        ],
-    },
-    Rule {
-        name: "client uses only wire and core",
-        reason: "the client knows no more about the service than a program on another machine",
-        applies_to: |file| file.is_product() && file.is_in_modules(&["client"]),
-        forbids: Forbids::Paths(&[
-            "crate::app",
-            "crate::cli",
-            "crate::config",
-            "crate::dispatch",
-            "crate::http",
-            "crate::jobs",
-            "crate::net",
-            "crate::runner",
-            "crate::telemetry",
-            "pilotlight_store",
-            "crate::*",
-        ]),
-        rejected: &[
-            ("crates/pilotlight/src/client/http_client.rs", "use crate::http::error;"),
-            ("crates/pilotlight/src/client/http_client.rs", "use pilotlight_store::Store;"),
-            ("crates/pilotlight/src/client/http_client.rs", "use super::super::net;"),
-        ],
-        accepted: &[
-            (
-                "crates/pilotlight/src/client/http_client.rs",
-                "use pilotlight_wire::jobs::Job; use super::error;",
-            ),
-            ("crates/pilotlight/src/runner/worker.rs", "use crate::client::Client;"),
-        ],
-    },
-    Rule {
-        name: "only cli, demo and runner use client and runner",
-        reason: "the service never calls itself over HTTP and never executes a command",
+        name: "what all capabilities share knows none of them",
+        reason: "a new capability must not change the code that the others use",
         applies_to: |file| {
             file.is_product()
-                && file.is_within("crates/pilotlight/src")
-                && !file.is_in_modules(&["cli", "client", "demo", "runner"])
+                && ["http", "telemetry", "config"].iter().any(|module| file.is_in_module(module))
         },
-        forbids: Forbids::Paths(&["crate::client", "crate::runner", "crate::*"]),
-        rejected: &[
-            ("crates/pilotlight/src/app.rs", "use crate::client::Client;"),
-            ("crates/pilotlight/src/jobs/service.rs", "fn f() { crate::runner::run() }"),
-        ],
-        accepted: &[
-            ("crates/pilotlight/src/cli/submit.rs", "use crate::client::Client;"),
-            ("crates/pilotlight/src/http/runners.rs", "use pilotlight_wire::runner;"),
-            ("crates/pilotlight/src/lib.rs", "pub mod client;"),
-        ],
+        forbids: Forbids::Paths(&["crate::dashboard", "crate::jobs", "crate::warm_start"]),
+        rejected: &[("crates/server/src/http/router.rs", "use crate::jobs::http::routes;")],
+        accepted: &[("crates/server/src/http/router.rs", "use crate::http::route::Route;")],
     },
     Rule {
-        name: "only cli and main use app",
-        reason: "app alone composes the service; other modules get what they need as arguments",
+        name: "anyhow is used only where a capability or the service is composed",
+        reason: "an expected failure is a small typed enum beside its cause",
         applies_to: |file| {
+            let composes = ["composition", "capability", "https_client", "store"];
             file.is_product()
-                && file.is_within("crates/pilotlight/src")
-                && !file.is_in_modules(&["app", "cli", "main"])
+                && file.is_within("crates/server")
+                && file.name() != "capability.rs"
+                && !composes.iter().any(|module| file.is_in_module(module))
         },
-        forbids: Forbids::Paths(&["crate::app", "crate::*"]),
-        rejected: &[
-            ("crates/pilotlight/src/http/health.rs", "use crate::app::App;"),
-            ("crates/pilotlight/src/shutdown.rs", "fn f(app: &super::app::App) {}"),
-        ],
+        forbids: Forbids::Paths(&["anyhow"]),
+        rejected: &[("crates/server/src/http/error.rs", "fn f() -> anyhow::Result<()> { Ok(()) }")],
         accepted: &[
-            ("crates/pilotlight/src/cli/serve.rs", "use crate::app::App;"),
-            ("crates/pilotlight/src/main.rs", "fn main() { pilotlight::app::run() }"),
-            ("crates/pilotlight/src/app/compose.rs", "use crate::app::App;"),
-            ("crates/pilotlight/src/lib.rs", "pub mod app;"),
-        ],
-    },
-    Rule {
-        name: "only app spawns tasks",
-        reason: "a task without an owner is never awaited, and its panic is never seen",
-        applies_to: |file| {
-            file.is_product() && file.is_within("crates/pilotlight/src") && !file.is_in_modules(&["app"])
-        },
-        forbids: Forbids::Paths(&["tokio::spawn", "task::spawn", "tokio::*", "task::*"]),
-        rejected: &[
-            ("crates/pilotlight/src/http/jobs.rs", "fn f() { tokio::spawn(async {}); }"),
-            ("crates/pilotlight/src/http/jobs.rs", "use tokio::{spawn, time};"),
-            ("crates/pilotlight/src/http/jobs.rs", "use tokio::task; fn f() { task::spawn(async {}); }"),
-        ],
-        accepted: &[
-            ("crates/pilotlight/src/app.rs", "fn f() { tokio::spawn(async {}); }"),
-            ("crates/pilotlight/src/net/listener.rs", "fn f(set: &mut JoinSet<()>) { set.spawn(async {}); }"),
-            (
-                "crates/pilotlight/src/net/listener.rs",
-                "#[cfg(test)] mod tests { fn f() { tokio::spawn(async {}); } }",
-            ),
-            ("crates/pilotlight/src/net/listener.rs", "use tokio::task::spawn_blocking;"),
+            ("crates/server/src/composition/app.rs", "fn f() -> anyhow::Result<()> { Ok(()) }"),
+            ("crates/server/src/jobs/capability.rs", "use anyhow::Context;"),
         ],
     },
     Rule {
         name: "unsafe code is only in the files of socket calls, process calls and the allocator",
         reason: "people must review what the compiler does not check, so it is in few places",
         applies_to: |file| {
-            let allowed = [
-                "crates/pilotlight/src/net/sys.rs",
-                "crates/pilotlight/src/runner/sys.rs",
-                "crates/pilotlight/src/memory.rs",
-            ];
+            let allowed =
+                ["crates/net/src/sys.rs", "crates/runner/src/sys.rs", "crates/pilotlight/src/memory.rs"];
             file.is_source() && !allowed.contains(&file.path())
         },
         forbids: Forbids::PathsAlsoInTests(&["unsafe"]),
         rejected: &[
-            ("crates/pilotlight/src/net/ack.rs", "fn f() { unsafe { g() } }"),
+            ("crates/net/src/ack.rs", "fn f() { unsafe { g() } }"),
             ("crates/bench/src/main.rs", "unsafe fn f() {}"),
         ],
         accepted: &[
-            ("crates/pilotlight/src/net/sys.rs", "fn f() { unsafe { g() } }"),
-            (
-                "crates/pilotlight/src/net/ack.rs",
-                "#![deny(unsafe_code)] // unsafe\nconst X: &str = \"unsafe\";",
-            ),
-        ],
-    },
-    Rule {
-        name: "only app, cli and main use anyhow",
-        reason: "an expected failure is a small typed enum beside its cause",
-        applies_to: |file| {
-            file.is_product()
-                && ["core", "pilotlight", "store", "wire"]
-                    .iter()
-                    .any(|name| file.is_within(&format!("crates/{name}")))
-                && !file.is_in_modules(&["app", "cli", "main"])
-        },
-        forbids: Forbids::Paths(&["anyhow"]),
-        rejected: &[("crates/pilotlight/src/http/jobs.rs", "fn f() -> anyhow::Result<()> { Ok(()) }")],
-        accepted: &[
-            ("crates/pilotlight/src/main.rs", "fn main() -> anyhow::Result<()> { Ok(()) }"),
-            ("crates/pilotlight/src/cli/serve.rs", "use anyhow::Context;"),
-            ("xtask/src/main.rs", "use anyhow::Context;"),
+            ("crates/net/src/sys.rs", "fn f() { unsafe { g() } }"),
+            ("crates/net/src/ack.rs", "#![deny(unsafe_code)] // unsafe\nconst X: &str = \"unsafe\";"),
         ],
     },
     Rule {
@@ -341,7 +157,7 @@ pub(crate) const RULES: &[Rule] = &[
         forbids: Forbids::Paths(&["fn"]),
         rejected: &[
             ("crates/core/src/lib.rs", "//! Decides.\npub fn f() {}"),
-            ("crates/pilotlight/src/net/mod.rs", "impl S { fn f() {} }"),
+            ("crates/net/src/mod.rs", "impl S { fn f() {} }"),
         ],
         accepted: &[
             ("crates/core/src/lib.rs", "//! fn f() {}\n\npub mod pool; // fn"),
@@ -406,21 +222,16 @@ impl Rule {
     /// Every place where the workspace breaks this rule.
     pub(crate) fn violations(&self, workspace: &Workspace) -> Vec<Violation> {
         let files = workspace.files().filter(|file| (self.applies_to)(file));
-        files.flat_map(|file| self.forbids.violations(file, workspace)).collect()
+        files.flat_map(|file| self.forbids.violations(file)).collect()
     }
 }
 
 impl Forbids {
-    fn violations(&self, file: &File, workspace: &Workspace) -> Vec<Violation> {
+    fn violations(&self, file: &File) -> Vec<Violation> {
         match *self {
             Self::Paths(forbidden) => forbidden_paths(file, TestCode::Excluded, forbidden),
             Self::PathsAlsoInTests(forbidden) => forbidden_paths(file, TestCode::Included, forbidden),
-            Self::DependenciesExcept(allowed) => {
-                forbidden_dependencies(file, workspace, |name| !allowed.contains(&name))
-            }
-            Self::Dependencies(forbidden) => {
-                forbidden_dependencies(file, workspace, |name| forbidden.contains(&name))
-            }
+            Self::OtherCapabilities => other_capabilities(file),
             Self::LinesOver(max_lines) => too_long(file, max_lines),
             Self::MissingHeader => missing_header(file),
         }
@@ -441,49 +252,9 @@ fn forbidden_paths(file: &File, tests: TestCode, forbidden: &[&str]) -> Vec<Viol
     paths.iter().filter(is_forbidden).map(|path| violation(file, path.line, format!("`{path}`"))).collect()
 }
 
-fn forbidden_dependencies(
-    file: &File,
-    workspace: &Workspace,
-    is_forbidden: impl Fn(&str) -> bool,
-) -> Vec<Violation> {
-    let manifest: Table = match file.text().parse() {
-        Ok(manifest) => manifest,
-        Err(error) => return vec![violation(file, 1, format!("is not a manifest: {error}"))],
-    };
-    let shared =
-        workspace.files().find(|file| file.path() == "Cargo.toml").and_then(|root| root.text().parse().ok());
-    let shared = shared
-        .as_ref()
-        .and_then(|root: &Table| table(root, "workspace"))
-        .and_then(|workspace| table(workspace, "dependencies"));
-
-    dependencies(&manifest)
-        .map(|(key, value)| package(value).or_else(|| package(shared?.get(key)?)).unwrap_or(key))
-        .filter(|name| is_forbidden(name))
-        .map(|name| violation(file, 1, format!("lists `{name}`")))
-        .collect()
-}
-
-/// Normal and build dependencies, for all targets.
-fn dependencies(manifest: &Table) -> impl Iterator<Item = (&str, &Value)> {
-    let targets = table(manifest, "target")
-        .into_iter()
-        .flat_map(|targets| targets.values().filter_map(Value::as_table));
-    std::iter::once(manifest)
-        .chain(targets)
-        .flat_map(|section| {
-            ["dependencies", "build-dependencies"].into_iter().filter_map(|kind| table(section, kind))
-        })
-        .flat_map(|list| list.iter().map(|(key, value)| (key.as_str(), value)))
-}
-
-/// The package name of a dependency that is listed under another name.
-fn package(dependency: &Value) -> Option<&str> {
-    dependency.as_table()?.get("package")?.as_str()
-}
-
-fn table<'a>(parent: &'a Table, key: &str) -> Option<&'a Table> {
-    parent.get(key)?.as_table()
+fn other_capabilities(file: &File) -> Vec<Violation> {
+    let others = CAPABILITIES.iter().filter(|name| Some(**name) != file.capability());
+    others.flat_map(|name| forbidden_paths(file, TestCode::Excluded, &[&format!("crate::{name}")])).collect()
 }
 
 fn too_long(file: &File, max_lines: usize) -> Vec<Violation> {

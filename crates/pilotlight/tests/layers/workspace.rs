@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+/// The folders of capabilities in the crate `server`.
+pub(crate) const CAPABILITIES: [&str; 3] = ["dashboard", "jobs", "warm_start"];
+
 /// All source files and manifests of the workspace, or the files of an example.
 pub(crate) struct Workspace {
     files: Vec<File>,
@@ -77,9 +80,14 @@ impl File {
             .is_some_and(|rest| rest.is_empty() || rest == ".rs" || rest.starts_with('/'))
     }
 
-    /// Whether the file belongs to one of these modules of the crate `pilotlight`.
-    pub(crate) fn is_in_modules(&self, modules: &[&str]) -> bool {
-        modules.iter().any(|module| self.is_within(&format!("crates/pilotlight/src/{module}")))
+    /// Whether the file belongs to this module of the crate `server`.
+    pub(crate) fn is_in_module(&self, module: &str) -> bool {
+        self.is_within(&format!("crates/server/src/{module}"))
+    }
+
+    /// The capability that the file belongs to, if any.
+    pub(crate) fn capability(&self) -> Option<&'static str> {
+        CAPABILITIES.into_iter().find(|name| self.is_in_module(name))
     }
 
     /// The file's module path in its crate: `src/net/ack.rs` is `["net", "ack"]`, `src/net/mod.rs` is `["net"]`.
@@ -115,13 +123,13 @@ fn is_source_or_manifest(path: &Path) -> bool {
 #[test]
 fn a_module_has_its_own_file_and_the_files_in_its_folder() {
     for (path, within) in [
-        ("crates/pilotlight/src/net.rs", true),
-        ("crates/pilotlight/src/net/mod.rs", true),
-        ("crates/pilotlight/src/net/ack.rs", true),
-        ("crates/pilotlight/src/network.rs", false),
-        ("crates/pilotlight/src/http/net.rs", false),
+        ("crates/server/src/jobs.rs", true),
+        ("crates/server/src/jobs/mod.rs", true),
+        ("crates/server/src/jobs/http/admin.rs", true),
+        ("crates/server/src/jobset.rs", false),
+        ("crates/server/src/http/jobs.rs", false),
     ] {
-        assert_eq!(File::new(path, "").is_in_modules(&["net"]), within, "{path}");
+        assert_eq!(File::new(path, "").is_in_module("jobs"), within, "{path}");
     }
 }
 
@@ -130,7 +138,7 @@ fn the_module_path_follows_from_the_file_path() {
     for (path, module) in [
         ("crates/core/src/pool/list.rs", &["pool", "list"] as &[&str]),
         ("crates/core/src/pool.rs", &["pool"]),
-        ("crates/pilotlight/src/net/mod.rs", &["net"]),
+        ("crates/net/src/net/mod.rs", &["net"]),
         ("crates/core/src/lib.rs", &[]),
         ("crates/pilotlight/tests/layers.rs", &[]),
     ] {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pilotlight::config::Config;
+use pilotlight_server::config::Config;
 
 const COMPOSE: &str = "docker-compose.yml";
 const DOCKERFILES: [&str; 2] = ["Dockerfile", "deploy/prebuilt.Dockerfile"];

@@ -2,7 +2,7 @@
 //! Any other text could be a payload, a prompt or a token.
 
 use hyper::StatusCode;
-use pilotlight::http::error::ApiError;
+use pilotlight_server::parsing::ApiError;
 
 const STATUSES: [StatusCode; 2] = [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE];
 

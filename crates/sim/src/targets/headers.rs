@@ -2,8 +2,8 @@
 //! docs/protocols/warm-start.md.
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use pilotlight::http::convert;
 use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES};
+use pilotlight_server::parsing;
 
 use super::error_text;
 
@@ -14,7 +14,7 @@ use super::error_text;
 pub fn headers(data: &[u8]) {
     let lines = lines(data);
     let map: HeaderMap = lines.iter().cloned().collect();
-    let got = convert::poll_params(&map);
+    let got = parsing::poll_params(&map);
     let expected = Expected::of(&lines);
     match got {
         Ok((key, runner)) => {

@@ -2,9 +2,9 @@
 //! independent JSON parser.
 
 use bytes::Bytes;
-use pilotlight::dispatch::offer::Run;
-use pilotlight::http::convert::{self, OfferBody};
 use pilotlight_core::limits::{DEPLOYMENT_BYTES, ID_BYTES, RUN_BYTES};
+use pilotlight_server::parsing::Run;
+use pilotlight_server::parsing::{self, OfferBody};
 
 use super::error_text;
 use super::json::{self, Kind, Node, ParseError};
@@ -15,7 +15,7 @@ use super::json::{self, Kind, Node, ParseError};
 /// When the result differs from that of the protocol and JSON, or an error text contains anything of the body.
 pub fn message(data: &[u8]) {
     let body = Bytes::copy_from_slice(data);
-    let offer_body = convert::offer_body(&body);
+    let offer_body = parsing::offer_body(&body);
     if let Ok(OfferBody::Run(run)) = &offer_body {
         check_slice(&body, run);
         check_by_serde(data, run);
@@ -66,7 +66,10 @@ enum Expected<'a> {
     Rejected,
 }
 
-fn check_outcome(offer_body: &Result<OfferBody, pilotlight::http::error::ApiError>, expected: &Expected<'_>) {
+fn check_outcome(
+    offer_body: &Result<OfferBody, pilotlight_server::parsing::ApiError>,
+    expected: &Expected<'_>,
+) {
     let got = match offer_body {
         Ok(OfferBody::Run(run)) => Expected::Run {
             id: run.id.to_string(),

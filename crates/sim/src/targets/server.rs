@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pilotlight::app::{App, CapabilityName};
-use pilotlight::config::Config;
+use pilotlight_server::App;
+use pilotlight_server::config::Config;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -57,7 +57,7 @@ impl Server {
             // Rust's own startup code ignores this signal. A fuzzer starts in another way, and would be killed when a
             // client closes its connection.
             drop(signal(SignalKind::pipe())?);
-            App::start(&config, Some(&[CapabilityName::WarmStart, CapabilityName::Dashboard])).await
+            App::start(&config, Some(&["warm-start", "dashboard"])).await
         });
         let app = started.unwrap_or_else(|error| panic!("the product does not start: {error:#}"));
         Self { address: app.address(), panics_before, _app: app, runtime: Some(runtime) }

@@ -7,7 +7,7 @@ use pilotlight_core::limits::MAX_LIST_LIMIT;
 use super::super::command::Failure;
 use super::super::exit_code::Code;
 use super::super::output;
-use crate::client::Client;
+use pilotlight_client::Client;
 
 /// How many of the newest jobs are searched: as many as one response can list.
 pub(super) const SEARCHED_JOBS: u32 = MAX_LIST_LIMIT as u32;

@@ -9,7 +9,7 @@ use super::super::command::Failure;
 use super::super::connect::{ConnectOptions, block_on};
 use super::super::{datetime, format, output};
 use super::job_id::SEARCHED_JOBS;
-use crate::client::Client;
+use pilotlight_client::Client;
 
 /// Options of `pilotlight jobs list`.
 #[derive(Debug, clap::Args)]

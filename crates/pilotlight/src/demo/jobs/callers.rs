@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::program::{JOB_TYPE, PrimeJob};
 use super::scene::SceneError;
-use crate::client::{Client, SubmitParams};
+use pilotlight_client::{Client, SubmitParams};
 
 /// The time limit for one job; only an overloaded or broken machine exceeds it.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);

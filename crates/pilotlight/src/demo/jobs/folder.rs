@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// A folder for temporary files. It is removed when this is dropped.
 #[derive(Debug)]
-pub struct TempFolder(PathBuf);
+pub(crate) struct TempFolder(PathBuf);
 
 impl TempFolder {
     /// Creates an empty folder that only this user may read.
     ///
     /// # Errors
     /// The folder cannot be created.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes)?;
         let name = format!("pilotlight-demo-{:016x}", u64::from_ne_bytes(bytes));
@@ -25,7 +25,7 @@ impl TempFolder {
 
     /// The folder's path.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -5,11 +5,11 @@
 //!
 //! In reading order:
 
-pub mod scene;
+pub(crate) mod scene;
 
 mod callers;
 mod folder;
 mod program;
-pub use folder::TempFolder;
+pub(crate) use folder::TempFolder;
 
-pub mod report;
+pub(crate) mod report;

@@ -16,36 +16,36 @@ const EIGHTHS: [&str; 8] = ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "�
 
 /// The measurements of the scene.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct JobsReport {
+pub(crate) struct JobsReport {
     /// The interpreter that executed the jobs.
-    pub program: &'static str,
+    pub(crate) program: &'static str,
     /// No runner was waiting: a runner and a process were started for each job.
-    pub cold: Measurements,
+    pub(crate) cold: Measurements,
     /// A runner was waiting, with a warm process that had loaded everything.
-    pub warm: Measurements,
+    pub(crate) warm: Measurements,
     /// The same job was submitted again; its result was cached.
-    pub cached: Measurements,
+    pub(crate) cached: Measurements,
     /// A new job, submitted by all callers at once.
-    pub together: Measurements,
+    pub(crate) together: Measurements,
 }
 
 /// Measurements of some submissions of one job, from the submission to the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Measurements {
+pub(crate) struct Measurements {
     /// The number of submissions.
-    pub submissions: usize,
+    pub(crate) submissions: usize,
     /// How often the program executed a job meanwhile, counted by the program.
-    pub executions: usize,
+    pub(crate) executions: usize,
     /// The number of different processes that computed the results.
-    pub processes: usize,
+    pub(crate) processes: usize,
     /// The number of different results, compared byte for byte.
-    pub results: usize,
+    pub(crate) results: usize,
     /// The number of wrong results.
-    pub wrong: usize,
+    pub(crate) wrong: usize,
     /// The median time in microseconds.
     pub p50_us: u64,
     /// The longest time in microseconds.
-    pub longest_us: u64,
+    pub(crate) longest_us: u64,
 }
 
 impl Measurements {
@@ -67,7 +67,7 @@ impl Measurements {
 impl JobsReport {
     /// A sentence for each rule that the measurements violate.
     #[must_use]
-    pub fn violations(&self) -> Vec<String> {
+    pub(crate) fn violations(&self) -> Vec<String> {
         let Self { program: _, cold, warm, cached, together } = self;
         let rules = [
             (cold.executions == cold.submissions, "each cold job is executed once"),

@@ -11,8 +11,8 @@ use tokio::time::sleep;
 use super::callers::{self, CachePolicy, TimedResult};
 use super::program::{PrimeJob, Program, prime_jobs};
 use super::report::{JobsReport, Measurements};
-use crate::client::{self, Client};
-use crate::runner::RunnerProcess;
+use pilotlight_client::{Client, ClientError};
+use pilotlight_runner::RunnerProcess;
 
 const COLD: usize = 3;
 const WARM: usize = 50;
@@ -24,22 +24,22 @@ const NEXT_POLL_WITHIN: Duration = Duration::from_millis(3);
 
 /// What the scene needs: a service without other clients, and a folder for files.
 #[derive(Debug)]
-pub struct SceneContext<'a> {
+pub(crate) struct SceneContext<'a> {
     /// A client of the service.
-    pub client: &'a Client,
+    pub(crate) client: &'a Client,
     /// An empty folder.
-    pub folder: &'a Path,
+    pub(crate) folder: &'a Path,
 }
 
 /// Why the scene failed.
 #[derive(Debug, thiserror::Error)]
-pub enum SceneError {
+pub(crate) enum SceneError {
     /// A file or a process failed.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A call of the service failed.
     #[error("failed to {0}")]
-    Call(#[from] client::ClientError),
+    Call(#[from] ClientError),
     /// A job failed or has an unexpected result.
     #[error("a job failed: {0}")]
     Job(String),
@@ -60,7 +60,7 @@ pub enum SceneError {
 ///
 /// # Errors
 /// [`SceneError`]. Unexpected measurements are not an error here: see [`JobsReport::violations`].
-pub async fn run(context: &SceneContext<'_>) -> Result<JobsReport, SceneError> {
+pub(crate) async fn run(context: &SceneContext<'_>) -> Result<JobsReport, SceneError> {
     let [repeated, new] = prime_jobs();
     let program = Program::write(context.folder)?.ok_or(SceneError::NoInterpreter)?;
     let scene = Scene { client: context.client, program };

@@ -1,10 +1,10 @@
 //! The warm-start scene: runners of three deployments wait, supervisors offer runs, and one runner dies silently.
 //! Runners and supervisors are simulated.
 
-pub mod scene;
+pub(crate) mod scene;
 
 mod client;
 mod runner;
 mod supervisor;
 
-pub mod report;
+pub(crate) mod report;

@@ -17,32 +17,32 @@ const BAR_WIDTH: usize = 40;
 
 /// The counts and times of a scene.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct WarmStartReport {
+pub(crate) struct WarmStartReport {
     /// The number of runs offered.
-    pub offered: usize,
+    pub(crate) offered: usize,
     /// How many offers were answered warm (`didWarmStart: true`).
-    pub warm: usize,
+    pub(crate) warm: usize,
     /// How many offers were answered cold (`didWarmStart: false`).
-    pub cold: usize,
+    pub(crate) cold: usize,
     /// How many runs were started warm by the second or third selected poll.
-    pub cascaded: usize,
+    pub(crate) cascaded: usize,
     /// How many runs were answered warm but received by no runner.
-    pub lost: usize,
+    pub(crate) lost: usize,
     /// How many runs were received by more than one runner.
-    pub twice: usize,
+    pub(crate) twice: usize,
     /// Time from the offer until the runner received the run, in microseconds.
-    pub arrival_us: Percentiles,
+    pub(crate) arrival_us: Percentiles,
     /// Time from the offer until the supervisor received the answer, in microseconds.
-    pub answer_us: Percentiles,
+    pub(crate) answer_us: Percentiles,
     /// The longest time until an answer, in microseconds: that of the run whose first runner had died.
-    pub longest_answer_us: u64,
+    pub(crate) longest_answer_us: u64,
     #[serde(skip)]
     arrivals: Vec<u64>,
 }
 
 /// Percentiles of times in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Percentiles {
+pub(crate) struct Percentiles {
     /// The median.
     pub p50: u64,
     /// The 99th percentile.

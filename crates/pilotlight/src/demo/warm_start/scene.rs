@@ -32,7 +32,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// A connection to the service fails, or the runners do not start to poll in time.
-pub async fn run(service: SocketAddr, runs: u32) -> io::Result<WarmStartReport> {
+pub(crate) async fn run(service: SocketAddr, runs: u32) -> io::Result<WarmStartReport> {
     let scene = Scene { service, runs, received: Arc::default(), bar: bar(runs) };
     let offer_results = scene.run().await?;
     Ok(WarmStartReport::new(&offer_results, &scene.received.take()))
