@@ -1,4 +1,4 @@
-// Builds the page into crates/pilotlight/assets, from where the service embeds it. With `--check` it writes nothing and
+// Builds the page into crates/server/assets, from where the service embeds it. With `--check` it writes nothing and
 // fails when the committed files differ from a new build. Cargo never runs it.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSy
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const assets = join(here, "../crates/pilotlight/assets");
+const assets = join(here, "../crates/server/assets");
 
 /** The packages inside the bundle. The service serves their licences as licences.txt. */
 const BUNDLED_PACKAGES = ["preact", "@preact/signals", "@preact/signals-core", "uplot"];
@@ -90,7 +90,7 @@ const files = await buildFiles();
 if (process.argv.includes("--check")) {
   const stale = staleFiles(files);
   if (stale.length > 0) {
-    console.error(`crates/pilotlight/assets differs from a build of dashboard/: ${stale.join(", ")}; run \`npm run build\` in dashboard/ and commit the result`);
+    console.error(`crates/server/assets differs from a build of dashboard/: ${stale.join(", ")}; run \`npm run build\` in dashboard/ and commit the result`);
     process.exit(1);
   }
 } else {

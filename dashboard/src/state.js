@@ -46,24 +46,27 @@ export function applySnapshot(snapshot) {
     const { version, ack, serves, config, startedAt, bucketMs, buckets, offersShown } = snapshot;
     serviceInfo.value = { version, ack, serves, config, startedAt, bucketMs, buckets, offersShown };
     setClock(snapshot.now);
-    stats.value = snapshot.stats;
-    waiting.replace(snapshot.waiting);
-    executing.replace(snapshot.executing);
-    offers.value = snapshot.offers;
-    offerSeries.replace(snapshot.series);
+    // Each served capability adds its own fields.
+    stats.value = snapshot.stats ?? null;
+    waiting.replace(snapshot.waiting ?? []);
+    executing.replace(snapshot.executing ?? []);
+    offers.value = snapshot.offers ?? [];
+    offerSeries.replace(snapshot.series ?? []);
     jobSeries.replace(snapshot.jobs?.series ?? []);
-    jobs.value = snapshot.jobs;
+    jobs.value = snapshot.jobs ?? null;
   });
 }
 
 export function applyUpdate(update) {
   batch(() => {
     setClock(update.now);
-    stats.value = update.stats;
-    waiting.apply(update.waiting);
-    executing.apply(update.executing);
-    mergeOffers(update.offers);
-    offerSeries.apply(update.series);
+    if (update.stats) {
+      stats.value = update.stats;
+      waiting.apply(update.waiting);
+      executing.apply(update.executing);
+      mergeOffers(update.offers);
+      offerSeries.apply(update.series);
+    }
     if (update.jobs) {
       jobSeries.apply(update.jobs.series);
       jobs.value = update.jobs;

@@ -12,7 +12,7 @@ use anyhow::Context;
 
 use crate::child;
 use crate::release;
-use crate::requirements::{FOR_IMAGE_LIST, FOR_NATIVE_BINARY};
+use crate::requirements::{self, FOR_IMAGE_LIST, FOR_NATIVE_BINARY};
 use crate::setup::InstallMode;
 use crate::static_binary::{self, Profile, RELEASED, Target};
 
@@ -37,7 +37,8 @@ pub(crate) fn build(tag: &str, mode: InstallMode) -> anyhow::Result<()> {
 /// Pushes the list of the images for every released processor to a repository (`registry/name`), with the tag of the
 /// version and with `latest`.
 pub(crate) fn push(repository: &str, mode: InstallMode) -> anyhow::Result<()> {
-    let mut tools: Vec<_> = RELEASED.iter().flat_map(|target| target.requirements()).copied().collect();
+    let mut tools: Vec<_> =
+        RELEASED.iter().flat_map(|target| requirements::for_binary(*target)).copied().collect();
     tools.extend(FOR_IMAGE_LIST);
     release::provide_tools(&tools, mode)?;
     // What an earlier call left: images would be added to its list.

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use crate::setup::{self, InstallMode};
 use crate::static_binary::Target;
-use crate::{changelog, child, sbom, start_check};
+use crate::{changelog, child, requirements, sbom, start_check};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const CHECKSUMS: &str = "SHA256SUMS";
@@ -44,7 +44,8 @@ pub(crate) fn run(release: &Release, mode: InstallMode) -> anyhow::Result<()> {
     check_tag(release.tag.as_deref())?;
     let notes = changelog::section(VERSION)?;
     let time = CommitTime::read()?;
-    let tools: Vec<_> = release.targets.iter().flat_map(|target| target.requirements()).copied().collect();
+    let tools: Vec<_> =
+        release.targets.iter().flat_map(|target| requirements::for_binary(*target)).copied().collect();
     provide_tools(&tools, mode)?;
     fs::create_dir_all(&release.folder)
         .with_context(|| format!("failed to create {}", release.folder.display()))?;

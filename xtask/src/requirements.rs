@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::{fs, process};
 
 use crate::child;
-use crate::static_binary;
+use crate::static_binary::{self, Target};
 
 /// One thing that a machine may be missing.
 pub(crate) struct Requirement {
@@ -229,7 +229,7 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
 /// What the static binary for this machine's processor is built with.
 pub(crate) const FOR_NATIVE_BINARY: &[&str] = &["musl-target", "musl-gcc"];
 /// What the static binary for the other processor is built and started with.
-pub(crate) const FOR_FOREIGN_BINARY: &[&str] = &["cross-target", "python", "cross-compiler", "qemu"];
+const FOR_FOREIGN_BINARY: &[&str] = &["cross-target", "python", "cross-compiler", "qemu"];
 /// What images for several processors are built and pushed with.
 pub(crate) const FOR_IMAGE_LIST: &[&str] = &["buildah"];
 
@@ -257,6 +257,11 @@ impl Missing {
             Self::NotInstalled(reason) | Self::Unusable(reason) => reason,
         }
     }
+}
+
+/// Names of the requirements for building and starting the static binary for a target.
+pub(crate) fn for_binary(target: Target) -> &'static [&'static str] {
+    if target.is_native() { FOR_NATIVE_BINARY } else { FOR_FOREIGN_BINARY }
 }
 
 fn cargo_tool(name: &str) -> Result<(), Missing> {

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::child;
-use crate::requirements::{FOR_FOREIGN_BINARY, FOR_NATIVE_BINARY};
 
 /// A target that is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +72,6 @@ impl Target {
         })
     }
 
-    /// Names of the requirements for building and starting the binary.
-    pub(crate) fn requirements(self) -> &'static [&'static str] {
-        if self.is_native() { FOR_NATIVE_BINARY } else { FOR_FOREIGN_BINARY }
-    }
-
     /// Builds the binary with the release profile and returns its path.
     pub(crate) fn build(self) -> anyhow::Result<PathBuf> {
         if self.is_native() {
@@ -101,7 +95,8 @@ impl Target {
         Ok(command)
     }
 
-    fn is_native(self) -> bool {
+    /// Whether the target is for this machine's processor.
+    pub(crate) fn is_native(self) -> bool {
         self.architecture == std::env::consts::ARCH
     }
 

@@ -65,7 +65,7 @@ pub const MAX_ACTIVE_RUNS: usize = 100_000;
 /// An active run is dropped at this age: its runner will not poll again.
 pub const MAX_ACTIVE_RUN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Maximum number of offers in the history (docs/protocols/dashboard-data.md). They take about 30 MB when the history is
+/// Maximum number of offers in the history (docs/protocols/operators.md). They take about 30 MB when the history is
 /// full.
 pub const HISTORY_RECORDS: usize = 100_000;
 

@@ -18,10 +18,8 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::deadlines::{Deadline, Deadlines};
-use super::io::Io;
-use super::reset_watch::ResetWatch;
 use super::sys;
+use super::ticks::{Deadline, Ticks};
 
 /// Called when the peer's kernel acknowledged a run but its program never read it.
 type OnUnread = Box<dyn FnOnce() + Send>;
@@ -43,7 +41,7 @@ pub struct Conn {
     // write returns.
     acked_by_event: AtomicBool,
     deadline: Deadline,
-    shared: Shared,
+    ticks: Arc<Ticks>,
 }
 
 /// What the bytes on the socket carry.
@@ -53,13 +51,6 @@ pub enum Transport {
     Tcp,
     /// HTTP over TLS.
     Tls,
-}
-
-/// State that all connections share.
-#[derive(Debug, Clone)]
-pub(super) struct Shared {
-    pub(super) reset_watch: Arc<ResetWatch>,
-    pub(super) deadlines: Arc<Deadlines>,
 }
 
 /// The report that every byte of a watched response was written to the socket.
@@ -137,15 +128,13 @@ struct WatchedResponse {
 }
 
 impl Conn {
-    /// Splits a connection into its two halves.
-    pub(super) fn open(
-        stream: TcpStream,
+    pub(super) fn new(
+        socket: OwnedWriteHalf,
         peer: SocketAddr,
         transport: Transport,
-        shared: Shared,
-    ) -> (Arc<Self>, Io) {
-        let (reader, socket) = stream.into_split();
-        let conn = Arc::new(Self {
+        ticks: Arc<Ticks>,
+    ) -> Self {
+        Self {
             socket,
             peer,
             transport,
@@ -156,10 +145,8 @@ impl Conn {
             split_heads_left: AtomicU8::new(0),
             acked_by_event: AtomicBool::new(false),
             deadline: Deadline::default(),
-            shared,
-        });
-        let io = Io::new(Arc::clone(&conn), reader);
-        (conn, io)
+            ticks,
+        }
     }
 
     /// The address of the peer.
@@ -205,7 +192,7 @@ impl Conn {
     /// no byte of that request has come, a stop of the service ends the connection sooner.
     pub fn set_request_deadline(&self, time: Duration) {
         self.deadline.set_idle(true);
-        self.deadline.set(&self.shared.deadlines, time);
+        self.deadline.set(&self.ticks, time);
     }
 
     /// Records that a part of the request has come: a stop of the service no longer ends the connection early.
@@ -215,7 +202,7 @@ impl Conn {
 
     /// Sets the deadline for the bytes that the peer still has to send. When it passes, the read side is shut down.
     pub fn set_read_deadline(&self, time: Duration) {
-        self.deadline.set(&self.shared.deadlines, time);
+        self.deadline.set(&self.ticks, time);
     }
 
     /// Removes the deadline: the peer does not have to send anything.
@@ -230,7 +217,7 @@ impl Conn {
 
     /// Whether the connection must close after the response to its current request.
     pub fn should_close(&self) -> bool {
-        self.shared.deadlines.is_stopping()
+        self.ticks.is_stopping()
     }
 
     pub(super) const fn deadline(&self) -> &Deadline {
@@ -404,9 +391,8 @@ impl Conn {
     }
 
     /// Called when the server drops its half: a response that hyper has not written by now can no longer be written.
-    pub(super) fn release(self: &Arc<Self>) {
+    pub(super) fn release(&self) {
         drop(self.lock().response.take());
-        self.shared.reset_watch.watch(self);
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Sleep, sleep};
 
 use super::conn::Conn;
+use super::reset_watch::ResetWatch;
 
 /// How long a blocked write pauses when tokio's write readiness can no longer be trusted. Only large responses on
 /// slow links, to runners that got a run before on the same connection, come here.
@@ -25,11 +26,13 @@ pub struct Io {
     reader: OwnedReadHalf,
     pushed_back: Bytes,
     retry_timer: Option<Pin<Box<Sleep>>>,
+    reset_watch: Arc<ResetWatch>,
 }
 
 impl Io {
-    pub(super) const fn new(conn: Arc<Conn>, reader: OwnedReadHalf) -> Self {
-        Self { conn, reader, pushed_back: Bytes::new(), retry_timer: None }
+    /// When this half is dropped, `reset_watch` checks whether the peer leaves the last response unread.
+    pub(super) const fn new(conn: Arc<Conn>, reader: OwnedReadHalf, reset_watch: Arc<ResetWatch>) -> Self {
+        Self { conn, reader, pushed_back: Bytes::new(), retry_timer: None, reset_watch }
     }
 
     /// Puts bytes back: they are read again, before all others.
@@ -136,5 +139,6 @@ impl AsyncWrite for Io {
 impl Drop for Io {
     fn drop(&mut self) {
         self.conn.release();
+        self.reset_watch.watch(&self.conn);
     }
 }

@@ -17,6 +17,7 @@ pub mod handoff;
 pub mod in_flight;
 pub mod reset_watch;
 mod response_guard;
+mod ticks;
 
 #[cfg_attr(not(target_os = "linux"), path = "sys_fallback.rs")]
 pub mod sys;

@@ -25,12 +25,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::conn::{Conn, Shared, Transport};
-use super::deadlines::{IDLE_TICKS, TICK};
+use super::conn::{Conn, Transport};
+use super::deadlines::Deadlines;
 use super::io::Io;
+use super::reset_watch::ResetWatch;
 use super::response_guard::ResponseGuard;
 use super::sockets::{BoundListener, SocketOwner};
 use super::sys;
+use super::ticks::{IDLE_TICKS, TICK};
 use super::tls::Tls;
 
 /// Descriptors reserved for files, pipes and outgoing connections.
@@ -106,7 +108,8 @@ pub struct Connections {
     free: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
-    shared: Shared,
+    deadlines: Arc<Deadlines>,
+    reset_watch: Arc<ResetWatch>,
     counts: ConnectionCounts,
 }
 
@@ -119,7 +122,8 @@ impl Connections {
             free: Arc::new(Semaphore::new(max_open)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
-            shared: Shared { reset_watch: Arc::default(), deadlines: Arc::default() },
+            deadlines: Arc::default(),
+            reset_watch: Arc::default(),
             counts,
         }
     }
@@ -147,15 +151,15 @@ impl Connections {
     pub async fn watch(self) {
         loop {
             tokio::time::sleep(TICK).await;
-            self.shared.deadlines.tick();
-            self.shared.reset_watch.check_all();
+            self.deadlines.tick();
+            self.reset_watch.check_all();
         }
     }
 
     /// Stops accepting, and closes each connection once its current request is answered.
     pub fn stop(&self) {
         self.stop.cancel();
-        self.shared.deadlines.stop();
+        self.deadlines.stop();
         self.tasks.close();
     }
 
@@ -200,8 +204,8 @@ impl Connections {
             return;
         }
         let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
-        let (conn, io) = Conn::open(stream, peer, transport, self.shared.clone());
-        let registration = self.shared.deadlines.register(&conn);
+        let (conn, io) = self.split(stream, peer, transport);
+        let registration = self.deadlines.register(&conn);
         let (serve, stop) = (serve.clone(), self.stop.clone());
         let acceptor = tls.map(|tls| (tls.acceptor(), self.counts.failed_handshakes.clone()));
         self.tasks.spawn(async move {
@@ -212,6 +216,14 @@ impl Connections {
             }
             drop((permit, registration));
         });
+    }
+
+    /// Splits a connection into its two halves.
+    fn split(&self, stream: TcpStream, peer: SocketAddr, transport: Transport) -> (Arc<Conn>, Io) {
+        let (reader, socket) = stream.into_split();
+        let conn = Arc::new(Conn::new(socket, peer, transport, Arc::clone(self.deadlines.ticks())));
+        let io = Io::new(Arc::clone(&conn), reader, Arc::clone(&self.reset_watch));
+        (conn, io)
     }
 }
 

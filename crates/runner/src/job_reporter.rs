@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::lifecycle::StopSignal;
+use super::stop_signal::StopSignal;
 use pilotlight_client::{Client, ClientError, JobRef, Reason, ReportResponse};
 
 /// The pause after the first failed report; each further failure doubles it, up to [`MAX_RUNNER_BACKOFF`].

@@ -10,15 +10,16 @@ mod settings;
 pub use settings::{JobCommand, ProcessMode, Settings};
 
 mod lifecycle;
-pub use lifecycle::{Runner, RunnerPhase};
+pub use lifecycle::Runner;
+
+mod stop_signal;
+pub use stop_signal::RunnerPhase;
 
 mod job_reporter;
 mod worker;
 
 mod exchange;
-mod one_shot;
 mod result;
-mod warm_processes;
 
 mod child;
 mod reapers;

@@ -15,50 +15,18 @@ use tokio::time::{sleep, timeout};
 
 use super::reapers::Reapers;
 use super::settings::Settings;
+use super::stop_signal::{RunnerPhase, StopSignal};
 use super::worker::Worker;
 use pilotlight_client::{Client, ClientError};
 
 /// The pause after the first failed registration; each further failure doubles it, up to [`MAX_RUNNER_BACKOFF`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The phase of a runner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RunnerPhase {
-    /// The runner takes jobs.
-    Running,
-    /// The runner takes no new jobs and finishes running ones.
-    Draining,
-    /// The runner stops running jobs.
-    Terminating,
-}
-
 /// A running runner.
 #[derive(Debug)]
 pub struct Runner {
     phase: watch::Sender<RunnerPhase>,
     workers: JoinSet<()>,
-}
-
-/// Lets a worker wait for the runner's phases.
-#[derive(Debug, Clone)]
-pub(super) struct StopSignal(watch::Receiver<RunnerPhase>);
-
-impl StopSignal {
-    /// Waits until the runner must take no more jobs.
-    pub(super) async fn wait_for_drain(&self) {
-        self.wait_for_phase(RunnerPhase::Draining).await;
-    }
-
-    /// Waits until running jobs must be stopped, and for `longer` after that.
-    pub(super) async fn wait_for_termination(&self, longer: Duration) {
-        self.wait_for_phase(RunnerPhase::Terminating).await;
-        sleep(longer).await;
-    }
-
-    async fn wait_for_phase(&self, phase: RunnerPhase) {
-        // An error means that the runner was dropped, which ends every phase at once.
-        _ = self.0.clone().wait_for(|now| *now >= phase).await;
-    }
 }
 
 impl Runner {
@@ -72,6 +40,7 @@ impl Runner {
         let reapers =
             Reapers::new().map(Arc::new).expect("every supported kernel lets a process adopt orphans");
         let (phase, stop) = watch::channel(RunnerPhase::Running);
+        let stop = StopSignal::new(stop);
         let mut workers = JoinSet::new();
         for _ in 0..settings.workers {
             let worker = Worker {
@@ -79,7 +48,7 @@ impl Runner {
                 client: client.clone().with_retry_for(Duration::ZERO),
                 runner: Arc::clone(&runner),
                 reapers: Arc::clone(&reapers),
-                stop: StopSignal(stop.clone()),
+                stop: stop.clone(),
                 warm_processes: HashMap::new(),
                 cold_types: HashSet::new(),
                 retiring: JoinSet::new(),

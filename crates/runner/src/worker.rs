@@ -1,5 +1,8 @@
 //! A worker (one slot of a runner): polls for a job, executes it, reports its end, and polls again.
 
+mod one_shot;
+mod warm_processes;
+
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -13,11 +16,11 @@ use tokio::time::timeout;
 
 use super::exchange::WarmProcess;
 use super::job_reporter::{ExecutionOutcome, JobReporter};
-use super::lifecycle::StopSignal;
 use super::reapers::Reapers;
 use super::settings::{ProcessMode, Settings};
-use super::warm_processes::{retire, wait_until_one_unusable};
+use super::stop_signal::StopSignal;
 use pilotlight_client::Client;
+use warm_processes::{retire, wait_until_one_unusable};
 
 /// The pause after the first failed poll; each further failure doubles it, up to [`MAX_RUNNER_BACKOFF`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -117,7 +120,7 @@ impl Worker {
     }
 
     /// The environment of every command.
-    pub(super) fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> {
+    fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> {
         self.settings.environment.iter().cloned()
     }
 }

@@ -1,5 +1,5 @@
 //! Background tasks: each has a name, a line of description, and the result of its last run, which
-//! `GET /api/admin/background` and the dashboard show.
+//! `GET /api/admin/background` shows (`docs/protocols/operators.md`).
 
 use std::borrow::Cow;
 use std::convert::Infallible;

@@ -29,5 +29,5 @@ pub use telemetry::logs;
 pub mod parsing {
     pub use crate::http::error::ApiError;
     pub use crate::warm_start::http::convert::{OfferBody, offer_body, poll_params};
-    pub use crate::warm_start::offer::Run;
+    pub use crate::warm_start::run::Run;
 }

@@ -1,15 +1,14 @@
-//! Parses the command line and runs the command. `exit_code` maps a command's outcome to the exit code of the process.
+//! Parses the command line and runs the command. `failure` maps a command's outcome to the exit code of the process.
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{CommandFactory, Parser, Subcommand};
 
-use super::exit_code::{self, Code};
-use super::{completions, config, demo, explain, health, jobs, output, runner, serve, status, store, submit};
+use super::config::ConfigArgs;
+use super::failure::{Failure, finish};
+use super::{completions, config, demo, explain, health, jobs, runner, serve, status, store, submit};
 use pilotlight_runner::reaper;
 use pilotlight_server::CAPABILITIES;
 
@@ -94,40 +93,10 @@ enum Command {
     Completions(completions::Args),
 }
 
-/// The options of every command that reads the configuration.
-#[derive(Debug, clap::Args)]
-pub(super) struct ConfigArgs {
-    /// The configuration file (TOML), also given by PILOTLIGHT_CONFIG. Environment variables override it.
-    #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-}
-
-/// How a command can fail.
-pub(super) enum Failure {
-    /// With this exit code; the error is already printed, or there is no reader for it.
-    Reported(Code),
-    /// With an error that is still to be printed; `exit_code` chooses the code.
-    Other(anyhow::Error),
-}
-
-impl Failure {
-    /// Prints `why` to stderr and returns the failure with this exit code.
-    pub(super) fn report(code: Code, why: impl Display) -> Self {
-        output::note(format_args!("pilotlight: {why}"));
-        Self::Reported(code)
-    }
-}
-
-impl<E: Into<anyhow::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Other(error.into())
-    }
-}
-
 /// Runs the command given on the process's command line and returns its exit code.
 #[must_use]
 pub(crate) fn run() -> ExitCode {
-    exit_code::finish(match Cli::parse().command {
+    finish(match Cli::parse().command {
         Command::Serve { config_args, only } => serve::run(&config_args, &only),
         Command::Config { config_args, json } => config::run(&config_args, json),
         Command::Health { config_args, url, json } => health::run(&config_args, url, json),
@@ -139,7 +108,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Store { command } => store::run(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Explain(args) => explain::run(&args),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, command_definition()),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use clap_complete::{Shell, generate};
 
-use super::command::{self, Failure};
+use super::failure::Failure;
 use super::output;
 
 pub(super) const EXAMPLES: &str = "\
@@ -19,8 +19,9 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+/// Prints the script for the commands of this definition.
+pub(super) fn run(args: &Args, mut definition: clap::Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    generate(args.shell, &mut command::command_definition(), "pilotlight", &mut script);
+    generate(args.shell, &mut definition, "pilotlight", &mut script);
     output::write(&String::from_utf8_lossy(&script))
 }

@@ -1,15 +1,25 @@
 //! `pilotlight config`: prints every setting with its origin. Also loads the configuration for the other commands.
 #![allow(clippy::print_stderr, reason = "errors go to stderr")]
 
-use super::command::{ConfigArgs, Failure};
+use std::path::PathBuf;
+
 use super::exit_code::Code;
-use super::output;
+use super::failure::Failure;
+use super::{messages, output};
 use pilotlight_server::config::{self, Loaded};
+
+/// The options of every command that reads the configuration.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration file (TOML), also given by PILOTLIGHT_CONFIG. Environment variables override it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
 
 pub(super) fn run(config_args: &ConfigArgs, json: bool) -> Result<(), Failure> {
     let loaded = load(config_args)?;
     for warning in &loaded.warnings {
-        output::note(format_args!("warning: {warning}"));
+        messages::note(format_args!("warning: {warning}"));
     }
     if json {
         output::line(format_args!("{:#}", loaded.resolved.to_json()))

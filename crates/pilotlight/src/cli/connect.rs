@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::runtime::Builder;
 
-use super::command::Failure;
 use super::exit_code::Code;
+use super::failure::Failure;
 use pilotlight_client::{ApiKey, Client};
 use pilotlight_server::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, read_secret};
 use pilotlight_server::https_client_builder;

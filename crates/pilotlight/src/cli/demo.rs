@@ -7,9 +7,9 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::command::Failure;
 use super::exit_code::Code;
-use super::output;
+use super::failure::Failure;
+use super::{messages, output};
 use crate::demo::{jobs, warm_start};
 use crate::shutdown::Signals;
 use pilotlight_client::Client;
@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 fn print_intro(args: &Args, text: &str) {
     if !args.json {
-        output::note(text);
+        messages::note(text);
     }
 }
 

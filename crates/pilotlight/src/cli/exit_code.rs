@@ -1,10 +1,6 @@
 //! The table of exit codes: number, name, meaning and advice. `pilotlight explain`, `docs/cli.md` and the exit of every
 //! command use this table. A code must never change its meaning, because scripts rely on it.
 
-use std::process::ExitCode;
-
-use super::command::Failure;
-use super::output;
 use pilotlight_client::{ClientError, Reason};
 
 /// How a command ended.
@@ -141,7 +137,7 @@ impl Code {
     }
 
     /// The exit code for a failed call of the service.
-    fn for_client_failure(failure: &ClientError) -> Self {
+    pub(super) fn for_client_failure(failure: &ClientError) -> Self {
         match failure.reason {
             Reason::Unreachable(_) | Reason::NoResponse(_) | Reason::InvalidResponse(_) => Self::Unreachable,
             Reason::TooLarge => Self::Failed,
@@ -152,25 +148,6 @@ impl Code {
             Reason::Refused(_, _) => Self::Failed,
         }
     }
-}
-
-/// Prints an error that is not printed yet, and returns the exit code of the process.
-pub(super) fn finish(ended: Result<(), Failure>) -> ExitCode {
-    let code = match ended {
-        Ok(()) => Code::Done,
-        Err(Failure::Reported(code)) => code,
-        Err(Failure::Other(error)) => match error.downcast_ref::<ClientError>() {
-            Some(failure) => {
-                output::note(format_args!("pilotlight: failed to {failure}"));
-                Code::for_client_failure(failure)
-            }
-            None => {
-                output::note(format_args!("pilotlight: {error:#}"));
-                Code::Failed
-            }
-        },
-    };
-    ExitCode::from(code.info().number)
 }
 
 #[cfg(test)]

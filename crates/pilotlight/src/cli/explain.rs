@@ -3,8 +3,8 @@
 use console::style;
 use serde_json::json;
 
-use super::command::Failure;
 use super::exit_code::{Code, CodeInfo};
+use super::failure::Failure;
 use super::output;
 
 /// Options of `pilotlight explain`.

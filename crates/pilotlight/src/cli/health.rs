@@ -13,9 +13,9 @@ use pilotlight_wire::warm_start::Health;
 use reqwest::header::ACCEPT;
 use reqwest::redirect::Policy;
 
-use super::command::{ConfigArgs, Failure};
-use super::config;
+use super::config::{self, ConfigArgs};
 use super::exit_code::Code;
+use super::failure::Failure;
 use super::output;
 use pilotlight_server::config::ServerConfig;
 use pilotlight_server::https_client_builder;

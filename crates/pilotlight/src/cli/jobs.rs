@@ -10,8 +10,8 @@ mod tail;
 
 use clap::Subcommand;
 
-use super::command::Failure;
 use super::connect::ConnectOptions;
+use super::failure::Failure;
 
 /// The commands of `pilotlight jobs`.
 #[derive(Debug, Subcommand)]

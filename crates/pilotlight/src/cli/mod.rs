@@ -3,6 +3,8 @@
 mod command;
 mod connect;
 mod exit_code;
+mod failure;
+mod messages;
 mod output;
 
 pub(crate) mod config;

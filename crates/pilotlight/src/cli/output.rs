@@ -1,16 +1,16 @@
-//! Output of commands: the answer goes to stdout, messages for people go to stderr.
+//! The answer of a command goes to stdout. Also makes untrusted text safe for a terminal.
 //!
-//! The reader may close either at any time. A closed stdout ends the command without a message; it must never panic.
+//! The reader may close stdout at any time. That ends the command without a message; it must never panic.
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
+use std::io::{ErrorKind, IsTerminal, Write, stdout};
 
 use anyhow::Context;
 use serde::Serialize;
 
-use super::command::Failure;
 use super::exit_code::Code;
+use super::failure::Failure;
 
 /// Writes a line of the answer to stdout.
 pub(super) fn line(text: impl Display) -> Result<(), Failure> {
@@ -36,16 +36,6 @@ pub(super) fn json(answer: &impl Serialize) -> Result<(), Failure> {
 /// JSON value stays the same.
 pub(super) fn raw_json(text: &str) -> Result<(), Failure> {
     if stdout().is_terminal() { line(escape_hidden(text)) } else { line(text) }
-}
-
-/// Writes a line for people to stderr. A closed stderr is not a failure.
-pub(super) fn note(text: impl Display) {
-    write_stderr(&format!("{text}\n"));
-}
-
-/// Writes a part of a message to stderr, without a line break.
-pub(super) fn write_stderr(text: &str) {
-    _ = stderr().lock().write_all(text.as_bytes());
 }
 
 /// Makes the control characters of untrusted text visible, so that it cannot control the terminal. Line breaks and tabs

@@ -9,10 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pilotlight_wire::jobs::{Console, Job, Progress};
 use serde_json::{Value as Json, json};
 
-use super::command::Failure;
+use super::failure::Failure;
 use super::follow::{JobUpdate, has_ended};
-use super::format;
-use super::output;
+use super::{format, messages, output};
 
 /// How often the spinner is redrawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -55,8 +54,9 @@ impl ProgressView {
             JobUpdate::Console(text) => self.console(text),
             JobUpdate::Unreachable(why) => {
                 self.bar.set_message("the service is unreachable, trying again");
-                self.bar
-                    .suspend(|| output::note(format_args!("failed to {why}; trying again for two minutes")));
+                self.bar.suspend(|| {
+                    messages::note(format_args!("failed to {why}; trying again for two minutes"))
+                });
                 Ok(())
             }
         }
@@ -110,7 +110,7 @@ impl ProgressView {
         }
         match self.sink {
             Sink::Stderr => {
-                self.bar.suspend(|| output::write_stderr(text));
+                self.bar.suspend(|| messages::write(text));
                 Ok(())
             }
             Sink::Stdout => self.bar.suspend(|| output::write(text)),

@@ -99,8 +99,8 @@ fn default(arg: &Arg) -> String {
     format!(" `{}` when missing.", values.join(","))
 }
 
-/// After changing a command, run `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --lib the_documentation` to update the
-/// document.
+/// After changing a command, run `PILOTLIGHT_BLESS=1 cargo test -p pilotlight --bin pilotlight the_documentation` to
+/// update the document.
 #[test]
 fn the_documentation_has_every_command_and_every_exit_code() {
     const MARK: &str = "<!-- What follows is made from the commands and the table of exit codes. -->\n\n";

@@ -14,9 +14,9 @@ use pilotlight_core::ids::JobType;
 use pilotlight_core::limits::MAX_TYPES_PER_POLL;
 use tokio::runtime::Runtime;
 
-use super::command::Failure;
 use super::connect::ConnectOptions;
 use super::exit_code::Code;
+use super::failure::Failure;
 use super::output;
 use crate::shutdown::Signals;
 use pilotlight_client::Client;

@@ -7,8 +7,8 @@
 
 use tokio::runtime::Builder;
 
-use super::command::{ConfigArgs, Failure};
-use super::config;
+use super::config::{self, ConfigArgs};
+use super::failure::Failure;
 use crate::memory;
 use crate::shutdown::Signals;
 use pilotlight_server::App;

@@ -10,9 +10,9 @@ use pilotlight_wire::warm_start::Health;
 use serde_json::{Value as Json, json};
 use tokio::time::sleep;
 
-use super::command::Failure;
 use super::connect::{ConnectOptions, block_on};
 use super::exit_code::Code;
+use super::failure::Failure;
 use super::submit_options::duration;
 use super::{datetime, format, output};
 use crate::shutdown::Signals;

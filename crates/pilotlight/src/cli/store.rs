@@ -17,9 +17,9 @@ use pilotlight_store::sqlite::{self, RestoreMode};
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
 
-use super::command::{ConfigArgs, Failure};
-use super::config;
+use super::config::{self, ConfigArgs};
 use super::exit_code::Code;
+use super::failure::Failure;
 use super::output;
 use pilotlight_server::config::Config;
 use pilotlight_server::open_store;

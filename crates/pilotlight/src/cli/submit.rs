@@ -10,9 +10,9 @@ use pilotlight_core::ids::JobType;
 use pilotlight_wire::requests::{SubmitOptions as WireOptions, SubmitRequest};
 use serde_json::value::RawValue;
 
-use super::command::Failure;
 use super::connect::{ConnectOptions, block_on};
 use super::exit_code::Code;
+use super::failure::Failure;
 use super::submit_and_wait::{self, OutputFormat, SubmitMode};
 use super::submit_options::{SubmitOptions, WaitOptions};
 use pilotlight_client::{SubmitParams, idempotency_key};

@@ -6,12 +6,12 @@ use std::pin::pin;
 use pilotlight_wire::jobs::{Job, JobResult, Status, SubmitResponse};
 use tokio::time::{Instant, timeout_at};
 
-use super::command::Failure;
 use super::exit_code::Code;
+use super::failure::Failure;
 use super::follow::{JobFollower, JobUpdate, has_ended};
-use super::output;
 use super::progress_view::{ProgressView, Sink};
 use super::submit_options::{OnInterrupt, WaitOptions};
+use super::{messages, output};
 use crate::shutdown::Signals;
 use pilotlight_client::{Client, ClientError};
 
@@ -67,7 +67,7 @@ pub(super) async fn submit(
         print_cached_hint(submitted.status);
         return result;
     }
-    output::note(format_args!("job {}: {}", submitted.job_id, submitted.message));
+    messages::note(format_args!("job {}: {}", submitted.job_id, submitted.message));
     let sink = match mode.format {
         OutputFormat::Plain => Sink::Stderr,
         OutputFormat::Json => Sink::Discard,
@@ -103,7 +103,7 @@ async fn wait_for_submission(
     match on_interrupt {
         OnInterrupt::Leave => Err(interrupted_before_answer()),
         OnInterrupt::Cancel => {
-            output::note(
+            messages::note(
                 "the job will be cancelled as soon as the service has answered; Ctrl-C again exits at once",
             );
             tokio::select! {
@@ -115,7 +115,7 @@ async fn wait_for_submission(
 }
 
 fn interrupted_before_answer() -> Failure {
-    output::note("interrupted before the service answered: the job may or may not be submitted");
+    messages::note("interrupted before the service answered: the job may or may not be submitted");
     Failure::Reported(Code::Interrupted)
 }
 
@@ -171,7 +171,7 @@ fn print_submission(submitted: &SubmitResponse, format: OutputFormat) -> Result<
         OutputFormat::Json => output::json(submitted)?,
         OutputFormat::Plain => {
             output::line(&submitted.job_id)?;
-            output::note(&submitted.message);
+            messages::note(&submitted.message);
         }
     }
     let result = succeeded(submitted);
@@ -182,7 +182,7 @@ fn print_submission(submitted: &SubmitResponse, format: OutputFormat) -> Result<
 /// Explains a cached failure: a job that had already ended at its submission was not executed for this submission.
 fn print_cached_hint(status: Status) {
     match status {
-        Status::Failed => output::note(
+        Status::Failed => messages::note(
             "the job was not executed now: this failure is cached for a while; --fresh runs the job again",
         ),
         Status::Pending | Status::Claimed | Status::InProgress | Status::Completed | Status::Expired => {}
@@ -204,7 +204,7 @@ fn succeeded(SubmitResponse { job_id, status, message, error, .. }: &SubmitRespo
         Status::Pending | Status::Claimed | Status::InProgress | Status::Completed => Ok(()),
         Status::Failed | Status::Expired => {
             let why = output::sanitize(error.as_ref().unwrap_or(message));
-            output::note(format_args!("job {job_id} failed: {why}"));
+            messages::note(format_args!("job {job_id} failed: {why}"));
             Err(Failure::Reported(Code::Failed))
         }
     }
@@ -227,7 +227,7 @@ fn as_submitted(job: Job) -> SubmitResponse {
 
 /// Prints that the time is over and what to do.
 pub(super) fn timed_out(id: &str) -> Failure {
-    output::note(format_args!(
+    messages::note(format_args!(
         "the time is over; job {id} continues: `pilotlight jobs tail {id}` waits again"
     ));
     Failure::Reported(Code::TimedOut)
@@ -235,7 +235,7 @@ pub(super) fn timed_out(id: &str) -> Failure {
 
 /// Prints that the command was interrupted and what to do.
 pub(super) fn interrupted(id: &str) -> Failure {
-    output::note(format_args!(
+    messages::note(format_args!(
         "interrupted; job {id} continues: `pilotlight jobs tail {id}` waits again, `pilotlight jobs cancel {id}` cancels it"
     ));
     Failure::Reported(Code::Interrupted)
@@ -243,7 +243,7 @@ pub(super) fn interrupted(id: &str) -> Failure {
 
 async fn cancel_interrupted(client: &Client, id: &str, signals: &mut Signals) -> Result<Failure, Failure> {
     tokio::select! {
-        cancelled = client.cancel(id) => output::note(format_args!("job {id}: {}", cancelled?.message)),
+        cancelled = client.cancel(id) => messages::note(format_args!("job {id}: {}", cancelled?.message)),
         () = signals.next() => return Ok(interrupted(id)),
     }
     Ok(Failure::Reported(Code::Interrupted))

@@ -9,6 +9,10 @@ use pilotlight_testkit::server::TestServer;
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
+/// The crates of the binary, by folder.
+const SHIPPED_CRATES: [&str; 8] =
+    ["client", "core", "net", "pilotlight", "runner", "server", "store", "wire"];
+
 fn document(name: &str) -> String {
     let path = Path::new(HERE).join("../../docs").join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("failed to read {name}: {error}"))
@@ -40,13 +44,15 @@ fn every_warning_is_explained() {
     // Line breaks and indentation do not matter.
     let operations = document("operations.md").split_whitespace().collect::<Vec<_>>().join(" ");
     let mut warnings = 0;
-    each_source(&Path::new(HERE).join("src"), &mut |source| {
-        for text in logged_texts(source) {
-            warnings += 1;
-            assert!(operations.contains(&text), "docs/operations.md does not explain `{text}`");
-        }
-    });
-    assert!(warnings >= 5, "only {warnings} warnings were found");
+    for name in SHIPPED_CRATES {
+        each_source(&Path::new(HERE).join("..").join(name).join("src"), &mut |source| {
+            for text in logged_texts(source) {
+                warnings += 1;
+                assert!(operations.contains(&text), "docs/operations.md does not explain `{text}`");
+            }
+        });
+    }
+    assert!(warnings >= 20, "only {warnings} warnings were found");
 }
 
 /// The texts that are logged at `warn` and `error`, without their variable parts.

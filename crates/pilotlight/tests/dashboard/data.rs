@@ -1,4 +1,4 @@
-//! Data for operators: the dashboard's data (docs/protocols/dashboard-data.md), health, and metrics in the OpenMetrics
+//! Data for operators: the dashboard's data (docs/protocols/operators.md), health, and metrics in the OpenMetrics
 //! text format, which Prometheus reads.
 
 use std::collections::BTreeMap;

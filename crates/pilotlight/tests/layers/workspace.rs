@@ -1,10 +1,21 @@
 //! The Rust sources and manifests of the workspace: text, and paths relative to the workspace's root.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// The folders of capabilities in the crate `server`.
-pub(crate) const CAPABILITIES: [&str; 3] = ["dashboard", "jobs", "warm_start"];
+/// The capabilities: the folders of the crate `server` that have a file `capability.rs`.
+pub(crate) static CAPABILITIES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let source = root().join("crates/server/src");
+    let entries = fs::read_dir(&source).expect("the sources of the crate `server` can be listed");
+    let folders = entries.map(|entry| entry.expect("a folder that was opened can be listed"));
+    let capabilities = folders.filter(|folder| folder.path().join("capability.rs").exists());
+    capabilities.map(|folder| folder.file_name().to_string_lossy().into_owned()).collect()
+});
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
 
 /// All source files and manifests of the workspace, or the files of an example.
 pub(crate) struct Workspace {
@@ -24,7 +35,7 @@ impl Workspace {
 
     /// Reads the workspace of this test from disk.
     pub(crate) fn read() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = root();
         let mut files = vec![File::read(&root, Path::new("Cargo.toml"))];
         for folder in ["crates", "xtask"] {
             collect(&root, Path::new(folder), &mut files);
@@ -87,7 +98,7 @@ impl File {
 
     /// The capability that the file belongs to, if any.
     pub(crate) fn capability(&self) -> Option<&'static str> {
-        CAPABILITIES.into_iter().find(|name| self.is_in_module(name))
+        CAPABILITIES.iter().map(String::as_str).find(|name| self.is_in_module(name))
     }
 
     /// The file's module path in its crate: `src/net/ack.rs` is `["net", "ack"]`, `src/net/mod.rs` is `["net"]`.

@@ -19,13 +19,14 @@ use crate::composition::listeners::{ack_mode, load_tls, open_listeners};
 use crate::composition::service::Service;
 use crate::composition::telemetry::TelemetryTasks;
 use crate::config::Config;
+use crate::dashboard;
 use crate::http::edge::Edge;
 use crate::http::health::HealthState;
 use crate::http::route::{PageServed, Route};
 use crate::http::router::router;
 use crate::http::{background, health, openapi};
 use crate::telemetry::metrics::{MetricsRegistry, ProcessMetrics};
-use crate::{dashboard, warm_start};
+use crate::warm_start::http::closing_routes;
 
 /// The running service.
 #[derive(Debug)]
@@ -194,9 +195,6 @@ impl Parts {
         let mut routes = health::routes(health);
         routes.push(openapi::route(all_routes()));
         routes.push(background::route(capabilities.iter().flat_map(row).collect()));
-        if !context.built.has(warm_start::BUILDER.name) {
-            routes.extend(warm_start::http::closing_routes());
-        }
         let page = if context.built.has(dashboard::BUILDER.name) { PageServed::Yes } else { PageServed::No };
         let served = Served { routes, page, fast_path: None };
         Self { served, tasks: Vec::new(), drains: Vec::new() }
@@ -222,21 +220,32 @@ impl Listeners {
     fn accept(self, edge: &Arc<Edge>, served: Served, connections: &Connections, tasks: &mut JoinSet<()>) {
         let Self { main, control, tls } = self;
         let Served { routes, page, fast_path } = served;
-        let is_operator = |route: &&Route| route.audience.is_operator(page);
-        let is_client = |route: &&Route| route.audience.is_client();
+        let is_operator = |route: &Route| route.audience.is_operator(page);
+        let is_client = |route: &Route| route.audience.is_client();
+        let router = |is_served: &dyn Fn(&Route) -> bool| {
+            let served: Vec<_> = routes.iter().filter(|route| is_served(route)).collect();
+            router(edge, &with_closing_routes(served, &closing_routes()))
+        };
         let mut serve = |listener, router: Router, fast_path| {
             let service = Service::new(router, fast_path);
             tasks.spawn(connections.clone().accept(listener, tls.clone(), service));
         };
         match control {
             Some(control) => {
-                serve(main, router(edge, routes.iter().filter(is_client)), fast_path);
-                serve(control, router(edge, routes.iter().filter(is_operator)), None);
+                serve(main, router(&is_client), fast_path);
+                serve(control, router(&is_operator), None);
             }
             None => {
-                let is_served = |route: &&Route| is_client(route) || is_operator(route);
-                serve(main, router(edge, routes.iter().filter(is_served)), fast_path);
+                serve(main, router(&|route| is_client(route) || is_operator(route)), fast_path);
             }
         }
     }
+}
+
+/// These routes, and where polls of runners are not among them, the routes that close such polls.
+fn with_closing_routes<'a>(mut served: Vec<&'a Route>, closing: &'a [Route]) -> Vec<&'a Route> {
+    if !closing.iter().any(|closing| served.iter().any(|route| route.path == closing.path)) {
+        served.extend(closing);
+    }
+    served
 }

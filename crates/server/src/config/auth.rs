@@ -21,7 +21,7 @@ pub struct AuthConfig {
 
 impl Default for AuthConfig {
     fn default() -> Self {
-        key::defaults("auth")
+        key::defaults("auth", KEYS)
     }
 }
 

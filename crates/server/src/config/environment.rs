@@ -9,9 +9,10 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::config::errors::{ConfigError, Problem, did_you_mean};
-use crate::config::key::{ENV_CONFIG, ENV_NON_KEYS, ENV_PREFIX, KeySpec, Legacy, keys};
-use crate::config::load::{Entry, ParsedEntry, ParsedSources};
-use crate::config::resolved::Origin;
+use crate::config::key::{ENV_CONFIG, ENV_NON_KEYS, ENV_PREFIX, KeySpec, Legacy};
+use crate::config::origin::Origin;
+use crate::config::sections::keys;
+use crate::config::sources::{Entry, ParsedEntry, ParsedSources};
 use crate::config::{secret_file, suggest};
 
 /// The variables that are set and whose names are known or start with [`ENV_PREFIX`].

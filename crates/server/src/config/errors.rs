@@ -7,7 +7,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::config::key::QualifiedKey;
-use crate::config::resolved::Origin;
+use crate::config::origin::Origin;
 
 /// Longer values are truncated, so that each error fits on one line.
 const MAX_PRINTED_CHARS: usize = 60;

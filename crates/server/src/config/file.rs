@@ -13,9 +13,10 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::errors::{Problem, one_line};
 use crate::config::job_types;
-use crate::config::key::{KeySpec, QualifiedKey, SECTIONS, keys};
-use crate::config::load::{Entry, ParsedEntry, ParsedSources};
-use crate::config::resolved::Origin;
+use crate::config::key::{JOB_TYPES_SECTION, KeySpec, QualifiedKey};
+use crate::config::origin::Origin;
+use crate::config::sections::{SECTIONS, keys};
+use crate::config::sources::{Entry, ParsedEntry, ParsedSources};
 use crate::config::{secret_file, suggest};
 
 /// A configuration is about a page of text; a larger file was named by accident (a log, a device).
@@ -100,7 +101,7 @@ impl<'a> Document<'a> {
             return sources.add(entry);
         }
         let problem = match (is_section(name), value.get_ref().as_table()) {
-            (true, Some(inner)) if name == job_types::SECTION => return self.walk_types(inner, sources),
+            (true, Some(inner)) if name == JOB_TYPES_SECTION => return self.walk_types(inner, sources),
             (true, Some(inner)) => return self.walk(name, inner, sources),
             (true, None) => Problem::Section { name: name.to_owned() },
             (false, table) => Problem::Unknown { name: one_line(name), suggestion: suggestion(name, table) },
@@ -136,9 +137,7 @@ impl<'a> Document<'a> {
                     continue;
                 }
                 (Err(why), _) => Problem::BadType { name: one_line(name), why: why.to_string() },
-                (Ok(_), None) => {
-                    Problem::Section { name: format!("{}.{}", job_types::SECTION, one_line(name)) }
-                }
+                (Ok(_), None) => Problem::Section { name: format!("{JOB_TYPES_SECTION}.{}", one_line(name)) },
             };
             sources.add(Err(problem.at(self.origin(line))));
         }
@@ -151,7 +150,7 @@ impl<'a> Document<'a> {
             let entry = self.read_entry(name, job_types::KEYS.iter(), qualify, (line, value));
             sources.add(entry.unwrap_or_else(|| {
                 let suggestion = suggest::job_type_key(name).map(|key| qualify(key).to_string());
-                let name = one_line(&format!("{}.{job_type}.{name}", job_types::SECTION));
+                let name = one_line(&format!("{JOB_TYPES_SECTION}.{job_type}.{name}"));
                 Err(Problem::Unknown { name, suggestion }.at(self.origin(line)))
             }));
         }
@@ -185,7 +184,7 @@ impl<'a> Document<'a> {
 }
 
 fn is_section(name: &str) -> bool {
-    name == job_types::SECTION || SECTIONS.into_iter().any(|(section, _)| section == name)
+    name == JOB_TYPES_SECTION || SECTIONS.into_iter().any(|(section, _)| section == name)
 }
 
 fn suggestion(name: &str, table: Option<&DeTable<'_>>) -> Option<String> {

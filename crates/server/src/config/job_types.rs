@@ -68,9 +68,6 @@ pub(super) fn by_type<'de, D: Deserializer<'de>>(
     named.into_iter().map(typed).collect()
 }
 
-/// The name of the section in the file.
-pub(super) const SECTION: &str = "jobs.types";
-
 /// The keys of each job type, named like the struct's fields; the full key has `jobs.types.NAME.` before the name.
 pub(super) const KEYS: &[KeySpec] = &[
     KeySpec::new(

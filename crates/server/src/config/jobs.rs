@@ -108,7 +108,7 @@ impl JobsConfig {
 
 impl Default for JobsConfig {
     fn default() -> Self {
-        key::defaults("jobs")
+        key::defaults("jobs", KEYS.iter().chain(LIMITS))
     }
 }
 

@@ -1,6 +1,7 @@
-//! The table of all keys: names, value type, default and help text of each.
+//! A row of a table of keys: name, value type, default and help text; and how the values of keys fill the fields of the
+//! configuration.
 //!
-//! It never knows where values come from. Source of truth: the `KEYS` table of each section file.
+//! It never knows which keys exist, nor where values come from.
 
 use std::fmt;
 
@@ -8,7 +9,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use crate::config::value_type::{Value, ValueType};
-use crate::config::{auth, job_types, jobs, log, server, store, telemetry, warm_start};
 
 /// The prefix of all our environment variables.
 pub(super) const ENV_PREFIX: &str = "PILOTLIGHT_";
@@ -25,20 +25,11 @@ pub const ENV_KEY: &str = "PILOTLIGHT_KEY";
 /// The variable with the path of a file that contains this API key.
 pub const ENV_KEY_FILE: &str = "PILOTLIGHT_KEY_FILE";
 
+/// The section of the file that has one table per job type.
+pub(super) const JOB_TYPES_SECTION: &str = "jobs.types";
+
 /// Our environment variables that are not keys of the table.
 pub(super) const ENV_NON_KEYS: [&str; 4] = [ENV_CONFIG, ENV_URL, ENV_KEY, ENV_KEY_FILE];
-
-/// Every section with its rows, in the order in which they are documented.
-pub(super) const SECTIONS: [(&str, &[KeySpec]); 8] = [
-    ("server", server::KEYS),
-    ("auth", auth::KEYS),
-    ("warm_start", warm_start::KEYS),
-    ("jobs", jobs::KEYS),
-    ("jobs.limits", jobs::LIMITS),
-    ("store", store::KEYS),
-    ("log", log::KEYS),
-    ("telemetry", telemetry::KEYS),
-];
 
 /// One row of the table of known keys.
 #[derive(Debug)]
@@ -90,7 +81,7 @@ impl fmt::Display for QualifiedKey {
         let Some(job_type) = self.job_type() else { return f.write_str(self.spec.name) };
         let is_bare = job_type.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         let quote = if is_bare { "" } else { "\"" };
-        write!(f, "{}.{quote}{job_type}{quote}.{}", job_types::SECTION, self.spec.name)
+        write!(f, "{JOB_TYPES_SECTION}.{quote}{job_type}{quote}.{}", self.spec.name)
     }
 }
 
@@ -170,14 +161,12 @@ impl KeySpec {
     }
 }
 
-/// Every known key, in the order in which they are documented.
-pub(super) fn keys() -> impl Iterator<Item = &'static KeySpec> + Clone {
-    SECTIONS.into_iter().flat_map(|(_, rows)| rows)
-}
-
-/// A section's struct with the default of every key.
-pub(super) fn defaults<S: DeserializeOwned>(section: &str) -> S {
-    let mut tree = tree(keys().map(|key| (QualifiedKey::from(key), key.default_value())));
+/// The struct of `section` with the default of every key; `rows` are the section's keys.
+pub(super) fn defaults<S: DeserializeOwned>(
+    section: &str,
+    rows: impl IntoIterator<Item = &'static KeySpec>,
+) -> S {
+    let mut tree = tree(rows.into_iter().map(|key| (QualifiedKey::from(key), key.default_value())));
     into_fields(tree[section].take())
 }
 
@@ -193,40 +182,4 @@ pub(super) fn tree(values: impl Iterator<Item = (QualifiedKey, Value)>) -> Json 
 /// Fills the struct of one section, or the whole `Config`, from a tree of values.
 pub(super) fn into_fields<S: DeserializeOwned>(tree: Json) -> S {
     serde_json::from_value(tree).expect("tests fill every field from the row of its name")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::config::Config;
-
-    #[test]
-    fn every_allowed_value_fills_its_config_field() {
-        let of_type = |key| QualifiedKey::of_type(key, "a.b".to_owned());
-        let rows = || keys().map(QualifiedKey::from).chain(job_types::KEYS.iter().map(of_type));
-        for changed in rows() {
-            let allowed = changed.spec.value_type.to_string() + " 127.0.0.1 ::1";
-            let choices = allowed.split([' ', ',']).chain([changed.spec.default]);
-            for value in choices.filter_map(|choice| changed.spec.value_type.parse(choice)) {
-                let value_of = |key: &QualifiedKey| match *key == changed {
-                    true => value.clone(),
-                    false => key.spec.default_value(),
-                };
-                let _: Config = into_fields(tree(rows().map(|key| (key.clone(), value_of(&key)))));
-            }
-        }
-    }
-
-    #[test]
-    fn no_name_is_used_twice_and_each_belongs_to_its_section() {
-        let names: Vec<_> =
-            keys().flat_map(KeySpec::env_names).chain(ENV_NON_KEYS.map(str::to_owned)).collect();
-        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-        for (section, rows) in SECTIONS {
-            let sections = rows.iter().map(|key| key.name.rsplit_once('.'));
-            assert!(sections.flatten().all(|(name, _)| name == section), "{section}");
-        }
-    }
 }

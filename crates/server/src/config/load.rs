@@ -1,23 +1,23 @@
 //! Merges the sources: defaults, then the file, then the environment.
 //!
-//! It decides which source wins, and that a single error makes the whole configuration invalid. It never stops at the
-//! first error: all errors are collected.
+//! It decides the order in which the sources apply, and which keys need another key. `sources` collects the errors.
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use crate::config::auth::AuthConfig;
 use crate::config::environment::Environment;
-use crate::config::errors::{ConfigError, ConfigErrors, Problem};
+use crate::config::errors::ConfigErrors;
 use crate::config::file;
 use crate::config::jobs::JobsConfig;
-use crate::config::key::{ENV_CONFIG, QualifiedKey, into_fields, tree};
+use crate::config::key::{ENV_CONFIG, into_fields, tree};
 use crate::config::log::LogConfig;
-use crate::config::resolved::{Origin, Resolved};
+use crate::config::origin::Origin;
+use crate::config::resolved::Resolved;
 use crate::config::server::ServerConfig;
+use crate::config::sources::ParsedSources;
 use crate::config::store::StoreConfig;
 use crate::config::telemetry::TelemetryConfig;
-use crate::config::value_type::Value;
 use crate::config::warm_start::{TokenMode, WarmStartConfig};
 
 /// All settings; the `Default` is the configuration when nothing is set.
@@ -75,24 +75,6 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
-/// The entries of all sources, in the order in which they apply: later entries win.
-#[derive(Default)]
-pub(super) struct ParsedSources {
-    entries: Vec<Entry>,
-    errors: Vec<ConfigError>,
-    pub(super) warnings: Vec<String>,
-}
-
-/// One source's value for a key, or why it cannot be read.
-pub(super) type ParsedEntry = Result<Entry, ConfigError>;
-
-/// The text that one source gives for one key, not parsed yet.
-pub(super) struct Entry {
-    pub(super) key: QualifiedKey,
-    pub(super) text: String,
-    pub(super) origin: Origin,
-}
-
 /// Resolves every key.
 ///
 /// `file` is the path given by `--config`; without it, `PILOTLIGHT_CONFIG` in `env` may name a file.
@@ -112,56 +94,23 @@ pub fn load(
         file::collect(path, Origin::Env(ENV_CONFIG.to_owned()), &mut sources);
     }
     env.collect(&mut sources);
-    sources.resolve()
+    let (resolved, warnings) = sources.resolve()?;
+    validate(resolved, warnings)
 }
 
-impl ParsedSources {
-    pub(super) fn add(&mut self, parsed: ParsedEntry) {
-        match parsed {
-            Ok(entry) => self.entries.push(entry),
-            Err(error) => self.errors.push(error),
-        }
+/// The configuration with these values, unless a key is set without another key that it needs.
+fn validate(resolved: Resolved, mut warnings: Vec<String>) -> Result<Loaded, ConfigErrors> {
+    let config: Config = into_fields(tree(resolved.values()));
+    let missing = config.missing_companions().map(|(key, other)| resolved.missing_companion(key, other));
+    let missing_of_types = config.jobs.types.iter().flat_map(|(name, settings)| {
+        settings
+            .missing_companions()
+            .map(|(key, other)| resolved.missing_companion_of_type(name.as_str(), key, other))
+    });
+    let missing: Vec<_> = missing.chain(missing_of_types).collect();
+    if !missing.is_empty() {
+        return Err(ConfigErrors(missing));
     }
-
-    fn resolve(mut self) -> Result<Loaded, ConfigErrors> {
-        let mut resolved = Resolved::defaults();
-        for entry in self.entries {
-            match entry.value() {
-                Some(value) => resolved.set(entry.key, value, entry.origin),
-                None => {
-                    let allowed = entry.key.spec.value_type.to_string();
-                    self.errors.push(entry.not_allowed(allowed));
-                }
-            }
-        }
-        if !self.errors.is_empty() {
-            self.errors.sort_by(|a, b| a.origin.cmp(&b.origin));
-            return Err(ConfigErrors(self.errors));
-        }
-        let config: Config = into_fields(tree(resolved.values()));
-        let missing = config.missing_companions().map(|(key, other)| resolved.missing_companion(key, other));
-        let missing_of_types = config.jobs.types.iter().flat_map(|(name, settings)| {
-            settings
-                .missing_companions()
-                .map(|(key, other)| resolved.missing_companion_of_type(name.as_str(), key, other))
-        });
-        let missing: Vec<_> = missing.chain(missing_of_types).collect();
-        if !missing.is_empty() {
-            return Err(ConfigErrors(missing));
-        }
-        self.warnings.extend(config.unverified_token_warning());
-        Ok(Loaded { config, resolved, warnings: self.warnings })
-    }
-}
-
-impl Entry {
-    /// The parsed value, or `None` when the text is not allowed.
-    pub(super) fn value(&self) -> Option<Value> {
-        self.key.spec.value_type.parse(&self.text)
-    }
-
-    /// The error for this text where only `allowed` is accepted.
-    pub(super) fn not_allowed(&self, allowed: String) -> ConfigError {
-        Problem::value(&self.key, &self.text, allowed).at(self.origin.clone())
-    }
+    warnings.extend(config.unverified_token_warning());
+    Ok(Loaded { config, resolved, warnings })
 }

@@ -69,7 +69,7 @@ pub enum LogFormat {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        key::defaults("log")
+        key::defaults("log", KEYS)
     }
 }
 

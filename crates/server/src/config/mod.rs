@@ -22,6 +22,8 @@ mod warm_start;
 mod network;
 mod secret;
 
+mod sections;
+
 mod key;
 mod units;
 mod value_type;
@@ -29,8 +31,10 @@ mod value_type;
 mod environment;
 mod file;
 mod secret_file;
+mod sources;
 
 mod errors;
+mod origin;
 mod resolved;
 mod suggest;
 
@@ -47,8 +51,9 @@ pub use key::{ENV_KEY, ENV_KEY_FILE, ENV_URL};
 pub use load::{Config, Loaded, load};
 pub use log::{LogConfig, LogFormat, LogLevel, OfferLogTarget};
 pub use network::Network;
+pub use origin::Origin;
 pub use reference::reference;
-pub use resolved::{Origin, Resolved};
+pub use resolved::Resolved;
 pub use secret::Secret;
 pub use secret_file::read_secret;
 pub use server::{OnOff, ServerConfig};

@@ -3,7 +3,8 @@
 //! It must not add facts of its own: all text about a key comes from the key's row.
 
 use crate::config::job_types;
-use crate::config::key::{KeySpec, SECTIONS};
+use crate::config::key::{JOB_TYPES_SECTION, KeySpec};
+use crate::config::sections::SECTIONS;
 
 /// Every key with its environment names, default, allowed values and help text: one Markdown table per section.
 pub fn reference() -> String {
@@ -20,9 +21,8 @@ fn section(name: &str, rows: &[KeySpec]) -> String {
 /// The keys of job types, which can be set only in the file.
 fn types() -> String {
     let rows: String = job_types::KEYS.iter().map(type_row).collect();
-    let section = job_types::SECTION;
     format!(
-        "\n## `[{section}.NAME]`\n\nSettings of the job type `NAME`, in the file only. Put the name in quotes if it has other \
+        "\n## `[{JOB_TYPES_SECTION}.NAME]`\n\nSettings of the job type `NAME`, in the file only. Put the name in quotes if it has other \
          characters than letters, digits, `_` and `-`.\n\n| Key | Default | Allowed | What it is |\n|---|---|---|---|\n{rows}"
     )
 }

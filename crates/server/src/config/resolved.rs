@@ -3,38 +3,15 @@
 //! It never decides a value: `load` sets them.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
 use crate::config::errors::{ConfigError, Problem};
 use crate::config::job_types;
-use crate::config::key::{QualifiedKey, keys};
+use crate::config::key::QualifiedKey;
+use crate::config::origin::Origin;
+use crate::config::sections::keys;
 use crate::config::value_type::Value;
-
-/// Where a value was set. Errors are reported in the order of this type.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
-    /// Not set anywhere: the default applies.
-    Default,
-    /// A command-line flag, such as `--config`.
-    Flag(&'static str),
-    /// A line of the configuration file: the path as given, and the line number, counted from 1.
-    File(PathBuf, usize),
-    /// The environment variable of this name.
-    Env(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::Flag(name) => f.write_str(name),
-            Self::File(path, line) => write!(f, "{}:{line}", path.display()),
-            Self::Env(name) => f.write_str(name),
-        }
-    }
-}
 
 /// Every key with its value and its origin, in the order of the table of known keys.
 #[derive(Debug, Clone)]

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use crate::config::errors::Problem;
 use crate::config::key::QualifiedKey;
-use crate::config::load::{Entry, ParsedEntry};
-use crate::config::resolved::Origin;
+use crate::config::origin::Origin;
+use crate::config::sources::{Entry, ParsedEntry};
 
 /// A list of keys is about a page of text; a larger file was named by accident.
 const MAX_BYTES: u64 = 64 * 1024;

@@ -52,7 +52,7 @@ pub enum OnOff {
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        key::defaults("server")
+        key::defaults("server", KEYS)
     }
 }
 

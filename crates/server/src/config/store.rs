@@ -16,7 +16,7 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        key::defaults("store")
+        key::defaults("store", KEYS)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Finds the known name that a misspelled name probably meant. It only suggests; it never corrects.
 
 use crate::config::job_types;
-use crate::config::key::{KeySpec, SECTIONS, keys};
+use crate::config::key::{JOB_TYPES_SECTION, KeySpec};
+use crate::config::sections::{SECTIONS, keys};
 
 /// Names that differ by more letters than this are not suggested.
 const MAX_DISTANCE: usize = 2;
@@ -15,7 +16,7 @@ pub(super) fn key(wrong: &str) -> Option<&'static KeySpec> {
 
 /// The section that `wrong` probably meant.
 pub(super) fn section(wrong: &str) -> Option<&'static str> {
-    let names = SECTIONS.into_iter().map(|(name, _)| name).chain([job_types::SECTION]);
+    let names = SECTIONS.into_iter().map(|(name, _)| name).chain([JOB_TYPES_SECTION]);
     nearest(wrong, names.map(|name| (name, name.to_owned())))
 }
 

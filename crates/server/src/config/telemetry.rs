@@ -15,7 +15,7 @@ pub struct TelemetryConfig {
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        key::defaults("telemetry")
+        key::defaults("telemetry", KEYS)
     }
 }
 

@@ -349,7 +349,7 @@ telemetry.otlp_endpoint           none               default
     assert_eq!(json["server.grace"], serde_json::json!({ "value": "8s", "from": "default" }));
 }
 
-/// After changing a key table, run `PILOTLIGHT_BLESS=1 cargo test -p pilotlight config` to update the document.
+/// After changing a key table, run `PILOTLIGHT_BLESS=1 cargo test -p pilotlight-server config` to update the document.
 #[test]
 fn the_documentation_has_the_table_of_known_keys_and_a_working_example() {
     const MARK: &str = "<!-- What follows is made from the table of known keys. -->\n\n";

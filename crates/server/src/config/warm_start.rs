@@ -68,7 +68,7 @@ pub enum AckSetting {
 
 impl Default for WarmStartConfig {
     fn default() -> Self {
-        key::defaults("warm_start")
+        key::defaults("warm_start", KEYS)
     }
 }
 

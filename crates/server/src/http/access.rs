@@ -16,7 +16,6 @@ use pilotlight_core::rate_limit::RateClass;
 use crate::http::body::BodyLimit;
 use crate::http::edge::Edge;
 use crate::http::error::ApiError;
-use crate::http::rate_limit;
 use crate::http::route::{CheckedBy, Route};
 use pilotlight_net::conn::Conn;
 
@@ -47,7 +46,7 @@ pub(crate) async fn guard(State(guard): State<RouteGuard>, mut request: Request,
         return ApiError::from(denied).into_response();
     }
     if let Some(rate_class) = rate_class
-        && let Err(exceeded) = rate_limit::check(&edge, rate_class, &request)
+        && let Err(exceeded) = edge.rate_limits.check(&edge.auth, rate_class, &request)
     {
         return exceeded.into_response();
     }

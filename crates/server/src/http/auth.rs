@@ -6,11 +6,11 @@ use std::net::IpAddr;
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use pilotlight_core::access::{PresentedKey, Scope, Scopes};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::config::{self, Network, Secret, ServerConfig};
-use crate::http::session::Sessions;
+use crate::http::key_hash::{KeyHash, hash};
+use crate::http::session_store::Sessions;
 
 /// The configured keys and networks, and the open sessions.
 #[derive(Debug)]
@@ -20,9 +20,6 @@ pub(crate) struct Auth {
     /// The sessions of operators who signed in on the dashboard page.
     pub sessions: Sessions,
 }
-
-/// The SHA-256 hash of a key.
-pub(super) type KeyHash = [u8; 32];
 
 #[derive(Debug)]
 struct Networks {
@@ -171,10 +168,6 @@ fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let plain = text.trim_start_matches('[').trim_end_matches(']');
     plain.parse().ok().or_else(|| text.parse().ok().map(|with_port: std::net::SocketAddr| with_port.ip()))
-}
-
-pub(super) fn hash(text: impl AsRef<[u8]>) -> KeyHash {
-    Sha256::digest(text).into()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl Edge {
     pub(crate) fn new(config: &Config, clock: Clock, refused_sign_ins: Count) -> Self {
         Self {
             auth: Auth::new(&config.auth, &config.server),
-            rate_limits: RateLimits::new(config.jobs.rates()),
+            rate_limits: RateLimits::new(config.jobs.rates(), clock),
             body_budget: BodyBudget::default(),
             refused_sign_ins,
             clock,

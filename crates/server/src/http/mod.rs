@@ -10,8 +10,10 @@ pub(crate) mod access;
 pub(crate) mod auth;
 pub(crate) mod cors;
 pub(crate) mod edge;
+mod key_hash;
 pub(crate) mod rate_limit;
 pub(crate) mod session;
+mod session_store;
 
 pub(crate) mod body;
 pub(crate) mod body_budget;

@@ -8,20 +8,51 @@ use hyper::header::HeaderMap;
 use pilotlight_core::rate_limit::{RateClass, RateKey, RateLimiter, Rates};
 use pilotlight_wire::runner::RUNNER_ID_HEADER;
 
-use crate::http::auth::{Auth, KeyHash, hash, presented_key_hash};
-use crate::http::edge::Edge;
+use crate::http::auth::{Auth, presented_key_hash};
 use crate::http::error::RateLimitExceeded;
+use crate::http::key_hash::{KeyHash, hash};
+use pilotlight_net::clock::Clock;
 use pilotlight_net::conn::Conn;
 
 /// The recent requests of all callers.
 #[derive(Debug)]
-pub(crate) struct RateLimits(Mutex<RateLimiter<RateSubject>>);
+pub(crate) struct RateLimits {
+    limiter: Mutex<RateLimiter<RateSubject>>,
+    clock: Clock,
+}
 
 impl RateLimits {
     /// Limits requests to these rates.
     #[must_use]
-    pub(crate) fn new(rates: Rates) -> Self {
-        Self(Mutex::new(RateLimiter::new(rates)))
+    pub(crate) fn new(rates: Rates, clock: Clock) -> Self {
+        Self { limiter: Mutex::new(RateLimiter::new(rates)), clock }
+    }
+
+    /// Counts a request against the rate of its class.
+    ///
+    /// # Errors
+    /// 429 with the time of the next allowed request, when the rate is exceeded.
+    pub(crate) fn check<B>(
+        &self,
+        auth: &Auth,
+        kind: RateClass,
+        request: &hyper::Request<B>,
+    ) -> Result<(), RateLimitExceeded> {
+        let peer = request
+            .extensions()
+            .get::<Arc<Conn>>()
+            .expect("the accept loop adds the connection to every request")
+            .peer()
+            .ip();
+        let identity = RequestIdentity { auth, peer, headers: request.headers() };
+        let now = self.clock.now();
+        let mut limiter = self.limiter.lock().expect("nothing panics under this lock");
+        limiter.check(kind, |rate_key| identity.subject(rate_key), now).map_err(|retry_at| {
+            RateLimitExceeded {
+                retry_after: retry_at.since(now),
+                reset_at_ms: self.clock.epoch_ms(retry_at) + 1,
+            }
+        })
     }
 }
 
@@ -34,30 +65,6 @@ enum RateSubject {
     Address(IpAddr),
     /// The hash of the runner's id.
     Runner(KeyHash),
-}
-
-/// Counts a request against the rate of its class.
-///
-/// # Errors
-/// 429 with the time of the next allowed request, when the rate is exceeded.
-pub(crate) fn check<B>(
-    edge: &Edge,
-    kind: RateClass,
-    request: &hyper::Request<B>,
-) -> Result<(), RateLimitExceeded> {
-    let peer = request
-        .extensions()
-        .get::<Arc<Conn>>()
-        .expect("the accept loop adds the connection to every request")
-        .peer()
-        .ip();
-    let identity = RequestIdentity { auth: &edge.auth, peer, headers: request.headers() };
-    let now = edge.clock.now();
-    let mut limiter = edge.rate_limits.0.lock().expect("nothing panics under this lock");
-    limiter.check(kind, |rate_key| identity.subject(rate_key), now).map_err(|retry_at| RateLimitExceeded {
-        retry_after: retry_at.since(now),
-        reset_at_ms: edge.clock.epoch_ms(retry_at) + 1,
-    })
 }
 
 /// The parts of a request that identify its sender.

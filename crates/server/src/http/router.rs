@@ -13,8 +13,8 @@ use crate::http::error;
 use crate::http::route::Route;
 
 /// The router of these routes: each behind its guard, and with CORS where keys are configured.
-pub(crate) fn router<'a>(edge: &Arc<Edge>, routes: impl Iterator<Item = &'a Route> + Clone) -> Router {
-    let cors_paths = CorsPaths::of(routes.clone());
+pub(crate) fn router(edge: &Arc<Edge>, routes: &[&Route]) -> Router {
+    let cors_paths = CorsPaths::of(routes.iter().copied());
     let mut router = Router::new();
     for route in routes {
         let route_guard = RouteGuard::new(edge, route);

@@ -10,15 +10,19 @@ pub(crate) mod http;
 mod service;
 pub(crate) use service::{JobService, Settings};
 
+mod dispatch;
 mod dispatcher;
 mod parked_poll;
-pub(crate) use parked_poll::{JobParkOutcome, JobPollOutcome, OutgoingJob};
+mod poll_handle;
+pub(crate) use parked_poll::JobParkOutcome;
+pub(crate) use poll_handle::{JobPollOutcome, OutgoingJob};
 
 mod notifier;
 mod subscription;
 pub(crate) use subscription::{JobSubscription, JobView};
 
 mod background;
+mod clock_sync;
 mod last_seen;
 pub(crate) mod metrics;
 mod panel;

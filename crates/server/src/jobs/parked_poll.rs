@@ -4,36 +4,14 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use pilotlight_core::ids::{JobType, Runner, RunnerId, WorkerName};
+use pilotlight_core::ids::{Runner, RunnerId, WorkerName};
 use pilotlight_core::job_matcher::TypeSet;
 use pilotlight_core::pool::{Poll, PollId};
-use pilotlight_store::LeasedJob;
-use tokio::sync::oneshot;
 
-use crate::jobs::dispatcher::JobPollHandle;
+use crate::jobs::poll_handle::{JobPollHandle, JobPollOutcome};
 use crate::jobs::service::JobService;
-use pilotlight_net::conn::{Conn, Written};
+use pilotlight_net::conn::Conn;
 use pilotlight_net::handoff::{HandoffReceiver, handoff};
-
-/// The outcome of a poll, unless its connection is closed.
-#[derive(Debug)]
-pub(crate) enum JobPollOutcome {
-    /// A job, leased to this runner. Dropping it unsent gives the job back.
-    Job(Box<OutgoingJob>),
-    /// There was no job after all: the poll must wait again.
-    NoJob,
-    /// The store failed.
-    Unavailable,
-}
-
-/// A job that is being sent to a runner.
-#[derive(Debug)]
-pub(crate) struct OutgoingJob {
-    /// The job.
-    pub leased: LeasedJob,
-    /// Gets a report when every byte is written. Dropping it means that this will not happen.
-    pub written: oneshot::Sender<Written>,
-}
 
 /// The result of parking a poll.
 #[derive(Debug)]
@@ -77,13 +55,6 @@ impl JobService {
         let parked = ParkedJobPoll { jobs: Arc::clone(self), id, receiver, is_finished: false };
         self.dispatch_ready(types.types());
         JobParkOutcome::Parked(parked)
-    }
-
-    /// Matches parked polls with ready jobs of these types, and starts a dispatch for each match.
-    pub(super) fn dispatch_ready<'a>(self: &Arc<Self>, types: impl IntoIterator<Item = &'a JobType> + Copy) {
-        while let Some(matched) = self.dispatcher.next_match(types, self.clock) {
-            self.dispatcher.tasks.spawn(Arc::clone(self).dispatch_match(matched));
-        }
     }
 }
 

@@ -27,7 +27,7 @@ use crate::jobs::notifier::{JobNotifier, JobSignal};
 use crate::jobs::random;
 use crate::jobs::stats::StatsRecorder;
 use crate::jobs::store_clock::StoreClock;
-use crate::jobs::subscription::JobSubscriptions;
+use crate::jobs::subscription::{JobSubscription, JobSubscriptions};
 use crate::telemetry::job_span::{JobSpanSender, SubmissionTrace};
 use pilotlight_net::clock::Clock;
 
@@ -61,7 +61,7 @@ pub(crate) struct JobService {
     pub(super) stats: StatsRecorder,
     pub(super) dispatcher: JobDispatcher,
     pub(super) notifier: Arc<JobNotifier>,
-    pub(super) subscriptions: JobSubscriptions,
+    pub(super) subscriptions: Arc<JobSubscriptions>,
     pub(super) last_seen: LastSeen,
     /// Wakes the sweep task.
     pub(super) sweep_wake: Notify,
@@ -90,7 +90,7 @@ impl JobService {
             spans,
             stats: StatsRecorder::default(),
             notifier: Arc::default(),
-            subscriptions: JobSubscriptions::default(),
+            subscriptions: Arc::default(),
             last_seen: LastSeen::default(),
             sweep_wake: Notify::new(),
             webhook_wake: Notify::new(),
@@ -267,6 +267,12 @@ impl JobService {
             drop(record);
             _ = timeout_at(until, watch.wait_ended()).await;
         }
+    }
+
+    /// Subscribes to a job: later changes are not missed.
+    #[must_use]
+    pub(crate) fn subscribe(&self, id: JobId) -> JobSubscription {
+        self.subscriptions.subscribe(Arc::clone(&self.store), id, self.notifier.watch(id))
     }
 
     /// Counts a committed transition, and wakes the tasks that wait for it.

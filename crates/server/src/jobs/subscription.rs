@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pilotlight_core::job::JobId;
-use pilotlight_store::{Error, JobRecord};
+use pilotlight_store::{Error, JobRecord, Store};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::jobs::notifier::JobWatch;
-use crate::jobs::service::JobService;
 
 /// A job as of one store read.
 #[derive(Debug)]
@@ -26,7 +25,8 @@ pub(crate) struct JobView {
 /// One subscriber of a job.
 #[derive(Debug)]
 pub(crate) struct JobSubscription {
-    jobs: Arc<JobService>,
+    subscriptions: Arc<JobSubscriptions>,
+    store: Arc<dyn Store>,
     id: JobId,
     watch: JobWatch,
     shared: Arc<SharedReads>,
@@ -72,14 +72,21 @@ struct ConsoleVersion {
     number: u64,
 }
 
-impl JobService {
-    /// Subscribes to a job: later changes are not missed.
-    #[must_use]
-    pub(crate) fn subscribe(self: &Arc<Self>, id: JobId) -> JobSubscription {
-        let watch = self.notifier.watch(id);
-        let shared = Arc::clone(self.subscriptions.jobs().entry(id).or_default());
+impl JobSubscriptions {
+    /// Subscribes to a job that `watch` watches already: later changes are not missed.
+    pub(super) fn subscribe(
+        self: &Arc<Self>,
+        store: Arc<dyn Store>,
+        id: JobId,
+        watch: JobWatch,
+    ) -> JobSubscription {
+        let shared = Arc::clone(self.jobs().entry(id).or_default());
         let last_read = shared.reads_started.load(Relaxed);
-        JobSubscription { jobs: Arc::clone(self), id, watch, shared, last_read }
+        JobSubscription { subscriptions: Arc::clone(self), store, id, watch, shared, last_read }
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, Arc<SharedReads>>> {
+        self.jobs.lock().expect("nothing panics under this lock")
     }
 }
 
@@ -94,8 +101,8 @@ impl JobSubscription {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn read(&mut self) -> Result<Option<Arc<JobView>>, Error> {
-        let jobs = Arc::clone(&self.jobs);
-        self.read_with(jobs.store.job(self.id)).await
+        let store = Arc::clone(&self.store);
+        self.read_with(store.job(self.id)).await
     }
 
     async fn read_with(
@@ -161,15 +168,9 @@ fn hash_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-impl JobSubscriptions {
-    fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, Arc<SharedReads>>> {
-        self.jobs.lock().expect("nothing panics under this lock")
-    }
-}
-
 impl Drop for JobSubscription {
     fn drop(&mut self) {
-        let mut jobs = self.jobs.subscriptions.jobs();
+        let mut jobs = self.subscriptions.jobs();
         // The reference is dropped under the lock, so that no new subscriber can take it meanwhile. Of subscribers
         // that drop at the same time, the last one finds the count at 1 and removes the entry.
         self.shared = Arc::default();

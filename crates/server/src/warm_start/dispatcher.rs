@@ -11,10 +11,8 @@ use pilotlight_core::time::Moment;
 
 use crate::telemetry::event_queue::EventSender;
 use crate::warm_start::metrics::WarmStartMetrics;
-use crate::warm_start::park::{PollOutcome, ResponsePath};
+use crate::warm_start::poll_handle::{PollHandle, PollOutcome};
 use pilotlight_net::clock::Clock;
-use pilotlight_net::conn::Conn;
-use pilotlight_net::handoff::HandoffSender;
 
 /// Settings of the dispatcher.
 #[derive(Debug, Clone, Copy)]
@@ -29,14 +27,6 @@ pub(crate) struct Settings {
     pub ack_mode: AckMode,
     /// How long a dispatch may go on without newly acknowledged bytes before its poll counts as dead.
     pub ack_deadline: Duration,
-}
-
-/// How to reach a parked poll. Dropping it closes the poll's connection without a byte.
-#[derive(Debug)]
-pub(super) struct PollHandle {
-    pub(super) conn: Arc<Conn>,
-    pub(super) response_path: ResponsePath,
-    pub(super) sender: HandoffSender<PollOutcome>,
 }
 
 /// Parks polls and dispatches runs to them.

@@ -11,9 +11,11 @@ pub(crate) mod http;
 
 pub(crate) mod dispatcher;
 pub(crate) mod park;
+pub(crate) mod poll_handle;
 
-pub(crate) mod offer;
+mod offer;
 mod offer_trace;
+pub(crate) mod run;
 
 mod background;
 mod metrics;

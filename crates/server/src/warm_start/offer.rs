@@ -3,38 +3,22 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use pilotlight_core::delivery::{DeliveryEvent, DeliveryTimeouts, Next, Offer, OfferOutcome};
 use pilotlight_core::history::{AssignedRunner, OfferRecord, RecordId};
 use pilotlight_core::ids::RunId;
 use pilotlight_core::pool::{Poll, PoolKey, SelectedPoll};
 use pilotlight_core::time::Moment;
-use pilotlight_core::trace_context::TraceParent;
 use tokio::sync::oneshot;
 
 use crate::telemetry::offer_event::{self, OfferEnd, OfferEvent};
-use crate::warm_start::dispatcher::{Dispatcher, PollHandle};
+use crate::warm_start::dispatcher::Dispatcher;
 use crate::warm_start::metrics::AnsweredOffer;
 use crate::warm_start::offer_trace::OfferTrace;
-use crate::warm_start::park::{OutgoingRun, PollOutcome, ResponsePath};
+use crate::warm_start::poll_handle::{OutgoingRun, PollHandle, PollOutcome, ResponsePath};
+use crate::warm_start::run::Run;
 use pilotlight_net::conn::AckRequest;
 use pilotlight_net::direct_response::DirectResponse;
 use pilotlight_net::in_flight::InFlightDelivery;
-
-/// A run that is offered to runners.
-#[derive(Debug, Clone)]
-pub struct Run {
-    /// The id that its supervisor gave it.
-    pub id: RunId,
-    /// Its pool: which polls fit it.
-    pub key: PoolKey,
-    /// The head of the response, for polls whose response is written directly to their connection.
-    pub head: Bytes,
-    /// The message, passed on unchanged.
-    pub message: Bytes,
-    /// The trace context of the supervisor's request.
-    pub trace: Option<TraceParent>,
-}
 
 impl Dispatcher {
     /// Offers a run to the polls that fit it. Takes at most the delivery time-out for its size, for each dispatch

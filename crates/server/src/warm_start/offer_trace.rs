@@ -9,7 +9,7 @@ use pilotlight_core::time::Moment;
 
 use crate::telemetry::offer_event::{DispatchRecord, FailureReason, OfferEnd, OfferEvent, OfferReport};
 use crate::warm_start::dispatcher::Dispatcher;
-use crate::warm_start::offer::Run;
+use crate::warm_start::run::Run;
 
 /// The record of an offer that is under way.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::capability::{DashboardPanel, PanelChange, PanelUpdate};
 use crate::warm_start::dispatcher::Dispatcher;
 use crate::warm_start::http::convert::{delivery, text};
-use crate::warm_start::sample::{NewPoll, Sample};
+use crate::warm_start::sample::{KnownRows, NewPoll, Sample};
 use pilotlight_net::clock::Clock;
 
 /// What warm starts add to the dashboard: parked polls, active runs, offers, and counts over time.
@@ -46,7 +46,7 @@ impl WarmStartPanel {
 impl DashboardPanel for WarmStartPanel {
     fn sample(&self) -> PanelUpdate {
         let mut state = self.state();
-        let sample = Sample::take(&self.dispatcher, self.clock, &state);
+        let sample = Sample::take(&self.dispatcher, self.clock, state.known_rows());
         let (change, update) = state.apply(sample, self.clock);
         PanelUpdate { change, fields: to_json(&update) }
     }
@@ -66,7 +66,7 @@ fn to_json(fields: &impl Serialize) -> String {
 
 /// The state that every subscriber has.
 #[derive(Debug, Default)]
-pub(super) struct PanelState {
+struct PanelState {
     waiting: HashMap<PollId, Arc<WaitingRow>>,
     executing: HashMap<PollId, Arc<ExecutingRow>>,
     // The latest offers, the newest first.
@@ -77,15 +77,12 @@ pub(super) struct PanelState {
 }
 
 impl PanelState {
-    pub(super) fn has_waiting(&self, id: PollId) -> bool {
-        self.waiting.contains_key(&id)
+    /// What the next sample needs no details of.
+    fn known_rows(&self) -> KnownRows<'_> {
+        KnownRows { waiting: &self.waiting, executing: &self.executing, newest_bucket: self.newest_bucket() }
     }
 
-    pub(super) fn has_executing(&self, id: PollId) -> bool {
-        self.executing.contains_key(&id)
-    }
-
-    pub(super) fn newest_bucket(&self) -> Option<offer_stats::BucketIndex> {
+    fn newest_bucket(&self) -> Option<offer_stats::BucketIndex> {
         self.series.last().map(|bucket| bucket.number)
     }
 

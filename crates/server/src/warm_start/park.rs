@@ -5,44 +5,14 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use pilotlight_core::ids::Runner;
 use pilotlight_core::matching::ParkResult;
 use pilotlight_core::pool::{self, PollId, PoolKey};
-use tokio::sync::oneshot;
 
-use crate::warm_start::dispatcher::{Dispatcher, PollHandle};
-use pilotlight_net::conn::{Conn, Written};
+use crate::warm_start::dispatcher::Dispatcher;
+use crate::warm_start::poll_handle::{PollHandle, PollOutcome, ResponsePath};
+use pilotlight_net::conn::Conn;
 use pilotlight_net::handoff::{HandoffReceiver, handoff};
-
-/// The outcome of a poll, unless its connection is simply closed.
-#[derive(Debug)]
-pub(crate) enum PollOutcome {
-    /// A run that must be sent through hyper. Dropping it unsent gives the run back.
-    Run(OutgoingRun),
-    /// A run was written directly to the connection. The poll has ended; the connection stays open.
-    Answered,
-    /// The runner is retired: the poll must be answered so that the runner exits.
-    Retired,
-}
-
-/// A run that hyper sends to a runner.
-#[derive(Debug)]
-pub(crate) struct OutgoingRun {
-    /// The message, byte for byte.
-    pub message: Bytes,
-    /// Gets a report when every byte is written. Dropping it means that this will not happen.
-    pub written: oneshot::Sender<Written>,
-}
-
-/// How the response to a poll is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ResponsePath {
-    /// Directly to its connection, by the task that has the run; the connection's own task waits meanwhile.
-    Direct,
-    /// Through hyper, which owns the connection.
-    Http,
-}
 
 /// A parked poll.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! A sample of the matching state. The lock on matching is held only briefly, however many polls wait: first for the
 //! ids of all polls and runs, then for the details of the new polls, some hundreds at a time.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use pilotlight_core::active_runs::ActiveRun;
 use pilotlight_core::history::OfferRecord;
 use pilotlight_core::ids::Runner;
@@ -9,14 +12,22 @@ use pilotlight_core::offer_stats::{BucketIndex, OfferBucket};
 use pilotlight_core::pool::{PollId, PoolKey};
 use pilotlight_core::time::Moment;
 use pilotlight_wire::dashboard::WarmStartStats;
+use pilotlight_wire::dashboard_events::{ExecutingRow, WaitingRow};
 
 use crate::warm_start::dispatcher::{Dispatcher, MatchingView};
 use crate::warm_start::http::overview;
-use crate::warm_start::panel::PanelState;
 use pilotlight_net::clock::Clock;
 
 /// Maximum number of polls whose details are read in one lock; that takes some tens of microseconds.
 const POLLS_PER_LOCK: usize = 512;
+
+/// What the dashboard state has already; a sample has no details of it.
+#[derive(Clone, Copy)]
+pub(super) struct KnownRows<'a> {
+    pub(super) waiting: &'a HashMap<PollId, Arc<WaitingRow>>,
+    pub(super) executing: &'a HashMap<PollId, Arc<ExecutingRow>>,
+    pub(super) newest_bucket: Option<BucketIndex>,
+}
 
 /// The matching state at one moment.
 pub(super) struct Sample {
@@ -44,17 +55,19 @@ pub(super) struct NewPoll {
 }
 
 impl Sample {
-    /// Takes a sample, with details only of what `state` does not have yet.
-    pub(super) fn take(dispatcher: &Dispatcher, clock: Clock, state: &PanelState) -> Self {
+    /// Takes a sample, with details only of what is not `known` yet.
+    pub(super) fn take(dispatcher: &Dispatcher, clock: Clock, known: KnownRows<'_>) -> Self {
         let mut sample =
-            dispatcher.read(|view| Self::read_counts_and_ids(&view, clock.now(), state.newest_bucket()));
-        let new: Vec<_> = sample.waiting.iter().copied().filter(|id| !state.has_waiting(*id)).collect();
+            dispatcher.read(|view| Self::read_counts_and_ids(&view, clock.now(), known.newest_bucket));
+        let new: Vec<_> =
+            sample.waiting.iter().copied().filter(|id| !known.waiting.contains_key(id)).collect();
         for ids in new.chunks(POLLS_PER_LOCK) {
             sample.new_polls.extend(dispatcher.read(|view| new_polls(&view, ids)));
         }
-        if sample.executing.iter().any(|id| !state.has_executing(*id)) {
+        if sample.executing.iter().any(|id| !known.executing.contains_key(id)) {
             sample.new_runs = dispatcher.read(|view| {
-                let all = view.active_runs().with_poll_ids().filter(|(id, _)| !state.has_executing(*id));
+                let all =
+                    view.active_runs().with_poll_ids().filter(|(id, _)| !known.executing.contains_key(id));
                 all.map(|(id, active_run)| (id, active_run.clone())).collect()
             });
         }

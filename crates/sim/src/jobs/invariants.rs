@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 use pilotlight_core::job::Transition;
 
 use super::model::{ModelJob, ModelState};
-use super::world::JobViolation;
+use super::violation::JobViolation;
 
 /// The store's outputs about every job so far.
 #[derive(Debug, Default)]

@@ -8,6 +8,8 @@ pub mod fixtures;
 
 pub mod model;
 
+pub mod violation;
+
 pub mod invariants;
 
 pub mod world;

@@ -9,7 +9,8 @@ use fastrand::Rng;
 use super::event::{JobEventTable, Settings, TimedJobEvent};
 use super::generator::JobEventGenerator;
 use super::invariants::JobCoverage;
-use super::world::{JobViolation, JobWorld};
+use super::violation::JobViolation;
+use super::world::JobWorld;
 use crate::panics::without_output;
 use crate::shrink::shrink;
 

@@ -1,7 +1,6 @@
 //! Applies a history to a store and to the model in parallel. After every event the affected job must be equal in both,
 //! and from time to time all jobs. No invariant may be violated.
 
-use std::fmt;
 use std::sync::Arc;
 
 use pilotlight_core::job::{
@@ -18,36 +17,13 @@ use super::event::{ConsoleOutput, JobEvent, ReportKind, Settings, Submission, Ti
 use super::fixtures;
 use super::invariants::{JobCoverage, JobInvariants};
 use super::model::{EventResult, JobModel, Report, SubmitResult};
+use super::violation::JobViolation;
 
 mod compare;
 mod test_store;
 
 use compare::row_of;
 use test_store::TestStore;
-
-/// A rule that was violated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobViolation(pub String);
-
-impl JobViolation {
-    /// # Errors
-    /// When `holds` is false.
-    pub fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), Self> {
-        if holds { Ok(()) } else { Err(Self(message())) }
-    }
-
-    /// # Errors
-    /// When the store and the model return different values.
-    pub fn check_same<T: PartialEq + fmt::Debug>(what: &str, store: &T, model: &T) -> Result<(), Self> {
-        Self::check(store == model, || format!("{what}: the store has {store:?}, the model has {model:?}"))
-    }
-}
-
-impl From<pilotlight_store::Error> for JobViolation {
-    fn from(error: pilotlight_store::Error) -> Self {
-        Self(format!("the store failed: {error:?}"))
-    }
-}
 
 /// The complete state at one moment of a history.
 #[derive(Debug)]

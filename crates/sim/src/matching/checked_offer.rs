@@ -10,7 +10,7 @@ use super::event::{Observation, Settings};
 use super::fixtures;
 use super::model::ModelSelection;
 use super::offer_model::OfferModel;
-use super::world::Violation;
+use super::violation::Violation;
 
 /// An offer of a supervisor.
 #[derive(Debug, Clone, Copy)]

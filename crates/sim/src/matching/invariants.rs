@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 use pilotlight_core::delivery::{AckMode, Delivery, DeliveryEvent, OfferOutcome};
 
 use super::checked_offer::OfferSpec;
-use super::world::Violation;
+use super::violation::Violation;
 
 /// The outcomes of all polls and offers.
 #[derive(Debug, Default)]

@@ -9,6 +9,8 @@ pub mod fixtures;
 pub mod model;
 pub mod offer_model;
 
+pub mod violation;
+
 pub mod checked_offer;
 pub mod invariants;
 pub mod world;

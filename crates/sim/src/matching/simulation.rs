@@ -9,7 +9,8 @@ use fastrand::Rng;
 use super::event::{Event, EventTable, Settings, TimedEvent};
 use super::generator::EventGenerator;
 use super::invariants::Coverage;
-use super::world::{Violation, World};
+use super::violation::Violation;
+use super::world::World;
 use crate::panics::without_output;
 use crate::shrink::shrink;
 

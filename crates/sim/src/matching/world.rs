@@ -2,7 +2,6 @@
 //! invariant may be violated.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
 use std::time::Duration;
 
 use pilotlight_core::delivery::Next;
@@ -17,26 +16,9 @@ use super::event::{Event, Observation, RetireTarget, Settings, TimedEvent};
 use super::fixtures;
 use super::invariants::{Coverage, Invariants};
 use super::model::{Model, ParkOutcome};
+use super::violation::Violation;
 
 mod compare;
-
-/// A rule that was violated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation(pub String);
-
-impl Violation {
-    /// # Errors
-    /// When `holds` is false.
-    pub fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), Self> {
-        if holds { Ok(()) } else { Err(Self(message())) }
-    }
-
-    /// # Errors
-    /// When `core` and the model return different values.
-    pub fn check_same<T: PartialEq + fmt::Debug>(what: &str, core: &T, model: &T) -> Result<(), Self> {
-        Self::check(core == model, || format!("{what}: core has {core:?}, the model has {model:?}"))
-    }
-}
 
 /// The complete state at one moment of a history.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use super::address::Address;
 use super::failure::Failure;
 use super::statements;
 use super::tls::PgTlsConnector;
-use super::tx::WriteStatement;
+use super::write_statement::WriteStatement;
 use crate::error::Error;
 
 /// How long an operation waits for a free connection.

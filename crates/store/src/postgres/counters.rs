@@ -8,10 +8,10 @@ use pilotlight_core::ids::JobType;
 use pilotlight_core::job::QueueUsage;
 use tokio_postgres::Row as PgRow;
 
+use super::column_values::{column, small_int, text};
 use super::failure::Failure;
-use super::jobs::{column, small_int, text};
 use super::statements;
-use super::tx::{WriteStatement, owned_params};
+use super::write_statement::{WriteStatement, owned_params};
 use crate::columns::{StoredStatus, corrupt_column, number};
 use crate::error::Error;
 use crate::job_row::JobBytes;

@@ -3,9 +3,10 @@
 
 use tokio_postgres::Row as PgRow;
 
+use super::column_values::column;
 use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs::{column, job_row};
+use super::jobs::job_row;
 use super::operation::{Committed, StoreOperation};
 use super::statements;
 

@@ -4,9 +4,11 @@ use pilotlight_core::job::Job;
 use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as PgRow;
 
+use super::column_values::{column, maybe_text, small_int, text};
 use super::failure::Failure;
 use super::statements;
-use super::tx::{PgTx, owned_params};
+use super::tx::PgTx;
+use super::write_statement::owned_params;
 use crate::columns::{JobColumns, StoredStatus, corrupt_column, millis_of_time};
 use crate::error::Error;
 use crate::job_row::{JobBytes, JobRow};
@@ -70,28 +72,6 @@ fn job_columns(row: &PgRow) -> Result<JobColumns, Error> {
         fingerprint: column(row, 23)?,
         failure: small_int(24)?,
     })
-}
-
-/// A column's value; [`Error::Corrupt`] when it has another type.
-pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
-    row: &'a PgRow,
-    at: usize,
-) -> Result<T, Error> {
-    row.try_get(at)
-        .map_err(|_| corrupt_column(row.columns().get(at).map_or("column", |column| column.name())))
-}
-
-/// A text that is stored as `BYTEA`.
-pub(super) fn text(row: &PgRow, at: usize) -> Result<String, Error> {
-    maybe_text(row, at)?
-        .ok_or_else(|| corrupt_column(row.columns().get(at).map_or("column", |column| column.name())))
-}
-
-/// A text that is stored as `BYTEA` and may be NULL.
-pub(super) fn maybe_text(row: &PgRow, at: usize) -> Result<Option<String>, Error> {
-    let Some(bytes) = column::<Option<Vec<u8>>>(row, at)? else { return Ok(None) };
-    let text = String::from_utf8(bytes);
-    text.map(Some).map_err(|_| corrupt_column(row.columns().get(at).map_or("column", |column| column.name())))
 }
 
 /// Whether a new job needs a webhook call.
@@ -187,9 +167,4 @@ pub(super) fn delete(tx: &mut PgTx, jobs: &[JobRow]) {
         tx.counter_changes.remove_job(&job_row.job.job_type, job_row.status, job_row.bytes);
         tx.notifications.add_changed_job(job_row.job.id);
     }
-}
-
-/// The number of a stored status or failure as `SMALLINT`.
-pub(super) fn small_int(number: i64) -> i16 {
-    i16::try_from(number).expect("the numbers of statuses and failures are below 8")
 }

@@ -2,11 +2,11 @@
 //! instance can have. Instances of two neighbouring versions may use one database at the same time: a migration only
 //! adds to the schema, and stores the oldest schema number whose programs may still use the database.
 
+use super::column_values::column;
 use super::connection::Pool;
 use super::failure::Failure;
-use super::jobs::column;
 use super::statements;
-use super::tx::{WriteStatement, owned_params};
+use super::write_statement::{WriteStatement, owned_params};
 use crate::columns::number;
 use crate::error::Error;
 use crate::migrations::{self, Migration};

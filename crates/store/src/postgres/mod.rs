@@ -18,12 +18,14 @@ mod failure;
 mod operation;
 mod statements;
 mod tx;
+mod write_statement;
 
 mod migrate;
 
 mod listener;
 mod notifications;
 
+mod column_values;
 mod counters;
 mod jobs;
 mod payloads;

@@ -3,10 +3,12 @@
 use pilotlight_core::job::{Job, Transition};
 use tokio_postgres::Row as PgRow;
 
+use super::column_values::{maybe_text, text};
 use super::failure::Failure;
-use super::jobs::{job_row, maybe_text, text};
+use super::jobs::job_row;
 use super::statements;
-use super::tx::{PgTx, owned_params};
+use super::tx::PgTx;
+use super::write_statement::owned_params;
 use crate::error::Error;
 use crate::job_row::{JOB_ROW_COLUMNS, JobRow, OutputOutcome, length};
 use crate::records::{ConsoleUpdate, JobOutput, JobRecord, LeasedJob, Limits, RunnerOutput};

@@ -4,9 +4,10 @@ use pilotlight_core::job::JobId;
 use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as PgRow;
 
+use super::column_values::column;
 use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs::{self, column};
+use super::jobs;
 use super::operation::{Committed, StoreOperation};
 use super::queries::limit;
 use super::statements;

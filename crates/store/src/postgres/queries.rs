@@ -5,9 +5,10 @@ use pilotlight_core::job::{Job, Status};
 use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as PgRow;
 
+use super::column_values::{column, small_int};
 use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs::{column, only_jobs, small_int};
+use super::jobs::only_jobs;
 use super::operation::{Committed, StoreOperation};
 use super::{counters, statements};
 use crate::columns::{StoredStatus, millis_of_time, number};

@@ -5,9 +5,10 @@ use pilotlight_core::job::Event;
 use pilotlight_core::time::Timestamp;
 
 use super::apply::{LockedJob, apply_to_row};
+use super::column_values::{column, small_int, text};
 use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs::{self, column};
+use super::jobs;
 use super::notifications::Notifications;
 use super::operation::{Committed, StoreOperation};
 use super::tx::PgTx;
@@ -90,7 +91,7 @@ impl StoreOperation for ReadBacklog {
 
     async fn run(&self, connection: StoreConnection) -> Result<Committed<Backlog>, Failure> {
         let notifications = promote(&connection, self.now).await?;
-        let phase = jobs::small_int(StoredStatus::Ready.number());
+        let phase = small_int(StoredStatus::Ready.number());
         let ready = counters::by_type(&connection.query(statements::COUNTS_BY_TYPE, &[&phase]).await?)?;
         let waiting = counters::usage(&connection.query(statements::QUEUE_USAGE, &[]).await?)?;
         let next = connection.query(statements::NEXT_DELAYED, &[]).await?;
@@ -110,7 +111,7 @@ async fn promote(connection: &StoreConnection, now: Timestamp) -> Result<Notific
     let rows = connection.query(statements::PROMOTE, &[&millis_of_time(now)]).await?;
     let mut notifications = Notifications::default();
     for row in &rows {
-        let job_type = jobs::text(row, 0).map_err(Failure::permanent)?;
+        let job_type = text(row, 0).map_err(Failure::permanent)?;
         // An invalid type is reported as corrupt when the job is read.
         if let Ok(job_type) = JobType::parse(&job_type) {
             notifications.add_ready_type(job_type);

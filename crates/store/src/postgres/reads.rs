@@ -4,9 +4,9 @@ use pilotlight_core::cache_key::CacheKey;
 use pilotlight_core::job::JobId;
 use pilotlight_core::time::Timestamp;
 
+use super::column_values::{column, text};
 use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs::{column, text};
 use super::operation::{Committed, StoreOperation};
 use super::payloads::{self, only_if_ended};
 use super::statements;

@@ -4,13 +4,13 @@ use pilotlight_core::ids::RunnerId;
 use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as PgRow;
 
+use super::column_values::{column, text};
 use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs::{column, text};
 use super::operation::{Committed, StoreOperation};
 use super::queries::count;
 use super::statements;
-use super::tx::{WriteStatement, owned_params};
+use super::write_statement::{WriteStatement, owned_params};
 use crate::columns::{corrupt_column, millis_of_time, time_from_millis};
 use crate::error::Error;
 use crate::records::Runner;

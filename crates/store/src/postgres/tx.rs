@@ -2,30 +2,13 @@
 //! instances after the commit. All writes are collected and sent together with the commit.
 
 use tokio_postgres::Row as PgRow;
-use tokio_postgres::types::ToSql;
 
 use super::connection::{Params, StoreConnection};
 use super::counters::PgCounterChanges;
 use super::failure::Failure;
 use super::notifications::Notifications;
 use super::statements;
-
-/// The parameters of a statement, owned until it is sent.
-pub(super) type OwnedParams = Vec<Box<dyn ToSql + Sync + Send>>;
-
-/// A statement that writes, with its parameters.
-pub(super) struct WriteStatement {
-    pub(super) statement: &'static str,
-    pub(super) params: OwnedParams,
-}
-
-/// Makes [`OwnedParams`] of these values.
-macro_rules! owned_params {
-    ($($value:expr),* $(,)?) => {
-        vec![$(Box::new($value) as Box<dyn tokio_postgres::types::ToSql + Sync + Send>),*]
-    };
-}
-pub(super) use owned_params;
+use super::write_statement::{OwnedParams, WriteStatement};
 
 /// A transaction.
 pub(super) struct PgTx {

@@ -6,7 +6,7 @@ use pilotlight_core::time::Timestamp;
 use super::connection::StoreConnection;
 use super::failure::Failure;
 use super::operation::{Committed, StoreOperation};
-use super::tx::{WriteStatement, owned_params};
+use super::write_statement::{WriteStatement, owned_params};
 use super::{payloads, statements};
 use crate::columns::millis_of_time;
 use crate::records::JobRecord;

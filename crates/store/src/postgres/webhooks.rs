@@ -8,13 +8,14 @@ use pilotlight_core::job::{Job, JobId};
 use pilotlight_core::time::Timestamp;
 use tokio_postgres::Row as PgRow;
 
+use super::column_values::{column, text};
 use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs::{column, text};
 use super::operation::{Committed, StoreOperation};
 use super::queries::limit;
 use super::statements;
-use super::tx::{PgTx, WriteStatement, owned_params};
+use super::tx::PgTx;
+use super::write_statement::{WriteStatement, owned_params};
 use crate::columns::{corrupt_column, millis_of_time, number, time_from_millis};
 use crate::error::Error;
 use crate::records::{Settings, WebhookCall, WebhookCallId, WebhookTrigger};

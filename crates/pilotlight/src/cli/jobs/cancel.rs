@@ -1,9 +1,9 @@
 //! `pilotlight jobs cancel`: withdraws one caller of a job, and cancels the job if that was the last caller.
 
-use super::super::command::Failure;
 use super::super::connect::block_on;
 use super::super::exit_code::Code;
-use super::super::output;
+use super::super::failure::Failure;
+use super::super::{messages, output};
 use super::{JobArgs, job_id};
 
 pub(super) fn run(job_args: &JobArgs) -> Result<(), Failure> {
@@ -18,7 +18,7 @@ pub(super) fn run(job_args: &JobArgs) -> Result<(), Failure> {
     } else if cancelled.success {
         output::line(&cancelled.message)?;
     } else {
-        output::note(format_args!("pilotlight: failed to cancel the job: {}", cancelled.message));
+        messages::note(format_args!("pilotlight: failed to cancel the job: {}", cancelled.message));
     }
     if cancelled.success { Ok(()) } else { Err(Failure::Reported(Code::Failed)) }
 }

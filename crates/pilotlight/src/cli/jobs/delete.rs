@@ -4,10 +4,10 @@ use std::io::{IsTerminal, stdin};
 
 use pilotlight_core::limits::MAX_LIST_LIMIT;
 
-use super::super::command::Failure;
 use super::super::connect::{ConnectOptions, block_on};
 use super::super::exit_code::Code;
-use super::super::output;
+use super::super::failure::Failure;
+use super::super::{messages, output};
 use super::job_id;
 
 /// Options of `pilotlight jobs delete`.
@@ -60,12 +60,12 @@ fn confirm(ids: &[String]) -> Result<(), Failure> {
         [id] => format!("job {id}"),
         ids => format!("{} jobs", ids.len()),
     };
-    output::write_stderr(&format!("Delete {what}, with parameters and result? [y/N] "));
+    messages::write(&format!("Delete {what}, with parameters and result? [y/N] "));
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    output::note("nothing was deleted");
+    messages::note("nothing was deleted");
     Err(Failure::Reported(Code::Failed))
 }

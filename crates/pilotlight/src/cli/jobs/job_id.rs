@@ -4,8 +4,8 @@
 use pilotlight_core::job::JobId;
 use pilotlight_core::limits::MAX_LIST_LIMIT;
 
-use super::super::command::Failure;
 use super::super::exit_code::Code;
+use super::super::failure::Failure;
 use super::super::output;
 use pilotlight_client::Client;
 

@@ -5,9 +5,9 @@ use pilotlight_core::time::Timestamp;
 use pilotlight_wire::jobs::Status;
 use pilotlight_wire::jobs_admin::{JobList, JobRow};
 
-use super::super::command::Failure;
 use super::super::connect::{ConnectOptions, block_on};
-use super::super::{datetime, format, output};
+use super::super::failure::Failure;
+use super::super::{datetime, format, messages, output};
 use super::job_id::SEARCHED_JOBS;
 use pilotlight_client::Client;
 
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return output::json(&jobs);
     }
     if jobs.jobs.is_empty() {
-        output::note("no matching jobs");
+        messages::note("no matching jobs");
         return Ok(());
     }
     let now = datetime::now();
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }))?;
     let shown = jobs.jobs.len() as u64;
     if shown < jobs.total && args.job_type.is_none() {
-        output::note(format_args!("{shown} of {} jobs; --limit shows more", jobs.total));
+        messages::note(format_args!("{shown} of {} jobs; --limit shows more", jobs.total));
     }
     Ok(())
 }
@@ -65,7 +65,7 @@ async fn list_jobs(client: &Client, args: &Args) -> Result<JobList, Failure> {
     };
     let JobList { mut jobs, total } = client.list_jobs(args.status, Some(SEARCHED_JOBS)).await?;
     if total > u64::from(SEARCHED_JOBS) {
-        output::note(format_args!("searched the newest {SEARCHED_JOBS} of {total} jobs"));
+        messages::note(format_args!("searched the newest {SEARCHED_JOBS} of {total} jobs"));
     }
     jobs.retain(|job| job.job_type == *job_type);
     let total = jobs.len() as u64;

@@ -1,7 +1,7 @@
 //! `pilotlight jobs retry`: submits a job again with the same parameters and computes it afresh.
 
-use super::super::command::Failure;
 use super::super::connect::block_on;
+use super::super::failure::Failure;
 use super::super::submit_and_wait::{self, OutputFormat, SubmitMode};
 use super::super::submit_options::WaitOptions;
 use super::{JobArgs, job_id};

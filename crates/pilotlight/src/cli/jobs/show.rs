@@ -4,8 +4,8 @@ use console::style;
 use pilotlight_core::time::Timestamp;
 use pilotlight_wire::jobs_admin::JobDetails;
 
-use super::super::command::Failure;
 use super::super::connect::block_on;
+use super::super::failure::Failure;
 use super::super::{datetime, format, output};
 use super::{JobArgs, job_id};
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 use pilotlight_wire::jobs::{Job, Status};
 use tokio::time::Instant;
 
-use super::super::command::Failure;
 use super::super::connect::block_on;
 use super::super::exit_code::Code;
-use super::super::output;
+use super::super::failure::Failure;
 use super::super::progress_view::Sink;
 use super::super::submit_and_wait::{WatchOutcome, interrupted, timed_out, watch};
 use super::super::submit_options::duration;
+use super::super::{messages, output};
 use super::{JobArgs, job_id};
 use crate::shutdown::Signals;
 
@@ -47,7 +47,7 @@ fn print_end(job: &Job) -> Result<(), Failure> {
     match job.status {
         Status::Failed => {
             let why = output::sanitize(job.error.as_deref().unwrap_or("no reason was given"));
-            output::note(format_args!("job {} failed: {why}", job.job_id));
+            messages::note(format_args!("job {} failed: {why}", job.job_id));
             Err(Failure::Reported(Code::Failed))
         }
         Status::Pending | Status::Claimed | Status::InProgress | Status::Completed | Status::Expired => {

@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
+use super::error::SceneError;
 use super::program::{JOB_TYPE, PrimeJob};
-use super::scene::SceneError;
 use pilotlight_client::{Client, SubmitParams};
 
 /// The time limit for one job; only an overloaded or broken machine exceeds it.
-pub(super) const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Whether a cached result may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,9 @@ fn parse_result(
     if let Some(error) = error {
         return Err(SceneError::Job(error));
     }
-    let Some(outcome) = result else { return Err(SceneError::NoEnd(status)) };
+    let Some(outcome) = result else {
+        return Err(SceneError::NoEnd { status, seconds: DEADLINE.as_secs() });
+    };
     let text = outcome.output_data.get().to_owned();
     let Ok(Output { prime, process }) = serde_json::from_str(&text) else {
         return Err(SceneError::Job(format!("the result is {text}")));

@@ -8,6 +8,7 @@
 pub(crate) mod scene;
 
 mod callers;
+mod error;
 mod folder;
 mod program;
 pub(crate) use folder::TempFolder;

@@ -1,17 +1,15 @@
 //! The jobs scene: one job cold, warm and cached; then a new job that many callers submit at once.
 
-use std::io;
 use std::path::Path;
-use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use pilotlight_wire::jobs::Status;
 use tokio::time::sleep;
 
 use super::callers::{self, CachePolicy, TimedResult};
+use super::error::SceneError;
 use super::program::{PrimeJob, Program, prime_jobs};
 use super::report::{JobsReport, Measurements};
-use pilotlight_client::{Client, ClientError};
+use pilotlight_client::Client;
 use pilotlight_runner::RunnerProcess;
 
 const COLD: usize = 3;
@@ -29,31 +27,6 @@ pub(crate) struct SceneContext<'a> {
     pub(crate) client: &'a Client,
     /// An empty folder.
     pub(crate) folder: &'a Path,
-}
-
-/// Why the scene failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SceneError {
-    /// A file or a process failed.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// A call of the service failed.
-    #[error("failed to {0}")]
-    Call(#[from] ClientError),
-    /// A job failed or has an unexpected result.
-    #[error("a job failed: {0}")]
-    Job(String),
-    /// A job did not end in time.
-    #[error("a job is still {0:?} after {seconds} s", seconds = callers::DEADLINE.as_secs())]
-    NoEnd(Status),
-    /// No interpreter for the job's program is installed.
-    #[error(
-        "there is neither python3 nor sh with awk to execute jobs; install one, or run `pilotlight demo warm-start`"
-    )]
-    NoInterpreter,
-    /// The runner exited unexpectedly.
-    #[error("the runner exited unexpectedly: {0}")]
-    RunnerEnded(ExitStatus),
 }
 
 /// Runs the scene.

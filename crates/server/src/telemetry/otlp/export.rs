@@ -14,7 +14,7 @@ use crate::telemetry::job_span::JobSpan;
 use crate::telemetry::metrics::Count;
 use crate::telemetry::offer_event::{OfferEvent, OfferReport};
 use crate::telemetry::otlp::collector::{Collector, ExportError, ExporterError};
-use crate::telemetry::otlp::span;
+use crate::telemetry::otlp::span::{FinishedSpan, span_data};
 use pilotlight_net::clock::Clock;
 
 /// Maximum number of attempts for one export.
@@ -22,15 +22,6 @@ const MAX_ATTEMPTS: u32 = 3;
 
 /// The pause between two attempts.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// What becomes a span.
-#[derive(Debug, Clone)]
-pub(super) enum FinishedSpan {
-    /// An offer that has a span.
-    Offer(Arc<OfferReport>),
-    /// A span of a job.
-    Job(JobSpan),
-}
 
 type Batch = Vec<FinishedSpan>;
 
@@ -92,8 +83,7 @@ impl Exporter {
     /// Exports until the sender is dropped. After `stop`, each batch gets one last attempt.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         while let Some(batch) = self.queue.recv().await {
-            let spans: Vec<_> =
-                batch.iter().filter_map(|finished| span::span_data(finished, self.clock)).collect();
+            let spans: Vec<_> = batch.iter().filter_map(|finished| span_data(finished, self.clock)).collect();
             if spans.is_empty() {
                 continue;
             }

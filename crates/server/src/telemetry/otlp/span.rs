@@ -1,5 +1,6 @@
 //! Builds the spans of the OpenTelemetry crates from what was recorded of offers and jobs.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{
@@ -15,8 +16,16 @@ use pilotlight_core::trace_context::{SpanId, TraceId};
 use crate::telemetry::job_span::{AttemptSpan, JobSpan, SubmissionSpan};
 use crate::telemetry::json_line::outcome_labels;
 use crate::telemetry::offer_event::{DispatchRecord, OfferReport, SpanContext};
-use crate::telemetry::otlp::export::FinishedSpan;
 use pilotlight_net::clock::Clock;
+
+/// What becomes a span.
+#[derive(Debug, Clone)]
+pub(super) enum FinishedSpan {
+    /// An offer that has a span.
+    Offer(Arc<OfferReport>),
+    /// A span of a job.
+    Job(JobSpan),
+}
 
 /// The span to export; `None` when it is not to be exported.
 pub(super) fn span_data(span: &FinishedSpan, clock: Clock) -> Option<SpanData> {
@@ -169,8 +178,6 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use opentelemetry::Value;
     use pilotlight_core::ids::{JobType, RunnerId};
     use pilotlight_core::job::{AttemptOutcome, EndedAttempt};

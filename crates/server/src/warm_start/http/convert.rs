@@ -19,7 +19,7 @@ use pilotlight_wire::warm_start::{DequeuedMessage, OfferRequest, header};
 use crate::http::error::{ApiError, ConnectionReuse, head};
 use crate::http::headers::{Headers, invalid, optional, required};
 use crate::warm_start::dispatcher::ParkedPollView;
-use crate::warm_start::offer::Run;
+use crate::warm_start::run::Run;
 use pilotlight_net::clock::Clock;
 
 /// The pool key and the runner in a poll's headers (`docs/protocols/warm-start.md`).

@@ -1,5 +1,5 @@
 //! `GET /api/dashboard`: the parked polls, the runners with a run, and the recent offers
-//! (`docs/protocols/dashboard-data.md`). `DELETE` clears the history of offers.
+//! (`docs/protocols/operators.md`). `DELETE` clears the history of offers.
 
 use std::sync::Arc;
 

@@ -29,8 +29,9 @@ use crate::http::error::{self, ApiError, Reply};
 use crate::http::headers::{self, Headers};
 use crate::warm_start::http::WarmStartState;
 use crate::warm_start::http::convert::{self, OfferBody};
-use crate::warm_start::offer::Run;
-use crate::warm_start::park::{OutgoingRun, ParkOutcome, PollOutcome, ResponsePath};
+use crate::warm_start::park::ParkOutcome;
+use crate::warm_start::poll_handle::{OutgoingRun, PollOutcome, ResponsePath};
+use crate::warm_start::run::Run;
 use pilotlight_net::conn::Conn;
 
 /// Maximum size of an offer's body, in bytes.

@@ -77,13 +77,10 @@ fn operator_routes() -> Vec<WarmStartRoute> {
     ]
 }
 
-/// Routes that close polls without a response, where the warm-start protocol is not served. On an error response, such
+/// Routes that close polls without a response, for listeners that do not serve the warm-start protocol. On an error response, such
 /// as a 404, the runner would exit (`docs/protocols/warm-start.md`).
 pub(crate) fn closing_routes() -> Vec<Route> {
     let close = || get(|| async { CloseConnection::response() }).fallback(error::path_not_found);
-    let route = |path| {
-        let route = Route::new(path, close(), Permission::Protocol).checked_by_handler();
-        route.audience(Audience::Everyone)
-    };
+    let route = |path| Route::new(path, close(), Permission::Protocol).checked_by_handler();
     vec![route("/warm-start"), route("/api/warm-start")]
 }

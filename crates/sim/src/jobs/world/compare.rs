@@ -4,10 +4,11 @@ use pilotlight_core::job::{Assignment, Fingerprint, Job, Progress, Running, Stat
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{JobFilter, JobRecord};
 
+use super::JobWorld;
 use super::test_store::{history_ms, timestamp};
-use super::{JobViolation, JobWorld};
 use crate::jobs::fixtures;
 use crate::jobs::model::{self, ModelJob, ModelState};
+use crate::jobs::violation::JobViolation;
 
 /// All jobs are compared once in this many events.
 const COMPARE_ALL_EVERY: u64 = 512;

@@ -13,8 +13,8 @@ use pilotlight_core::time::Timestamp;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, Store};
 
-use super::JobViolation;
 use crate::jobs::event::Settings;
+use crate::jobs::violation::JobViolation;
 
 /// Start of every history in epoch milliseconds. It is large enough that no time is before 1970.
 const START_MS: u64 = 1_700_000_000_000;

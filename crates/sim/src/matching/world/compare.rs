@@ -2,8 +2,9 @@
 
 use pilotlight_core::time::Moment;
 
-use super::{Violation, World};
+use super::World;
 use crate::matching::fixtures;
+use crate::matching::violation::Violation;
 
 /// The whole history is compared once in this many events.
 const FULL_COMPARE_INTERVAL: u64 = 1024;

@@ -11,11 +11,11 @@ use tokio::process::{ChildStderr, ChildStdin};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::child::{Child, ControlSocket, ExitWatcher, Pipes};
-use super::job_reporter::{ExecutionOutcome, JobReporter};
-use super::result;
-use super::settings::JobCommand;
-use super::worker::Worker;
+use super::Worker;
+use crate::child::{Child, ControlSocket, ExitWatcher, Pipes};
+use crate::job_reporter::{ExecutionOutcome, JobReporter};
+use crate::result;
+use crate::settings::JobCommand;
 
 /// A killed command is gone within this time, unless the kernel cannot end it.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -17,14 +17,14 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::child::{Child, Pipes};
-use super::exchange::{ExchangeOutcome, InputLine, WarmProcess, read_stderr};
-use super::job_reporter::{ExecutionOutcome, JobReporter};
+use super::Worker;
 use super::one_shot::StopReason;
-use super::processes::resident_bytes;
-use super::result;
-use super::settings::{JobCommand, ProcessMode};
-use super::worker::Worker;
+use crate::child::{Child, Pipes};
+use crate::exchange::{ExchangeOutcome, InputLine, WarmProcess, read_stderr};
+use crate::job_reporter::{ExecutionOutcome, JobReporter};
+use crate::processes::resident_bytes;
+use crate::result;
+use crate::settings::{JobCommand, ProcessMode};
 
 /// How many processes may get the same job, one after the other, as long as none of them can have read it.
 const MAX_PROCESSES_PER_JOB: usize = 3;
