@@ -1,3 +1,5 @@
+// The entry of the page: applies the theme, renders the page and connects to the event stream.
+
 import { render } from "preact";
 import { App } from "./app.jsx";
 import { start } from "./live.js";

@@ -39,7 +39,7 @@ function setTheme(next) {
 
 system.addEventListener("change", () => setTheme(preferredTheme()));
 
-/** A colour of the stylesheet (`--name`) as a canvas accepts it. */
+/** The value of the CSS variable `--name`, for drawing on a canvas, which cannot read CSS variables. */
 export function colour(name) {
   const probe = document.createElement("i");
   probe.style.color = `var(--${name})`;

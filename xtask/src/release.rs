@@ -1,8 +1,9 @@
-//! `cargo xtask release`: the files of a release, in one folder. For each target an archive and a software bill of
-//! materials; beside them `install.sh`, the checksums of all of these, and the release notes.
+//! `cargo xtask release`: builds the files of a release into one folder. For each target there is an archive and a
+//! software bill of materials (`.cdx.json`). Beside them are `install.sh`, the checksums of all these files, and the
+//! release notes.
 //!
-//! A binary that does not start is not released. The same sources give the same archive: times are those of the commit,
-//! owners are root.
+//! A binary that does not start is not released. The same sources give the same archive: each file in it has the time
+//! of the commit, and root as its owner.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,18 +18,18 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const CHECKSUMS: &str = "SHA256SUMS";
 const NOTES: &str = "RELEASE_NOTES.md";
 const INSTALL_SCRIPT: &str = "install.sh";
-/// The line of `install.sh` that a release replaces by its own address.
+/// The line of `install.sh` that a release replaces, so that the script downloads from `Release::address`.
 const DEFAULT_ADDRESS_LINE: &str = "default_releases_url=''";
-/// What an archive holds beside the binary.
+/// The files in an archive beside the binary.
 const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
 /// What to build, and where to.
 pub(crate) struct Release {
     pub(crate) targets: Vec<Target>,
     pub(crate) folder: PathBuf,
-    /// Where the files will be downloaded from; `install.sh` has no default address without it.
+    /// The URL that the files will be downloaded from. Without it, `install.sh` has no default URL.
     pub(crate) address: Option<String>,
-    /// The tag that is released; it must name the workspace's version.
+    /// The Git tag that is released: `v` and the version in Cargo.toml. Any other tag is an error.
     pub(crate) tag: Option<String>,
 }
 
@@ -62,7 +63,7 @@ pub(crate) fn run(release: &Release, mode: InstallMode) -> anyhow::Result<()> {
     write_checksums(&release.folder)
 }
 
-/// Installs these requirements; it is an error where one is unavailable.
+/// Installs these requirements (rows of the table in `requirements`). Fails when one is unavailable.
 pub(crate) fn provide_tools(names: &[&str], mode: InstallMode) -> anyhow::Result<()> {
     match setup::provide_named(names, mode)?.names() {
         [] => Ok(()),
@@ -70,7 +71,7 @@ pub(crate) fn provide_tools(names: &[&str], mode: InstallMode) -> anyhow::Result
     }
 }
 
-/// Name, version and target: how the files of a release begin.
+/// The beginning of the file names of one target: name, version and target.
 fn base_name(target: Target) -> String {
     format!("pilotlight-{VERSION}-{}", target.triple)
 }
@@ -93,12 +94,13 @@ impl CommitTime {
     }
 }
 
-/// `pilotlight-0.1.0-x86_64-unknown-linux-musl.tar.gz`, with a folder of that name in it.
+/// Writes `pilotlight-0.1.0-x86_64-unknown-linux-musl.tar.gz` (for example). It contains one folder, which has the same
+/// name without `.tar.gz`.
 fn write_archive(folder: &Path, target: Target, binary: &Path, time: &CommitTime) -> anyhow::Result<()> {
     let name = base_name(target);
     let staging = child::target_folder()?.join("release-archive");
     let content = staging.join(&name);
-    // What an earlier build left.
+    // An earlier build may have left files.
     _ = fs::remove_dir_all(&content);
     fs::create_dir_all(&content).with_context(|| format!("failed to create {}", content.display()))?;
     copy(binary, &content.join("pilotlight"))?;
@@ -149,7 +151,8 @@ fn write_checksums(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is checksummed: files of this version, sorted. The folder may hold those of an earlier one.
+/// The sorted names of the files that get a checksum: those of this version, because the folder may also contain files
+/// of an earlier version.
 fn names_of_files(folder: &Path) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
     let start = format!("pilotlight-{VERSION}-");
@@ -172,7 +175,8 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))
 }
 
-/// Children start in the workspace's root; a path from the command line is relative to the folder of the caller.
+/// Makes a path from the command line absolute. It is relative to the folder that this command was started in, but
+/// child processes such as `tar` start in the root of the workspace.
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("failed to make {} absolute", path.display()))
 }

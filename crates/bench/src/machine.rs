@@ -1,4 +1,4 @@
-//! The machine on which figures were measured; a figure means nothing without it.
+//! The machine on which the bench measured its numbers; a number means nothing without it.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
@@ -10,8 +10,7 @@ use serde::Serialize;
 pub(crate) struct Machine {
     cores: usize,
     kernel: String,
-    /// Average number of runnable tasks in the minute before the bench; much above 0 means that other programs were
-    /// running.
+    /// The kernel's load average over the minute before the bench; much above 0 means that other programs were running.
     load_average: f64,
 }
 

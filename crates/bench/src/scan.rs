@@ -1,4 +1,5 @@
-//! Substring searches instead of parsing, for bytes that the bench wrote itself or that are checked elsewhere.
+//! Substring searches instead of parsing. They check nothing, so they are only for bytes that the bench wrote itself,
+//! and for responses of the service, which other tests check.
 
 use memchr::{memchr, memmem};
 

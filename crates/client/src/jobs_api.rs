@@ -1,4 +1,4 @@
-//! The calls of job callers: submit, check, status, cancel.
+//! The API requests of programs that submit jobs: submit, check, status, cancel.
 
 use std::time::Duration;
 
@@ -15,17 +15,18 @@ use super::http_client::{Call, Client, Idempotency};
 pub struct SubmitParams<'a> {
     /// How long to wait for the job's end; ten minutes at most.
     pub wait: Duration,
-    /// Makes the submission safe to repeat: submissions with the same key count once. A `fresh` submission without a
-    /// key gets a random one.
+    /// Makes the submission safe to repeat: submissions with the same key count once. A `fresh` submission (one that
+    /// computes the job again although a result is cached) gets a random key if it has none.
     pub idempotency_key: Option<&'a str>,
 }
 
 impl Client {
-    /// `POST /api/jobs/submit`: submits a job. With an idempotency key the call is retried. Without a key each
-    /// submission counts as one more caller, so it is repeated only when it is certain that the service did nothing.
+    /// `POST /api/jobs/submit`: submits a job. With an idempotency key a failed request is retried. Without a key the
+    /// service counts each submission of the same job as one more caller, so the request is retried only when it is
+    /// certain that the service did nothing.
     ///
     /// # Errors
-    /// [`ClientError`]: the job was not submitted, or (`Reason::NoResponse`) it may or may not be submitted.
+    /// [`ClientError`]: the job was not submitted, or (`Reason::NoResponse`) it is unknown whether it was.
     pub async fn submit(
         &self,
         job: &SubmitRequest<'_>,
@@ -47,7 +48,7 @@ impl Client {
         self.call_json(call, &[]).await
     }
 
-    /// `POST /api/jobs/check`: whether the job or its result exists, without submitting it.
+    /// `POST /api/jobs/check`: asks whether an equal job, or its cached result, exists. Submits nothing.
     ///
     /// # Errors
     /// Any [`ClientError`].
@@ -76,14 +77,15 @@ impl Client {
         self.call_json(call, &[]).await
     }
 
-    /// `POST /api/jobs/{id}/cancel`: withdraws one caller. Each call withdraws another one, so it is repeated only when
-    /// it is certain that the service did nothing.
+    /// `POST /api/jobs/{id}/cancel`: withdraws one of the job's callers; without callers the job is cancelled. Each
+    /// request withdraws another caller, so it is retried only when it is certain that the service did nothing.
     ///
     /// # Errors
     /// Any [`ClientError`]. A job that has already ended is not an error but a response with `success: false`.
     pub async fn cancel(&self, id: &str) -> Result<CancelResponse, ClientError> {
         let request = self.request(Method::POST, &["jobs", id, "cancel"]);
         let action = format!("cancel job {id}");
+        // Status 409: the job has already ended.
         self.call_json(
             Call { action, request, wait: Duration::ZERO, idempotency: Idempotency::NotIdempotent },
             &[409],
@@ -92,7 +94,8 @@ impl Client {
     }
 }
 
-/// Adds JSON bodies to requests, serialized with serde_json so that raw parameters are sent byte for byte.
+/// Adds JSON bodies to requests, serialized with serde_json so that a job's parameters (raw JSON) are sent byte for
+/// byte.
 pub(super) trait WithJsonBody {
     /// The request with `body` as its JSON body.
     fn json_body(self, body: &impl serde::Serialize) -> Self;
@@ -112,7 +115,7 @@ pub(super) fn with_wait(request: RequestBuilder, wait: Duration) -> RequestBuild
 /// A random idempotency key for one submission.
 ///
 /// # Errors
-/// The system has no random numbers.
+/// The operating system gave no random bytes.
 pub fn idempotency_key() -> std::io::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;

@@ -2,7 +2,6 @@
 //! of each type are ready. The counts are hints only: the store has the real ones, and several instances may share it.
 //! A poll is matched to at most one job at a time. When the store has no job for it, the poll is parked again and the
 //! counts are corrected.
-//! corrected.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -14,17 +14,18 @@ pub enum JobOutcome {
     New,
     /// A submission joined an equal job that had not ended.
     Joined,
-    /// An ended job answered a submission. The value is the saved execution time.
+    /// A submission was answered with the outcome of an equal job that had ended. The value is the saved execution
+    /// time.
     Cached(Duration),
-    /// A job completed. The value is the execution time that the joined callers saved together.
+    /// A job completed. The value is the execution time that all callers who joined it saved together.
     Completed(Duration),
     /// A job failed for good.
     Failed,
 }
 
 impl JobOutcome {
-    /// The outcome of a submission that this ended job answered. Only a result saves execution time; a failure does
-    /// not.
+    /// The outcome of a submission that was answered with the outcome of this ended job. Only a result saves execution
+    /// time; a failure does not.
     #[must_use]
     pub fn cached(job: &Job) -> Self {
         Self::Cached(job.execution_time().unwrap_or_default())
@@ -54,7 +55,7 @@ pub struct JobCounters {
     pub new: u64,
     /// Submissions that joined an equal job that had not ended.
     pub joined: u64,
-    /// Submissions that an ended job answered.
+    /// Submissions that were answered with the outcome of an equal job that had ended.
     pub cached: u64,
     /// Jobs that completed with a result.
     pub completed: u64,
@@ -116,6 +117,7 @@ mod tests {
 
     const S: Duration = Duration::from_secs(1);
 
+    /// A moment in the time bucket with this number.
     fn at(buckets: u64) -> Moment {
         Moment::from_micros(STATS_BUCKET_WIDTH.as_micros() as u64 * buckets + 7)
     }
@@ -155,10 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_job_saves_nothing() {
+    fn a_job_that_has_not_completed_saves_no_execution_time() {
         let pending = Job { state: State::Pending, ..completed(3) };
         assert_eq!(JobOutcome::cached(&pending).saved(), Duration::ZERO);
-        // When the job ended is no longer known.
+        // A job with a stale result no longer has the time of its end, so its execution time is unknown.
         let mut stale = completed(3);
         if let State::Completed { is_stale, .. } = &mut stale.state {
             *is_stale = true;

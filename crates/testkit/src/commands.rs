@@ -89,7 +89,7 @@ impl RunningCommand {
     }
 
     /// Starts the command with a stdout whose reading end is already closed.
-    pub fn with_stdout_closed_before(command: &mut Command) -> Self {
+    pub fn with_stdout_closed_before_start(command: &mut Command) -> Self {
         let (reader, writer) = std::io::pipe().expect("a pipe can be created");
         drop(reader);
         let mut process = ChildProcess::start(command.stdout(writer).stderr(Stdio::piped()));

@@ -12,10 +12,10 @@ pub struct Terminal {
 
 impl Terminal {
     /// Starts a shell with these variables in its environment.
-    pub fn with(settings: &[(&str, &str)]) -> Self {
+    pub fn with(variables: &[(&str, &str)]) -> Self {
         let terminal = Self { folder: TempDir::new() };
         let mut start = terminal.tmux();
-        start.envs(settings.iter().copied());
+        start.envs(variables.iter().copied());
         // An empty configuration file: the user's configuration of tmux must not change the result.
         start.args(["-f", "/dev/null", "new-session", "-d", "-x", "130", "-y", "40", "PS1='$ ' sh"]);
         assert!(start.status().expect("tmux starts").success());

@@ -1,3 +1,5 @@
+// The lists of idle and executing runners, with one filter for both. "Retire…" lets idle runners exit.
+
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { openDialog } from "../components/dialog.jsx";
@@ -62,7 +64,7 @@ const Title = ({ name, shown, all }) => (
   <h3>{name} <span class="badge">{shown === all ? count(all) : `${count(shown)} of ${count(all)}`}</span></h3>
 );
 
-/** The setup hint is for new users only: where runs were offered, runners are set up already. */
+/** The setup hint is for new users only. If a run was offered or is executing, runners are set up already. */
 function NoIdleRunner() {
   if (runnerFilter.value) return <NoMatch />;
   if (stats.value.totalMatches === 0 && executing.list.value.length === 0) return <SetupHint />;
@@ -77,7 +79,7 @@ const NoExecutingRunner = () => <p>No runner is executing. A runner is listed he
 
 const ANNOUNCE_AFTER_MS = 700;
 
-/** What screen readers read when the user stops typing. The counts change too often to be read at every change. */
+/** What screen readers read aloud when the user stops typing in the filter. The counts change too often to be read at every change. */
 const announcement = signal("");
 
 function Filter() {

@@ -1,5 +1,6 @@
-//! The floor of matches: the minimal matchmaker of this protocol, so that the product is measured as a ratio to it and
-//! not as a number of one machine.
+//! The floor of the `match` bench: the smallest possible server of the warm-start protocol
+//! (`docs/protocols/warm-start.md`). The bench measures Pilotlight and the floor on the same machine and prints the
+//! ratio, because a time or a rate alone depends on the machine.
 //!
 //! It uses raw sockets, one mutex, and substring searches instead of parsing. It must never gain a check, a timeout, a
 //! limit or an acknowledgement: the ratio shows the cost of exactly these. It assumes that every request is well-formed

@@ -1,6 +1,6 @@
 //! Finds the head and the body of an HTTP response with one cheap scan.
 //!
-//! It understands only what servers of the protocol send: a status, a `content-length` and a body.
+//! It understands only what the servers that the bench measures send: a status, a `content-length` and a body.
 
 use anyhow::{Context, Result, bail};
 use memchr::{memchr_iter, memmem};
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_exactly_one_sized_response_are_refused() {
+    fn bytes_that_are_not_exactly_one_response_with_a_content_length_are_refused() {
         let refused: [&[u8]; 3] = [
             b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
             b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{}",

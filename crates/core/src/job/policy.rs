@@ -1,4 +1,4 @@
-//! The options of the operator and of the caller.
+//! What the operator sets for all jobs, and what a caller sets for one job.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ pub struct JobPolicy {
     pub heartbeat_timeout: Duration,
     /// A dispatched job whose runner does not start it within this time is queued again.
     pub start_timeout: Duration,
-    /// How often a lost job is queued again.
+    /// How many times a lost job is queued again.
     pub lost_retries: u32,
-    /// How long a failure is cached for equal submissions.
+    /// How long a failed job answers submissions of an equal job. After that, a submission executes the job again.
     pub failed_ttl: Duration,
 }
 
 impl JobPolicy {
-    /// Runners that were last seen before this time have been silent for too long. The service receives heartbeats
-    /// since `listening_since`; until it has received them for a whole timeout, no runner counts as silent, and the
-    /// result is the beginning of time.
+    /// A runner that was last seen before the returned time is lost. `listening_since` is when this service began to
+    /// receive heartbeats. Until a whole heartbeat timeout has passed since then, a missing heartbeat proves nothing:
+    /// the returned time is 1970, so no runner is lost.
     #[must_use]
     pub fn heartbeat_cutoff(&self, listening_since: Timestamp, now: Timestamp) -> Timestamp {
         let since = now.before(self.heartbeat_timeout);
@@ -37,7 +37,7 @@ pub struct JobOptions {
     pub run_at: Timestamp,
     /// Number of attempts until a failure is final; at least 1.
     pub max_attempts: u32,
-    /// The backoff after the first failed attempt. It doubles after each further one, see [`crate::retry`].
+    /// The backoff after the first failed attempt. It doubles after each later failed attempt, see [`crate::retry`].
     pub retry_backoff: Duration,
     /// How long the result stays valid; without limit when `None`.
     pub ttl: Option<Duration>,

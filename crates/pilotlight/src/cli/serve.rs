@@ -1,4 +1,4 @@
-//! `pilotlight serve`: runs the service until a signal, then shuts it down gracefully.
+//! `pilotlight serve`: runs the service until SIGTERM or SIGINT arrives, then shuts it down gracefully.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,6 +15,7 @@ use pilotlight_server::App;
 use pilotlight_server::config::Config;
 use pilotlight_server::logs;
 
+/// Runs the service: all of it, or `only` the capabilities with these names.
 pub(super) fn run(config_args: &ConfigArgs, only: &[String]) -> Result<(), Failure> {
     let loaded = config::load(config_args)?;
     logs::start(&loaded.config.log);
@@ -23,6 +24,7 @@ pub(super) fn run(config_args: &ConfigArgs, only: &[String]) -> Result<(), Failu
     }
     let names: Vec<_> = only.iter().map(String::as_str).collect();
     let only = (!names.is_empty()).then_some(names.as_slice());
+    // A thread with nothing to do gives unused memory back.
     let runtime = Builder::new_multi_thread().enable_all().on_thread_park(memory::collect_if_due).build()?;
     let ended = runtime.block_on(serve(&loaded.config, only));
     // Do not wait for a blocked write (to a pipe that is not read, or to a dead disk): the process must end.

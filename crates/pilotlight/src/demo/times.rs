@@ -1,6 +1,6 @@
-//! Formats times in a fitting unit.
+//! Formats a time in µs, ms or s, whichever is easiest to read.
 
-/// Formats `us` microseconds as µs, ms or s.
+/// Formats `us` microseconds.
 pub(super) fn format_time(us: u64) -> String {
     match us {
         0..1000 => format!("{us} µs"),
@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_formatted_in_a_fitting_unit() {
+    fn the_unit_of_a_time_depends_on_its_length() {
         assert_eq!(
             [format_time(90), format_time(1500), format_time(2_500_000)],
             ["90 µs", "1.5 ms", "2.50 s"]

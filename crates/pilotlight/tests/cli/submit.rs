@@ -246,7 +246,7 @@ fn a_closed_stdout_is_exit_code_141_without_an_error_text() {
     for arguments in
         [&["jobs", "list"] as &[_], &["status"], &["explain"], &["config"], &["completions", "bash"]]
     {
-        RunningCommand::with_stdout_closed_before(&mut command_for(&server, arguments))
+        RunningCommand::with_closed_stdout(&mut command_for(&server, arguments))
             .wait_for_exit()
             .exited_with(141);
     }

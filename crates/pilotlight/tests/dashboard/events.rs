@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 const PATH: &str = "/api/dashboard/events";
 
+/// The limit of open event streams: `MAX_DASHBOARD_STREAMS` in `pilotlight_core::limits`.
+const MAX_STREAMS: usize = 32;
+
 /// A subscriber of the dashboard's events.
 struct Subscriber(EventStream);
 
@@ -33,6 +36,7 @@ fn the_first_event_is_a_complete_snapshot() {
     let server = TestServer::start();
     let _waiting = server.park(&Poll::by("waiting"));
     let mut executing = server.park(&Poll::by("executing"));
+    // The newest poll gets the run.
     assert!(server.supervisor().offer(&run("run_warm")));
     executing.response().expect("the run");
 
@@ -87,14 +91,14 @@ fn changes_are_sent_as_updates() {
 }
 
 #[test]
-fn an_unread_offer_is_sent_again() {
+fn an_offer_that_turns_out_unread_is_sent_to_the_dashboard_again() {
     let server = TestServer::start();
     let runner = server.park(&Poll::by("runner"));
     assert!(server.supervisor().offer(&run("run_1")));
     let mut events = Subscriber::of(&server);
     let offer = events.snapshot()["offers"][0].clone();
     assert_eq!(offer["outcome"], "acknowledged");
-    // The socket is closed while the run is unread in it, so the kernel resets the connection.
+    // The runner closes its socket before it has read the run, so its kernel resets the connection.
     runner.wait_until_readable();
     drop(runner);
     let updated = events.update("/offers/0");
@@ -118,7 +122,7 @@ fn clearing_the_history_sends_a_new_snapshot() {
 #[test]
 fn an_event_stream_beyond_the_limit_is_refused_until_another_closes() {
     let server = TestServer::start();
-    let mut subscribers: Vec<_> = (0..32).map(|_| Subscriber::of(&server)).collect();
+    let mut subscribers: Vec<_> = (0..MAX_STREAMS).map(|_| Subscriber::of(&server)).collect();
     let subscribe = |connection: &mut Connection| {
         connection.send(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         connection.response().expect("an answer")
@@ -131,14 +135,14 @@ fn an_event_stream_beyond_the_limit_is_refused_until_another_closes() {
         let mut connection = server.connect();
         connection.send(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
         connection.wait_until_readable();
-        let mut first = [0; 12];
-        connection.stream().peek(&mut first).expect("bytes");
-        &first == b"HTTP/1.1 200"
+        let mut status_line = [0; 12];
+        connection.stream().peek(&mut status_line).expect("bytes");
+        &status_line == b"HTTP/1.1 200"
     });
 }
 
 #[test]
-fn an_open_subscription_does_not_delay_the_exit() {
+fn an_open_event_stream_does_not_delay_the_exit() {
     let mut server = TestServer::with(&[("PILOTLIGHT_SERVER_GRACE", "10m")]);
     let mut events = Subscriber::of(&server);
     events.snapshot();
@@ -150,6 +154,7 @@ fn an_open_subscription_does_not_delay_the_exit() {
 #[test]
 fn remote_callers_get_no_events() {
     let server = TestServer::start();
+    // A request counts as remote when its host is not this machine or a proxy has forwarded it.
     for header in ["host: pilotlight.example", "host: localhost\r\nx-forwarded-for: 10.0.0.1"] {
         let mut caller = server.connect();
         caller.send(format!("GET /api/dashboard/events HTTP/1.1\r\n{header}\r\n\r\n"));

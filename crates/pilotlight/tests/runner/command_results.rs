@@ -23,6 +23,7 @@ fn console(server: &TestServer, job: &Value) -> String {
 #[test]
 fn a_command_reads_its_parameters_and_reports_result_console_output_and_progress() {
     let server = TestServer::start();
+    // The command runs for longer than the runner's heartbeat interval (1 s), so a heartbeat reports the progress.
     let script = "read line\necho '::progress 1/2' >&2\necho working >&2\nsleep 1.5\n\
                   echo \"{\\\"input\\\": $line, \\\"id\\\": \\\"$PILOTLIGHT_JOB_ID\\\", \\\"attempt\\\": $PILOTLIGHT_ATTEMPT}\"";
     let scripts = Scripts::shell(&[("t", script)]);
@@ -33,6 +34,7 @@ fn a_command_reads_its_parameters_and_reports_result_console_output_and_progress
     pilotlight_testkit::wait::wait_until("the job has progress while its command runs", || {
         caller.job(&id)["progress"] == json!({ "current": 1, "total": 2 })
     });
+    // The parameters are equal to those of the job that runs, so this submission joins it.
     let job = execute(&server, "t", &json!({ "a": 1 }));
     assert_eq!(job["status"], "completed", "{job}");
     assert_eq!(job["result"]["output_data"], json!({ "input": { "a": 1.0 }, "id": id, "attempt": 1 }));
@@ -42,6 +44,7 @@ fn a_command_reads_its_parameters_and_reports_result_console_output_and_progress
 #[test]
 fn every_failed_command_has_an_error_text_for_the_caller() {
     let server = TestServer::start();
+    // Job type, shell script, part of the expected error text.
     let table = [
         ("code", "echo one >&2; echo 'no memory' >&2; echo; exit 3", "exited with code 3: no memory"),
         ("signal", "kill -s SEGV $$", "killed by signal 11 (SIGSEGV)"),
@@ -75,8 +78,9 @@ fn every_failed_command_has_an_error_text_for_the_caller() {
 }
 
 #[test]
-fn a_result_of_500_kib_is_accepted() {
+fn a_result_of_exactly_the_maximum_length_is_accepted() {
     let server = TestServer::start();
+    // 512,000 bytes; the line break at the end does not count.
     let script = "printf '[\"'; head -c 511996 /dev/zero | tr '\\0' x; printf '\"]\\n'";
     let scripts = Scripts::shell(&[("t", script)]);
     let _runner = RunnerProcess::start(&server.url(), &scripts, &[]);
@@ -85,7 +89,7 @@ fn a_result_of_500_kib_is_accepted() {
 }
 
 #[test]
-fn a_command_that_does_not_read_its_input_is_not_blocked() {
+fn a_command_may_ignore_its_input_or_read_it_after_it_has_begun_its_result() {
     let server = TestServer::start();
     let scripts = Scripts::shell(&[
         ("closes", "exec <&-; sleep 0.2; echo '{\"closed\": true}'"),
@@ -101,7 +105,7 @@ fn a_command_that_does_not_read_its_input_is_not_blocked() {
 }
 
 #[test]
-fn the_beginning_and_the_end_of_megabytes_of_console_output_are_stored() {
+fn only_the_beginning_and_the_end_of_30_mb_of_console_output_are_stored() {
     let server = TestServer::start();
     let script = "echo begin >&2; yes 0123456789abcdef | head -c 30000000 >&2; echo >&2; echo 'the end' >&2; echo '{}'";
     let scripts = Scripts::shell(&[("t", script)]);
@@ -127,6 +131,7 @@ fn bytes_of_console_output_that_are_not_text_become_replacement_characters() {
 #[test]
 fn a_result_arrives_although_the_service_stores_less_console_output() {
     let server = TestServer::with(&[("PILOTLIGHT_JOBS_LIMITS_CONSOLE_BYTES", "1KiB")]);
+    // The pause is longer than the runner's heartbeat interval (1 s), so the output arrives in two reports.
     let script = "yes | head -c 100000 >&2; sleep 1.2; echo more >&2; echo '{\"a\": 1}'";
     let scripts = Scripts::shell(&[("t", script)]);
     let _runner = RunnerProcess::start(&server.url(), &scripts, &[]);
@@ -143,6 +148,7 @@ fn a_command_gets_only_the_listed_environment_variables() {
     let job = execute(&server, "t", &json!({}));
     assert_eq!(job["result"]["output_data"], json!(["a=b"]), "{job}");
     let names = job["result"]["console_output"].as_str().expect("console_output is a string");
+    // The testkit starts each script with `MARK` set, to find its processes.
     let expected = ["GIVEN", "MARK", "PATH", "PILOTLIGHT_ATTEMPT", "PILOTLIGHT_JOB_ID"];
     // The shell adds variables of its own.
     let names: Vec<_> =
@@ -173,14 +179,17 @@ fn a_runner_with_wrong_arguments_exits_with_code_2_and_the_reason() {
 #[test]
 fn a_runner_with_a_closed_stdout_exits_without_an_error_text() {
     let server = TestServer::start();
-    let outcome =
-        RunningCommand::with_stdout_closed_before(&mut command_for(&server, &["runner", "--type", "t=cat"]))
-            .wait_for_exit();
+    let outcome = RunningCommand::with_stdout_closed_before_start(&mut command_for(
+        &server,
+        &["runner", "--type", "t=cat"],
+    ))
+    .wait_for_exit();
+    // 141 is 128 + SIGPIPE, as for any program that writes to a closed pipe.
     assert_eq!(outcome.exited_with(141).stderr, "");
 }
 
 #[test]
-fn a_runner_with_a_wrong_key_fails_with_advice_and_one_with_the_right_key_executes_jobs() {
+fn a_runner_with_a_wrong_key_names_the_setting_to_check_and_one_with_the_right_key_executes_jobs() {
     let keys =
         [("SUBMIT_API_KEY", "submit"), ("RUNNER_API_KEY", "secret-of-runners"), ("ADMIN_API_KEY", "admin")];
     let server = TestServer::with(&keys);

@@ -1,6 +1,8 @@
-//! `pilotlight runner`: a real runner executes real commands, many of which misbehave.
+//! `pilotlight runner`: a real runner executes real commands. Many of them fail, hang, write too much or leave
+//! processes behind.
 //!
-//! No other test runs at the same time as tests in modules named `alone` (`.config/nextest.toml`).
+//! Tests in a module named `alone` (in `kills`) measure time, so no other test runs at the same time
+//! (`.config/nextest.toml`).
 
 #![allow(
     clippy::print_stdout,

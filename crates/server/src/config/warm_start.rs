@@ -21,7 +21,8 @@ pub struct WarmStartConfig {
     pub order: PollOrder,
     /// Whether a dispatch waits until the runner's kernel acknowledged all bytes.
     pub ack: AckSetting,
-    /// How long the number of acknowledged bytes may stay the same before the poll counts as dead.
+    /// How long the number of acknowledged bytes may stay the same before the poll counts as dead and the run is
+    /// dispatched to the next poll.
     pub ack_deadline: Duration,
     /// How deployment tokens are checked.
     pub tokens: TokenMode,
@@ -33,13 +34,14 @@ pub struct WarmStartConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenMode {
-    /// Tokens are not verified: their claims are read without trusting them.
+    /// Tokens are not verified: the deployment id in the token is used as it is.
     Disabled,
-    /// Tokens are verified; an invalid token is counted and accepted.
+    /// Tokens are verified. An invalid token is counted, and then used as in `Disabled`.
     Log,
-    /// Tokens must be valid; plain deployment ids are still accepted, for the time while runners change to tokens.
+    /// An invalid token is refused. A runner that sends a plain deployment id and no token is still accepted, so that
+    /// runners can be changed to tokens one after the other.
     Enforce,
-    /// Each request needs a valid token for the version that the runner names.
+    /// Each request needs a valid token for the deployment version that the request names.
     Strict,
 }
 

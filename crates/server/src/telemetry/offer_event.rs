@@ -1,5 +1,5 @@
-//! The events that the offer log and the trace exporter get: the complete report of each ended offer. They contain ids
-//! and must never contain payloads.
+//! The events that the offer log and the trace exporter get: a report of each offer when it ends, and once more if the
+//! runner turns out never to have read the run. They contain ids and must never contain a run's message.
 
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ pub(crate) enum OfferEvent {
 }
 
 impl OfferEvent {
-    /// Whether a span is exported for this event. A span that was exported cannot change when the run turns out unread.
+    /// Whether a span is exported for this event. A span is exported when its offer ends, and cannot be changed
+    /// afterwards, so [`Self::Unread`] exports none.
     #[must_use]
     pub(crate) fn has_span(&self) -> bool {
         match self {
@@ -35,7 +36,7 @@ impl OfferEvent {
 pub(crate) struct OfferReport {
     /// The id of the run.
     pub run: RunId,
-    /// The pool that fits the run.
+    /// The key of the pool whose polls fit the run.
     pub key: PoolKey,
     /// When the offer arrived.
     pub began: Moment,
@@ -56,9 +57,9 @@ pub(crate) struct OfferReport {
 /// How an offer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OfferEnd {
-    /// The supervisor got this answer.
+    /// The service sent the supervisor this answer.
     Answered(OfferOutcome),
-    /// The supervisor closed the connection before the answer.
+    /// The supervisor closed its connection before the service answered.
     Unanswered,
 }
 
@@ -76,9 +77,9 @@ pub(crate) struct DispatchRecord {
 /// Why a dispatch failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureReason {
-    /// The connection ended.
+    /// The runner's connection ended before every byte was acknowledged.
     Ended,
-    /// No acknowledgement arrived before the deadline.
+    /// The kernel of the runner's machine did not acknowledge every byte in time.
     Deadline,
 }
 
@@ -93,20 +94,21 @@ impl FailureReason {
     }
 }
 
-/// The trace context of an offer.
+/// The trace context of an offer or of a job's submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SpanContext {
     /// The id of the trace.
     pub id: TraceId,
-    /// The supervisor's span, when it sent a `traceparent`.
+    /// The sender's span, when it sent a `traceparent`.
     pub parent: Option<SpanId>,
-    /// The offer's own span, when it is exported.
+    /// The own span of the offer or submission, when it is exported.
     pub span: Option<SpanId>,
 }
 
 impl SpanContext {
-    /// The context of a new span that is exported, unless the parent is not sampled. `None` in the one of 2^128 cases
-    /// that is no id.
+    /// The trace context of an offer, or of a job's submission, while spans are exported. It has a span of its own,
+    /// except when the sender's `traceparent` says that the trace is not sampled. `None` when the random trace id is
+    /// all zeros, which is not a valid id (one case of 2^128).
     #[must_use]
     pub(crate) fn exported(parent: Option<TraceParent>) -> Option<Self> {
         match parent {
@@ -118,7 +120,7 @@ impl SpanContext {
     }
 }
 
-/// `None` in the one of 2^64 cases that is no id.
+/// A random span id. `None` when it is all zeros, which is not a valid id (one case of 2^64).
 fn new_span() -> Option<SpanId> {
     SpanId::new(random())
 }

@@ -1,5 +1,6 @@
-//! The reference model of delivery: it stores all events and computes the next step from all of them every time.
-//! Source: ARCHITECTURE.md and docs/protocols/warm-start.md.
+//! The reference model of delivery: a second, simpler implementation that `pilotlight_core::delivery` is compared with.
+//! It stores all events of an offer, and computes each next step from all of them. Its rules are those of
+//! ARCHITECTURE.md and docs/protocols/warm-start.md.
 
 use std::time::Duration;
 
@@ -7,14 +8,18 @@ use pilotlight_core::delivery::{AckMode, Delivery, DeliveryEvent, Next, OfferOut
 use pilotlight_core::limits::SLOWEST_LINK_BYTES_PER_S;
 use pilotlight_core::time::Moment;
 
-const DISPATCHES: usize = 3;
+/// Maximum number of dispatches of one offer.
+const MAX_DISPATCHES: usize = 3;
+/// Number of progress checks until a dispatch without progress times out.
 const CHECKS_PER_SILENCE: u32 = 5;
 
 /// All events of one offer.
 #[derive(Debug)]
 pub struct OfferModel {
     ack_mode: AckMode,
+    /// How long a dispatch may last without newly acknowledged bytes.
     silence: Duration,
+    /// How long a dispatch may last in total.
     total: Duration,
     events: Vec<(Moment, DeliveryEvent)>,
 }
@@ -67,7 +72,7 @@ impl OfferModel {
     }
 
     fn after_failure(&self) -> Next {
-        if self.dispatches() < DISPATCHES { Next::SelectPoll } else { Next::Finish(OfferOutcome::Cold) }
+        if self.dispatches() < MAX_DISPATCHES { Next::SelectPoll } else { Next::Finish(OfferOutcome::Cold) }
     }
 
     fn current_dispatch(&self) -> &[(Moment, DeliveryEvent)] {
@@ -75,6 +80,7 @@ impl OfferModel {
         &self.events[start..]
     }
 
+    /// When the number of acknowledged bytes last grew.
     fn last_progress(&self, dispatch: &[(Moment, DeliveryEvent)]) -> Moment {
         let mut max_acknowledged = None;
         let mut last = Moment::default();

@@ -1,7 +1,7 @@
-//! A simple JSON parser (RFC 8259) that records where each value is in the text. It shares no code with the product's
-//! parser, so that the two can be compared.
+//! A simple JSON parser (RFC 8259). Each parsed value also has the part of the text that it was parsed from. The parser
+//! shares no code with those of Pilotlight, so that the fuzz targets can compare their results.
 
-/// A value and its position.
+/// A value and its part of the text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node<'a> {
     /// The value's bytes, without the white space around it.
@@ -17,17 +17,17 @@ pub enum Kind<'a> {
     Null,
     /// `true` or `false`
     Bool,
-    /// A number; the node's text has its digits.
+    /// A number. It is not parsed: [`Node::text`] is the number as it was written.
     Number,
-    /// A string; the node's text is still escaped.
+    /// A string. [`Node::text`] is the string as it was written, with quotation marks and escapes.
     Text,
     /// `[...]`
     List(Vec<Node<'a>>),
-    /// `{...}`; a name may occur twice.
+    /// `{...}`: pairs of name and value. A name may occur twice.
     Object(Vec<(Node<'a>, Node<'a>)>),
 }
 
-/// Why a text is not parsed.
+/// Why a text cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParseError {
     /// The text is not JSON.
@@ -61,7 +61,7 @@ impl<'a> Node<'a> {
         unescape(&self.text[1..self.text.len() - 1])
     }
 
-    /// The number, correctly rounded; `None` when the value is not a number.
+    /// The number, rounded to the nearest `f64`; `None` when the value is not a number.
     #[must_use]
     pub fn number(&self) -> Option<f64> {
         if self.kind != Kind::Number {
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
             self.expect(b':')?;
             self.skip_space();
             fields.push((name, self.value()?));
-            if self.ends_list(b'}')? {
+            if self.ends_after_item(b'}')? {
                 break;
             }
         }
@@ -126,15 +126,15 @@ impl<'a> Reader<'a> {
         let mut items = Vec::new();
         while !(items.is_empty() && self.take(b']')) {
             items.push(self.value()?);
-            if self.ends_list(b']')? {
+            if self.ends_after_item(b']')? {
                 break;
             }
         }
         Ok(Kind::List(items))
     }
 
-    /// After an item: reads the end of the list or object, or a comma. Returns whether it ended.
-    fn ends_list(&mut self, end: u8) -> Result<bool, ParseError> {
+    /// Reads what follows an item: a comma, or the byte that ends the list or object. Returns whether it was the end.
+    fn ends_after_item(&mut self, end: u8) -> Result<bool, ParseError> {
         self.skip_space();
         if self.take(end) {
             return Ok(true);

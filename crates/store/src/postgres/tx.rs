@@ -1,5 +1,5 @@
-//! The context of a writing operation: a transaction, the statements it will write, and the notifications for other
-//! instances after the commit. All writes are collected and sent together with the commit.
+//! The transaction of a store operation that writes. It collects the statements that write, and sends them together
+//! with the commit. It also collects the notifications that the other instances get after the commit.
 
 use tokio_postgres::Row as PgRow;
 
@@ -21,7 +21,7 @@ pub(super) struct PgTx {
     pub(super) notifications: Notifications,
 }
 
-/// How the transaction exists on the server.
+/// How the transaction runs on the database server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TxState {
     /// `BEGIN` was sent.
@@ -31,7 +31,7 @@ enum TxState {
 }
 
 impl PgTx {
-    /// A transaction that writes one statement and reads nothing before.
+    /// A transaction of one statement, which writes.
     pub(super) fn single_statement(connection: StoreConnection) -> Self {
         Self::new(connection, TxState::SingleStatement)
     }
@@ -81,8 +81,9 @@ impl PgTx {
         }
     }
 
-    /// Sends the collected writes, if any, and commits. Returns the notifications for other instances. Fails with a
-    /// conflict when [`statements::INSERT`] inserted no job, because its cache key has a current one.
+    /// Sends the collected writes and commits; without writes, ends the transaction. Returns the notifications for
+    /// other instances. Fails with a conflict when [`statements::INSERT`] inserted no job: another job is already the
+    /// current one of its cache key.
     pub(super) async fn commit(mut self) -> Result<Notifications, Failure> {
         self.writes.extend(std::mem::take(&mut self.counter_changes).write());
         let counts = match (self.state, self.writes.as_slice()) {

@@ -1,4 +1,5 @@
-//! Events of runners and callers: which are applied, which are rejected, and what they change.
+//! Events of runners and callers: which are applied, which are rejected, and what they change. Times are milliseconds;
+//! the timeouts are in `fixture::POLICY`.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::fixture::{
     result_output, runner, submission, with_options,
 };
 
-pub(crate) async fn an_event_for_an_unknown_job_is_reported(fixture: StoreFixture) {
+pub(crate) async fn an_event_for_an_unknown_job_is_reported_as_such(fixture: StoreFixture) {
     let outcome = fixture.apply_event(submission("a").id, Event::Tick, no_output(), at(1)).await.unwrap();
     assert!(matches!(outcome, EventOutcome::UnknownJob), "{outcome:?}");
 }
@@ -29,7 +30,7 @@ pub(crate) async fn a_claimed_job_is_assigned_to_its_runner(fixture: StoreFixtur
     assert_eq!(rejected, Rejected::NotAvailable);
 }
 
-pub(crate) async fn a_claim_before_its_time_is_rejected(fixture: StoreFixture) {
+pub(crate) async fn a_claim_before_the_run_at_of_its_job_is_rejected(fixture: StoreFixture) {
     let job =
         fixture.submit_new(with_options(submission("a"), |options| options.run_at = at(50)), at(5)).await;
     let rejected = fixture.apply_rejected(job.id, Event::Claim { runner: runner("r") }, at(49)).await;
@@ -65,6 +66,7 @@ pub(crate) async fn a_result_ends_a_job(fixture: StoreFixture) {
 pub(crate) async fn the_same_result_again_changes_nothing(fixture: StoreFixture) {
     let job = fixture.claimed_job("a", at(5)).await;
     let ended = fixture.complete(&job, "42", at(9)).await;
+    // Results are compared by their fingerprints, so the other bytes are not noticed and not stored.
     for lease in [None, Some(job.lease.number())] {
         let event = Event::Complete { lease_claim: lease_claim("r", lease), result: fingerprint("42") };
         let (transition, job) = fixture.apply_ok(job.id, event, result_output("other bytes"), at(10)).await;
@@ -103,6 +105,7 @@ pub(crate) async fn an_event_of_another_runner_is_rejected(fixture: StoreFixture
 
 pub(crate) async fn a_stale_lease_is_rejected(fixture: StoreFixture) {
     let job = fixture.claimed_job("a", at(5)).await;
+    // The heartbeat timeout has passed, so the sweep queues the job again.
     fixture.sweep(10, Timestamp::default(), at(200)).await.unwrap();
     let second = fixture.claim(job.id, "r", at(201)).await;
     assert_eq!(second.lease, LeaseId::new(2));
@@ -114,7 +117,7 @@ pub(crate) async fn a_stale_lease_is_rejected(fixture: StoreFixture) {
     assert_eq!(fixture.record(job.id).await.job, second);
 }
 
-pub(crate) async fn a_dispatched_job_runs_after_its_start(fixture: StoreFixture) {
+pub(crate) async fn the_attempt_of_a_dispatched_job_begins_with_its_start(fixture: StoreFixture) {
     fixture.submit_new(submission("a"), at(5)).await;
     let leased = fixture.dispatch_next("render", "r", at(6)).await.unwrap();
     assert_eq!((leased.job.attempts, leased.job.status(at(6))), (0, Status::Claimed));
@@ -127,7 +130,7 @@ pub(crate) async fn a_dispatched_job_runs_after_its_start(fixture: StoreFixture)
     assert_eq!(fixture.record(job.id).await.job, job);
 }
 
-pub(crate) async fn a_late_start_is_rejected(fixture: StoreFixture) {
+pub(crate) async fn a_start_after_the_start_timeout_is_rejected(fixture: StoreFixture) {
     fixture.submit_new(submission("a"), at(5)).await;
     let leased = fixture.dispatch_next("render", "r", at(6)).await.unwrap();
     let start = Event::Start(lease_claim("r", Some(1)));
@@ -196,12 +199,12 @@ pub(crate) async fn a_heartbeat_of_a_cancelled_job_is_rejected(fixture: StoreFix
     assert_eq!(fixture.apply_rejected(job.id, late, at(8)).await, Rejected::Cancelled);
 }
 
-pub(crate) async fn only_a_completed_job_can_become_invalid(fixture: StoreFixture) {
+pub(crate) async fn only_the_result_of_a_completed_job_can_become_invalid(fixture: StoreFixture) {
     let job = fixture.submit_new(submission("a"), at(5)).await;
     assert_eq!(fixture.apply_rejected(job.id, Event::ResultInvalid, at(6)).await, Rejected::EndedDifferently);
 }
 
-pub(crate) async fn a_result_without_a_start_is_accepted(fixture: StoreFixture) {
+pub(crate) async fn a_result_is_accepted_although_no_start_was_reported(fixture: StoreFixture) {
     fixture.submit_new(submission("a"), at(5)).await;
     let leased = fixture.dispatch_next("render", "r", at(6)).await.unwrap();
     let job = fixture.complete(&leased.job, "42", at(7)).await;

@@ -54,24 +54,24 @@ macro_rules! every_case {
                 special_characters_are_stored_unchanged
             }
             events {
-                an_event_for_an_unknown_job_is_reported
+                an_event_for_an_unknown_job_is_reported_as_such
                 a_claimed_job_is_assigned_to_its_runner
-                a_claim_before_its_time_is_rejected
+                a_claim_before_the_run_at_of_its_job_is_rejected
                 a_heartbeat_updates_the_progress
                 a_result_ends_a_job
                 the_same_result_again_changes_nothing
                 a_different_result_after_completion_is_rejected
                 an_event_of_another_runner_is_rejected
                 a_stale_lease_is_rejected
-                a_dispatched_job_runs_after_its_start
-                a_late_start_is_rejected
+                the_attempt_of_a_dispatched_job_begins_with_its_start
+                a_start_after_the_start_timeout_is_rejected
                 a_failed_dispatch_requeues_the_job
                 a_failed_attempt_is_retried_after_the_backoff
                 a_repeated_failure_report_changes_nothing
                 only_the_last_callers_cancel_cancels_the_job
                 a_heartbeat_of_a_cancelled_job_is_rejected
-                only_a_completed_job_can_become_invalid
-                a_result_without_a_start_is_accepted
+                only_the_result_of_a_completed_job_can_become_invalid
+                a_result_is_accepted_although_no_start_was_reported
                 a_result_expires_after_its_ttl
             }
             queue {

@@ -1,4 +1,5 @@
-//! Opening a store: the schema, addresses, and servers that cannot be used.
+//! Opening a store in PostgreSQL: the schema, addresses, and servers that cannot be used. `need!` skips a test on a
+//! machine without PostgreSQL.
 
 use pilotlight_store::{Error, Store};
 use pilotlight_testkit::need;
@@ -8,10 +9,11 @@ use pilotlight_testkit::wait::wait_until_async;
 use crate::fixture::{at, open, submission, submit, try_open};
 
 #[tokio::test]
-async fn the_schema_is_created_once_in_its_own_namespace() {
+async fn the_tables_are_created_once_in_a_schema_of_their_own() {
     need!("postgresql");
     let server = PostgresCluster::shared();
     let address = server.database();
+    // A table of another program with the same name.
     server.sql(&address, "CREATE TABLE jobs (other_program INT)");
     let job = submit(&*open(&address).await, submission("render", 1)).await;
     let again = open(&address).await;
@@ -23,12 +25,13 @@ async fn the_schema_is_created_once_in_its_own_namespace() {
 }
 
 #[tokio::test]
-async fn a_schema_that_is_too_new_is_rejected_and_a_readable_one_is_used() {
+async fn a_newer_schema_is_used_unless_it_needs_a_newer_program() {
     need!("postgresql");
     let server = PostgresCluster::shared();
     let address = server.database();
     open(&address).await;
 
+    // `readable_from` is the oldest schema number whose programs may still use the store. It is 1 here.
     server.sql(&address, "UPDATE pilotlight.meta SET value = 2 WHERE name = 'schema'");
     open(&address).await;
     server.sql(&address, "UPDATE pilotlight.meta SET value = 2 WHERE name = 'readable_from'");
@@ -37,7 +40,7 @@ async fn a_schema_that_is_too_new_is_rejected_and_a_readable_one_is_used() {
 }
 
 #[tokio::test]
-async fn a_commit_is_synced_even_when_the_database_disables_synchronous_commit() {
+async fn a_commit_is_on_disk_even_when_the_database_disables_synchronous_commit() {
     need!("postgresql");
     let server = PostgresCluster::start();
     let address = server.database();
@@ -61,6 +64,7 @@ async fn a_password_is_used_and_never_shown() {
     for (from, to, expected) in [
         ("s3cret", "s3cret-other", "password is wrong"),
         (database, "elsewhere", "no such database"),
+        // Two `@` make the address invalid.
         ("127.0.0.1", "127.0.0.1:1@x", "address"),
     ] {
         let error = try_open(&address.replace(from, to)).await.unwrap_err();

@@ -1,4 +1,6 @@
-//! The jobs scene: one job cold, warm and cached; then a new job that many callers submit at once.
+//! The jobs scene of `pilotlight demo`. It measures one job in three ways: cold (no runner waits), warm (a runner with
+//! a running process waits) and cached (the result is stored). Then it measures a new job that many callers submit at
+//! once.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,12 +14,17 @@ use super::report::{JobsReport, Measurements};
 use pilotlight_client::Client;
 use pilotlight_runner::RunnerProcess;
 
+/// Number of cold submissions.
 const COLD: usize = 3;
+/// Number of warm submissions.
 const WARM: usize = 50;
+/// Number of submissions that the cache answers.
 const CACHED: usize = 200;
+/// Number of callers that submit the new job at once.
 const CALLERS: usize = 100;
 
-/// A pause before each warm submission: nearly always, a runner that has reported a job polls again within this time.
+/// The pause before each warm submission. A runner that has reported a result nearly always polls again within this
+/// time, so the submission finds a waiting runner.
 const NEXT_POLL_WITHIN: Duration = Duration::from_millis(3);
 
 /// What the scene needs: a service without other clients, and a folder for files.
@@ -38,6 +45,7 @@ pub(crate) async fn run(context: &SceneContext<'_>) -> Result<JobsReport, SceneE
     let program = Program::write(context.folder)?.ok_or(SceneError::NoInterpreter)?;
     let scene = Scene { client: context.client, program };
     let cold = scene.measure_cold(&repeated).await?;
+    // With `--keep`, the runner keeps the program's process for the next job.
     let mut runner = scene.runner(&["--keep"])?;
     let warm_and_more = scene.measure_with_runner(&repeated, &new);
     let [warm, cached, together] = tokio::select! {
@@ -54,7 +62,8 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Measures jobs for which no runner waits: for each job a runner is started, which starts a process.
+    /// Measures jobs that no runner waits for. After each submission a runner is started, and it starts a process for
+    /// the job.
     async fn measure_cold(&self, prime_job: &PrimeJob) -> Result<Measurements, SceneError> {
         let before = self.program.executions()?;
         let mut answers = Vec::new();
@@ -76,7 +85,7 @@ impl Scene<'_> {
         repeated: &PrimeJob,
         new: &PrimeJob,
     ) -> Result<[Measurements; 3], SceneError> {
-        // After this job, the process has loaded everything that it loads.
+        // Not measured: this first job starts the process, which then computes its table of primes.
         callers::submit_and_wait(self.client, repeated, CachePolicy::Recompute).await?;
         let warm = self.measure_sequentially(repeated, CachePolicy::Recompute, WARM).await?;
         let cached = self.measure_sequentially(repeated, CachePolicy::AcceptCached, CACHED).await?;

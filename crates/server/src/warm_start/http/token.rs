@@ -1,5 +1,5 @@
 //! Deployment tokens: a runner may send a signed token in place of its deployment's id. Its `deployment` claim becomes
-//! part of the pool key; `warm_start.tokens` decides whether the token must verify
+//! part of the pool key; the setting `warm_start.tokens` decides whether the token must be valid
 //! (`docs/protocols/deployment-tokens.md`). A token must never be stored or appear in a log, a metric or a response.
 
 use std::borrow::Cow;
@@ -29,9 +29,9 @@ enum Mode {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Strictness {
-    /// A token that does not verify is counted and accepted.
+    /// An invalid token is counted and accepted.
     Log,
-    /// A token that does not verify is refused; a plain id is accepted.
+    /// An invalid token is refused; a plain id is accepted.
     Enforce,
     /// A valid token for the runner's deployment version is required; a plain id is refused.
     Strict,
@@ -76,7 +76,7 @@ impl Tokens {
         Self { mode, counts }
     }
 
-    /// The pool key of a poll, with the deployment id that the token claims when there is a token in its place.
+    /// The pool key of a poll. If `key.deployment` is a token, the deployment id in the token takes its place.
     ///
     /// # Errors
     /// 401 when the token or plain id is refused, 400 when the claimed deployment is missing or not a valid id.
@@ -90,6 +90,7 @@ impl Tokens {
         Ok(key)
     }
 
+    /// The deployment id: borrowed when `id` is a plain id, owned when it is a token with the deployment id as a claim.
     fn deployment<'a>(&self, id: &'a str, version: &str) -> Result<Cow<'a, str>, ApiError> {
         match &self.mode {
             Mode::Read => unverified_deployment(id),
@@ -128,7 +129,7 @@ impl Tokens {
             (None, Strictness::Enforce | Strictness::Strict) => {
                 self.counts.refused.inc();
                 Err(ApiError::unauthorized(
-                    "the deployment token does not verify: wrong secret, expired, or not for this version",
+                    "the deployment token is not valid: wrong secret, expired, or not for this version",
                 ))
             }
         }
@@ -154,8 +155,9 @@ fn is_token(id: &str) -> bool {
     id.split('.').count() == 3 && id.split('.').all(is_part)
 }
 
-/// The `deployment` claim of a token, without verification. A text that has only the shape of a token is a plain id. A
-/// real token without that claim is refused and not used as an id, because ids are logged and displayed.
+/// The `deployment` claim of a token, without verification. An id that has the shape of a token but does not decode as
+/// one is a plain id. A token without that claim is refused and not used as an id, because ids are logged and
+/// displayed.
 fn unverified_deployment(id: &str) -> Result<Cow<'_, str>, ApiError> {
     #[derive(Deserialize)]
     struct Claim {
@@ -180,6 +182,7 @@ mod tests {
     use crate::config::load;
 
     const SECRET: &str = "a secret of the supervisor";
+    /// The year 2100, in seconds since 1970.
     const EXPIRES: u64 = 4_102_444_800;
 
     fn tokens(mode: &str, secret: &str) -> Tokens {
@@ -193,6 +196,7 @@ mod tests {
         encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
     }
 
+    /// The deployment id for a runner of version 1, or "401" when the id or token is refused.
     fn read(tokens: &Tokens, id: &str) -> String {
         tokens.deployment(id, "1").map_or_else(|_| "401".to_owned(), Cow::into_owned)
     }
@@ -200,8 +204,9 @@ mod tests {
     #[test]
     fn each_mode_treats_valid_invalid_and_missing_tokens_as_documented() {
         let good = token(SECRET, EXPIRES, 1);
-        let others = [token("another secret", EXPIRES, 1), token(SECRET, 1, 1), token(SECRET, EXPIRES, 2)];
-        for (mode, bad, plain) in [
+        let invalid = [token("another secret", EXPIRES, 1), token(SECRET, 1, 1), token(SECRET, EXPIRES, 2)];
+        // Mode, result for an invalid token, result for a plain id.
+        for (mode, for_invalid, for_plain) in [
             ("disabled", "dep", "plain"),
             ("log", "dep", "plain"),
             ("enforce", "401", "plain"),
@@ -209,19 +214,19 @@ mod tests {
         ] {
             let tokens = tokens(mode, SECRET);
             assert_eq!(read(&tokens, &good), "dep", "{mode}");
-            for other in &others {
-                assert_eq!(read(&tokens, other), bad, "{mode}");
+            for token in &invalid {
+                assert_eq!(read(&tokens, token), for_invalid, "{mode}");
             }
-            assert_eq!(read(&tokens, "plain"), plain, "{mode}");
+            assert_eq!(read(&tokens, "plain"), for_plain, "{mode}");
         }
-        assert_eq!(read(&tokens("enforce", ""), &others[0]), "dep", "without a secret nothing is verified");
+        assert_eq!(read(&tokens("enforce", ""), &invalid[0]), "dep", "without a secret nothing is verified");
     }
 
     #[test]
-    fn a_strict_token_is_for_one_version() {
+    fn in_strict_mode_a_token_is_valid_for_one_version_only() {
         let good = token(SECRET, EXPIRES, 1);
-        for (mode, passes) in [("strict", false), ("enforce", true)] {
-            assert_eq!(tokens(mode, SECRET).deployment(&good, "2").is_ok(), passes, "{mode}");
+        for (mode, is_accepted) in [("strict", false), ("enforce", true)] {
+            assert_eq!(tokens(mode, SECRET).deployment(&good, "2").is_ok(), is_accepted, "{mode}");
         }
     }
 
