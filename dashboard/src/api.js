@@ -52,6 +52,7 @@ const adminJobPath = (id) => `/api/admin/jobs/${encodeURIComponent(id)}`;
 
 /** The newest jobs of a status, or of all statuses when it is empty. */
 export const fetchJobs = (status) => requestJson(`/api/admin/jobs?limit=200${status ? `&status=${status}` : ""}`);
+export const fetchBackgroundTasks = () => requestJson("/api/admin/background");
 export const fetchRunners = () => requestJson("/api/admin/runners");
 export const fetchRunner = (id) => requestJson(`/api/admin/runners/${encodeURIComponent(id)}`);
 /** A job's details, and their JSON text, which keeps the digits of parameters and results (see json.js). */

@@ -8,6 +8,7 @@ use pilotlight_core::limits::{
     CLIENT_CONNECT_TIMEOUT, CLIENT_IDLE_TIMEOUT, CLIENT_RESPONSE_TIMEOUT, MAX_CLIENT_RESPONSE_BYTES,
 };
 use pilotlight_core::retry;
+use pilotlight_wire::json;
 use pilotlight_wire::warm_start::ErrorBody;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -17,7 +18,6 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::{ClientError, Reason};
-use pilotlight_wire::json;
 
 /// The pause before the first retry; each further retry doubles it, up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

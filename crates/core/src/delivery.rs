@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::limits::{DISPATCHES_PER_OFFER, SLOWEST_LINK_BYTES_PER_S};
+use crate::limits::SLOWEST_LINK_BYTES_PER_S;
 use crate::time::Moment;
 
 /// The outcome of a dispatch.
@@ -135,11 +135,21 @@ impl DeliveryTimeouts {
 /// less often makes the time of the last progress less exact.
 const PROGRESS_CHECKS: u32 = 5;
 
-/// The state of one offer: a run for which a runner is searched.
+/// What an offer needs as a proof, and how much it may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfferSettings {
+    /// Which proof a dispatch needs.
+    pub ack_mode: AckMode,
+    /// How long a dispatch may take.
+    pub timeouts: DeliveryTimeouts,
+    /// Maximum number of polls that the run is dispatched to, one after the other.
+    pub max_dispatches: u8,
+}
+
+/// The state of one offer: a run or a job for which a runner is searched.
 #[derive(Debug, Clone)]
 pub struct Offer {
-    ack_mode: AckMode,
-    timeouts: DeliveryTimeouts,
+    settings: OfferSettings,
     dispatches: u8,
     dispatch: Option<Dispatch>,
 }
@@ -154,8 +164,8 @@ struct Dispatch {
 impl Offer {
     /// A new offer and its first step.
     #[must_use]
-    pub fn new(ack_mode: AckMode, timeouts: DeliveryTimeouts) -> (Self, Step) {
-        let offer = Self { ack_mode, timeouts, dispatches: 0, dispatch: None };
+    pub const fn new(settings: OfferSettings) -> (Self, Step) {
+        let offer = Self { settings, dispatches: 0, dispatch: None };
         (offer, Next::SelectPoll.step())
     }
 
@@ -184,7 +194,7 @@ impl Offer {
     }
 
     fn written(&mut self, now: Moment) -> Step {
-        match self.ack_mode {
+        match self.settings.ack_mode {
             AckMode::Written => Next::Finish(OfferOutcome::Warm(Delivery::Unconfirmed)).step(),
             AckMode::Kernel => self.wait(now),
         }
@@ -208,17 +218,17 @@ impl Offer {
 
     fn deadline(&self) -> Option<Moment> {
         let dispatch = self.dispatch?;
-        let silent = dispatch.last_progress.after(self.timeouts.without_progress);
-        Some(silent.min(dispatch.started.after(self.timeouts.total)))
+        let silent = dispatch.last_progress.after(self.settings.timeouts.without_progress);
+        Some(silent.min(dispatch.started.after(self.settings.timeouts.total)))
     }
 
     fn next_check(&self, now: Moment) -> Moment {
-        now.after(self.timeouts.without_progress / PROGRESS_CHECKS)
+        now.after(self.settings.timeouts.without_progress / PROGRESS_CHECKS)
     }
 
     fn next_dispatch(&mut self, reset: bool) -> Step {
         self.dispatch = None;
-        let next = if self.dispatches < DISPATCHES_PER_OFFER {
+        let next = if self.dispatches < self.settings.max_dispatches {
             Next::SelectPoll
         } else {
             Next::Finish(OfferOutcome::Cold)
@@ -230,11 +240,14 @@ impl Offer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::DISPATCHES_PER_OFFER;
 
     const SILENCE: Duration = Duration::from_millis(250);
 
     fn offer(ack_mode: AckMode, bytes: usize) -> Offer {
-        let (offer, first) = Offer::new(ack_mode, DeliveryTimeouts::for_run(bytes, SILENCE));
+        let timeouts = DeliveryTimeouts::for_run(bytes, SILENCE);
+        let settings = OfferSettings { ack_mode, timeouts, max_dispatches: DISPATCHES_PER_OFFER };
+        let (offer, first) = Offer::new(settings);
         assert_eq!(first, Next::SelectPoll.step());
         offer
     }

@@ -25,6 +25,7 @@ pub mod matching;
 pub mod canonical;
 
 pub mod cache_key;
+pub mod heartbeat_window;
 pub mod job;
 pub mod job_matcher;
 pub mod job_stats;

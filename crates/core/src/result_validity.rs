@@ -25,6 +25,26 @@ pub fn by_expiry(until: Option<Timestamp>, now: Timestamp) -> Validity {
     }
 }
 
+/// The verdict of both methods together. A result past its own expiry time is invalid whatever its URL responds; before
+/// that, the URL decides where there is one, so that it need not be requested for an expired result.
+#[must_use]
+pub const fn by_expiry_first(by_expiry: Option<Validity>) -> FirstVerdict {
+    match by_expiry {
+        Some(Validity::Invalid) => FirstVerdict::Final(Validity::Invalid),
+        Some(validity) => FirstVerdict::UnlessUrl(validity),
+        None => FirstVerdict::UnlessUrl(Validity::Unknown),
+    }
+}
+
+/// What is known of a result before its URL is requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstVerdict {
+    /// The URL need not be requested.
+    Final(Validity),
+    /// The URL decides; this is the verdict for a type without a URL.
+    UnlessUrl(Validity),
+}
+
 /// When the result must be validated next: after `every`, or when the result's own expiry time comes, if that is
 /// earlier.
 #[must_use]
@@ -78,6 +98,17 @@ pub fn is_public(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_result_that_has_not_expired_needs_its_url() {
+        for (expiry, verdict) in [
+            (Some(Validity::Invalid), FirstVerdict::Final(Validity::Invalid)),
+            (Some(Validity::Valid), FirstVerdict::UnlessUrl(Validity::Valid)),
+            (None, FirstVerdict::UnlessUrl(Validity::Unknown)),
+        ] {
+            assert_eq!(by_expiry_first(expiry), verdict);
+        }
+    }
 
     #[test]
     fn a_result_is_valid_until_its_expiry_time() {

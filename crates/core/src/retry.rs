@@ -1,8 +1,9 @@
-//! Decides how long to wait before the next attempt.
+//! Decides whether there is a next attempt, and how long to wait before it.
 
 use std::time::Duration;
 
 use crate::limits::MAX_RETRY_BACKOFF;
+use crate::time::Timestamp;
 
 /// The backoff after `failures` failed attempts: `first` after one failure, and twice as long after each further one,
 /// up to [`MAX_RETRY_BACKOFF`]. A `first` that is longer than this cap stays as it is.
@@ -13,9 +14,40 @@ pub fn backoff(first: Duration, failures: u32) -> Duration {
     longer.min(MAX_RETRY_BACKOFF).max(first)
 }
 
+/// What follows a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Another attempt at this time.
+    RetryAt(Timestamp),
+    /// This was the last attempt.
+    GiveUp,
+}
+
+/// What follows the failed attempt number `failures` of at most `max_attempts`.
+#[must_use]
+pub fn after_failure(failures: u32, max_attempts: u32, first: Duration, now: Timestamp) -> AfterFailure {
+    if failures >= max_attempts {
+        return AfterFailure::GiveUp;
+    }
+    AfterFailure::RetryAt(now.after(backoff(first, failures)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_attempt_is_followed_by_none() {
+        let (first, now) = (Duration::from_secs(10), Timestamp::from_millis(1_000));
+        for (failures, follows) in [
+            (1, AfterFailure::RetryAt(Timestamp::from_millis(11_000))),
+            (2, AfterFailure::RetryAt(Timestamp::from_millis(21_000))),
+            (3, AfterFailure::GiveUp),
+            (4, AfterFailure::GiveUp),
+        ] {
+            assert_eq!(after_failure(failures, 3, first, now), follows, "{failures}");
+        }
+    }
 
     #[test]
     fn each_further_failure_doubles_the_backoff_up_to_a_cap() {

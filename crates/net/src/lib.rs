@@ -7,6 +7,11 @@ pub mod tls;
 
 pub mod conn;
 
+pub mod parked_poll;
+
+pub mod delivery;
+pub mod in_flight;
+
 pub mod direct_response;
 pub mod io;
 
@@ -14,7 +19,6 @@ pub mod ack;
 pub mod clock;
 pub mod deadlines;
 pub mod handoff;
-pub mod in_flight;
 pub mod reset_watch;
 mod response_guard;
 mod ticks;

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pilotlight_client::{Client, ClientError, JobRef, Reason, ReportResponse};
 use pilotlight_core::command::{Console, LogChunk, ParsedOutput, StderrParser, result_rejected};
 use pilotlight_core::job::Progress;
 use pilotlight_core::limits::{MAX_RUNNER_BACKOFF, RUNNER_FINAL_REPORT_TIMEOUT, RUNNER_HEARTBEAT_INTERVAL};
@@ -17,7 +18,6 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::stop_signal::StopSignal;
-use pilotlight_client::{Client, ClientError, JobRef, Reason, ReportResponse};
 
 /// The pause after the first failed report; each further failure doubles it, up to [`MAX_RUNNER_BACKOFF`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

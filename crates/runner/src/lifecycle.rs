@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pilotlight_client::{Client, ClientError};
 use pilotlight_core::limits::MAX_RUNNER_BACKOFF;
 use pilotlight_core::retry;
 use tokio::sync::watch;
@@ -17,7 +18,6 @@ use super::reapers::Reapers;
 use super::settings::Settings;
 use super::stop_signal::{RunnerPhase, StopSignal};
 use super::worker::Worker;
-use pilotlight_client::{Client, ClientError};
 
 /// The pause after the first failed registration; each further failure doubles it, up to [`MAX_RUNNER_BACKOFF`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

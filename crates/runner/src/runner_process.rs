@@ -3,11 +3,10 @@
 //! The runner and its commands never outlive the process that started it. It writes errors to the stderr of that
 //! process.
 
-use std::env;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
+use std::{env, io};
 
 use tokio::time::timeout;
 

@@ -1,5 +1,5 @@
-//! A capability is one thing that the service does, as one value: its routes, its background tasks, what it adds to the
-//! dashboard, and how it stops. Access control, rate limits, CORS, the OpenAPI document, `serve --only`, the dashboard's
+//! A capability is one thing that the service does, as one value: its routes, its background tasks, what it adds to
+//! the dashboard, and how it stops. Access control, rate limits, CORS, the OpenAPI document, `serve --only`, the dashboard's
 //! stream, `GET /api/admin/background` and shutdown are computed from these values. There is no second list.
 
 use std::fmt;
@@ -12,6 +12,7 @@ use pilotlight_net::conn::Conn;
 use pilotlight_net::io::Io;
 use pilotlight_net::listener::FastPathExit;
 use pilotlight_wire::warm_start::Health;
+use tokio::time::{Instant, timeout_at};
 
 use crate::background::BackgroundTask;
 use crate::composition::Context;
@@ -76,11 +77,10 @@ pub(crate) trait DashboardPanel: fmt::Debug + Send + Sync {
 }
 
 /// What changed in a panel since the last sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PanelUpdate {
     pub(crate) change: PanelChange,
-    /// The fields that it adds to the event `update`, as a JSON object.
-    pub(crate) fields: String,
+    /// Writes the fields that it adds to the event `update`, as a JSON object. It is called only when there is an event.
+    pub(crate) fields: Box<dyn FnOnce() -> String>,
 }
 
 /// Whether subscribers of the dashboard need an event.
@@ -129,9 +129,10 @@ impl Drain {
         (self.begin)()
     }
 
-    /// Waits until the work under way has ended, at most for the grace. Returns whether it has.
-    pub(crate) async fn finish(self, default_grace: Duration) -> bool {
-        tokio::time::timeout(self.grace.unwrap_or(default_grace), self.finish).await.is_ok()
+    /// Waits until the work under way has ended, until the grace since `begun_at` is over. Returns whether it has.
+    pub(crate) async fn finish(self, begun_at: Instant, default_grace: Duration) -> bool {
+        let until = begun_at + self.grace.unwrap_or(default_grace);
+        timeout_at(until, self.finish).await.is_ok()
     }
 }
 

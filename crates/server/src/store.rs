@@ -19,7 +19,7 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let store_settings = store_settings(config);
     if let Some(url) = &config.store.url {
         let opened = Postgres::open(url.reveal(), store_settings).await;
-        return Ok(opened.context("failed to open the store in PostgreSQL (store.url)")?);
+        return opened.context("failed to open the store in PostgreSQL (store.url)");
     }
     let folder = &config.server.data_dir;
     let opened = sqlite::Sqlite::open(folder, store_settings);

@@ -42,14 +42,6 @@ impl JobBytes {
     }
 }
 
-/// Whether the output of a runner was stored.
-pub(crate) enum OutputOutcome {
-    /// It was; these are the sizes of the job's texts now.
-    Stored(JobBytes),
-    /// The console would exceed its limit.
-    ConsoleFull,
-}
-
 /// A text's length in bytes, as a database stores it.
 pub(crate) fn length(text: &str) -> i64 {
     i64::try_from(text.len()).unwrap_or(i64::MAX)

@@ -2,7 +2,8 @@
 //! place where they are stored; everything that other crates have in memory is rebuilt from here.
 //!
 //! The store makes no decisions about a job: within one transaction it reads the job, lets `pilotlight_core::job`
-//! decide, and writes the result. When an operation returns, its change is on disk.
+//! decide, and writes what `write_plan` computes from that for both databases. When an operation returns, its change is
+//! on disk.
 //!
 //! In reading order:
 
@@ -17,11 +18,12 @@ pub use records::{
 };
 
 mod store;
-pub use store::Store;
+pub use store::{JobStore, ReadStore, RunnerStore, Store, WebhookStore};
 
 mod columns;
 mod job_row;
 mod migrations;
+mod write_plan;
 
 pub mod postgres;
 pub mod sqlite;

@@ -76,7 +76,7 @@ pub enum SubmitOutcome {
 pub struct JobRecord {
     /// The job.
     pub job: Job,
-    /// Result, error and console. [`crate::Store::job`] always returns it, because of the console so far; the other
+    /// Result, error and console. [`crate::ReadStore::job`] always returns it, because of the console so far; the other
     /// operations return `None` for a job that has not ended.
     pub output: Option<JobOutput>,
 }
@@ -95,8 +95,8 @@ pub struct JobOutput {
 /// A job with its parameters, as a runner needs it.
 #[derive(Debug, Clone)]
 pub struct LeasedJob {
-    /// The job: leased to the runner when it comes from [`crate::Store::dispatch`], unleased when it comes from
-    /// [`crate::Store::available`].
+    /// The job: leased to the runner when it comes from [`crate::JobStore::dispatch`], unleased when it comes from
+    /// [`crate::ReadStore::available`].
     pub job: Job,
     /// Its parameters, JSON.
     pub input: String,
@@ -175,7 +175,7 @@ pub struct Counts {
     pub jobs: [u64; 6],
     /// Registered runners.
     pub runners: u64,
-    /// Runners last seen after `active_since` (see [`crate::Store::counts`]).
+    /// Runners last seen after `active_since` (see [`crate::ReadStore::counts`]).
     pub active_runners: u64,
 }
 

@@ -1,5 +1,6 @@
 import { configDuration, wholeDuration } from "../format.js";
 import { now, serviceInfo } from "../state.js";
+import { BackgroundTasks } from "./background_tasks.jsx";
 
 const ACK_MODES = { kernel: "by the runner's kernel", unconfirmed: "none: warm starts are unconfirmed" };
 
@@ -22,6 +23,7 @@ export function Settings({ capability }) {
         <Setting name="Version" value={<>{version} · <a href="/assets/licences.txt">licences</a></>} />
         <Setting name="Uptime" value={wholeDuration(now.value - startedAt)} />
       </dl>
+      <BackgroundTasks />
     </section>
   );
 }

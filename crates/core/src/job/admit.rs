@@ -57,6 +57,13 @@ impl Job {
             State::Failed { until, .. } => until.is_some() && !has_passed(*until, now),
         }
     }
+
+    /// Whether a check finds this job: it is reusable, or its result has expired, which the checking caller is told.
+    /// A failure that is no longer reusable counts as unknown, because a submission would compute the job again.
+    #[must_use]
+    pub fn is_known(&self, now: Timestamp) -> bool {
+        self.is_reusable(now) || self.status(now) == Status::Expired
+    }
 }
 
 /// Whether one job was submitted before or after another one. The store decides; the ids of jobs that were submitted in

@@ -49,4 +49,10 @@ impl JobOptions {
     pub const fn default_at(run_at: Timestamp) -> Self {
         Self { priority: 0, run_at, max_attempts: 1, retry_backoff: Duration::ZERO, ttl: None }
     }
+
+    /// The options for computing a job again: the same, but due now.
+    #[must_use]
+    pub const fn from_now(self, now: Timestamp) -> Self {
+        Self { run_at: now, ..self }
+    }
 }

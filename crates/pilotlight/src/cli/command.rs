@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{CommandFactory, Parser, Subcommand};
+use pilotlight_runner::reaper;
+use pilotlight_server::CAPABILITIES;
 
 use super::config::ConfigArgs;
 use super::failure::{Failure, finish};
 use super::{completions, config, demo, explain, health, jobs, runner, serve, status, store, submit};
-use pilotlight_runner::reaper;
-use pilotlight_server::CAPABILITIES;
 
 /// Keeps work from ever starting cold.
 #[derive(Debug, Parser)]

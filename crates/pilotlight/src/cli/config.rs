@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
+use pilotlight_server::config::{self, Loaded};
+
 use super::exit_code::Code;
 use super::failure::Failure;
 use super::{messages, output};
-use pilotlight_server::config::{self, Loaded};
 
 /// The options of every command that reads the configuration.
 #[derive(Debug, clap::Args)]

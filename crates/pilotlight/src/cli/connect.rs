@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use pilotlight_client::{ApiKey, Client};
+use pilotlight_server::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, read_secret};
+use pilotlight_server::https_client_builder;
 use tokio::runtime::Builder;
 
 use super::exit_code::Code;
 use super::failure::Failure;
-use pilotlight_client::{ApiKey, Client};
-use pilotlight_server::config::{ENV_KEY, ENV_KEY_FILE, ENV_URL, read_secret};
-use pilotlight_server::https_client_builder;
 
 /// The URL when neither an option nor a variable sets it.
 const DEFAULT_URL: &str = "http://localhost:8080";

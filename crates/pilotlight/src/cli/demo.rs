@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
+use pilotlight_client::Client;
+use pilotlight_server::config::{Config, ServerConfig};
+use pilotlight_server::{App, https_client_builder};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -12,9 +15,6 @@ use super::failure::Failure;
 use super::{messages, output};
 use crate::demo::{jobs, warm_start};
 use crate::shutdown::Signals;
-use pilotlight_client::Client;
-use pilotlight_server::config::{Config, ServerConfig};
-use pilotlight_server::{App, https_client_builder};
 
 pub(super) const ABOUT: &str = "\
 Demonstrate Pilotlight: the same job cold, warm and cached, a job that a hundred callers submit at once, and warm starts.

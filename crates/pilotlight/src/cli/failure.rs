@@ -3,9 +3,10 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use pilotlight_client::ClientError;
+
 use super::exit_code::Code;
 use super::messages;
-use pilotlight_client::ClientError;
 
 /// How a command can fail.
 pub(super) enum Failure {

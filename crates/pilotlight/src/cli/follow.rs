@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
+use pilotlight_client::{Client, ClientError, EventStream, JobEvent};
 use pilotlight_core::retry;
 use pilotlight_wire::jobs::{Console, Job, Progress, Status};
 use tokio::time::{Instant, sleep};
-
-use pilotlight_client::{Client, ClientError, EventStream, JobEvent};
 
 /// How long the service may be unreachable before the command gives up: a restart takes seconds, a slow one a minute.
 const MAX_OUTAGE: Duration = Duration::from_secs(120);

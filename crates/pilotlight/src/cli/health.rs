@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use hyper::{StatusCode, Uri};
+use pilotlight_server::config::ServerConfig;
+use pilotlight_server::https_client_builder;
 use pilotlight_wire::warm_start::Health;
 use reqwest::header::ACCEPT;
 use reqwest::redirect::Policy;
@@ -17,8 +19,6 @@ use super::config::{self, ConfigArgs};
 use super::exit_code::Code;
 use super::failure::Failure;
 use super::output;
-use pilotlight_server::config::ServerConfig;
-use pilotlight_server::https_client_builder;
 
 /// The time for the whole request: DNS lookup, connecting and the response.
 const TIMEOUT: Duration = Duration::from_secs(3);

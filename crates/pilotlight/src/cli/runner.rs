@@ -9,9 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use pilotlight_client::Client;
 use pilotlight_core::command::RecycleLimits;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::limits::MAX_TYPES_PER_POLL;
+use pilotlight_runner::{JobCommand, ProcessMode, Runner, Settings};
+use pilotlight_server::config::{LogConfig, parse_duration, parse_size};
+use pilotlight_server::logs;
 use tokio::runtime::Runtime;
 
 use super::connect::ConnectOptions;
@@ -19,10 +23,6 @@ use super::exit_code::Code;
 use super::failure::Failure;
 use super::output;
 use crate::shutdown::Signals;
-use pilotlight_client::Client;
-use pilotlight_runner::{JobCommand, ProcessMode, Runner, Settings};
-use pilotlight_server::config::{LogConfig, parse_duration, parse_size};
-use pilotlight_server::logs;
 
 /// Variables that every command gets: programs need them to find other programs and to write text.
 const DEFAULT_VARIABLES: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"];

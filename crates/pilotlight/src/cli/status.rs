@@ -5,6 +5,7 @@ use std::io::{IsTerminal, stdout};
 use std::time::{Duration, Instant};
 
 use console::style;
+use pilotlight_client::{Client, ClientError};
 use pilotlight_wire::jobs_admin::{AdminStats, RunnerCounts};
 use pilotlight_wire::warm_start::Health;
 use serde_json::{Value as Json, json};
@@ -16,7 +17,6 @@ use super::failure::Failure;
 use super::submit_options::duration;
 use super::{datetime, format, output};
 use crate::shutdown::Signals;
-use pilotlight_client::{Client, ClientError};
 
 /// Options of `pilotlight status`.
 #[derive(Debug, clap::Args)]

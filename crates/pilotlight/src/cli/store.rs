@@ -13,6 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use pilotlight_server::config::Config;
+use pilotlight_server::open_store;
 use pilotlight_store::sqlite::{self, RestoreMode};
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
@@ -21,8 +23,6 @@ use super::config::{self, ConfigArgs};
 use super::exit_code::Code;
 use super::failure::Failure;
 use super::output;
-use pilotlight_server::config::Config;
-use pilotlight_server::open_store;
 
 /// The commands of `pilotlight store`.
 #[derive(Debug, Subcommand)]

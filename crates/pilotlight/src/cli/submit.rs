@@ -6,6 +6,7 @@ use std::io::{Read, stdin};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use pilotlight_client::{SubmitParams, idempotency_key};
 use pilotlight_core::ids::JobType;
 use pilotlight_wire::requests::{SubmitOptions as WireOptions, SubmitRequest};
 use serde_json::value::RawValue;
@@ -15,7 +16,6 @@ use super::exit_code::Code;
 use super::failure::Failure;
 use super::submit_and_wait::{self, OutputFormat, SubmitMode};
 use super::submit_options::{SubmitOptions, WaitOptions};
-use pilotlight_client::{SubmitParams, idempotency_key};
 
 /// Most bytes of parameters: more than any service accepts. The limit keeps a wrong file from filling the memory.
 const PARAMETERS_BYTES: u64 = 64 * 1024 * 1024;

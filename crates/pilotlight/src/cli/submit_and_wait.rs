@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 
+use pilotlight_client::{Client, ClientError};
 use pilotlight_wire::jobs::{Job, JobResult, Status, SubmitResponse};
 use tokio::time::{Instant, timeout_at};
 
@@ -13,7 +14,6 @@ use super::progress_view::{ProgressView, Sink};
 use super::submit_options::{OnInterrupt, WaitOptions};
 use super::{messages, output};
 use crate::shutdown::Signals;
-use pilotlight_client::{Client, ClientError};
 
 /// The format of the answer on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

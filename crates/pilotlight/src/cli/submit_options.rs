@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use pilotlight_core::time::{Timestamp, millis};
+use pilotlight_server::config;
 use pilotlight_wire::requests;
 
 use super::datetime;
-use pilotlight_server::config;
 
 /// Options of a submission.
 #[derive(Debug, clap::Args)]

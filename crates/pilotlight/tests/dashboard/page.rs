@@ -101,6 +101,17 @@ fn the_current_settings_are_shown() {
 }
 
 #[test]
+fn the_background_tasks_are_shown_with_their_last_results() {
+    need!("node", "chromium", "browser");
+    let server = TestServer::start();
+    let mut browser = Browser::showing(&server, ColorScheme::Light);
+    browser.wait_until("(document.querySelector('.background-tasks').open = true)");
+    for text in ["jobs: sweep", "0 jobs changed", "dashboard: updates", "Closes polls that their clients"] {
+        browser.wait_for_text(text);
+    }
+}
+
+#[test]
 fn the_page_reconnects_after_a_restart() {
     need!("node", "chromium", "browser");
     let mut server = TestServer::start();

@@ -10,6 +10,7 @@ use pilotlight_net::listener::{self, Connections};
 use pilotlight_net::sockets::BoundListener;
 use pilotlight_net::tls::Tls;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use crate::background::{BackgroundTask, TaskRow};
 use crate::capability::{Builder, Capability, Drain, FastPath};
@@ -35,7 +36,7 @@ pub struct App {
     control: Option<SocketAddr>,
     tls: bool,
     grace: Duration,
-    drains: Vec<Drain>,
+    drains: Vec<(&'static str, Drain)>,
     connections: Connections,
     tasks: JoinSet<()>,
     telemetry_tasks: TelemetryTasks,
@@ -135,26 +136,29 @@ impl App {
         }
     }
 
-    /// Stops the service: parked polls are closed without a byte, and requests under way may finish within the grace
-    /// of their capability (`server.grace` where it has none of its own).
+    /// Stops the service: parked polls are closed without a byte, and what is under way may finish within the grace of
+    /// its capability (`server.grace` where it has none of its own). Connections do not belong to one capability: they
+    /// may stay open for the longest grace.
     pub async fn stop(mut self) {
         self.connections.stop();
-        let closed: usize = self.drains.iter().map(Drain::begin).sum();
+        let closed: usize = self.drains.iter().map(|(_, drain)| drain.begin()).sum();
         tracing::info!(polls = closed, "stopping");
-        let grace = self.grace.max(self.drains.iter().filter_map(Drain::grace).max().unwrap_or_default());
-        let mut finishing = JoinSet::new();
-        for drain in self.drains {
-            finishing.spawn(drain.finish(self.grace));
-        }
-        let drained = async {
-            self.connections.wait_closed().await;
-            while finishing.join_next().await.is_some() {}
-        };
-        if tokio::time::timeout(grace, drained).await.is_err() {
+        let (started, grace) = (Instant::now(), self.grace);
+        let longest = self.drains.iter().filter_map(|(_, drain)| drain.grace()).fold(grace, Duration::max);
+        if timeout_at(started + longest, self.connections.wait_closed()).await.is_err() {
             tracing::warn!(
                 open = self.connections.open(),
                 "the grace period is over; closing the open connections"
             );
+        }
+        // After the connections, because their requests may have begun work that must finish too.
+        for (capability, drain) in self.drains {
+            if !drain.finish(started, grace).await {
+                tracing::warn!(
+                    capability,
+                    "the grace period is over; work of this capability is not finished"
+                );
+            }
         }
         self.tasks.shutdown().await;
         self.telemetry_tasks.flush().await;
@@ -166,7 +170,7 @@ impl App {
 struct Parts {
     served: Served,
     tasks: Vec<BackgroundTask>,
-    drains: Vec<Drain>,
+    drains: Vec<(&'static str, Drain)>,
 }
 
 /// What the listeners serve.
@@ -204,7 +208,7 @@ impl Parts {
         self.served.routes.extend(capability.routes);
         self.served.fast_path = self.served.fast_path.take().or(capability.fast_path);
         self.tasks.extend(capability.tasks);
-        self.drains.push(capability.drain);
+        self.drains.push((capability.name, capability.drain));
     }
 }
 

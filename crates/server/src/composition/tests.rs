@@ -112,6 +112,11 @@ async fn a_new_capability_adds_its_fields_to_the_dashboard_events() {
     service.app.stop().await;
 }
 
+#[test]
+fn the_dashboard_is_built_last_because_it_shows_the_others() {
+    assert_eq!(CAPABILITIES.last().map(|builder| builder.name), Some("dashboard"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_selected_capabilities_are_served() {
     let only_greeter: Vec<_> =

@@ -12,12 +12,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::errors::{Problem, one_line};
-use crate::config::job_types;
 use crate::config::key::{JOB_TYPES_SECTION, KeySpec, QualifiedKey};
 use crate::config::origin::Origin;
 use crate::config::sections::{SECTIONS, keys};
 use crate::config::sources::{Entry, ParsedEntry, ParsedSources};
-use crate::config::{secret_file, suggest};
+use crate::config::{job_types, secret_file, suggest};
 
 /// A configuration is about a page of text; a larger file was named by accident (a log, a device).
 const MAX_FILE_BYTES: u64 = 1 << 20;

@@ -44,6 +44,13 @@ pub(super) struct Broadcaster {
     subscribers: Mutex<Subscribers>,
 }
 
+/// Whether a sample led to an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SampleResult {
+    Sent,
+    NothingSent,
+}
+
 #[derive(Debug, Default)]
 struct Subscribers {
     senders: Vec<mpsc::Sender<DashboardEvent>>,
@@ -88,8 +95,9 @@ impl Broadcaster {
         loop {
             if self.has_subscribers() {
                 tokio::time::sleep(SAMPLE_INTERVAL).await;
-                self.sample(&mut self.subscribers());
-                results.succeeded("sent what changed");
+                if self.sample(&mut self.subscribers()) == SampleResult::Sent {
+                    results.succeeded("sent what changed");
+                }
             } else {
                 self.subscriber_arrived.notified().await;
             }
@@ -112,20 +120,21 @@ impl Broadcaster {
         !subscribers.senders.is_empty()
     }
 
-    fn sample(&self, subscribers: &mut Subscribers) {
+    fn sample(&self, subscribers: &mut Subscribers) -> SampleResult {
         let updates: Vec<_> = self.panels.iter().map(|panel| panel.sample()).collect();
         if subscribers.senders.is_empty() {
-            return;
+            return SampleResult::NothingSent;
         }
         let change = updates.iter().map(|update| update.change).max().unwrap_or(PanelChange::Unchanged);
         let event = match change {
-            PanelChange::Unchanged => return,
+            PanelChange::Unchanged => return SampleResult::NothingSent,
             PanelChange::Changed => {
-                self.event("update", None, updates.into_iter().map(|update| update.fields).collect())
+                self.event("update", None, updates.into_iter().map(|update| (update.fields)()).collect())
             }
             PanelChange::Reset => self.snapshot(),
         };
         subscribers.send(&event);
+        SampleResult::Sent
     }
 
     fn snapshot(&self) -> DashboardEvent {

@@ -12,12 +12,12 @@ use hyper::Uri;
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 use pilotlight_core::access::{AccessDenied, Caller, PeerOrigin, Permission, WebOrigin, authorize};
 use pilotlight_core::rate_limit::RateClass;
+use pilotlight_net::conn::Conn;
 
 use crate::http::body::BodyLimit;
 use crate::http::edge::Edge;
 use crate::http::error::ApiError;
 use crate::http::route::{CheckedBy, Route};
-use pilotlight_net::conn::Conn;
 
 /// What the middleware needs to guard one route.
 #[derive(Debug, Clone)]

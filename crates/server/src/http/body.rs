@@ -7,12 +7,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use hyper::http::Extensions;
 use pilotlight_core::limits::BODY_TIMEOUT;
+use pilotlight_wire::json;
 use pilotlight_wire::object::Object;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::http::error::ApiError;
-use pilotlight_wire::json;
 
 /// The largest request body of a route, in bytes. The guard adds it to each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

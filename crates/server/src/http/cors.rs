@@ -13,7 +13,7 @@ use hyper::header::{
 };
 use hyper::{Method, StatusCode};
 
-use crate::http::route::Route;
+use crate::http::route::{Origins, Route};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
 const HEADERS: HeaderValue = HeaderValue::from_static("Content-Type, Authorization, X-Runner-ID");
@@ -33,8 +33,8 @@ pub(crate) async fn cors(State(paths): State<Arc<CorsPaths>>, request: Request, 
     response
 }
 
-/// The paths of the API whose callers send a key: the first segments below `/api/` of its documented routes. Wrong
-/// paths below them count as well, so that a page can read the error.
+/// The paths of the API whose callers send a key: the first segments below `/api/` of the routes that pages of any origin
+/// may call. Wrong paths below them count as well, so that a page can read the error.
 #[derive(Debug, Default)]
 pub(crate) struct CorsPaths(BTreeSet<String>);
 
@@ -50,8 +50,8 @@ enum PathKind {
 impl CorsPaths {
     /// Of these routes.
     pub(crate) fn of<'a>(routes: impl Iterator<Item = &'a Route>) -> Self {
-        let documented = routes.filter(|route| route.operation.is_some());
-        Self(documented.filter_map(|route| first_segment(&route.path)).map(str::to_owned).collect())
+        let any_origin = routes.filter(|route| route.origins == Origins::Any);
+        Self(any_origin.filter_map(|route| first_segment(&route.path)).map(str::to_owned).collect())
     }
 
     fn classify(&self, path: &str) -> Option<PathKind> {

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use hyper::header::HeaderMap;
 use pilotlight_core::rate_limit::{RateClass, RateKey, RateLimiter, Rates};
+use pilotlight_net::clock::Clock;
+use pilotlight_net::conn::Conn;
 use pilotlight_wire::runner::RUNNER_ID_HEADER;
 
 use crate::http::auth::{Auth, presented_key_hash};
 use crate::http::error::RateLimitExceeded;
 use crate::http::key_hash::{KeyHash, hash};
-use pilotlight_net::clock::Clock;
-use pilotlight_net::conn::Conn;
 
 /// The recent requests of all callers.
 #[derive(Debug)]

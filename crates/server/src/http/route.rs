@@ -21,6 +21,7 @@ pub(crate) struct Route<S = ()> {
     /// Maximum size of a request body in bytes; 0 where the handler reads none.
     pub(crate) body_bytes: usize,
     pub(crate) audience: Audience,
+    pub(crate) origins: Origins,
     /// Its part of the OpenAPI document; `None` for a path that is not a part of the documented API.
     pub(crate) operation: Option<Operation>,
 }
@@ -68,6 +69,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
             rate_class: None,
             body_bytes: 0,
             audience: Audience::Clients,
+            origins: Origins::Own,
             operation: None,
         }
     }
@@ -100,6 +102,11 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         Self { audience, ..self }
     }
 
+    /// Where keys are configured, pages of any origin may call the route: such a page has only the rights of its key.
+    pub(crate) fn any_origin(self) -> Self {
+        Self { origins: Origins::Any, ..self }
+    }
+
     /// The handler itself checks the permission.
     pub(crate) fn checked_by_handler(self) -> Self {
         Self { checked_by: CheckedBy::Handler, ..self }
@@ -107,10 +114,10 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
 
     /// The same route with the state that its handlers need.
     pub(crate) fn with_state(self, state: S) -> Route {
-        let Self { path, methods, permission, checked_by, rate_class, body_bytes, audience, operation } =
-            self;
+        let Self { path, methods, permission, checked_by, rate_class, body_bytes, .. } = self;
+        let (audience, origins, operation) = (self.audience, self.origins, self.operation);
         let methods = methods.with_state(state);
-        Route { path, methods, permission, checked_by, rate_class, body_bytes, audience, operation }
+        Route { path, methods, permission, checked_by, rate_class, body_bytes, audience, origins, operation }
     }
 }
 
@@ -119,6 +126,15 @@ impl<S> fmt::Debug for Route<S> {
         let Self { path, permission, rate_class, body_bytes, audience, .. } = self;
         write!(out, "Route({path}, {permission:?}, {rate_class:?}, {body_bytes} bytes, {audience:?})")
     }
+}
+
+/// Which web pages may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origins {
+    /// The service's own page.
+    Own,
+    /// Pages of any origin (CORS), where keys are configured.
+    Any,
 }
 
 impl Audience {

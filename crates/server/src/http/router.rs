@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware;
+use axum::{Router, middleware};
 use pilotlight_core::access::Scopes;
 
 use crate::http::access::{RouteGuard, guard};

@@ -11,13 +11,13 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use pilotlight_core::access::{PresentedKey, Scope};
 use pilotlight_core::limits::SESSION_LIFETIME;
+use pilotlight_net::conn::Conn;
 use pilotlight_wire::session::{KeyRequirement, Session, SignInRequest};
 
 use crate::http::body;
 use crate::http::edge::Edge;
 use crate::http::error::{ApiError, json};
 use crate::http::session_store::{COOKIE_NAME, NewSession};
-use pilotlight_net::conn::Conn;
 
 /// `GET /api/session`: whether a sign-in is needed. Without admin keys it is not, and a session is opened only for its
 /// CSRF token.

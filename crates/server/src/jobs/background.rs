@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pilotlight_core::heartbeat_window::{HeartbeatWindow, StoreHealth};
 use pilotlight_core::limits::{
     MIN_RUNNER_RETENTION, PRUNE_BATCH, PRUNE_INTERVAL, SWEEP_BATCH, SWEEP_INTERVAL,
 };
-use pilotlight_core::time::{Moment, Timestamp};
+use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, StoreNotification};
 use tokio::time::{sleep, timeout};
 
@@ -21,33 +22,6 @@ const PRUNES_PER_RETENTION: u32 = 10;
 /// The pause after a wake-up, so that wake-ups in quick succession share one sweep.
 const WAKE_DEBOUNCE: Duration = Duration::from_millis(5);
 
-/// If the wall clock advances this much further than the monotonic clock, it was set, or the machine slept.
-const CLOCK_JUMP: Duration = Duration::from_secs(5);
-
-/// Since when heartbeats could be received and stored without interruption.
-struct HeartbeatWindow {
-    since: Timestamp,
-    checked_at: (Moment, Timestamp),
-}
-
-impl HeartbeatWindow {
-    fn from_now(jobs: &JobService) -> Self {
-        let now = jobs.now();
-        Self { since: now, checked_at: (jobs.clock.now(), now) }
-    }
-
-    /// Restarts the window after the store failed or the machine slept: heartbeats could not be recorded then, so
-    /// missing ones do not prove that a runner is silent.
-    fn update(&mut self, jobs: &JobService, was_ok: bool) {
-        let (clock, wall) = self.checked_at;
-        let now = (jobs.clock.now(), jobs.now());
-        if !was_ok || now.1.since(wall) > now.0.since(clock) + CLOCK_JUMP {
-            self.since = now.1;
-        }
-        self.checked_at = now;
-    }
-}
-
 /// What a sweep found.
 struct Sweep {
     /// How many jobs it changed.
@@ -59,11 +33,12 @@ struct Sweep {
 impl JobService {
     /// Sweeps jobs until dropped: dispatches jobs that are due, and ends leases and delays that have run out.
     pub(crate) async fn run_sweeps(self: Arc<Self>, results: TaskResults) {
-        let mut heartbeat_window = HeartbeatWindow::from_now(&self);
+        let mut heartbeat_window = HeartbeatWindow::open(self.clock.now(), self.now());
         let mut was_ok = true;
         loop {
-            heartbeat_window.update(&self, was_ok);
-            let result = self.sweep_and_dispatch(heartbeat_window.since).await;
+            let store = if was_ok { StoreHealth::Writable } else { StoreHealth::Failed };
+            heartbeat_window.update(self.clock.now(), self.now(), store);
+            let result = self.sweep_and_dispatch(heartbeat_window.since()).await;
             if let (Err(error), true) = (&result, was_ok) {
                 tracing::warn!(%error, "failed to sweep jobs; retrying");
             }

@@ -3,19 +3,21 @@
 
 use std::sync::Arc;
 
-use pilotlight_core::delivery::{DeliveryEvent, DeliveryTimeouts, Next, Offer, OfferOutcome};
+use pilotlight_core::delivery::{DeliveryTimeouts, OfferOutcome, OfferSettings};
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, JobId, LeaseId};
 use pilotlight_core::job_matcher::Match;
 use pilotlight_core::pool::Poll;
+use pilotlight_core::time::Moment;
+use pilotlight_net::conn::Conn;
+use pilotlight_net::delivery::{Dispatch, PollSource, deliver};
+use pilotlight_net::handoff::HandoffSender;
+use pilotlight_net::in_flight::InFlightDelivery;
 use pilotlight_store::{LeasedJob, RunnerOutput};
 use tokio::sync::oneshot;
 
 use crate::jobs::poll_handle::{JobPollHandle, JobPollOutcome, OutgoingJob};
 use crate::jobs::service::JobService;
-use pilotlight_net::conn::Conn;
-use pilotlight_net::handoff::HandoffSender;
-use pilotlight_net::in_flight::InFlightDelivery;
 
 impl JobService {
     /// Matches parked polls with ready jobs of these types, and starts a dispatch for each match.
@@ -61,13 +63,20 @@ impl JobService {
         (conn, acknowledged): (Arc<Conn>, u64),
         sender: HandoffSender<JobPollOutcome>,
     ) {
-        let (id, lease, bytes) = (leased.job.id, leased.job.lease, leased.input.len());
-        let (written, written_receiver) = oneshot::channel();
-        let delivery = InFlightDelivery::http(Arc::clone(&conn), acknowledged, written_receiver);
-        let outcome = match sender.send(JobPollOutcome::Job(Box::new(OutgoingJob { leased, written }))) {
-            Ok(()) => self.track_delivery(delivery, bytes).await,
-            Err(_) => OfferOutcome::Cold,
+        let (id, lease) = (leased.job.id, leased.job.lease);
+        let settings = OfferSettings {
+            ack_mode: self.settings.ack_mode,
+            timeouts: DeliveryTimeouts::for_run(leased.input.len(), self.settings.ack_deadline),
+            // Another poll would need another lease.
+            max_dispatches: 1,
         };
+        let mut source = LeasedPoll {
+            poll: Some((leased, sender)),
+            conn: Arc::clone(&conn),
+            acknowledged,
+            selected_at: self.clock.now(),
+        };
+        let outcome = deliver(&mut source, settings, self.clock).await.outcome;
         self.metrics.record_dispatch(outcome);
         match outcome {
             OfferOutcome::Warm(_) => {
@@ -75,32 +84,6 @@ impl JobService {
                 conn.when_unread(move || jobs.on_unread(id, lease));
             }
             OfferOutcome::Cold => self.return_job(id, lease).await,
-        }
-    }
-
-    /// Runs the steps of `core::delivery` with this one poll. Another poll would need another lease.
-    async fn track_delivery(
-        &self,
-        mut delivery: InFlightDelivery<JobPollOutcome>,
-        bytes: usize,
-    ) -> OfferOutcome {
-        let timeouts = DeliveryTimeouts::for_run(bytes, self.settings.ack_deadline);
-        let (mut offer, mut step) = Offer::new(self.settings.ack_mode, timeouts);
-        let mut is_sent = false;
-        loop {
-            if step.reset {
-                delivery.reset();
-            }
-            let event = match step.next {
-                Next::SelectPoll if is_sent => DeliveryEvent::NoPoll,
-                Next::SelectPoll => {
-                    is_sent = true;
-                    delivery.start_event()
-                }
-                Next::Wait { until } => delivery.next_event(self.clock, until).await,
-                Next::Finish(outcome) => return outcome,
-            };
-            step = offer.handle(self.clock.now(), event);
         }
     }
 
@@ -119,5 +102,27 @@ impl JobService {
         {
             tracing::warn!(%error, job = %id, "failed to give back a job that did not reach its runner");
         }
+    }
+}
+
+/// The one poll that a job was leased for.
+struct LeasedPoll {
+    /// The job, and the poll's task; `None` once the job was sent.
+    poll: Option<(LeasedJob, HandoffSender<JobPollOutcome>)>,
+    conn: Arc<Conn>,
+    acknowledged: u64,
+    selected_at: Moment,
+}
+
+impl PollSource for LeasedPoll {
+    type Outcome = JobPollOutcome;
+    type Target = ();
+
+    fn dispatch(&mut self) -> Option<Dispatch<JobPollOutcome, ()>> {
+        let (leased, sender) = self.poll.take()?;
+        let (written, written_receiver) = oneshot::channel();
+        sender.send(JobPollOutcome::Job(Box::new(OutgoingJob { leased, written }))).ok()?;
+        let delivery = InFlightDelivery::http(Arc::clone(&self.conn), self.acknowledged, written_receiver);
+        Some(Dispatch { delivery, selected_at: self.selected_at, target: () })
     }
 }

@@ -6,11 +6,11 @@ use std::sync::{Mutex, MutexGuard};
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job_matcher::{JobMatcher, Match};
 use pilotlight_core::pool::Order;
+use pilotlight_net::clock::Clock;
 use tokio_util::task::TaskTracker;
 
 use crate::jobs::poll_handle::JobPollHandle;
 use crate::telemetry::log_throttle::LogThrottle;
-use pilotlight_net::clock::Clock;
 
 /// The parked polls, and the dispatches under way.
 #[derive(Debug)]

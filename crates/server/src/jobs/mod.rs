@@ -12,9 +12,9 @@ pub(crate) use service::{JobService, Settings};
 
 mod dispatch;
 mod dispatcher;
-mod parked_poll;
+mod park;
 mod poll_handle;
-pub(crate) use parked_poll::JobParkOutcome;
+pub(crate) use park::JobParkOutcome;
 pub(crate) use poll_handle::{JobPollOutcome, OutgoingJob};
 
 mod notifier;

@@ -8,6 +8,7 @@ use pilotlight_core::job_stats::{JobCounters, JobStats};
 use pilotlight_core::limits::STATS_BUCKETS;
 use pilotlight_core::rolling_window::BucketIndex;
 use pilotlight_core::time::{Moment, millis};
+use pilotlight_net::clock::Clock;
 use pilotlight_wire::dashboard_events::{JobBucket, JobOutcomeCounts, JobsOverview, JobsSnapshot};
 use pilotlight_wire::jobs_admin::AdminStats;
 use serde::Serialize;
@@ -17,7 +18,6 @@ use crate::background::TaskResults;
 use crate::capability::{DashboardPanel, PanelChange, PanelUpdate};
 use crate::jobs::JobService;
 use crate::jobs::http::admin;
-use pilotlight_net::clock::Clock;
 
 /// Jobs are counted in the store at most this often, and only after a job changed (but see [`MAX_UNCHANGED_COUNTS`]).
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,6 +40,8 @@ struct Live {
     is_watched: bool,
     state: PanelState,
     counts: Option<AdminStats>,
+    /// The revision of the jobs when they were counted last.
+    counted_revision: Option<u64>,
 }
 
 /// The fields that jobs add to an event.
@@ -63,29 +65,34 @@ impl JobsPanel {
 
     /// Background task: counts the jobs in the store while the dashboard is watched. Runs until dropped.
     pub(super) async fn run_counts(self: Arc<Self>, results: TaskResults) {
-        let (mut counted_revision, mut unchanged) = (None, 0);
+        let mut unchanged = 0;
         loop {
-            if !self.live().is_watched {
+            while !self.live().is_watched {
                 self.counts_wanted.notified().await;
-                counted_revision = None;
             }
             let revision = self.jobs.revision();
-            if counted_revision == Some(revision) && unchanged < MAX_UNCHANGED_COUNTS {
+            if self.live().counted_revision == Some(revision) && unchanged < MAX_UNCHANGED_COUNTS {
                 unchanged += 1;
             } else {
-                self.refresh_counts(&results).await;
-                (counted_revision, unchanged) = (Some(revision), 0);
+                self.refresh_counts(revision, &results).await;
+                unchanged = 0;
             }
             tokio::time::sleep(COUNT_INTERVAL).await;
         }
     }
 
     /// Counts the jobs. The previous counts stay when the store fails.
-    async fn refresh_counts(&self, results: &TaskResults) {
+    async fn refresh_counts(&self, revision: u64, results: &TaskResults) {
         let counted = admin::count(&self.jobs).await;
         results.record(counted.as_ref().map(|counts| format!("counted {} jobs", counts.jobs.total)));
+        let mut live = self.live();
+        if !live.is_watched {
+            // The last subscriber has left meanwhile; the next one must not get old counts.
+            return;
+        }
+        live.counted_revision = Some(revision);
         match counted {
-            Ok(counts) => self.live().counts = Some(counts),
+            Ok(counts) => live.counts = Some(counts),
             Err(error) => tracing::debug!(%error, "failed to count jobs for the dashboard"),
         }
     }
@@ -106,7 +113,7 @@ impl DashboardPanel for JobsPanel {
         let sample = JobsSample::take(&self.jobs, live.counts, newest, self.clock.now());
         let fields = Fields { jobs: live.state.apply(sample) };
         let change = if fields.jobs.is_some() { PanelChange::Changed } else { PanelChange::Unchanged };
-        PanelUpdate { change, fields: fields.to_json() }
+        PanelUpdate { change, fields: Box::new(move || fields.to_json()) }
     }
 
     fn snapshot(&self) -> String {

@@ -12,8 +12,9 @@ use pilotlight_core::job_stats::{JobOutcome, JobStats};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Timestamp;
 use pilotlight_core::trace_context::TraceParent;
+use pilotlight_net::clock::Clock;
 use pilotlight_store::{
-    AppliedEvent, Error, EventOutcome, JobRecord, NewJob, Retention, Runner, RunnerOutput, Store,
+    AppliedEvent, Error, EventOutcome, JobRecord, NewJob, ReadStore, Retention, Runner, RunnerOutput, Store,
     SubmitOutcome,
 };
 use tokio::sync::Notify;
@@ -29,7 +30,6 @@ use crate::jobs::stats::StatsRecorder;
 use crate::jobs::store_clock::StoreClock;
 use crate::jobs::subscription::{JobSubscription, JobSubscriptions};
 use crate::telemetry::job_span::{JobSpanSender, SubmissionTrace};
-use pilotlight_net::clock::Clock;
 
 /// Settings of the job service.
 #[derive(Debug, Clone)]
@@ -104,10 +104,10 @@ impl JobService {
         self.store_clock.to_store_time(self.clock.wall_time())
     }
 
-    /// The store, for reading. Changes must go through this service.
+    /// The store, for reading. Changes go through this service.
     #[must_use]
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    pub(crate) fn reads(&self) -> &dyn ReadStore {
+        &*self.store
     }
 
     /// What proves a dispatch: the acknowledgement of the runner's kernel, or only the completed write.

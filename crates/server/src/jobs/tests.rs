@@ -11,6 +11,7 @@ use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{CacheMode, CancelScope, Event, Job, JobOptions, JobPolicy, QueueLimits};
 use pilotlight_core::pool::Order;
 use pilotlight_core::time::Timestamp;
+use pilotlight_net::clock::Clock;
 use pilotlight_store::sqlite::Sqlite;
 use pilotlight_store::{Limits, NewJob, Retention, RunnerOutput, SubmitOutcome};
 use pilotlight_testkit::temp_dir::TempDir;
@@ -20,7 +21,6 @@ use crate::jobs::metrics::{JobMetrics, JobTelemetry};
 use crate::jobs::service::{JobService, Settings};
 use crate::telemetry::job_span::JobSpanSender;
 use crate::telemetry::metrics::MetricsRegistry;
-use pilotlight_net::clock::Clock;
 
 const WITH_WEBHOOK: &str = "hooked";
 

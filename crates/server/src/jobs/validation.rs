@@ -9,7 +9,9 @@ use std::time::Duration;
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{Event, JobId};
 use pilotlight_core::limits::{MAX_VALIDATIONS_PER_TYPE, VALIDATION_TIMEOUT};
-use pilotlight_core::result_validity::{Validity, by_expiry, by_http_status, is_public, next_check_at};
+use pilotlight_core::result_validity::{
+    FirstVerdict, Validity, by_expiry, by_expiry_first, by_http_status, is_public, next_check_at,
+};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, JobRecord, RunnerOutput};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -81,11 +83,10 @@ impl ResultValidator {
         let expires_at =
             |pointer| output.pointer(pointer).and_then(Value::as_u64).map(Timestamp::from_millis);
         let expires_at = rule.expiry_pointer.as_deref().map(expires_at);
-        let expiry_validity = expires_at.map(|expires_at| by_expiry(expires_at, now));
-        let validity = match (expiry_validity, &rule.url_rule) {
-            (Some(Validity::Invalid), _) => Validity::Invalid,
-            (_, Some(url_rule)) => self.validate_url(url_rule, &output).await,
-            (expiry_validity, None) => expiry_validity.unwrap_or(Validity::Unknown),
+        let first = by_expiry_first(expires_at.map(|expires_at| by_expiry(expires_at, now)));
+        let validity = match (first, &rule.url_rule) {
+            (FirstVerdict::UnlessUrl(_), Some(url_rule)) => self.validate_url(url_rule, &output).await,
+            (FirstVerdict::Final(validity) | FirstVerdict::UnlessUrl(validity), _) => validity,
         };
         ValidationResult { validity, expires_at: expires_at.flatten() }
     }

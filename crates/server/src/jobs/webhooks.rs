@@ -14,7 +14,7 @@ use pilotlight_core::limits::{
     MAX_UNCONFIGURED_WEBHOOK_AGE, MAX_WEBHOOK_ATTEMPTS, MAX_WEBHOOKS_PER_TYPE, WEBHOOK_DROP_BATCH,
     WEBHOOK_FIRST_BACKOFF, WEBHOOK_LEASE, WEBHOOK_TIMEOUT,
 };
-use pilotlight_core::retry;
+use pilotlight_core::retry::{self, AfterFailure};
 use pilotlight_core::time::Timestamp;
 use pilotlight_store::{Error, WebhookCall, WebhookTrigger};
 use pilotlight_wire::webhooks::{DELIVERY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookBody};
@@ -244,22 +244,27 @@ impl JobService {
     }
 
     async fn record_attempt(&self, call: &WebhookCall, outcome: AttemptOutcome) -> Result<(), Error> {
-        let failures = call.failures + 1;
         match outcome {
             AttemptOutcome::Delivered => {
                 self.metrics.webhooks_delivered.inc();
                 self.store.ack_webhook(call.id).await
             }
             AttemptOutcome::NotConfigured => self.store.ack_webhook(call.id).await,
-            AttemptOutcome::Failed(why) if failures >= MAX_WEBHOOK_ATTEMPTS => {
+            AttemptOutcome::Failed(why) => self.record_failed_attempt(call, &why).await,
+        }
+    }
+
+    async fn record_failed_attempt(&self, call: &WebhookCall, why: &str) -> Result<(), Error> {
+        let failures = call.failures + 1;
+        match retry::after_failure(failures, MAX_WEBHOOK_ATTEMPTS, WEBHOOK_FIRST_BACKOFF, self.now()) {
+            AfterFailure::GiveUp => {
                 self.metrics.abandoned_webhooks.inc();
                 tracing::warn!(job = %call.job, why, "gave up on a webhook");
                 self.store.ack_webhook(call.id).await
             }
-            AttemptOutcome::Failed(why) => {
+            AfterFailure::RetryAt(retry_at) => {
                 self.metrics.failed_webhook_attempts.inc();
                 tracing::debug!(job = %call.job, why, "failed to send a webhook; retrying later");
-                let retry_at = self.now().after(retry::backoff(WEBHOOK_FIRST_BACKOFF, failures));
                 self.store.retry_webhook(call.id, retry_at).await
             }
         }

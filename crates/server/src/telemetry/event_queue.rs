@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pilotlight_core::limits::OFFER_EVENT_QUEUE;
 use pilotlight_core::trace_context::TraceParent;
+use pilotlight_net::clock::Clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,6 @@ use crate::telemetry::metrics::DroppedCounts;
 use crate::telemetry::offer_event::{OfferEvent, SpanContext};
 use crate::telemetry::offer_log::OfferLog;
 use crate::telemetry::otlp::SpanSender;
-use pilotlight_net::clock::Clock;
 
 /// How often the queue is emptied. This is soon enough for people, and the match path need not wake the worker.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(100);

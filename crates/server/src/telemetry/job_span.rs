@@ -6,12 +6,12 @@ use pilotlight_core::job::{EndedAttempt, Job, JobId, LeaseId};
 use pilotlight_core::limits::JOB_SPAN_QUEUE;
 use pilotlight_core::time::Moment;
 use pilotlight_core::trace_context::TraceParent;
+use pilotlight_net::clock::Clock;
 use pilotlight_store::SubmitOutcome;
 use tokio::sync::mpsc;
 
 use crate::telemetry::metrics::Count;
 use crate::telemetry::offer_event::SpanContext;
-use pilotlight_net::clock::Clock;
 
 /// A span of a job that has ended.
 #[derive(Debug, Clone)]

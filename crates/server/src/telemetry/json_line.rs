@@ -3,10 +3,10 @@
 
 use pilotlight_core::delivery::OfferOutcome;
 use pilotlight_core::time::{micros, millis};
+use pilotlight_net::clock::Clock;
 use serde::Serialize;
 
 use crate::telemetry::offer_event::{OfferEnd, OfferEvent, OfferReport};
-use pilotlight_net::clock::Clock;
 
 /// The fields of a line, in their order. `docs/observability.md` describes them.
 #[derive(Debug, Serialize)]

@@ -7,10 +7,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use pilotlight_net::clock::Clock;
+
 use crate::telemetry::json_line;
 use crate::telemetry::metrics::Count;
 use crate::telemetry::offer_event::OfferEvent;
-use pilotlight_net::clock::Clock;
 
 /// The buffer is written when it reaches this size, in bytes. It always ends with a whole line.
 const CHUNK_BYTES: usize = 64 * 1024;

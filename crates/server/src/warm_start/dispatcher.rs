@@ -8,11 +8,11 @@ use pilotlight_core::matching::Matching;
 use pilotlight_core::pool::{Order, Poll, PollId, PollTiming};
 use pilotlight_core::retire::RunnerFilter;
 use pilotlight_core::time::Moment;
+use pilotlight_net::clock::Clock;
 
 use crate::telemetry::event_queue::EventSender;
 use crate::warm_start::metrics::WarmStartMetrics;
 use crate::warm_start::poll_handle::{PollHandle, PollOutcome};
-use pilotlight_net::clock::Clock;
 
 /// Settings of the dispatcher.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,7 @@
 //! The metrics of warm starts: counters and durations of offers and dispatches, and gauges of polls and active runs.
 
-use std::time::Duration;
-
 use pilotlight_core::delivery::{Delivery, OfferOutcome};
+use pilotlight_core::history::OfferRecord;
 use prometheus_client::registry::Registry;
 
 use crate::telemetry::histogram::Histogram;
@@ -77,19 +76,6 @@ pub(crate) struct TokenCounts {
     pub refused: Count,
 }
 
-/// The facts about an answered offer that are counted.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AnsweredOffer {
-    /// The answer to the supervisor.
-    pub answer: OfferOutcome,
-    /// The time from the offer to the answer.
-    pub took: Duration,
-    /// The number of polls that it was dispatched to.
-    pub dispatches: u8,
-    /// How long the poll that got the run had waited; `None` when no poll got it.
-    pub waited: Option<Duration>,
-}
-
 impl WarmStartMetrics {
     /// Registers the metrics, all at zero.
     pub(crate) fn register(reg: &mut Registry) -> Self {
@@ -150,8 +136,8 @@ impl WarmStartMetrics {
     }
 
     /// Counts an answered offer.
-    pub(crate) fn record_answer(&self, offer: AnsweredOffer) {
-        match offer.answer {
+    pub(crate) fn record_offer(&self, offer: &OfferRecord) {
+        match offer.outcome {
             OfferOutcome::Warm(delivery) => {
                 self.warm.inc();
                 self.warm_took.observe(offer.took);
@@ -162,8 +148,8 @@ impl WarmStartMetrics {
                 self.cold_took.observe(offer.took);
             }
         }
-        if let Some(waited) = offer.waited {
-            self.waited.observe(waited);
+        if let Some(assigned) = &offer.runner {
+            self.waited.observe(assigned.waited);
         }
         self.dispatches.inc_by(offer.dispatches.into());
         if offer.dispatches > 1 {

@@ -11,6 +11,7 @@ use pilotlight_core::limits::STATS_BUCKETS;
 use pilotlight_core::offer_stats;
 use pilotlight_core::pool::{PollId, PoolKey};
 use pilotlight_core::time::micros;
+use pilotlight_net::clock::Clock;
 use pilotlight_wire::dashboard::WarmStartStats;
 use pilotlight_wire::dashboard_events::{
     BucketRow, ExecutingRow, OfferRow, Pool, RowChanges, RunnerIdentity, WaitingRow, WarmStartSnapshot,
@@ -22,7 +23,6 @@ use crate::capability::{DashboardPanel, PanelChange, PanelUpdate};
 use crate::warm_start::dispatcher::Dispatcher;
 use crate::warm_start::http::convert::{delivery, text};
 use crate::warm_start::sample::{KnownRows, NewPoll, Sample};
-use pilotlight_net::clock::Clock;
 
 /// What warm starts add to the dashboard: parked polls, active runs, offers, and counts over time.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl DashboardPanel for WarmStartPanel {
         let mut state = self.state();
         let sample = Sample::take(&self.dispatcher, self.clock, state.known_rows());
         let (change, update) = state.apply(sample, self.clock);
-        PanelUpdate { change, fields: to_json(&update) }
+        PanelUpdate { change, fields: Box::new(move || to_json(&update)) }
     }
 
     fn snapshot(&self) -> String {

@@ -11,12 +11,12 @@ use pilotlight_core::limits::DASHBOARD_OFFERS;
 use pilotlight_core::offer_stats::{BucketIndex, OfferBucket};
 use pilotlight_core::pool::{PollId, PoolKey};
 use pilotlight_core::time::Moment;
+use pilotlight_net::clock::Clock;
 use pilotlight_wire::dashboard::WarmStartStats;
 use pilotlight_wire::dashboard_events::{ExecutingRow, WaitingRow};
 
 use crate::warm_start::dispatcher::{Dispatcher, MatchingView};
 use crate::warm_start::http::overview;
-use pilotlight_net::clock::Clock;
 
 /// Maximum number of polls whose details are read in one lock; that takes some tens of microseconds.
 const POLLS_PER_LOCK: usize = 512;

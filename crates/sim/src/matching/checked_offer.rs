@@ -1,8 +1,11 @@
 //! One offer that is applied to `core` and to its model in parallel. Like the product's driver, it performs one step
 //! after the other, and applies only events that are possible in the current step.
 
-use pilotlight_core::delivery::{AckMode, DeliveryEvent, DeliveryTimeouts, Next, Offer, OfferOutcome, Step};
+use pilotlight_core::delivery::{
+    AckMode, DeliveryEvent, DeliveryTimeouts, Next, Offer, OfferOutcome, OfferSettings, Step,
+};
 use pilotlight_core::history::{AssignedRunner, OfferRecord};
+use pilotlight_core::limits::DISPATCHES_PER_OFFER;
 use pilotlight_core::pool::PollId;
 use pilotlight_core::time::Moment;
 
@@ -57,7 +60,8 @@ impl CheckedOffer {
     /// When the first step is another one.
     pub fn new(spec: OfferSpec, settings: Settings, now: Moment) -> Result<Self, Violation> {
         let timeouts = DeliveryTimeouts::for_run(spec.bytes as usize, settings.silence());
-        let (core, step) = Offer::new(spec.ack_mode, timeouts);
+        let max_dispatches = DISPATCHES_PER_OFFER;
+        let (core, step) = Offer::new(OfferSettings { ack_mode: spec.ack_mode, timeouts, max_dispatches });
         Violation::check_same("the first step", &step, &Step { reset: false, next: Next::SelectPoll })?;
         let model = OfferModel::new(spec.ack_mode, spec.bytes, settings.silence());
         Ok(Self { spec, core, model, step, began: now, now, dispatch: None })

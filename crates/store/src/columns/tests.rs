@@ -1,7 +1,8 @@
 //! Jobs converted to columns and back, and columns with invalid values.
 
-use super::*;
 use pilotlight_core::job::{CancelScope, Event, LeaseClaim, Submission};
+
+use super::*;
 
 const POLICY: pilotlight_core::job::JobPolicy = pilotlight_core::job::JobPolicy {
     heartbeat_timeout: Duration::from_millis(90),

@@ -9,10 +9,11 @@ use super::failure::Failure;
 use super::statements;
 use super::tx::PgTx;
 use super::write_statement::owned_params;
-use crate::columns::{JobColumns, StoredStatus, corrupt_column, millis_of_time};
+use crate::columns::{JobColumns, StoredStatus, corrupt_column};
 use crate::error::Error;
 use crate::job_row::{JobBytes, JobRow};
 use crate::records::NewJob;
+use crate::write_plan::WritePlan;
 
 /// The job of the first row, if any.
 pub(super) fn one(rows: &[PgRow]) -> Result<Option<JobRow>, Failure> {
@@ -114,10 +115,12 @@ pub(super) fn insert(tx: &mut PgTx, job: &Job, new: &NewJob, webhook: WebhookNee
 }
 
 /// Updates the row of a changed job.
-pub(super) fn update(tx: &mut PgTx, before: &JobRow, after: &Job, bytes: JobBytes, now: Timestamp) {
-    let row = JobColumns::from_job(after, now);
-    let status = StoredStatus::of_job(after, now);
-    let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| millis_of_time(now)));
+pub(super) fn update(tx: &mut PgTx, plan: &WritePlan<'_>) {
+    let WritePlan { before, job, status, bytes, .. } = plan;
+    let row = plan.row.clone();
+    if let Some(replaced) = plan.replaced {
+        clear_current(tx, replaced);
+    }
     tx.write(
         statements::UPDATE,
         owned_params![
@@ -140,15 +143,15 @@ pub(super) fn update(tx: &mut PgTx, before: &JobRow, after: &Job, bytes: JobByte
             row.until_at,
             row.fingerprint,
             row.failure.map(small_int),
-            ended_at,
+            plan.ended_at,
             bytes.output,
             bytes.console,
         ],
     );
-    tx.counter_changes.move_job(&after.job_type, (before.status, before.bytes), (status, bytes));
-    tx.notifications.add_changed_job(after.id);
+    tx.counter_changes.move_job(&job.job_type, (before.status, before.bytes), (*status, *bytes));
+    tx.notifications.add_changed_job(job.id);
     if matches!(status, StoredStatus::Ready | StoredStatus::Delayed) {
-        tx.notifications.add_ready_type(after.job_type.clone());
+        tx.notifications.add_ready_type(job.job_type.clone());
     }
 }
 

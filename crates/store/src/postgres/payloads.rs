@@ -1,6 +1,5 @@
 //! Reads and writes the texts of jobs: parameters, results, errors and consoles.
 
-use pilotlight_core::job::{Job, Transition};
 use tokio_postgres::Row as PgRow;
 
 use super::column_values::{maybe_text, text};
@@ -10,8 +9,9 @@ use super::statements;
 use super::tx::PgTx;
 use super::write_statement::owned_params;
 use crate::error::Error;
-use crate::job_row::{JOB_ROW_COLUMNS, JobRow, OutputOutcome, length};
-use crate::records::{ConsoleUpdate, JobOutput, JobRecord, LeasedJob, Limits, RunnerOutput};
+use crate::job_row::JOB_ROW_COLUMNS;
+use crate::records::{JobOutput, JobRecord, LeasedJob, RunnerOutput};
+use crate::write_plan::ConsoleWrite;
 
 /// The record of the first row, if any.
 pub(super) fn record(rows: &[PgRow]) -> Result<Option<JobRecord>, Failure> {
@@ -51,59 +51,23 @@ pub(super) fn leased_job(row: &PgRow) -> Result<LeasedJob, Failure> {
     Ok(LeasedJob { job: job_row(row)?.job, input })
 }
 
-/// Stores the output that came with an event; the event changed the job from `before` to `after`.
-pub(super) fn store_output(
-    tx: &mut PgTx,
-    before: &JobRow,
-    (after, transition): (&Job, Transition),
-    runner_output: &RunnerOutput,
-    limits: Limits,
-) -> OutputOutcome {
-    let mut bytes = before.bytes;
-    // A new attempt begins with an empty console.
-    if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
-        tx.write(statements::CLEAR_CONSOLE, owned_params![before.seq]);
-        bytes.console = 0;
+/// Writes what becomes of a job's console output.
+pub(super) fn write_console(tx: &mut PgTx, seq: i64, console: ConsoleWrite<'_>) {
+    if matches!(console, ConsoleWrite::Clear | ConsoleWrite::Replace(_)) {
+        tx.write(statements::CLEAR_CONSOLE, owned_params![seq]);
     }
-    if let Some(console) = &runner_output.console {
-        let console_size = console_size(bytes.console, console);
-        if usize::try_from(console_size).unwrap_or(usize::MAX) > limits.console_bytes {
-            return OutputOutcome::ConsoleFull;
-        }
-        write_console(tx, before.seq, bytes.console, console);
-        bytes.console = console_size;
-    }
-    if after.has_ended() && (runner_output.result.is_some() || runner_output.error.is_some()) {
-        bytes.output = write_output(tx, before.seq, runner_output);
-    }
-    OutputOutcome::Stored(bytes)
-}
-
-fn console_size(current_size: i64, console: &ConsoleUpdate) -> i64 {
-    match console {
-        ConsoleUpdate::Replace(text) => length(text),
-        ConsoleUpdate::Append(text) => current_size.saturating_add(length(text)),
-    }
-}
-
-fn write_console(tx: &mut PgTx, seq: i64, current_size: i64, console: &ConsoleUpdate) {
-    let text = match console {
-        ConsoleUpdate::Replace(text) => {
-            if current_size > 0 {
-                tx.write(statements::CLEAR_CONSOLE, owned_params![seq]);
-            }
-            text
-        }
-        ConsoleUpdate::Append(text) => text,
+    let added = match console {
+        ConsoleWrite::Keep | ConsoleWrite::Clear => "",
+        ConsoleWrite::Replace(text) | ConsoleWrite::Begin(text) | ConsoleWrite::Append(text) => text,
     };
-    if !text.is_empty() {
-        tx.write(statements::ADD_TO_CONSOLE, owned_params![seq, text.clone().into_bytes()]);
+    if !added.is_empty() {
+        tx.write(statements::ADD_TO_CONSOLE, owned_params![seq, added.as_bytes().to_vec()]);
     }
 }
 
-fn write_output(tx: &mut PgTx, seq: i64, runner_output: &RunnerOutput) -> i64 {
+/// Stores a result or an error.
+pub(super) fn write_output(tx: &mut PgTx, seq: i64, runner_output: &RunnerOutput) {
     let [output, error] =
         [&runner_output.result, &runner_output.error].map(|text| text.clone().map(String::into_bytes));
     tx.write(statements::SET_OUTPUT, owned_params![seq, output, error]);
-    [&runner_output.result, &runner_output.error].into_iter().flatten().map(|text| length(text)).sum()
 }

@@ -7,16 +7,15 @@ use tokio_postgres::Row as PgRow;
 use super::column_values::column;
 use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs;
 use super::operation::{Committed, StoreOperation};
 use super::queries::limit;
-use super::statements;
 use super::tx::PgTx;
+use super::{jobs, statements};
 use crate::columns::{corrupt_column, number, time_from_millis};
 use crate::job_row::JobRow;
 use crate::records::{PruneStats, Retention};
 
-/// See [`crate::Store::prune`].
+/// See [`crate::JobStore::prune`].
 pub(super) struct Prune {
     pub(super) retention: Retention,
     pub(super) now: Timestamp,
@@ -66,7 +65,7 @@ impl Prune {
     }
 }
 
-/// See [`crate::Store::stored_bytes`].
+/// See [`crate::JobStore::stored_bytes`].
 pub(super) struct ReadStoredBytes;
 
 impl StoreOperation for ReadStoredBytes {
@@ -85,7 +84,7 @@ fn sum(rows: &[PgRow]) -> Result<u64, Failure> {
     column(row, 0).and_then(|stored: i64| number(stored, "bytes")).map_err(Failure::permanent)
 }
 
-/// See [`crate::Store::delete`].
+/// See [`crate::JobStore::delete`].
 pub(super) struct Delete<'a> {
     pub(super) ids: &'a [JobId],
 }

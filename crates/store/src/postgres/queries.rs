@@ -19,7 +19,7 @@ pub(super) fn limit(at_most: usize) -> i64 {
     i64::try_from(at_most).unwrap_or(i64::MAX)
 }
 
-/// See [`crate::Store::jobs`].
+/// See [`crate::ReadStore::jobs`].
 pub(super) struct ListJobs {
     pub(super) filter: JobFilter,
     pub(super) now: Timestamp,
@@ -65,7 +65,7 @@ impl ListJobs {
     }
 }
 
-/// See [`crate::Store::counts`].
+/// See [`crate::ReadStore::counts`].
 pub(super) struct ReadCounts {
     pub(super) active_since: Timestamp,
     pub(super) now: Timestamp,
@@ -115,7 +115,7 @@ pub(super) fn count(rows: &[PgRow], at: usize) -> Result<u64, Failure> {
     column(row, at).and_then(|stored: i64| number(stored, "count")).map_err(Failure::permanent)
 }
 
-/// See [`crate::Store::jobs_of_runner`].
+/// See [`crate::ReadStore::jobs_of_runner`].
 pub(super) struct JobsOfRunner<'a> {
     pub(super) runner: &'a RunnerId,
     pub(super) at_most: i64,

@@ -4,24 +4,24 @@ use pilotlight_core::ids::{JobType, RunnerId};
 use pilotlight_core::job::Event;
 use pilotlight_core::time::Timestamp;
 
-use super::apply::{LockedJob, apply_to_row};
+use super::apply::apply_to_row;
 use super::column_values::{column, small_int, text};
 use super::connection::StoreConnection;
 use super::failure::Failure;
-use super::jobs;
 use super::notifications::Notifications;
 use super::operation::{Committed, StoreOperation};
 use super::tx::PgTx;
-use super::{counters, payloads, statements};
+use super::{counters, jobs, payloads, statements};
 use crate::columns::{StoredStatus, millis_of_time, time_from_millis};
 use crate::records::{Backlog, EventOutcome, LeasedJob, RunnerOutput, Settings};
+use crate::write_plan::{EventWithOutput, ReadJob};
 
 /// Candidates of each job type in the first query: usually another transaction has locked fewer than these.
 const FEW_CANDIDATES: i64 = 8;
 /// Candidates in the second query: more than there are connections to the database, so not all can be locked.
 const MANY_CANDIDATES: i64 = 1_000;
 
-/// See [`crate::Store::dispatch`].
+/// See [`crate::JobStore::dispatch`].
 pub(super) struct Dispatch<'a> {
     pub(super) types: Vec<&'a [u8]>,
     pub(super) runner: &'a RunnerId,
@@ -50,9 +50,8 @@ impl StoreOperation for Dispatch<'_> {
         };
         let (before, leased) = (jobs::job_row(next)?, payloads::leased_job(next)?);
         let event = Event::Dispatch { runner: self.runner.clone() };
-        let read = LockedJob::only(&before);
-        let outcome =
-            apply_to_row(&mut tx, read, (&event, &RunnerOutput::default()), self.settings, self.now);
+        let dispatch = EventWithOutput { event: &event, runner_output: &RunnerOutput::default() };
+        let outcome = apply_to_row(&mut tx, ReadJob::only(&before), dispatch, self.settings, self.now);
         let applied = match outcome {
             EventOutcome::Applied(applied) => Some(LeasedJob { job: applied.job, ..leased }),
             EventOutcome::Rejected(..) | EventOutcome::ConsoleFull | EventOutcome::UnknownJob => None,
@@ -61,7 +60,7 @@ impl StoreOperation for Dispatch<'_> {
     }
 }
 
-/// See [`crate::Store::available`].
+/// See [`crate::ReadStore::available`].
 pub(super) struct ListAvailable<'a> {
     pub(super) types: Vec<&'a [u8]>,
     pub(super) at_most: i64,
@@ -81,7 +80,7 @@ impl StoreOperation for ListAvailable<'_> {
     }
 }
 
-/// See [`crate::Store::backlog`].
+/// See [`crate::JobStore::backlog`].
 pub(super) struct ReadBacklog {
     pub(super) now: Timestamp,
 }

@@ -29,7 +29,7 @@ impl StoreOperation for ReadClock {
     }
 }
 
-/// See [`crate::Store::lookup`].
+/// See [`crate::ReadStore::lookup`].
 pub(super) struct Lookup {
     pub(super) key: CacheKey,
 }
@@ -45,7 +45,7 @@ impl StoreOperation for Lookup {
     }
 }
 
-/// See [`crate::Store::job`].
+/// See [`crate::ReadStore::job`].
 pub(super) struct FindJob {
     pub(super) id: JobId,
 }
@@ -61,7 +61,7 @@ impl StoreOperation for FindJob {
     }
 }
 
-/// See [`crate::Store::input`].
+/// See [`crate::ReadStore::input`].
 pub(super) struct ReadInput {
     pub(super) id: JobId,
 }

@@ -15,7 +15,7 @@ use crate::columns::{corrupt_column, millis_of_time, time_from_millis};
 use crate::error::Error;
 use crate::records::Runner;
 
-/// See [`crate::Store::register_runner`].
+/// See [`crate::RunnerStore::register_runner`].
 pub(super) struct Register<'a> {
     pub(super) runner: &'a Runner,
 }
@@ -40,7 +40,7 @@ impl StoreOperation for Register<'_> {
     }
 }
 
-/// See [`crate::Store::touch_runner`].
+/// See [`crate::RunnerStore::touch_runner`].
 pub(super) struct TouchRunner<'a> {
     pub(super) runner: &'a RunnerId,
     pub(super) now: Timestamp,
@@ -56,7 +56,7 @@ impl StoreOperation for TouchRunner<'_> {
     }
 }
 
-/// See [`crate::Store::runner`].
+/// See [`crate::ReadStore::runner`].
 pub(super) struct FindRunner<'a> {
     pub(super) runner: &'a RunnerId,
 }
@@ -73,7 +73,7 @@ impl StoreOperation for FindRunner<'_> {
     }
 }
 
-/// See [`crate::Store::runners`].
+/// See [`crate::ReadStore::runners`].
 pub(super) struct ListRunners {
     pub(super) at_most: i64,
 }
@@ -91,7 +91,7 @@ impl StoreOperation for ListRunners {
     }
 }
 
-/// See [`crate::Store::prune_runners`].
+/// See [`crate::RunnerStore::prune_runners`].
 pub(super) struct PruneRunners {
     pub(super) before: Timestamp,
     pub(super) at_most: i64,

@@ -1,4 +1,4 @@
-//! Implements [`Store`] for PostgreSQL: the connection pool, and the one connection for notifications between
+//! Implements the traits of `store` for PostgreSQL: the connection pool, and the one connection for notifications between
 //! instances.
 
 use std::num::NonZeroUsize;
@@ -35,7 +35,7 @@ use crate::records::{
     AppliedEvent, Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats,
     Retention, Runner, RunnerOutput, Settings, StoreNotification, SubmitOutcome, WebhookCall, WebhookCallId,
 };
-use crate::store::Store;
+use crate::store::{JobStore, ReadStore, RunnerStore, Store, WebhookStore};
 
 /// Connections besides the one for notifications. PostgreSQL's default limit is 100 for all clients together.
 const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
@@ -64,7 +64,12 @@ impl Postgres {
     /// # Errors
     /// [`Error::Unavailable`] when the database cannot be used, with the reason; [`Error::SchemaTooNew`] when a newer
     /// program has written a schema that this one cannot use. Error texts never contain the user or the password.
-    pub async fn open(url: &str, settings: Settings) -> Result<Arc<Self>, Error> {
+    pub async fn open(url: &str, settings: Settings) -> Result<Arc<dyn Store>, Error> {
+        Ok(Self::connect(url, settings).await?)
+    }
+
+    /// Like [`Postgres::open`], for tests that look inside.
+    pub(super) async fn connect(url: &str, settings: Settings) -> Result<Arc<Self>, Error> {
         let address = Address::parse(url)?;
         let pool = Pool::new(&address, CONNECTIONS)?;
         migrate(&pool).await?;
@@ -100,15 +105,7 @@ fn random_number() -> Result<u64, Error> {
 }
 
 #[async_trait]
-impl Store for Postgres {
-    async fn clock(&self) -> Result<Option<Timestamp>, Error> {
-        self.run(ReadClock).await.map(Some)
-    }
-
-    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
-        self.run(Submit { new: &new, settings: &self.settings, usage_cache: &self.usage_cache, now }).await
-    }
-
+impl ReadStore for Postgres {
     async fn lookup(&self, key: CacheKey) -> Result<Option<JobRecord>, Error> {
         self.run(Lookup { key }).await
     }
@@ -119,6 +116,42 @@ impl Store for Postgres {
 
     async fn input(&self, id: JobId) -> Result<Option<String>, Error> {
         self.run(ReadInput { id }).await
+    }
+
+    async fn available(
+        &self,
+        types: &[JobType],
+        at_most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<LeasedJob>, Error> {
+        self.run(ListAvailable { types: type_names(types), at_most: limit(at_most), now }).await
+    }
+
+    async fn jobs(&self, filter: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
+        self.run(ListJobs { filter, now }).await
+    }
+
+    async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
+        self.run(JobsOfRunner { runner, at_most: limit(at_most) }).await
+    }
+
+    async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
+        self.run(ReadCounts { active_since, now }).await
+    }
+
+    async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error> {
+        self.run(FindRunner { runner }).await
+    }
+
+    async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
+        self.run(ListRunners { at_most: limit(at_most) }).await
+    }
+}
+
+#[async_trait]
+impl JobStore for Postgres {
+    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
+        self.run(Submit { new: &new, settings: &self.settings, usage_cache: &self.usage_cache, now }).await
     }
 
     async fn apply_event(
@@ -147,15 +180,6 @@ impl Store for Postgres {
         self.run(Dispatch { types: type_names(types), runner, settings: &self.settings, now }).await
     }
 
-    async fn available(
-        &self,
-        types: &[JobType],
-        at_most: usize,
-        now: Timestamp,
-    ) -> Result<Vec<LeasedJob>, Error> {
-        self.run(ListAvailable { types: type_names(types), at_most: limit(at_most), now }).await
-    }
-
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error> {
         self.run(ReadBacklog { now }).await
     }
@@ -174,6 +198,10 @@ impl Store for Postgres {
         self.run(Prune { retention, now }).await
     }
 
+    async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+        self.run(Delete { ids }).await
+    }
+
     async fn due_for_validation(
         &self,
         types: &[JobType],
@@ -187,18 +215,13 @@ impl Store for Postgres {
         self.run(MarkValidated { id, now }).await
     }
 
-    async fn jobs(&self, filter: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
-        self.run(ListJobs { filter, now }).await
+    async fn stored_bytes(&self) -> Result<u64, Error> {
+        self.run(ReadStoredBytes).await
     }
+}
 
-    async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
-        self.run(Delete { ids }).await
-    }
-
-    async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
-        self.run(ReadCounts { active_since, now }).await
-    }
-
+#[async_trait]
+impl RunnerStore for Postgres {
     async fn register_runner(&self, runner: Runner) -> Result<(), Error> {
         self.run(Register { runner: &runner }).await
     }
@@ -207,22 +230,13 @@ impl Store for Postgres {
         self.run(TouchRunner { runner, now }).await
     }
 
-    async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error> {
-        self.run(FindRunner { runner }).await
-    }
-
-    async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
-        self.run(ListRunners { at_most: limit(at_most) }).await
-    }
-
     async fn prune_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.run(PruneRunners { before, at_most: limit(at_most) }).await
     }
+}
 
-    async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
-        self.run(JobsOfRunner { runner, at_most: limit(at_most) }).await
-    }
-
+#[async_trait]
+impl WebhookStore for Postgres {
     async fn claim_webhooks(
         &self,
         capacity: &[(JobType, usize)],
@@ -243,9 +257,12 @@ impl Store for Postgres {
     async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.run(DropWebhooks { settings: &self.settings, before, at_most: limit(at_most) }).await
     }
+}
 
-    async fn stored_bytes(&self) -> Result<u64, Error> {
-        self.run(ReadStoredBytes).await
+#[async_trait]
+impl Store for Postgres {
+    async fn clock(&self) -> Result<Option<Timestamp>, Error> {
+        self.run(ReadClock).await.map(Some)
     }
 
     async fn verify_integrity(&self) -> Result<Vec<String>, Error> {

@@ -18,8 +18,9 @@ use super::write_statement::owned_params;
 use super::{counters, statements};
 use crate::job_row::JobRow;
 use crate::records::{JobRecord, NewJob, Settings, SubmitOutcome};
+use crate::write_plan::WritePlan;
 
-/// See [`crate::Store::submit`].
+/// See [`crate::JobStore::submit`].
 pub(super) struct Submit<'a> {
     pub(super) new: &'a NewJob,
     pub(super) settings: &'a Settings,
@@ -122,11 +123,12 @@ impl Submit<'_> {
         current: &JobRow,
         job: Job,
     ) -> Result<Committed<SubmitOutcome>, Failure> {
-        jobs::update(&mut tx, current, &job, current.bytes, self.now);
+        let plan = WritePlan::of_join(current, job, self.now);
+        jobs::update(&mut tx, &plan);
         if let Some(idempotency) = self.new.idempotency_key {
             tx.write(statements::SET_IDEMPOTENCY, owned_params![idempotency.0.to_vec(), current.seq]);
         }
-        let outcome = SubmitOutcome::Existing(JobRecord { job, output: None });
+        let outcome = SubmitOutcome::Existing(JobRecord { job: plan.job, output: None });
         Ok(Committed { notifications: tx.commit().await?, value: outcome })
     }
 }

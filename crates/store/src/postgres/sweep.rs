@@ -3,7 +3,7 @@
 use pilotlight_core::job::{Event, Transition};
 use pilotlight_core::time::Timestamp;
 
-use super::apply::{LockedJob, apply_to_row};
+use super::apply::apply_to_row;
 use super::connection::StoreConnection;
 use super::failure::Failure;
 use super::operation::{Committed, StoreOperation};
@@ -11,8 +11,9 @@ use super::tx::PgTx;
 use super::{jobs, statements};
 use crate::columns::millis_of_time;
 use crate::records::{AppliedEvent, EventOutcome, RunnerOutput, Settings};
+use crate::write_plan::{EventWithOutput, ReadJob};
 
-/// See [`crate::Store::sweep`].
+/// See [`crate::JobStore::sweep`].
 pub(super) struct Sweep<'a> {
     pub(super) at_most: i64,
     pub(super) settings: &'a Settings,
@@ -31,9 +32,9 @@ impl StoreOperation for Sweep<'_> {
         let (mut tx, rows) = PgTx::begin(connection, statements::LOCK_DUE, &params).await?;
         let mut changed = Vec::new();
         for before in jobs::all(&rows)? {
-            let tick = (&Event::Tick, &RunnerOutput::default());
+            let tick = EventWithOutput { event: &Event::Tick, runner_output: &RunnerOutput::default() };
             if let EventOutcome::Applied(applied) =
-                apply_to_row(&mut tx, LockedJob::only(&before), tick, self.settings, self.now)
+                apply_to_row(&mut tx, ReadJob::only(&before), tick, self.settings, self.now)
                 && applied.transition != Transition::Unchanged
             {
                 changed.push(applied);

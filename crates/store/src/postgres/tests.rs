@@ -19,5 +19,5 @@ pub(super) async fn open(url: &str) -> Arc<Postgres> {
     };
     let limits = Limits { console_bytes: 1_000 };
     let (webhook_types, queue_limits) = (Arc::new(HashSet::new()), QueueLimits::default());
-    Postgres::open(url, Settings { policy, webhook_types, limits, queue_limits }).await.unwrap()
+    Postgres::connect(url, Settings { policy, webhook_types, limits, queue_limits }).await.unwrap()
 }

@@ -11,7 +11,7 @@ use super::{payloads, statements};
 use crate::columns::millis_of_time;
 use crate::records::JobRecord;
 
-/// See [`crate::Store::due_for_validation`].
+/// See [`crate::JobStore::due_for_validation`].
 pub(super) struct DueForValidation<'a> {
     pub(super) types: Vec<&'a [u8]>,
     pub(super) before: Timestamp,
@@ -31,7 +31,7 @@ impl StoreOperation for DueForValidation<'_> {
     }
 }
 
-/// See [`crate::Store::mark_validated`].
+/// See [`crate::JobStore::mark_validated`].
 pub(super) struct MarkValidated {
     pub(super) id: JobId,
     pub(super) now: Timestamp,

@@ -20,18 +20,16 @@ use crate::columns::{corrupt_column, millis_of_time, number, time_from_millis};
 use crate::error::Error;
 use crate::records::{Settings, WebhookCall, WebhookCallId, WebhookTrigger};
 
-/// Inserts a webhook call for this event, if the job's type has a webhook configured.
-pub(super) fn enqueue(tx: &mut PgTx, job: &Job, event: WebhookTrigger, settings: &Settings, now: Timestamp) {
-    if settings.webhook_types.contains(&job.job_type) {
-        let (id, job_type) = (job.id.as_bytes().to_vec(), job.job_type.as_str().as_bytes().to_vec());
-        tx.write(
-            statements::INSERT_WEBHOOK,
-            owned_params![id, job_type, trigger_number(event), millis_of_time(now)],
-        );
-    }
+/// Inserts a webhook call for this event.
+pub(super) fn enqueue(tx: &mut PgTx, job: &Job, event: WebhookTrigger, now: Timestamp) {
+    let (id, job_type) = (job.id.as_bytes().to_vec(), job.job_type.as_str().as_bytes().to_vec());
+    tx.write(
+        statements::INSERT_WEBHOOK,
+        owned_params![id, job_type, trigger_number(event), millis_of_time(now)],
+    );
 }
 
-/// See [`crate::Store::claim_webhooks`].
+/// See [`crate::WebhookStore::claim_webhooks`].
 pub(super) struct ClaimWebhooks<'a> {
     pub(super) capacity: &'a [(JobType, usize)],
     pub(super) lease: Duration,
@@ -66,7 +64,7 @@ fn read_call(row: &PgRow) -> Result<WebhookCall, Error> {
     })
 }
 
-/// See [`crate::Store::ack_webhook`].
+/// See [`crate::WebhookStore::ack_webhook`].
 pub(super) struct AckWebhook {
     pub(super) id: WebhookCallId,
 }
@@ -85,7 +83,7 @@ impl StoreOperation for AckWebhook {
     }
 }
 
-/// See [`crate::Store::retry_webhook`].
+/// See [`crate::WebhookStore::retry_webhook`].
 pub(super) struct RetryWebhook {
     pub(super) id: WebhookCallId,
     pub(super) retry_at: Timestamp,
@@ -101,7 +99,7 @@ impl StoreOperation for RetryWebhook {
     }
 }
 
-/// See [`crate::Store::drop_webhooks`].
+/// See [`crate::WebhookStore::drop_webhooks`].
 pub(super) struct DropWebhooks<'a> {
     pub(super) settings: &'a Settings,
     pub(super) before: Timestamp,

@@ -1,17 +1,16 @@
-//! Applies an event to a job: reads the job, lets `core::job` decide, and writes the result.
+//! Applies an event to a job: reads the job, lets `write_plan` compute what follows, and writes it.
 
-use pilotlight_core::job::{EndedAttempt, Event, Job, JobId, Transition};
+use pilotlight_core::job::{Event, JobId};
 use pilotlight_core::time::Timestamp;
 
-use super::jobs;
-use super::payloads;
 use super::tx::SqliteTx;
-use super::webhooks;
+use super::{jobs, payloads, webhooks};
 use crate::error::Error;
-use crate::job_row::{JobRow, OutputOutcome};
-use crate::records::{AppliedEvent, EventOutcome, RunnerOutput, WebhookTrigger};
+use crate::job_row::JobRow;
+use crate::records::{EventOutcome, RunnerOutput};
+use crate::write_plan::{EventPlan, EventWithOutput, ReadJob, WritePlan, may_become_current, plan_event};
 
-/// See [`crate::Store::apply_event`].
+/// See [`crate::JobStore::apply_event`].
 pub(super) fn apply_event(
     tx: &mut SqliteTx<'_>,
     id: JobId,
@@ -20,7 +19,7 @@ pub(super) fn apply_event(
     now: Timestamp,
 ) -> Result<EventOutcome, Error> {
     match jobs::by_id(tx.db, id)? {
-        Some(before) => apply_to_row(tx, &before, event, runner_output, now),
+        Some(before) => apply_to_row(tx, &before, EventWithOutput { event, runner_output }, now),
         None => Ok(EventOutcome::UnknownJob),
     }
 }
@@ -29,47 +28,29 @@ pub(super) fn apply_event(
 pub(super) fn apply_to_row(
     tx: &mut SqliteTx<'_>,
     before: &JobRow,
-    event: &Event,
-    runner_output: &RunnerOutput,
+    happened: EventWithOutput<'_>,
     now: Timestamp,
 ) -> Result<EventOutcome, Error> {
-    let mut job = before.job.clone();
-    let transition = match job.handle(event, &tx.settings.policy, now) {
-        Ok(transition) => transition,
-        Err(rejected) => return Ok(EventOutcome::Rejected(rejected, job)),
-    };
-    if transition == Transition::Unchanged {
-        return Ok(EventOutcome::Applied(AppliedEvent { transition, job, ended_attempt: None }));
+    let needs_current = may_become_current(before, happened.event);
+    let current = if needs_current { jobs::current(tx.db, before.job.key)? } else { None };
+    match plan_event(ReadJob { before, current: current.as_ref() }, happened, tx.settings, now) {
+        EventPlan::Nothing(outcome) => Ok(*outcome),
+        EventPlan::Write(plan) => {
+            write(tx, &plan, now)?;
+            Ok(plan.into_outcome())
+        }
     }
-    if transition == Transition::Completed && !job.is_current {
-        let current = jobs::current(tx.db, job.key)?;
-        job.update_current(current.as_ref().map(|current| (&current.job, current.order_to(before))), now);
-    }
-    let bytes = match payloads::store_output(tx, before, &job, transition, runner_output)? {
-        OutputOutcome::Stored(bytes) => bytes,
-        OutputOutcome::ConsoleFull => return Ok(EventOutcome::ConsoleFull),
-    };
-    jobs::update(tx, before, &job, bytes, now)?;
-    enqueue_webhook(tx, &job, transition, now)?;
-    let ended_attempt = EndedAttempt::between(&before.job, &job);
-    Ok(EventOutcome::Applied(AppliedEvent { transition, job, ended_attempt }))
 }
 
-fn enqueue_webhook(
-    tx: &SqliteTx<'_>,
-    job: &Job,
-    transition: Transition,
-    now: Timestamp,
-) -> Result<(), Error> {
-    match transition {
-        Transition::Completed => webhooks::enqueue(tx, job, WebhookTrigger::Completed, now),
-        Transition::Failed => webhooks::enqueue(tx, job, WebhookTrigger::Failed, now),
-        Transition::Unchanged
-        | Transition::Dispatched
-        | Transition::Claimed
-        | Transition::Heartbeat
-        | Transition::Queued
-        | Transition::CallerLeft
-        | Transition::Expired => Ok(()),
+fn write(tx: &mut SqliteTx<'_>, plan: &WritePlan<'_>, now: Timestamp) -> Result<(), Error> {
+    let seq = plan.before.seq;
+    payloads::write_console(tx, seq, plan.console)?;
+    if let Some(output) = plan.output {
+        payloads::write_output(tx, seq, output)?;
     }
+    jobs::update(tx, plan)?;
+    if let Some(trigger) = plan.webhook {
+        webhooks::enqueue(tx, &plan.job, trigger, now)?;
+    }
+    Ok(())
 }

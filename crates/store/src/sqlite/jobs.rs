@@ -7,9 +7,10 @@ use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::tx::SqliteTx;
-use crate::columns::{JobColumns, StoredStatus, columns, millis_of_time, number};
+use crate::columns::{JobColumns, StoredStatus, columns, number};
 use crate::error::Error;
 use crate::job_row::{JobBytes, JobRow, length};
+use crate::write_plan::WritePlan;
 
 /// A `SELECT` of the columns of a [`JobRow`], optionally followed by more columns.
 macro_rules! select_jobs {
@@ -141,25 +142,17 @@ pub(super) fn insert(tx: &mut SqliteTx<'_>, job: &Job, input: &str, now: Timesta
 }
 
 /// Updates the row of a changed job.
-pub(super) fn update(
-    tx: &mut SqliteTx<'_>,
-    before: &JobRow,
-    after: &Job,
-    bytes: JobBytes,
-    now: Timestamp,
-) -> Result<(), Error> {
-    if after.is_current && !before.job.is_current {
-        clear_current(tx, after.key)?;
+pub(super) fn update(tx: &mut SqliteTx<'_>, plan: &WritePlan<'_>) -> Result<(), Error> {
+    let WritePlan { before, row, status, bytes, .. } = plan;
+    if plan.replaced.is_some() {
+        clear_current(tx, plan.job.key)?;
     }
-    let row = JobColumns::from_job(after, now);
-    let status = StoredStatus::of_job(after, now);
-    if status == before.status && matches!(status, StoredStatus::InProgress) && bytes == before.bytes {
-        write_heartbeat(tx, before.seq, &row)?;
+    if *status == before.status && matches!(status, StoredStatus::InProgress) && *bytes == before.bytes {
+        write_heartbeat(tx, before.seq, row)?;
     } else {
-        let ended_at = after.has_ended().then(|| before.ended_at.unwrap_or_else(|| millis_of_time(now)));
-        write_row(tx, before.seq, &row, ended_at, bytes)?;
+        write_row(tx, before.seq, row, plan.ended_at, *bytes)?;
     }
-    tx.counter_changes.move_job(&after.job_type, (before.status, before.bytes), (status, bytes));
+    tx.counter_changes.move_job(&plan.job.job_type, (before.status, before.bytes), (*status, *bytes));
     Ok(())
 }
 

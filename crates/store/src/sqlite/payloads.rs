@@ -1,13 +1,14 @@
 //! Reads and writes the texts of jobs: parameters, results, errors and consoles.
 
-use pilotlight_core::job::{Job, JobId, Transition};
+use pilotlight_core::job::JobId;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::jobs::job_row;
 use super::tx::SqliteTx;
 use crate::error::Error;
-use crate::job_row::{JOB_ROW_COLUMNS, JobRow, OutputOutcome, length};
-use crate::records::{ConsoleUpdate, JobOutput, JobRecord, RunnerOutput};
+use crate::job_row::{JOB_ROW_COLUMNS, length};
+use crate::records::{JobOutput, JobRecord, RunnerOutput};
+use crate::write_plan::ConsoleWrite;
 
 /// A console is stored in pieces of up to this size, in bytes: an append that fits extends the last piece, any other
 /// append begins a new one.
@@ -62,56 +63,17 @@ pub(super) fn input_of(db: &Connection, seq: i64) -> Result<String, Error> {
     input.ok_or_else(|| Error::Corrupt("a job has no parameters".to_owned()))
 }
 
-/// Stores the output that came with an event; the event changed the job from `before` to `after`.
-pub(super) fn store_output(
-    tx: &SqliteTx<'_>,
-    before: &JobRow,
-    after: &Job,
-    transition: Transition,
-    runner_output: &RunnerOutput,
-) -> Result<OutputOutcome, Error> {
-    let mut bytes = before.bytes;
-    // A new attempt begins with an empty console.
-    if matches!(transition, Transition::Dispatched | Transition::Claimed) && bytes.console > 0 {
-        clear_console(tx, before.seq)?;
-        bytes.console = 0;
-    }
-    if let Some(console) = &runner_output.console {
-        let console_size = console_size(bytes.console, console);
-        if usize::try_from(console_size).unwrap_or(usize::MAX) > tx.settings.limits.console_bytes {
-            return Ok(OutputOutcome::ConsoleFull);
-        }
-        write_console(tx, before.seq, bytes.console, console)?;
-        bytes.console = console_size;
-    }
-    if after.has_ended() && (runner_output.result.is_some() || runner_output.error.is_some()) {
-        bytes.output = write_output(tx, before.seq, runner_output)?;
-    }
-    Ok(OutputOutcome::Stored(bytes))
-}
-
-fn console_size(current_size: i64, console: &ConsoleUpdate) -> i64 {
+/// Writes what becomes of a job's console output.
+pub(super) fn write_console(tx: &SqliteTx<'_>, seq: i64, console: ConsoleWrite<'_>) -> Result<(), Error> {
     match console {
-        ConsoleUpdate::Replace(text) => length(text),
-        ConsoleUpdate::Append(text) => current_size.saturating_add(length(text)),
-    }
-}
-
-fn write_console(
-    tx: &SqliteTx<'_>,
-    seq: i64,
-    current_size: i64,
-    console: &ConsoleUpdate,
-) -> Result<(), Error> {
-    match console {
-        ConsoleUpdate::Replace(text) => {
-            if current_size > 0 {
-                clear_console(tx, seq)?;
-            }
+        ConsoleWrite::Keep => Ok(()),
+        ConsoleWrite::Clear => clear_console(tx, seq),
+        ConsoleWrite::Replace(text) => {
+            clear_console(tx, seq)?;
             insert_piece(tx, seq, text)
         }
-        ConsoleUpdate::Append(text) if append_to_last_piece(tx, seq, text)? => Ok(()),
-        ConsoleUpdate::Append(text) => insert_piece(tx, seq, text),
+        ConsoleWrite::Append(text) if append_to_last_piece(tx, seq, text)? => Ok(()),
+        ConsoleWrite::Begin(text) | ConsoleWrite::Append(text) => insert_piece(tx, seq, text),
     }
 }
 
@@ -137,10 +99,10 @@ fn append_to_last_piece(tx: &SqliteTx<'_>, seq: i64, text: &str) -> Result<bool,
     Ok(join.execute(params![seq, text, length(text), PIECE])? > 0)
 }
 
-fn write_output(tx: &SqliteTx<'_>, seq: i64, runner_output: &RunnerOutput) -> Result<i64, Error> {
+/// Stores a result or an error.
+pub(super) fn write_output(tx: &SqliteTx<'_>, seq: i64, runner_output: &RunnerOutput) -> Result<(), Error> {
     tx.db
         .prepare_cached("INSERT OR REPLACE INTO outputs (job, output, error) VALUES (?1, ?2, ?3)")?
         .execute(params![seq, runner_output.result, runner_output.error])?;
-    let texts = [&runner_output.result, &runner_output.error];
-    Ok(texts.into_iter().flatten().map(|text| length(text)).sum())
+    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::job_row::JobRow;
 use crate::records::{PruneStats, Retention};
 
-/// See [`crate::Store::prune`].
+/// See [`crate::JobStore::prune`].
 pub(super) fn prune(
     tx: &mut SqliteTx<'_>,
     retention: Retention,
@@ -44,7 +44,7 @@ fn exceeds_max_bytes(tx: &SqliteTx<'_>, retention: Retention) -> Result<bool, Er
     Ok(retention.max_bytes > 0 && number::<u64>(tx.sums()?.ended_bytes, "bytes")? > retention.max_bytes)
 }
 
-/// See [`crate::Store::delete`].
+/// See [`crate::JobStore::delete`].
 pub(super) fn delete(tx: &mut SqliteTx<'_>, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
     let mut deleted = Vec::new();
     for id in ids {

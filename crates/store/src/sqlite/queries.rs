@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::job_row::JobRow;
 use crate::records::{Counts, JobFilter};
 
-/// See [`crate::Store::jobs`].
+/// See [`crate::ReadStore::jobs`].
 pub(super) fn jobs(db: &Connection, filter: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
     let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
     let counts = by_status(db, now)?;
@@ -58,7 +58,7 @@ fn overdue(db: &Connection, limit: i64, now: Timestamp) -> Result<Vec<JobRow>, E
     jobs::all(db, sql, params![millis_of_time(now), limit])
 }
 
-/// See [`crate::Store::counts`].
+/// See [`crate::ReadStore::counts`].
 pub(super) fn counts(db: &Connection, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
     let count = |sql: &str, since: Option<i64>| {
         let mut read = db.prepare_cached(sql)?;
@@ -95,7 +95,7 @@ fn index_of(status: Status) -> usize {
     Status::ALL.iter().position(|it| *it == status).expect("`ALL` has every status")
 }
 
-/// See [`crate::Store::jobs_of_runner`].
+/// See [`crate::ReadStore::jobs_of_runner`].
 pub(super) fn jobs_of_runner(db: &Connection, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
     let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
     let sql = select_jobs!("INDEXED BY jobs_by_runner WHERE runner = ?1 ORDER BY seq DESC LIMIT ?2");

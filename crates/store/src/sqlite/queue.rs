@@ -12,12 +12,13 @@ use crate::columns::{StoredStatus, corrupt_column, millis_of_time, time_from_mil
 use crate::error::Error;
 use crate::job_row::{JOB_ROW_COLUMNS, JobBytes};
 use crate::records::{Backlog, EventOutcome, LeasedJob, RunnerOutput};
+use crate::write_plan::EventWithOutput;
 
 /// Delayed jobs that become ready in one transaction. If more are due, `Backlog::next_at` is in the past and the caller
 /// asks again.
 const PROMOTE_BATCH: i64 = 10_000;
 
-/// See [`crate::Store::dispatch`].
+/// See [`crate::JobStore::dispatch`].
 pub(super) fn dispatch(
     tx: &mut SqliteTx<'_>,
     types: &[JobType],
@@ -27,7 +28,8 @@ pub(super) fn dispatch(
     let Some(seq) = next(tx.db, types, now)? else { return Ok(None) };
     let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| corrupt_column("seq"))?;
     let event = Event::Dispatch { runner: runner.clone() };
-    match apply::apply_to_row(tx, &before, &event, &RunnerOutput::default(), now)? {
+    let dispatch = EventWithOutput { event: &event, runner_output: &RunnerOutput::default() };
+    match apply::apply_to_row(tx, &before, dispatch, now)? {
         EventOutcome::Applied(applied) => {
             let input = payloads::input_of(tx.db, seq)?;
             Ok(Some(LeasedJob { job: applied.job, input }))
@@ -56,7 +58,7 @@ fn first_of(db: &Connection, job_type: &JobType, now: Timestamp) -> Result<Optio
     Ok(first.optional()?)
 }
 
-/// See [`crate::Store::available`].
+/// See [`crate::ReadStore::available`].
 pub(super) fn available(
     db: &Connection,
     types: &[JobType],
@@ -113,7 +115,7 @@ pub(super) fn promote(tx: &mut SqliteTx<'_>, now: Timestamp) -> Result<(), Error
     Ok(())
 }
 
-/// See [`crate::Store::backlog`].
+/// See [`crate::JobStore::backlog`].
 pub(super) fn backlog(db: &Connection) -> Result<Backlog, Error> {
     let mut ready = Vec::new();
     for (job_type, jobs) in counters::by_type(db, StoredStatus::Ready)? {

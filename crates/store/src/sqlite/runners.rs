@@ -10,7 +10,7 @@ use crate::columns::{corrupt_column, millis_of_time, time_from_millis};
 use crate::error::Error;
 use crate::records::Runner;
 
-/// See [`crate::Store::register_runner`].
+/// See [`crate::RunnerStore::register_runner`].
 pub(super) fn register(tx: &SqliteTx<'_>, runner: &Runner) -> Result<(), Error> {
     let capabilities =
         serde_json::to_string(&runner.capabilities).map_err(|error| Error::Database(Box::new(error)))?;
@@ -29,20 +29,20 @@ pub(super) fn register(tx: &SqliteTx<'_>, runner: &Runner) -> Result<(), Error> 
     Ok(())
 }
 
-/// See [`crate::Store::touch_runner`].
+/// See [`crate::RunnerStore::touch_runner`].
 pub(super) fn touch_runner(tx: &SqliteTx<'_>, runner: &RunnerId, now: Timestamp) -> Result<bool, Error> {
     let mut write = tx.db.prepare_cached("UPDATE runners SET seen_at = max(seen_at, ?2) WHERE id = ?1")?;
     Ok(write.execute(params![runner.as_str(), millis_of_time(now)])? > 0)
 }
 
-/// See [`crate::Store::runner`].
+/// See [`crate::ReadStore::runner`].
 pub(super) fn runner(db: &Connection, runner: &RunnerId) -> Result<Option<Runner>, Error> {
     let mut find = db
         .prepare_cached("SELECT id, name, capabilities, registered_at, seen_at FROM runners WHERE id = ?1")?;
     find.query_row([runner.as_str()], |row| Ok(read(row))).optional()?.transpose()
 }
 
-/// See [`crate::Store::runners`].
+/// See [`crate::ReadStore::runners`].
 pub(super) fn runners(db: &Connection, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
     let mut list = db.prepare_cached(
         "SELECT id, name, capabilities, registered_at, seen_at FROM runners INDEXED BY runners_by_seen \
@@ -55,7 +55,7 @@ pub(super) fn runners(db: &Connection, at_most: usize) -> Result<(Vec<Runner>, u
     Ok((last_seen, total))
 }
 
-/// See [`crate::Store::prune_runners`].
+/// See [`crate::RunnerStore::prune_runners`].
 pub(super) fn prune_runners(tx: &SqliteTx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut delete = tx.db.prepare_cached(
         "DELETE FROM runners WHERE id IN (SELECT id FROM runners INDEXED BY runners_by_seen WHERE seen_at < ?1 \

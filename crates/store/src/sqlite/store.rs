@@ -1,4 +1,4 @@
-//! Implements [`Store`] for the embedded store: which operation writes, which one reads, and on which connection.
+//! Implements the traits of `store` for the embedded store: which operation writes, which one reads, and on which connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::records::{
     AppliedEvent, Backlog, Counts, EventOutcome, JobFilter, JobRecord, LeasedJob, NewJob, PruneStats,
     Retention, Runner, RunnerOutput, Settings, StoreNotification, SubmitOutcome, WebhookCall, WebhookCallId,
 };
-use crate::store::Store;
+use crate::store::{JobStore, ReadStore, RunnerStore, Store, WebhookStore};
 
 /// Connections for short reads: about as many as threads read at the same time on most machines.
 const SHORT_READERS: usize = 4;
@@ -76,15 +76,7 @@ async fn run_blocking<T: Send + 'static>(
 }
 
 #[async_trait]
-impl Store for Sqlite {
-    async fn clock(&self) -> Result<Option<Timestamp>, Error> {
-        Ok(None)
-    }
-
-    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
-        self.writer.write(move |tx| submit::submit(tx, new, now)).await
-    }
-
+impl ReadStore for Sqlite {
     async fn lookup(&self, key: CacheKey) -> Result<Option<JobRecord>, Error> {
         self.short.read(|db| submit::lookup(db, key))
     }
@@ -95,6 +87,44 @@ impl Store for Sqlite {
 
     async fn input(&self, id: JobId) -> Result<Option<String>, Error> {
         self.short.read(|db| payloads::input(db, id))
+    }
+
+    async fn available(
+        &self,
+        types: &[JobType],
+        at_most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<LeasedJob>, Error> {
+        let types = types.to_vec();
+        self.read_long(move |db| queue::available(db, &types, at_most, now)).await
+    }
+
+    async fn jobs(&self, filter: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
+        self.read_long(move |db| queries::jobs(db, filter, now)).await
+    }
+
+    async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
+        let runner = runner.clone();
+        self.read_long(move |db| queries::jobs_of_runner(db, &runner, at_most)).await
+    }
+
+    async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
+        self.read_long(move |db| queries::counts(db, active_since, now)).await
+    }
+
+    async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error> {
+        self.short.read(|db| runners::runner(db, runner))
+    }
+
+    async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
+        self.read_long(move |db| runners::runners(db, at_most)).await
+    }
+}
+
+#[async_trait]
+impl JobStore for Sqlite {
+    async fn submit(&self, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
+        self.writer.write(move |tx| submit::submit(tx, new, now)).await
     }
 
     async fn apply_event(
@@ -117,16 +147,6 @@ impl Store for Sqlite {
         self.writer.write(move |tx| queue::dispatch(tx, &types, &runner, now)).await
     }
 
-    async fn available(
-        &self,
-        types: &[JobType],
-        at_most: usize,
-        now: Timestamp,
-    ) -> Result<Vec<LeasedJob>, Error> {
-        let types = types.to_vec();
-        self.read_long(move |db| queue::available(db, &types, at_most, now)).await
-    }
-
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error> {
         if self.short.read(|db| queue::is_overdue(db, now))? {
             self.writer.write(move |tx| queue::promote(tx, now)).await?;
@@ -147,6 +167,11 @@ impl Store for Sqlite {
         self.writer.write(move |tx| prune::prune(tx, retention, now)).await
     }
 
+    async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+        let ids = ids.to_vec();
+        self.writer.write(move |tx| prune::delete(tx, &ids)).await
+    }
+
     async fn due_for_validation(
         &self,
         types: &[JobType],
@@ -161,19 +186,14 @@ impl Store for Sqlite {
         self.writer.write(move |tx| validation::mark_validated(tx, id, now)).await
     }
 
-    async fn jobs(&self, filter: JobFilter, now: Timestamp) -> Result<(Vec<Job>, u64), Error> {
-        self.read_long(move |db| queries::jobs(db, filter, now)).await
+    async fn stored_bytes(&self) -> Result<u64, Error> {
+        let sums = self.short.read(counters::sums)?;
+        crate::columns::number(sums.bytes(), "bytes")
     }
+}
 
-    async fn delete(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
-        let ids = ids.to_vec();
-        self.writer.write(move |tx| prune::delete(tx, &ids)).await
-    }
-
-    async fn counts(&self, active_since: Timestamp, now: Timestamp) -> Result<Counts, Error> {
-        self.read_long(move |db| queries::counts(db, active_since, now)).await
-    }
-
+#[async_trait]
+impl RunnerStore for Sqlite {
     async fn register_runner(&self, runner: Runner) -> Result<(), Error> {
         self.writer.write(move |tx| runners::register(tx, &runner)).await
     }
@@ -183,23 +203,13 @@ impl Store for Sqlite {
         self.writer.write(move |tx| runners::touch_runner(tx, &runner, now)).await
     }
 
-    async fn runner(&self, runner: &RunnerId) -> Result<Option<Runner>, Error> {
-        self.short.read(|db| runners::runner(db, runner))
-    }
-
-    async fn runners(&self, at_most: usize) -> Result<(Vec<Runner>, u64), Error> {
-        self.read_long(move |db| runners::runners(db, at_most)).await
-    }
-
     async fn prune_runners(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.writer.write(move |tx| runners::prune_runners(tx, before, at_most)).await
     }
+}
 
-    async fn jobs_of_runner(&self, runner: &RunnerId, at_most: usize) -> Result<Vec<Job>, Error> {
-        let runner = runner.clone();
-        self.read_long(move |db| queries::jobs_of_runner(db, &runner, at_most)).await
-    }
-
+#[async_trait]
+impl WebhookStore for Sqlite {
     async fn claim_webhooks(
         &self,
         capacity: &[(JobType, usize)],
@@ -221,10 +231,12 @@ impl Store for Sqlite {
     async fn drop_webhooks(&self, before: Timestamp, at_most: usize) -> Result<u64, Error> {
         self.writer.write(move |tx| webhooks::drop_webhooks(tx, before, at_most)).await
     }
+}
 
-    async fn stored_bytes(&self) -> Result<u64, Error> {
-        let sums = self.short.read(counters::sums)?;
-        crate::columns::number(sums.bytes(), "bytes")
+#[async_trait]
+impl Store for Sqlite {
+    async fn clock(&self) -> Result<Option<Timestamp>, Error> {
+        Ok(None)
     }
 
     async fn verify_integrity(&self) -> Result<Vec<String>, Error> {

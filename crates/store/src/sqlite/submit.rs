@@ -5,15 +5,15 @@ use pilotlight_core::job::{Admission, Job, JobId, Submission, admit};
 use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::jobs;
 use super::payloads::{self, select_record};
 use super::tx::SqliteTx;
-use super::webhooks;
+use super::{jobs, webhooks};
 use crate::error::Error;
 use crate::job_row::JobRow;
 use crate::records::{IdempotencyKey, JobRecord, NewJob, SubmitOutcome, WebhookTrigger};
+use crate::write_plan::WritePlan;
 
-/// See [`crate::Store::submit`].
+/// See [`crate::JobStore::submit`].
 pub(super) fn submit(tx: &mut SqliteTx<'_>, new: NewJob, now: Timestamp) -> Result<SubmitOutcome, Error> {
     if let Some(outcome) = find_by_idempotency_key(tx.db, &new)? {
         return Ok(outcome);
@@ -47,7 +47,9 @@ fn create(
     let job = Job::new(submission, now);
     let seq = jobs::insert(tx, &job, &new.input, now)?;
     store_idempotency_key(tx, new.idempotency_key, seq)?;
-    webhooks::enqueue(tx, &job, WebhookTrigger::Created, now)?;
+    if tx.settings.webhook_types.contains(&job.job_type) {
+        webhooks::enqueue(tx, &job, WebhookTrigger::Created, now)?;
+    }
     Ok(SubmitOutcome::New(job))
 }
 
@@ -59,9 +61,10 @@ fn join(
     now: Timestamp,
 ) -> Result<SubmitOutcome, Error> {
     let current = current.expect("only a current job is joined");
-    jobs::update(tx, &current, &job, current.bytes, now)?;
+    let plan = WritePlan::of_join(&current, job, now);
+    jobs::update(tx, &plan)?;
     store_idempotency_key(tx, idempotency, current.seq)?;
-    Ok(SubmitOutcome::Existing(JobRecord { job, output: None }))
+    Ok(SubmitOutcome::Existing(JobRecord { job: plan.job, output: None }))
 }
 
 /// The outcome of a repeated `Idempotency-Key`; `None` when the key is new.
@@ -94,7 +97,7 @@ fn store_idempotency_key(
     Ok(())
 }
 
-/// See [`crate::Store::lookup`].
+/// See [`crate::ReadStore::lookup`].
 pub(super) fn lookup(db: &Connection, key: CacheKey) -> Result<Option<JobRecord>, Error> {
     let sql = select_record!(
         "INDEXED BY jobs_current LEFT JOIN outputs ON job = seq WHERE cache_key = ?1 AND is_current = 1"
@@ -102,7 +105,7 @@ pub(super) fn lookup(db: &Connection, key: CacheKey) -> Result<Option<JobRecord>
     Ok(payloads::record(db, sql, [key.as_bytes()])?.map(only_if_ended))
 }
 
-/// See [`crate::Store::job`].
+/// See [`crate::ReadStore::job`].
 pub(super) fn job(db: &Connection, id: JobId) -> Result<Option<JobRecord>, Error> {
     payloads::record(db, select_record!("LEFT JOIN outputs ON job = seq WHERE id = ?1"), [id.as_bytes()])
 }

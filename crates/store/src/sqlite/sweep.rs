@@ -4,14 +4,14 @@ use pilotlight_core::job::{Event, Transition};
 use pilotlight_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::apply;
-use super::jobs;
 use super::tx::SqliteTx;
+use super::{apply, jobs};
 use crate::columns::{corrupt_column, millis_of_time};
 use crate::error::Error;
 use crate::records::{AppliedEvent, EventOutcome, RunnerOutput};
+use crate::write_plan::EventWithOutput;
 
-/// See [`crate::Store::sweep`].
+/// See [`crate::JobStore::sweep`].
 pub(super) fn sweep(
     tx: &mut SqliteTx<'_>,
     at_most: usize,
@@ -21,7 +21,8 @@ pub(super) fn sweep(
     let mut changed = Vec::new();
     for seq in due(tx, at_most, listening_since, now)? {
         let before = jobs::by_seq(tx.db, seq)?.ok_or_else(|| corrupt_column("seq"))?;
-        let outcome = apply::apply_to_row(tx, &before, &Event::Tick, &RunnerOutput::default(), now)?;
+        let tick = EventWithOutput { event: &Event::Tick, runner_output: &RunnerOutput::default() };
+        let outcome = apply::apply_to_row(tx, &before, tick, now)?;
         if let EventOutcome::Applied(applied) = outcome
             && applied.transition != Transition::Unchanged
         {

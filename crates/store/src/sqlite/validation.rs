@@ -11,7 +11,7 @@ use crate::columns::millis_of_time;
 use crate::error::Error;
 use crate::records::JobRecord;
 
-/// See [`crate::Store::due_for_validation`].
+/// See [`crate::JobStore::due_for_validation`].
 pub(super) fn due_for_validation(
     db: &Connection,
     types: &[JobType],
@@ -34,7 +34,7 @@ pub(super) fn due_for_validation(
     Ok(records)
 }
 
-/// See [`crate::Store::mark_validated`].
+/// See [`crate::JobStore::mark_validated`].
 pub(super) fn mark_validated(tx: &SqliteTx<'_>, id: JobId, now: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE jobs SET checked_at = ?2 WHERE id = ?1")?

@@ -13,29 +13,25 @@ use crate::columns::{corrupt_column, millis_of_time, number, time_from_millis};
 use crate::error::Error;
 use crate::records::{WebhookCall, WebhookCallId, WebhookTrigger};
 
-/// Inserts a webhook call for this event, if the job's type has a webhook configured.
+/// Inserts a webhook call for this event.
 pub(super) fn enqueue(
     tx: &SqliteTx<'_>,
     job: &Job,
     event: WebhookTrigger,
     now: Timestamp,
 ) -> Result<(), Error> {
-    if tx.settings.webhook_types.contains(&job.job_type) {
-        tx.db
-            .prepare_cached(
-                "INSERT INTO hooks (job, job_type, event, at, due_at) VALUES (?1, ?2, ?3, ?4, ?4)",
-            )?
-            .execute(params![
-                job.id.as_bytes(),
-                job.job_type.as_str(),
-                trigger_number(event),
-                millis_of_time(now)
-            ])?;
-    }
+    tx.db
+        .prepare_cached("INSERT INTO hooks (job, job_type, event, at, due_at) VALUES (?1, ?2, ?3, ?4, ?4)")?
+        .execute(params![
+            job.id.as_bytes(),
+            job.job_type.as_str(),
+            trigger_number(event),
+            millis_of_time(now)
+        ])?;
     Ok(())
 }
 
-/// See [`crate::Store::claim_webhooks`].
+/// See [`crate::WebhookStore::claim_webhooks`].
 pub(super) fn claim_webhooks(
     tx: &SqliteTx<'_>,
     capacity: &[(JobType, usize)],
@@ -74,13 +70,13 @@ fn read_call(row: &rusqlite::Row<'_>) -> Result<WebhookCall, Error> {
     })
 }
 
-/// See [`crate::Store::ack_webhook`].
+/// See [`crate::WebhookStore::ack_webhook`].
 pub(super) fn ack_webhook(tx: &SqliteTx<'_>, id: WebhookCallId) -> Result<(), Error> {
     tx.db.prepare_cached("DELETE FROM hooks WHERE id = ?1")?.execute([id.0])?;
     Ok(())
 }
 
-/// See [`crate::Store::retry_webhook`].
+/// See [`crate::WebhookStore::retry_webhook`].
 pub(super) fn retry_webhook(tx: &SqliteTx<'_>, id: WebhookCallId, retry_at: Timestamp) -> Result<(), Error> {
     tx.db
         .prepare_cached("UPDATE hooks SET failures = failures + 1, due_at = ?2 WHERE id = ?1")?
@@ -88,7 +84,7 @@ pub(super) fn retry_webhook(tx: &SqliteTx<'_>, id: WebhookCallId, retry_at: Time
     Ok(())
 }
 
-/// See [`crate::Store::drop_webhooks`].
+/// See [`crate::WebhookStore::drop_webhooks`].
 pub(super) fn drop_webhooks(tx: &SqliteTx<'_>, before: Timestamp, at_most: usize) -> Result<u64, Error> {
     let mut delete = tx.db.prepare_cached(
         "DELETE FROM hooks WHERE id IN (SELECT id FROM hooks INDEXED BY hooks_due \

@@ -14,11 +14,11 @@ pub(crate) use pilotlight_testkit::store_fixtures::{at, job_type, runner};
 /// A wait that takes longer fails the test. A loaded machine needs only a small part of it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) async fn open(address: &str) -> Arc<Postgres> {
+pub(crate) async fn open(address: &str) -> Arc<dyn Store> {
     try_open(address).await.unwrap()
 }
 
-pub(crate) async fn try_open(address: &str) -> Result<Arc<Postgres>, Error> {
+pub(crate) async fn try_open(address: &str) -> Result<Arc<dyn Store>, Error> {
     Postgres::open(address, store_fixtures::settings()).await
 }
 

@@ -1,7 +1,7 @@
 //! Opening a store in PostgreSQL: the schema, addresses, and servers that cannot be used. `need!` skips a test on a
 //! machine without PostgreSQL.
 
-use pilotlight_store::{Error, Store};
+use pilotlight_store::Error;
 use pilotlight_testkit::need;
 use pilotlight_testkit::postgres::PostgresCluster;
 use pilotlight_testkit::wait::wait_until_async;

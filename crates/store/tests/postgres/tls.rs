@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pilotlight_store::{Error, Store};
+use pilotlight_store::Error;
 use pilotlight_testkit::need;
 use pilotlight_testkit::postgres::PostgresCluster;
 

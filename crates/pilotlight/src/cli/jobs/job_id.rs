@@ -1,13 +1,13 @@
 //! Resolves a job id of the command line: a complete id is used as it is, the first characters of an id are looked up
 //! among the newest jobs.
 
+use pilotlight_client::Client;
 use pilotlight_core::job::JobId;
 use pilotlight_core::limits::MAX_LIST_LIMIT;
 
 use super::super::exit_code::Code;
 use super::super::failure::Failure;
 use super::super::output;
-use pilotlight_client::Client;
 
 /// How many of the newest jobs are searched: as many as one response can list.
 pub(super) const SEARCHED_JOBS: u32 = MAX_LIST_LIMIT as u32;

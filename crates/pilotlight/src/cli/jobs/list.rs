@@ -1,6 +1,7 @@
 //! `pilotlight jobs list`: a table of jobs, the newest first.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use pilotlight_client::Client;
 use pilotlight_core::time::Timestamp;
 use pilotlight_wire::jobs::Status;
 use pilotlight_wire::jobs_admin::{JobList, JobRow};
@@ -9,7 +10,6 @@ use super::super::connect::{ConnectOptions, block_on};
 use super::super::failure::Failure;
 use super::super::{datetime, format, messages, output};
 use super::job_id::SEARCHED_JOBS;
-use pilotlight_client::Client;
 
 /// Options of `pilotlight jobs list`.
 #[derive(Debug, clap::Args)]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use pilotlight_client::{Client, SubmitParams};
 use pilotlight_core::time::micros;
 use pilotlight_wire::jobs::{JobResult, Status};
 use pilotlight_wire::requests::{self, SubmitOptions, SubmitRequest};
@@ -11,7 +12,6 @@ use tokio::task::JoinSet;
 
 use super::error::SceneError;
 use super::program::{JOB_TYPE, PrimeJob};
-use pilotlight_client::{Client, SubmitParams};
 
 /// The time limit for one job; only an overloaded or broken machine exceeds it.
 const DEADLINE: Duration = Duration::from_secs(20);

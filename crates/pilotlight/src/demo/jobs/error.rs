@@ -3,9 +3,8 @@
 use std::io;
 use std::process::ExitStatus;
 
-use pilotlight_wire::jobs::Status;
-
 use pilotlight_client::ClientError;
+use pilotlight_wire::jobs::Status;
 
 /// Why the scene failed.
 #[derive(Debug, thiserror::Error)]

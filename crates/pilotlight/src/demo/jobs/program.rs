@@ -3,10 +3,9 @@
 //! It is written in Python if Python is installed, otherwise in shell and awk. Its results contain its process id, and
 //! it logs each execution to a file, so that the scene can count them.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{fs, io};
 
 /// The job type of the scene.
 pub(super) const JOB_TYPE: &str = "prime";

@@ -5,14 +5,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pilotlight_client::Client;
+use pilotlight_runner::RunnerProcess;
 use tokio::time::sleep;
 
 use super::callers::{self, CachePolicy, TimedResult};
 use super::error::SceneError;
 use super::program::{PrimeJob, Program, prime_jobs};
 use super::report::{JobsReport, Measurements};
-use pilotlight_client::Client;
-use pilotlight_runner::RunnerProcess;
 
 /// Number of cold submissions.
 const COLD: usize = 3;

@@ -36,7 +36,7 @@ fn build(context: &Context<'_>) -> Capability {
     let route = Route::documented(routes!(greeting), Permission::AdminWrite);
     Capability {
         name: BUILDER.name,
-        routes: vec![route.audience(Audience::Operators).with_state(Arc::clone(&greeter))],
+        routes: vec![route.audience(Audience::Operators).any_origin().with_state(Arc::clone(&greeter))],
         tasks: vec![greet.task(context.clock, &greeter, Greeter::greet)],
         status: None,
         fast_path: None,
@@ -65,7 +65,7 @@ impl Greeter {
 
 impl DashboardPanel for Greeter {
     fn sample(&self) -> PanelUpdate {
-        PanelUpdate { change: PanelChange::Unchanged, fields: "{}".to_owned() }
+        PanelUpdate { change: PanelChange::Unchanged, fields: Box::new(|| "{}".to_owned()) }
     }
 
     fn snapshot(&self) -> String {

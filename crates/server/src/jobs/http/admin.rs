@@ -7,7 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use hyper::StatusCode;
 use pilotlight_core::ids::RunnerId;
-use pilotlight_core::job::{CacheMode, Job, JobId, JobOptions, State as JobState, Status};
+use pilotlight_core::job::{CacheMode, Job, JobId, State as JobState, Status};
 use pilotlight_core::limits::{DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT, MAX_RUNNER_JOBS, RUNNER_ACTIVE_WINDOW};
 use pilotlight_core::time::{Timestamp, millis};
 use pilotlight_store::{Counts, Error, JobFilter, JobRecord, NewJob, Runner};
@@ -23,11 +23,9 @@ use crate::http::fields::Field;
 use crate::http::headers;
 use crate::http::json_body::JsonBody;
 use crate::jobs::JobService;
-use crate::jobs::http::JobsState;
-use crate::jobs::http::callers::job_not_found;
-use crate::jobs::http::callers::submit_result;
+use crate::jobs::http::callers::{job_not_found, submit_result};
 use crate::jobs::http::extract::{JobIdPath, QueryPairs};
-use crate::jobs::http::response;
+use crate::jobs::http::{JobsState, response};
 
 /// `GET /api/admin/jobs`: lists jobs, the newest first.
 #[utoipa::path(get, path = "/api/admin/jobs", tag = "admin",
@@ -37,7 +35,7 @@ use crate::jobs::http::response;
     responses((status = OK, description = "Jobs, the newest first.", body = wire::JobList)))]
 pub(crate) async fn list(State(state): State<Arc<JobsState>>, query: QueryPairs) -> Result<Reply, ApiError> {
     let (filter, now) = (job_filter(&query)?, state.jobs.now());
-    let (jobs, total) = state.jobs.store().jobs(filter, now).await?;
+    let (jobs, total) = state.jobs.reads().jobs(filter, now).await?;
     let jobs = jobs.iter().map(|job| row(job, now)).collect();
     Ok(Reply::json(StatusCode::OK, &wire::JobList { jobs, total }))
 }
@@ -68,7 +66,7 @@ pub(crate) async fn job(
     JobIdPath(id): JobIdPath,
 ) -> Result<Reply, ApiError> {
     let id = id.ok_or_else(job_not_found)?;
-    let store = state.jobs.store();
+    let store = state.jobs.reads();
     let record = store.job(id).await?.ok_or_else(job_not_found)?;
     let input = store.input(id).await?.ok_or_else(job_not_found)?;
     Ok(Reply::json(StatusCode::OK, &details(record, input, state.jobs.now())?))
@@ -141,9 +139,9 @@ pub(crate) async fn again(
     JobIdPath(id): JobIdPath,
 ) -> Result<Reply, ApiError> {
     let (id, jobs) = (id.ok_or_else(job_not_found)?, &state.jobs);
-    let JobRecord { job, .. } = jobs.store().job(id).await?.ok_or_else(job_not_found)?;
-    let input = jobs.store().input(id).await?.ok_or_else(job_not_found)?;
-    let options = JobOptions { run_at: jobs.now(), ..job.options };
+    let JobRecord { job, .. } = jobs.reads().job(id).await?.ok_or_else(job_not_found)?;
+    let input = jobs.reads().input(id).await?.ok_or_else(job_not_found)?;
+    let options = job.options.from_now(jobs.now());
     let (job_type, key, cache_mode) = (job.job_type, job.key, CacheMode::Recompute);
     let new = NewJob { id: jobs.new_id(), job_type, key, input, options, cache_mode, idempotency_key: None };
     let (status, record) = submit_result(jobs.submit(new).await?)?;
@@ -199,7 +197,7 @@ fn ids(request: &BatchDelete<'_>) -> Result<Vec<String>, ApiError> {
 #[utoipa::path(get, path = "/api/admin/runners", tag = "admin",
     responses((status = OK, description = "Runners, the last seen first.", body = wire::RunnerList)))]
 pub(crate) async fn runners(State(state): State<Arc<JobsState>>) -> Result<Reply, ApiError> {
-    let (runners, total) = state.jobs.store().runners(MAX_LIST_LIMIT).await?;
+    let (runners, total) = state.jobs.reads().runners(MAX_LIST_LIMIT).await?;
     let now = state.jobs.now();
     let runners = runners.into_iter().map(|runner| runner_row(runner, now)).collect();
     Ok(Reply::json(StatusCode::OK, &wire::RunnerList { runners, total }))
@@ -216,7 +214,7 @@ pub(crate) async fn runner(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Reply, ApiError> {
     let id = id.ok().and_then(|Path(id)| RunnerId::parse(&id).ok()).ok_or_else(no_runner)?;
-    let (store, now) = (state.jobs.store(), state.jobs.now());
+    let (store, now) = (state.jobs.reads(), state.jobs.now());
     let runner = store.runner(&id).await?.ok_or_else(no_runner)?;
     let jobs = store.jobs_of_runner(&id, MAX_RUNNER_JOBS).await?;
     let details = RunnerDetails {
@@ -254,7 +252,7 @@ pub(crate) async fn stats(State(state): State<Arc<JobsState>>) -> Result<Reply, 
 /// When the store cannot be read.
 pub(crate) async fn count(jobs: &JobService) -> Result<AdminStats, Error> {
     let now = jobs.now();
-    Ok(stats_from_counts(jobs.store().counts(now.before(RUNNER_ACTIVE_WINDOW), now).await?))
+    Ok(stats_from_counts(jobs.reads().counts(now.before(RUNNER_ACTIVE_WINDOW), now).await?))
 }
 
 /// Converts the store's counts, whose jobs are in the order of [`Status::ALL`].

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use hyper::StatusCode;
-use pilotlight_core::job::{CancelScope, Event, JobId, Status, Transition};
+use pilotlight_core::job::{CancelScope, Event, JobId, Transition};
 use pilotlight_store::{EventOutcome, JobRecord, RunnerOutput, SubmitOutcome};
 use pilotlight_wire::jobs;
 use pilotlight_wire::warm_start::ErrorBody;
@@ -26,10 +26,8 @@ pub(super) async fn check(State(state): State<Arc<JobsState>>, request: Request)
     let json_body = JsonBody::read(&state.edge, request).await?;
     let key = request::key(&json_body, state.content_limits)?;
     drop(json_body);
-    let (record, now) = (state.jobs.store().lookup(key).await?, state.jobs.now());
-    // A failure that is no longer reusable counts as unknown: a submission would compute the job again.
-    let record =
-        record.filter(|record| record.job.is_reusable(now) || record.job.status(now) == Status::Expired);
+    let (record, now) = (state.jobs.reads().lookup(key).await?, state.jobs.now());
+    let record = record.filter(|record| record.job.is_known(now));
     let checked = record.map(|record| response::checked(record, now)).transpose()?;
     Ok(Reply::json(StatusCode::OK, &checked.unwrap_or_else(response::unknown_job)))
 }
@@ -88,7 +86,7 @@ pub(super) async fn status(
     query: QueryPairs,
 ) -> Result<Reply, ApiError> {
     let (id, wait) = (require_id(id)?, query.wait()?);
-    let record = state.jobs.store().job(id).await?.ok_or_else(job_not_found)?;
+    let record = state.jobs.reads().job(id).await?.ok_or_else(job_not_found)?;
     let record = wait_for_end(&state, record, wait).await?;
     Ok(Reply::json(StatusCode::OK, &response::job(record, state.jobs.now())?))
 }

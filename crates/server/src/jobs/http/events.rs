@@ -19,10 +19,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::http::error::ApiError;
 use crate::http::event_stream;
-use crate::jobs::http::JobsState;
 use crate::jobs::http::callers::job_not_found;
 use crate::jobs::http::extract::JobIdPath;
-use crate::jobs::http::response;
+use crate::jobs::http::{JobsState, response};
 use crate::jobs::{JobService, JobSubscription, JobView};
 
 /// Limits how many job event streams are open at one time.

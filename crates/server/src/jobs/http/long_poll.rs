@@ -13,18 +13,16 @@ use hyper::body::Body as _;
 use pilotlight_core::job_matcher::TypeSet;
 use pilotlight_core::limits::MAX_TYPES_PER_POLL;
 use pilotlight_core::time::millis;
+use pilotlight_net::conn::Conn;
 use pilotlight_store::LeasedJob;
 use pilotlight_wire::runner::{NextJob, NextResponse};
 use tokio::time::{Instant, sleep_until};
 
 use crate::http::close::CloseConnection;
 use crate::http::error::{ApiError, Reply};
-use crate::jobs::http::JobsState;
 use crate::jobs::http::extract::{CallingRunner, QueryPairs, RunnerIdHeader};
-use crate::jobs::http::response;
-use crate::jobs::http::runners;
+use crate::jobs::http::{JobsState, response, runners};
 use crate::jobs::{JobParkOutcome, JobPollOutcome, OutgoingJob};
-use pilotlight_net::conn::Conn;
 
 /// `GET /api/runner/jobs/next`: waits for a job, at most `wait_ms`.
 #[utoipa::path(get, path = "/api/runner/jobs/next", tag = "runner",

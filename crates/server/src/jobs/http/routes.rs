@@ -38,12 +38,13 @@ impl JobsState {
 type JobsRoute = Route<Arc<JobsState>>;
 type Handlers = UtoipaMethodRouter<Arc<JobsState>>;
 
-/// The routes for callers, for runners and for operators.
+/// The routes for callers, for runners and for operators. Pages of any origin may call them with a key
+/// (`docs/protocols/jobs.md`, "Authentication").
 pub(crate) fn routes(state: JobsState) -> Vec<Route> {
     let state = Arc::new(state);
     let limits = state.content_limits;
     let all = [caller_routes(limits), runner_routes(limits), admin_routes()].into_iter().flatten();
-    all.map(|route| route.with_state(Arc::clone(&state))).collect()
+    all.map(|route| route.any_origin().with_state(Arc::clone(&state))).collect()
 }
 
 /// `/api/jobs`. The dashboard page calls these too: it submits and watches jobs.

@@ -17,10 +17,9 @@ use crate::http::error::{ApiError, Reply};
 use crate::http::fields::Field;
 use crate::http::headers;
 use crate::http::json_body::JsonBody;
-use crate::jobs::http::JobsState;
 use crate::jobs::http::extract::{CallingRunner, JobIdPath, QueryPairs, RunnerIdHeader};
-use crate::jobs::http::response;
 use crate::jobs::http::runner_event::{self, LeasePresence, RunnerEvent};
+use crate::jobs::http::{JobsState, response};
 
 /// `POST /api/runner/register`: registers a new runner.
 #[utoipa::path(post, path = "/api/runner/register", tag = "runner", request_body = runner::Register,
@@ -52,7 +51,7 @@ pub(super) async fn verify(
     State(state): State<Arc<JobsState>>,
     CallingRunner(runner): CallingRunner,
 ) -> Result<Reply, ApiError> {
-    let runner = state.jobs.store().runner(&runner).await?;
+    let runner = state.jobs.reads().runner(&runner).await?;
     let verified = |exists, runner_name, message: &str| VerifyResponse {
         exists,
         runner_name,
@@ -78,7 +77,7 @@ pub(super) async fn available(
     query: QueryPairs,
 ) -> Result<Reply, ApiError> {
     let types = types(&query, MAX_RUNNER_TYPES)?;
-    let jobs = state.jobs.store().available(&types, MAX_AVAILABLE_JOBS, state.jobs.now()).await?;
+    let jobs = state.jobs.reads().available(&types, MAX_AVAILABLE_JOBS, state.jobs.now()).await?;
     let jobs: Result<_, ApiError> = jobs.into_iter().map(available_job).collect();
     Ok(Reply::json(StatusCode::OK, &AvailableJobs { jobs: jobs? }))
 }
@@ -117,7 +116,7 @@ pub(super) async fn claim(
 ) -> Result<Reply, ApiError> {
     let Some(id) = id else { return Ok(not_claimed(runner_event::UNKNOWN_JOB)) };
     // Read before the claim, so that no runner gets a job whose parameters cannot be read.
-    let Some(input) = state.jobs.store().input(id).await? else {
+    let Some(input) = state.jobs.reads().input(id).await? else {
         return Ok(not_claimed(runner_event::UNKNOWN_JOB));
     };
     let input_params = response::json(input)?;

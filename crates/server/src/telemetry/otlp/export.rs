@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use opentelemetry_sdk::trace::SpanData;
 use pilotlight_core::limits::{EXPORT_QUEUE, MAX_SPANS_PER_EXPORT};
+use pilotlight_net::clock::Clock;
 use reqwest::ClientBuilder;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,6 @@ use crate::telemetry::metrics::Count;
 use crate::telemetry::offer_event::{OfferEvent, OfferReport};
 use crate::telemetry::otlp::collector::{Collector, ExportError, ExporterError};
 use crate::telemetry::otlp::span::{FinishedSpan, span_data};
-use pilotlight_net::clock::Clock;
 
 /// Maximum number of attempts for one export.
 const MAX_ATTEMPTS: u32 = 3;

@@ -12,11 +12,11 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use pilotlight_core::job::{JobId, LeaseId};
 use pilotlight_core::time::{Moment, Timestamp};
 use pilotlight_core::trace_context::{SpanId, TraceId};
+use pilotlight_net::clock::Clock;
 
 use crate::telemetry::job_span::{AttemptSpan, JobSpan, SubmissionSpan};
 use crate::telemetry::json_line::outcome_labels;
 use crate::telemetry::offer_event::{DispatchRecord, OfferReport, SpanContext};
-use pilotlight_net::clock::Clock;
 
 /// What becomes a span.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ use pilotlight_core::ids::{Amount, DeploymentId, RunId, Runner, RunnerId, Versio
 use pilotlight_core::limits::RUN_BYTES;
 use pilotlight_core::pool::PoolKey;
 use pilotlight_core::time::{Moment, micros, millis};
+use pilotlight_net::clock::Clock;
 use pilotlight_wire::dashboard;
 use pilotlight_wire::object::Object;
 use pilotlight_wire::warm_start::{DequeuedMessage, OfferRequest, header};
@@ -20,7 +21,6 @@ use crate::http::error::{ApiError, ConnectionReuse, head};
 use crate::http::headers::{Headers, invalid, optional, required};
 use crate::warm_start::dispatcher::ParkedPollView;
 use crate::warm_start::run::Run;
-use pilotlight_net::clock::Clock;
 
 /// The pool key and the runner in a poll's headers (`docs/protocols/warm-start.md`).
 ///

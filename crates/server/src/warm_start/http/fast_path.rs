@@ -18,12 +18,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::capability::{FastPath, FastPathFuture};
 use crate::http::error::{ApiError, ConnectionReuse, Reply, head};
+use crate::warm_start::dispatcher::Dispatcher;
 use crate::warm_start::http::{WarmStartState, protocol};
-use crate::warm_start::park::{ParkOutcome, ParkedPoll};
+use crate::warm_start::park::ParkOutcome;
 use crate::warm_start::poll_handle::{PollOutcome, ResponsePath};
 use pilotlight_net::conn::Conn;
 use pilotlight_net::io::Io;
 use pilotlight_net::listener::FastPathExit;
+use pilotlight_net::parked_poll::ParkedPoll;
 
 mod parse;
 
@@ -190,7 +192,7 @@ impl FastConnection<'_> {
         }
     }
 
-    async fn wait(&mut self, mut parked: ParkedPoll) -> WaitEnd {
+    async fn wait(&mut self, mut parked: ParkedPoll<Dispatcher>) -> WaitEnd {
         loop {
             if let Some(outcome) = poll_fn(|cx| self.outcome_or_bytes(&mut parked, cx)).await {
                 return WaitEnd::Finished(outcome);
@@ -209,7 +211,7 @@ impl FastConnection<'_> {
     /// readable.
     fn outcome_or_bytes(
         &self,
-        parked: &mut ParkedPoll,
+        parked: &mut ParkedPoll<Dispatcher>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Option<PollOutcome>>> {
         if let Poll::Ready(outcome) = parked.poll_outcome(cx) {

@@ -14,8 +14,7 @@ use pilotlight_wire::dashboard::{ClearResponse, Dashboard, PageQuery, Pagination
 use crate::http::error::{ApiError, json};
 use crate::http::headers;
 use crate::warm_start::dispatcher::MatchingView;
-use crate::warm_start::http::WarmStartState;
-use crate::warm_start::http::convert;
+use crate::warm_start::http::{WarmStartState, convert};
 
 /// `GET /api/dashboard`
 pub(crate) async fn read(

@@ -20,19 +20,18 @@ use pilotlight_core::limits::{ENVELOPE_BYTES, RUN_BYTES};
 use pilotlight_core::pool::PoolKey;
 use pilotlight_core::time::millis;
 use pilotlight_core::trace_context::TraceParent;
+use pilotlight_net::conn::Conn;
 use pilotlight_wire::warm_start::{ConnectResponse, OfferResponse};
 
-use crate::http::access;
-use crate::http::body;
 use crate::http::close::CloseConnection;
 use crate::http::error::{self, ApiError, Reply};
 use crate::http::headers::{self, Headers};
+use crate::http::{access, body};
 use crate::warm_start::http::WarmStartState;
 use crate::warm_start::http::convert::{self, OfferBody};
 use crate::warm_start::park::ParkOutcome;
 use crate::warm_start::poll_handle::{OutgoingRun, PollOutcome, ResponsePath};
 use crate::warm_start::run::Run;
-use pilotlight_net::conn::Conn;
 
 /// Maximum size of an offer's body, in bytes.
 pub(super) const OFFER_BYTES: usize = RUN_BYTES + ENVELOPE_BYTES;

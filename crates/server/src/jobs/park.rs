@@ -1,34 +1,24 @@
-//! A runner's parked poll for a job, from parking to its outcome. Dropping [`ParkedJobPoll`], as hyper does when the
-//! client disconnects, removes the poll from the matcher.
+//! Parks the polls of runners for jobs.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use pilotlight_core::ids::{Runner, RunnerId, WorkerName};
 use pilotlight_core::job_matcher::TypeSet;
 use pilotlight_core::pool::{Poll, PollId};
+use pilotlight_net::conn::Conn;
+use pilotlight_net::handoff::handoff;
+use pilotlight_net::parked_poll::{ParkedPoll, PollRegistry};
 
 use crate::jobs::poll_handle::{JobPollHandle, JobPollOutcome};
 use crate::jobs::service::JobService;
-use pilotlight_net::conn::Conn;
-use pilotlight_net::handoff::{HandoffReceiver, handoff};
 
 /// The result of parking a poll.
 #[derive(Debug)]
 pub(crate) enum JobParkOutcome {
     /// The poll is parked.
-    Parked(ParkedJobPoll),
+    Parked(ParkedPoll<JobService>),
     /// The service is stopping: the connection must be closed without a byte.
     Closed,
-}
-
-/// A parked poll.
-#[derive(Debug)]
-pub(crate) struct ParkedJobPoll {
-    jobs: Arc<JobService>,
-    id: PollId,
-    receiver: HandoffReceiver<JobPollOutcome>,
-    is_finished: bool,
 }
 
 impl JobService {
@@ -52,32 +42,16 @@ impl JobService {
             })
         };
         let Ok(id) = parked else { return JobParkOutcome::Closed };
-        let parked = ParkedJobPoll { jobs: Arc::clone(self), id, receiver, is_finished: false };
+        let parked = ParkedPoll::new(Arc::clone(self), id, receiver);
         self.dispatch_ready(types.types());
         JobParkOutcome::Parked(parked)
     }
 }
 
-impl ParkedJobPoll {
-    /// Waits for the outcome; `None` means that the connection must be closed without a byte. The future can be
-    /// dropped and called again.
-    pub(crate) async fn outcome(&mut self) -> Option<JobPollOutcome> {
-        let outcome = poll_fn(|cx| self.receiver.poll(cx)).await;
-        self.is_finished = true;
-        outcome
-    }
+impl PollRegistry for JobService {
+    type Outcome = JobPollOutcome;
 
-    /// Removes the poll from the matcher. Returns whether it was still there; if not, an outcome is about to arrive.
-    pub(crate) fn leave(&mut self) -> bool {
-        self.jobs.dispatcher.matcher().leave(self.id)
-    }
-}
-
-impl Drop for ParkedJobPoll {
-    fn drop(&mut self) {
-        // A poll with an outcome has been removed from the matcher already.
-        if !self.is_finished {
-            self.leave();
-        }
+    fn leave(&self, id: PollId) -> bool {
+        self.dispatcher.matcher().leave(id)
     }
 }
