@@ -1,5 +1,5 @@
-//! Since when heartbeats could be received and stored without interruption. A runner counts as silent only for the time
-//! in which it could be heard.
+//! Since when heartbeats could be received and stored without interruption. A runner counts as silent only for time in
+//! which its heartbeats could have been received.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ pub struct RunnerFilter {
 }
 
 impl RunnerFilter {
-    /// `None` when no name is given, so that nobody retires all runners by omitting the names.
+    /// `None` when no name is given, so that an empty request does not retire all runners.
     #[must_use]
     pub fn new(
         deployment: Option<DeploymentId>,

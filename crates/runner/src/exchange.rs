@@ -127,7 +127,7 @@ impl WarmProcess {
     }
 
     /// Who receives the stderr output that the process writes before it has read its job: the job's reporter if this is
-    /// the first job of the process, otherwise nobody.
+    /// the first job of the process, otherwise none.
     pub(super) fn early_stderr_reporter<'v, 'a>(
         &self,
         job_reporter: &'v JobReporter<'a>,

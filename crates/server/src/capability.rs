@@ -64,7 +64,7 @@ pub(crate) trait Status: fmt::Debug + Send + Sync {
 }
 
 /// What a capability adds to the dashboard's event stream (`docs/protocols/event-streams.md`). All methods return at
-/// once; they are called only while somebody watches, and `forget` when the last one has left.
+/// once; `sample` and `snapshot` are called only while a dashboard is open, and `forget` when the last one has closed.
 pub(crate) trait DashboardPanel: fmt::Debug + Send + Sync {
     /// Compares its present state with that of the last call.
     fn sample(&self) -> PanelUpdate;
@@ -96,7 +96,7 @@ pub(crate) enum PanelChange {
 
 /// How a capability stops.
 pub(crate) struct Drain {
-    /// Stops accepting work and releases who waits for it. Returns how many parked polls it closed.
+    /// Stops accepting work, and ends the requests that wait for it. Returns how many parked polls it closed.
     begin: Box<dyn Fn() -> usize + Send + Sync>,
     /// Ends when the work under way has ended.
     finish: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,

@@ -58,7 +58,7 @@ impl Job {
         }
     }
 
-    /// Whether a check finds this job: it is reusable, or its result has expired, which the checking caller is told.
+    /// Whether a check finds this job: it is reusable, or its result has expired, which is the answer to the check.
     /// A failure that is no longer reusable counts as unknown, because a submission would compute the job again.
     #[must_use]
     pub fn is_known(&self, now: Timestamp) -> bool {

@@ -37,7 +37,8 @@ impl RouteGuard {
     }
 }
 
-/// Refuses a request without the permission, or above the rate limit. Tells the handler the route's body limit.
+/// Refuses a request without the permission, or above the rate limit. Adds the route's body limit to the request, for
+/// the handler.
 pub(crate) async fn guard(State(guard): State<RouteGuard>, mut request: Request, next: Next) -> Response {
     let RouteGuard { edge, permission, checked_by, rate_class, body_limit } = guard;
     if checked_by == CheckedBy::Guard

@@ -1,5 +1,5 @@
 //! What jobs add to the dashboard: the field `jobs` of its events. The number of jobs by status is counted in the store,
-//! by a background task, while somebody watches; everything else is read from memory.
+//! by a background task, while a dashboard is open; everything else is read from memory.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl Fields {
 }
 
 impl JobsPanel {
-    /// A panel that nobody watches yet.
+    /// A panel without subscribers.
     pub(super) fn new(jobs: Arc<JobService>, clock: Clock) -> Self {
         Self { jobs, clock, live: Mutex::default(), counts_wanted: Notify::new() }
     }

@@ -1,5 +1,5 @@
 //! The spans of jobs: submissions, and the attempts of runners. They are recorded only while spans are exported, and go
-//! through a bounded queue that wakes nobody. They contain ids, never payloads.
+//! through a bounded queue that wakes no task. They contain ids, never payloads.
 
 use pilotlight_core::ids::JobType;
 use pilotlight_core::job::{EndedAttempt, Job, JobId, LeaseId};

@@ -33,7 +33,7 @@ pub(super) struct WarmStartPanel {
 }
 
 impl WarmStartPanel {
-    /// A panel that nobody watches yet.
+    /// A panel without subscribers.
     pub(super) fn new(dispatcher: Arc<Dispatcher>, clock: Clock) -> Self {
         Self { dispatcher, clock, state: Mutex::default() }
     }
