@@ -18,9 +18,7 @@ pub trait PollSource {
     fn dispatch(&mut self) -> Option<Dispatch<Self::Outcome, Self::Target>>;
 
     /// Called after every event of a dispatch, with the step that follows.
-    fn on_event(&mut self, now: Moment, event: DeliveryEvent, step: Step) {
-        let _ = (now, event, step);
-    }
+    fn on_event(&mut self, _now: Moment, _event: DeliveryEvent, _step: Step) {}
 }
 
 /// What is being sent to one poll.

@@ -1,5 +1,5 @@
-//! Sockets: accepts connections, moves bytes, and delivers a response to a parked poll, asking the kernel which bytes the
-//! peer acknowledged. Must not know runs, jobs or routes.
+//! Sockets: accepts connections, moves bytes, and delivers a response to a parked poll, asking the kernel which bytes
+//! the peer acknowledged. Must not know runs, jobs or routes.
 
 pub mod listener;
 pub mod sockets;

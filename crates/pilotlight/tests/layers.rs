@@ -1,5 +1,5 @@
-//! Checks the workspace's rules: which module may use which, and what a file may contain. Manifests decide which crate may
-//! use which, and lints refuse most of what a crate must not do; this test checks what they cannot see.
+//! Checks the workspace's rules: which module may use which, and what a file may contain. Manifests decide which crate
+//! may use which, and lints refuse most of what a crate must not do; this test checks what they cannot see.
 //!
 //! `layers/rules.rs` lists each rule with its reason and with small examples that it must reject and accept, so a rule
 //! that no longer catches anything fails too. The checked sources are read from disk.

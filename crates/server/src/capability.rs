@@ -1,6 +1,7 @@
-//! A capability is one thing that the service does, as one value: its routes, its background tasks, what it adds to
-//! the dashboard, and how it stops. Access control, rate limits, CORS, the OpenAPI document, `serve --only`, the dashboard's
-//! stream, `GET /api/admin/background` and shutdown are computed from these values. There is no second list.
+//! A capability is one thing that the service does, as one value: its routes, its background tasks, what it adds to the
+//! dashboard, and how it stops. Access control, rate limits, CORS, the OpenAPI document, `serve --only`, the
+//! dashboard's stream, `GET /api/admin/background` and shutdown are computed from these values. There is no second
+//! list.
 
 use std::fmt;
 use std::future::Future;
@@ -79,7 +80,8 @@ pub(crate) trait DashboardPanel: fmt::Debug + Send + Sync {
 /// What changed in a panel since the last sample.
 pub(crate) struct PanelUpdate {
     pub(crate) change: PanelChange,
-    /// Writes the fields that it adds to the event `update`, as a JSON object. It is called only when there is an event.
+    /// Writes the fields that it adds to the event `update`, as a JSON object. It is called only when there is an
+    /// event.
     pub(crate) fields: Box<dyn FnOnce() -> String>,
 }
 

@@ -1,6 +1,6 @@
-//! What a store must write when an event happens to a job, computed from what it read: once, purely, for both databases.
-//! `core::job` decides what the event changes; this file adds what follows for the rows of a job: sizes, the console,
-//! the output, which job is current, and the webhook call.
+//! What a store must write when an event happens to a job, computed from what it read: once, purely, for both
+//! databases. `core::job` decides what the event changes; this file adds what follows for the rows of a job: sizes, the
+//! console, the output, which job is current, and the webhook call.
 
 use pilotlight_core::job::{EndedAttempt, Event, Job, Transition};
 use pilotlight_core::time::Timestamp;

@@ -1,7 +1,7 @@
 //! `pilotlight store`: checks, backs up and restores the store of jobs.
 //!
-//! Exit codes: 0 success, and the store is sound; 1 the command failed, or the store is not sound; 2 the command line or
-//! the configuration is wrong, or the store is a PostgreSQL database, which has its own tools. Only `restore` needs
+//! Exit codes: 0 success, and the store is sound; 1 the command failed, or the store is not sound; 2 the command line
+//! or the configuration is wrong, or the store is a PostgreSQL database, which has its own tools. Only `restore` needs
 //! exclusive access to the store.
 #![allow(clippy::print_stderr, reason = "errors go to stderr")]
 

@@ -1,5 +1,5 @@
-//! Finds circles of imports: files of a crate that use each other, directly or through others. A module and the files in
-//! its folder are one unit and may use each other.
+//! Finds circles of imports: files of a crate that use each other, directly or through others. A module and the files
+//! in its folder are one unit and may use each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Composes the service from the configuration: builds the capabilities, opens the listeners, starts all tasks and stops
-//! them. It is the only place that spawns long-lived tasks, and it holds no rule of a capability.
+//! Composes the service from the configuration: builds the capabilities, opens the listeners, starts all tasks and
+//! stops them. It is the only place that spawns long-lived tasks, and it holds no rule of a capability.
 //!
 //! In reading order:
 

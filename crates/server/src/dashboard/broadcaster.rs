@@ -174,9 +174,8 @@ impl Subscribers {
 
 /// One JSON object with the fields of all of these, which have different names.
 fn merge(objects: &[String]) -> String {
-    let fields: Vec<_> =
-        objects.iter().filter_map(|object| object.strip_prefix('{')?.strip_suffix('}')).collect();
-    let present: Vec<_> = fields.into_iter().filter(|fields| !fields.is_empty()).collect();
+    let fields = objects.iter().filter_map(|object| object.strip_prefix('{')?.strip_suffix('}'));
+    let present: Vec<_> = fields.filter(|fields| !fields.is_empty()).collect();
     format!("{{{}}}", present.join(","))
 }
 

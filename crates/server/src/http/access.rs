@@ -12,8 +12,8 @@ use hyper::Uri;
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 use pilotlight_core::access::{AccessDenied, Caller, PeerOrigin, Permission, WebOrigin, authorize};
 use pilotlight_core::rate_limit::RateClass;
-use pilotlight_net::conn::Conn;
 
+use crate::http::auth::peer_address;
 use crate::http::body::BodyLimit;
 use crate::http::edge::Edge;
 use crate::http::error::ApiError;
@@ -64,12 +64,7 @@ pub(crate) fn authorize_request<B>(
     permission: Permission,
     request: &hyper::Request<B>,
 ) -> Result<(), AccessDenied> {
-    let peer = request
-        .extensions()
-        .get::<Arc<Conn>>()
-        .expect("the accept loop adds the connection to every request")
-        .peer()
-        .ip();
+    let peer = peer_address(request);
     authorize(permission, edge.auth.keys(), caller(edge, peer, request.uri(), request.headers()))
 }
 

@@ -3,9 +3,11 @@
 //! networks and proxies are the sections `auth` and `server` of the configuration.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use pilotlight_core::access::{PresentedKey, Scope, Scopes};
+use pilotlight_net::conn::Conn;
 use subtle::ConstantTimeEq;
 
 use crate::config::{self, Network, Secret, ServerConfig};
@@ -96,6 +98,15 @@ impl Auth {
     pub(crate) fn is_forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         self.networks.is_proxy(peer) || headers.keys().any(|name| self.networks.is_forwarding(name))
     }
+}
+
+/// The address of the peer that sent a request: the client's, or a proxy's.
+///
+/// # Panics
+/// When the request did not come from the accept loop, which adds the connection to every request.
+pub(crate) fn peer_address<B>(request: &hyper::Request<B>) -> IpAddr {
+    let conn = request.extensions().get::<Arc<Conn>>();
+    conn.expect("the accept loop adds the connection to every request").peer().ip()
 }
 
 /// The hash of the key in `Authorization: Bearer <key>`, whether the key is known or not.

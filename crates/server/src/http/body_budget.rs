@@ -1,10 +1,13 @@
 //! Limits the total size of the large request bodies in memory. The limit on a single body is not enough, because many
 //! can arrive at once. Small bodies are limited by the number of connections.
 
+use axum::body::Body;
+use hyper::body::Body as _;
 use pilotlight_core::limits::{OFFERS_BYTES, SMALL_BODY_BYTES};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::http::error::ApiError;
+use crate::http::headers::saturating_usize;
 
 /// The free part of the limit, in units of 1 KiB.
 #[derive(Debug)]
@@ -19,6 +22,19 @@ impl Default for BodyBudget {
 }
 
 impl BodyBudget {
+    /// Reserves the size of this body, of at most `at_most` bytes, until the returned permit is dropped. A chunked body
+    /// has no known size, so the maximum size is reserved for it.
+    ///
+    /// # Errors
+    /// As [`BodyBudget::take`].
+    pub(crate) fn take_for(
+        &self,
+        body: &Body,
+        at_most: usize,
+    ) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
+        self.take(body.size_hint().exact().map_or(at_most, |bytes| saturating_usize(bytes).min(at_most)))
+    }
+
     /// Reserves `bytes` for a body until the returned permit is dropped. A small body needs no permit.
     ///
     /// # Errors

@@ -33,8 +33,8 @@ pub(crate) async fn cors(State(paths): State<Arc<CorsPaths>>, request: Request, 
     response
 }
 
-/// The paths of the API whose callers send a key: the first segments below `/api/` of the routes that pages of any origin
-/// may call. Wrong paths below them count as well, so that a page can read the error.
+/// The paths of the API whose callers send a key: the first segments below `/api/` of the routes that pages of any
+/// origin may call. Wrong paths below them count as well, so that a page can read the error.
 #[derive(Debug, Default)]
 pub(crate) struct CorsPaths(BTreeSet<String>);
 

@@ -1,6 +1,6 @@
-//! The response of an event stream: server-sent events, with a comment when nothing was sent for a while. It ends with the
-//! events, or after [`STREAM_LIFETIME`]: the reconnect is authorized again, so a session that has ended cannot read the
-//! stream for longer.
+//! The response of an event stream: server-sent events, with a comment when nothing was sent for a while. It ends with
+//! the events, or after [`STREAM_LIFETIME`]: the reconnect is authorized again, so a session that has ended cannot read
+//! the stream for longer.
 
 use std::convert::Infallible;
 use std::time::Duration;

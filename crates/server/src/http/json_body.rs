@@ -4,7 +4,6 @@ use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::body::Body as _;
 use pilotlight_wire::object::Object;
 use serde::Deserialize;
 use serde_json::error::Category;
@@ -41,9 +40,7 @@ impl<'a> JsonBody<'a> {
         BodyLimit(at_most): BodyLimit,
         body: Body,
     ) -> Result<Self, ApiError> {
-        // A chunked body has no known size, so the maximum size is reserved for it.
-        let bytes = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
-        let permit = edge.body_budget.take(bytes.unwrap_or(at_most).min(at_most))?;
+        let permit = edge.body_budget.take_for(&body, at_most)?;
         let body = body::read(body, at_most).await.map_err(as_bad_request)?;
         Ok(Self { body, _permit: permit })
     }

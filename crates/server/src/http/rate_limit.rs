@@ -2,15 +2,14 @@
 //! `core::rate_limit` whether it may pass. The rates come from the configuration.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use hyper::header::HeaderMap;
 use pilotlight_core::rate_limit::{RateClass, RateKey, RateLimiter, Rates};
 use pilotlight_net::clock::Clock;
-use pilotlight_net::conn::Conn;
 use pilotlight_wire::runner::RUNNER_ID_HEADER;
 
-use crate::http::auth::{Auth, presented_key_hash};
+use crate::http::auth::{Auth, peer_address, presented_key_hash};
 use crate::http::error::RateLimitExceeded;
 use crate::http::key_hash::{KeyHash, hash};
 
@@ -38,12 +37,7 @@ impl RateLimits {
         kind: RateClass,
         request: &hyper::Request<B>,
     ) -> Result<(), RateLimitExceeded> {
-        let peer = request
-            .extensions()
-            .get::<Arc<Conn>>()
-            .expect("the accept loop adds the connection to every request")
-            .peer()
-            .ip();
+        let peer = peer_address(request);
         let identity = RequestIdentity { auth, peer, headers: request.headers() };
         let now = self.clock.now();
         let mut limiter = self.limiter.lock().expect("nothing panics under this lock");

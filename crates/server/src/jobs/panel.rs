@@ -1,5 +1,5 @@
-//! What jobs add to the dashboard: the field `jobs` of its events. The number of jobs by status is counted in the store,
-//! by a background task, while a dashboard is open; everything else is read from memory.
+//! What jobs add to the dashboard: the field `jobs` of its events. The number of jobs by status is counted in the
+//! store, by a background task, while a dashboard is open; everything else is read from memory.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;

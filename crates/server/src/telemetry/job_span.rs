@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn without_an_exporter_the_header_is_not_read_and_new_jobs_are_sampled() {
-        let trace = JobSpanSender::default().begin_submission(|| panic!("nobody needs the header"));
+        let trace = JobSpanSender::default().begin_submission(|| panic!("the header is not needed"));
         assert!(trace.is_sampled());
     }
 

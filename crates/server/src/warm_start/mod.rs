@@ -1,6 +1,6 @@
-//! Warm starts: matches idle runners of Trigger.dev with runs, and proves that the runner got the run. It owns the parked
-//! polls, lets `core::matching` select one, sends the run on that poll's connection and reports the delivery. It decides
-//! nothing itself.
+//! Warm starts: matches idle runners of Trigger.dev with runs, and proves that the runner got the run. It owns the
+//! parked polls, lets `core::matching` select one, sends the run on that poll's connection and reports the delivery. It
+//! decides nothing itself.
 //!
 //! In reading order:
 

@@ -1,5 +1,5 @@
-//! What warm starts add to the dashboard's event stream: the state that all subscribers have, and the difference between
-//! it and a new sample of the matching state.
+//! What warm starts add to the dashboard's event stream: the state that all subscribers have, and the difference
+//! between it and a new sample of the matching state.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -116,8 +116,7 @@ pub(super) fn insert(tx: &mut PgTx, job: &Job, new: &NewJob, webhook: WebhookNee
 
 /// Updates the row of a changed job.
 pub(super) fn update(tx: &mut PgTx, plan: &WritePlan<'_>) {
-    let WritePlan { before, job, status, bytes, .. } = plan;
-    let row = plan.row.clone();
+    let WritePlan { before, job, row, status, bytes, .. } = plan;
     if let Some(replaced) = plan.replaced {
         clear_current(tx, replaced);
     }
@@ -135,13 +134,13 @@ pub(super) fn update(tx: &mut PgTx, plan: &WritePlan<'_>) {
             row.losses,
             row.lease,
             small_int(row.phase),
-            row.runner.map(String::into_bytes),
+            row.runner.clone().map(String::into_bytes),
             row.held_at,
             row.heard_at,
             row.progress_current,
             row.progress_total,
             row.until_at,
-            row.fingerprint,
+            row.fingerprint.clone(),
             row.failure.map(small_int),
             plan.ended_at,
             bytes.output,

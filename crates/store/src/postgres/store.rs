@@ -1,5 +1,5 @@
-//! Implements the traits of `store` for PostgreSQL: the connection pool, and the one connection for notifications between
-//! instances.
+//! Implements the traits of `store` for PostgreSQL: the connection pool, and the one connection for notifications
+//! between instances.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Implements the traits of `store` for the embedded store: which operation writes, which one reads, and on which connection.
+//! Implements the traits of `store` for the embedded store: which operation writes, which one reads, and on which
+//! connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -42,8 +42,8 @@ pub(crate) struct Exporter {
     is_failing: bool,
 }
 
-/// Creates both ends. `endpoint` is a URL, and `http` the configuration of the HTTP client. Spans that are not exported are
-/// counted in `dropped`.
+/// Creates both ends. `endpoint` is a URL, and `http` the configuration of the HTTP client. Spans that are not exported
+/// are counted in `dropped`.
 ///
 /// # Errors
 /// When the HTTP client or the exporter cannot be built.

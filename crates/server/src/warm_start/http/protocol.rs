@@ -23,10 +23,11 @@ use pilotlight_core::trace_context::TraceParent;
 use pilotlight_net::conn::Conn;
 use pilotlight_wire::warm_start::{ConnectResponse, OfferResponse};
 
+use crate::http::access;
+use crate::http::body::{self, BodyLimit};
 use crate::http::close::CloseConnection;
 use crate::http::error::{self, ApiError, Reply};
 use crate::http::headers::{self, Headers};
-use crate::http::{access, body};
 use crate::warm_start::http::WarmStartState;
 use crate::warm_start::http::convert::{self, OfferBody};
 use crate::warm_start::park::ParkOutcome;
@@ -138,14 +139,11 @@ pub(super) async fn offer(State(state): State<Arc<WarmStartState>>, request: Req
     let trace = headers::trace_parent(request.headers());
     let allowed =
         access::authorize_request(&state.edge, Permission::Protocol, &request).map_err(ApiError::from);
-    // A chunked body has no known size, so the maximum size is reserved for it.
-    let bytes = request
-        .body()
-        .size_hint()
-        .exact()
-        .map_or(OFFER_BYTES, |bytes| headers::saturating_usize(bytes).min(OFFER_BYTES));
-    let (body, _permit) = match allowed.and_then(|()| state.edge.body_budget.take(bytes)) {
-        Ok(permit) => (body::read(request.into_body(), OFFER_BYTES).await, permit),
+    let BodyLimit(at_most) = BodyLimit::of(request.extensions());
+    let body = request.into_body();
+    let permit = allowed.and_then(|()| state.edge.body_budget.take_for(&body, at_most));
+    let (body, _permit) = match permit {
+        Ok(permit) => (body::read(body, at_most).await, permit),
         Err(error) => (Err(error), None),
     };
     handle_offer(&state, body, trace).await.into_response()

@@ -77,8 +77,8 @@ fn operator_routes() -> Vec<WarmStartRoute> {
     ]
 }
 
-/// Routes that close polls without a response, for listeners that do not serve the warm-start protocol. On an error response, such
-/// as a 404, the runner would exit (`docs/protocols/warm-start.md`).
+/// Routes that close polls without a response, for listeners that do not serve the warm-start protocol. On an error
+/// response, such as a 404, the runner would exit (`docs/protocols/warm-start.md`).
 pub(crate) fn closing_routes() -> Vec<Route> {
     let close = || get(|| async { CloseConnection::response() }).fallback(error::path_not_found);
     let route = |path| Route::new(path, close(), Permission::Protocol).checked_by_handler();
